@@ -1,0 +1,88 @@
+"""Zip archives of pictures: where each item's pictures lie, an atomic write, a checked read.
+
+Archives are stored uncompressed (pictures are compressed already) with fixed timestamps and sorted members, so that
+the same pictures give the same bytes. One video is one archive; stills share 256 archives per data set, because DVC
+pays for every file.
+"""
+
+import hashlib
+import io
+import zipfile
+import zlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from deepfake_detector import UserError
+from deepfake_detector.files import write_whole
+
+OPEN_ARCHIVES = 64  # file handles one reader keeps
+
+
+def archive_of(item: str, kind: str) -> str:
+    """Path of the archive that holds an item's pictures, below the stage's output folder."""
+    if kind == "video":
+        return f"{item}.zip"
+    data_set = PurePosixPath(item).parts[0]
+    return f"{data_set}/_images/{hashlib.md5(item.encode(), usedforsecurity=False).hexdigest()[:2]}.zip"
+
+
+def member_of(item: str, kind: str, name: str) -> str:
+    """Name inside that archive of the item's picture `name`."""
+    return name if kind == "video" else f"{item.partition('/')[2]}/{name}"
+
+
+def write_archive(path: Path, members: Mapping[str, bytes]) -> None:
+    """Write `members` (name -> bytes) to the archive `path`, whole or not at all."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(members):
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, members[name])
+    write_whole(path, buffer.getvalue())
+
+
+class ArchiveReader:
+    """Reads members of the archives below `folder`, keeping the archives used last open.
+
+    A missing or damaged archive raises UserError, which names it.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self._open: OrderedDict[str, zipfile.ZipFile] = OrderedDict()
+
+    def read(self, archive: str, member: str) -> bytes:
+        try:
+            return self._archive(archive).read(member)
+        except (OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise UserError(
+                f"{self.folder / archive}: cannot read {member} ({error}); "
+                f"delete {self.folder} and run `dvc checkout`, or `dvc repro` where the cache lacks it"
+            ) from error
+
+    def close(self) -> None:
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def __enter__(self) -> "ArchiveReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict:
+        return {"folder": self.folder}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__init__(state["folder"])
+
+    def _archive(self, name: str) -> zipfile.ZipFile:
+        if name not in self._open:
+            self._open[name] = zipfile.ZipFile(self.folder / name)
+            if len(self._open) > OPEN_ARCHIVES:
+                self._open.popitem(last=False)[1].close()
+        self._open.move_to_end(name)
+        return self._open[name]

@@ -1,0 +1,78 @@
+"""What a person at a terminal sees of a stage or command: help, progress, one summary line, errors without tracebacks."""
+
+import argparse
+import inspect
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from deepfake_detector import UserError
+
+Item = TypeVar("Item")
+LINE_SECONDS = 10  # where there is no terminal, a plain line at most this often
+
+
+def progress(items: Iterable[Item], total: int, what: str, unit: str = "item") -> Iterator[Item]:
+    """Yield `items`, showing a bar on a terminal and plain lines elsewhere (both on standard error)."""
+    if sys.stderr.isatty():
+        yield from tqdm(items, total=total, desc=what, unit=unit, smoothing=0.1, dynamic_ncols=True)
+        return
+    started = said = time.monotonic()
+    for done, item in enumerate(items, start=1):
+        yield item
+        now = time.monotonic()
+        if now - said >= LINE_SECONDS and done < total:
+            left = (now - started) / done * (total - done)
+            print(f"{what}: {done} of {total} {unit}s, about {left:.0f} s left", file=sys.stderr, flush=True)
+            said = now
+
+
+def run_stage(stage: Callable[..., str], doc: str, **arguments: str) -> None:
+    """Run a stage script: its docstring as `--help`, its return value as the summary line, exit 1 on a UserError.
+
+    `arguments` names the positional arguments of the stage, with their help texts.
+    """
+    module = inspect.getmodule(stage)
+    name = module.__spec__.name if module and module.__spec__ else "stage"
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {name}", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for argument, text in arguments.items():
+        parser.add_argument(argument, help=text)
+    values = vars(parser.parse_args())
+    stop_with_parent()
+    started = time.monotonic()
+    summary = guarded(lambda: stage(**values))
+    print(f"{name.removeprefix('stages.')}: {summary} ({time.monotonic() - started:.1f} s)")
+
+
+def guarded(work: Callable[[], Item]) -> Item:
+    """Call `work`; turn a UserError into its text and exit code 1, and an interrupt into exit code 130."""
+    try:
+        return work()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
+
+
+def stop_with_parent() -> None:
+    """Under DVC, end this process when DVC is killed: a stage left behind would write beside its successor."""
+    if "DVC_STAGE" not in os.environ:
+        return
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,195 @@
+"""Open an image or a video and get its frames as RGB arrays.
+
+The only place that decodes media: training and serving see the same pixels. Sources are paths or bytes; FFmpeg reads
+through a Python file object and a list of container formats, so a file cannot make it open another one.
+"""
+
+import bisect
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from deepfake_detector import UserError
+
+Source = Path | bytes
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".3gp", ".gif"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,gif"
+MAX_PIXELS = 64_000_000  # of one frame; 8K video has 33 million
+
+av.logging.set_level(av.logging.PANIC)  # FFmpeg's own words go to nobody; errors arrive as exceptions
+Image.MAX_IMAGE_PIXELS = None  # the limit above is checked before anything is decoded
+
+
+class MediaError(UserError):
+    """A file that gives no picture; the text says why."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded frame: `image` is (height, width, 3) RGB uint8, upright; `time` in seconds from the clip's start."""
+
+    index: int
+    pts: int | None
+    time: float
+    image: np.ndarray
+
+
+def kind_of(source: Source) -> str:
+    """`image` or `video`, by content: a still that Pillow knows is an image, all else is tried as a video."""
+    try:
+        with _file(source) as file, Image.open(file, formats=IMAGE_FORMATS) as image:
+            return "image" if getattr(image, "n_frames", 1) == 1 or image.format == "TIFF" else "video"
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+        return "video"
+
+
+def read_image(source: Source) -> np.ndarray:
+    """A still as RGB uint8, upright by its EXIF orientation, 16-bit greys scaled to 8.
+
+    Raises MediaError where it is empty, damaged, too large or no image.
+    """
+    _refuse_empty(source)
+    try:
+        with _file(source) as file, Image.open(file, formats=IMAGE_FORMATS) as image:
+            _check_size(*image.size)
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I") or upright.mode == "F":
+                return _eight_bit(np.asarray(upright))
+            return np.array(upright.convert("RGB"))
+    except MediaError:
+        raise
+    except UnidentifiedImageError as error:
+        raise MediaError("not an image that can be read") from error
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise MediaError(f"damaged image: {error}") from error
+
+
+def sample_frames(source: Source, count: int) -> Iterator[Frame]:
+    """Yield up to `count` frames spread evenly over the whole clip, in order of presentation.
+
+    The clip is cut into `count` equal parts and the middle frame of each is taken; a clip of fewer frames gives all of
+    them. Positions come from the packets that are there, not from what the header claims. Raises MediaError where no
+    frame can be decoded.
+    """
+    _refuse_empty(source)
+    try:
+        with _file(source) as file:
+            with _container(file) as container:
+                stamps = _timestamps(container)
+            file.seek(0)
+            with _container(file) as container:
+                yield from _decoded(container, stamps, count)
+    except MediaError:
+        raise
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(f"not a video that can be decoded: {getattr(error, 'strerror', None) or error}") from error
+
+
+@contextmanager
+def _file(source: Source) -> Iterator[io.IOBase]:
+    if isinstance(source, bytes):
+        yield io.BytesIO(source)
+        return
+    with open(source, "rb") as file:
+        yield file
+
+
+@contextmanager
+def _container(file: io.IOBase) -> Iterator["av.container.InputContainer"]:
+    with av.open(file, "r", options={"format_whitelist": CONTAINERS}, metadata_errors="replace") as container:
+        if not container.streams.video:
+            raise MediaError("no video in it (audio only?)")
+        stream = container.streams.video[0]
+        _check_size(stream.codec_context.width, stream.codec_context.height)
+        stream.thread_type = "AUTO"
+        yield container
+
+
+def _timestamps(container: "av.container.InputContainer") -> list[int]:
+    """Presentation times of all frames, sorted; empty where the container gives none."""
+    stream = container.streams.video[0]
+    stamps = [packet.pts for packet in container.demux(stream) if packet.size and not packet.is_discard]
+    if not stamps:
+        raise MediaError("no frame in it")
+    return [] if None in stamps else sorted(set(stamps))
+
+
+def _decoded(container: "av.container.InputContainer", stamps: list[int], count: int) -> Iterator[Frame]:
+    if not stamps:
+        yield from _decoded_by_count(container, count)
+        return
+    wanted = [stamps[position] for position in _middles(len(stamps), count)]
+    base = container.streams.video[0].time_base or Fraction(1, 1000)
+    found = 0
+    for frame in _frames(container):
+        if frame.pts is None or frame.pts < wanted[found]:
+            continue
+        index = bisect.bisect_left(stamps, frame.pts)
+        yield Frame(index, frame.pts, float((frame.pts - stamps[0]) * base), _upright(frame))
+        found = bisect.bisect_right(wanted, frame.pts)
+        if found == len(wanted):
+            return
+    if not found:
+        raise MediaError("no frame could be decoded")
+
+
+def _decoded_by_count(container: "av.container.InputContainer", count: int) -> Iterator[Frame]:
+    """For containers without presentation times: decode twice, the first time to count."""
+    total = sum(1 for _ in _frames(container))
+    if not total:
+        raise MediaError("no frame could be decoded")
+    stream = container.streams.video[0]
+    container.seek(0)
+    rate = float(stream.average_rate or 25)
+    wanted = set(_middles(total, count))
+    for index, frame in enumerate(_frames(container)):
+        if index in wanted:
+            yield Frame(index, None, index / rate, _upright(frame))
+
+
+def _frames(container: "av.container.InputContainer") -> Iterator[av.VideoFrame]:
+    """All frames that decode; damaged packets are passed over, as a player does."""
+    for packet in container.demux(container.streams.video[0]):
+        try:
+            yield from packet.decode()
+        except av.error.InvalidDataError:
+            continue
+
+
+def _middles(total: int, count: int) -> list[int]:
+    count = min(total, count)
+    return [(2 * part + 1) * total // (2 * count) for part in range(count)]
+
+
+def _upright(frame: av.VideoFrame) -> np.ndarray:
+    _check_size(frame.width, frame.height)
+    image = frame.to_ndarray(format="rgb24")
+    turns = round(frame.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+
+
+def _eight_bit(values: np.ndarray) -> np.ndarray:
+    top = 255 if values.max(initial=0) <= 255 else 65535
+    grey = np.clip(values.astype(np.float32) * (255 / top), 0, 255).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise MediaError(f"too large: {width} x {height} pixels, the limit is {MAX_PIXELS // 1_000_000} million")
+
+
+def _refuse_empty(source: Source) -> None:
+    if not (len(source) if isinstance(source, bytes) else os.path.getsize(source)):
+        raise MediaError("empty file")

@@ -1,0 +1,223 @@
+"""params.yaml as typed, validated values: an unknown key, a wrong type or an impossible value is named with its path.
+
+    read("train", "crop_faces")   # the sections asked for; the whole file is checked first
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from deepfake_detector import UserError
+
+PARAMS_FILE = Path("params.yaml")
+RAW = "data/raw"  # where the demo sets are drawn
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSet(Section):
+    root: str = Field(min_length=1)
+    use: Literal["train", "test"]
+
+
+class DemoSet(DataSet):
+    layout: Literal["demo"]
+
+
+class FolderSet(DataSet):
+    layout: Literal["folder"]
+    kind: Literal["media", "face"]
+
+
+class FaceForensicsSet(DataSet):
+    layout: Literal["faceforensics"]
+    compression: Literal["raw", "c0", "c23", "c40"]
+
+
+AnyDataSet = Annotated[DemoSet | FolderSet | FaceForensicsSet, Field(discriminator="layout")]
+
+
+class Synthesize(Section):
+    seed: int = Field(ge=0)
+    pairs: int = Field(ge=3, le=500)
+    seconds: float = Field(ge=0.2, le=60)
+    resolution: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=2, max_length=2)]
+
+
+class Parallel(Section):
+    workers: int = Field(ge=0, le=1024)
+    seconds_per_item: float = Field(gt=0)
+
+
+class ExtractFrames(Section):
+    frames: int = Field(ge=1, le=10_000)
+    format: Literal["jpeg", "png"]
+    jpeg_quality: int = Field(ge=1, le=100)
+
+
+class CropFaces(Section):
+    detector: Literal["haar", "yunet"]
+    detect_size: int = Field(ge=64, le=4096)
+    min_score: float
+    yunet_sha256: Sha256
+    min_face: int = Field(ge=8, le=2048)
+    margin: float = Field(ge=1, le=3)
+    size: int = Field(ge=32, le=1024)
+
+
+class Verify(Section):
+    min_side: int = Field(ge=1)
+    min_contrast: float = Field(ge=0, le=128)
+    min_coverage: Share
+    max_coverage_gap: Share
+    max_imbalance: float = Field(ge=1)
+
+
+class Split(Section):
+    seed: int = Field(ge=0)
+    train: Share
+    val: Share
+    test: Share
+
+    @model_validator(mode="after")
+    def _add_up(self) -> "Split":
+        if abs(self.train + self.val + self.test - 1) > 1e-6 or min(self.train, self.val) <= 0:
+            raise ValueError("train, val and test must add up to 1, with train and val above 0")
+        return self
+
+
+class Augment(Section):
+    flip: Share
+    shift: float = Field(ge=0, le=0.3)
+    scale: float = Field(ge=0, le=0.5)
+    rotate: float = Field(ge=0, le=45)
+    colour: Share
+    blur: Share
+    downscale: Share
+    jpeg: Share
+    noise: Share
+
+
+class Train(Section):
+    seed: int = Field(ge=0)
+    init: str = Field(min_length=1)
+    imagenet_sha256: Sha256
+    input_size: int = Field(ge=32, le=1024)
+    epochs: int = Field(ge=1, le=10_000)
+    batch_size: int = Field(ge=2, le=65_536)
+    optimizer: Literal["adamw", "sgd"]
+    lr: float = Field(gt=0, le=10)
+    weight_decay: float = Field(ge=0, le=1)
+    warmup: Share
+    label_smoothing: float = Field(ge=0, lt=0.5)
+    precision: Literal["auto", "fp32", "bf16", "fp16"]
+    balance: Literal["label", "method", "group"]
+    accelerator: Literal["auto", "cpu", "cuda"]
+    loader_workers: int = Field(ge=0, le=256)
+    augment: Augment
+
+
+class Aggregation(Section):
+    min_faces: int = Field(ge=1)
+
+
+class Calibrate(Section):
+    band_error: Share
+    band_share: Share
+
+
+class Evaluate(Section):
+    splits: list[Literal["val", "test"]] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "Evaluate":
+        if len(set(self.splits)) < len(self.splits):
+            raise ValueError("each split once")
+        return self
+
+
+class Export(Section):
+    parity_crops: int = Field(ge=1, le=10_000)
+
+
+class Params(Section):
+    data_sets: Annotated[dict[Name, AnyDataSet], Field(min_length=1)]
+    synthesize: dict[Name, Synthesize]
+    parallel: Parallel
+    extract_frames: ExtractFrames
+    crop_faces: CropFaces
+    verify: Verify
+    split: Split
+    train: Train
+    aggregation: Aggregation
+    calibrate: Calibrate
+    evaluate: Evaluate
+    export: Export
+
+    @model_validator(mode="after")
+    def _roots(self) -> "Params":
+        for name, data_set in self.data_sets.items():
+            if data_set.layout == "demo":
+                _check_demo_root(name, data_set.root, self.synthesize)
+            elif not Path(data_set.root).is_absolute():
+                raise ValueError(
+                    f"data_sets.{name}.root: {data_set.root!r} must be an absolute path: a relative one is lost when "
+                    "`dvc exp run --temp` or `--queue` works in a copy"
+                )
+        if unread := sorted(set(self.synthesize) - set(self.data_sets)):
+            raise ValueError(f"synthesize.{unread[0]}: no data set of that name under data_sets; add it or drop this")
+        return self
+
+
+def _check_demo_root(name: str, root: str, synthesized: dict[str, Synthesize]) -> None:
+    if root != f"{RAW}/{name}" or name not in synthesized:
+        raise ValueError(
+            f"data_sets.{name}: layout demo is drawn by `synthesize`, so its root must be {RAW}/{name} and "
+            f"synthesize.{name} must say how"
+        )
+
+
+def read(*sections: str, path: Path | None = None) -> tuple[Section, ...]:
+    """The named sections of params.yaml, in that order, after the whole file has been checked.
+
+    Raises UserError naming every wrong key with its legal range.
+    """
+    params = load(path or PARAMS_FILE)
+    return tuple(getattr(params, section) for section in sections)
+
+
+def load(path: Path) -> Params:
+    """All of a params file, checked."""
+    try:
+        content = YAML(typ="safe", pure=True).load(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); run this in the folder that holds it") from error
+    except YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {error}") from error
+    try:
+        return Params.model_validate(content, strict=True)
+    except ValidationError as error:
+        raise UserError(f"{path}:\n" + "\n".join(_problem(detail) for detail in error.errors())) from error
+
+
+def _problem(detail: dict) -> str:
+    """One problem of pydantic's in a line: the key's path, what is wrong, what it was."""
+    path = [str(part) for part in detail["loc"]]
+    if path[:1] == ["data_sets"]:
+        del path[2:3]  # pydantic puts the layout's name between the data set and its key
+    key = ".".join(path) or "params"
+    text = {
+        "extra_forbidden": "unknown key; check its spelling, or remove it",
+        "missing": "missing; every key must be there (profiles/ holds complete files)",
+    }.get(detail["type"], detail["msg"].removeprefix("Value error, "))
+    given = "" if detail["type"] in ("missing", "value_error") else f" (it is {detail['input']!r})"
+    return f"  {key}: {text}{given}"

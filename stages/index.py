@@ -1,0 +1,24 @@
+"""Join the lists of all data sets that params.yaml names: the one table every later stage hangs on.
+
+    python -m stages.index
+
+reads   data/scan/NAME.csv of each data set
+makes   data/index.csv
+"""
+
+import pandas as pd
+
+from deepfake_detector import console, params, tables
+
+
+def main() -> str:
+    (data_sets,) = params.read("data_sets")
+    lists = [tables.read(f"data/scan/{name}.csv", tables.INDEX) for name in sorted(data_sets)]
+    index = tables.make(pd.concat(lists).to_dict("records"), tables.INDEX)
+    tables.write("data/index.csv", index, tables.INDEX)
+    fakes = int(index["label"].sum())
+    return f"{len(index)} items of {len(lists)} data set(s): {len(index) - fakes} real, {fakes} fake"
+
+
+if __name__ == "__main__":
+    console.run_stage(main, __doc__)

@@ -1,0 +1,28 @@
+"""List one data set: find its videos and images, with label, method and the people in them.
+
+    python -m stages.scan demo
+
+reads   params.yaml: data_sets.NAME; the folder it names
+makes   data/scan/NAME.csv
+"""
+
+from collections import Counter
+
+from deepfake_detector import UserError, console, datasets, params, tables
+
+
+def main(name: str) -> str:
+    (data_sets,) = params.read("data_sets")
+    if name not in data_sets:
+        raise UserError(f"params.yaml: data_sets has no {name!r}; it has {', '.join(data_sets)}")
+    result = datasets.scan(name, data_sets[name])
+    rows = datasets.index_rows(name, data_sets[name].use, result.found)
+    tables.write(f"data/scan/{name}.csv", tables.make(rows, tables.INDEX), tables.INDEX)
+    for note in result.notes:
+        print(f"  {note}")
+    counts = Counter(row["method"] for row in rows)
+    return f"{len(rows)} items in {name}: " + ", ".join(f"{counts[method]} {method}" for method in sorted(counts))
+
+
+if __name__ == "__main__":
+    console.run_stage(main, __doc__, name="the data set, a key of params.yaml: data_sets")
