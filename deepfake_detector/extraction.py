@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from deepfake_detector.archive import ArchiveReader, archive_of, member_of, write_archive
-from deepfake_detector.faces import Face, FaceDetector, cut, follow, load_detector, resize, sharpness
+from deepfake_detector.faces import Face, FaceDetector, cut, follow, load_detector, quality, resize
 from deepfake_detector.media import Frame, MediaError, read_image, sample_frames
 
 PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # the least effort: much faster, hardly larger
@@ -100,7 +100,7 @@ def crop_faces(pack: Pack, frames: list[dict], source: Path, folder: Path, setti
                 if crop is not None:
                     member = member_of(item.item, item.kind, f"{row['frame']:06d}_{row['track']}.png")
                     members[member] = _encoded(crop, ".png", PNG)
-                    row |= {"archive": pack.archive, "member": member, "sharpness": sharpness(crop)}
+                    row |= {"archive": pack.archive, "member": member} | quality(crop)
                 rows.append({"item": item.item} | row)
     if members:
         write_archive(folder / pack.archive, members)

@@ -19,7 +19,7 @@ SMALLEST = 0.08  # smallest Haar face, as a share of the picture's shorter side
 OVERLAP = 0.3  # YuNet: boxes that share more than this are one face
 REACH = 1.0  # a face moves at most this many box sides between two sampled frames
 GROWTH = 2.0  # and grows or shrinks at most by this factor
-SHARPNESS_SIDE = 128
+QUALITY_SIDE = 128
 
 
 @dataclass(frozen=True)
@@ -147,10 +147,19 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
-def sharpness(crop: np.ndarray) -> float:
-    """Variance of the Laplacian of the grey crop at 128 pixels: below about 20 a face is blurred (0 is flat)."""
-    grey = cv2.cvtColor(resize(crop, SHARPNESS_SIDE), cv2.COLOR_RGB2GRAY)
-    return float(cv2.Laplacian(grey, cv2.CV_64F).var())
+def quality(crop: np.ndarray) -> dict[str, float]:
+    """How well a face can be seen, from its grey values at 128 pixels a side.
+
+    `sharpness` is the variance of the Laplacian (0 is flat, below about 20 looks blurred), `brightness` the mean and
+    `contrast` the standard deviation (both 0..255).
+    """
+    grey = cv2.cvtColor(resize(crop, QUALITY_SIDE), cv2.COLOR_RGB2GRAY)
+    mean, deviation = cv2.meanStdDev(grey)
+    return {
+        "sharpness": float(cv2.Laplacian(grey, cv2.CV_64F).var()),
+        "brightness": float(mean[0, 0]),
+        "contrast": float(deviation[0, 0]),
+    }
 
 
 def _match(last: list[Face], faces: list[Face]) -> dict[int, int]:

@@ -27,7 +27,7 @@ IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,gif"
 MAX_PIXELS = 64_000_000  # of one frame; 8K video has 33 million
 
-av.logging.set_level(av.logging.PANIC)  # FFmpeg's own words go to nobody; errors arrive as exceptions
+# PyAV's log level stays unset: any level calls Python from FFmpeg's threads, and closing a file then deadlocks
 Image.MAX_IMAGE_PIXELS = None  # the limit above is checked before anything is decoded
 
 

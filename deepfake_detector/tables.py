@@ -78,6 +78,8 @@ FACES = _table(
         "height": _number(),
         "score": _number(),
         "sharpness": _number(),
+        "brightness": _number(),
+        "contrast": _number(),
         "archive": pa.Column(TEXT),
         "member": pa.Column(TEXT),
         "status": _filled(),  # "ok", or why there is no crop

@@ -19,8 +19,12 @@ from deepfake_detector.synthesis.forgeries import Flaws, paste, reenacted_mouth,
 from deepfake_detector.synthesis.people import SKIN_TONES, Person, Pose, Scene, draw, draw_person, head_window
 
 SIZES = ((320, 240), (352, 288), (384, 288), (288, 384), (426, 240))  # width, height
-FRAME_RATES = (12, 15, 20, 24, 25)
+FRAME_RATES = (10, 12, 15, 20, 25)
 METHODS = ("swap", "reenact")  # how takes 0 and 1 of each person are forged
+CRF = (17, 25)  # of H.264; lower is better
+JPEG_QUALITY = (75, 95)
+NOISE = (0.013, 0.033)  # standard deviation of the camera's noise, of 1
+FLAWS = {"colour_match": (0.65, 0.92), "feather": (0.08, 0.24), "drift": (0.005, 0.03), "grain": (0.0, 0.15)}
 STILL = len(METHODS)  # the take that is a photo
 
 
@@ -107,9 +111,9 @@ def _film(seed: int, clip: Clip) -> Film:
     return Film(
         scene=scene,
         rate=int(rng.choice(FRAME_RATES)),
-        crf=int(rng.integers(18, 29)),
-        jpeg_quality=int(rng.integers(75, 96)),
-        noise=((grey + chroma) * rng.uniform(0.008, 0.03)).astype(np.float32),
+        crf=int(rng.integers(*CRF, endpoint=True)),
+        jpeg_quality=int(rng.integers(*JPEG_QUALITY, endpoint=True)),
+        noise=((grey + chroma) * rng.uniform(*NOISE)).astype(np.float32),
         blur=float(rng.uniform(0.3, 0.9)),
         tint=(rng.uniform(0.88, 1.08) * rng.uniform(0.95, 1.05, 3)).astype(np.float32),
     )
@@ -150,13 +154,7 @@ def _forger(clip: Clip, film: Film, poses: list[Pose], seed: int, resolution: tu
     if clip.source is None:
         return None
     rng = np.random.default_rng([seed, 4, clip.target, clip.take, METHODS.index(clip.method)])
-    flaws = Flaws(
-        resolution=float(rng.uniform(*resolution)),
-        colour_match=float(rng.uniform(0.75, 0.97)),
-        feather=float(rng.uniform(0.12, 0.30)),
-        drift=float(rng.uniform(0.005, 0.03)),
-        grain=float(rng.uniform(0.0, 0.6)),
-    )
+    flaws = Flaws(float(rng.uniform(*resolution)), **{name: float(rng.uniform(*ends)) for name, ends in FLAWS.items()})
     height, width = film.scene.background.shape[:2]
     target, source = _person(seed, clip.target), _person(seed, clip.source)
     driver = _motion(rng, width, height, len(poses), film.rate)
@@ -185,7 +183,7 @@ def _forger(clip: Clip, film: Film, poses: list[Pose], seed: int, resolution: tu
 
 def _motion(rng: np.random.Generator, width: int, height: int, count: int, rate: int) -> list[Pose]:
     """A person who sways, nods, blinks and talks for `count` frames at `rate` frames per second."""
-    scale = min(width, height) * rng.uniform(0.19, 0.25)
+    scale = min(width, height) * rng.uniform(0.16, 0.21)
     x, y = width * rng.uniform(0.42, 0.58), max(height * rng.uniform(0.40, 0.48), 1.75 * scale)
     seconds = np.arange(count) / rate
 

@@ -1,0 +1,5 @@
+"""`python -m deepfake_detector`: the command line (cli.py)."""
+
+from deepfake_detector.cli import main
+
+main()

@@ -1,0 +1,100 @@
+"""Checks of the data before anything is learned from it: what is dropped and why, and what must stop the run."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+CLASSES = {0: "real", 1: "fake"}
+NAMED = 5  # items named in one message
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`min_side` in pixels, `min_contrast` in grey values, the rest shares of frames and a ratio of items."""
+
+    min_side: int
+    min_contrast: float
+    min_coverage: float
+    max_coverage_gap: float
+    max_imbalance: float
+
+
+def judge(index: pd.DataFrame, frames: pd.DataFrame, faces: pd.DataFrame, limits: Limits) -> pd.DataFrame:
+    """For every item of the index whether it is kept, and the reason why not: columns item, keep (0 or 1), reason."""
+    reasons = {}
+    faces_of, frames_of = dict(tuple(faces.groupby("item"))), dict(tuple(frames.groupby("item")))
+    for row in index.itertuples():
+        reasons[row.item] = _fault(faces_of.get(row.item), frames_of.get(row.item), limits)
+    first: dict[tuple[str, int], str] = {}
+    for row in index.itertuples():
+        if reasons[row.item]:
+            continue
+        twin = first.setdefault((row.md5, row.label), row.item)
+        if twin != row.item:
+            reasons[row.item] = f"duplicate of {twin}"
+    return pd.DataFrame([{"item": item, "keep": int(not why), "reason": why} for item, why in reasons.items()])
+
+
+def label_conflicts(index: pd.DataFrame) -> list[list[str]]:
+    """Items whose files are the same, byte for byte, while their labels differ."""
+    groups = index.groupby("md5").filter(lambda rows: rows["label"].nunique() > 1).groupby("md5")
+    return sorted(sorted(rows["item"]) for _, rows in groups)
+
+
+def coverage(index: pd.DataFrame, faces: pd.DataFrame) -> dict[str, float]:
+    """Per class the share of its sampled frames in which a face large enough was found."""
+    tried = faces.dropna(subset="frame").merge(index[["item", "label"]], on="item")
+    seen = tried.assign(seen=tried["status"] == "ok").groupby(["label", "item", "frame"])["seen"].any()
+    return {CLASSES[label]: float(share) for label, share in seen.groupby("label").mean().items()}
+
+
+def stoppers(index: pd.DataFrame, faces: pd.DataFrame, verified: pd.DataFrame, limits: Limits) -> list[str]:
+    """What would make every later result wrong, a sentence each; empty where the data can be used."""
+    found = [
+        f"the same file is labelled real and fake: {', '.join(items)}; decide which, and remove the other"
+        for items in label_conflicts(index)[:NAMED]
+    ]
+    kept = index[index["item"].isin(verified.loc[verified["keep"] == 1, "item"])]
+    counts = kept["label"].value_counts()
+    for label, name in CLASSES.items():
+        if label not in counts.index:
+            dropped = verified.loc[verified["keep"] == 0, "reason"].value_counts().head(3)
+            why = f" (dropped: {', '.join(f'{n} x {reason}' for reason, n in dropped.items())})" if len(dropped) else ""
+            found.append(f"no {name} item is left{why}; check the data set's root and layout")
+    if len(counts) == 2 and counts.max() > limits.max_imbalance * counts.min():
+        found.append(
+            f"{counts[0]} real and {counts[1]} fake items: a ratio above verify.max_imbalance {limits.max_imbalance:g}"
+        )
+    return found + _coverage_stoppers(coverage(index, faces), limits)
+
+
+def _coverage_stoppers(shares: dict[str, float], limits: Limits) -> list[str]:
+    low = [f"{name} {share:.1%}" for name, share in shares.items() if share < limits.min_coverage]
+    if low:
+        return [
+            f"a face was found in too few frames ({', '.join(low)}; verify.min_coverage {limits.min_coverage:.0%}); "
+            "look at the contact sheets, try crop_faces.detector yunet or a larger detect_size"
+        ]
+    if len(shares) == 2 and abs(shares["real"] - shares["fake"]) > limits.max_coverage_gap:
+        return [
+            f"a face was found in {shares['real']:.1%} of real and {shares['fake']:.1%} of fake frames, further apart "
+            f"than verify.max_coverage_gap {limits.max_coverage_gap:.0%}: a detector could learn that instead"
+        ]
+    return []
+
+
+def _fault(faces: pd.DataFrame | None, frames: pd.DataFrame | None, limits: Limits) -> str:
+    """Why an item cannot be used; empty where it can."""
+    if faces is None:
+        return "not cropped"
+    if faces["frame"].isna().all():
+        return f"unreadable: {faces['status'].iloc[0]}"
+    size = (faces if frames is None else frames)[["width", "height"]].min(axis=None)
+    if size < limits.min_side:
+        return "picture too small"
+    found = faces[faces["status"] == "ok"]
+    if found.empty:
+        return "no face" if (faces["status"] == "no face").any() else "faces too small"
+    if found["contrast"].median() < limits.min_contrast:
+        return "blank"
+    return ""

@@ -1,0 +1,113 @@
+"""The command line: `python -m deepfake_detector predict | use-profile | fetch-assets`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from deepfake_detector import UserError, assets, console, profiles
+from deepfake_detector.files import write_json
+
+
+def main() -> None:
+    arguments = _parser().parse_args()
+    console.guarded(lambda: sys.exit(arguments.run(arguments)))
+
+
+def predict(arguments: argparse.Namespace) -> int:
+    """0 where every input got a verdict, 1 where one was an ERROR."""
+    from deepfake_detector.inference import DEMONSTRATION, Detector  # costs a second that --help need not pay
+
+    detector = Detector.load(arguments.model)
+    if detector.contract.trained_on.demonstration:
+        print(f"! {DEMONSTRATION}", file=sys.stderr)
+    inputs = _inputs(arguments.inputs)
+    print(f"{'verdict':<13} {'P(fake)':>8}  {'faces':>7}  input")
+    reports = []
+    for path in console.progress(inputs, len(inputs), "predict", "input"):
+        report = detector.predict(path, kind=arguments.kind)
+        reports.append(report)
+        probability = "-" if report.fake_probability is None else f"{report.fake_probability:.3f}"
+        why = report.error or report.reason
+        seen = f"{report.frames_with_face}/{report.frames_sampled}"
+        print(f"{report.verdict:<13} {probability:>8}  {seen:>7}  {_printable(path)}{f'  ({why})' if why else ''}", flush=True)
+    if arguments.json:
+        write_json(arguments.json, [report.as_json() for report in reports])
+    return int(any(report.verdict == "ERROR" for report in reports))
+
+
+def use_profile(arguments: argparse.Namespace) -> int:
+    roots = dict(pair for pair in arguments.root)
+    data_sets = profiles.use(arguments.profile, roots)
+    print(f"params.yaml is now the profile {arguments.profile} ({', '.join(data_sets)}); next: dvc repro")
+    return 0
+
+
+def fetch_assets(arguments: argparse.Namespace) -> int:
+    for name in arguments.names or sorted(assets.ASSETS):
+        print(f"{name}: {assets.fetch(name, arguments.source)}")
+    return 0
+
+
+def _inputs(paths: list[Path]) -> list[Path]:
+    """The files named, and of folders every file of a media type, sorted."""
+    from deepfake_detector.datasets import files_below, media_kind
+
+    found = []
+    for path in paths:
+        inside = [one for one in files_below(path) if media_kind(one)] if path.is_dir() else [path]
+        if not inside:
+            raise UserError(f"{path}: no image or video in this folder")
+        found += inside
+    return found
+
+
+def _printable(path: Path) -> str:
+    """The path on one line, whatever its name holds."""
+    return "".join(character if character.isprintable() else "?" for character in str(path))
+
+
+def _root(text: str) -> tuple[str, str]:
+    name, separator, folder = text.partition("=")
+    if not separator or not name or not folder:
+        raise argparse.ArgumentTypeError(f"{text!r}: write NAME=/absolute/path")
+    return name, folder
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m deepfake_detector", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser(
+        "predict",
+        help="judge images, videos and folders of them",
+        description="Judge images, videos and folders. Exit code 0: every input got a verdict; 1: one was an ERROR.",
+    )
+    command.add_argument("inputs", nargs="+", type=Path, metavar="PATH", help="an image, a video, or a folder of them")
+    command.add_argument("--model", type=Path, default=Path("models/detector.onnx"), help="exported model (default: %(default)s)")
+    command.add_argument("--json", type=Path, metavar="FILE", help="also write the full reports to FILE")
+    command.add_argument(
+        "--kind", choices=("auto", "face"), default="auto", help="face: the pictures are face crops already (default: auto)"
+    )
+    command.set_defaults(run=predict)
+
+    command = commands.add_parser(
+        "use-profile",
+        help="switch params.yaml to another data set's values",
+        description=f"Write params.yaml from a complete file in profiles/: {', '.join(profiles.names())}.",
+    )
+    command.add_argument("profile", help="name of a file in profiles/, without .yaml")
+    command.add_argument(
+        "--root", action="append", default=[], type=_root, metavar="NAME=PATH", help="folder of a data set the profile names"
+    )
+    command.set_defaults(run=use_profile)
+
+    command = commands.add_parser(
+        "fetch-assets",
+        help="get the face detector and the ImageNet weights",
+        description=f"Put files the project does not ship into {assets.folder()} ($DEEPFAKE_ASSETS), checked by sha256: "
+        + ", ".join(f"{name} ({asset.file}, {asset.size_mb} MB)" for name, asset in assets.ASSETS.items()),
+    )
+    command.add_argument("names", nargs="*", choices=sorted(assets.ASSETS), metavar="NAME", help="yunet, imagenet; all by default")
+    command.add_argument("--from", dest="source", type=Path, metavar="FOLDER", help="take the files from FOLDER, not the web")
+    command.set_defaults(run=fetch_assets)
+    return parser

@@ -1,0 +1,110 @@
+"""ResNet-18 with a linear head of two outputs, real and fake."""
+
+import io
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import resnet18
+
+from deepfake_detector import UserError, assets
+from deepfake_detector.files import write_whole
+
+OUTPUTS = 2
+IMAGENET_CLASSES = 1000
+
+
+class Detector(nn.Module):
+    """ResNet-18 (He et al. 2016). Maps (N, 3, S, S) normalised RGB to logits (N, 2), real then fake."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = resnet18(num_classes=OUTPUTS)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.backbone(images)
+
+
+class WithActivationMap(nn.Module):
+    """The detector with a second output: where it saw fake, (N, S/32, S/32).
+
+    Class activation map (Zhou et al. 2016) of fake minus real: the head's weights applied to each place of the last
+    feature map. Its mean plus the difference of the biases is the logit.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        super().__init__()
+        net = detector.backbone
+        self.stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
+        self.layers = nn.Sequential(net.layer1, net.layer2, net.layer3, net.layer4)
+        self.head = net.fc
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.layers(self.stem(images))
+        logits = self.head(features.mean(dim=(2, 3)))
+        towards_fake = self.head.weight[1] - self.head.weight[0]
+        return logits, torch.einsum("nchw,c->nhw", features, towards_fake)
+
+
+def build(init: str, imagenet_sha256: str) -> Detector:
+    """A new detector: `imagenet` weights, `random` ones, or those of a file (this project's, or torchvision's).
+
+    The head is new except from a file that brings one of its own. Raises UserError where weights are missing or are
+    of another network; nothing is loaded half.
+    """
+    detector = Detector()
+    if init == "random":
+        return detector
+    path = assets.locate("imagenet", imagenet_sha256) if init == "imagenet" else Path(init)
+    state = {name.removeprefix("backbone."): value for name, value in _read(path).items()}
+    own = detector.backbone.state_dict()
+    head = {"fc.weight", "fc.bias"}
+    if state.get("fc.bias") is not None and len(state["fc.bias"]) == IMAGENET_CLASSES:
+        state |= {name: own[name] for name in head}
+    _check_same(path, state, own)
+    detector.backbone.load_state_dict(state)
+    return detector
+
+
+def save(detector: Detector, path: str | Path, **facts: object) -> None:
+    """Write weights and facts (plain values) to `path`; the same values give the same bytes."""
+    buffer = io.BytesIO()  # not straight to a file: torch stores the file's name in it
+    torch.save({"weights": detector.state_dict(), **facts}, buffer)
+    write_whole(path, buffer.getvalue())
+
+
+def load(path: str | Path) -> tuple[Detector, dict]:
+    """A detector written by `save`, in evaluation mode, and the facts beside it."""
+    content = _read(Path(path), unwrap=False)
+    detector = Detector()
+    _check_same(Path(path), content.get("weights", {}), detector.state_dict())
+    detector.load_state_dict(content.pop("weights"))
+    return detector.eval(), content
+
+
+def to_fastest(detector: Detector) -> Detector:
+    """The detector on the GPU where there is one, in fp32."""
+    return detector.to("cuda" if torch.cuda.is_available() else "cpu", memory_format=torch.channels_last)
+
+
+def _read(path: Path, unwrap: bool = True) -> dict:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: not there; give train.init as imagenet, random or the path of a weights file") from error
+    except Exception as error:  # torch raises whatever its unpickler met
+        raise UserError(f"{path}: not a file of weights that can be read safely ({type(error).__name__})") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: holds a {type(content).__name__}, not named weights")
+    return content["weights"] if unwrap and "weights" in content else content
+
+
+def _check_same(path: Path, found: dict, wanted: dict) -> None:
+    """Names and shapes must agree exactly."""
+    missing = sorted(set(wanted) - set(found))
+    unknown = sorted(set(found) - set(wanted))
+    shapes = sorted(name for name in set(found) & set(wanted) if found[name].shape != wanted[name].shape)
+    told = [f"{what}: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}" for what, names in
+            (("missing", missing), ("unknown", unknown), ("of another shape", shapes)) if names]
+    if told:
+        raise UserError(f"{path}: weights of another network ({'; '.join(told)})")
