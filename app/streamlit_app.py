@@ -1,6 +1,6 @@
 """The page: drop an image or a clip, read the verdict and what it rests on.
 
-    python -m streamlit run app/streamlit_app.py     (from the project's folder; `make app` does it)
+python -m streamlit run app/streamlit_app.py     (from the project's folder; `make app` does it)
 """
 
 import json
@@ -31,7 +31,7 @@ EXPLAINED = {
     "faces too small": "Faces were found, but all are too small to judge.",
     "too few faces": "A face was found in too few of the frames that were looked at to judge the clip.",
     "score in the inconclusive band": "The score lies where the detector was wrong too often on clips it was checked on.",
-    "demonstration model": "This is a demonstration model. It has seen drawn people only and judges nothing but the demo's own files.",
+    "demonstration model": "A demonstration model has seen drawn people only. It judges nothing but the demo's own files.",
     "cannot be read": "The file is empty, damaged, or of a kind that cannot be read.",
 }
 
@@ -66,7 +66,10 @@ def choose() -> tuple[str, bytes] | None:
     """The name and bytes of the upload, else of the example picked."""
     suffixes = sorted(suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES | VIDEO_SUFFIXES)
     upload = st.file_uploader(
-        "An image or a video with a face", type=suffixes, max_upload_size=UPLOAD_MB, help="Read in memory, then forgotten."
+        "An image or a video with a face",
+        type=suffixes,
+        max_upload_size=UPLOAD_MB,
+        help="Read in memory, then forgotten.",
     )
     if upload is not None:
         return upload.name, upload.getvalue()
@@ -153,11 +156,15 @@ def show_timeline(report: Report, detector: Detector) -> None:
         .mark_rect(color=GREY, opacity=0.15)
         .encode(y=alt.Y("low:Q", title="probability of fake"), y2="high:Q")
     )
-    line = alt.Chart(rows).mark_line(point=True).encode(
-        x=alt.X("second:Q", title="second"),
-        y=alt.Y("probability of fake:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%")),
-        color=alt.Color("person:N", scale=alt.Scale(range=[BLUE, ORANGE, "#009e73", "#cc79a7"]), title=None),
-        tooltip=["second", alt.Tooltip("probability of fake", format=".1%"), "person"],
+    line = (
+        alt.Chart(rows)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("second:Q", title="second"),
+            y=alt.Y("probability of fake:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%")),
+            color=alt.Color("person:N", scale=alt.Scale(range=[BLUE, ORANGE, "#009e73", "#cc79a7"]), title=None),
+            tooltip=["second", alt.Tooltip("probability of fake", format=".1%"), "person"],
+        )
     )
     st.altair_chart(band + line, width="stretch")
     st.caption("Each dot is one face in one frame. The grey band is where there is no verdict.")

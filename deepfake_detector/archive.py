@@ -11,12 +11,36 @@ import zipfile
 import zlib
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+import pandas as pd
 
 from deepfake_detector import UserError
 from deepfake_detector.files import write_whole
 
 OPEN_ARCHIVES = 64  # file handles one reader keeps
+PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # the least effort: much faster, hardly larger
+JPEG_444 = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444, cv2.IMWRITE_JPEG_QUALITY]
+
+
+@dataclass(frozen=True)
+class Item:
+    """What the workers need of a row of the index."""
+
+    item: str
+    kind: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Items whose pictures share the archive `archive` (a path below the stage's output folder)."""
+
+    archive: str
+    items: tuple[Item, ...]
 
 
 def archive_of(item: str, kind: str) -> str:
@@ -30,6 +54,26 @@ def archive_of(item: str, kind: str) -> str:
 def member_of(item: str, kind: str, name: str) -> str:
     """Name inside that archive of the item's picture `name`."""
     return name if kind == "video" else f"{item.partition('/')[2]}/{name}"
+
+
+def pack(index: pd.DataFrame) -> list[Pack]:
+    """The rows of the index as packs, sorted by archive."""
+    packs: dict[str, list[Item]] = {}
+    for row in index.itertuples():
+        packs.setdefault(archive_of(row.item, row.kind), []).append(Item(row.item, row.kind, row.path))
+    return [Pack(archive, tuple(packs[archive])) for archive in sorted(packs)]
+
+
+def failed(pack: Pack, reason: str) -> list[dict]:
+    """Rows of the frames or faces table for a pack whose worker was lost."""
+    return [{"item": item.item, "status": reason} for item in pack.items]
+
+
+def encode(image: np.ndarray, suffix: str, jpeg_quality: int = 95) -> bytes:
+    """An RGB uint8 picture as `png` (lossless) or `jpg` (4:4:4)."""
+    options = PNG if suffix == "png" else [*JPEG_444, jpeg_quality]
+    _, data = cv2.imencode(f".{suffix}", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    return data.tobytes()
 
 
 def write_archive(path: Path, members: Mapping[str, bytes]) -> None:
@@ -62,6 +106,11 @@ class ArchiveReader:
                 f"{self.folder / archive}: cannot read {member} ({error}); "
                 f"delete {self.folder} and run `dvc checkout`, or `dvc repro` where the cache lacks it"
             ) from error
+
+    def picture(self, archive: str, member: str) -> np.ndarray:
+        """The member as (height, width, 3) RGB uint8."""
+        data = np.frombuffer(self.read(archive, member), np.uint8)
+        return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
     def close(self) -> None:
         while self._open:

@@ -78,7 +78,9 @@ def fetch(name: str, source: Path | None = None) -> Path:
     found = file_hash(target)
     if found != asset.sha256:
         target.unlink()
-        raise UserError(f"{asset.file} from {source or asset.url}: sha256 is {found}, expected {asset.sha256}; not kept")
+        raise UserError(
+            f"{asset.file} from {source or asset.url}: sha256 is {found}, expected {asset.sha256}; not kept"
+        )
     return target
 
 

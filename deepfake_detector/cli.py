@@ -29,7 +29,10 @@ def predict(arguments: argparse.Namespace) -> int:
         probability = "-" if report.fake_probability is None else f"{report.fake_probability:.3f}"
         why = report.error or report.reason
         seen = f"{report.frames_with_face}/{report.frames_sampled}"
-        print(f"{report.verdict:<13} {probability:>8}  {seen:>7}  {_printable(path)}{f'  ({why})' if why else ''}", flush=True)
+        print(
+            f"{report.verdict:<13} {probability:>8}  {seen:>7}  {_printable(path)}{f'  ({why})' if why else ''}",
+            flush=True,
+        )
     if arguments.json:
         write_json(arguments.json, [report.as_json() for report in reports])
     return int(any(report.verdict == "ERROR" for report in reports))
@@ -83,10 +86,15 @@ def _parser() -> argparse.ArgumentParser:
         description="Judge images, videos and folders. Exit code 0: every input got a verdict; 1: one was an ERROR.",
     )
     command.add_argument("inputs", nargs="+", type=Path, metavar="PATH", help="an image, a video, or a folder of them")
-    command.add_argument("--model", type=Path, default=Path("models/detector.onnx"), help="exported model (default: %(default)s)")
+    command.add_argument(
+        "--model", type=Path, default=Path("models/detector.onnx"), help="exported model (default: %(default)s)"
+    )
     command.add_argument("--json", type=Path, metavar="FILE", help="also write the full reports to FILE")
     command.add_argument(
-        "--kind", choices=("auto", "face"), default="auto", help="face: the pictures are face crops already (default: auto)"
+        "--kind",
+        choices=("auto", "face"),
+        default="auto",
+        help="face: the pictures are face crops already (default: auto)",
     )
     command.set_defaults(run=predict)
 
@@ -97,7 +105,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("profile", help="name of a file in profiles/, without .yaml")
     command.add_argument(
-        "--root", action="append", default=[], type=_root, metavar="NAME=PATH", help="folder of a data set the profile names"
+        "--root",
+        action="append",
+        default=[],
+        type=_root,
+        metavar="NAME=PATH",
+        help="folder of a data set the profile names",
     )
     command.set_defaults(run=use_profile)
 
@@ -107,7 +120,11 @@ def _parser() -> argparse.ArgumentParser:
         description=f"Put files the project does not ship into {assets.folder()} ($DEEPFAKE_ASSETS), checked by sha256: "
         + ", ".join(f"{name} ({asset.file}, {asset.size_mb} MB)" for name, asset in assets.ASSETS.items()),
     )
-    command.add_argument("names", nargs="*", choices=sorted(assets.ASSETS), metavar="NAME", help="yunet, imagenet; all by default")
-    command.add_argument("--from", dest="source", type=Path, metavar="FOLDER", help="take the files from FOLDER, not the web")
+    command.add_argument(
+        "names", nargs="*", choices=sorted(assets.ASSETS), metavar="NAME", help="yunet, imagenet; all by default"
+    )
+    command.add_argument(
+        "--from", dest="source", type=Path, metavar="FOLDER", help="take the files from FOLDER, not the web"
+    )
     command.set_defaults(run=fetch_assets)
     return parser

@@ -9,12 +9,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deepfake_detector import UserError
-from deepfake_detector.scores import Band
 
 VERSION = 1
 KEY = "deepfake_detector_contract"  # of the ONNX metadata entry that holds the contract
 LIBRARIES = ("torch", "torchvision", "onnx", "onnxruntime", "opencv-python-headless", "av", "pillow", "numpy")
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB, those of torchvision's ImageNet weights
 
 
 class _Part(BaseModel):
@@ -54,10 +52,6 @@ class Decision(_Part):
     threshold: float = Field(ge=0, le=1)
     band_low: float = Field(ge=0, le=1)
     band_high: float = Field(ge=0, le=1)
-
-    @property
-    def band(self) -> Band:
-        return Band(self.band_low, self.band_high, reached=True)
 
 
 class TrainedOn(_Part):

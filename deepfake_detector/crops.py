@@ -10,11 +10,10 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, WeightedRandomSampler
 
 from deepfake_detector.archive import ArchiveReader
-from deepfake_detector.contract import MEAN, STD
-from deepfake_detector.extraction import read_crop
 from deepfake_detector.faces import resize
 
 FOLDER = "data/faces"
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB, those of torchvision's ImageNet weights
 JUDGE_BATCH = 64  # faces at a time where nothing is learned
 
 
@@ -77,7 +76,9 @@ class FaceCrops(Dataset):
     ((3, size, size) uint8 tensor, label, row).
     """
 
-    def __init__(self, rows: pd.DataFrame, input_size: int, seed: int = 0, augmentation: Augmentation | None = None) -> None:
+    def __init__(
+        self, rows: pd.DataFrame, input_size: int, seed: int = 0, augmentation: Augmentation | None = None
+    ) -> None:
         self.archives, self.members = rows["archive"].to_list(), rows["member"].to_list()
         self.labels = rows["label"].to_list()
         self.input_size, self.seed, self.augmentation = input_size, seed, augmentation
@@ -88,7 +89,7 @@ class FaceCrops(Dataset):
 
     def __getitem__(self, key: int | tuple[int, int, int]) -> tuple[torch.Tensor, int, int]:
         row, epoch, position = key if isinstance(key, tuple) else (key, 0, 0)
-        crop = read_crop(self._reader, self.archives[row], self.members[row])
+        crop = self._reader.picture(self.archives[row], self.members[row])
         if self.augmentation:
             crop = self.augmentation.apply(crop, np.random.default_rng([self.seed, epoch, position]))
         crop = resize(crop, self.input_size)
@@ -146,9 +147,7 @@ def frame_logits(detector: torch.nn.Module, crops: FaceCrops, batch_size: int, w
     return (both[:, 1] - both[:, 0]).double().numpy()
 
 
-def judge_faces(
-    detector: torch.nn.Module, faces: pd.DataFrame, split: pd.DataFrame, input_size: int
-) -> pd.DataFrame:
+def judge_faces(detector: torch.nn.Module, faces: pd.DataFrame, split: pd.DataFrame, input_size: int) -> pd.DataFrame:
     """All faces (every track) of a split's items with their logits: rows of the faces and split tables, and `logit`."""
     rows = faces[faces["status"] == "ok"].merge(split, on="item").astype({"label": int})
     return rows.assign(logit=frame_logits(detector, FaceCrops(rows, input_size), JUDGE_BATCH, workers=1))

@@ -139,6 +139,14 @@ def cut(image: np.ndarray, face: Face, margin: float, size: int) -> np.ndarray:
     return resize(part, size)
 
 
+def given_crop(image: np.ndarray, size: int) -> np.ndarray:
+    """The central square of a picture that is a face already, at `size` pixels a side."""
+    height, width = image.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return resize(image[top : top + side, left : left + side], size)
+
+
 def resize(image: np.ndarray, size: int) -> np.ndarray:
     """A square picture at `size` pixels a side: shrunk by area, enlarged bilinearly, unchanged where it fits."""
     if image.shape[:2] == (size, size):

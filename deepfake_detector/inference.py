@@ -1,9 +1,9 @@
 """An exported model and its contract: from an image or a video to a report.
 
-    from deepfake_detector.inference import Detector
+from deepfake_detector.inference import Detector
 
-    report = Detector.load("models/detector.onnx").predict(Path("clip.mp4"))
-    print(report.verdict, report.fake_probability)
+report = Detector.load("models/detector.onnx").predict(Path("clip.mp4"))
+print(report.verdict, report.fake_probability)
 """
 
 import hashlib
@@ -18,10 +18,9 @@ import onnxruntime
 
 from deepfake_detector import UserError, contract, scores
 from deepfake_detector.contract import Contract
-from deepfake_detector.extraction import given_crop
-from deepfake_detector.faces import Face, cut, follow, load_detector, resize
+from deepfake_detector.faces import Face, cut, follow, given_crop, load_detector, resize
 from deepfake_detector.files import file_hash
-from deepfake_detector.media import Frame, MediaError, Source, kind_of, read_image, sample_frames
+from deepfake_detector.media import Frame, MediaError, Source, kind_of, read_image, reason, sample_frames
 
 BATCH = 16
 MODEL = Path("models/detector.onnx")
@@ -91,8 +90,7 @@ class Report:
             }
             for track in self.faces
         ]
-        order = [name for name in self.__dataclass_fields__]
-        return {name: faces if name == "faces" else plain[name] for name in order}
+        return {name: faces if name == "faces" else plain[name] for name in self.__dataclass_fields__}
 
 
 class Detector:
@@ -138,10 +136,8 @@ class Detector:
             report = replace(report, sha256=digest)
             with self._lock:
                 report = self._judge(report, source, kind, watch)
-        except MediaError as error:
-            report = replace(report, reason="cannot be read", error=str(error))
-        except OSError as error:
-            report = replace(report, reason="cannot be read", error=error.strerror or str(error))
+        except (MediaError, OSError) as error:
+            report = replace(report, reason="cannot be read", error=reason(error))
         return replace(report, seconds=time.monotonic() - started)
 
     def _judge(self, report: Report, source: Source, kind: str, watch: Callable | None) -> Report:
@@ -171,7 +167,7 @@ class Detector:
         if clip.logit is None:
             return replace(report, verdict="INCONCLUSIVE", reason=clip.reason)
         probability = self._probability(clip.logit)
-        verdict = scores.decide(probability, terms.decision.band)
+        verdict = scores.decide(probability, terms.decision.band_low, terms.decision.band_high)
         reason = "score in the inconclusive band" if verdict == "INCONCLUSIVE" else ""
         return replace(report, verdict=verdict, reason=reason, fake_probability=probability)
 
@@ -228,7 +224,9 @@ class Detector:
 
     def _track(self, track: int, rows: list) -> FaceTrack:
         frames = tuple(
-            FaceFrame(frame.index, frame.time, (face.x, face.y, face.width, face.height), self._probability(logit), crop)
+            FaceFrame(
+                frame.index, frame.time, (face.x, face.y, face.width, face.height), self._probability(logit), crop
+            )
             for frame, face, crop, logit in rows
         )
         return FaceTrack(track, self._probability(float(np.mean([row[-1] for row in rows]))), frames)

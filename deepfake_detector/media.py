@@ -96,6 +96,13 @@ def sample_frames(source: Source, count: int) -> Iterator[Frame]:
         raise MediaError(f"not a video that can be decoded: {getattr(error, 'strerror', None) or error}") from error
 
 
+def reason(error: Exception) -> str:
+    """Why a file gave nothing, for a table or a report."""
+    return (
+        str(error) if isinstance(error, MediaError) else f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    )
+
+
 @contextmanager
 def _file(source: Source) -> Iterator[io.IOBase]:
     if isinstance(source, bytes):

@@ -91,7 +91,9 @@ def _read(path: Path, unwrap: bool = True) -> dict:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise UserError(f"{path}: not there; give train.init as imagenet, random or the path of a weights file") from error
+        raise UserError(
+            f"{path}: not there; give train.init as imagenet, random or the path of a weights file"
+        ) from error
     except Exception as error:  # torch raises whatever its unpickler met
         raise UserError(f"{path}: not a file of weights that can be read safely ({type(error).__name__})") from error
     if not isinstance(content, dict):
@@ -104,7 +106,10 @@ def _check_same(path: Path, found: dict, wanted: dict) -> None:
     missing = sorted(set(wanted) - set(found))
     unknown = sorted(set(found) - set(wanted))
     shapes = sorted(name for name in set(found) & set(wanted) if found[name].shape != wanted[name].shape)
-    told = [f"{what}: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}" for what, names in
-            (("missing", missing), ("unknown", unknown), ("of another shape", shapes)) if names]
+    told = [
+        f"{what}: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
+        for what, names in (("missing", missing), ("unknown", unknown), ("of another shape", shapes))
+        if names
+    ]
     if told:
         raise UserError(f"{path}: weights of another network ({'; '.join(told)})")

@@ -1,6 +1,6 @@
 """params.yaml as typed, validated values: an unknown key, a wrong type or an impossible value is named with its path.
 
-    read("train", "crop_faces")   # the sections asked for; the whole file is checked first
+read("train", "crop_faces")   # the sections asked for; the whole file is checked first
 """
 
 from pathlib import Path

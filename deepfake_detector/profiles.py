@@ -55,7 +55,9 @@ def _refuse_loss() -> None:
         return
     if any(_without_roots(current) == _without_roots(FOLDER / f"{name}.yaml") for name in names()):
         return
-    status = subprocess.run(["git", "status", "--porcelain", "--", str(current)], capture_output=True, text=True, check=False)
+    status = subprocess.run(
+        ["git", "status", "--porcelain", "--", str(current)], capture_output=True, text=True, check=False
+    )
     if status.returncode or status.stdout:
         raise UserError(f"{current} has changes that are not committed; commit them, or `git checkout {current}`")
 

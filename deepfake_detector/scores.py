@@ -76,11 +76,11 @@ def probability(logit: float | np.ndarray, temperature: float) -> float | np.nda
     return 1 / (1 + np.exp(-np.clip(np.asarray(logit, float) / temperature, -500, 500)))
 
 
-def decide(fake_probability: float, band: Band) -> str:
-    """REAL, FAKE, or INCONCLUSIVE inside the band."""
-    if band.low < fake_probability < band.high:
-        return "INCONCLUSIVE"
-    return "FAKE" if fake_probability >= band.high else "REAL"
+def decide(fake_probability: float, band_low: float, band_high: float) -> str:
+    """FAKE from `band_high`, REAL up to `band_low`, INCONCLUSIVE between; FAKE where the two are one threshold."""
+    if fake_probability >= band_high:
+        return "FAKE"
+    return "REAL" if fake_probability <= band_low else "INCONCLUSIVE"
 
 
 def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:

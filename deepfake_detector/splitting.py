@@ -43,7 +43,7 @@ def assign(items: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.Serie
     Raises UserError where the groups do not suffice to give each part both classes.
     """
     held_out = items.groupby("group")["use"].agg(lambda use: (use == "test").any())
-    placed = {group: "test" for group in held_out.index[held_out]}
+    placed = dict.fromkeys(held_out.index[held_out], "test")
     counts = pd.crosstab(items["group"], items["method"])
     free = [group for group in counts.index if group not in placed]
     order = np.random.default_rng(seed).permutation(len(free))

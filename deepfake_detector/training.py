@@ -15,9 +15,11 @@ import numpy as np
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
+from scipy.special import expit
+from sklearn import metrics
 from torch import nn
 
-from deepfake_detector import UserError, scores
+from deepfake_detector import UserError
 from deepfake_detector.crops import BalancedSampler, FaceCrops, frame_logits, loader, normalise
 from deepfake_detector.files import write_whole
 from deepfake_detector.network import Detector
@@ -118,7 +120,9 @@ def fit(
     """
     steps = len(train) // recipe.batch_size
     if not steps:
-        raise UserError(f"{len(train)} training faces do not fill a batch of {recipe.batch_size}; lower train.batch_size")
+        raise UserError(
+            f"{len(train)} training faces do not fill a batch of {recipe.batch_size}; lower train.batch_size"
+        )
     detector.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(detector, recipe.optimizer, recipe.lr, recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, cosine_with_warmup(steps * recipe.epochs, recipe.warmup))
@@ -131,10 +135,13 @@ def fit(
         sampler.set_epoch(number)
         watched = watch(iter(batches), steps, f"epoch {number + 1} of {recipe.epochs}")
         loss = train_epoch(fabric, model, optimizer, schedule, watched, recipe.label_smoothing)
-        figures = validate(fabric, model, val, val_rows, recipe)
+        figures = validate(model, val, val_rows, recipe)
         state.history.append(Epoch(number, schedule.get_last_lr()[0], loss, **figures))
         if number == (best := best_epoch(state.history, by_frames)):
-            state.best, state.best_weights = best, {k: v.detach().cpu().clone() for k, v in detector.state_dict().items()}
+            state.best, state.best_weights = (
+                best,
+                {k: v.detach().cpu().clone() for k, v in detector.state_dict().items()},
+            )
         report(state.history[-1], state.best == number)
         _save(checkpoint, detector, optimizer, schedule, fabric, state)
     detector.load_state_dict(state.best_weights)
@@ -158,7 +165,9 @@ def train_epoch(
             model(inputs), labels.to(fabric.device, non_blocking=True), label_smoothing=label_smoothing
         )
         if not torch.isfinite(loss):
-            raise UserError("the training loss is not a number any more; lower train.lr, or set train.precision to fp32")
+            raise UserError(
+                "the training loss is not a number any more; lower train.lr, or set train.precision to fp32"
+            )
         fabric.backward(loss)
         optimizer.step()
         schedule.step()
@@ -167,17 +176,17 @@ def train_epoch(
     return total / seen
 
 
-def validate(
-    fabric: Fabric, model: nn.Module, val: FaceCrops, rows: pd.DataFrame, recipe: Recipe
-) -> dict[str, float]:
+def validate(model: nn.Module, val: FaceCrops, rows: pd.DataFrame, recipe: Recipe) -> dict[str, float]:
     """The val figures of an `Epoch`, by mean logit per item."""
     model.eval()
-    scored = rows[["item", "label"]].assign(logit=frame_logits(model, val, 2 * recipe.batch_size, recipe.loader_workers))
+    scored = rows[["item", "label"]].assign(
+        logit=frame_logits(model, val, 2 * recipe.batch_size, recipe.loader_workers)
+    )
     videos = scored.groupby("item").agg(label=("label", "first"), logit=("logit", "mean"))
     result = {}
     for level, table in (("frame", scored), ("video", videos)):
-        figures = scores.figures(table["label"], scores.probability(table["logit"].to_numpy(), 1.0), 0.5)
-        result |= {f"val_{level}_{name}": figures[name] for name in ("log_loss", "roc_auc")}
+        result[f"val_{level}_log_loss"] = metrics.log_loss(table["label"], expit(table["logit"]))
+        result[f"val_{level}_roc_auc"] = metrics.roc_auc_score(table["label"], table["logit"])
     return result
 
 

@@ -9,7 +9,8 @@ makes   data/faces/ (archives of face crops), data/faces.csv
 from pathlib import Path
 
 from deepfake_detector import console, params, tables
-from deepfake_detector.extraction import CropSettings, crop_faces, failed, pack
+from deepfake_detector.archive import failed, pack
+from deepfake_detector.cropping import CropSettings, crop_faces
 from deepfake_detector.faces import load_detector
 from deepfake_detector.parallel import run
 
@@ -24,7 +25,8 @@ def main() -> str:
     frames = tables.read("data/frames.csv", tables.FRAMES)
     rows_of = {item: rows.to_dict("records") for item, rows in frames.groupby("item")}
     tasks = [
-        (one, [row for item in one.items for row in rows_of.get(item.item, [])], FRAMES, FACES, settings) for one in packs
+        (one, [row for item in one.items for row in rows_of.get(item.item, [])], FRAMES, FACES, settings)
+        for one in packs
     ]
     FACES.mkdir(parents=True, exist_ok=True)
     outcomes = run(crop_faces, tasks, parallel.workers, parallel.seconds_per_item)

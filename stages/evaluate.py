@@ -50,9 +50,9 @@ def main() -> str:
 
 
 def _with_verdicts(clips: pd.DataFrame, decision: dict) -> pd.DataFrame:
-    band = scores.Band(decision["band_low"], decision["band_high"], decision["band_reached"])
+    low, high = decision["band_low"], decision["band_high"]
     probabilities = scores.probability(clips["logit"].to_numpy(), decision["temperature"])
-    verdicts = ["INCONCLUSIVE" if p != p else scores.decide(p, band) for p in probabilities]
+    verdicts = ["INCONCLUSIVE" if p != p else scores.decide(p, low, high) for p in probabilities]
     reasons = [
         reason or ("score in the inconclusive band" if verdict == "INCONCLUSIVE" else "")
         for reason, verdict in zip(clips["reason"], verdicts, strict=True)
@@ -92,7 +92,9 @@ def _write_plots(levels: dict[str, pd.DataFrame], splits: list[str], threshold: 
             labels, probabilities = rows["label"].to_numpy(int), rows["fake_probability"].to_numpy()
             curve = {"curve": f"{part}, {level}s"}
             if len(set(labels)) == 2:
-                roc += [curve | {"false_positive_rate": x, "recall": y} for x, y in scores.roc_points(labels, probabilities)]
+                roc += [
+                    curve | {"false_positive_rate": x, "recall": y} for x, y in scores.roc_points(labels, probabilities)
+                ]
                 pr += [curve | {"recall": x, "precision": y} for x, y in scores.pr_points(labels, probabilities)]
             confusion += _confusion(labels, probabilities, threshold, curve)
             for label, name in ((0, "real"), (1, "fake")):

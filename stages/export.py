@@ -40,8 +40,8 @@ def main() -> str:
             size=crop.size,
             input_size=facts["input_size"],
             interpolation="area, bilinear",
-            mean=contract.MEAN,
-            std=contract.STD,
+            mean=crops.MEAN,
+            std=crops.STD,
         ),
         decision=_decision(),
         trained_on=_trained_on(index, splits["train"], drawn, split),
@@ -53,7 +53,11 @@ def main() -> str:
         raise UserError(f"the exported model differs from torch by {difference:.2g} in a logit; {PARITY:g} is rounding")
     write_whole("models/detector.onnx", data)
     examples = _write_examples(index, splits["test"], drawn)
-    figures = {"largest_logit_difference_below": PARITY, "parity_crops": export_settings.parity_crops, "bytes": len(data)}
+    figures = {
+        "largest_logit_difference_below": PARITY,
+        "parity_crops": export_settings.parity_crops,
+        "bytes": len(data),
+    }
     write_json("metrics/export.json", figures)
     return f"detector.onnx, {len(data) / 1e6:.1f} MB, within {difference:.1e} of torch; {examples} examples"
 
@@ -93,7 +97,9 @@ def _trained_on(index: pd.DataFrame, train: pd.DataFrame, drawn: list[str], spli
     )
 
 
-def _largest_difference(data: bytes, detector: network.Detector, val: pd.DataFrame, input_size: int, count: int) -> float:
+def _largest_difference(
+    data: bytes, detector: network.Detector, val: pd.DataFrame, input_size: int, count: int
+) -> float:
     found = tables.read("data/faces.csv", tables.FACES)
     rows = found[found["status"] == "ok"].merge(val, on="item").head(count)
     images = torch.stack([image for image, _, _ in crops.FaceCrops(rows, input_size)])

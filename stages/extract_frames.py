@@ -9,7 +9,8 @@ makes   data/frames/ (archives of pictures), data/frames.csv
 from pathlib import Path
 
 from deepfake_detector import console, params, tables
-from deepfake_detector.extraction import FrameSettings, extract_frames, failed, pack
+from deepfake_detector.archive import failed, pack
+from deepfake_detector.frames import FrameSettings, extract_frames
 from deepfake_detector.parallel import run
 
 FOLDER = Path("data/frames")
@@ -32,7 +33,9 @@ def main() -> str:
     bad = frames[frames["status"] != "ok"]
     for row in bad.itertuples():
         print(f"  {row.item}: {row.status}")
-    return f"{len(frames) - len(bad)} frames of {frames['item'].nunique() - len(bad)} items, {len(bad)} items unreadable"
+    return (
+        f"{len(frames) - len(bad)} frames of {frames['item'].nunique() - len(bad)} items, {len(bad)} items unreadable"
+    )
 
 
 if __name__ == "__main__":

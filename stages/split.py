@@ -31,7 +31,9 @@ def main() -> str:
         "items": {part: _counts(items[items["part"] == part]) for part in splitting.PARTS},
     }
     write_json("metrics/split.json", figures)
-    told = ", ".join(f"{part} {counts['real']} real + {counts['fake']} fake" for part, counts in figures["items"].items())
+    told = ", ".join(
+        f"{part} {counts['real']} real + {counts['fake']} fake" for part, counts in figures["items"].items()
+    )
     return f"{len(sizes)} groups, none on two sides: {told}"
 
 

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from deepfake_detector import UserError, console, crops, network, params, tables, training
 from deepfake_detector.files import file_hash, write_json, write_whole
 
-CODE = ("crops", "network", "training", "faces", "extraction")  # what a checkpoint's meaning depends on
+CODE = ("archive", "crops", "faces", "network", "training")  # what a checkpoint's meaning depends on
 DOMINANT = 0  # the track a clip's label is about
 
 
@@ -37,14 +37,27 @@ def main() -> str:
     with _locked(scratch):
         fabric = training.setup(train.accelerator, train.precision, train.seed)
         detector = network.build(train.init, train.imagenet_sha256)
-        print(f"  {len(train_set)} training and {len(val_set)} validation faces, {fabric.device} {fabric._precision.precision}")
+        print(
+            f"  {len(train_set)} training and {len(val_set)} validation faces, {fabric.device} {fabric._precision.precision}"
+        )
         state = training.fit(
-            fabric, detector, train_set, weights, val_set, rows["val"], recipe, scratch / "last.pt", console.progress, _report
+            fabric,
+            detector,
+            train_set,
+            weights,
+            val_set,
+            rows["val"],
+            recipe,
+            scratch / "last.pt",
+            console.progress,
+            _report,
         )
         best = state.history[state.best]
         network.save(detector, "models/resnet18.pt", input_size=train.input_size, epoch=best.epoch)
         history = pd.DataFrame([asdict(epoch) for epoch in state.history])
-        write_whole("plots/training.csv", history.to_csv(index=False, float_format="%.6f", lineterminator="\n").encode())
+        write_whole(
+            "plots/training.csv", history.to_csv(index=False, float_format="%.6f", lineterminator="\n").encode()
+        )
         figures = {name: round(value, 6) for name, value in asdict(best).items() if name not in ("epoch", "lr")}
         write_json("metrics/train.json", {"best_epoch": best.epoch + 1, "epochs": len(history)} | figures)
     shutil.rmtree(scratch)

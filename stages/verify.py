@@ -16,7 +16,6 @@ import pandas as pd
 
 from deepfake_detector import UserError, audit, console, params, sheets, tables
 from deepfake_detector.archive import ArchiveReader
-from deepfake_detector.extraction import read_crop
 from deepfake_detector.files import write_json, write_whole
 
 SHEETS = Path("plots/contact_sheets")
@@ -67,7 +66,7 @@ def _write_sheets(index: pd.DataFrame, faces: pd.DataFrame) -> None:
 
 
 def _write_sheet(path: Path, rows: pd.DataFrame, reader: ArchiveReader) -> None:
-    crops = [read_crop(reader, row.archive, row.member) for row in rows.itertuples()]
+    crops = [reader.picture(row.archive, row.member) for row in rows.itertuples()]
     captions = [f"{row.item.partition('/')[2]}\nframe {row.frame} track {row.track}" for row in rows.itertuples()]
     write_whole(path, sheets.contact_sheet(crops, captions))
 

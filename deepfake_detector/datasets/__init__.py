@@ -59,7 +59,9 @@ def scan(name: str, data_set: DataSet) -> Scan:
         raise UserError(f"{root}: no such folder; set data_sets.{name}.root to where {name} lies, or run `use-profile`")
     result = _layout(data_set.layout)(name, root, data_set)
     if not result.found:
-        raise UserError(f"{root}: nothing in it has the layout {data_set.layout!r}; docs/data-sets.md shows that layout")
+        raise UserError(
+            f"{root}: nothing in it has the layout {data_set.layout!r}; docs/data-sets.md shows that layout"
+        )
     return result
 
 

@@ -25,9 +25,15 @@ def scan(name: str, root: Path, data_set: FolderSet) -> Scan:
     names = _originals(labelled, listed)
     found = [_found(name, place, path, listed.get(place, {}), names, data_set.kind) for place, path in labelled.items()]
     notes = [
-        *_note("files are neither below real/ or fake/ nor in metadata.csv, and are left out", set(files) - set(labelled)),
+        *_note(
+            "files are neither below real/ or fake/ nor in metadata.csv, and are left out", set(files) - set(labelled)
+        ),
         *_note("files are in metadata.csv but not on disk", set(listed) - set(files)),
-        *(_note("files are not in metadata.csv; their folder gives the label", set(labelled) - set(listed)) if listed else []),
+        *(
+            _note("files are not in metadata.csv; their folder gives the label", set(labelled) - set(listed))
+            if listed
+            else []
+        ),
     ]
     return Scan(found, notes)
 
@@ -78,7 +84,12 @@ def _originals(labelled: dict[str, Path], listed: dict[str, dict[str, str]]) -> 
             continue
         method, below = _method(place, 0, facts)
         target = (method, str(PurePosixPath(below).with_suffix("")))
-        for way in (place, str(PurePosixPath(place).with_suffix("")), PurePosixPath(place).name, PurePosixPath(place).stem):
+        for way in (
+            place,
+            str(PurePosixPath(place).with_suffix("")),
+            PurePosixPath(place).name,
+            PurePosixPath(place).stem,
+        ):
             ways.setdefault(way, set()).add(target)
     return {way: targets.pop() for way, targets in ways.items() if len(targets) == 1}
 
@@ -92,7 +103,9 @@ def _metadata(path: Path) -> dict[str, dict[str, str]]:
     except (ValueError, OSError) as error:
         raise UserError(f"{path}: not a CSV table that can be read ({error})") from error
     if not {"path", "label"} <= set(table.columns) <= COLUMNS:
-        raise UserError(f"{path}: its columns are {', '.join(table.columns)}; wanted path,label and any of method,sources,original,split")
+        raise UserError(
+            f"{path}: its columns are {', '.join(table.columns)}; wanted path,label and any of method,sources,original,split"
+        )
     if wrong := sorted(set(table["label"]) - set(LABELS)):
         raise UserError(f"{path}: label {wrong[0]!r}; only `real` and `fake` are known")
     if "split" in table and (wrong := sorted(set(table["split"]) - {"", "train", "val", "test"})):

@@ -191,7 +191,8 @@ def _motion(rng: np.random.Generator, width: int, height: int, count: int, rate:
         slow, fast = rng.uniform(0.15, 0.5), rng.uniform(0.6, 1.4)
         phases = rng.uniform(0, 2 * math.pi, 2)
         return size * (
-            0.7 * np.sin(2 * math.pi * slow * seconds + phases[0]) + 0.3 * np.sin(2 * math.pi * fast * seconds + phases[1])
+            0.7 * np.sin(2 * math.pi * slow * seconds + phases[0])
+            + 0.3 * np.sin(2 * math.pi * fast * seconds + phases[1])
         )
 
     blinks = np.cumsum(rng.uniform(0.8, 2.5, 4)) - rng.uniform(0, 1.5)

@@ -35,9 +35,7 @@ def swapped_face(
     painted = _rendered_small(source, pose, scene, flaws.resolution, shape)
     goal = landmarks(target, pose) + (flaws.drift * pose.scale * wobble).astype(np.float32)
     warp, *_ = np.linalg.lstsq(np.c_[landmarks(source, pose), np.ones(5)], goal, rcond=None)
-    painted = cv2.warpAffine(
-        painted, warp.T, shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    painted = cv2.warpAffine(painted, warp.T, shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     u, v = face_coordinates(target, pose, shape)
     middle = 0.5 * (target.eye_line - target.brow_gap + target.mouth_line) + 0.02
     return painted, _soft_ellipse(u, v - np.float32(middle), 0.74, 0.75, flaws.feather)
@@ -53,9 +51,7 @@ def reenacted_mouth(
     return painted, _soft_ellipse(u, v - np.float32(target.mouth_line - 0.02), 0.62, 0.40, flaws.feather)
 
 
-def paste(
-    frame: np.ndarray, painted: np.ndarray, mask: np.ndarray, flaws: Flaws, noise: np.ndarray
-) -> np.ndarray:
+def paste(frame: np.ndarray, painted: np.ndarray, mask: np.ndarray, flaws: Flaws, noise: np.ndarray) -> np.ndarray:
     """`painted` blended into the recorded `frame` under `mask`, colours matched, some of the camera's `noise` put back."""
     pasted = _colour_matched(painted, frame, mask, flaws.colour_match) + np.float32(flaws.grain) * noise
     return frame + (pasted - frame) * mask[..., None]

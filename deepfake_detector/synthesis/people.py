@@ -279,9 +279,7 @@ def _half_width(person: Person, y: np.ndarray) -> np.ndarray:
     )
 
 
-def _lit_skin(
-    person: Person, scene: Scene, x: np.ndarray, y: np.ndarray, u: np.ndarray, v: np.ndarray
-) -> np.ndarray:
+def _lit_skin(person: Person, scene: Scene, x: np.ndarray, y: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Skin under one lamp: a rounded head, cheekbones, grain, freckles and beard."""
     nx = np.clip(x / 1.05, -1, 1)
     ny = np.clip(y / np.float32(person.height + 0.1), -1, 1)
@@ -289,7 +287,9 @@ def _lit_skin(
     light = scene.light[0] * nx + scene.light[1] * ny + 0.85 * nz
     shade = scene.ambient + (1.08 - scene.ambient) * np.clip(light, 0, 1.2)
     cheek = _blob(np.abs(u) - 0.52, v - 0.25, 0.24, 0.17)
-    shade += 0.05 * cheek - 0.10 * _blob(u, v - person.height * 0.80, 0.25, 0.05) + 0.05 * _blob(u, v + 0.62, 0.45, 0.22)
+    shade += (
+        0.05 * cheek - 0.10 * _blob(u, v - person.height * 0.80, 0.25, 0.05) + 0.05 * _blob(u, v + 0.62, 0.45, 0.22)
+    )
     grain = _sample(person.skin_texture, u, v)
     shade *= 1 + 0.04 * grain - 0.08 * person.freckles * np.clip(grain - 1, 0, 1)
     skin = person.skin * shade[..., None]

@@ -1,0 +1,88 @@
+"""dvc.yaml says what runs on what: imports and params are not tracked by DVC, so each stage must list its own."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+STAGES = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
+# cannot change what a stage writes: the error class, printing, checking of values that DVC tracks as params,
+# scheduling, and the finding of files whose hash is a param
+NOT_TRACKED = {f"deepfake_detector/{name}.py" for name in ("__init__", "console", "params", "parallel", "assets")}
+UNTRACKED_SECTIONS = {"parallel"}  # results do not depend on it
+
+
+def definition(stage: str) -> dict:
+    entry = STAGES[stage]
+    return entry.get("do", entry)
+
+
+def module_files(name: str) -> list[Path]:
+    path = Path(name.replace(".", "/"))
+    return [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.exists()]
+
+
+def imported(path: Path) -> set[Path]:
+    """Files of this project that `path` imports anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            if name.split(".")[0] in ("deepfake_detector", "stages"):
+                found |= set(module_files(name))
+    return found
+
+
+def everything_imported(stage: str) -> set[str]:
+    todo, seen = [Path(f"stages/{stage}.py")], set()
+    while todo:
+        path = todo.pop()
+        if path not in seen:
+            seen.add(path)
+            todo += imported(path)
+    return {path.as_posix() for path in seen}
+
+
+def sections_read(stage: str) -> set[str]:
+    """Literals given to `params.read` in a stage's script."""
+    calls = [node for node in ast.walk(ast.parse(Path(f"stages/{stage}.py").read_text())) if isinstance(node, ast.Call)]
+    reads = [call for call in calls if ast.unparse(call.func) == "params.read"]
+    return {argument.value for call in reads for argument in call.args if isinstance(argument, ast.Constant)}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_hold_every_library_file_the_stage_imports(stage):
+    listed = {dep for dep in definition(stage)["deps"] if dep.startswith(("stages", "deepfake_detector"))}
+    covered = {
+        file.as_posix() for dep in listed for file in ([Path(dep)] if dep.endswith(".py") else Path(dep).rglob("*.py"))
+    }
+    assert covered == everything_imported(stage) - NOT_TRACKED
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_params_hold_every_section_the_stage_reads(stage):
+    listed = {param.split(".")[0] for param in definition(stage).get("params", [])}
+    assert listed == sections_read(stage) - UNTRACKED_SECTIONS
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_says_what_it_does(stage):
+    assert definition(stage)["desc"].endswith(".")
+    assert definition(stage)["cmd"].startswith(f"python -m stages.{stage}")
+
+
+def test_no_output_persists_and_none_is_uncached_outside_metrics_and_plots():
+    for stage in STAGES:
+        assert all(isinstance(out, str) for out in definition(stage).get("outs", [])), stage
+
+
+def test_nothing_before_evaluate_depends_on_test():
+    """Neither the weights nor the decision can have seen a test label."""
+    for stage in ("train", "calibrate"):
+        assert "data/splits" not in definition(stage)["deps"]
+        assert "data/splits/test.csv" not in definition(stage)["deps"]
