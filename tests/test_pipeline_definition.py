@@ -10,6 +10,7 @@ STAGES = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
 # cannot change what a stage writes: the error class, printing, checking of values that DVC tracks as params,
 # scheduling, and the finding of files whose hash is a param
 NOT_TRACKED = {f"deepfake_detector/{name}.py" for name in ("__init__", "console", "params", "parallel", "assets")}
+NOT_TRACKED.add("stages/__init__.py")  # checks the Python in use, and stops if it is the wrong one
 UNTRACKED_SECTIONS = {"parallel"}  # results do not depend on it
 
 
@@ -19,8 +20,10 @@ def definition(stage: str) -> dict:
 
 
 def module_files(name: str) -> list[Path]:
+    """A module's file and the `__init__.py` of each package that it lies in, which importing it runs too."""
     path = Path(name.replace(".", "/"))
-    return [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.exists()]
+    packages = [folder / "__init__.py" for folder in (path, *path.parents)]
+    return [file for file in (path.with_suffix(".py"), *packages) if file.is_file()]
 
 
 def imported(path: Path) -> set[Path]:
