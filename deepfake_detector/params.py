@@ -4,9 +4,10 @@ read("train", "crop_faces")   # the sections asked for; the whole file is checke
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -186,7 +187,7 @@ def _check_demo_root(name: str, root: str, synthesized: dict[str, Synthesize]) -
         )
 
 
-def read(*sections: str, path: Path | None = None) -> tuple[Section, ...]:
+def read(*sections: str, path: Path | None = None) -> tuple[Any, ...]:
     """The named sections of params.yaml, in that order, after the whole file has been checked.
 
     Raises UserError naming every wrong key with its legal range.
@@ -209,7 +210,7 @@ def load(path: Path) -> Params:
         raise UserError(f"{path}:\n" + "\n".join(_problem(detail) for detail in error.errors())) from error
 
 
-def _problem(detail: dict) -> str:
+def _problem(detail: ErrorDetails) -> str:
     """One problem of pydantic's in a line: the key's path, what is wrong, what it was."""
     path = [str(part) for part in detail["loc"]]
     if path[:1] == ["data_sets"]:

@@ -80,13 +80,14 @@ def _both_classes(
     for part in sorted(parts, key=lambda part: shares[part]):
         mixed = next((group for group in left if real[group] and fake[group]), None)
         chosen = [mixed] if mixed else [next((g for g in left if kind[g]), None) for kind in (real, fake)]
-        if None in chosen:
+        groups = [group for group in chosen if group]
+        if len(groups) < len(chosen):
             raise UserError(
                 f"too few groups to give {', '.join(parts)} both classes each: {len(free)} groups, "
                 f"{int((real[free] > 0).sum())} with real and {int((fake[free] > 0).sum())} with fake items; add material, "
                 "or set split.test to 0 and name a data set with `use: test`"
             )
-        for group in chosen:
+        for group in groups:
             left.remove(group)
             yield part, group
 

@@ -19,7 +19,10 @@ def main() -> str:
     items = items.assign(group=items["item"].map(splitting.groups(index)))
     shares = {part: getattr(split, part) for part in splitting.PARTS}
     items = items.assign(part=items["group"].map(splitting.assign(items, shares, split.seed)))
-    _refuse_faults(index, items)
+    leaks = splitting.leaks(index, dict(zip(items["item"], items["part"], strict=True)))
+    if leaks:
+        raise UserError("the split leaks:\n  " + "\n  ".join(leaks))
+    _refuse_one_class(items)
     for part in splitting.PARTS:
         rows = items.loc[items["part"] == part, list(tables.SPLIT.columns)]
         tables.write(f"data/splits/{part}.csv", tables.make(rows.to_dict("records"), tables.SPLIT), tables.SPLIT)
@@ -27,7 +30,7 @@ def main() -> str:
     figures = {
         "groups": len(sizes),
         "largest_group_share": round(float(sizes.max() / sizes.sum()), 6),
-        "leaks": 0,
+        "leaks": len(leaks),
         "items": {part: _counts(items[items["part"] == part]) for part in splitting.PARTS},
     }
     write_json("metrics/split.json", figures)
@@ -43,9 +46,7 @@ def _counts(rows) -> dict[str, int]:
     return {"groups": rows["group"].nunique(), "real": len(rows) - len(fakes), "fake": len(fakes)} | methods
 
 
-def _refuse_faults(index, items) -> None:
-    if leaks := splitting.leaks(index, dict(zip(items["item"], items["part"], strict=True))):
-        raise UserError("the split leaks:\n  " + "\n  ".join(leaks))
+def _refuse_one_class(items) -> None:
     for part in splitting.PARTS:
         found = set(items.loc[items["part"] == part, "label"])
         if found != {0, 1}:

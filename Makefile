@@ -1,0 +1,44 @@
+# make repro   install, then run the pipeline on the embedded demo (or on what params.yaml names)
+# make test    install, then check the style and run the tests
+# make app     install, then serve the page; runs the pipeline first where there is no model yet
+#
+# Each makes .venv by itself when it is missing or older than the requirements. PYTHON=python3.12 picks another Python.
+
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+export PATH := $(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# an environment whose Python is gone (upgraded, or the folder was moved) is made anew
+ifneq ($(shell $(BIN)/python -c "print('works')" 2>/dev/null),works)
+.PHONY: .venv/runtime
+endif
+
+.PHONY: repro test app
+.DELETE_ON_ERROR:
+
+repro: .venv/runtime
+	python -m dvc repro
+
+test: .venv/dev
+	ruff check
+	ruff format --check
+	mypy
+	python -m pytest
+
+app: .venv/runtime
+	@test -f models/detector.onnx || { \
+	  echo "models/detector.onnx is missing: running the pipeline first, about 6 minutes on 2 cores with the embedded demo"; \
+	  python -m dvc repro; }
+	python -m streamlit run app/streamlit_app.py
+
+.venv/runtime: requirements.txt
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { echo "error: $(PYTHON) is missing or older than 3.11; name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv || { echo "error: $(PYTHON) cannot make an environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "installing the packages of requirements.txt: some minutes and 5 GB, most of it PyTorch"
+	python -m pip install --quiet -r requirements.txt
+	@touch $@
+
+.venv/dev: .venv/runtime requirements-dev.txt
+	python -m pip install --quiet -r requirements-dev.txt
+	@touch $@
