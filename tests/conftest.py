@@ -1,0 +1,88 @@
+"""What several test files need: a toy-sized project that ran once, and the real material where it lies beside the project."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from made import change_params
+
+PROJECT = Path(__file__).resolve().parent.parent
+SHARED = Path(os.environ.get("DEEPFAKE_TEST_MATERIAL", PROJECT.parent / "shared"))
+TOY = {
+    "synthesize.demo.pairs": 4,
+    "synthesize.demo.seconds": 0.5,
+    "extract_frames.frames": 3,
+    "crop_faces.size": 64,
+    "train.input_size": 64,
+    "train.epochs": 2,
+    "train.batch_size": 8,
+    "train.loader_workers": 0,
+    "export.parity_crops": 8,
+}
+
+
+def run(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run a command in a project with this Python's programs first on PATH."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | {"PATH": path} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=500,
+    )
+
+
+def copy_project(target: Path) -> Path:
+    """The project's own files, without what runs have made, as a Git repository of their own."""
+    listed = run(PROJECT, "git", "ls-files", "--cached", "--others", "--exclude-standard").stdout.splitlines()
+    made = ("dvc.lock", "metrics/", "plots/")
+    for name in listed:
+        if not name.startswith(made) and (PROJECT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, target / name)
+    author = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+    for command in (("init", "-q"), ("add", "-A"), (*author, "commit", "-q", "-m", "start")):
+        assert run(target, "git", *command).returncode == 0
+    return target
+
+
+@pytest.fixture(scope="session")
+def toy_project(tmp_path_factory) -> Path:
+    """A copy of the project in which `dvc repro` ran once on a toy-sized demo. Read only for tests."""
+    folder = copy_project(tmp_path_factory.mktemp("toy"))
+    change_params(folder / "params.yaml", TOY)
+    done = run(folder, "dvc", "repro")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "repro.log").write_text(done.stdout + done.stderr)
+    return folder
+
+
+@pytest.fixture
+def in_toy_project(toy_project, monkeypatch) -> Path:
+    monkeypatch.chdir(toy_project)
+    return toy_project
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    if not (SHARED / "data").is_dir():
+        pytest.skip(f"needs real clips under {SHARED / 'data'} (DEEPFAKE_TEST_MATERIAL names another folder)")
+    return SHARED / "data"
+
+
+@pytest.fixture
+def yunet(monkeypatch) -> None:
+    """The YuNet file, wherever this machine has it."""
+    from deepfake_detector import assets
+
+    for folder in (assets.folder(), SHARED / "models"):
+        if (folder / assets.ASSETS["yunet"].file).exists():
+            monkeypatch.setenv("DEEPFAKE_ASSETS", str(folder))
+            return
+    pytest.skip("needs the YuNet file (`python -m deepfake_detector fetch-assets yunet`)")

@@ -1,0 +1,125 @@
+"""The real pipeline on a toy-sized demo: `dvc repro` makes everything, a second one nothing, and errors are clear."""
+
+import json
+import sys
+
+import pandas as pd
+import pytest
+from conftest import TOY, copy_project, run
+from made import change_params
+
+STAGES = (
+    *("synthesize", "scan", "index", "extract_frames", "crop_faces", "verify", "split"),
+    *("train", "calibrate", "evaluate", "export"),
+)
+SETS = {"synthesize", "scan"}  # stages that take the name of a data set
+
+
+@pytest.fixture(scope="module")
+def empty_project(tmp_path_factory):
+    return copy_project(tmp_path_factory.mktemp("empty"))
+
+
+def test_every_stage_ran_and_left_one_summary_line(toy_project):
+    log = (toy_project / "repro.log").read_text()
+    for stage in STAGES:
+        name = f"{stage}@demo" if stage in SETS else stage
+        assert f"Running stage '{name}'" in log
+        assert sum(line.startswith(f"{stage}: ") for line in log.splitlines()) == 1
+
+
+def test_a_second_repro_has_nothing_to_do(toy_project):
+    before = (toy_project / "dvc.lock").read_bytes()
+    again = run(toy_project, "dvc", "repro")
+    assert again.returncode == 0, again.stderr
+    assert "Running stage" not in again.stdout
+    assert "Data and pipelines are up to date" in again.stdout
+    assert (toy_project / "dvc.lock").read_bytes() == before
+    assert "up to date" in run(toy_project, "dvc", "status").stdout
+
+
+def test_a_run_from_scratch_gives_the_same_bytes(toy_project, tmp_path):
+    other = copy_project(tmp_path)
+    change_params(other / "params.yaml", TOY)
+    done = run(other, "dvc", "repro")
+    assert done.returncode == 0, done.stderr
+    assert (other / "dvc.lock").read_text() == (toy_project / "dvc.lock").read_text()
+
+
+def test_git_sees_only_what_is_meant_to_be_committed(toy_project):
+    changed = run(toy_project, "git", "status", "--porcelain", "--untracked-files=all").stdout.split()[1::2]
+    made = {name for name in changed if name not in ("params.yaml", "repro.log")}
+    assert made == {
+        "dvc.lock",
+        *(f"metrics/{name}.json" for name in ("evaluation", "export", "split", "train", "verify")),
+        *(f"plots/{name}.csv" for name in ("confusion", "pr", "roc", "scores", "training")),
+    }
+    assert all((toy_project / name).stat().st_size < 200_000 for name in made)
+
+
+def test_metrics_agree_with_the_predictions_they_come_from(toy_project):
+    figures = json.loads((toy_project / "metrics/evaluation.json").read_text())
+    clips = pd.read_csv(toy_project / "data/clip_predictions.csv")
+    decision = json.loads((toy_project / "models/decision.json").read_text())
+    for part in ("val", "test"):
+        own = clips[(clips["split"] == part) & clips["fake_probability"].notna()]
+        right = (own["fake_probability"] >= decision["threshold"]) == (own["label"] == 1)
+        assert figures[part]["video"]["accuracy"] == pytest.approx(right.mean(), abs=1e-6)
+        assert figures[part]["video"]["count"] == len(own)
+
+
+def test_no_person_is_on_two_sides(toy_project):
+    index = pd.read_csv(toy_project / "data/index.csv").set_index("item")["sources"].str.split(";")
+    people = [
+        {person for item in pd.read_csv(toy_project / f"data/splits/{part}.csv")["item"] for person in index[item]}
+        for part in ("train", "val", "test")
+    ]
+    assert all(people)
+    assert sum(map(len, people)) == len(set.union(*people)) == 8
+
+
+@pytest.mark.parametrize("command", [("metrics", "show"), ("plots", "show", "--json"), ("dag",), ("stage", "list")])
+def test_what_users_type_answers(toy_project, command):
+    answer = run(toy_project, "dvc", *command)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("stage", "names"),
+    [
+        ("scan", "data/raw/demo"),
+        ("index", "data/scan"),
+        ("extract_frames", "data/index.csv"),
+        ("crop_faces", "data/index.csv"),
+        ("verify", "data/index.csv"),
+        ("split", "data/index.csv"),
+        ("train", "data/faces.csv"),
+        ("calibrate", "models/resnet18.pt"),
+        ("evaluate", "models/resnet18.pt"),
+        ("export", "models/resnet18.pt"),
+    ],
+)
+def test_a_stage_without_its_input_names_it_and_stops(empty_project, stage, names):
+    failed = run(empty_project, sys.executable, "-m", f"stages.{stage}", *(["demo"] if stage in SETS else []))
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("error: ")
+    assert names in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_a_wrong_param_is_named_before_any_stage_works(empty_project):
+    change_params(empty_project / "params.yaml", {"train.epochs": 0})
+    failed = run(empty_project, sys.executable, "-m", "stages.synthesize", "demo")
+    run(empty_project, "git", "checkout", "-q", "params.yaml")
+    assert failed.returncode == 1
+    assert "train.epochs" in failed.stderr
+    assert "greater than or equal to 1" in failed.stderr
+    assert not (empty_project / "data").exists()
+
+
+def test_a_python_without_the_packages_says_so_and_stops(empty_project):
+    failed = run(empty_project, sys.executable, "-S", "-m", "stages.index")
+    assert failed.returncode == 1
+    assert ". .venv/bin/activate" in failed.stderr
+    assert "Traceback" not in failed.stderr
