@@ -54,7 +54,7 @@ def main() -> str:
         )
         best = state.history[state.best]
         network.save(detector, "models/resnet18.pt", input_size=train.input_size, epoch=best.epoch)
-        history = pd.DataFrame([asdict(epoch) for epoch in state.history])
+        history = pd.DataFrame([asdict(epoch) | {"epoch": epoch.epoch + 1} for epoch in state.history])
         write_whole(
             "plots/training.csv", history.to_csv(index=False, float_format="%.6f", lineterminator="\n").encode()
         )
