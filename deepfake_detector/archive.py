@@ -101,7 +101,7 @@ class ArchiveReader:
     def read(self, archive: str, member: str) -> bytes:
         try:
             return self._archive(archive).read(member)
-        except (OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except (OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
             raise UserError(
                 f"{self.folder / archive}: cannot read {member} ({error}); "
                 f"delete {self.folder} and run `dvc checkout`, or `dvc repro` where the cache lacks it"

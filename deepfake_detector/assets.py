@@ -5,6 +5,8 @@
 They lie in `$DEEPFAKE_ASSETS`, by default `~/.cache/deepfake-detector`.
 """
 
+import hashlib
+import http.client
 import os
 import urllib.error
 import urllib.request
@@ -68,19 +70,19 @@ def fetch(name: str, source: Path | None = None) -> Path:
         return target
     try:
         data = (source / asset.file).read_bytes() if source else _download(asset.url)
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
+        why = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise UserError(
-            f"{source / asset.file if source else asset.url}: {getattr(error, 'reason', None) or error.strerror}; get "
+            f"{source / asset.file if source else asset.url}: {why}; get "
             f"{asset.file} on a machine with a network and run "
             f"`python -m deepfake_detector fetch-assets {name} --from FOLDER`"
         ) from error
-    write_whole(target, data)
-    found = file_hash(target)
+    found = hashlib.sha256(data).hexdigest()
     if found != asset.sha256:
-        target.unlink()
         raise UserError(
             f"{asset.file} from {source or asset.url}: sha256 is {found}, expected {asset.sha256}; not kept"
         )
+    write_whole(target, data)
     return target
 
 

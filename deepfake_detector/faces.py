@@ -16,6 +16,7 @@ HAAR_FILE = Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
 HAAR_NEIGHBOURS = 6
 HAAR_STEP = 1.1
 SMALLEST = 0.08  # smallest Haar face, as a share of the picture's shorter side
+YUNET_LEAST = 64  # pixels a side; YuNet reads memory it never wrote in pictures of half that
 OVERLAP = 0.3  # YuNet: boxes that share more than this are one face
 REACH = 1.0  # a face moves at most this many box sides between two sampled frames
 GROWTH = 2.0  # and grows or shrinks at most by this factor
@@ -90,6 +91,8 @@ class YuNet:
 
     def detect(self, image: np.ndarray) -> list[Face]:
         small, scale = _scaled(image, self._detect_size)
+        below, right = (max(0, YUNET_LEAST - side) for side in small.shape[:2])
+        small = cv2.copyMakeBorder(small, 0, below, 0, right, cv2.BORDER_CONSTANT)
         self._net.setInputSize(small.shape[1::-1])
         _, found = self._net.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
         rows = [] if found is None else found

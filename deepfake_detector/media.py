@@ -15,7 +15,7 @@ from pathlib import Path
 
 import av
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from deepfake_detector import UserError
 
@@ -25,6 +25,17 @@ VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".m
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,gif"
+STILLS = ("TIFF", "MPO")  # of several pictures in one file the first counts (MPO: a phone's photo with its preview)
+ORIENTATION = 0x0112  # EXIF tag
+UPRIGHT = {  # what makes a picture upright, by the value of that tag
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 MAX_PIXELS = 64_000_000  # of one frame; 8K video has 33 million
 
 # PyAV's log level stays unset: any level calls Python from FFmpeg's threads, and closing a file then deadlocks
@@ -49,7 +60,7 @@ def kind_of(source: Source) -> str:
     """`image` or `video`, by content: a still that Pillow knows is an image, all else is tried as a video."""
     try:
         with _file(source) as file, Image.open(file, formats=IMAGE_FORMATS) as image:
-            return "image" if getattr(image, "n_frames", 1) == 1 or image.format == "TIFF" else "video"
+            return "image" if image.format in STILLS or getattr(image, "n_frames", 1) == 1 else "video"
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
         return "video"
 
@@ -63,7 +74,9 @@ def read_image(source: Source) -> np.ndarray:
     try:
         with _file(source) as file, Image.open(file, formats=IMAGE_FORMATS) as image:
             _check_size(*image.size)
-            upright = ImageOps.exif_transpose(image)
+            image.load()  # a TIFF turns itself upright here
+            turn = UPRIGHT.get(image.getexif().get(ORIENTATION))
+            upright = image.transpose(turn) if turn is not None else image
             if upright.mode.startswith("I") or upright.mode == "F":
                 return _eight_bit(np.asarray(upright))
             return np.array(upright.convert("RGB"))
@@ -88,8 +101,12 @@ def sample_frames(source: Source, count: int) -> Iterator[Frame]:
             with _container(file) as container:
                 stamps = _timestamps(container)
             file.seek(0)
+            if not stamps:
+                with _container(file) as container:
+                    total = sum(1 for _ in _frames(container))
+                file.seek(0)
             with _container(file) as container:
-                yield from _decoded(container, stamps, count)
+                yield from _decoded(container, stamps, count) if stamps else _decoded_by_count(container, total, count)
     except MediaError:
         raise
     except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -118,24 +135,23 @@ def _container(file: io.IOBase) -> Iterator["av.container.InputContainer"]:
         if not container.streams.video:
             raise MediaError("no video in it (audio only?)")
         stream = container.streams.video[0]
+        if stream.codec_context is None:
+            raise MediaError("its codec is not known here")
         _check_size(stream.codec_context.width, stream.codec_context.height)
         stream.thread_type = "AUTO"
         yield container
 
 
 def _timestamps(container: "av.container.InputContainer") -> list[int]:
-    """Presentation times of all frames, sorted; empty where the container gives none."""
+    """Presentation times of all frames, sorted; empty where the container gives none (AVI: none that hold)."""
     stream = container.streams.video[0]
     stamps = [packet.pts for packet in container.demux(stream) if packet.size and not packet.is_discard]
     if not stamps:
         raise MediaError("no frame in it")
-    return [] if None in stamps else sorted(set(stamps))
+    return [] if None in stamps or container.format.name == "avi" else sorted(set(stamps))
 
 
 def _decoded(container: "av.container.InputContainer", stamps: list[int], count: int) -> Iterator[Frame]:
-    if not stamps:
-        yield from _decoded_by_count(container, count)
-        return
     wanted = [stamps[position] for position in _middles(len(stamps), count)]
     base = container.streams.video[0].time_base or Fraction(1, 1000)
     found = 0
@@ -151,13 +167,11 @@ def _decoded(container: "av.container.InputContainer", stamps: list[int], count:
         raise MediaError("no frame could be decoded")
 
 
-def _decoded_by_count(container: "av.container.InputContainer", count: int) -> Iterator[Frame]:
-    """For containers without presentation times: decode twice, the first time to count."""
-    total = sum(1 for _ in _frames(container))
+def _decoded_by_count(container: "av.container.InputContainer", total: int, count: int) -> Iterator[Frame]:
+    """For containers without presentation times: `total` frames were counted before."""
     if not total:
         raise MediaError("no frame could be decoded")
     stream = container.streams.video[0]
-    container.seek(0)
     rate = float(stream.average_rate or 25)
     wanted = set(_middles(total, count))
     for index, frame in enumerate(_frames(container)):

@@ -41,7 +41,9 @@ def run(
             for future in futures:
                 try:
                     yield Outcome(result=future.result())
-                except FutureTimeout:
+                except FutureTimeout as error:
+                    if error.__cause__ is not None:  # raised by the function
+                        raise
                     yield Outcome(failure=f"took longer than {seconds:g} s")
                 except ProcessExpired as error:
                     yield Outcome(failure=f"crashed its worker (exit code {error.exitcode})")

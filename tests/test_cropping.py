@@ -1,0 +1,152 @@
+"""An archive of frames becomes an archive of face crops, and the table says what became of every frame and face."""
+
+import zipfile
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from made import clip, person_clip, person_still, picture
+
+from deepfake_detector import UserError
+from deepfake_detector.archive import ArchiveReader, Item, Pack
+from deepfake_detector.assets import ASSETS
+from deepfake_detector.cropping import CropSettings, crop_faces
+from deepfake_detector.faces import Face, cut, given_crop
+from deepfake_detector.frames import FrameSettings, extract_frames
+
+SETTINGS = CropSettings("haar", 240, 0.0, "", min_face=32, margin=1.1, size=64)
+NOISE = np.random.default_rng(1).integers(0, 256, (20, 30, 3), np.uint8)
+
+
+def framed(folder, kind: str, *files: bytes) -> tuple[Pack, list[dict]]:
+    """A pack of the files given, and the rows of its frames, which lie in `folder`/frames."""
+    items = []
+    for number, data in enumerate(files):
+        path = folder / f"{number}.{'mp4' if kind == 'video' else 'jpg'}"
+        path.write_bytes(data)
+        items.append(Item(f"demo/real/{number}", kind, str(path)))
+    pack = Pack("demo/real/0.zip" if kind == "video" else "demo/_images/00.zip", tuple(items))
+    return pack, [] if kind == "face" else extract_frames(pack, folder / "frames", FrameSettings(3, "png", 95))
+
+
+def cropped(folder, pack: Pack, rows: list[dict], settings: CropSettings = SETTINGS, name: str = "crops") -> list[dict]:
+    return crop_faces(pack, rows, folder / "frames", folder / name, settings)
+
+
+def two_faces() -> np.ndarray:
+    """A still in which one person is shown in full and, to the right, at half the size."""
+    image = cv2.cvtColor(cv2.imdecode(np.frombuffer(person_still(), np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    beside = np.full((image.shape[0], half.shape[1], 3), 127, np.uint8)
+    beside[: half.shape[0]] = half
+    return np.hstack([image, beside])
+
+
+def test_every_frame_of_a_person_gives_its_crop(tmp_path):
+    pack, frames = framed(tmp_path, "video", person_clip())
+    rows = cropped(tmp_path, pack, frames)
+    assert [(row["frame"], row["time"]) for row in rows] == [(row["frame"], row["time"]) for row in frames]
+    assert [(row["item"], row["archive"], row["track"], row["status"]) for row in rows] == [
+        ("demo/real/0", "demo/real/0.zip", 0, "ok")
+    ] * 3
+    with ArchiveReader(tmp_path / "crops") as crops, ArchiveReader(tmp_path / "frames") as source:
+        for row, frame in zip(rows, frames, strict=True):
+            assert row["member"] == f"{row['frame']:06d}_0.png"
+            box = Face(row["x"], row["y"], row["width"], row["height"], row["score"])
+            expected = cut(source.picture(frame["archive"], frame["member"]), box, 1.1, 64)
+            np.testing.assert_array_equal(crops.picture(row["archive"], row["member"]), expected)
+
+
+def test_every_face_of_a_frame_gets_a_row_the_dominant_one_track_0(tmp_path):
+    pack, frames = framed(tmp_path, "image", picture(two_faces(), "JPEG", quality=95))
+    rows = cropped(tmp_path, pack, frames, replace(SETTINGS, detect_size=480))
+    assert [(row["track"], row["member"], row["status"]) for row in rows] == [
+        (0, "real/0/000000_0.png", "ok"),
+        (1, "real/0/000000_1.png", "ok"),
+    ]
+    assert rows[0]["width"] > 1.5 * rows[1]["width"]
+
+
+def test_a_face_below_the_least_size_is_reported_without_a_crop(tmp_path):
+    pack, frames = framed(tmp_path, "image", picture(two_faces(), "JPEG", quality=95))
+    between = replace(SETTINGS, detect_size=480, min_face=80)
+    large, small = cropped(tmp_path, pack, frames, between)
+    assert small["width"] < 80 < large["width"]
+    assert (large["status"], small["status"]) == ("ok", "face too small")
+    assert not {"archive", "member", "sharpness"} & set(small)
+    with zipfile.ZipFile(tmp_path / "crops" / pack.archive) as archive:
+        assert archive.namelist() == ["real/0/000000_0.png"]
+
+
+def test_a_frame_without_a_face_gets_a_row_that_says_so(tmp_path):
+    pack, frames = framed(tmp_path, "video", clip())
+    assert cropped(tmp_path, pack, frames) == [
+        {"item": "demo/real/0", "frame": row["frame"], "time": row["time"], "status": "no face"} for row in frames
+    ]
+    assert not (tmp_path / "crops").exists()
+
+
+def test_a_bad_item_keeps_its_reason_and_costs_only_itself(tmp_path):
+    pack, frames = framed(tmp_path, "image", person_still(0), b"", picture(NOISE), person_still(2))
+    rows = cropped(tmp_path, pack, frames)
+    assert [(row["item"], row["status"]) for row in rows] == [
+        ("demo/real/0", "ok"),
+        ("demo/real/1", "empty file"),
+        ("demo/real/2", "no face"),
+        ("demo/real/3", "ok"),
+    ]
+
+
+def test_a_ready_crop_is_its_central_square_and_is_not_searched_for_a_face(tmp_path):
+    pack, frames = framed(tmp_path, "face", picture(NOISE), b"no picture")
+    good, bad = cropped(tmp_path, pack, frames)
+    assert bad == {"item": "demo/real/1", "status": "not an image that can be read"}
+    assert {key: good[key] for key in ("frame", "track", "x", "y", "width", "height", "status")} == {
+        "frame": 0,
+        "track": 0,
+        "x": 0,
+        "y": 0,
+        "width": 30,
+        "height": 20,
+        "status": "ok",
+    }
+    with ArchiveReader(tmp_path / "crops") as crops:
+        np.testing.assert_array_equal(crops.picture(good["archive"], good["member"]), given_crop(NOISE, 64))
+
+
+def test_a_crop_comes_with_its_quality(tmp_path):
+    flat = np.full((40, 40, 3), 90, np.uint8)
+    pack, frames = framed(tmp_path, "face", picture(flat))
+    (row,) = cropped(tmp_path, pack, frames)
+    assert (row["sharpness"], row["brightness"], row["contrast"]) == (0.0, 90.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"), [("video", person_clip()), ("image", person_still()), ("face", picture(NOISE))]
+)
+def test_two_runs_give_the_same_bytes_and_rows(tmp_path, kind, data):
+    pack, frames = framed(tmp_path, kind, data)
+    assert cropped(tmp_path, pack, frames, name="first") == cropped(tmp_path, pack, frames, name="second")
+    assert (tmp_path / "first" / pack.archive).read_bytes() == (tmp_path / "second" / pack.archive).read_bytes()
+
+
+def test_a_damaged_archive_of_frames_stops_the_run_and_is_named(tmp_path):
+    pack, frames = framed(tmp_path, "video", person_clip())
+    (tmp_path / "frames" / pack.archive).write_bytes(b"damaged")
+    with pytest.raises(UserError, match="frames/demo/real/0.zip: cannot read"):
+        cropped(tmp_path, pack, frames)
+
+
+@pytest.mark.parametrize("size", [32, 96])
+def test_crops_have_the_size_that_is_set(tmp_path, size):
+    pack, frames = framed(tmp_path, "image", person_still())
+    (row,) = cropped(tmp_path, pack, frames, replace(SETTINGS, size=size))
+    with ArchiveReader(tmp_path / "crops") as crops:
+        assert crops.picture(row["archive"], row["member"]).shape == (size, size, 3)
+
+
+def test_yunet_finds_the_person_too(tmp_path, yunet):
+    pack, frames = framed(tmp_path, "video", person_clip())
+    settings = replace(SETTINGS, detector="yunet", detect_size=320, min_score=0.6, yunet_sha256=ASSETS["yunet"].sha256)
+    assert [row["status"] for row in cropped(tmp_path, pack, frames, settings)] == ["ok"] * 3

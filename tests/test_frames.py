@@ -1,0 +1,140 @@
+"""A pack of items becomes an archive of frames; what is wrong with one item costs that item only."""
+
+import zipfile
+
+import numpy as np
+import pytest
+from made import audio_only, clip, number_in, picture
+from PIL import Image
+
+from deepfake_detector.archive import ArchiveReader, Item, Pack
+from deepfake_detector.frames import FrameSettings, extract_frames
+from deepfake_detector.media import read_image, sample_frames
+
+JPEG, PNG = FrameSettings(3, "jpeg", 95), FrameSettings(3, "png", 95)
+STILL = np.random.default_rng(1).integers(0, 256, (20, 30, 3), np.uint8)
+
+
+def video(folder, data: bytes) -> Pack:
+    """A pack of one video, its file written to `folder`."""
+    (folder / "0.mp4").write_bytes(data)
+    return Pack("demo/real/0.zip", (Item("demo/real/0", "video", str(folder / "0.mp4")),))
+
+
+def stills(folder, **files: bytes) -> Pack:
+    """A pack of stills; file names have `_` for the dot."""
+    items = []
+    for name, data in files.items():
+        path = folder / name.replace("_", ".")
+        path.write_bytes(data)
+        items.append(Item(f"demo/real/{path.stem}", "image", str(path)))
+    return Pack("demo/_images/00.zip", tuple(items))
+
+
+def members(path) -> list[str]:
+    with zipfile.ZipFile(path) as archive:
+        return archive.namelist()
+
+
+def test_a_video_gives_a_row_and_a_member_per_sampled_frame(tmp_path):
+    rows = extract_frames(video(tmp_path, clip(24, rate=12)), tmp_path / "out", JPEG)
+    assert members(tmp_path / "out/demo/real/0.zip") == ["000004.jpg", "000012.jpg", "000020.jpg"]
+    assert rows == [
+        {
+            "item": "demo/real/0",
+            "archive": "demo/real/0.zip",
+            "member": f"{number:06d}.jpg",
+            "status": "ok",
+            "frame": number,
+            "pts": 1024 * number,
+            "time": number / 12,
+            "width": 96,
+            "height": 64,
+        }
+        for number in (4, 12, 20)
+    ]
+    with ArchiveReader(tmp_path / "out") as reader:
+        assert [number_in(reader.picture(row["archive"], row["member"])) for row in rows] == [4, 12, 20]
+
+
+@pytest.mark.parametrize(("settings", "suffix", "largest_error"), [(PNG, "png", 0), (JPEG, "jpg", 3)])
+def test_png_frames_are_lossless_and_jpeg_frames_are_near(tmp_path, settings, suffix, largest_error):
+    rows = extract_frames(video(tmp_path, clip()), tmp_path / "out", settings)
+    with ArchiveReader(tmp_path / "out") as reader:
+        for row, frame in zip(rows, sample_frames(tmp_path / "0.mp4", 3), strict=True):
+            assert row["member"].endswith(suffix)
+            stored = reader.picture(row["archive"], row["member"])
+            assert np.abs(stored.astype(int) - frame.image).max() <= largest_error
+
+
+def test_a_lower_jpeg_quality_gives_smaller_frames(tmp_path):
+    sizes = []
+    for quality in (20, 95):
+        extract_frames(video(tmp_path, clip()), tmp_path / "out", FrameSettings(3, "jpeg", quality))
+        sizes.append((tmp_path / "out/demo/real/0.zip").stat().st_size)
+    assert sizes[0] < sizes[1]
+
+
+def test_a_still_keeps_its_own_bytes(tmp_path):
+    files = {"a_JPG": picture(STILL, "JPEG"), "b_png": picture(STILL)}
+    rows = extract_frames(stills(tmp_path, **files), tmp_path / "out", JPEG)
+    assert [row["member"] for row in rows] == ["real/a/000000.jpg", "real/b/000000.png"]
+    with ArchiveReader(tmp_path / "out") as reader:
+        assert [reader.read(row["archive"], row["member"]) for row in rows] == list(files.values())
+    assert [(row["frame"], row["pts"], row["time"], row["width"], row["height"]) for row in rows] == [
+        (0, None, 0.0, 30, 20)
+    ] * 2
+
+
+def test_a_turned_still_is_measured_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (row,) = extract_frames(stills(tmp_path, a_jpg=picture(STILL, "JPEG", exif=exif)), tmp_path / "out", JPEG)
+    assert (row["width"], row["height"]) == (20, 30)
+
+
+def test_a_bad_item_costs_only_itself(tmp_path):
+    good = picture(STILL)
+    pack = stills(tmp_path, a_png=good, b_png=b"", c_png=b"no picture", d_png=good[:200], e_png=good, f_png=good)
+    (tmp_path / "f.png").unlink()
+    rows = extract_frames(pack, tmp_path / "out", JPEG)
+    assert [row["item"] for row in rows] == [item.item for item in pack.items]
+    assert [row["status"].partition(":")[0] for row in rows] == [
+        "ok",
+        "empty file",
+        "not an image that can be read",
+        "damaged image",
+        "ok",
+        "cannot be read",
+    ]
+    assert all(set(row) == {"item", "status"} for row in rows if row["status"] != "ok")
+    assert members(tmp_path / "out/demo/_images/00.zip") == ["real/a/000000.png", "real/e/000000.png"]
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"", "empty file"),
+        (b"text", "not a video that can be decoded: Invalid data found when processing input"),
+        (audio_only(), "no video in it (audio only?)"),
+    ],
+    ids=["empty", "text", "audio only"],
+)
+def test_a_bad_video_gives_one_row_and_no_archive(tmp_path, data, status):
+    assert extract_frames(video(tmp_path, data), tmp_path / "out", JPEG) == [{"item": "demo/real/0", "status": status}]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("settings", [JPEG, PNG])
+def test_two_runs_give_the_same_bytes_and_rows(tmp_path, settings):
+    for pack in (video(tmp_path, clip()), stills(tmp_path, a_png=picture(STILL), b_png=b"")):
+        first = extract_frames(pack, tmp_path / "first", settings)
+        assert extract_frames(pack, tmp_path / "second", settings) == first
+        assert (tmp_path / "first" / pack.archive).read_bytes() == (tmp_path / "second" / pack.archive).read_bytes()
+
+
+def test_what_is_stored_can_be_read_as_a_still(tmp_path):
+    """Cropping reads frames of videos and stills in one way."""
+    (row, *_) = extract_frames(video(tmp_path, clip()), tmp_path / "out", JPEG)
+    with ArchiveReader(tmp_path / "out") as reader:
+        assert number_in(read_image(reader.read(row["archive"], row["member"]))) == row["frame"]
