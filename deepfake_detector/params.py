@@ -22,7 +22,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataSet(Section):
@@ -52,6 +52,12 @@ class Synthesize(Section):
     pairs: int = Field(ge=3, le=500)
     seconds: float = Field(ge=0.2, le=60)
     resolution: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=2, max_length=2)]
+
+    @model_validator(mode="after")
+    def _ascending(self) -> "Synthesize":
+        if self.resolution[0] > self.resolution[1]:
+            raise ValueError("resolution: the lower end of the range comes first")
+        return self
 
 
 class Parallel(Section):

@@ -62,10 +62,14 @@ def _refuse_loss() -> None:
         raise UserError(f"{current} has changes that are not committed; commit them, or `git checkout {current}`")
 
 
-def _without_roots(path: Path) -> dict:
-    content = YAML(typ="safe", pure=True).load(path)
-    for data_set in content.get("data_sets", {}).values():
-        data_set.pop("root", None)
+def _without_roots(path: Path) -> dict | None:
+    """The content of a params file but for its roots; None where it is not one."""
+    try:
+        content = params.load(path).model_dump()
+    except UserError:
+        return None
+    for data_set in content["data_sets"].values():
+        del data_set["root"]
     return content
 
 

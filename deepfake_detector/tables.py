@@ -127,7 +127,8 @@ CLIP_PREDICTIONS = _table(
 def make(rows: list[dict], schema: pa.DataFrameSchema) -> pd.DataFrame:
     """Rows as a table of `schema`, sorted by its key. Absent cells are empty (text) or null."""
     frame = pd.DataFrame(rows, columns=list(schema.columns))
-    frame = frame.fillna(dict.fromkeys(_texts(schema), "")).astype(_dtypes(schema))
+    frame[_texts(schema)] = frame[_texts(schema)].astype(object).fillna("")
+    frame = frame.astype(_dtypes(schema))
     return schema.validate(frame.sort_values(schema.metadata["key"], ignore_index=True))
 
 
@@ -136,11 +137,11 @@ def read(path: str | Path, schema: pa.DataFrameSchema) -> pd.DataFrame:
     texts = _texts(schema)
     empty = {name: [""] for name in schema.columns if name not in texts}
     try:
-        frame = pd.read_csv(path, dtype=_dtypes(schema), na_values=empty, keep_default_na=False)
+        frame = pd.read_csv(path, dtype=_dtypes(schema), na_values=empty, keep_default_na=False, lineterminator="\n")
         return schema.validate(frame.fillna(dict.fromkeys(texts, "")))
     except FileNotFoundError as error:
         raise UserError(f"{path}: not there; `dvc repro` makes it") from error
-    except (pa.errors.SchemaError, ValueError) as error:
+    except (pa.errors.SchemaError, pa.errors.SchemaErrors, TypeError, ValueError) as error:
         raise UserError(f"{path}: not the table this version writes; run `dvc repro`") from error
 
 

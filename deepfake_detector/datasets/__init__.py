@@ -30,8 +30,8 @@ LONGEST_PART = 100  # characters of one part of an item's key
 class Found:
     """One video or image that a layout found.
 
-    `name` is its path below the folder of its method, with extension; `original` is (method, name without extension)
-    of the item a fake was made from; `sources` are ids of the people or videos in it, shared by whatever shares them.
+    `name` is its path below the folder of its method, with extension; `original` is (method, name with or without
+    extension) of the item a fake was made from; `sources` are ids of the people or videos in it, shared by whatever shares them.
     """
 
     path: Path
@@ -76,6 +76,10 @@ def index_rows(name: str, use: str, found: list[Found]) -> list[dict]:
         if count > 1:
             paths = [str(one.path) for one, other in zip(found, keys, strict=True) if other == key]
             raise UserError(f"{key}: key of more than one file: {', '.join(paths)}; rename one of them")
+    key_of: dict[tuple[str, str], str] = {}  # by name with and without extension
+    for one, key in zip(found, keys, strict=True):
+        key_of[one.method, one.name] = key
+        key_of.setdefault((one.method, _stem(one.name)), key)
     with ThreadPoolExecutor() as pool:
         sums = list(pool.map(lambda one: file_hash(one.path, "md5"), found))
     return [
@@ -87,7 +91,7 @@ def index_rows(name: str, use: str, found: list[Found]) -> list[dict]:
             "label": one.label,
             "method": one.method,
             "sources": ";".join(one.sources),
-            "original": _key(name, *one.original) if one.original else "",
+            "original": key_of.get(one.original, _key(name, *one.original)) if one.original else "",
             "official_split": one.official_split,
             "use": use,
             "md5": md5,

@@ -5,6 +5,7 @@ folders say: `label` is `real` or `fake`, `sources` are ids separated by `;`, `o
 fake was made from, or its name without folder and extension.
 """
 
+from os.path import splitext
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -34,6 +35,10 @@ def scan(name: str, root: Path, data_set: FolderSet) -> Scan:
             if listed
             else []
         ),
+        *_note(
+            "originals in metadata.csv are no real item, or the name of more than one",
+            {facts["original"] for facts in listed.values() if facts.get("original")} - set(names),
+        ),
     ]
     return Scan(found, notes)
 
@@ -41,19 +46,27 @@ def scan(name: str, root: Path, data_set: FolderSet) -> Scan:
 def _found(
     data_set: str, place: str, path: Path, facts: dict[str, str], names: dict[str, tuple[str, str]], kind: str
 ) -> Found:
+    try:
+        place.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{place!r}: a name that is not UTF-8; rename the file") from error
     label = _label(place, facts)
     method, below = _method(place, label, facts)
+    if label == 1 and method == "real":
+        raise UserError(f"{path}: a fake's method cannot be called real; rename its folder, or change metadata.csv")
     original = None
     if label == 1 and facts.get("original"):
         given = facts["original"]
-        original = names.get(given) or ("real", str(PurePosixPath(given.removeprefix("real/")).with_suffix("")))
+        original = names.get(given) or ("real", splitext(given.removeprefix("real/"))[0])
     return Found(
         path=path,
         kind="face" if kind == "face" else media_kind(path),
         label=label,
         method=method,
         name=below,
-        sources=tuple(f"{data_set}:{source}" for source in facts.get("sources", "").split(";") if source),
+        sources=tuple(
+            f"{data_set}:{source.strip()}" for source in facts.get("sources", "").split(";") if source.strip()
+        ),
         original=original,
         official_split=facts.get("split", ""),
     )
@@ -76,14 +89,14 @@ def _method(place: str, label: int, facts: dict[str, str]) -> tuple[str, str]:
 
 
 def _originals(labelled: dict[str, Path], listed: dict[str, dict[str, str]]) -> dict[str, tuple[str, str]]:
-    """Every way to name a real item -> (method, name without extension); names that fit two items are left out."""
+    """Every way to name a real item -> (method, name); names that fit two items are left out."""
     ways: dict[str, set[tuple[str, str]]] = {}
     for place in labelled:
         facts = listed.get(place, {})
         if _label(place, facts) == 1:
             continue
         method, below = _method(place, 0, facts)
-        target = (method, str(PurePosixPath(below).with_suffix("")))
+        target = (method, below)
         for way in (
             place,
             str(PurePosixPath(place).with_suffix("")),

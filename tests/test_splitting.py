@@ -1,0 +1,216 @@
+"""No person, source, original or file on two sides of a split, whatever the index looks like."""
+
+from itertools import combinations
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deepfake_detector import UserError, splitting
+
+SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
+few = settings(max_examples=50, deadline=None)
+
+
+def item(name: str, sources: str = "", original: str = "", method: str = "real", file: str = "", use: str = "train"):
+    return {
+        "item": name,
+        "label": int(method != "real"),
+        "method": method,
+        "sources": sources,
+        "original": original,
+        "use": use,
+        "md5": file or f"md5 of {name}",
+    }
+
+
+def index(*items: dict) -> pd.DataFrame:
+    return pd.DataFrame(list(items))
+
+
+def grouped(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(group=table["item"].map(splitting.groups(table)))
+
+
+def placed(table: pd.DataFrame, shares: dict[str, float] = SHARES, seed: int = 1) -> dict[str, str]:
+    """Item -> part."""
+    items = grouped(table)
+    return dict(zip(items["item"], items["group"].map(splitting.assign(items, shares, seed)), strict=True))
+
+
+def together(table: pd.DataFrame) -> set[frozenset[str]]:
+    return {frozenset(rows["item"]) for _, rows in grouped(table).groupby("group")}
+
+
+def tied(one: dict, other: dict) -> bool:
+    """Whether two items must stay on one side, straight from the words of the rule."""
+    return bool(
+        set(filter(None, one["sources"].split(";"))) & set(filter(None, other["sources"].split(";")))
+        or one["md5"] == other["md5"]
+        or (one["original"] and one["original"] == other["original"])
+        or one["item"] == other["original"]
+        or other["item"] == one["original"]
+    )
+
+
+@st.composite
+def indexes(draw, held_out: bool = False) -> list[dict]:
+    """Reals and fakes of two methods, here and there sharing people, originals (some not there) and files."""
+    people = st.lists(st.integers(0, 25).map(str), max_size=2).map(";".join)
+    file = st.just("") | st.integers(0, 20).map(str)
+    use = st.sampled_from(["train"] * 5 + ["test"]) if held_out else st.just("train")
+    reals = draw(st.lists(st.tuples(people, file, use), min_size=1, max_size=9))
+    fakes = draw(st.lists(st.tuples(people, file, use, st.integers(-4, 12)), min_size=1, max_size=9))
+    rows = [item(f"r{number:02}", who, file=same, use=use) for number, (who, same, use) in enumerate(reals)]
+    for number, (who, same, use, target) in enumerate(fakes):
+        original = f"r{target:02}" if target >= 0 else ""
+        rows.append(item(f"f{number:02}", who, original, ("swap", "reenact")[number % 2], same, use))
+    return draw(st.permutations(rows))
+
+
+@few
+@given(indexes())
+def test_tied_items_share_a_group(rows):
+    group = splitting.groups(index(*rows))
+    assert all(group[one["item"]] == group[other["item"]] for one, other in combinations(rows, 2) if tied(one, other))
+
+
+@few
+@given(indexes())
+def test_a_group_is_no_larger_than_its_ties(rows):
+    """Of each group with a part of it cut off, some tie crosses the cut."""
+    by_name = {row["item"]: row for row in rows}
+    for group in together(index(*rows)):
+        reached, rest = {min(group)}, set(group) - {min(group)}
+        while near := {name for name in rest if any(tied(by_name[name], by_name[one]) for one in reached)}:
+            reached, rest = reached | near, rest - near
+        assert not rest
+
+
+@few
+@given(indexes(held_out=True), st.integers(0, 5))
+def test_every_item_is_placed_no_tie_crosses_parts_and_parts_have_both_classes(rows, seed):
+    table = index(*rows)
+    free = [group for group in together(table) if not any(row["use"] == "test" for row in rows if row["item"] in group)]
+    kinds = [{name[0] for name in group} for group in free]
+    enough = kinds.count({"r", "f"}) + min(kinds.count({"r"}), kinds.count({"f"})) >= len(SHARES)
+    if not enough:
+        with pytest.raises(UserError, match="too few groups"):
+            placed(table, seed=seed)
+        return
+    part = placed(table, seed=seed)
+    assert set(part) == set(table["item"])
+    assert all(part[one["item"]] == part[other["item"]] for one, other in combinations(rows, 2) if tied(one, other))
+    assert splitting.leaks(table, part) == []
+    assert {(part[row["item"]], row["label"]) for row in rows} == {(name, label) for name in SHARES for label in (0, 1)}
+    assert all(part[row["item"]] == "test" for row in rows if row["use"] == "test")
+
+
+def couples(number: int) -> list[dict]:
+    """Groups of two reals and a fake of one of two methods."""
+    rows = []
+    for one in range(number):
+        method = ("swap", "reenact")[one % 2]
+        rows += [item(f"r{one:03}{take}", f"{one}") for take in "ab"] + [item(f"f{one:03}", f"{one}", method=method)]
+    return rows
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_seed_gives_one_split_whatever_the_order_of_rows(seed):
+    table = index(*couples(12))
+    assert (
+        placed(table, seed=seed) == placed(table, seed=seed) == placed(table.sample(frac=1, random_state=7), seed=seed)
+    )
+
+
+def test_seeds_give_different_splits():
+    table = index(*couples(12))
+    assert len({tuple(placed(table, seed=seed).items()) for seed in range(5)}) > 1
+
+
+def test_shares_are_met_for_every_method():
+    table = index(*couples(100))
+    shares = table.assign(part=table["item"].map(placed(table))).groupby("method")["part"].value_counts(normalize=True)
+    for method in ("real", "swap", "reenact"):
+        assert shares[method].to_dict() == pytest.approx(SHARES, abs=0.03)
+
+
+def test_a_chain_of_different_ties_is_one_group():
+    table = index(
+        item("a", "anna"),
+        item("b", "anna;ben", method="swap"),
+        item("c", original="r", file="1", method="swap"),
+        item("d", "ben", file="1"),
+        item("r"),
+        item("x", "xaver"),
+    )
+    assert together(table) == {frozenset("abcdr"), frozenset("x")}
+
+
+def test_a_fake_is_tied_to_its_source_and_not_to_its_target_alone():
+    table = index(
+        item("target", "000"), item("source", "003"), item("fake", "000;003", "target", "swap"), item("other", "004")
+    )
+    assert together(table) == {frozenset({"target", "source", "fake"}), frozenset({"other"})}
+
+
+def test_fakes_of_one_original_belong_together_even_where_it_is_not_there():
+    table = index(item("a", original="gone", method="swap"), item("b", original="gone", method="reenact"))
+    assert together(table) == {frozenset("ab")}
+
+
+def test_the_same_number_in_two_methods_or_sets_is_no_tie():
+    table = index(
+        item("one/swap/000", "one:000", method="swap"),
+        item("two/swap/000", "two:000", method="swap"),
+        item("one/reenact/000", "one:001", method="reenact"),
+    )
+    assert len(together(table)) == 3
+
+
+def test_a_held_out_set_is_test_with_all_that_is_tied_to_it():
+    table = index(*couples(6), item("held", "5", use="test"), item("held too", use="test", method="swap"))
+    part = placed(table)
+    assert {part[name] for name in ("held", "held too", "r005a", "r005b", "f005")} == {"test"}
+
+
+def test_without_a_share_test_is_what_is_held_out():
+    table = index(*couples(6), item("held", use="test"))
+    part = placed(table, {"train": 0.8, "val": 0.2, "test": 0.0})
+    assert [name for name, where in part.items() if where == "test"] == ["held"]
+
+
+def test_groups_of_one_class_are_dealt_out_so_that_no_part_lacks_a_class():
+    table = index(*(item(f"{method}{number}", method=method) for method in ("real", "swap") for number in range(3)))
+    part = placed(table, {"train": 0.8, "val": 0.1, "test": 0.1})
+    assert {(part[row.item], row.label) for row in table.itertuples()} == {
+        (p, label) for p in SHARES for label in (0, 1)
+    }
+
+
+def test_too_few_groups_are_counted_and_a_way_out_named():
+    table = index(*couples(2), item("r2"))
+    with pytest.raises(UserError) as raised:
+        placed(table)
+    said = "too few groups to give train, val, test both classes each: 3 groups, 3 with real and 2 with fake items; add"
+    assert str(raised.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "said"),
+    [
+        (item("a", "x;y"), item("b", "z;y"), "a (train) and b (test) share source y"),
+        (item("a"), item("b", original="a", method="swap"), "a (train) and b (test) share original a"),
+        (item("a", file="1"), item("b", file="1"), "a (train) and b (test) share file 1"),
+    ],
+)
+def test_a_planted_leak_is_found_and_explained(one, other, said):
+    table = index(item("c", "y", "a", file="1"), other, one)
+    assert splitting.leaks(table, {"a": "train", "b": "test"}) == [said]
+
+
+def test_no_leak_is_seen_where_parts_keep_to_groups():
+    assert (
+        splitting.leaks(index(item("a", "x"), item("b", "x"), item("c")), {"a": "val", "b": "val", "c": "test"}) == []
+    )
