@@ -4,7 +4,7 @@
 
 reads   data/index.csv, data/frames.csv, data/faces.csv, data/faces/
 makes   data/verified.csv (what is kept, and why the rest is not), metrics/verify.json,
-        plots/contact_sheets/ (faces of each class and method, and the least sharp ones)
+        plots/contact_sheets/ (faces of each class and method, and the least sharp of each person)
 """
 
 import re
@@ -62,7 +62,8 @@ def _write_sheets(index: pd.DataFrame, faces: pd.DataFrame) -> None:
             spread = np.linspace(0, len(rows) - 1, min(len(rows), FACES_SHOWN)).round().astype(int)
             name = "real" if label == 0 else f"fake_{method}"
             _write_sheet(SHEETS / f"{name}.jpg", rows.iloc[spread], reader)
-        _write_sheet(SHEETS / "least_sharp.jpg", found.nsmallest(FACES_SHOWN, "sharpness"), reader)
+        least_sharp = found.sort_values(["sharpness", "item"]).drop_duplicates(["item", "track"])
+        _write_sheet(SHEETS / "least_sharp.jpg", least_sharp.head(FACES_SHOWN), reader)
 
 
 def _write_sheet(path: Path, rows: pd.DataFrame, reader: ArchiveReader) -> None:
