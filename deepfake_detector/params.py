@@ -14,6 +14,7 @@ from ruamel.yaml.error import YAMLError
 from deepfake_detector import UserError
 
 PARAMS_FILE = Path("params.yaml")
+ENDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 RAW = "data/raw"  # where the demo sets are drawn
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
@@ -226,5 +227,20 @@ def _problem(detail: ErrorDetails) -> str:
         "extra_forbidden": "unknown key; check its spelling, or remove it",
         "missing": "missing; every key must be there (profiles/ holds complete files)",
     }.get(detail["type"], detail["msg"].removeprefix("Value error, "))
-    given = "" if detail["type"] in ("missing", "value_error") else f" (it is {detail['input']!r})"
-    return f"  {key}: {text}{given}"
+    if detail["type"] in ("missing", "value_error"):
+        return f"  {key}: {text}"
+    legal = _legal_range(path)
+    return f"  {key}: {text} (it is {detail['input']!r}{f'; legal is {legal}' if legal else ''})"
+
+
+def _legal_range(path: list[str]) -> str:
+    """Both ends of what the number at `path` may be, in words; empty for what is no number of a plain section."""
+    section, rules = Params, []
+    for part in path:
+        fields = getattr(section, "model_fields", {})
+        if part not in fields:
+            return ""
+        section, rules = fields[part].annotation, fields[part].metadata
+    return ", ".join(
+        f"{words} {getattr(rule, end):g}" for end, words in ENDS.items() for rule in rules if hasattr(rule, end)
+    )
