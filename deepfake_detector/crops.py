@@ -155,6 +155,8 @@ def judge_faces(detector: torch.nn.Module, faces: pd.DataFrame, split: pd.DataFr
 
 def loader(crops: FaceCrops, batch_size: int, workers: int, sampler: BalancedSampler | None = None) -> DataLoader:
     """Batches of `crops` in order, or as `sampler` draws them; then the last, smaller batch is left out."""
+    if workers:
+        cv2.setNumThreads(1)  # a process forked from one with a running OpenCV pool would wait for that pool for ever
     return DataLoader(
         crops,
         batch_size=batch_size,

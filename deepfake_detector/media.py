@@ -84,7 +84,7 @@ def read_image(source: Source) -> np.ndarray:
         raise
     except UnidentifiedImageError as error:
         raise MediaError("not an image that can be read") from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except (OSError, ValueError, TypeError, SyntaxError, EOFError) as error:
         raise MediaError(f"damaged image: {error}") from error
 
 

@@ -56,7 +56,9 @@ def build(init: str, imagenet_sha256: str) -> Detector:
     if init == "random":
         return detector
     path = assets.locate("imagenet", imagenet_sha256) if init == "imagenet" else Path(init)
-    state = {name.removeprefix("backbone."): value for name, value in _read(path).items()}
+    content = _read(path)
+    named = _named_weights(path, content.get("weights", content))
+    state = {name.removeprefix("backbone."): value for name, value in named.items()}
     own = detector.backbone.state_dict()
     head = {"fc.weight", "fc.bias"}
     if state.get("fc.bias") is not None and len(state["fc.bias"]) == IMAGENET_CLASSES:
@@ -75,10 +77,11 @@ def save(detector: Detector, path: str | Path, **facts: object) -> None:
 
 def load(path: str | Path) -> tuple[Detector, dict]:
     """A detector written by `save`, in evaluation mode, and the facts beside it."""
-    content = _read(Path(path), unwrap=False)
+    content = _read(Path(path))
+    weights = _named_weights(path, content.pop("weights", None))
     detector = Detector()
-    _check_same(Path(path), content.get("weights", {}), detector.state_dict())
-    detector.load_state_dict(content.pop("weights"))
+    _check_same(Path(path), weights, detector.state_dict())
+    detector.load_state_dict(weights)
     return detector.eval(), content
 
 
@@ -87,7 +90,7 @@ def to_fastest(detector: Detector) -> Detector:
     return detector.to("cuda" if torch.cuda.is_available() else "cpu", memory_format=torch.channels_last)
 
 
-def _read(path: Path, unwrap: bool = True) -> dict:
+def _read(path: Path) -> dict:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
@@ -98,7 +101,16 @@ def _read(path: Path, unwrap: bool = True) -> dict:
         raise UserError(f"{path}: not a file of weights that can be read safely ({type(error).__name__})") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds a {type(content).__name__}, not named weights")
-    return content["weights"] if unwrap and "weights" in content else content
+    return content
+
+
+def _named_weights(path: str | Path, content: object) -> dict[str, Tensor]:
+    named = isinstance(content, dict) and all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
+    )
+    if not named:
+        raise UserError(f"{path}: not named weights: wanted is a dict of names to tensors")
+    return content
 
 
 def _check_same(path: Path, found: dict, wanted: dict) -> None:

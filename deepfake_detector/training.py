@@ -47,7 +47,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to; `lr` is its last learning rate, the val figures are of dominant tracks."""
+    """What one epoch came to; `lr` is the learning rate at its end, the val figures are of dominant tracks."""
 
     epoch: int
     lr: float
@@ -85,7 +85,7 @@ def fastest_precision(on_gpu: bool) -> str:
     """The precision the device computes fast.
 
     On GPUs bf16 unless it is emulated, else fp16; on processors bf16 where AMX works, else fp32 (AVX512-BF16 alone was
-    no faster than fp32 at 112 and 224 pixels: benchmarks/precision.py).
+    no faster than fp32 at 112 and 224 pixels: python -m benchmarks.precision).
     """
     if on_gpu:
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"

@@ -93,7 +93,7 @@ def _person(seed: int, number: int) -> Person:
 
 
 def _tone(number: int) -> int:
-    """Every tone equally often, the two of a pair at most one tone apart, as a forger would choose them."""
+    """Every tone about equally often, the two of a pair at most one tone apart, as a forger would choose them."""
     pair, second = divmod(number, 2)
     return min((pair % len(SKIN_TONES)) + second * (pair // len(SKIN_TONES) % 2), len(SKIN_TONES) - 1)
 

@@ -1,0 +1,189 @@
+"""The command line: exit codes, what is printed where, and the reports it writes."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import made
+import numpy as np
+import pytest
+
+from deepfake_detector import assets, cli
+from deepfake_detector.inference import DEMONSTRATION
+
+YUNET = assets.ASSETS["yunet"].file
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Runs the command line in this process: `code, out, err = call("predict", "clip.mp4")`."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["deepfake_detector", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        return (stopped.value.code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def empty_assets(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("DEEPFAKE_ASSETS", str(tmp_path / "assets"))
+    return tmp_path / "assets"
+
+
+@pytest.mark.parametrize("command", [[], ["predict"], ["use-profile"], ["fetch-assets"]])
+def test_help_tells_what_a_command_does(call, command):
+    code, out, _ = call(*command, "--help")
+    assert code == 0
+    assert out.startswith(f"usage: python -m deepfake_detector{' ' if command else ''}{' '.join(command)} [-h]")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "required: COMMAND"),
+        (["judge", "clip.mp4"], "invalid choice: 'judge'"),
+        (["predict"], "required: PATH"),
+        (["predict", "clip.mp4", "--kind", "hand"], "invalid choice: 'hand'"),
+        (["use-profile"], "required: profile"),
+        (["use-profile", "folder", "--root", "mine"], "'mine': write NAME=/absolute/path"),
+        (["fetch-assets", "everything"], "invalid choice: 'everything'"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_says_what_is_wrong(call, arguments, said):
+    code, out, err = call(*arguments)
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+def test_predict_prints_a_line_for_each_file_of_a_folder(in_toy_project, call):
+    code, out, err = call("predict", "models/examples")
+    names = sorted(path.as_posix() for path in Path("models/examples").iterdir())
+    assert code == 0
+    assert [line.split()[3] for line in out.splitlines()] == ["input", *names]
+    assert {line.split()[0] for line in out.splitlines()[1:]} <= {"REAL", "FAKE", "INCONCLUSIVE"}
+    assert err.splitlines()[0] == f"! {DEMONSTRATION}"
+
+
+def test_predict_passes_over_what_is_no_media_in_a_folder(in_toy_project, call, tmp_path):
+    (tmp_path / "deeper").mkdir()
+    for name in ("b.jpg", "deeper/a.PNG", ".hidden.jpg", "notes.txt"):
+        (tmp_path / name).write_bytes(made.picture(np.zeros((64, 64, 3), np.uint8)))
+    code, out, _ = call("predict", tmp_path)
+    assert code == 0
+    assert [line.split()[3] for line in out.splitlines()[1:]] == [
+        str(tmp_path / name) for name in ("b.jpg", "deeper/a.PNG")
+    ]
+
+
+def test_predict_ends_with_1_where_an_input_is_an_error_and_judges_the_others(in_toy_project, call, tmp_path):
+    (tmp_path / "empty.mp4").touch()
+    code, out, _ = call("predict", tmp_path / "empty.mp4", tmp_path / "missing.mp4", "models/examples/real_video.mp4")
+    first, second, third = out.splitlines()[1:]
+    assert code == 1
+    assert first.startswith("ERROR ") and first.endswith("empty.mp4  (empty file)")
+    assert second.startswith("ERROR ") and "No such file" in second
+    assert third.split()[0] in ("REAL", "FAKE", "INCONCLUSIVE")
+
+
+def test_predict_writes_the_full_reports_as_json(in_toy_project, call, tmp_path):
+    (tmp_path / "text.mp4").write_text("no video")
+    inputs = ["models/examples/real_video.mp4", str(tmp_path / "text.mp4")]
+    code, out, _ = call("predict", *inputs, "--json", tmp_path / "made" / "reports.json")
+    judged, broken = json.loads((tmp_path / "made" / "reports.json").read_text())
+    assert code == 1
+    assert [judged["input"], broken["input"]] == inputs
+    assert [line.split()[0] for line in out.splitlines()[1:]] == [judged["verdict"], broken["verdict"]]
+    assert f"{judged['fake_probability']:.3f}" in out
+    assert judged["faces"][0]["frames"]
+    assert (broken["verdict"], broken["fake_probability"]) == ("ERROR", None)
+    assert broken["error"] in out
+
+
+def test_predict_takes_a_picture_as_a_face_where_told(in_toy_project, call, tmp_path):
+    (tmp_path / "grey.png").write_bytes(made.picture(np.full((80, 60, 3), 90, np.uint8)))
+    for kind, boxes in (("auto", []), ("face", [[0, 0, 60, 80]])):
+        call("predict", tmp_path / "grey.png", "--kind", kind, "--json", tmp_path / "report.json")
+        (report,) = json.loads((tmp_path / "report.json").read_text())
+        assert [frame["box"] for face in report["faces"] for frame in face["frames"]] == boxes
+
+
+def test_predict_prints_any_file_name_on_one_line(in_toy_project, call, tmp_path):
+    (tmp_path / "a\nb\x1b[31m.mp4").touch()
+    _, out, _ = call("predict", tmp_path)
+    assert len(out.splitlines()) == 2
+    assert "a?b?[31m.mp4" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["{empty}"], "{empty}: no image or video in this folder"),
+        (["clip.mp4", "--model", "{empty}/other.onnx"], "{empty}/other.onnx: not there"),
+    ],
+    ids=["folder without media", "missing model"],
+)
+def test_predict_ends_with_1_where_there_is_nothing_to_do(in_toy_project, call, tmp_path, arguments, said):
+    code, out, err = call("predict", *(one.format(empty=tmp_path) for one in arguments))
+    assert (code, out) == (1, "")
+    assert f"error: {said.format(empty=tmp_path)}" in err
+
+
+def test_the_module_is_the_command(in_toy_project, tmp_path):
+    command = [sys.executable, "-m", "deepfake_detector", "predict", str(tmp_path / "missing.mp4")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[1].startswith("ERROR ")
+    assert done.stderr.splitlines() == [f"! {DEMONSTRATION}"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["celebrities"], "profiles/celebrities.yaml: no such profile; there are demo, faceforensics, folder"),
+        (["faceforensics"], "add --root faceforensics=/absolute/path"),
+        (["demo", "--root", "demo=/somewhere"], "--root demo=…: profile demo takes no roots"),
+    ],
+)
+def test_use_profile_ends_with_1_and_changes_nothing_where_it_cannot(in_toy_project, call, arguments, said):
+    before = Path("params.yaml").read_bytes()
+    code, out, err = call("use-profile", *arguments)
+    assert (code, out) == (1, "")
+    assert said in err
+    assert Path("params.yaml").read_bytes() == before
+
+
+def test_use_profile_switches_params(toy_project, call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(toy_project / "profiles", "profiles")
+    code, out, _ = call("use-profile", "demo")
+    assert code == 0
+    assert out == "params.yaml is now the profile demo (demo); next: dvc repro\n"
+    assert Path("params.yaml").is_file()
+
+
+def test_fetch_assets_takes_files_from_a_folder(call, yunet, tmp_path, monkeypatch):
+    source = assets.folder()
+    monkeypatch.setenv("DEEPFAKE_ASSETS", str(tmp_path))
+    code, out, _ = call("fetch-assets", "yunet", "--from", source)
+    assert (code, out) == (0, f"yunet: {tmp_path / YUNET}\n")
+    assert (tmp_path / YUNET).read_bytes() == (source / YUNET).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "No such file or directory; get"), (b"something else", "sha256 is")],
+    ids=["missing", "another file"],
+)
+def test_fetch_assets_ends_with_1_and_keeps_nothing_it_was_not_asked_for(call, empty_assets, tmp_path, content, said):
+    if content:
+        (tmp_path / YUNET).write_bytes(content)
+    code, out, err = call("fetch-assets", "yunet", "--from", tmp_path)
+    assert (code, out) == (1, "")
+    assert YUNET in err
+    assert said in err
+    assert not (empty_assets / YUNET).exists()
