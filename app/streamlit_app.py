@@ -105,13 +105,17 @@ def show_verdict(report: Report, detector: Detector) -> None:
         if report.reason:
             st.write(explained(report))
         if report.fake_probability is not None:
-            decision = detector.contract.decision
             st.metric("Probability of fake", f"{report.fake_probability:.0%}")
             st.progress(report.fake_probability)
-            st.caption(
-                f"FAKE from {decision.band_high:.0%}, REAL up to {decision.band_low:.0%}; in between there is no verdict. "
-                "A sign, not a proof: look at the evidence below."
-            )
+            st.caption(f"{limits(detector)} A sign, not a proof: look at the evidence below.")
+
+
+def limits(detector: Detector) -> str:
+    """Where REAL ends and FAKE begins, in words."""
+    low, high = detector.contract.decision.band_low, detector.contract.decision.band_high
+    if low == high:
+        return f"FAKE from {high:.0%}, REAL below."
+    return f"FAKE from {high:.0%}, REAL up to {low:.0%}; in between there is no verdict."
 
 
 def explained(report: Report) -> str:
@@ -153,7 +157,7 @@ def show_timeline(report: Report, detector: Detector) -> None:
     decision = detector.contract.decision
     band = (
         alt.Chart(pd.DataFrame([{"low": decision.band_low, "high": decision.band_high}]))
-        .mark_rect(color=GREY, opacity=0.15)
+        .mark_rect(color=GREY, fillOpacity=0.15, stroke=GREY, strokeWidth=2)
         .encode(y=alt.Y("low:Q", title="probability of fake"), y2="high:Q")
     )
     line = (
@@ -167,7 +171,7 @@ def show_timeline(report: Report, detector: Detector) -> None:
         )
     )
     st.altair_chart(band + line, width="stretch")
-    st.caption("Each dot is one face in one frame. The grey band is where there is no verdict.")
+    st.caption("Each dot is one face in one frame; grey is where REAL ends and FAKE begins.")
 
 
 def show_faces(report: Report) -> None:

@@ -44,12 +44,12 @@ def draw_roc(path: Path) -> None:
 
 
 def photograph_page(path: Path) -> None:
-    """The page with the verdict on its first forged example."""
+    """The page with the verdict on a forged example."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1060, "height": 1180})
+        page = browser.new_page(viewport={"width": 1060, "height": 1560})
         page.goto(ADDRESS)
-        page.locator("[data-testid=stButtonGroup] button").filter(has_text="fake").first.click()
+        page.locator("[data-testid=stButtonGroup] button").filter(has_text="swap video").first.click()
         page.locator("img").first.wait_for()
         page.wait_for_timeout(2000)  # the chart is drawn after the faces
         page.screenshot(path=path)

@@ -1,0 +1,32 @@
+"""The README: its figures are those of the committed run, its files are there."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+README = Path("README.md").read_text()
+EVALUATION = Path("metrics/evaluation.json")
+
+
+def test_its_figures_are_those_of_the_committed_run():
+    figures = json.loads(EVALUATION.read_text())
+    rows = re.findall(r"^\| (val|test), (frame|video)s \| (.+) \|$", README, re.MULTILINE)
+    header = re.search(r"^\| scored on \| (.+) \|$", README, re.MULTILINE)[1].split(" | ")
+    assert [row[:2] for row in rows] == [(part, level) for part in ("val", "test") for level in ("frame", "video")]
+    for part, level, cells in rows:
+        for name, cell in zip(header, cells.split(" | "), strict=True):
+            assert float(cell) == round(figures[part][level][name], 3), f"{part} {level} {name}"
+
+
+def test_every_file_it_names_is_there():
+    linked = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert linked
+    assert [name for name in linked if not Path(name).exists()] == []
+
+
+def test_its_tree_names_all_that_git_holds_at_the_top():
+    tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True).stdout.splitlines()
+    folders = {name.split("/")[0] for name in tracked if "/" in name and not name.startswith(".")}
+    tree = re.search(r"## Where things are\n\n```\n(.+?)```", README, re.DOTALL)[1]
+    assert {f for f in folders if f"{f}/" not in tree} == set()
