@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
+from matplotlib.cbook import get_sample_data
 
 from deepfake_detector import UserError, assets, contract, scores
 from deepfake_detector.files import file_hash
@@ -116,6 +117,12 @@ def test_a_demonstration_model_gives_no_verdict_on_real_people(detector, shared_
     assert (report.verdict, report.reason) == ("INCONCLUSIVE", "demonstration model")
     assert report.fake_probability is None
     assert report.error is None
+
+
+def test_a_demonstration_model_gives_no_verdict_on_a_photo_of_a_person(detector):
+    report = detector.predict(Path(get_sample_data("grace_hopper.jpg", asfileobj=False)))
+    assert report.faces
+    assert (report.verdict, report.reason, report.fake_probability) == ("INCONCLUSIVE", "demonstration model", None)
 
 
 @pytest.mark.parametrize(
