@@ -3,7 +3,9 @@
 Stages, command line and page all read it from the same typed value, so none can crop, scale or decide differently.
 """
 
+import json
 from importlib import metadata
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -78,6 +80,17 @@ class Contract(_Part):
 def library_versions() -> dict[str, str]:
     """Versions of the libraries that a model's figures depend on."""
     return {name: metadata.version(name) for name in LIBRARIES}
+
+
+def read_decision(path: str | Path) -> Decision:
+    """The decision that `calibrate` wrote. Raises UserError where it is missing or something else."""
+    try:
+        found = json.loads(Path(path).read_text())
+        return Decision(**{name: found[name] for name in Decision.model_fields})
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: not there; `dvc repro` makes it") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: not what calibrate writes; run `dvc repro`") from error
 
 
 def parse(text: str | None, source: str) -> Contract:

@@ -56,7 +56,7 @@ def build(init: str, imagenet_sha256: str) -> Detector:
     if init == "random":
         return detector
     path = assets.locate("imagenet", imagenet_sha256) if init == "imagenet" else Path(init)
-    content = _read(path)
+    content = _read(path, "give train.init as imagenet, random or the path of a weights file")
     named = _named_weights(path, content.get("weights", content))
     state = {name.removeprefix("backbone."): value for name, value in named.items()}
     own = detector.backbone.state_dict()
@@ -77,7 +77,7 @@ def save(detector: Detector, path: str | Path, **facts: object) -> None:
 
 def load(path: str | Path) -> tuple[Detector, dict]:
     """A detector written by `save`, in evaluation mode, and the facts beside it."""
-    content = _read(Path(path))
+    content = _read(Path(path), "`dvc repro` makes it")
     weights = _named_weights(path, content.pop("weights", None))
     detector = Detector()
     _check_same(Path(path), weights, detector.state_dict())
@@ -90,13 +90,11 @@ def to_fastest(detector: Detector) -> Detector:
     return detector.to("cuda" if torch.cuda.is_available() else "cpu", memory_format=torch.channels_last)
 
 
-def _read(path: Path) -> dict:
+def _read(path: Path, remedy: str) -> dict:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise UserError(
-            f"{path}: not there; give train.init as imagenet, random or the path of a weights file"
-        ) from error
+        raise UserError(f"{path}: not there; {remedy}") from error
     except Exception as error:  # torch raises whatever its unpickler met
         raise UserError(f"{path}: not a file of weights that can be read safely ({type(error).__name__})") from error
     if not isinstance(content, dict):

@@ -7,22 +7,21 @@ makes   metrics/evaluation.json, data/predictions.csv (frames), data/clip_predic
         plots/roc.csv, plots/pr.csv, plots/confusion.csv, plots/scores.csv
 """
 
-import json
-from pathlib import Path
-
 import pandas as pd
 
-from deepfake_detector import console, crops, network, params, scores, tables
+from deepfake_detector import console, contract, crops, network, params, scores, tables
+from deepfake_detector.contract import Decision
 from deepfake_detector.files import write_json, write_whole
 
 DOMINANT = 0  # frame figures are of the track a clip's label is about
 LEVELS = ("frame", "video")
+CHIEF = ("count", "roc_auc", "balanced_accuracy", "coverage")  # of each set and method; all would drown `dvc exp show`
 
 
 def main() -> str:
     (evaluate,) = params.read("evaluate")
-    decision = json.loads(Path("models/decision.json").read_text())
     detector, facts = network.load("models/resnet18.pt")
+    decision = contract.read_decision("models/decision.json")
     detector = network.to_fastest(detector)
     faces = tables.read("data/faces.csv", tables.FACES)
     frames, clips = [], []
@@ -30,28 +29,32 @@ def main() -> str:
         split = tables.read(f"data/splits/{part}.csv", tables.SPLIT)
         judged = crops.judge_faces(detector, faces, split, facts["input_size"])
         frames.append(judged.assign(split=part))
-        scored = scores.score_clips(faces[faces["item"].isin(split["item"])], judged, decision["min_faces"])
+        scored = scores.score_clips(faces[faces["item"].isin(split["item"])], judged, decision.min_faces)
         clips.append(_with_verdicts(scored.merge(split, on="item"), decision).assign(split=part))
     frames, clips = pd.concat(frames), pd.concat(clips)
     _write_table("data/predictions.csv", frames, tables.PREDICTIONS)
     _write_table("data/clip_predictions.csv", clips, tables.CLIP_PREDICTIONS)
     main_track = frames[frames["track"] == DOMINANT]
     main_track = main_track.assign(
-        fake_probability=scores.probability(main_track["logit"].to_numpy(), decision["temperature"])
+        fake_probability=scores.probability(main_track["logit"].to_numpy(), decision.temperature)
     )
     levels = {"frame": main_track, "video": clips}
-    figures = _figures(levels, evaluate.splits, decision["threshold"])
+    figures = _figures(levels, evaluate.splits, decision.threshold)
     write_json("metrics/evaluation.json", figures)
-    _write_plots(levels, evaluate.splits, decision["threshold"])
+    _write_plots(levels, evaluate.splits, decision.threshold)
     return "; ".join(
-        f"{part} ROC-AUC {figures[part]['frame']['roc_auc']:.3f} by frame, {figures[part]['video']['roc_auc']:.3f} by video"
+        f"{part} ROC-AUC " + ", ".join(f"{_told(figures[part][level]['roc_auc'])} by {level}" for level in LEVELS)
         for part in evaluate.splits
     )
 
 
-def _with_verdicts(clips: pd.DataFrame, decision: dict) -> pd.DataFrame:
-    low, high = decision["band_low"], decision["band_high"]
-    probabilities = scores.probability(clips["logit"].to_numpy(), decision["temperature"])
+def _told(figure: float | None) -> str:
+    return "undefined" if figure is None else f"{figure:.3f}"
+
+
+def _with_verdicts(clips: pd.DataFrame, decision: Decision) -> pd.DataFrame:
+    low, high = decision.band_low, decision.band_high
+    probabilities = scores.probability(clips["logit"].to_numpy(), decision.temperature)
     verdicts = ["INCONCLUSIVE" if p != p else scores.decide(p, low, high) for p in probabilities]
     reasons = [
         reason or ("score in the inconclusive band" if verdict == "INCONCLUSIVE" else "")
@@ -61,19 +64,23 @@ def _with_verdicts(clips: pd.DataFrame, decision: dict) -> pd.DataFrame:
 
 
 def _figures(levels: dict[str, pd.DataFrame], splits: list[str], threshold: float) -> dict:
-    """<split>.<level>.<figure>, then data_sets.<name>. and methods.<data set>.<name>. of the same."""
-    result = {part: {} for part in splits}
+    """<split>.<level>.<figure>, then the chief ones of data_sets.<name>. (of several) and methods.<data set>/<name>."""
+    result: dict = {part: {} for part in splits}
     sets, methods = {}, {}
     for part in splits:
         for level in LEVELS:
             rows = levels[level][levels[level]["split"] == part]
             result[part][level] = _of(rows, threshold)
             for name, own in rows.groupby("data_set"):
-                sets.setdefault(name, {}).setdefault(part, {})[level] = _of(own, threshold)
+                sets.setdefault(name, {}).setdefault(part, {})[level] = _chief(own, threshold)
                 for method in sorted(set(own.loc[own["label"] == 1, "method"])):
                     against = own[(own["label"] == 0) | (own["method"] == method)]
-                    methods.setdefault(f"{name}/{method}", {}).setdefault(part, {})[level] = _of(against, threshold)
-    return result | {"data_sets": sets, "methods": methods}
+                    methods.setdefault(f"{name}/{method}", {}).setdefault(part, {})[level] = _chief(against, threshold)
+    return result | ({"data_sets": sets} if len(sets) > 1 else {}) | {"methods": methods}
+
+
+def _chief(rows: pd.DataFrame, threshold: float) -> dict:
+    return {name: value for name, value in _of(rows, threshold).items() if name in CHIEF}
 
 
 def _of(rows: pd.DataFrame, threshold: float) -> dict:

@@ -7,7 +7,6 @@ reads   models/resnet18.pt, models/decision.json, data/index.csv, data/splits/, 
 makes   models/detector.onnx, models/examples/ (clips for the page, from a drawn test split), metrics/export.json
 """
 
-import json
 from pathlib import Path
 
 import onnxruntime
@@ -43,7 +42,7 @@ def main() -> str:
             mean=crops.MEAN,
             std=crops.STD,
         ),
-        decision=_decision(),
+        decision=contract.read_decision("models/decision.json"),
         trained_on=_trained_on(index, splits["train"], drawn, split),
         libraries=contract.library_versions(),
     )
@@ -75,11 +74,6 @@ def _crop_kind(index: pd.DataFrame, train: pd.DataFrame) -> str:
     if ready.any() and not ready.all():
         raise UserError("training data mix ready-made crops (kind: face) with detected faces; use one kind")
     return "given" if ready.all() else "detected"
-
-
-def _decision() -> contract.Decision:
-    found = json.loads(Path("models/decision.json").read_text())
-    return contract.Decision(**{name: found[name] for name in contract.Decision.model_fields})
 
 
 def _trained_on(index: pd.DataFrame, train: pd.DataFrame, drawn: list[str], split: params.Split) -> contract.TrainedOn:

@@ -84,3 +84,25 @@ def test_a_part_that_is_missing_is_named(section):
 def test_what_is_no_json_object_is_refused(text):
     with pytest.raises(UserError, match=r"^model\.onnx: its contract is not of version 1"):
         contract.parse(text, "model.onnx")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "not there; `dvc repro` makes it"),
+        ("", "not what calibrate writes"),
+        ("[]", "not what calibrate writes"),
+        ('{"temperature": 1.0}', "not what calibrate writes"),
+    ],
+)
+def test_a_decision_that_calibrate_did_not_write_is_refused(tmp_path, text, message):
+    if text is not None:
+        (tmp_path / "decision.json").write_text(text)
+    with pytest.raises(UserError, match=f"decision.json: {message}"):
+        contract.read_decision(tmp_path / "decision.json")
+
+
+def test_a_decision_is_read_without_what_is_only_told_beside_it(tmp_path):
+    values = {"temperature": 1.2, "threshold": 0.6, "band_low": 0.5, "band_high": 0.7, "min_faces": 8}
+    (tmp_path / "decision.json").write_text(json.dumps(values | {"validation": {"clips": 4}}))
+    assert contract.read_decision(tmp_path / "decision.json").model_dump() == values

@@ -1,5 +1,6 @@
 """The page, driven without a browser: what it says for every kind of input."""
 
+import sys
 from pathlib import Path
 
 import made
@@ -8,6 +9,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 APP = Path("app/streamlit_app.py").resolve()
+
+
+@pytest.fixture(autouse=True)
+def own_main(monkeypatch):
+    """AppTest leaves the page as Python's main module, which later processes of `spawn` would then run."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture

@@ -19,13 +19,13 @@ PATIENCE = 60_000  # milliseconds
 
 
 @pytest.fixture(scope="module")
-def address(toy_project) -> Iterator[str]:
+def address(toy_project, tmp_path_factory) -> Iterator[str]:
     """Where the page of the toy project is served."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app/streamlit_app.py", "--server.port", str(port)]
-    with (toy_project / "page.log").open("w") as log:
+    with (tmp_path_factory.mktemp("page") / "server.log").open("w") as log:
         server = subprocess.Popen(command, cwd=toy_project, stdout=log, stderr=subprocess.STDOUT, env=dict(os.environ))
         try:
             _wait_for(f"http://127.0.0.1:{port}/_stcore/health")
