@@ -45,7 +45,21 @@ class FaceForensicsSet(DataSet):
     compression: Literal["raw", "c0", "c23", "c40"]
 
 
-AnyDataSet = Annotated[DemoSet | FolderSet | FaceForensicsSet, Field(discriminator="layout")]
+class CelebDFSet(DataSet):
+    layout: Literal["celebdf"]
+
+
+class DFDCSet(DataSet):
+    layout: Literal["dfdc"]
+
+
+class DFDCPreviewSet(DataSet):
+    layout: Literal["dfdc_preview"]
+
+
+AnyDataSet = Annotated[
+    DemoSet | FolderSet | FaceForensicsSet | CelebDFSet | DFDCSet | DFDCPreviewSet, Field(discriminator="layout")
+]
 
 
 class Synthesize(Section):

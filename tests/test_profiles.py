@@ -121,7 +121,7 @@ def test_a_folder_of_any_name_is_read_back(project, tmp_path, name):
 @pytest.mark.parametrize(
     ("name", "roots", "said"),
     [
-        ("nothing", {}, "no such profile; there are demo, faceforensics, folder"),
+        ("nothing", {}, "no such profile; there are celebdf, demo, dfdc, faceforensics"),
         ("folder", {}, "profile folder needs the folder of mine: add --root mine=/absolute/path"),
         ("folder", {"yours": "."}, "--root yours=…: profile folder takes mine"),
         ("demo", {"demo": "."}, "--root demo=…: profile demo takes no roots"),

@@ -5,6 +5,9 @@
 | demo | the clips that `synthesize` draws | folder: `real`, else a method |
 | folder | `real/` and `fake/` of videos, images or face crops, optional `metadata.csv` | metadata, else folder |
 | faceforensics | FaceForensics++ and DFD, official tree or flat mirror | folder |
+| celebdf | Celeb-DF v1 and v2 | folder; in the official list 1 is real |
+| dfdc | DFDC parts, sample set, official test set | `metadata.json`: FAKE, REAL; `labels.csv`: 1 is fake |
+| dfdc_preview | DFDC preview | `dataset.json`: real, fake |
 
 Labels in here: 0 real, 1 fake.
 """
@@ -23,6 +26,7 @@ from deepfake_detector.files import file_hash
 from deepfake_detector.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from deepfake_detector.params import DataSet
 
+SHOWN = 5  # names given in a note; the rest is counted
 LONGEST_PART = 100  # characters of one part of an item's key
 
 
@@ -115,10 +119,20 @@ def files_below(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def _layout(name: str) -> Callable[[str, Path, DataSet], Scan]:
-    from deepfake_detector.datasets import demo, faceforensics, folder
+def counted(text: str, places: set[str]) -> list[str]:
+    """A note that counts `places` and names the first of them; none where there are none."""
+    if not places:
+        return []
+    shown = ", ".join(sorted(places)[:SHOWN])
+    return [f"{len(places)} {text}: {shown}{', …' if len(places) > SHOWN else ''}"]
 
-    return {"demo": demo.scan, "faceforensics": faceforensics.scan, "folder": folder.scan}[name]
+
+def _layout(name: str) -> Callable[[str, Path, DataSet], Scan]:
+    from deepfake_detector.datasets import celebdf, demo, dfdc, dfdc_preview, faceforensics, folder
+
+    layouts = {"celebdf": celebdf, "demo": demo, "dfdc": dfdc, "dfdc_preview": dfdc_preview}
+    layouts |= {"faceforensics": faceforensics, "folder": folder}
+    return layouts[name].scan
 
 
 def _stem(name: str) -> str:

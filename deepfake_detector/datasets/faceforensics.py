@@ -6,35 +6,31 @@ Fakes are `<target>_<source>`: both identities tie a clip to others. Splits are 
 
 import json
 import re
-from collections import Counter
 from pathlib import Path
 
 from deepfake_detector import UserError
-from deepfake_detector.datasets import Found, Scan, files_below, media_kind
+from deepfake_detector.datasets import Found, Scan, counted, files_below, media_kind
 from deepfake_detector.params import FaceForensicsSet
 
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
 EXPECTED = {"original": 1000, "actors": 363, "DeepFakeDetection": 3068} | dict.fromkeys(METHODS, 1000)
 SAME = {"raw": ("raw", "c0"), "c0": ("c0", "raw")}  # compressions that are one and the same
 FLAT = "original"  # the folder of reals in the flat mirror
-SHOWN = 5
 
 
 def scan(name: str, root: Path, data_set: FaceForensicsSet) -> Scan:
     folders = _flat(root) or _official(root, data_set.compression)
-    splits = _splits(root / "splits")
+    splits, videos = _splits(root / "splits"), _youtube_videos(root / "conversion_dict.json")
     found, notes = [], []
     for group, folder in folders.items():
         paths = [path for path in files_below(folder) if path.parent == folder and media_kind(path) == "video"]
         if paths:
-            found += [_found(group, path, splits) for path in paths]
+            found += [_found(group, path, splits, videos) for path in paths]
             notes.append(f"found {len(paths)} of {EXPECTED[group]} {group}")
     return Scan(found, notes + _missing_originals(found))
 
 
 def _flat(root: Path) -> dict[str, Path]:
-    if not (root / FLAT).is_dir():
-        return {}
     return {group: root / group for group in (FLAT, *METHODS, "DeepFakeDetection") if (root / group).is_dir()}
 
 
@@ -53,14 +49,15 @@ def _official(root: Path, compression: str) -> dict[str, Path]:
     return folders
 
 
-def _found(group: str, path: Path, splits: dict[str, str]) -> Found:
+def _found(group: str, path: Path, splits: dict[str, str], videos: dict[str, str]) -> Found:
     if group == "actors":
         actor, _, _ = path.stem.partition("__")
         return Found(path, "video", 0, "real", path.name, (_actor(actor),))
     if group == "DeepFakeDetection":
         return _dfd_fake(path)
     if group == FLAT:
-        return Found(path, "video", 0, "real", path.name, (_sequence(path.stem),), None, splits.get(path.stem, ""))
+        sources = _sources((path.stem,), videos)
+        return Found(path, "video", 0, "real", path.name, sources, None, splits.get(path.stem, ""))
     target, source = _parts(path, r"(\d{3})_(\d{3})")
     return Found(
         path=path,
@@ -68,7 +65,7 @@ def _found(group: str, path: Path, splits: dict[str, str]) -> Found:
         label=1,
         method=group,
         name=path.name,
-        sources=(_sequence(target), _sequence(source)),
+        sources=_sources((target, source), videos),
         original=("real", target),
         official_split=splits.get(target, ""),
     )
@@ -87,8 +84,10 @@ def _parts(path: Path, pattern: str) -> tuple[str, ...]:
     return match.groups()
 
 
-def _sequence(number: str) -> str:
-    return f"faceforensics:{number}"
+def _sources(numbers: tuple[str, ...], videos: dict[str, str]) -> tuple[str, ...]:
+    """The sequences, and the YouTube videos they were cut from: some gave more than one sequence."""
+    cut_from = [f"faceforensics:youtube:{videos[number]}" for number in numbers if number in videos]
+    return tuple(dict.fromkeys([*(f"faceforensics:{number}" for number in numbers), *cut_from]))
 
 
 def _actor(number: str) -> str:
@@ -110,11 +109,17 @@ def _splits(folder: Path) -> dict[str, str]:
     return splits
 
 
+def _youtube_videos(path: Path) -> dict[str, str]:
+    """Sequence number -> YouTube id; empty where `conversion_dict.json` is not there."""
+    if not path.exists():
+        return {}
+    try:
+        return {number: name.rsplit(" ", 1)[0] for number, name in json.loads(path.read_text()).items()}
+    except (ValueError, AttributeError) as error:
+        raise UserError(f"{path}: not FaceForensics++'s conversion table; fetch it anew") from error
+
+
 def _missing_originals(found: list[Found]) -> list[str]:
     reals = {(one.method, Path(one.name).stem) for one in found if one.label == 0}
-    missing = Counter(one.original[1] for one in found if one.original and one.original not in reals)
-    if not missing:
-        return []
-    names = sorted(missing)
-    shown = ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
-    return [f"originals not here, with fakes that name them: {shown} ({sum(missing.values())} fakes)"]
+    missing = {one.original[1] for one in found if one.original and one.original not in reals}
+    return counted("originals are not here, with fakes made from them", missing)

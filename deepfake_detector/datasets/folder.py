@@ -11,12 +11,11 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from deepfake_detector import UserError
-from deepfake_detector.datasets import Found, Scan, files_below, media_kind
+from deepfake_detector.datasets import Found, Scan, counted, files_below, media_kind
 from deepfake_detector.params import FolderSet
 
 LABELS = {"real": 0, "fake": 1}
 COLUMNS = {"path", "label", "method", "sources", "original", "split"}
-SHOWN = 5  # names given in a note; the rest is counted
 
 
 def scan(name: str, root: Path, data_set: FolderSet) -> Scan:
@@ -26,16 +25,16 @@ def scan(name: str, root: Path, data_set: FolderSet) -> Scan:
     names = _originals(labelled, listed)
     found = [_found(name, place, path, listed.get(place, {}), names, data_set.kind) for place, path in labelled.items()]
     notes = [
-        *_note(
+        *counted(
             "files are neither below real/ or fake/ nor in metadata.csv, and are left out", set(files) - set(labelled)
         ),
-        *_note("files are in metadata.csv but not on disk", set(listed) - set(files)),
+        *counted("files are in metadata.csv but not on disk", set(listed) - set(files)),
         *(
-            _note("files are not in metadata.csv; their folder gives the label", set(labelled) - set(listed))
+            counted("files are not in metadata.csv; their folder gives the label", set(labelled) - set(listed))
             if listed
             else []
         ),
-        *_note(
+        *counted(
             "originals in metadata.csv are no real item, or the name of more than one",
             {facts["original"] for facts in listed.values() if facts.get("original")} - set(names),
         ),
@@ -127,10 +126,3 @@ def _metadata(path: Path) -> dict[str, dict[str, str]]:
         twice = table["path"][table["path"].duplicated()].iloc[0]
         raise UserError(f"{path}: {twice} is listed more than once; keep one line")
     return table.set_index("path").to_dict("index")
-
-
-def _note(text: str, places: set[str]) -> list[str]:
-    if not places:
-        return []
-    shown = ", ".join(sorted(places)[:SHOWN])
-    return [f"{len(places)} {text}: {shown}{', …' if len(places) > SHOWN else ''}"]

@@ -161,13 +161,13 @@ def test_a_partial_download_is_indexed_and_what_is_missing_is_told(tree):
         "found 1 of 1000 original",
         "found 2 of 1000 Deepfakes",
         "found 1 of 1000 Face2Face",
-        "originals not here, with fakes that name them: 007 (2 fakes)",
+        "1 originals are not here, with fakes made from them: 007",
     ]
 
 
 def test_a_long_list_of_missing_originals_is_cut(tree):
     notes = scan(tree("original/000.mp4", *(f"Deepfakes/10{n}_000.mp4" for n in range(6)))).notes
-    assert notes[-1] == "originals not here, with fakes that name them: 100, 101, 102, 103, 104, … (6 fakes)"
+    assert notes[-1] == "6 originals are not here, with fakes made from them: 100, 101, 102, 103, 104, …"
 
 
 @pytest.mark.parametrize(
@@ -192,3 +192,24 @@ def test_a_fake_whose_people_its_name_does_not_tell_is_refused(tree, name):
 def test_what_is_no_video_or_lies_deeper_is_left_alone(tree):
     extra = ("original/readme.txt", "original/thumbs/000.mp4", "Deepfakes/000_003.png", "Deepfakes/.000_003.mp4")
     assert paths(tree(*FLAT, *extra)) == set(FLAT)
+
+
+def test_sequences_of_one_youtube_video_are_tied_through_the_conversion_table(tree):
+    root = tree("original/605.mp4", "original/606.mp4", "original/000.mp4", "Deepfakes/606_000.mp4")
+    (root / "conversion_dict.json").write_text(json.dumps({"605": "abc def 0", "606": "abc def 3", "000": "xyz 1"}))
+    sources = {item: row["sources"].split(";") for item, row in rows(root).items()}
+    assert sources["ff/real/605"] == ["faceforensics:605", "faceforensics:youtube:abc def"]
+    assert sources["ff/real/606"][1] == sources["ff/real/605"][1] != sources["ff/real/000"][1]
+    assert set(sources["ff/Deepfakes/606_000"]) == {*sources["ff/real/606"], *sources["ff/real/000"]}
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", '{"000": 5}'])
+def test_a_broken_conversion_table_is_named(tree, text):
+    root = tree("original/000.mp4")
+    (root / "conversion_dict.json").write_text(text)
+    with pytest.raises(UserError, match=r"conversion_dict\.json: not FaceForensics\+\+'s conversion table"):
+        scan(root)
+
+
+def test_a_flat_mirror_without_its_originals_is_read(tree):
+    assert rows(tree("Deepfakes/000_003.mp4"))["ff/Deepfakes/000_003"]["label"] == 1
