@@ -105,6 +105,7 @@ class Verify(Section):
 
 
 class Split(Section):
+    policy: Literal["shares", "official", "strict"]
     seed: int = Field(ge=0)
     train: Share
     val: Share

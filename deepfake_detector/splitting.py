@@ -1,6 +1,7 @@
 """Split items into train, val and test so that whatever shares a person, a source, an original or a file stays together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,25 +11,40 @@ from scipy.sparse.csgraph import connected_components
 from deepfake_detector import UserError
 
 PARTS = ("train", "val", "test")
+SHOWN = 3  # items named of each side of a leak
 
 
-def links(index: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
-    """Every link (item, item, why) between rows of the index: a shared source, a published original, the same file."""
-    holders: dict[tuple[str, str], str] = {}
+@dataclass(frozen=True)
+class Leak:
+    """Something that items of more than one part share: `shared` names it, `items` are those items by part."""
+
+    shared: str
+    items: dict[str, list[str]]
+
+    def __str__(self) -> str:
+        sides = [
+            f"{part} {', '.join(items[:SHOWN])}{f' and {len(items) - SHOWN} more' if len(items) > SHOWN else ''}"
+            for part, items in self.items.items()
+        ]
+        return f"{self.shared}: {'; '.join(sides)}"
+
+
+def marks(index: pd.DataFrame) -> dict[str, list[str]]:
+    """What ties items together (a source, a published original, the same file) -> the items that bear it, sorted."""
+    found: dict[str, list[str]] = {}
     for row in index.sort_values("item").itertuples():
-        marks = [("source", source) for source in row.sources.split(";") if source]
-        marks += [("original", row.original or row.item), ("file", row.md5)]
-        for mark in marks:
-            holder = holders.setdefault(mark, row.item)
-            if holder != row.item:
-                yield holder, row.item, f"{mark[0]} {mark[1]}"
+        own = [f"source {source}" for source in row.sources.split(";") if source]
+        for mark in dict.fromkeys([*own, f"original {row.original or row.item}", f"file {row.md5}"]):
+            found.setdefault(mark, []).append(row.item)
+    return found
 
 
 def groups(index: pd.DataFrame) -> pd.Series:
-    """Item -> the group it belongs to: the connected components of `links`, named after their first item."""
+    """Item -> the group it belongs to: the connected components of shared `marks`, named after their first item."""
     items = index["item"].sort_values().to_list()
     number = {item: position for position, item in enumerate(items)}
-    pairs = np.array([(number[one], number[other]) for one, other, _ in links(index)], int).reshape(-1, 2)
+    tied = [(number[bearers[0]], number[other]) for bearers in marks(index).values() for other in bearers[1:]]
+    pairs = np.array(tied, int).reshape(-1, 2)
     graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(items), len(items)))
     _, component = connected_components(graph, directed=False)
     names = pd.Series(items).groupby(component).transform("min")
@@ -61,13 +77,32 @@ def assign(items: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.Serie
     return pd.Series(placed, name="part").rename_axis("group").sort_index()
 
 
-def leaks(index: pd.DataFrame, part_of: dict[str, str]) -> list[str]:
-    """Links between items of different parts, a sentence each; items without a part are left out."""
-    return [
-        f"{one} ({part_of[one]}) and {other} ({part_of[other]}) share {why}"
-        for one, other, why in links(index[index["item"].isin(part_of)])
-        if part_of[one] != part_of[other]
-    ]
+def assign_published(items: pd.DataFrame, strict: bool) -> pd.Series:
+    """Item -> part by the published split; items that have none are left out, those of `use: test` go to test.
+
+    `strict` moves every group that the published split tears apart, whole, to the part that holds most of it (of equal
+    ones train, then val), and takes items without a published split along with their group.
+    """
+    part = items.set_index("item")["official_split"].where(items.set_index("item")["use"] == "train", "test")
+    if not strict:
+        return part[part != ""].rename("part")
+    group = items.set_index("item")["group"]
+    counts = pd.crosstab(group[part != ""], part[part != ""]).reindex(columns=list(PARTS), fill_value=0)
+    held_out = items.loc[items["use"] == "test", "group"].unique()
+    home = counts.idxmax(axis=1)  # of equal ones the first
+    home.loc[home.index.isin(held_out)] = "test"
+    return group.map(home).dropna().rename("part")
+
+
+def leaks(index: pd.DataFrame, part_of: Mapping[str, str]) -> list[Leak]:
+    """What items of different parts share; items without a part are left out."""
+    found = []
+    for shared, bearers in marks(index).items():
+        sides = {part: [item for item in bearers if part_of.get(item) == part] for part in PARTS}
+        sides = {part: held for part, held in sides.items() if held}
+        if len(sides) > 1:
+            found.append(Leak(shared, sides))
+    return found
 
 
 def _both_classes(

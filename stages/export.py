@@ -17,6 +17,11 @@ from deepfake_detector import UserError, console, contract, crops, export, faces
 from deepfake_detector.files import file_hash, write_json, write_whole
 
 EXAMPLES = Path("models/examples")
+SPLITS = {  # what the contract says of each policy
+    "shares": "groups of shared sources, seed {seed}",
+    "official": "as published, with what leaks in it",
+    "strict": "as published, groups that it tears apart moved whole",
+}
 PARITY = 1e-4  # largest logit difference that is taken for rounding
 
 
@@ -85,7 +90,7 @@ def _trained_on(index: pd.DataFrame, train: pd.DataFrame, drawn: list[str], spli
     demo_files = index.loc[index["data_set"].isin(drawn), "path"] if demonstration else []
     return contract.TrainedOn(
         data_sets=counts,
-        split=f"grouped by source, seed {split.seed}",
+        split=SPLITS[split.policy].format(seed=split.seed),
         demonstration=demonstration,
         demo_files=tuple(sorted(file_hash(path) for path in demo_files)),
     )

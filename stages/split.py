@@ -1,10 +1,17 @@
 """Split the items into train, val and test; what shares a person, source, original or file stays on one side.
 
+split.policy: `shares` deals out whole groups; `official` keeps the published split and tells what leaks in it; `strict`
+keeps it too, but for the groups that it tears apart: these move whole.
+
     python -m stages.split
 
 reads   data/index.csv, data/verified.csv
 makes   data/splits/{train,val,test}.csv, metrics/split.json
 """
+
+from collections.abc import Iterable
+
+import pandas as pd
 
 from deepfake_detector import UserError, console, params, splitting, tables
 from deepfake_detector.files import write_json
@@ -17,36 +24,62 @@ def main() -> str:
     items = index[index["item"].isin(verified.loc[verified["keep"] == 1, "item"])]
     # grouped over the whole index: a dropped item still ties together the two it shares a person with
     items = items.assign(group=items["item"].map(splitting.groups(index)))
-    shares = {part: getattr(split, part) for part in splitting.PARTS}
-    items = items.assign(part=items["group"].map(splitting.assign(items, shares, split.seed)))
+    items = items.assign(part=_parts(items, split))
+    left_out, items = items[items["part"].isna()], items.dropna(subset="part")
     leaks = splitting.leaks(index, dict(zip(items["item"], items["part"], strict=True)))
-    if leaks:
-        raise UserError("the split leaks:\n  " + "\n  ".join(leaks))
+    if leaks and split.policy != "official":
+        raise UserError("the split leaks:\n  " + "\n  ".join(str(leak) for leak in leaks))
     _refuse_one_class(items)
     for part in splitting.PARTS:
         rows = items.loc[items["part"] == part, list(tables.SPLIT.columns)]
         tables.write(f"data/splits/{part}.csv", tables.make(rows.to_dict("records"), tables.SPLIT), tables.SPLIT)
     sizes = items.groupby("group").size()
+    published = items[items["official_split"] != ""]
+    moved = published[published["official_split"] != published["part"]]
     figures = {
         "groups": len(sizes),
         "largest_group_share": round(float(sizes.max() / sizes.sum()), 6),
         "leaks": len(leaks),
+        "left_out": len(left_out),
+        "moved": len(moved) if split.policy == "strict" else 0,
         "items": {part: _counts(items[items["part"] == part]) for part in splitting.PARTS},
     }
     write_json("metrics/split.json", figures)
+    if split.policy == "strict":
+        _tell("moved, so that nothing is shared", moved["item"] + " -> " + moved["part"])
+    _tell("left out: no published split", left_out["item"])
+    _tell("leaks of the published split", [str(leak) for leak in leaks])
     told = ", ".join(
         f"{part} {counts['real']} real + {counts['fake']} fake" for part, counts in figures["items"].items()
     )
-    return f"{len(sizes)} groups, none on two sides: {told}"
+    return f"{len(sizes)} groups, {len(leaks) or 'none'} on two sides: {told}"
 
 
-def _counts(rows) -> dict[str, int]:
+def _parts(items: pd.DataFrame, split: params.Split) -> pd.Series:
+    """The part of each item; none for what the policy leaves out."""
+    if split.policy == "shares":
+        shares = {part: getattr(split, part) for part in splitting.PARTS}
+        return items["group"].map(splitting.assign(items, shares, split.seed))
+    if not (items["official_split"] != "").any():
+        raise UserError(f"split.policy is {split.policy}, but no item has a published split; set it to shares")
+    return items["item"].map(splitting.assign_published(items, strict=split.policy == "strict"))
+
+
+def _tell(what: str, lines: Iterable[str]) -> None:
+    lines = list(lines)
+    if lines:
+        print(f"  {len(lines)} {what}:")
+    for line in lines:
+        print(f"    {line}")
+
+
+def _counts(rows: pd.DataFrame) -> dict[str, int]:
     fakes = rows[rows["label"] == 1]
     methods = {f"fake_{method}": int(count) for method, count in fakes["method"].value_counts().sort_index().items()}
     return {"groups": rows["group"].nunique(), "real": len(rows) - len(fakes), "fake": len(fakes)} | methods
 
 
-def _refuse_one_class(items) -> None:
+def _refuse_one_class(items: pd.DataFrame) -> None:
     for part in splitting.PARTS:
         found = set(items.loc[items["part"] == part, "label"])
         if found != {0, 1}:

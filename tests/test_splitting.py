@@ -2,6 +2,7 @@
 
 from itertools import combinations
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,15 @@ SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
 few = settings(max_examples=50, deadline=None)
 
 
-def item(name: str, sources: str = "", original: str = "", method: str = "real", file: str = "", use: str = "train"):
+def item(
+    name: str,
+    sources: str = "",
+    original: str = "",
+    method: str = "real",
+    file: str = "",
+    use: str = "train",
+    official_split: str = "",
+) -> dict:
     return {
         "item": name,
         "label": int(method != "real"),
@@ -21,6 +30,7 @@ def item(name: str, sources: str = "", original: str = "", method: str = "real",
         "sources": sources,
         "original": original,
         "use": use,
+        "official_split": official_split,
         "md5": file or f"md5 of {name}",
     }
 
@@ -200,17 +210,79 @@ def test_too_few_groups_are_counted_and_a_way_out_named():
 @pytest.mark.parametrize(
     ("one", "other", "said"),
     [
-        (item("a", "x;y"), item("b", "z;y"), "a (train) and b (test) share source y"),
-        (item("a"), item("b", original="a", method="swap"), "a (train) and b (test) share original a"),
-        (item("a", file="1"), item("b", file="1"), "a (train) and b (test) share file 1"),
+        (item("a", "x;y"), item("b", "z;y"), "source y: train a; test b"),
+        (item("a"), item("b", original="a", method="swap"), "original a: train a; test b"),
+        (item("a", file="1"), item("b", file="1"), "file 1: train a; test b"),
     ],
 )
 def test_a_planted_leak_is_found_and_explained(one, other, said):
     table = index(item("c", "y", "a", file="1"), other, one)
-    assert splitting.leaks(table, {"a": "train", "b": "test"}) == [said]
+    assert [str(leak) for leak in splitting.leaks(table, {"a": "train", "b": "test"})] == [said]
 
 
 def test_no_leak_is_seen_where_parts_keep_to_groups():
     assert (
         splitting.leaks(index(item("a", "x"), item("b", "x"), item("c")), {"a": "val", "b": "val", "c": "test"}) == []
     )
+
+
+def faceforensics(spanning: dict[str, str]) -> pd.DataFrame:
+    """A listing as large as FaceForensics++: 1,000 sequences, five fakes of each, published pairs 360, 70, 70.
+
+    `spanning` are sequences that were cut from the same YouTube video, in different parts.
+    """
+    pairs = np.arange(1000).reshape(-1, 2)
+    part_of = {
+        int(number): "train" if n < 360 else "val" if n < 430 else "test"
+        for n, pair in enumerate(pairs)
+        for number in pair
+    }
+    video = {number: number for number in part_of} | spanning
+    rows = []
+    for pair in pairs.tolist():
+        for target, source in (pair, pair[::-1]):
+            own = f"{target};yt{video[target]}"
+            rows.append(item(f"real/{target:03d}", own, official_split=part_of[target]))
+            for method in ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter"):
+                name, both = f"{method}/{target:03d}_{source:03d}", f"{own};{source};yt{video[source]}"
+                rows.append(item(name, both, f"real/{target:03d}", method, official_split=part_of[target]))
+    return index(*rows)
+
+
+SPANNING = {720 + 2 * n: 2 * n for n in range(4)} | {860 + 2 * n: 100 + 2 * n for n in range(3)}
+
+
+def published(table: pd.DataFrame, strict: bool) -> dict[str, str]:
+    return splitting.assign_published(grouped(table), strict).to_dict()
+
+
+def test_the_official_split_is_kept_and_its_leaks_are_named():
+    table = faceforensics(SPANNING)
+    part = published(table, strict=False)
+    assert part == dict(zip(table["item"], table["official_split"], strict=True))
+    leaks = splitting.leaks(table, part)
+    assert {leak.shared for leak in leaks} == {f"source yt{first}" for first in SPANNING.values()}
+    assert str(leaks[0]).startswith(
+        "source yt0: train Deepfakes/000_001, Deepfakes/001_000, Face2Face/000_001 and 8 more; val "
+    )
+
+
+def test_strict_moves_torn_groups_whole_and_leaves_no_leak():
+    table = faceforensics(SPANNING)
+    part = published(table, strict=True)
+    assert set(part) == set(table["item"])
+    assert splitting.leaks(table, part) == []
+    moved = {name for name, old in zip(table["item"], table["official_split"], strict=True) if part[name] != old}
+    assert len(moved) == 7 * 12  # a pair each: two reals and ten fakes
+    assert all(part[name] == "train" for name in moved)
+
+
+def test_items_without_a_published_split_are_left_out_unless_strict_has_a_group_for_them():
+    table = index(item("a", "x", official_split="val"), item("b", "x"), item("c", "y"), item("d", "z", use="test"))
+    assert published(table, strict=False) == {"a": "val", "d": "test"}
+    assert published(table, strict=True) == {"a": "val", "b": "val", "d": "test"}
+
+
+def test_what_shares_a_group_with_a_held_out_set_goes_to_test_when_strict():
+    table = index(item("a", "x", official_split="train"), item("b", "x", use="test"))
+    assert published(table, strict=True) == {"a": "test", "b": "test"}
