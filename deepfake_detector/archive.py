@@ -64,11 +64,6 @@ def pack(index: pd.DataFrame) -> list[Pack]:
     return [Pack(archive, tuple(packs[archive])) for archive in sorted(packs)]
 
 
-def failed(pack: Pack, reason: str) -> list[dict]:
-    """Rows of the frames or faces table for a pack whose worker was lost."""
-    return [{"item": item.item, "status": reason} for item in pack.items]
-
-
 def encode(image: np.ndarray, suffix: str, jpeg_quality: int = 95) -> bytes:
     """An RGB uint8 picture as `png` (lossless) or `jpg` (4:4:4)."""
     options = PNG if suffix == "png" else [*JPEG_444, jpeg_quality]

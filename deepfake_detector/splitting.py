@@ -11,6 +11,8 @@ from scipy.sparse.csgraph import connected_components
 from deepfake_detector import UserError
 
 PARTS = ("train", "val", "test")
+LARGEST_SHARE = 0.5  # of the items in one group
+TIES_NAMED = 5
 SHOWN = 3  # items named of each side of a leak
 
 
@@ -49,6 +51,24 @@ def groups(index: pd.DataFrame) -> pd.Series:
     _, component = connected_components(graph, directed=False)
     names = pd.Series(items).groupby(component).transform("min")
     return pd.Series(names.to_numpy(), index=items, name="group")
+
+
+def refuse_one_group(index: pd.DataFrame, items: pd.DataFrame) -> None:
+    """Raises UserError, with what ties them, where one group holds more than half of the items that are to be split."""
+    own = items[items["use"] == "train"]
+    sizes = own.groupby("group").size()
+    if sizes.empty or sizes.max() <= LARGEST_SHARE * len(own):
+        return
+    members = set(own.loc[own["group"] == sizes.idxmax(), "item"])
+    ties = {
+        mark: len(bearers) for mark, bearers in marks(index[index["item"].isin(members)]).items() if len(bearers) > 1
+    }
+    chief = sorted(ties, key=lambda mark: (-ties[mark], mark))[:TIES_NAMED]
+    raise UserError(
+        f"one group holds {sizes.max()} of {len(own)} items, so there is nothing to split; it is tied by "
+        f"{', '.join(f'{mark} ({ties[mark]} items)' for mark in chief)}; mend wrong sources or originals, add other "
+        "material, or name the data set with `use: test`"
+    )
 
 
 def assign(items: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.Series:

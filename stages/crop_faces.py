@@ -9,10 +9,10 @@ makes   data/faces/ (archives of face crops), data/faces.csv
 from pathlib import Path
 
 from deepfake_detector import console, params, tables
-from deepfake_detector.archive import failed, pack
+from deepfake_detector.archive import Pack, pack
 from deepfake_detector.cropping import CropSettings, crop_faces
 from deepfake_detector.faces import load_detector
-from deepfake_detector.parallel import run
+from deepfake_detector.packs import run_packs
 
 FRAMES, FACES = Path("data/frames"), Path("data/faces")
 
@@ -24,15 +24,12 @@ def main() -> str:
     packs = pack(tables.read("data/index.csv", tables.INDEX))
     frames = tables.read("data/frames.csv", tables.FRAMES)
     rows_of = {item: rows.to_dict("records") for item, rows in frames.groupby("item")}
-    tasks = [
-        (one, [row for item in one.items for row in rows_of.get(item.item, [])], FRAMES, FACES, settings)
-        for one in packs
-    ]
-    FACES.mkdir(parents=True, exist_ok=True)
-    outcomes = run(crop_faces, tasks, parallel.workers, parallel.seconds_per_item)
-    rows = []
-    for one, outcome in zip(packs, console.progress(outcomes, len(packs), "crop", "archive"), strict=True):
-        rows += outcome.result if outcome.failure is None else failed(one, outcome.failure)
+
+    def arguments(one: Pack, folder: Path) -> tuple:
+        own = [row for item in one.items for row in rows_of.get(item.item, [])]
+        return one, own, FRAMES, folder, settings
+
+    rows = run_packs(crop_faces, packs, arguments, FACES, parallel.workers, parallel.seconds_per_item, "crop")
     faces = tables.make(rows, tables.FACES)
     tables.write("data/faces.csv", faces, tables.FACES)
     found = faces[faces["status"] == "ok"]

@@ -9,9 +9,9 @@ makes   data/frames/ (archives of pictures), data/frames.csv
 from pathlib import Path
 
 from deepfake_detector import console, params, tables
-from deepfake_detector.archive import failed, pack
+from deepfake_detector.archive import pack
 from deepfake_detector.frames import FrameSettings, extract_frames
-from deepfake_detector.parallel import run
+from deepfake_detector.packs import run_packs
 
 FOLDER = Path("data/frames")
 
@@ -19,15 +19,16 @@ FOLDER = Path("data/frames")
 def main() -> str:
     extract, parallel = params.read("extract_frames", "parallel")
     index = tables.read("data/index.csv", tables.INDEX)
-    packs = pack(index[index["kind"] != "face"])
-    FOLDER.mkdir(parents=True, exist_ok=True)
     settings = FrameSettings(extract.frames, extract.format, extract.jpeg_quality)
-    outcomes = run(
-        extract_frames, [(one, FOLDER, settings) for one in packs], parallel.workers, parallel.seconds_per_item
+    rows = run_packs(
+        extract_frames,
+        pack(index[index["kind"] != "face"]),
+        lambda one, folder: (one, folder, settings),
+        FOLDER,
+        parallel.workers,
+        parallel.seconds_per_item,
+        "extract",
     )
-    rows = []
-    for one, outcome in zip(packs, console.progress(outcomes, len(packs), "extract", "archive"), strict=True):
-        rows += outcome.result if outcome.failure is None else failed(one, outcome.failure)
     frames = tables.make(rows, tables.FRAMES)
     tables.write("data/frames.csv", frames, tables.FRAMES)
     bad = frames[frames["status"] != "ok"]

@@ -24,6 +24,7 @@ def main() -> str:
     items = index[index["item"].isin(verified.loc[verified["keep"] == 1, "item"])]
     # grouped over the whole index: a dropped item still ties together the two it shares a person with
     items = items.assign(group=items["item"].map(splitting.groups(index)))
+    splitting.refuse_one_group(index, items)
     items = items.assign(part=_parts(items, split))
     left_out, items = items[items["part"].isna()], items.dropna(subset="part")
     leaks = splitting.leaks(index, dict(zip(items["item"], items["part"], strict=True)))

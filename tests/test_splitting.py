@@ -286,3 +286,18 @@ def test_items_without_a_published_split_are_left_out_unless_strict_has_a_group_
 def test_what_shares_a_group_with_a_held_out_set_goes_to_test_when_strict():
     table = index(item("a", "x", official_split="train"), item("b", "x", use="test"))
     assert published(table, strict=True) == {"a": "test", "b": "test"}
+
+
+def test_one_group_of_more_than_half_is_refused_with_what_ties_it():
+    table = index(*(item(f"a{n}", f"anna;x{n % 2}") for n in range(5)), item("b0", "ben"), *couples(1))
+    with pytest.raises(
+        UserError, match=r"one group holds 5 of 9 items.*tied by source anna \(5 items\), source x0 \(3"
+    ):
+        splitting.refuse_one_group(table, grouped(table))
+
+
+def test_a_large_group_is_no_matter_where_it_is_held_out_or_half():
+    held_out = index(*(item(f"a{n}", "anna", use="test") for n in range(5)), item("b0"), item("c0"))
+    splitting.refuse_one_group(held_out, grouped(held_out))
+    half = index(item("a0", "anna"), item("a1", "anna"), item("b0"), item("c0"))
+    splitting.refuse_one_group(half, grouped(half))
