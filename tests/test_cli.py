@@ -144,7 +144,7 @@ def test_the_module_is_the_command(in_toy_project, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["celebrities"], "profiles/celebrities.yaml: no such profile; there are demo, faceforensics, folder"),
+        (["celebrities"], "profiles/celebrities.yaml: no such profile; there are celebdf, demo"),
         (["faceforensics"], "add --root faceforensics=/absolute/path"),
         (["demo", "--root", "demo=/somewhere"], "--root demo=…: profile demo takes no roots"),
     ],
