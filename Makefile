@@ -1,6 +1,7 @@
 # make repro     install, then run the pipeline on the embedded demo (or on what params.yaml names)
 # make test      install, then check the style and run the tests
 # make app       install, then serve the page; runs the pipeline first where there is no model yet
+# make bench     timings, side by side; CLIPS="/folder/of/clips --detector yunet" measures on your own
 # make pictures  the pictures of the README, from the demo's results (needs Chromium)
 #
 # Each makes .venv by itself when it is missing or older than the requirements. PYTHON=python3.12 picks another Python.
@@ -15,7 +16,7 @@ ifneq ($(shell $(BIN)/python -c "print('works')" 2>/dev/null),works)
 .PHONY: .venv/runtime
 endif
 
-.PHONY: repro test app pictures
+.PHONY: repro test app bench pictures
 .DELETE_ON_ERROR:
 
 repro: .venv/runtime
@@ -32,6 +33,11 @@ app: .venv/runtime
 	  echo "models/detector.onnx is missing: running the pipeline first, about 6 minutes on 2 cores with the embedded demo"; \
 	  python -m dvc repro; }
 	python -m streamlit run app/streamlit_app.py
+
+bench: .venv/dev
+	python -m benchmarks.extract_crop $(CLIPS)
+	python -m benchmarks.dvc_archives
+	python -m benchmarks.precision
 
 pictures: .venv/dev
 	python docs/pictures.py

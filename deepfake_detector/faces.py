@@ -99,11 +99,12 @@ class YuNet:
         return _ordered([Face(*(float(value) / scale for value in row[:4]), score=float(row[-1])) for row in rows])
 
 
-def follow(frames: list[list[Face]]) -> list[list[int]]:
+def follow(frames: list[list[Face]], dominant: str = "area") -> list[list[int]]:
     """Track numbers for the faces of successive frames: the same number, the same person.
 
     Each frame's faces are matched to the tracks seen so far by least total distance (Hungarian method). Track 0 is the
-    dominant one: the largest sum of box areas over the clip.
+    dominant one: with the largest sum of box areas over the clip (`dominant` is `area`), or in most frames and of these
+    with the largest sum (`frames`).
     """
     last: list[Face] = []
     numbers: list[list[int]] = []
@@ -117,12 +118,13 @@ def follow(frames: list[list[Face]]) -> list[list[int]]:
             last[track] = face
             row.append(track)
         numbers.append(row)
-    areas = np.zeros(len(last))
+    areas, counts = np.zeros(len(last)), np.zeros(len(last))
     for faces, row in zip(frames, numbers, strict=True):
         for face, track in zip(faces, row, strict=True):
             areas[track] += face.width * face.height
+            counts[track] += 1
     rank = np.empty(len(last), int)
-    rank[np.argsort(-areas, kind="stable")] = np.arange(len(last))
+    rank[np.lexsort((-areas, -counts if dominant == "frames" else -areas))] = np.arange(len(last))
     return [[int(rank[track]) for track in row] for row in numbers]
 
 

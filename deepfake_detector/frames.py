@@ -1,11 +1,17 @@
 """From media to archives of frames: what one worker of `extract_frames` does with one archive."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from deepfake_detector.archive import Item, Pack, encode, member_of, write_archive
+import pandas as pd
+
+from deepfake_detector.archive import Pack, encode, member_of
+from deepfake_detector.duplicates import perceptual_hash
 from deepfake_detector.media import Frame, MediaError, read_image, reason, sample_frames
+from deepfake_detector.media_facts import media_facts
+from deepfake_detector.packs import Task
+from deepfake_detector.store import Made, code_hash, key_of
 
 
 @dataclass(frozen=True)
@@ -17,38 +23,67 @@ class FrameSettings:
     jpeg_quality: int
 
 
-def extract_frames(pack: Pack, folder: Path, settings: FrameSettings) -> list[dict]:
-    """Write the sampled frames of a pack below `folder`; return rows of the frames table, a bad item costing one row."""
-    rows, members = [], {}
+@dataclass(frozen=True)
+class Picture:
+    """A sampled frame as it is stored: `row` of the frames table, `name` and `data` in the archive, if it goes there."""
+
+    row: dict
+    name: str
+    data: bytes | None
+    rotation: int
+
+
+def frame_tasks(index: pd.DataFrame, settings: FrameSettings) -> Callable[[Pack], Task]:
+    """What turns packs of the index into tasks for `extract_frames`; its md5 column stands for the media."""
+    code = code_hash(["archive", "duplicates", "frames", "media", "media_facts"])
+    md5 = dict(zip(index["item"], index["md5"], strict=True))
+
+    def task(pack: Pack) -> Task:
+        items = [(item.item, item.kind, Path(item.path).suffix.lower(), md5[item.item]) for item in pack.items]
+        return Task(pack, (settings,), key_of(code, asdict(settings), pack.archive, items))
+
+    return task
+
+
+def extract_frames(pack: Pack, settings: FrameSettings) -> Made:
+    """The sampled frames of a pack, with rows of the tables `frames` and `media`; a bad item costs itself only.
+
+    Ready crops are looked at but stay where they are: they get rows, and no place in the archive.
+    """
+    rows, facts, members = [], [], {}
     for item in pack.items:
+        path = Path(item.path)
         try:
-            pictures = dict(_still(item) if item.kind == "image" else _sampled(item, settings))
+            facts.append({"item": item.item} | media_facts(path, item.kind))
+            pictures = list(_sampled(path, settings) if item.kind == "video" else _still(path, item.kind))
         except (MediaError, OSError) as error:
             rows.append({"item": item.item, "status": reason(error)})
             continue
-        for row, data in pictures.values():
-            member = member_of(item.item, item.kind, row.pop("name"))
-            members[member] = data
-            rows.append({"item": item.item, "archive": pack.archive, "member": member, "status": "ok"} | row)
-    if members:
-        write_archive(folder / pack.archive, members)
-    return rows
+        for picture in pictures:
+            row = {"item": item.item, "status": "ok"} | picture.row
+            if picture.data is not None:
+                row |= {"archive": pack.archive, "member": member_of(item.item, item.kind, picture.name)}
+                members[row["member"]] = picture.data
+            rows.append(row)
+        facts[-1] |= {name: rows[-1][name] for name in ("width", "height")} | {"rotation": pictures[0].rotation}
+    return Made({"frames": rows, "media": facts}, members)
 
 
-def _sampled(item: Item, settings: FrameSettings) -> Iterator[tuple[int, tuple[dict, bytes]]]:
+def _sampled(path: Path, settings: FrameSettings) -> Iterator[Picture]:
     suffix = "png" if settings.format == "png" else "jpg"
-    for frame in sample_frames(Path(item.path), settings.frames):
-        row = _frame_row(frame) | {"name": f"{frame.index:06d}.{suffix}"}
-        yield frame.index, (row, encode(frame.image, suffix, settings.jpeg_quality))
+    for frame in sample_frames(path, settings.frames, threads=1):  # workers are many, and share the cores
+        data = encode(frame.image, suffix, settings.jpeg_quality)
+        yield Picture(_row(frame), f"{frame.index:06d}.{suffix}", data, frame.rotation)
 
 
-def _still(item: Item) -> Iterator[tuple[int, tuple[dict, bytes]]]:
+def _still(path: Path, kind: str) -> Iterator[Picture]:
     """A still keeps its own bytes."""
-    data = Path(item.path).read_bytes()
-    row = _frame_row(Frame(0, None, 0.0, read_image(data)))
-    yield 0, (row | {"name": f"000000{Path(item.path).suffix.lower()}"}, data)
+    data = path.read_bytes()
+    row = _row(Frame(0, None, 0.0, read_image(data)))
+    yield Picture(row, f"000000{path.suffix.lower()}", None if kind == "face" else data, 0)
 
 
-def _frame_row(frame: Frame) -> dict:
+def _row(frame: Frame) -> dict:
     height, width = frame.image.shape[:2]
-    return {"frame": frame.index, "pts": frame.pts, "time": frame.time, "width": width, "height": height}
+    row = {"frame": frame.index, "pts": frame.pts, "time": frame.time, "width": width, "height": height}
+    return row | {"hash": perceptual_hash(frame.image)}

@@ -48,18 +48,22 @@ class MediaError(UserError):
 
 @dataclass(frozen=True)
 class Frame:
-    """One decoded frame: `image` is (height, width, 3) RGB uint8, upright; `time` in seconds from the clip's start."""
+    """One decoded frame: `image` is (height, width, 3) RGB uint8, upright; `time` in seconds from the clip's start.
+
+    `rotation`: degrees clockwise that it was turned by to be upright.
+    """
 
     index: int
     pts: int | None
     time: float
     image: np.ndarray
+    rotation: int = 0
 
 
 def kind_of(source: Source) -> str:
     """`image` or `video`, by content: a still that Pillow knows is an image, all else is tried as a video."""
     try:
-        with _file(source) as file, Image.open(file, formats=IMAGE_FORMATS) as image:
+        with opened(source) as file, Image.open(file, formats=IMAGE_FORMATS) as image:
             return "image" if image.format in STILLS or getattr(image, "n_frames", 1) == 1 else "video"
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
         return "video"
@@ -72,7 +76,7 @@ def read_image(source: Source) -> np.ndarray:
     """
     _refuse_empty(source)
     try:
-        with _file(source) as file, Image.open(file, formats=IMAGE_FORMATS) as image:
+        with opened(source) as file, Image.open(file, formats=IMAGE_FORMATS) as image:
             _check_size(*image.size)
             image.load()  # a TIFF turns itself upright here
             turn = UPRIGHT.get(image.getexif().get(ORIENTATION))
@@ -88,26 +92,31 @@ def read_image(source: Source) -> np.ndarray:
         raise MediaError(f"damaged image: {error}") from error
 
 
-def sample_frames(source: Source, count: int) -> Iterator[Frame]:
+def sample_frames(source: Source, count: int, threads: int = 0) -> Iterator[Frame]:
     """Yield up to `count` frames spread evenly over the whole clip, in order of presentation.
 
     The clip is cut into `count` equal parts and the middle frame of each is taken; a clip of fewer frames gives all of
-    them. Positions come from the packets that are there, not from what the header claims. Raises MediaError where no
-    frame can be decoded.
+    them. Positions come from the packets that are there, not from what the header claims. `threads` decode (0: one per
+    core). Raises MediaError where no frame can be decoded.
     """
     _refuse_empty(source)
     try:
-        with _file(source) as file:
-            with _container(file) as container:
+        with opened(source) as file:
+            with video(file) as container:
                 stamps = _timestamps(container)
             file.seek(0)
             if not stamps:
-                with _container(file) as container:
+                with video(file, threads) as container:
                     total = sum(1 for _ in _frames(container))
                 file.seek(0)
-            with _container(file) as container:
-                yield from _decoded(container, stamps, count) if stamps else _decoded_by_count(container, total, count)
-    except MediaError:
+            with video(file, threads) as container:
+                upright = _Upright(threads)
+                yield from (
+                    _decoded(container, stamps, count, upright)
+                    if stamps
+                    else _decoded_by_count(container, total, count, upright)
+                )
+    except (MediaError, MemoryError):  # FFmpeg's error of the latter kind is one of its own errors too
         raise
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise MediaError(f"not a video that can be decoded: {getattr(error, 'strerror', None) or error}") from error
@@ -121,7 +130,8 @@ def reason(error: Exception) -> str:
 
 
 @contextmanager
-def _file(source: Source) -> Iterator[io.IOBase]:
+def opened(source: Source) -> Iterator[io.IOBase]:
+    """The source as a file to read."""
     if isinstance(source, bytes):
         yield io.BytesIO(source)
         return
@@ -130,7 +140,11 @@ def _file(source: Source) -> Iterator[io.IOBase]:
 
 
 @contextmanager
-def _container(file: io.IOBase) -> Iterator["av.container.InputContainer"]:
+def video(file: io.IOBase, threads: int = 0) -> Iterator["av.container.InputContainer"]:
+    """The file as an opened container whose first video stream `threads` can decode (0: one per core).
+
+    Raises MediaError where it has none.
+    """
     with av.open(file, "r", options={"format_whitelist": CONTAINERS}, metadata_errors="replace") as container:
         if not container.streams.video:
             raise MediaError("no video in it (audio only?)")
@@ -139,6 +153,7 @@ def _container(file: io.IOBase) -> Iterator["av.container.InputContainer"]:
             raise MediaError("its codec is not known here")
         _check_size(stream.codec_context.width, stream.codec_context.height)
         stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = threads
         yield container
 
 
@@ -151,7 +166,9 @@ def _timestamps(container: "av.container.InputContainer") -> list[int]:
     return [] if None in stamps or container.format.name == "avi" else sorted(set(stamps))
 
 
-def _decoded(container: "av.container.InputContainer", stamps: list[int], count: int) -> Iterator[Frame]:
+def _decoded(
+    container: "av.container.InputContainer", stamps: list[int], count: int, upright: "_Upright"
+) -> Iterator[Frame]:
     wanted = [stamps[position] for position in _middles(len(stamps), count)]
     base = container.streams.video[0].time_base or Fraction(1, 1000)
     found = 0
@@ -159,7 +176,7 @@ def _decoded(container: "av.container.InputContainer", stamps: list[int], count:
         if frame.pts is None or frame.pts < wanted[found]:
             continue
         index = bisect.bisect_left(stamps, frame.pts)
-        yield Frame(index, frame.pts, float((frame.pts - stamps[0]) * base), _upright(frame))
+        yield Frame(index, frame.pts, float((frame.pts - stamps[0]) * base), upright(frame), _rotation(frame))
         found = bisect.bisect_right(wanted, frame.pts)
         if found == len(wanted):
             return
@@ -167,7 +184,9 @@ def _decoded(container: "av.container.InputContainer", stamps: list[int], count:
         raise MediaError("no frame could be decoded")
 
 
-def _decoded_by_count(container: "av.container.InputContainer", total: int, count: int) -> Iterator[Frame]:
+def _decoded_by_count(
+    container: "av.container.InputContainer", total: int, count: int, upright: "_Upright"
+) -> Iterator[Frame]:
     """For containers without presentation times: `total` frames were counted before."""
     if not total:
         raise MediaError("no frame could be decoded")
@@ -176,7 +195,7 @@ def _decoded_by_count(container: "av.container.InputContainer", total: int, coun
     wanted = set(_middles(total, count))
     for index, frame in enumerate(_frames(container)):
         if index in wanted:
-            yield Frame(index, None, index / rate, _upright(frame))
+            yield Frame(index, None, index / rate, upright(frame), _rotation(frame))
 
 
 def _frames(container: "av.container.InputContainer") -> Iterator[av.VideoFrame]:
@@ -193,11 +212,22 @@ def _middles(total: int, count: int) -> list[int]:
     return [(2 * part + 1) * total // (2 * count) for part in range(count)]
 
 
-def _upright(frame: av.VideoFrame) -> np.ndarray:
-    _check_size(frame.width, frame.height)
-    image = frame.to_ndarray(format="rgb24")
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+class _Upright:
+    """Turns a clip's decoded frames into upright RGB pictures; one converter serves them all, on so many threads."""
+
+    def __init__(self, threads: int) -> None:
+        self._converter, self._threads = av.video.reformatter.VideoReformatter(), threads
+
+    def __call__(self, frame: av.VideoFrame) -> np.ndarray:
+        _check_size(frame.width, frame.height)
+        image = self._converter.reformat(frame, format="rgb24", threads=self._threads).to_ndarray()
+        turns = _rotation(frame) // 90
+        return np.ascontiguousarray(np.rot90(image, -turns)) if turns else image
+
+
+def _rotation(frame: av.VideoFrame) -> int:
+    """Degrees clockwise; FFmpeg counts the other way."""
+    return -round(frame.rotation / 90) * 90 % 360
 
 
 def _eight_bit(values: np.ndarray) -> np.ndarray:

@@ -1,56 +1,63 @@
-"""Map a function over items in worker processes: a time limit for each, and a crash costs its own item only."""
+"""Map a function over items, in processes of this machine or on a Ray cluster: a bad item costs its own result only.
+
+Whatever the executor, each call runs in a process of its own with a limit of time and memory, and what becomes of it is
+told in the same words. A cluster shares the project's folder and the media with this machine (docs/scaling.md).
+"""
 
 import os
+import resource
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing import get_context
-from typing import Generic, TypeVar
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
+from deepfake_detector import UserError
+
 Result = TypeVar("Result")
+OPENCV_NO_MEMORY = -4
+RAY_RETRIES = 5  # of a task whose node was lost
+INHERITED = ("DEEPFAKE_ASSETS", "DVC_ROOT")  # what workers on other machines need of this one's environment
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where the work is done, and the limits of one call.
+
+    `workers` processes (0: one per core) if `executor` is `local`; a Ray cluster decides itself. `seconds_per_item` bounds one
+    call, `memory_per_item` (GiB; 0: no limit) one process.
+    """
+
+    executor: Literal["local", "ray"]
+    workers: int
+    seconds_per_item: float
+    memory_per_item: float
 
 
 @dataclass(frozen=True)
 class Outcome(Generic[Result]):
-    """What became of one task: its result, or the reason why there is none."""
+    """What became of one call: its result, or the reason why there is none."""
 
     result: Result | None = None
     failure: str | None = None
 
 
-def run(
-    function: Callable[..., Result], tasks: Sequence[tuple], workers: int, seconds: float
-) -> Iterator[Outcome[Result]]:
-    """Yield what became of `function(*task)` for each of `tasks`, in their order, from `workers` processes.
+def run(function: Callable[..., Result], tasks: Sequence[tuple], execution: Execution) -> Iterator[Outcome[Result]]:
+    """Yield what became of `function(*task)` for each of `tasks`, in their order.
 
-    A worker that dies or takes longer than `seconds` fails its own task only. Exceptions that `function` raises are
-    errors of the program, not of the item, and are raised here. `workers` 0 means one per processor core.
+    A worker that dies, takes longer or needs more memory than it may fails its own task only. Other exceptions that
+    `function` raises are errors of the program, not of the item, and are raised here.
     """
     if not tasks:
-        return
-    context = get_context("spawn")
-    with ProcessPool(
-        max_workers=min(workers or available_cores(), len(tasks)), context=context, initializer=_start_worker
-    ) as pool:
-        futures = [pool.schedule(function, args=task, timeout=seconds) for task in tasks]
-        try:
-            for future in futures:
-                try:
-                    yield Outcome(result=future.result())
-                except FutureTimeout as error:
-                    if error.__cause__ is not None:  # raised by the function
-                        raise
-                    yield Outcome(failure=f"took longer than {seconds:g} s")
-                except ProcessExpired as error:
-                    yield Outcome(failure=f"crashed its worker (exit code {error.exitcode})")
-        finally:
-            for future in futures:
-                future.cancel()
-            pool.stop()
+        return iter(())
+    return _on_ray(function, tasks, execution) if execution.executor == "ray" else _local(function, tasks, execution)
 
 
 def available_cores() -> int:
@@ -58,12 +65,100 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _start_worker() -> None:
-    """One thread per worker, and no worker without its parent."""
+def _local(function: Callable[..., Result], tasks: Sequence[tuple], execution: Execution) -> Iterator[Outcome[Result]]:
+    with _pool(min(execution.workers or available_cores(), len(tasks)), execution.memory_per_item) as pool:
+        futures = [pool.schedule(_called, args=(function, *task), timeout=execution.seconds_per_item) for task in tasks]
+        try:
+            for future in futures:
+                yield _outcome(future, execution)
+        finally:
+            for future in futures:
+                future.cancel()
+            pool.stop()
+
+
+def _on_ray(function: Callable[..., Result], tasks: Sequence[tuple], execution: Execution) -> Iterator[Outcome[Result]]:
+    try:
+        import ray
+    except ImportError as error:
+        raise UserError(
+            "parallel.executor is ray, which is not installed: pip install -r requirements-cluster.txt"
+        ) from error
+    if not os.environ.get("RAY_ADDRESS"):
+        raise UserError(
+            "parallel.executor is ray: set RAY_ADDRESS to the address of a running cluster (docs/scaling.md)"
+        )
+    here = str(Path.cwd())
+    environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    try:
+        ray.init(log_to_driver=False, configure_logging=False, runtime_env={"env_vars": environment})
+    except ConnectionError as error:
+        raise UserError(f"RAY_ADDRESS {os.environ['RAY_ADDRESS']}: no cluster there ({error})") from error
+    try:
+        remote: Any = ray.remote(num_cpus=1, max_retries=RAY_RETRIES)(_in_folder)
+        for answer in [remote.remote(here, function, task, execution) for task in tasks]:
+            try:
+                yield ray.get(answer)
+            except ray.exceptions.RayTaskError as error:  # an error of the program, wrapped with its remote traceback
+                raise error.cause from error
+            except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError) as error:
+                yield Outcome(failure=f"lost with {RAY_RETRIES + 1} workers of the cluster ({type(error).__name__})")
+    finally:
+        ray.shutdown()
+
+
+def _in_folder(folder: str, function: Callable[..., Result], task: tuple, execution: Execution) -> Outcome[Result]:
+    """On a node of the cluster: one call in a process of its own, started in the project's folder."""
+    os.chdir(folder)
+    future = _own_process(execution.memory_per_item).schedule(
+        _called, args=(function, *task), timeout=execution.seconds_per_item
+    )
+    return _outcome(future, execution)
+
+
+@cache
+def _own_process(memory: float) -> ProcessPool:
+    """Started once in each of Ray's workers, which live on for many calls."""
+    return _pool(1, memory)
+
+
+def _pool(count: int, memory: float) -> ProcessPool:
+    return ProcessPool(
+        max_workers=count, context=get_context("spawn"), initializer=_start_worker, initargs=(os.getpid(), memory)
+    )
+
+
+def _called(function: Callable[..., Result], *task: object) -> Result:
+    try:
+        return function(*task)
+    except Exception as error:
+        if getattr(error, "code", None) == OPENCV_NO_MEMORY:  # OpenCV has no exception of its own for it
+            raise MemoryError from error
+        raise
+
+
+def _outcome(future: Future, execution: Execution) -> Outcome:
+    try:
+        return Outcome(result=future.result())
+    except FutureTimeout as error:
+        if error.__cause__ is not None:  # raised by the function
+            raise
+        return Outcome(failure=f"took longer than {execution.seconds_per_item:g} s")
+    except MemoryError:
+        return Outcome(failure=f"needs more than {execution.memory_per_item:g} GiB of memory")
+    except ProcessExpired as error:
+        return Outcome(failure=f"crashed its worker (exit code {error.exitcode})")
+
+
+def _start_worker(parent: int, memory: float) -> None:
+    """One thread per worker, no more memory than it may, and no worker without its parent."""
     import cv2  # costs half a second, and only workers need it here
 
     cv2.setNumThreads(1)
-    parent = os.getppid()
+    if memory:
+        limit = int(memory * 2**30)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
     def watch() -> None:
         while os.getppid() == parent:

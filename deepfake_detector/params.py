@@ -76,8 +76,14 @@ class Synthesize(Section):
 
 
 class Parallel(Section):
+    executor: Literal["local", "ray"]
     workers: int = Field(ge=0, le=1024)
     seconds_per_item: float = Field(gt=0)
+    memory_per_item: float = Field(ge=0)
+
+
+class Scratch(Section):
+    max_gb: float = Field(ge=0)
 
 
 class ExtractFrames(Section):
@@ -94,14 +100,21 @@ class CropFaces(Section):
     min_face: int = Field(ge=8, le=2048)
     margin: float = Field(ge=1, le=3)
     size: int = Field(ge=32, le=1024)
+    dominant: Literal["area", "frames"]
+    realign: bool
+    share_boxes: bool
 
 
 class Verify(Section):
     min_side: int = Field(ge=1)
     min_contrast: float = Field(ge=0, le=128)
+    min_sharpness: float = Field(ge=0)
+    min_brightness: float = Field(ge=0, le=255)
     min_coverage: Share
     max_coverage_gap: Share
     max_imbalance: float = Field(ge=1)
+    max_shortcut_auc: float = Field(ge=0.5, le=1)
+    on_shortcut: Literal["fail", "warn"]
 
 
 class Split(Section):
@@ -176,6 +189,7 @@ class Params(Section):
     data_sets: Annotated[dict[Name, AnyDataSet], Field(min_length=1)]
     synthesize: dict[Name, Synthesize]
     parallel: Parallel
+    scratch: Scratch
     extract_frames: ExtractFrames
     crop_faces: CropFaces
     verify: Verify

@@ -60,9 +60,41 @@ FRAMES = _table(
         "time": _number(),
         "width": _whole(nullable=True),
         "height": _whole(nullable=True),
-        "archive": pa.Column(TEXT),
+        "hash": pa.Column(
+            TEXT
+        ),  # perceptual hash of the whole picture, 16 hex digits; none of a picture without contrast
+        "archive": pa.Column(TEXT),  # none for ready crops: they stay where the index has them
         "member": pa.Column(TEXT),
         "status": _filled(),  # "ok", or why there is no frame
+    },
+)
+MEDIA = _table(
+    ["item"],
+    {
+        "item": _filled(),
+        "bytes": _whole(),
+        "container": pa.Column(TEXT),
+        "codec": pa.Column(TEXT),
+        "width": _whole(nullable=True),  # of the upright picture
+        "height": _whole(nullable=True),
+        "rotation": _whole(nullable=True),  # degrees clockwise that players are asked to turn it by
+        "duration": _number(),
+        "frame_rate": _number(),
+        "variable_rate": _whole(nullable=True),  # 1 where the times between frames differ
+        "frames_declared": _whole(nullable=True),  # by the header
+        "frames_found": _whole(nullable=True),
+        "bitrate": _number(),  # of the pictures, bits per second
+        "jpeg_quality": _number(),  # 1..100, from the quantisation tables
+    },
+)
+NEAR_DUPLICATES = _table(
+    ["item", "other"],
+    {
+        "item": _filled(),
+        "other": _filled(),
+        "frames": _whole(),  # pairs of frames that look alike
+        "distance": _whole(),  # of their hashes, in bits, at least
+        "correlation": _number(nullable=False),  # of their grey values, at most
     },
 )
 FACES = _table(

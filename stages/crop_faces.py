@@ -4,41 +4,60 @@
 
 reads   data/index.csv, data/frames.csv, data/frames/; ready crops from where the index has them
 makes   data/faces/ (archives of face crops), data/faces.csv
+
+What was made before is taken from the scratch store.
 """
 
 from pathlib import Path
 
-from deepfake_detector import console, params, tables
-from deepfake_detector.archive import Pack, pack
-from deepfake_detector.cropping import CropSettings, crop_faces
+import pandas as pd
+
+from deepfake_detector import console, packs, params, store, tables
+from deepfake_detector.archive import pack
+from deepfake_detector.cropping import CropSettings, crop_faces, crop_tasks, lenders
 from deepfake_detector.faces import load_detector
-from deepfake_detector.packs import run_packs
+from deepfake_detector.parallel import Execution
 
 FRAMES, FACES = Path("data/frames"), Path("data/faces")
 
 
 def main() -> str:
-    crop, parallel = params.read("crop_faces", "parallel")
-    settings = CropSettings(**crop.model_dump())
+    crop, parallel, scratch = params.read("crop_faces", "parallel", "scratch")
+    settings = CropSettings(**crop.model_dump(exclude={"share_boxes"}))
     load_detector(settings.detector, settings.detect_size, settings.min_score, settings.yunet_sha256)
-    packs = pack(tables.read("data/index.csv", tables.INDEX))
+    index = tables.read("data/index.csv", tables.INDEX)
     frames = tables.read("data/frames.csv", tables.FRAMES)
-    rows_of = {item: rows.to_dict("records") for item, rows in frames.groupby("item")}
+    execution = Execution(**parallel.model_dump())
+    kept = store.Store(store.root() / "faces")
+    lender = lenders(index, frames) if crop.share_boxes else {}
+    borrows = index["item"].isin(list(lender))
 
-    def arguments(one: Pack, folder: Path) -> tuple:
-        own = [row for item in one.items for row in rows_of.get(item.item, [])]
-        return one, own, FRAMES, folder, settings
+    def cropped(part: pd.DataFrame, known: dict[str, pd.DataFrame]) -> packs.Done:
+        plan = crop_tasks(part, frames, known, FRAMES, settings)
+        return packs.run_packs(crop_faces, pack(part), plan, kept, FACES, execution)
 
-    rows = run_packs(crop_faces, packs, arguments, FACES, parallel.workers, parallel.seconds_per_item, "crop")
-    faces = tables.make(rows, tables.FACES)
-    tables.write("data/faces.csv", faces, tables.FACES)
-    found = faces[faces["status"] == "ok"]
+    with store.only_writer("crop_faces"):
+        own = cropped(index[~borrows], {})
+        found = dict(tuple(_table(own).groupby("item")))
+        lent = cropped(index[borrows], {item: found[real] for item, real in lender.items() if real in found})
+        faces = _table(own, lent)
+        tables.write("data/faces.csv", faces, tables.FACES)
+    kept.mark(own.keys | lent.keys)
+    kept.shrink(scratch.max_gb * store.GB)
+    print(f"  {own.made + lent.made} items cropped, {own.reused + lent.reused} taken from the scratch store")
+    ok = faces[faces["status"] == "ok"]
     tried = faces.dropna(subset="frame").drop_duplicates(["item", "frame"])
-    with_face = found.drop_duplicates(["item", "frame"])
+    with_face = ok.drop_duplicates(["item", "frame"])
     return (
-        f"{len(found)} faces by {settings.detector} in {len(with_face)} of {len(tried)} frames, "
-        f"{faces['item'].nunique() - found['item'].nunique()} items without any"
+        f"{len(ok)} faces by {settings.detector} in {len(with_face)} of {len(tried)} frames, "
+        f"{faces['item'].nunique() - ok['item'].nunique()} items without any"
     )
+
+
+def _table(*done: packs.Done) -> pd.DataFrame:
+    rows = [row for one in done for row in one.rows.get("faces", [])]
+    rows += [{"item": item, "status": why} for one in done for item, why in one.failures.items()]
+    return tables.make(rows, tables.FACES)
 
 
 if __name__ == "__main__":

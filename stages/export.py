@@ -38,7 +38,7 @@ def main() -> str:
         frames=extract.frames,
         detection=_detection(crop),
         crop=contract.Crop(
-            kind=_crop_kind(index, splits["train"]),
+            kind=_crop_kind(index, splits["train"], crop.realign),
             min_face=crop.min_face,
             margin=crop.margin,
             size=crop.size,
@@ -73,11 +73,13 @@ def _detection(crop: params.CropFaces) -> contract.FaceDetection:
     )
 
 
-def _crop_kind(index: pd.DataFrame, train: pd.DataFrame) -> str:
-    """`given` where training saw ready-made crops only; a mix of both has no contract."""
+def _crop_kind(index: pd.DataFrame, train: pd.DataFrame, realign: bool) -> str:
+    """`given` where training saw ready-made crops only, as they are; a mix of these with others has no contract."""
+    if realign:
+        return "detected"
     ready = index.loc[index["item"].isin(train["item"]), "kind"] == "face"
     if ready.any() and not ready.all():
-        raise UserError("training data mix ready-made crops (kind: face) with detected faces; use one kind")
+        raise UserError("training data mix ready-made crops (kind: face) with detected faces; set crop_faces.realign")
     return "given" if ready.all() else "detected"
 
 

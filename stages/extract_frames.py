@@ -1,39 +1,39 @@
-"""Sample frames evenly from every video; stills keep their own bytes.
+"""Sample frames evenly from every video; stills keep their own bytes. What was made before is taken from the scratch store.
 
     python -m stages.extract_frames
 
 reads   data/index.csv; the media it lists
-makes   data/frames/ (archives of pictures), data/frames.csv
+makes   data/frames/ (archives of pictures), data/frames.csv, data/media.csv (facts of each file)
 """
 
 from pathlib import Path
 
-from deepfake_detector import console, params, tables
+from deepfake_detector import console, packs, params, store, tables
 from deepfake_detector.archive import pack
-from deepfake_detector.frames import FrameSettings, extract_frames
-from deepfake_detector.packs import run_packs
+from deepfake_detector.frames import FrameSettings, extract_frames, frame_tasks
+from deepfake_detector.parallel import Execution
 
 FOLDER = Path("data/frames")
 
 
 def main() -> str:
-    extract, parallel = params.read("extract_frames", "parallel")
+    extract, parallel, scratch = params.read("extract_frames", "parallel", "scratch")
     index = tables.read("data/index.csv", tables.INDEX)
-    settings = FrameSettings(extract.frames, extract.format, extract.jpeg_quality)
-    rows = run_packs(
-        extract_frames,
-        pack(index[index["kind"] != "face"]),
-        lambda one, folder: (one, folder, settings),
-        FOLDER,
-        parallel.workers,
-        parallel.seconds_per_item,
-        "extract",
-    )
-    frames = tables.make(rows, tables.FRAMES)
-    tables.write("data/frames.csv", frames, tables.FRAMES)
+    plan = frame_tasks(index, FrameSettings(**extract.model_dump()))
+    execution = Execution(**parallel.model_dump())
+    kept = store.Store(store.root() / "frames")
+    with store.only_writer("extract_frames"):
+        done = packs.run_packs(extract_frames, pack(index), plan, kept, FOLDER, execution)
+        rows = done.rows.get("frames", []) + [{"item": item, "status": why} for item, why in done.failures.items()]
+        frames = tables.make(rows, tables.FRAMES)
+        tables.write("data/frames.csv", frames, tables.FRAMES)
+        tables.write("data/media.csv", tables.make(done.rows.get("media", []), tables.MEDIA), tables.MEDIA)
+    kept.mark(done.keys)
+    kept.shrink(scratch.max_gb * store.GB)
     bad = frames[frames["status"] != "ok"]
     for row in bad.itertuples():
         print(f"  {row.item}: {row.status}")
+    print(f"  {done.made} items decoded, {done.reused} taken from the scratch store")
     return (
         f"{len(frames) - len(bad)} frames of {frames['item'].nunique() - len(bad)} items, {len(bad)} items unreadable"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deepfake_detector import UserError, console, params
 from deepfake_detector.files import write_whole
-from deepfake_detector.parallel import run
+from deepfake_detector.parallel import Execution, run
 from deepfake_detector.synthesis.clips import plan, produce
 
 
@@ -21,7 +21,7 @@ def main(name: str) -> str:
     settings = synthesize[name]
     clips = plan(settings.pairs)
     tasks = [(clip, settings.seed, settings.seconds, tuple(settings.resolution)) for clip in clips]
-    drawn = run(produce, tasks, parallel.workers, parallel.seconds_per_item)
+    drawn = run(produce, tasks, Execution(**parallel.model_dump()))
     size = 0
     for clip, outcome in zip(clips, console.progress(drawn, len(clips), "draw", "clip"), strict=True):
         if outcome.failure:

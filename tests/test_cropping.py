@@ -5,17 +5,19 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from made import clip, person_clip, person_still, picture
 
-from deepfake_detector import UserError
-from deepfake_detector.archive import ArchiveReader, Item, Pack
+from deepfake_detector import UserError, cropping, tables
+from deepfake_detector.archive import ArchiveReader, Item, Pack, archive_of, write_archive
 from deepfake_detector.assets import ASSETS
-from deepfake_detector.cropping import CropSettings, crop_faces
+from deepfake_detector.cropping import CropSettings, crop_tasks, lenders
 from deepfake_detector.faces import Face, cut, given_crop
 from deepfake_detector.frames import FrameSettings, extract_frames
+from deepfake_detector.packs import Task
 
-SETTINGS = CropSettings("haar", 240, 0.0, "", min_face=32, margin=1.1, size=64)
+SETTINGS = CropSettings("haar", 240, 0.0, "", min_face=32, margin=1.1, size=64, dominant="area", realign=True)
 NOISE = np.random.default_rng(1).integers(0, 256, (20, 30, 3), np.uint8)
 
 
@@ -26,12 +28,36 @@ def framed(folder, kind: str, *files: bytes) -> tuple[Pack, list[dict]]:
         path = folder / f"{number}.{'mp4' if kind == 'video' else 'jpg'}"
         path.write_bytes(data)
         items.append(Item(f"demo/real/{number}", kind, str(path)))
-    pack = Pack("demo/real/0.zip" if kind == "video" else "demo/_images/00.zip", tuple(items))
-    return pack, [] if kind == "face" else extract_frames(pack, folder / "frames", FrameSettings(3, "png", 95))
+    pack = Pack(archive_of("demo/real/0", kind), tuple(items))
+    made = extract_frames(pack, FrameSettings(3, "png", 95))
+    if made.members:
+        write_archive(folder / "frames" / pack.archive, made.members)
+    return pack, made.rows["frames"]
 
 
-def cropped(folder, pack: Pack, rows: list[dict], settings: CropSettings = SETTINGS, name: str = "crops") -> list[dict]:
-    return crop_faces(pack, rows, folder / "frames", folder / name, settings)
+def index_of(pack: Pack) -> pd.DataFrame:
+    return pd.DataFrame([{"item": item.item, "kind": item.kind, "md5": "0"} for item in pack.items])
+
+
+def task(folder, pack: Pack, rows: list[dict], settings: CropSettings = SETTINGS, known: dict | None = None) -> Task:
+    frames = tables.make(rows, tables.FRAMES)
+    return crop_tasks(index_of(pack), frames, known or {}, folder / "frames", settings)(pack)
+
+
+def cropped(
+    folder,
+    pack: Pack,
+    rows: list[dict],
+    settings: CropSettings = SETTINGS,
+    name: str = "crops",
+    known: dict | None = None,
+) -> list[dict]:
+    """Rows of the faces table; the archive, if there is one, lies in `folder`/`name`."""
+    one = task(folder, pack, rows, settings, known)
+    made = cropping.crop_faces(one.pack, *one.arguments)
+    if made.members:
+        write_archive(folder / name / pack.archive, made.members)
+    return made.rows["faces"]
 
 
 def two_faces() -> np.ndarray:
@@ -98,9 +124,23 @@ def test_a_bad_item_keeps_its_reason_and_costs_only_itself(tmp_path):
     ]
 
 
-def test_a_ready_crop_is_its_central_square_and_is_not_searched_for_a_face(tmp_path):
+GIVEN = replace(SETTINGS, realign=False)
+
+
+def test_a_ready_crop_is_cut_anew_round_the_face_in_it(tmp_path):
+    pack, frames = framed(tmp_path, "face", person_still(), picture(NOISE))
+    row, none = cropped(tmp_path, pack, frames)
+    pack, frames = framed(tmp_path, "image", person_still())
+    (still,) = cropped(tmp_path, pack, frames, name="of a still")
+    assert {key: row[key] for key in ("x", "y", "width", "height", "sharpness")} == {
+        key: still[key] for key in ("x", "y", "width", "height", "sharpness")
+    }
+    assert none == {"item": "demo/real/1", "frame": 0, "time": 0.0, "status": "no face"}
+
+
+def test_a_ready_crop_is_its_central_square_where_it_is_taken_as_it_is(tmp_path):
     pack, frames = framed(tmp_path, "face", picture(NOISE), b"no picture")
-    good, bad = cropped(tmp_path, pack, frames)
+    good, bad = cropped(tmp_path, pack, frames, GIVEN)
     assert bad == {"item": "demo/real/1", "status": "not an image that can be read"}
     assert {key: good[key] for key in ("frame", "track", "x", "y", "width", "height", "status")} == {
         "frame": 0,
@@ -118,12 +158,12 @@ def test_a_ready_crop_is_its_central_square_and_is_not_searched_for_a_face(tmp_p
 def test_a_crop_comes_with_its_quality(tmp_path):
     flat = np.full((40, 40, 3), 90, np.uint8)
     pack, frames = framed(tmp_path, "face", picture(flat))
-    (row,) = cropped(tmp_path, pack, frames)
+    (row,) = cropped(tmp_path, pack, frames, GIVEN)
     assert (row["sharpness"], row["brightness"], row["contrast"]) == (0.0, 90.0, 0.0)
 
 
 @pytest.mark.parametrize(
-    ("kind", "data"), [("video", person_clip()), ("image", person_still()), ("face", picture(NOISE))]
+    ("kind", "data"), [("video", person_clip()), ("image", person_still()), ("face", person_still(1))]
 )
 def test_two_runs_give_the_same_bytes_and_rows(tmp_path, kind, data):
     pack, frames = framed(tmp_path, kind, data)
@@ -134,7 +174,7 @@ def test_two_runs_give_the_same_bytes_and_rows(tmp_path, kind, data):
 def test_a_damaged_archive_of_frames_stops_the_run_and_is_named(tmp_path):
     pack, frames = framed(tmp_path, "video", person_clip())
     (tmp_path / "frames" / pack.archive).write_bytes(b"damaged")
-    with pytest.raises(UserError, match="frames/demo/real/0.zip: cannot read"):
+    with pytest.raises(UserError, match=r"frames/demo/real/0\.zip: cannot be read .*dvc checkout"):
         cropped(tmp_path, pack, frames)
 
 
@@ -150,3 +190,58 @@ def test_yunet_finds_the_person_too(tmp_path, yunet):
     pack, frames = framed(tmp_path, "video", person_clip())
     settings = replace(SETTINGS, detector="yunet", detect_size=320, min_score=0.6, yunet_sha256=ASSETS["yunet"].sha256)
     assert [row["status"] for row in cropped(tmp_path, pack, frames, settings)] == ["ok"] * 3
+
+
+def test_known_boxes_are_cut_and_nothing_is_looked_for(tmp_path):
+    pack, frames = framed(tmp_path, "video", clip())
+    first, second, _ = (row["frame"] for row in frames)
+    box = {"track": 0, "x": 10.5, "y": 5.0, "width": 40.0, "height": 48.0, "score": 0.9, "status": "ok"}
+    known = [{"item": "o", "frame": first} | box, {"item": "o", "frame": second, "status": "no face"}]
+    rows = cropped(tmp_path, pack, frames, known={"demo/real/0": tables.make(known, tables.FACES)})
+    assert [row["status"] for row in rows] == ["ok", "no face", "no face"]
+    assert {key: rows[0][key] for key in ("x", "y", "width", "height", "score")} == {
+        key: box[key] for key in ("x", "y", "width", "height", "score")
+    }
+
+
+def rows_of(item: str, *shapes: tuple[int, int, int], status: str = "ok") -> list[dict]:
+    return [
+        {"item": item, "frame": frame, "width": width, "height": height, "status": status}
+        for frame, width, height in shapes
+    ]
+
+
+def test_an_original_lends_its_boxes_to_the_fakes_whose_frames_align():
+    shapes = ((2, 64, 48), (5, 64, 48))
+    frames = [
+        *rows_of("real", *shapes),
+        *rows_of("aligned", *shapes),
+        *rows_of("smaller", (2, 32, 24), (5, 32, 24)),
+        *rows_of("shorter", (2, 64, 48)),
+        *rows_of("still", *shapes),
+        *rows_of("orphan", *shapes),
+        {"item": "broken", "status": "empty file"},
+    ]
+    fakes = ("aligned", "smaller", "shorter", "broken", "still", "orphan")
+    index = pd.DataFrame(
+        [{"item": "real", "label": 0, "kind": "video", "original": ""}]
+        + [{"item": fake, "label": 1, "kind": "video", "original": "real"} for fake in fakes]
+    )
+    index.loc[index["item"] == "still", "kind"] = "image"
+    index.loc[index["item"] == "orphan", "original"] = "not here"
+    assert lenders(index, tables.make(frames, tables.FRAMES)) == {"aligned": "real"}
+
+
+def test_what_a_task_is_named_by_is_all_that_its_result_depends_on(tmp_path):
+    pack, frames = framed(tmp_path, "video", person_clip())
+    key = task(tmp_path, pack, frames).key
+    assert task(tmp_path, pack, frames).key == key
+    known = {"demo/real/0": tables.make([], tables.FACES)}
+    others = [
+        task(tmp_path, pack, frames, replace(SETTINGS, margin=1.2)).key,
+        task(tmp_path, pack, frames[:2]).key,
+        task(tmp_path, pack, frames, known=known).key,
+    ]
+    write_archive(tmp_path / "frames" / pack.archive, {"x": b"other pictures"})
+    others.append(task(tmp_path, pack, frames).key)
+    assert len({key, *others}) == 5

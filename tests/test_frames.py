@@ -1,14 +1,17 @@
 """A pack of items becomes an archive of frames; what is wrong with one item costs that item only."""
 
 import zipfile
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from made import audio_only, clip, number_in, picture
 from PIL import Image
 
-from deepfake_detector.archive import ArchiveReader, Item, Pack
-from deepfake_detector.frames import FrameSettings, extract_frames
+from deepfake_detector import frames
+from deepfake_detector.archive import ArchiveReader, Item, Pack, write_archive
+from deepfake_detector.frames import FrameSettings, frame_tasks
 from deepfake_detector.media import read_image, sample_frames
 
 JPEG, PNG = FrameSettings(3, "jpeg", 95), FrameSettings(3, "png", 95)
@@ -31,6 +34,18 @@ def stills(folder, **files: bytes) -> Pack:
     return Pack("demo/_images/00.zip", tuple(items))
 
 
+def extracted(pack: Pack, folder: Path, settings: FrameSettings) -> tuple[list[dict], list[dict]]:
+    """Rows of the tables `frames` and `media`; the archive, if there is one, lies below `folder`."""
+    made = frames.extract_frames(pack, settings)
+    if made.members:
+        write_archive(folder / pack.archive, made.members)
+    return made.rows["frames"], made.rows["media"]
+
+
+def extract_frames(pack: Pack, folder: Path, settings: FrameSettings) -> list[dict]:
+    return extracted(pack, folder, settings)[0]
+
+
 def members(path) -> list[str]:
     with zipfile.ZipFile(path) as archive:
         return archive.namelist()
@@ -50,9 +65,11 @@ def test_a_video_gives_a_row_and_a_member_per_sampled_frame(tmp_path):
             "time": number / 12,
             "width": 96,
             "height": 64,
+            "hash": row["hash"],
         }
-        for number in (4, 12, 20)
+        for number, row in zip((4, 12, 20), rows, strict=True)
     ]
+    assert all(len(row["hash"]) == 16 for row in rows)
     with ArchiveReader(tmp_path / "out") as reader:
         assert [number_in(reader.picture(row["archive"], row["member"])) for row in rows] == [4, 12, 20]
 
@@ -138,3 +155,54 @@ def test_what_is_stored_can_be_read_as_a_still(tmp_path):
     (row, *_) = extract_frames(video(tmp_path, clip()), tmp_path / "out", JPEG)
     with ArchiveReader(tmp_path / "out") as reader:
         assert number_in(read_image(reader.read(row["archive"], row["member"]))) == row["frame"]
+
+
+def test_facts_of_a_video_stand_beside_its_frames(tmp_path):
+    data = clip(24, rate=12, rotation=90)
+    _, facts = extracted(video(tmp_path, data), tmp_path / "out", JPEG)
+    assert facts == [
+        {
+            "item": "demo/real/0",
+            "bytes": len(data),
+            "container": "mov",
+            "codec": "h264",
+            "width": 64,
+            "height": 96,
+            "rotation": 90,
+            "duration": pytest.approx(2),
+            "frame_rate": pytest.approx(12),
+            "variable_rate": 0,
+            "frames_declared": 24,
+            "frames_found": 24,
+            "bitrate": facts[0]["bitrate"],
+        }
+    ]
+    assert 0 < facts[0]["bitrate"] < 8 * len(data) / 2
+
+
+def test_facts_of_what_cannot_be_read_are_its_size(tmp_path):
+    _, facts = extracted(stills(tmp_path, a_png=b"no picture"), tmp_path / "out", JPEG)
+    assert facts == [{"item": "demo/real/a", "bytes": 10}]
+
+
+def test_a_ready_crop_is_looked_at_and_stays_where_it_is(tmp_path):
+    (tmp_path / "a.png").write_bytes(picture(STILL))
+    pack = Pack("demo/_images/00.zip", (Item("demo/real/a", "face", str(tmp_path / "a.png")),))
+    (row,), (facts,) = extracted(pack, tmp_path / "out", JPEG)
+    assert (row["status"], row["width"], row["height"], len(row["hash"])) == ("ok", 30, 20, 16)
+    assert not {"archive", "member"} & set(row)
+    assert (facts["codec"], facts["width"]) == ("png", 30)
+    assert not (tmp_path / "out").exists()
+
+
+def index(folder: Path, md5: str = "a" * 32) -> pd.DataFrame:
+    return pd.DataFrame([{"item": "demo/real/0", "kind": "video", "path": str(folder / "0.mp4"), "md5": md5}])
+
+
+def test_what_a_task_is_named_by_is_all_that_its_result_depends_on(tmp_path):
+    pack = Pack("demo/real/0.zip", (Item("demo/real/0", "video", "x/0.mp4"),))
+    moved = Pack("demo/real/0.zip", (Item("demo/real/0", "video", "y/z.mp4"),))
+    key = frame_tasks(index(tmp_path), JPEG)(pack).key
+    assert frame_tasks(index(tmp_path), JPEG)(moved).key == key
+    assert frame_tasks(index(tmp_path), FrameSettings(4, "jpeg", 95))(pack).key != key
+    assert frame_tasks(index(tmp_path, "b" * 32), JPEG)(pack).key != key

@@ -6,11 +6,17 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
-from deepfake_detector.parallel import Outcome, available_cores, run
+from deepfake_detector.parallel import Execution, Outcome, available_cores, run
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+
+def local(workers: int, seconds: float = 60, memory: float = 0) -> Execution:
+    return Execution("local", workers, seconds, memory)
 
 
 def power(base: int, exponent: int) -> int:
@@ -45,45 +51,60 @@ def fail(kind: type[Exception]) -> None:
 
 
 def test_results_come_in_the_order_of_the_tasks():
-    outcomes = list(run(power, [(base, 2) for base in range(6)], workers=2, seconds=60))
+    outcomes = list(run(power, [(base, 2) for base in range(6)], local(2)))
     assert outcomes == [Outcome(result=base**2) for base in range(6)]
 
 
 def test_as_many_tasks_run_at_once_as_there_are_workers_each_in_its_own_process(tmp_path):
-    processes = [outcome.result for outcome in run(meet, [(tmp_path, name, 3) for name in "abc"], 3, 60)]
+    processes = [outcome.result for outcome in run(meet, [(tmp_path, name, 3) for name in "abc"], local(3))]
     assert len({os.getpid(), *processes}) == 4
 
 
 def test_no_tasks_give_nothing():
-    assert list(run(power, [], workers=2, seconds=60)) == []
+    assert list(run(power, [], local(2))) == []
 
 
 def test_0_workers_are_one_per_core():
     assert available_cores() >= 1
-    assert list(run(power, [(2, 3)], workers=0, seconds=60)) == [Outcome(result=8)]
+    assert list(run(power, [(2, 3)], local(0))) == [Outcome(result=8)]
 
 
 def test_a_worker_that_dies_fails_its_own_task_only():
-    outcomes = list(run(exit_for, [(number, 1) for number in range(4)], workers=2, seconds=60))
+    outcomes = list(run(exit_for, [(number, 1) for number in range(4)], local(2)))
     assert [outcome.result for outcome in outcomes] == [0, None, 2, 3]
     assert [outcome.failure for outcome in outcomes] == [None, "crashed its worker (exit code 7)", None, None]
 
 
 def test_a_task_over_the_time_limit_fails_alone():
-    outcomes = list(run(hang_for, [(number, 0) for number in range(4)], workers=2, seconds=3))
+    outcomes = list(run(hang_for, [(number, 0) for number in range(4)], local(2, seconds=3)))
     assert [outcome.result for outcome in outcomes] == [None, 1, 2, 3]
     assert [outcome.failure for outcome in outcomes] == ["took longer than 3 s", None, None, None]
+
+
+def take(gib: float) -> int:
+    return len(np.ones(int(gib * 2**30), np.uint8))
+
+
+def take_by_opencv(gib: float) -> int:
+    return len(cv2.copyMakeBorder(np.ones((1, 1), np.uint8), 0, int(gib * 2**10), 0, 2**20, cv2.BORDER_REPLICATE))
+
+
+@pytest.mark.parametrize("function", [take, take_by_opencv])
+def test_a_task_that_needs_more_memory_than_it_may_fails_alone(function):
+    outcomes = list(run(function, [(gib,) for gib in (0.1, 3, 0.2)], local(1, memory=1)))
+    assert [bool(outcome.result) for outcome in outcomes] == [True, False, True]
+    assert outcomes[1].failure == "needs more than 1 GiB of memory"
 
 
 @pytest.mark.parametrize("kind", [ZeroDivisionError, OSError, TimeoutError])
 def test_an_exception_of_the_function_is_raised(kind):
     with pytest.raises(kind, match="a bug"):
-        list(run(fail, [(kind,), (kind,)], workers=1, seconds=60))
+        list(run(fail, [(kind,), (kind,)], local(1)))
 
 
 def test_whoever_stops_listening_stops_the_workers():
     started = time.monotonic()
-    outcomes = run(hang_for, [(0, 1), (1, 1)], workers=2, seconds=60)
+    outcomes = run(hang_for, [(0, 1), (1, 1)], local(2))
     assert next(outcomes).result == 0
     outcomes.close()
     assert time.monotonic() - started < 30
@@ -92,7 +113,10 @@ def test_whoever_stops_listening_stops_the_workers():
 def test_workers_end_when_their_parent_is_killed():
     """They hold standard output open, so that the end of the output is the end of the last of them."""
     work = "import time; print(1, flush=True); time.sleep(60)"
-    program = f"from deepfake_detector.parallel import run; list(run(exec, [({work!r},)], 1, 60))"
+    program = (
+        "from deepfake_detector.parallel import Execution, run\n"
+        f"list(run(exec, [({work!r},)], Execution('local', 1, 60, 0)))"
+    )
     parent = subprocess.Popen(
         [sys.executable, "-c", program],
         env=os.environ | {"PYTHONPATH": str(PROJECT)},

@@ -1,0 +1,115 @@
+"""Extracting frames and cropping faces, against bare decoding of the same clips, and with one worker against several.
+
+    python -m benchmarks.extract_crop [FOLDER] [--detector yunet] [--workers 2]
+
+FOLDER holds clips; without one, clips are drawn. Each measurement starts its own workers and writes to an empty folder; the
+kinds take turns, the median of the rounds counts.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from deepfake_detector import assets, tables
+from deepfake_detector.archive import pack
+from deepfake_detector.cropping import CropSettings, crop_faces, crop_tasks
+from deepfake_detector.datasets import files_below, media_kind
+from deepfake_detector.files import file_hash
+from deepfake_detector.frames import FrameSettings, extract_frames, frame_tasks
+from deepfake_detector.media import opened, video
+from deepfake_detector.packs import run_packs
+from deepfake_detector.parallel import Execution, run
+from deepfake_detector.store import Store
+from deepfake_detector.synthesis.clips import plan, produce
+
+FRAMES = FrameSettings(frames=32, format="jpeg", jpeg_quality=95)
+DETECTION = {"haar": {"detect_size": 240, "min_score": 0.0}, "yunet": {"detect_size": 320, "min_score": 0.6}}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, help="clips (default: 24 are drawn)")
+    parser.add_argument("--detector", choices=sorted(DETECTION), default="haar", help="(default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=2, help="compared with 1 (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="(default: %(default)s)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        clips = _clips(arguments.folder or _drawn(Path(scratch)))
+        print(f"{len(clips)} clips, {clips['path'].map(lambda path: Path(path).stat().st_size).sum() / 1e6:.0f} MB")
+        kinds: dict[str, Callable[[], None]] = {
+            "decode": lambda: _decode(clips, _execution(arguments.workers)),
+            "one": lambda: _extract_and_crop(clips, arguments.detector, _execution(1)),
+            "all": lambda: _extract_and_crop(clips, arguments.detector, _execution(arguments.workers)),
+        }
+        seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
+        for _ in range(arguments.rounds):
+            for kind, measured in kinds.items():
+                started = time.perf_counter()
+                measured()
+                seconds[kind].append(time.perf_counter() - started)
+    decode, one, several = (statistics.median(seconds[kind]) for kind in kinds)
+    print(f"decoding all clips, {arguments.workers} workers: {decode:.1f} s")
+    print(f"extract and crop, {arguments.workers} workers: {several:.1f} s, {several / decode:.2f} x decoding")
+    print(
+        f"extract and crop, 1 worker: {one:.1f} s; efficiency of {arguments.workers}: {one / several / arguments.workers:.2f}"
+    )
+
+
+def _execution(workers: int) -> Execution:
+    return Execution("local", workers, seconds_per_item=600, memory_per_item=4)
+
+
+def _drawn(folder: Path) -> Path:
+    for clip in [clip for clip in plan(3) if clip.path.endswith(".mp4")]:
+        (folder / clip.path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / clip.path).write_bytes(produce(clip, 1, 10.0, (0.2, 0.3)))
+    return folder
+
+
+def _clips(folder: Path) -> pd.DataFrame:
+    paths = [path for path in files_below(folder) if media_kind(path) == "video"]
+    rows = [
+        {"item": f"bench/real/{number:04d}", "kind": "video", "path": str(path), "md5": file_hash(path, "md5")}
+        for number, path in enumerate(paths)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _decode(clips: pd.DataFrame, execution: Execution) -> None:
+    for outcome in run(_decode_one, [(path,) for path in clips["path"]], execution):
+        if outcome.failure:
+            raise SystemExit(outcome.failure)
+
+
+def _decode_one(path: str) -> int:
+    with opened(Path(path)) as file, video(file, threads=1) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def _extract_and_crop(clips: pd.DataFrame, detector: str, execution: Execution) -> None:
+    settings = CropSettings(
+        detector=detector,
+        yunet_sha256=assets.ASSETS["yunet"].sha256,
+        min_face=64,
+        margin=1.3,
+        size=256,
+        dominant="area",
+        realign=True,
+        **DETECTION[detector],
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        tasks = frame_tasks(clips, FRAMES)
+        done = run_packs(extract_frames, pack(clips), tasks, Store(out / "a"), out / "frames", execution)
+        frames = tables.make(done.rows["frames"], tables.FRAMES)
+        tasks = crop_tasks(clips, frames, {}, out / "frames", settings)
+        run_packs(crop_faces, pack(clips), tasks, Store(out / "b"), out / "faces", execution)
+
+
+if __name__ == "__main__":
+    main()
