@@ -1,22 +1,31 @@
 """Checks of the data before anything is learned from it: what is dropped and why, and what must stop the run."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import pandas as pd
 
+from deepfake_detector.shortcuts import Shortcut
+
 CLASSES = {0: "real", 1: "fake"}
+FAULTS = {"contrast": "blank", "sharpness": "blurred", "brightness": "dark"}
 NAMED = 5  # items named in one message
 
 
 @dataclass(frozen=True)
 class Limits:
-    """`min_side` in pixels, `min_contrast` in grey values, the rest shares of frames and a ratio of items."""
+    """`min_side` in pixels; contrast, sharpness and brightness as `faces.quality` has them, of an item's median face; the
+    rest are shares of frames, a ratio of items, and what `shortcuts.audit` may come to (`fail` or `warn` above it)."""
 
     min_side: int
     min_contrast: float
+    min_sharpness: float
+    min_brightness: float
     min_coverage: float
     max_coverage_gap: float
     max_imbalance: float
+    max_shortcut_auc: float
+    on_shortcut: str
 
 
 def judge(index: pd.DataFrame, frames: pd.DataFrame, faces: pd.DataFrame, limits: Limits) -> pd.DataFrame:
@@ -48,6 +57,56 @@ def coverage(index: pd.DataFrame, faces: pd.DataFrame) -> dict[str, float]:
     return {CLASSES[label]: float(share) for label, share in seen.groupby("label").mean().items()}
 
 
+def kind_of_reason(reason: str) -> str:
+    """`duplicate` of `duplicate of x`, `unreadable` of `unreadable: why`."""
+    return reason.partition(" of ")[0].partition(":")[0]
+
+
+def across_labels(near: pd.DataFrame, index: pd.DataFrame) -> int:
+    """How many of the pairs that look alike are of a real and a fake item."""
+    label_of = dict(zip(index["item"], index["label"], strict=True))
+    return sum(label_of[row.item] != label_of[row.other] for row in near.itertuples())
+
+
+def figures(
+    index: pd.DataFrame,
+    media: pd.DataFrame,
+    faces: pd.DataFrame,
+    verified: pd.DataFrame,
+    near: pd.DataFrame,
+    shortcut: Shortcut,
+) -> dict:
+    """What `metrics/verify.json` holds; shares and areas under curves to six decimals."""
+    joined = verified.merge(index, on="item")
+    kinds = Counter(joined.loc[joined["keep"] == 0, "reason"].map(kind_of_reason))
+    return {
+        "items": len(joined),
+        "kept": int(joined["keep"].sum()),
+        "dropped": dict(sorted(kinds.items())),
+        "label_conflicts": len(label_conflicts(index)),
+        "items_kept": {CLASSES[label]: int(kept) for label, kept in joined.groupby("label")["keep"].sum().items()},
+        "face_coverage": {name: round(share, 6) for name, share in coverage(index, faces).items()},
+        "near_duplicates": {"pairs": len(near), "across_labels": across_labels(near, index)},
+        "odd_files": {what: len(items) for what, items in oddities(media).items()},
+        "shortcut": {
+            "roc_auc": None if shortcut.auc is None else round(shortcut.auc, 6),
+            "reason": shortcut.reason,
+            "facts": {carrier.fact: round(carrier.auc, 6) for carrier in shortcut.carriers},
+        },
+    }
+
+
+def oddities(media: pd.DataFrame) -> dict[str, list[str]]:
+    """What readers of video often get wrong, and the items in which it is so: it is dealt with here, and told."""
+    odd = {
+        "variable frame rate": media["variable_rate"] == 1,
+        "to be turned by a rotation flag": media["rotation"].fillna(0) != 0,
+        "other number of frames in the header than in the file": media["frames_declared"].notna()
+        & (media["frames_declared"] != media["frames_found"]),
+    }
+    return {what: media.loc[true.fillna(False).astype(bool), "item"].to_list() for what, true in odd.items()}
+
+
 def stoppers(index: pd.DataFrame, faces: pd.DataFrame, verified: pd.DataFrame, limits: Limits) -> list[str]:
     """What would make every later result wrong, a sentence each; empty where the data can be used."""
     found = [
@@ -66,6 +125,30 @@ def stoppers(index: pd.DataFrame, faces: pd.DataFrame, verified: pd.DataFrame, l
             f"{counts[0]} real and {counts[1]} fake items: a ratio above verify.max_imbalance {limits.max_imbalance:g}"
         )
     return found + _coverage_stoppers(coverage(index, faces), limits)
+
+
+def shortcut_stopper(shortcut: Shortcut, limits: Limits) -> list[str]:
+    """A sentence where file facts alone tell the classes apart and `limits` make that a failure."""
+    return _shortcut_told(shortcut, limits) if limits.on_shortcut == "fail" else []
+
+
+def shortcut_warning(shortcut: Shortcut, limits: Limits) -> list[str]:
+    """The same sentence where `limits` make it a warning."""
+    return _shortcut_told(shortcut, limits) if limits.on_shortcut == "warn" else []
+
+
+def _shortcut_told(shortcut: Shortcut, limits: Limits) -> list[str]:
+    if shortcut.auc is None or shortcut.auc <= limits.max_shortcut_auc:
+        return []
+    facts = ", ".join(
+        f"{carrier.fact} (median {carrier.real_median:.6g} of reals, {carrier.fake_median:.6g} of fakes)"
+        for carrier in shortcut.carriers
+    )
+    return [
+        f"facts of the files alone, without their pictures, tell fake from real with a ROC-AUC of {shortcut.auc:.3f} "
+        f"(verify.max_shortcut_auc {limits.max_shortcut_auc:g}): {facts or 'several together'}; a detector would learn that "
+        "instead of faces. Encode both classes alike, or set verify.on_shortcut to warn"
+    ]
 
 
 def _coverage_stoppers(shares: dict[str, float], limits: Limits) -> list[str]:
@@ -95,6 +178,6 @@ def _fault(faces: pd.DataFrame | None, frames: pd.DataFrame | None, limits: Limi
     found = faces[faces["status"] == "ok"]
     if found.empty:
         return "no face" if (faces["status"] == "no face").any() else "faces too small"
-    if found["contrast"].median() < limits.min_contrast:
-        return "blank"
-    return ""
+    least = {"contrast": limits.min_contrast, "sharpness": limits.min_sharpness, "brightness": limits.min_brightness}
+    medians = found[list(least)].median()
+    return next((FAULTS[name] for name, limit in least.items() if medians[name] < limit), "")

@@ -31,21 +31,26 @@ class Leak:
         return f"{self.shared}: {'; '.join(sides)}"
 
 
-def marks(index: pd.DataFrame) -> dict[str, list[str]]:
-    """What ties items together (a source, a published original, the same file) -> the items that bear it, sorted."""
+def marks(index: pd.DataFrame, near: pd.DataFrame) -> dict[str, list[str]]:
+    """What ties items together (a source, a published original, the same file, look) -> the items that bear it, sorted.
+
+    `near` has pairs of items (item, other) whose pictures are nearly alike.
+    """
     found: dict[str, list[str]] = {}
     for row in index.sort_values("item").itertuples():
         own = [f"source {source}" for source in row.sources.split(";") if source]
         for mark in dict.fromkeys([*own, f"original {row.original or row.item}", f"file {row.md5}"]):
             found.setdefault(mark, []).append(row.item)
-    return found
+    here = set(index["item"])
+    pairs = zip(near["item"], near["other"], strict=True)
+    return found | {f"near-duplicates {one} and {other}": [one, other] for one, other in pairs if {one, other} <= here}
 
 
-def groups(index: pd.DataFrame) -> pd.Series:
+def groups(index: pd.DataFrame, near: pd.DataFrame) -> pd.Series:
     """Item -> the group it belongs to: the connected components of shared `marks`, named after their first item."""
     items = index["item"].sort_values().to_list()
     number = {item: position for position, item in enumerate(items)}
-    tied = [(number[bearers[0]], number[other]) for bearers in marks(index).values() for other in bearers[1:]]
+    tied = [(number[bearers[0]], number[other]) for bearers in marks(index, near).values() for other in bearers[1:]]
     pairs = np.array(tied, int).reshape(-1, 2)
     graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(items), len(items)))
     _, component = connected_components(graph, directed=False)
@@ -53,16 +58,15 @@ def groups(index: pd.DataFrame) -> pd.Series:
     return pd.Series(names.to_numpy(), index=items, name="group")
 
 
-def refuse_one_group(index: pd.DataFrame, items: pd.DataFrame) -> None:
+def refuse_one_group(index: pd.DataFrame, near: pd.DataFrame, items: pd.DataFrame) -> None:
     """Raises UserError, with what ties them, where one group holds more than half of the items that are to be split."""
     own = items[items["use"] == "train"]
     sizes = own.groupby("group").size()
     if sizes.empty or sizes.max() <= LARGEST_SHARE * len(own):
         return
     members = set(own.loc[own["group"] == sizes.idxmax(), "item"])
-    ties = {
-        mark: len(bearers) for mark, bearers in marks(index[index["item"].isin(members)]).items() if len(bearers) > 1
-    }
+    borne = marks(index[index["item"].isin(members)], near)
+    ties = {mark: len(bearers) for mark, bearers in borne.items() if len(bearers) > 1}
     chief = sorted(ties, key=lambda mark: (-ties[mark], mark))[:TIES_NAMED]
     raise UserError(
         f"one group holds {sizes.max()} of {len(own)} items, so there is nothing to split; it is tied by "
@@ -114,10 +118,10 @@ def assign_published(items: pd.DataFrame, strict: bool) -> pd.Series:
     return group.map(home).dropna().rename("part")
 
 
-def leaks(index: pd.DataFrame, part_of: Mapping[str, str]) -> list[Leak]:
+def leaks(index: pd.DataFrame, near: pd.DataFrame, part_of: Mapping[str, str]) -> list[Leak]:
     """What items of different parts share; items without a part are left out."""
     found = []
-    for shared, bearers in marks(index).items():
+    for shared, bearers in marks(index, near).items():
         sides = {part: [item for item in bearers if part_of.get(item) == part] for part in PARTS}
         sides = {part: held for part, held in sides.items() if held}
         if len(sides) > 1:

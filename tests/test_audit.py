@@ -7,7 +7,17 @@ import pytest
 
 from deepfake_detector import audit, tables
 
-LIMITS = audit.Limits(min_side=64, min_contrast=3.0, min_coverage=0.5, max_coverage_gap=0.2, max_imbalance=3.0)
+LIMITS = audit.Limits(
+    min_side=64,
+    min_contrast=3.0,
+    min_sharpness=2.0,
+    min_brightness=12.0,
+    min_coverage=0.5,
+    max_coverage_gap=0.2,
+    max_imbalance=3.0,
+    max_shortcut_auc=0.9,
+    on_shortcut="fail",
+)
 
 
 def index(*items: tuple) -> pd.DataFrame:
@@ -33,7 +43,8 @@ def frame(item: str, number: int = 0, width: int = 320, height: int = 240) -> di
 
 
 def face(item: str, number: int | None = 0, status: str = "ok", contrast: float = 30, **more: float) -> dict:
-    return {"item": item, "frame": number, "track": more.pop("track", 0), "status": status, "contrast": contrast} | more
+    row = {"item": item, "frame": number, "track": 0, "status": status}
+    return row | {"contrast": contrast, "sharpness": 100, "brightness": 128} | more
 
 
 def judged(items: pd.DataFrame, faces: list[dict], frames: list[dict] | None = None) -> dict[str, str]:
@@ -58,6 +69,13 @@ def judged(items: pd.DataFrame, faces: list[dict], frames: list[dict] | None = N
         ([frame("a"), frame("a", 1)], [face("a", status="no face"), face("a", 1)], ""),
         ([frame("a")], [face("a", contrast=2.9)], "blank"),
         ([frame("a")], [face("a", contrast=3.0)], ""),
+        ([frame("a")], [face("a", sharpness=1.9)], "blurred"),
+        ([frame("a")], [face("a", sharpness=2.0)], ""),
+        ([frame("a")], [face("a", brightness=11.9)], "dark"),
+        ([frame("a")], [face("a", brightness=12.0)], ""),
+        ([frame("a", n) for n in range(3)], [face("a", n, sharpness=100 * (n == 2)) for n in range(3)], "blurred"),
+        ([frame("a", n) for n in range(3)], [face("a", n, sharpness=100 * (n > 0)) for n in range(3)], ""),
+        ([frame("a")], [face("a", contrast=0, sharpness=0, brightness=0)], "blank"),
         ([frame("a"), frame("a", 1)], [face("a", contrast=0), face("a", 1)], ""),
         ([], [face("a", width=40, height=90)], "picture too small"),
         ([], [face("a", width=90, height=90)], ""),
@@ -143,3 +161,23 @@ def test_coverage_counts_frames_and_neither_faces_nor_unreadable_items():
     items = index(("a", 0), ("b", 0), ("c", 1))
     faces = [face("a"), face("a", track=1), face("a", 1, "face too small"), face("b", None, "broken"), face("c")]
     assert audit.coverage(items, tables.make(faces, tables.FACES)) == {"real": 0.5, "fake": 1.0}
+
+
+def fact(item: str, declared: int | None = 10, **more: object) -> dict:
+    return {"item": item, "bytes": 1, "frames_declared": declared, "frames_found": 10, "rotation": 0} | more
+
+
+def test_what_readers_of_video_get_wrong_is_told_with_the_items():
+    media = [
+        fact("a"),
+        fact("b", variable_rate=1),
+        fact("c", rotation=90),
+        fact("d", declared=12),
+        fact("e", declared=None),
+        {"item": "f", "bytes": 0},
+    ]
+    assert audit.oddities(tables.make(media, tables.MEDIA)) == {
+        "variable frame rate": ["b"],
+        "to be turned by a rotation flag": ["c"],
+        "other number of frames in the header than in the file": ["d"],
+    }

@@ -1,4 +1,4 @@
-"""No person, source, original or file on two sides of a split, whatever the index looks like."""
+"""No person, source, original, file or look on two sides of a split, whatever the index looks like."""
 
 from itertools import combinations
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from deepfake_detector import UserError, splitting
 
 SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
+NONE = pd.DataFrame({"item": [], "other": []}, dtype=object)
 few = settings(max_examples=50, deadline=None)
 
 
@@ -40,7 +41,7 @@ def index(*items: dict) -> pd.DataFrame:
 
 
 def grouped(table: pd.DataFrame) -> pd.DataFrame:
-    return table.assign(group=table["item"].map(splitting.groups(table)))
+    return table.assign(group=table["item"].map(splitting.groups(table, NONE)))
 
 
 def placed(table: pd.DataFrame, shares: dict[str, float] = SHARES, seed: int = 1) -> dict[str, str]:
@@ -82,7 +83,7 @@ def indexes(draw, held_out: bool = False) -> list[dict]:
 @few
 @given(indexes())
 def test_tied_items_share_a_group(rows):
-    group = splitting.groups(index(*rows))
+    group = splitting.groups(index(*rows), NONE)
     assert all(group[one["item"]] == group[other["item"]] for one, other in combinations(rows, 2) if tied(one, other))
 
 
@@ -112,7 +113,7 @@ def test_every_item_is_placed_no_tie_crosses_parts_and_parts_have_both_classes(r
     part = placed(table, seed=seed)
     assert set(part) == set(table["item"])
     assert all(part[one["item"]] == part[other["item"]] for one, other in combinations(rows, 2) if tied(one, other))
-    assert splitting.leaks(table, part) == []
+    assert splitting.leaks(table, NONE, part) == []
     assert {(part[row["item"]], row["label"]) for row in rows} == {(name, label) for name in SHARES for label in (0, 1)}
     assert all(part[row["item"]] == "test" for row in rows if row["use"] == "test")
 
@@ -217,12 +218,13 @@ def test_too_few_groups_are_counted_and_a_way_out_named():
 )
 def test_a_planted_leak_is_found_and_explained(one, other, said):
     table = index(item("c", "y", "a", file="1"), other, one)
-    assert [str(leak) for leak in splitting.leaks(table, {"a": "train", "b": "test"})] == [said]
+    assert [str(leak) for leak in splitting.leaks(table, NONE, {"a": "train", "b": "test"})] == [said]
 
 
 def test_no_leak_is_seen_where_parts_keep_to_groups():
     assert (
-        splitting.leaks(index(item("a", "x"), item("b", "x"), item("c")), {"a": "val", "b": "val", "c": "test"}) == []
+        splitting.leaks(index(item("a", "x"), item("b", "x"), item("c")), NONE, {"a": "val", "b": "val", "c": "test"})
+        == []
     )
 
 
@@ -260,7 +262,7 @@ def test_the_official_split_is_kept_and_its_leaks_are_named():
     table = faceforensics(SPANNING)
     part = published(table, strict=False)
     assert part == dict(zip(table["item"], table["official_split"], strict=True))
-    leaks = splitting.leaks(table, part)
+    leaks = splitting.leaks(table, NONE, part)
     assert {leak.shared for leak in leaks} == {f"source yt{first}" for first in SPANNING.values()}
     assert str(leaks[0]).startswith(
         "source yt0: train Deepfakes/000_001, Deepfakes/001_000, Face2Face/000_001 and 8 more; val "
@@ -271,7 +273,7 @@ def test_strict_moves_torn_groups_whole_and_leaves_no_leak():
     table = faceforensics(SPANNING)
     part = published(table, strict=True)
     assert set(part) == set(table["item"])
-    assert splitting.leaks(table, part) == []
+    assert splitting.leaks(table, NONE, part) == []
     moved = {name for name, old in zip(table["item"], table["official_split"], strict=True) if part[name] != old}
     assert len(moved) == 7 * 12  # a pair each: two reals and ten fakes
     assert all(part[name] == "train" for name in moved)
@@ -293,11 +295,33 @@ def test_one_group_of_more_than_half_is_refused_with_what_ties_it():
     with pytest.raises(
         UserError, match=r"one group holds 5 of 9 items.*tied by source anna \(5 items\), source x0 \(3"
     ):
-        splitting.refuse_one_group(table, grouped(table))
+        splitting.refuse_one_group(table, NONE, grouped(table))
 
 
 def test_a_large_group_is_no_matter_where_it_is_held_out_or_half():
     held_out = index(*(item(f"a{n}", "anna", use="test") for n in range(5)), item("b0"), item("c0"))
-    splitting.refuse_one_group(held_out, grouped(held_out))
+    splitting.refuse_one_group(held_out, NONE, grouped(held_out))
     half = index(item("a0", "anna"), item("a1", "anna"), item("b0"), item("c0"))
-    splitting.refuse_one_group(half, grouped(half))
+    splitting.refuse_one_group(half, NONE, grouped(half))
+
+
+def alike(*pairs: tuple[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(pairs, columns=["item", "other"])
+
+
+def test_items_that_look_alike_are_of_one_group():
+    table = index(item("a"), item("b", "x"), item("c", "x"), item("d"))
+    assert splitting.groups(table, alike(("a", "b"))).to_dict() == {"a": "a", "b": "a", "c": "a", "d": "d"}
+
+
+def test_items_that_look_alike_on_two_sides_are_a_leak():
+    (leak,) = splitting.leaks(index(item("a"), item("b")), alike(("a", "b")), {"a": "train", "b": "test"})
+    assert str(leak) == "near-duplicates a and b: train a; test b"
+
+
+def test_what_looks_alike_is_named_where_it_ties_everything_together():
+    table = index(item("a"), item("b"), item("c"))
+    near = alike(("a", "b"), ("b", "c"))
+    items = table.assign(group=table["item"].map(splitting.groups(table, near)))
+    with pytest.raises(UserError, match="near-duplicates a and b \\(2 items\\)"):
+        splitting.refuse_one_group(table, near, items)
