@@ -1,10 +1,10 @@
-"""The command line: `python -m deepfake_detector predict | use-profile | fetch-assets`."""
+"""The command line: `python -m deepfake_detector predict | doctor | use-profile | fetch-assets | prune`."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from deepfake_detector import UserError, assets, console, profiles
+from deepfake_detector import UserError, assets, console, params, profiles
 from deepfake_detector.files import write_json
 
 
@@ -48,6 +48,22 @@ def use_profile(arguments: argparse.Namespace) -> int:
 def fetch_assets(arguments: argparse.Namespace) -> int:
     for name in arguments.names or sorted(assets.ASSETS):
         print(f"{name}: {assets.fetch(name, arguments.source)}")
+    return 0
+
+
+def examine(arguments: argparse.Namespace) -> int:
+    """0 where nothing stands in the way of a run, 1 where something does."""
+    from deepfake_detector import doctor  # opens the video decoder and, later, torch
+
+    return int(doctor.report(doctor.examine(params.load(arguments.profile))) > 0)
+
+
+def prune(arguments: argparse.Namespace) -> int:
+    from deepfake_detector import store
+
+    for stage in store.STAGES:
+        dropped, freed = store.Store(store.root() / stage).prune()
+        print(f"{stage}: {dropped} archives dropped, {freed / 1e6:.1f} MB freed")
     return 0
 
 
@@ -99,6 +115,17 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=predict)
 
     command = commands.add_parser(
+        "doctor",
+        help="check this machine and the data sets before anything runs",
+        description="Check packages, device, disk, decoder, model files and every data set that params name. "
+        "Exit code 0: nothing stands in the way; 1: something does, and what to do about it is said.",
+    )
+    command.add_argument(
+        "--profile", type=Path, default=params.PARAMS_FILE, metavar="FILE", help="params file (default: %(default)s)"
+    )
+    command.set_defaults(run=examine)
+
+    command = commands.add_parser(
         "use-profile",
         help="switch params.yaml to another data set's values",
         description=f"Write params.yaml from a complete file in profiles/: {', '.join(profiles.names())}.",
@@ -127,4 +154,12 @@ def _parser() -> argparse.ArgumentParser:
         "--from", dest="source", type=Path, metavar="FOLDER", help="take the files from FOLDER, not the web"
     )
     command.set_defaults(run=fetch_assets)
+
+    command = commands.add_parser(
+        "prune",
+        help="free the space of frames and faces that nothing uses any more",
+        description="Drop from the scratch store (.cache/items) what the last run of extract_frames and crop_faces did not "
+        "use. Outputs and DVC's own cache stay as they are (`dvc gc` is for that).",
+    )
+    command.set_defaults(run=prune)
     return parser

@@ -10,7 +10,7 @@ import made
 import numpy as np
 import pytest
 
-from deepfake_detector import assets, cli
+from deepfake_detector import assets, cli, store
 from deepfake_detector.inference import DEMONSTRATION
 
 YUNET = assets.ASSETS["yunet"].file
@@ -35,7 +35,7 @@ def empty_assets(tmp_path, monkeypatch) -> Path:
     return tmp_path / "assets"
 
 
-@pytest.mark.parametrize("command", [[], ["predict"], ["use-profile"], ["fetch-assets"]])
+@pytest.mark.parametrize("command", [[], ["predict"], ["doctor"], ["use-profile"], ["fetch-assets"], ["prune"]])
 def test_help_tells_what_a_command_does(call, command):
     code, out, _ = call(*command, "--help")
     assert code == 0
@@ -187,3 +187,31 @@ def test_fetch_assets_ends_with_1_and_keeps_nothing_it_was_not_asked_for(call, e
     assert YUNET in err
     assert said in err
     assert not (empty_assets / YUNET).exists()
+
+
+def test_doctor_says_what_is_missing_and_exits_1(call, tmp_path, empty_assets):
+    made.change_params(
+        Path(shutil.copy("profiles/folder.yaml", tmp_path)), {"data_sets.mine.root": str(tmp_path / "gone")}
+    )
+    code, out, _ = call("doctor", "--profile", tmp_path / "folder.yaml")
+    assert code == 1
+    assert f"{tmp_path / 'gone'}: no such folder" in out
+    assert "fetch-assets yunet" in out
+    assert out.splitlines()[-1] == "3 problems"  # the ImageNet weights are not there either
+
+
+def test_doctor_finds_nothing_wrong_with_the_demo(call):
+    code, out, _ = call("doctor")
+    assert (code, out.splitlines()[-1]) == (0, "no problems")
+
+
+def test_prune_frees_what_no_outputs_use(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    kept = store.Store(store.root() / "frames")
+    for key in ("used", "unused"):
+        kept.put(key, store.Made({"frames": []}, {"picture": bytes(5_000_000)}))
+    kept.mark({"used"})
+    code, out, _ = call("prune")
+    assert (code, out) == (0, "frames: 1 archives dropped, 5.0 MB freed\nfaces: 0 archives dropped, 0.0 MB freed\n")
+    assert (kept.has("used"), kept.has("unused")) == (True, False)
