@@ -37,7 +37,6 @@ app: .venv/runtime
 bench: .venv/dev
 	python -m benchmarks.extract_crop $(CLIPS)
 	python -m benchmarks.dvc_archives
-	python -m benchmarks.precision
 
 pictures: .venv/dev
 	python docs/pictures.py

@@ -144,9 +144,10 @@ def _shortcut_told(shortcut: Shortcut, limits: Limits) -> list[str]:
         f"{carrier.fact} (median {carrier.real_median:.6g} of reals, {carrier.fake_median:.6g} of fakes)"
         for carrier in shortcut.carriers
     )
+    facts = facts or "several together, or which of them are missing"
     return [
         f"facts of the files alone, without their pictures, tell fake from real with a ROC-AUC of {shortcut.auc:.3f} "
-        f"(verify.max_shortcut_auc {limits.max_shortcut_auc:g}): {facts or 'several together'}; a detector would learn that "
+        f"(verify.max_shortcut_auc {limits.max_shortcut_auc:g}): {facts}; a detector would learn that "
         "instead of faces. Encode both classes alike, or set verify.on_shortcut to warn"
     ]
 

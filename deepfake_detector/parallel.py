@@ -6,6 +6,7 @@ told in the same words. A cluster shares the project's folder and the media with
 
 import os
 import resource
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ from deepfake_detector import UserError
 
 Result = TypeVar("Result")
 OPENCV_NO_MEMORY = -4
+CONNECT_SECONDS = 10
 RAY_RETRIES = 5  # of a task whose node was lost
 INHERITED = ("DEEPFAKE_ASSETS", "DVC_ROOT")  # what workers on other machines need of this one's environment
 
@@ -84,17 +86,11 @@ def _on_ray(function: Callable[..., Result], tasks: Sequence[tuple], execution: 
         raise UserError(
             "parallel.executor is ray, which is not installed: pip install -r requirements-cluster.txt"
         ) from error
-    if not os.environ.get("RAY_ADDRESS"):
-        raise UserError(
-            "parallel.executor is ray: set RAY_ADDRESS to the address of a running cluster (docs/scaling.md)"
-        )
+    _check_address(os.environ.get("RAY_ADDRESS", ""))
     here = str(Path.cwd())
     environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
-    try:
-        ray.init(log_to_driver=False, configure_logging=False, runtime_env={"env_vars": environment})
-    except ConnectionError as error:
-        raise UserError(f"RAY_ADDRESS {os.environ['RAY_ADDRESS']}: no cluster there ({error})") from error
+    ray.init(log_to_driver=False, configure_logging=False, runtime_env={"env_vars": environment})
     try:
         remote: Any = ray.remote(num_cpus=1, max_retries=RAY_RETRIES)(_in_folder)
         for answer in [remote.remote(here, function, task, execution) for task in tasks]:
@@ -106,6 +102,19 @@ def _on_ray(function: Callable[..., Result], tasks: Sequence[tuple], execution: 
                 yield Outcome(failure=f"lost with {RAY_RETRIES + 1} workers of the cluster ({type(error).__name__})")
     finally:
         ray.shutdown()
+
+
+def _check_address(address: str) -> None:
+    """Ray itself would start a cluster of its own without an address, and wait for minutes at a wrong one."""
+    if not address:
+        raise UserError(
+            "parallel.executor is ray: set RAY_ADDRESS to the address of a running cluster (docs/scaling.md)"
+        )
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise UserError(f"RAY_ADDRESS {address}: no cluster there ({error}); it is written as host:port") from error
 
 
 def _in_folder(folder: str, function: Callable[..., Result], task: tuple, execution: Execution) -> Outcome[Result]:

@@ -32,8 +32,8 @@ MIN_GROUPS = 3  # of each class
 MOST_ITEMS = 6000  # of a class; further ones would cost time and change nothing
 CARRIER_AUC = 0.6
 MOST_CARRIERS = 5
-TREES = 50
-MIN_GAIN = 4  # a split's fall in Gini impurity times the items learned from; in random facts few reach it
+TREES = 30
+MIN_GAIN = 4  # of a split: its fall in Gini impurity times the worth of the items; chance seldom reaches it
 
 
 @dataclass(frozen=True)
@@ -103,24 +103,23 @@ def _sample(labels: pd.Series, groups: pd.Series, seed: int) -> pd.Index:
 
 def _separation(facts: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, seed: int) -> float:
     """ROC-AUC of the out-of-fold probabilities."""
-    ranks = facts.rank(
-        pct=True
-    ).to_numpy()  # thresholds are drawn evenly over the range: one huge file would stretch it
+    # Ranks, because the trees draw thresholds evenly over a fact's range and one huge file would stretch it.
+    shown = np.hstack([facts.rank(pct=True), facts.isna()])
     probabilities = np.full(len(labels), 0.5)
     folds = min(FOLDS, *(len(np.unique(groups[labels == label])) for label in (0, 1)))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    for learned, judged in splitter.split(ranks, labels, groups):
-        if len(np.unique(labels[learned])) < 2:  # few uneven groups: nothing can be learned, so 0.5 stays
+    for learned, judged in splitter.split(shown, labels, groups):
+        worth = 4 * labels[learned].var() * len(learned)  # items of which half are fake that would tell as much
+        if not worth:  # one class: few groups of very unequal size leave nothing to learn, so 0.5 stays
             continue
         forest = ExtraTreesClassifier(
             TREES,
-            max_features=0.5,
-            min_samples_leaf=3,
-            min_impurity_decrease=MIN_GAIN / len(learned),
+            max_features=None,
+            min_impurity_decrease=MIN_GAIN / worth,
             class_weight="balanced",  # else a fold's probabilities tell its class ratio, opposite to the judged part's
             random_state=seed,
         )
-        probabilities[judged] = forest.fit(ranks[learned], labels[learned]).predict_proba(ranks[judged])[:, 1]
+        probabilities[judged] = forest.fit(shown[learned], labels[learned]).predict_proba(shown[judged])[:, 1]
     return float(roc_auc_score(labels, probabilities.round(6)))  # rounding errors must not order equal probabilities
 
 

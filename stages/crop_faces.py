@@ -8,6 +8,7 @@ makes   data/faces/ (archives of face crops), data/faces.csv
 What was made before is taken from the scratch store.
 """
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -37,6 +38,7 @@ def main() -> str:
         return packs.run_packs(crop_faces, pack(part), plan, kept, FACES, execution)
 
     with store.only_writer("crop_faces"):
+        shutil.rmtree(FACES, ignore_errors=True)  # as DVC does: nothing of an earlier index stays
         own = cropped(index[~borrows], {})
         found = dict(tuple(_table(own).groupby("item")))
         lent = cropped(index[borrows], {item: found[real] for item, real in lender.items() if real in found})

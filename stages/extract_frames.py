@@ -6,6 +6,7 @@ reads   data/index.csv; the media it lists
 makes   data/frames/ (archives of pictures), data/frames.csv, data/media.csv (facts of each file)
 """
 
+import shutil
 from pathlib import Path
 
 from deepfake_detector import console, packs, params, store, tables
@@ -23,6 +24,7 @@ def main() -> str:
     execution = Execution(**parallel.model_dump())
     kept = store.Store(store.root() / "frames")
     with store.only_writer("extract_frames"):
+        shutil.rmtree(FOLDER, ignore_errors=True)  # as DVC does: nothing of an earlier index stays
         done = packs.run_packs(extract_frames, pack(index), plan, kept, FOLDER, execution)
         rows = done.rows.get("frames", []) + [{"item": item, "status": why} for item, why in done.failures.items()]
         frames = tables.make(rows, tables.FRAMES)

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from deepfake_detector import audit, tables
+from deepfake_detector.shortcuts import Carrier, Shortcut
 
 LIMITS = audit.Limits(
     min_side=64,
@@ -181,3 +182,41 @@ def test_what_readers_of_video_get_wrong_is_told_with_the_items():
         "to be turned by a rotation flag": ["c"],
         "other number of frames in the header than in the file": ["d"],
     }
+
+
+BITRATE = Carrier("bitrate", 0.97, 2e6, 1e6)
+
+
+@pytest.mark.parametrize(
+    ("auc", "carriers", "action", "said"),
+    [
+        (0.95, (BITRATE,), "fail", "bitrate (median 2e+06 of reals, 1e+06 of fakes)"),
+        (0.95, (BITRATE,), "warn", "bitrate (median 2e+06 of reals, 1e+06 of fakes)"),
+        (0.95, (), "fail", "several together, or which of them are missing"),
+        (0.9, (BITRATE,), "fail", None),
+        (0.5, (), "fail", None),
+        (None, (), "fail", None),
+    ],
+)
+def test_a_shortcut_stops_the_run_or_warns_by_params(auc, carriers, action, said):
+    shortcut = Shortcut(auc, "", carriers, 100)
+    limits = replace(LIMITS, on_shortcut=action)
+    told = {"fail": audit.shortcut_stopper(shortcut, limits), "warn": audit.shortcut_warning(shortcut, limits)}
+    assert [said in line for line in told.pop(action)] == [True] * (said is not None)
+    assert list(told.values()) == [[]]
+
+
+def test_the_figures_count_what_was_dropped_by_kind():
+    items = index(("a", 0, "1"), ("b", 0, "1"), ("c", 1), ("d", 1))
+    faces = tables.make(faces_in("a", 1, 2) + [face("b"), face("c"), face("d", None, "broken")], tables.FACES)
+    frames = tables.make([frame(item) for item in "abc"], tables.FRAMES)
+    verified = tables.make(audit.judge(items, frames, faces, LIMITS).to_dict("records"), tables.VERIFIED)
+    row = {"item": "a", "other": "c", "frames": 1, "distance": 2, "correlation": 0.97}
+    near = tables.make([row], tables.NEAR_DUPLICATES)
+    media = tables.make([fact("a"), fact("c", rotation=90)], tables.MEDIA)
+    found = audit.figures(items, media, faces, verified, near, Shortcut(0.97, "", (BITRATE,), 4))
+    assert (found["items"], found["kept"], found["items_kept"]) == (4, 2, {"real": 1, "fake": 1})
+    assert found["dropped"] == {"duplicate": 1, "unreadable": 1}
+    assert found["near_duplicates"] == {"pairs": 1, "across_labels": 1}
+    assert found["odd_files"]["to be turned by a rotation flag"] == 1
+    assert found["shortcut"] == {"roc_auc": 0.97, "reason": "", "facts": {"bitrate": 0.97}}

@@ -7,50 +7,27 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 from conftest import TOY, copy_project, run
 from made import change_params
 
 pytest.importorskip("ray", reason="needs Ray: pip install -r requirements-cluster.txt")
-PORT = 26379
-RAY = Path(sys.executable).parent / "ray"
+ARCHIVES = 40  # of the toy project's frames
+LOOPBACK = "127.0.0.2"  # of this machine alone; Ray takes 127.0.0.1 for the machine's own address
+NODE = {"node_ip_address": LOOPBACK, "object_store_memory": 100_000_000}
 
 
-ARCHIVES = 32  # of the toy project's frames
+@pytest.fixture
+def cluster(monkeypatch):
+    """A head that runs nothing itself, and two nodes with a processor each."""
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    from ray.cluster_utils import Cluster
 
-
-@pytest.fixture(scope="module")
-def new_node(tmp_path_factory):
-    """Starts nodes of a cluster on this machine, on its own address, without reports. The head runs nothing itself."""
-    nodes = []
-
-    def start(*options: str) -> subprocess.Popen:
-        command = (RAY, "start", "--block", "--node-ip-address", "127.0.0.1", "--object-store-memory", "100000000")
-        nodes.append(
-            subprocess.Popen(
-                [*command, "--disable-usage-stats", *options],
-                env=os.environ | {"RAY_TMPDIR": str(tmp_path_factory.getbasetemp())},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        )
-        return nodes[-1]
-
-    start("--head", "--port", str(PORT), "--num-cpus", "0", "--include-dashboard", "false")
-    yield lambda: start("--address", f"127.0.0.1:{PORT}", "--num-cpus", "1")
-    for node in reversed(nodes):
-        kill(node)
-
-
-def kill(node: subprocess.Popen) -> None:
-    """A node with all that it runs, at once, as a power cut does."""
-    try:
-        for process in [*psutil.Process(node.pid).children(recursive=True), psutil.Process(node.pid)]:
-            process.kill()
-    except psutil.NoSuchProcess:  # ended by itself when its head did
-        pass
-    node.wait()
+    cluster = Cluster(initialize_head=True, head_node_args=NODE | {"num_cpus": 0, "include_dashboard": False})
+    for _ in range(2):
+        cluster.add_node(num_cpus=1, **NODE)
+    yield cluster
+    cluster.shutdown()
 
 
 @pytest.fixture
@@ -67,26 +44,19 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in [*folder.rglob("*.zip"), *folder.glob("*.csv")]}
 
 
-def test_nodes_make_the_same_bytes_and_a_lost_node_changes_nothing(on_ray, toy_project, new_node):
-    stays, dies = new_node(), new_node()
-    stage = subprocess.Popen(
-        [sys.executable, "-m", "stages.extract_frames"],
-        cwd=on_ray,
-        env=os.environ | {"RAY_ADDRESS": f"127.0.0.1:{PORT}"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def test_nodes_make_the_same_bytes_and_a_lost_node_changes_nothing(on_ray, toy_project, cluster):
+    environment = os.environ | {"RAY_ADDRESS": cluster.address}
+    command = [sys.executable, "-m", "stages.extract_frames"]
+    stage = subprocess.Popen(command, cwd=on_ray, env=environment, stdout=subprocess.PIPE, text=True)
     until = time.monotonic() + 120
     while len(done := list((on_ray / ".cache/items/frames").glob("??/*.json"))) < 2 and time.monotonic() < until:
         time.sleep(0.01)
-    kill(dies)
+    cluster.remove_node(list(cluster.worker_nodes)[0], allow_graceful=False)
     assert 2 <= len(done) < ARCHIVES
     said, _ = stage.communicate(timeout=200)
     assert stage.returncode == 0, said
-    crop = run(on_ray, sys.executable, "-m", "stages.crop_faces", RAY_ADDRESS=f"127.0.0.1:{PORT}")
+    crop = run(on_ray, sys.executable, "-m", "stages.crop_faces", RAY_ADDRESS=cluster.address)
     assert crop.returncode == 0, crop.stderr
-    assert stays.poll() is None
     for made in ("frames", "faces"):
         assert files(on_ray / "data" / made) == files(toy_project / "data" / made)
         assert (on_ray / f"data/{made}.csv").read_bytes() == (toy_project / f"data/{made}.csv").read_bytes()
@@ -98,7 +68,8 @@ def test_without_an_address_it_says_what_to_set(on_ray):
     assert "set RAY_ADDRESS" in refused.stderr
 
 
-def test_an_address_without_a_cluster_is_named(on_ray):
-    refused = run(on_ray, sys.executable, "-m", "stages.extract_frames", RAY_ADDRESS="127.0.0.1:9")
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "ray://127.0.0.1:9", "somewhere"])
+def test_an_address_without_a_cluster_is_named(on_ray, address):
+    refused = run(on_ray, sys.executable, "-m", "stages.extract_frames", RAY_ADDRESS=address)
     assert refused.returncode == 1
-    assert "RAY_ADDRESS 127.0.0.1:9: no cluster there" in refused.stderr
+    assert f"RAY_ADDRESS {address}: no cluster there" in refused.stderr
