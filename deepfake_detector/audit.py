@@ -65,7 +65,7 @@ def kind_of_reason(reason: str) -> str:
 def across_labels(near: pd.DataFrame, index: pd.DataFrame) -> int:
     """How many of the pairs that look alike are of a real and a fake item."""
     label_of = dict(zip(index["item"], index["label"], strict=True))
-    return sum(label_of[row.item] != label_of[row.other] for row in near.itertuples())
+    return sum(int(label_of[row.item] != label_of[row.other]) for row in near.itertuples())
 
 
 def figures(

@@ -1,5 +1,6 @@
 """What is wrong with an item is said in words, and what would spoil every result stops the run."""
 
+import json
 from dataclasses import replace
 
 import pandas as pd
@@ -215,6 +216,7 @@ def test_the_figures_count_what_was_dropped_by_kind():
     near = tables.make([row], tables.NEAR_DUPLICATES)
     media = tables.make([fact("a"), fact("c", rotation=90)], tables.MEDIA)
     found = audit.figures(items, media, faces, verified, near, Shortcut(0.97, "", (BITRATE,), 4))
+    assert json.loads(json.dumps(found)) == found
     assert (found["items"], found["kept"], found["items_kept"]) == (4, 2, {"real": 1, "fake": 1})
     assert found["dropped"] == {"duplicate": 1, "unreadable": 1}
     assert found["near_duplicates"] == {"pairs": 1, "across_labels": 1}
