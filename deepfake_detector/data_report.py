@@ -120,7 +120,9 @@ def look_alikes(near: pd.DataFrame, index: pd.DataFrame, frames: pd.DataFrame, p
         f"{len(near)} pairs, {across} of them of a real and a fake item. Both of a pair are kept on one side of the split. "
         f"The first {min(NAMED, len(near))} are named; their first frames stand side by side."
     ]
-    return Section("Nearly the same pictures", text, near.head(NAMED).to_dict("records"), sheet)
+    return Section(
+        "Nearly the same pictures", text, near.head(NAMED).round({"correlation": 4}).to_dict("records"), sheet
+    )
 
 
 def shortcut(found: Shortcut, limit: float) -> Section:
