@@ -150,6 +150,15 @@ def test_two_people_who_cross_keep_their_numbers():
     ]
 
 
+def test_the_dominant_face_is_the_largest_or_the_one_that_is_there_most():
+    """A large face passes by in one frame while a small one stays."""
+    frames = [[square(0, 0, side=20), square(200, 0, side=80)], [square(0, 0, side=20)], [square(0, 0, side=20)]]
+    assert follow(frames, "area") == [[1, 0], [1], [1]]
+    assert follow(frames, "frames") == [[0, 1], [0], [0]]
+    of_equal_counts_the_larger = [frames[0]]
+    assert follow(of_equal_counts_the_larger, "frames") == [[1, 0]]
+
+
 @given(frames=st.lists(st.lists(boxes, max_size=4), max_size=6))
 def test_numbers_are_one_per_face_dense_from_0_and_ranked_by_area(frames):
     numbers = follow(frames)
