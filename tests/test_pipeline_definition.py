@@ -11,7 +11,7 @@ STAGES = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
 # scheduling, and the finding of files whose hash is a param
 NOT_TRACKED = {f"deepfake_detector/{name}.py" for name in ("__init__", "console", "params", "parallel", "assets")}
 NOT_TRACKED.add("stages/__init__.py")  # checks the Python in use, and stops if it is the wrong one
-UNTRACKED_SECTIONS = {"parallel"}  # results do not depend on it
+UNTRACKED_SECTIONS = {"parallel", "scratch"}  # results do not depend on them
 
 
 def definition(stage: str) -> dict:

@@ -100,7 +100,7 @@ def test_a_fake_of_actors_is_tied_to_both_and_to_the_scene_it_was_made_from(tree
 
 def test_what_shares_a_person_is_one_group_and_numbers_of_actors_are_no_sequences(tree):
     found = rows(tree(*OFFICIAL, f"{YOUTUBE}/c23/videos/024.mp4", f"{YOUTUBE}/c23/videos/023.mp4"))
-    groups = splitting.groups(tables.make(list(found.values()), tables.INDEX))
+    groups = splitting.groups(tables.make(list(found.values()), tables.INDEX), tables.make([], tables.NEAR_DUPLICATES))
     assert sorted(groups.value_counts()) == [1, 1, 3, 4]
 
 

@@ -131,7 +131,7 @@ def test_a_fake_and_its_original_share_a_group_where_a_photo_has_the_name_of_the
     text = "path,label,original\nfake/b.mp4,fake,real/a.mp4\n"
     found = rows(tree("real/a.mp4", "real/a.jpg", "fake/b.mp4", metadata=text))
     index = tables.make(list(found.values()), tables.INDEX)
-    group = splitting.groups(index)
+    group = splitting.groups(index, tables.make([], tables.NEAR_DUPLICATES))
     assert group[found["fake/b.mp4"]["item"]] == group[found["real/a.mp4"]["item"]]
 
 
