@@ -10,14 +10,15 @@ import pytest
 from conftest import copy_project, run
 from made import change_params
 
-REALS, FAKES = 400_000, 200_000  # bits per second
+REALS, FAKES = 400_000, 200_000  # bits per second, kept to by padding however short the clip is
 
 
 def encode(source: Path, target: Path, bitrate: int) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(source)) as clip, av.open(str(target), "w") as output:
         pictures = clip.streams.video[0]
-        stream = output.add_stream("libx264", rate=pictures.average_rate)
+        constant = {"nal-hrd": "cbr", "maxrate": str(bitrate), "bufsize": str(bitrate // 4)}
+        stream = output.add_stream("libx264", rate=pictures.average_rate, options=constant)
         stream.width, stream.height, stream.pix_fmt = pictures.width, pictures.height, "yuv420p"
         stream.bit_rate = bitrate
         for number, decoded in enumerate(clip.decode(pictures)):

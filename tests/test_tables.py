@@ -91,8 +91,8 @@ def test_keys_of_several_columns_sort_from_left_to_right():
 
 def test_a_file_has_unix_lines_and_six_decimals(tmp_path):
     row = {"item": "a", "frame": 0, "time": 1 / 3, "status": "ok"}
-    header = b"item,frame,pts,time,width,height,archive,member,status"
-    assert written(tmp_path, [row], tables.FRAMES) == header + b"\na,0,,0.333333,,,,,ok\n"
+    header = b"item,frame,pts,time,width,height,hash,archive,member,status"
+    assert written(tmp_path, [row], tables.FRAMES) == header + b"\na,0,,0.333333,,,,,,ok\n"
 
 
 @pytest.mark.parametrize(
