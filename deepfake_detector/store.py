@@ -25,7 +25,14 @@ from deepfake_detector.archive import write_archive
 from deepfake_detector.files import write_json
 
 STAGES = ("frames", "faces")  # whose archives are kept, each in a folder of that name
-LIBRARIES = ("av", "imagehash", "numpy", "opencv-python-headless", "pillow", "scipy")  # that pictures and rows come from
+LIBRARIES = (
+    "av",
+    "imagehash",
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+    "scipy",
+)  # that pictures and rows come from
 GB = 1e9
 UNFINISHED_SECONDS = 3600  # what is half written for longer was left by a run that was killed
 
