@@ -6,15 +6,17 @@ told in the same words. A cluster shares the project's folder and the media with
 
 import os
 import resource
+import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -69,7 +71,10 @@ def available_cores() -> int:
 
 def _local(function: Callable[..., Result], tasks: Sequence[tuple], execution: Execution) -> Iterator[Outcome[Result]]:
     with _pool(min(execution.workers or available_cores(), len(tasks)), execution.memory_per_item) as pool:
-        futures = [pool.schedule(_called, args=(function, *task), timeout=execution.seconds_per_item) for task in tasks]
+        with _no_interrupts_for_workers():
+            futures = [
+                pool.schedule(_called, args=(function, *task), timeout=execution.seconds_per_item) for task in tasks
+            ]
         try:
             for future in futures:
                 yield _outcome(future, execution)
@@ -136,6 +141,20 @@ def _pool(count: int, memory: float) -> ProcessPool:
     return ProcessPool(
         max_workers=count, context=get_context("spawn"), initializer=_start_worker, initargs=(os.getpid(), memory)
     )
+
+
+@contextmanager
+def _no_interrupts_for_workers() -> Iterator[None]:
+    """Processes and threads started meanwhile never see Ctrl-C, which a terminal sends to all: this process ends them.
+
+    One that is still importing would else print a traceback.
+    """
+    resource_tracker.ensure_running()  # started meanwhile, it would unblock the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _called(function: Callable[..., Result], *task: object) -> Result:
