@@ -1,7 +1,7 @@
 # make repro     install, then run the pipeline on the embedded demo (or on what params.yaml names)
 # make test      install, then check the style and run the tests
 # make app       install, then serve the page; runs the pipeline first where there is no model yet
-# make bench     timings, side by side; CLIPS="/folder/of/clips --detector yunet" measures on your own
+# make bench     timings, side by side; CLIPS="/folder/of/clips --detector yunet" and CROPS=/folder/of/faces measure on your own
 # make pictures  the pictures of the README, from the demo's results (needs Chromium)
 #
 # Each makes .venv by itself when it is missing or older than the requirements. PYTHON=python3.12 picks another Python.
@@ -37,6 +37,8 @@ app: .venv/runtime
 bench: .venv/dev
 	python -m benchmarks.extract_crop $(CLIPS)
 	python -m benchmarks.dvc_archives
+	python -m benchmarks.training_step $(CROPS)
+	python -m benchmarks.training_memory
 
 pictures: .venv/dev
 	python docs/pictures.py

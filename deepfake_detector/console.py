@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from deepfake_detector import UserError
+from deepfake_detector import Stopped, UserError
 
 Item = TypeVar("Item")
 LINE_SECONDS = 10  # where there is no terminal, a plain line at most this often
@@ -53,12 +53,15 @@ def run_stage(stage: Callable[..., str], doc: str, **arguments: str) -> None:
 
 
 def guarded(work: Callable[[], Item]) -> Item:
-    """Call `work`; turn a UserError into its text and exit code 1, and an interrupt into exit code 130."""
+    """Call `work`; turn a UserError into its text and exit code 1, and an interrupt into exit code 128 + its number."""
     try:
         return work()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        sys.exit(128 + stopped.signal_number)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)

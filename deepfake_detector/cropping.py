@@ -1,7 +1,7 @@
 """From archives of frames to archives of face crops: what one worker of `crop_faces` does with one archive."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -9,7 +9,18 @@ import numpy as np
 import pandas as pd
 
 from deepfake_detector.archive import ArchiveReader, Item, Pack, encode, fingerprint, member_of
-from deepfake_detector.faces import Face, FaceDetector, cut, follow, given_crop, load_detector, quality
+from deepfake_detector.faces import (
+    Face,
+    FaceDetector,
+    cut,
+    follow,
+    given_crop,
+    load_detector,
+    points_in_crop,
+    points_in_frame,
+    points_of_ready_crop,
+    quality,
+)
 from deepfake_detector.media import MediaError, read_image, reason
 from deepfake_detector.packs import Task
 from deepfake_detector.store import Made, code_hash, key_of
@@ -111,6 +122,7 @@ def _faces(
 def _ready_crop(image: np.ndarray, size: int) -> Found:
     height, width = image.shape[:2]
     row = {"frame": 0, "time": 0.0, "track": 0, "x": 0, "y": 0, "width": width, "height": height, "status": "ok"}
+    row["points"] = points_of_ready_crop()
     return [(row, given_crop(image, size))]
 
 
@@ -127,7 +139,7 @@ def _detected(
     found, crops = [], []
     for frame in frames:
         image = picture(frame)
-        faces = _detector(settings).detect(image) if boxes is None else _known(boxes, frame["frame"])
+        faces = _detector(settings).detect(image) if boxes is None else _known(boxes, frame["frame"], settings.margin)
         found.append(faces)
         crops.append([_crop(image, face, settings) for face in faces])
     rows: Found = []
@@ -137,12 +149,14 @@ def _detected(
             rows.append((base | {"status": "no face"}, None))
         for face, crop, track in zip(faces, cut_out, tracks, strict=True):
             status = "ok" if crop is not None else "face too small"
-            rows.append((base | {"track": track, "status": status} | asdict(face), crop))
+            row = base | {"track": track, "status": status} | {name: getattr(face, name) for name in BOX}
+            rows.append((row | {"points": points_in_crop(face, settings.margin)}, crop))
     return rows
 
 
-def _known(boxes: list[dict], frame: int) -> list[Face]:
-    return [Face(*(box[name] for name in BOX)) for box in boxes if box["frame"] == frame]
+def _known(boxes: list[dict], frame: int, margin: float) -> list[Face]:
+    found = [(Face(*(box[name] for name in BOX)), box["points"]) for box in boxes if box["frame"] == frame]
+    return [replace(face, points=points_in_frame(points, face, margin)) for face, points in found]
 
 
 def _crop(image: np.ndarray, face: Face, settings: CropSettings) -> np.ndarray | None:
@@ -166,6 +180,6 @@ def _frame_rows(rows: pd.DataFrame) -> list[dict]:
 
 def _box_rows(rows: pd.DataFrame) -> list[dict]:
     return [
-        {"frame": int(row.frame)} | {name: float(getattr(row, name)) for name in BOX}
+        {"frame": int(row.frame), "points": row.points} | {name: float(getattr(row, name)) for name in BOX}
         for row in rows.dropna(subset=["x"]).itertuples()
     ]

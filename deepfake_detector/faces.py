@@ -21,17 +21,25 @@ OVERLAP = 0.3  # YuNet: boxes that share more than this are one face
 REACH = 1.0  # a face moves at most this many box sides between two sampled frames
 GROWTH = 2.0  # and grows or shrinks at most by this factor
 QUALITY_SIDE = 128
+# where the eyes, the nose and the corners of the mouth are in a box round a face from the front, as shares of its sides
+CANONICAL = ((0.31, 0.40), (0.69, 0.40), (0.50, 0.60), (0.35, 0.78), (0.65, 0.78))
+READY_MARGIN = 1.3  # of a ready crop, whose real margin nobody knows
 
 
 @dataclass(frozen=True)
 class Face:
-    """A detected face: box in pixels of the upright frame (left, top, width, height) and the detector's score."""
+    """A detected face: box in pixels of the upright frame (left, top, width, height) and the detector's score.
+
+    `points` are the eyes, the nose and the corners of the mouth, from left to right, each as x and y in pixels; a detector
+    that finds boxes alone leaves them out.
+    """
 
     x: float
     y: float
     width: float
     height: float
     score: float
+    points: tuple[float, ...] = ()
 
     @property
     def side(self) -> float:
@@ -96,7 +104,7 @@ class YuNet:
         self._net.setInputSize(small.shape[1::-1])
         _, found = self._net.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
         rows = [] if found is None else found
-        return _ordered([Face(*(float(value) / scale for value in row[:4]), score=float(row[-1])) for row in rows])
+        return _ordered([_yunet_face(row, scale) for row in rows])
 
 
 def follow(frames: list[list[Face]], dominant: str = "area") -> list[list[int]]:
@@ -133,9 +141,7 @@ def cut(image: np.ndarray, face: Face, margin: float, size: int) -> np.ndarray:
 
     What lies outside the picture repeats its edge. Shrunk by area, enlarged bilinearly.
     """
-    side = max(2, round(face.side * margin))
-    left = round(face.x + face.width / 2 - side / 2)
-    top = round(face.y + face.height / 2 - side / 2)
+    left, top, side = _square(face, margin)
     height, width = image.shape[:2]
     part = image[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
     if not part.size:
@@ -144,6 +150,33 @@ def cut(image: np.ndarray, face: Face, margin: float, size: int) -> np.ndarray:
     if any(before) or any(after):
         part = cv2.copyMakeBorder(part, before[0], after[0], before[1], after[1], cv2.BORDER_REPLICATE)
     return resize(part, size)
+
+
+def points_in_crop(face: Face, margin: float) -> str:
+    """The face's five points in the square that `cut` cuts: x and y of each as shares of its side.
+
+    Where the detector found no points they are those of the CANONICAL face in its box.
+    """
+    left, top, side = _square(face, margin)
+    points = np.reshape(face.points, (5, 2)) if face.points else _in_box(face)
+    shares = ((points - (left, top)) / side).round(4) + 0.0  # which makes -0 a 0
+    return " ".join(f"{share:.4f}" for share in shares.ravel())
+
+
+def points_in_frame(text: str, face: Face, margin: float) -> tuple[float, ...]:
+    """What `points_in_crop` was made of, to the digits it has: pixels of the frame."""
+    left, top, side = _square(face, margin)
+    return tuple(float(value) for value in (read_points(text) * side + (left, top)).ravel())
+
+
+def points_of_ready_crop() -> str:
+    """The five points of a crop that nobody looked for a face in."""
+    return points_in_crop(Face(0, 0, 1000, 1000, 1.0), READY_MARGIN)
+
+
+def read_points(text: str) -> np.ndarray:
+    """The (5, 2) shares of the side that `points_in_crop` wrote."""
+    return np.array(text.split(), float).reshape(5, 2)
 
 
 def given_crop(image: np.ndarray, size: int) -> np.ndarray:
@@ -175,6 +208,22 @@ def quality(crop: np.ndarray) -> dict[str, float]:
         "brightness": float(mean[0, 0]),
         "contrast": float(deviation[0, 0]),
     }
+
+
+def _square(face: Face, margin: float) -> tuple[int, int, int]:
+    """Left, top and side of the crop, in pixels of the frame."""
+    side = max(2, round(face.side * margin))
+    return round(face.x + face.width / 2 - side / 2), round(face.y + face.height / 2 - side / 2), side
+
+
+def _in_box(face: Face) -> np.ndarray:
+    return np.array([(face.x + x * face.width, face.y + y * face.height) for x, y in CANONICAL])
+
+
+def _yunet_face(row: np.ndarray, scale: float) -> Face:
+    """From a row of YuNet's output: box, five points (those on the picture's left first), score."""
+    values = [float(value) / scale for value in row[:14]]
+    return Face(*values[:4], score=float(row[14]), points=tuple(values[4:]))
 
 
 def _match(last: list[Face], faces: list[Face]) -> dict[int, int]:

@@ -24,6 +24,11 @@ class Detector(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         return self.backbone(images)
 
+    def parts(self) -> list[list[nn.Module]]:
+        """Its modules from the head down, as they learn when they are unfrozen in stages."""
+        net = self.backbone
+        return [[net.fc], [net.layer4], [net.layer3], [net.layer2], [net.layer1], [net.conv1, net.bn1]]
+
 
 class WithActivationMap(nn.Module):
     """The detector with a second output: where it saw fake, (N, S/32, S/32).
@@ -63,7 +68,7 @@ def build(init: str, imagenet_sha256: str) -> Detector:
     head = {"fc.weight", "fc.bias"}
     if state.get("fc.bias") is not None and len(state["fc.bias"]) == IMAGENET_CLASSES:
         state |= {name: own[name] for name in head}
-    _check_same(path, state, own)
+    check_same(path, state, own)
     detector.backbone.load_state_dict(state)
     return detector
 
@@ -80,7 +85,7 @@ def load(path: str | Path) -> tuple[Detector, dict]:
     content = _read(Path(path), "`dvc repro` makes it")
     weights = _named_weights(path, content.pop("weights", None))
     detector = Detector()
-    _check_same(Path(path), weights, detector.state_dict())
+    check_same(Path(path), weights, detector.state_dict())
     detector.load_state_dict(weights)
     return detector.eval(), content
 
@@ -88,6 +93,20 @@ def load(path: str | Path) -> tuple[Detector, dict]:
 def to_fastest(detector: Detector) -> Detector:
     """The detector on the GPU where there is one, in fp32."""
     return detector.to("cuda" if torch.cuda.is_available() else "cpu", memory_format=torch.channels_last)
+
+
+def check_same(path: str | Path, found: dict, wanted: dict) -> None:
+    """Raises UserError, naming those that differ, unless the names and shapes of two sets of weights agree exactly."""
+    missing = sorted(set(wanted) - set(found))
+    unknown = sorted(set(found) - set(wanted))
+    shapes = sorted(name for name in set(found) & set(wanted) if found[name].shape != wanted[name].shape)
+    told = [
+        f"{what}: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
+        for what, names in (("missing", missing), ("unknown", unknown), ("of another shape", shapes))
+        if names
+    ]
+    if told:
+        raise UserError(f"{path}: weights of another network ({'; '.join(told)})")
 
 
 def _read(path: Path, remedy: str) -> dict:
@@ -109,17 +128,3 @@ def _named_weights(path: str | Path, content: object) -> dict[str, Tensor]:
     if not named:
         raise UserError(f"{path}: not named weights: wanted is a dict of names to tensors")
     return content
-
-
-def _check_same(path: Path, found: dict, wanted: dict) -> None:
-    """Names and shapes must agree exactly."""
-    missing = sorted(set(wanted) - set(found))
-    unknown = sorted(set(found) - set(wanted))
-    shapes = sorted(name for name in set(found) & set(wanted) if found[name].shape != wanted[name].shape)
-    told = [
-        f"{what}: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
-        for what, names in (("missing", missing), ("unknown", unknown), ("of another shape", shapes))
-        if names
-    ]
-    if told:
-        raise UserError(f"{path}: weights of another network ({'; '.join(told)})")

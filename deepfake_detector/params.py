@@ -140,7 +140,9 @@ class Augment(Section):
     blur: Share
     downscale: Share
     jpeg: Share
+    blocks: Share
     noise: Share
+    erase: Share
 
 
 class Train(Section):
@@ -150,16 +152,37 @@ class Train(Section):
     input_size: int = Field(ge=32, le=1024)
     epochs: int = Field(ge=1, le=10_000)
     batch_size: int = Field(ge=2, le=65_536)
+    micro_batch_size: int = Field(ge=2, le=65_536)
     optimizer: Literal["adamw", "sgd"]
     lr: float = Field(gt=0, le=10)
     weight_decay: float = Field(ge=0, le=1)
     warmup: Share
     label_smoothing: float = Field(ge=0, lt=0.5)
+    clip: float = Field(ge=0)
+    ema: float = Field(ge=0, lt=1)
+    patience: int = Field(ge=0)
+    unfreeze_every: int = Field(ge=0)
+    fakes: Literal["all", "none"]
+    self_blend: Share
     precision: Literal["auto", "fp32", "bf16", "fp16"]
     balance: Literal["label", "method", "group"]
     accelerator: Literal["auto", "cpu", "cuda"]
+    devices: int = Field(ge=1, le=1024)
     loader_workers: int = Field(ge=0, le=256)
+    checkpoint_minutes: float = Field(gt=0)
     augment: Augment
+
+    @model_validator(mode="after")
+    def _pieces_fit(self) -> "Train":
+        if self.batch_size % self.devices:
+            raise ValueError(f"batch_size {self.batch_size} is no multiple of devices {self.devices}")
+        return self
+
+    @model_validator(mode="after")
+    def _fakes_come_from_somewhere(self) -> "Train":
+        if self.fakes == "none" and self.self_blend < 1:
+            raise ValueError("fakes: none leaves only self-blended ones to learn from, so self_blend must be 1.0")
+        return self
 
 
 class Aggregation(Section):

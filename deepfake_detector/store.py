@@ -12,15 +12,11 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from deepfake_detector import UserError
 from deepfake_detector.archive import write_archive
 from deepfake_detector.files import write_json
 
@@ -158,22 +154,6 @@ class Store:
     def _drop(self, key: str) -> None:
         for path in self._paths(key):  # the rows first: without them there is no entry
             path.unlink(missing_ok=True)
-
-
-@contextmanager
-def only_writer(stage: str) -> Iterator[None]:
-    """Hold the lock of a stage's outputs in this folder. Raises UserError, naming the process, where another has it."""
-    folder = Path(".cache")
-    folder.mkdir(exist_ok=True)
-    holder = folder / f"{stage}.pid"
-    try:
-        lock = FileLock(folder / f"{stage}.lock").acquire(blocking=False)
-    except Timeout as error:
-        process = holder.read_text() if holder.exists() else "unknown"
-        raise UserError(f"{stage} is running here already (process {process}); wait for it, or stop it") from error
-    with lock:
-        holder.write_text(str(os.getpid()))
-        yield
 
 
 def _link(source: Path, target: Path) -> None:

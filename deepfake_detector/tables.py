@@ -112,6 +112,7 @@ FACES = _table(
         "sharpness": _number(),
         "brightness": _number(),
         "contrast": _number(),
+        "points": pa.Column(TEXT),  # eyes, nose, corners of the mouth: x and y as shares of the crop's side
         "archive": pa.Column(TEXT),
         "member": pa.Column(TEXT),
         "status": _filled(),  # "ok", or why there is no crop

@@ -1,15 +1,12 @@
-"""The fit loop: setup, fit, validate. Balanced batches, a cosine schedule stepped per update, mixed precision,
-a checkpoint after every epoch, and the best epoch by validation alone."""
+"""The fit loop: balanced batches, a schedule stepped per update, the best epoch by validation alone, and a state on disk
+from which a run that was stopped anywhere ends at the same bytes."""
 
-import io
-import math
-import os
-import subprocess
-import sys
+import random
+import signal
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,20 +16,22 @@ from scipy.special import expit
 from sklearn import metrics
 from torch import nn
 
-from deepfake_detector import UserError
-from deepfake_detector.crops import BalancedSampler, FaceCrops, frame_logits, loader, normalise
-from deepfake_detector.files import write_whole
-from deepfake_detector.network import Detector
+from deepfake_detector import Stopped, UserError
+from deepfake_detector.checkpoints import Checkpoints
+from deepfake_detector.crops import Batches, FaceCrops, frame_logits, loader, normalise
+from deepfake_detector.network import check_same
+from deepfake_detector.optimization import cosine_with_warmup, let_learn, make_optimizer, running_mean
+from deepfake_detector.sampling import NOT_BLENDED, BalancedBatches, LearningCrops
 
 FEWEST_VIDEOS = 10  # of a class; with fewer, video figures are too coarse to choose an epoch by
-PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+FLAT = 1.0  # standard deviation of all pixels of a batch (0..255) below which there is nothing in it to learn from
+Watch = Callable[[Batches, int, str], Batches]
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How to fit; each value as params.yaml captions it under `train`."""
 
-    seed: int
     epochs: int
     batch_size: int
     optimizer: str
@@ -40,9 +39,12 @@ class Recipe:
     weight_decay: float
     warmup: float
     label_smoothing: float
-    precision: str
-    accelerator: str
+    clip: float
+    ema: float
+    patience: int
+    unfreeze_every: int
     loader_workers: int
+    checkpoint_minutes: float
 
 
 @dataclass(frozen=True)
@@ -59,135 +61,163 @@ class Epoch:
 
 
 @dataclass
-class State:
-    """All that a resumed run needs beside weights, optimizer and schedule."""
+class Progress:
+    """How far a run has come: finished epochs, and in the one under way the updates done and the sum of their losses."""
 
     history: list[Epoch] = field(default_factory=list)
     best: int = -1  # number of the best epoch
-    best_weights: dict = field(default_factory=dict)
+    best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
+    best_logits: list[float] = field(default_factory=list)  # of the validation faces
+    update: int = 0
+    loss: float = 0.0
 
 
-def setup(accelerator: str, precision: str, seed: int) -> Fabric:
-    """A Fabric on the device asked for, everything seeded and deterministic. Raises UserError where it is not there."""
-    if accelerator == "cuda" and not torch.cuda.is_available():
-        raise UserError("train.accelerator: cuda, but torch finds no GPU; use auto or cpu, or check the driver")
-    on_gpu = accelerator != "cpu" and torch.cuda.is_available()
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it deterministic CUDA raises
-    torch.use_deterministic_algorithms(True)
-    torch.manual_seed(seed)
-    chosen = fastest_precision(on_gpu) if precision == "auto" else precision
-    if not on_gpu and chosen == "bf16" and not amx_works():
-        os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX512_CORE_BF16"
-    return Fabric(accelerator="cuda" if on_gpu else "cpu", devices=1, precision=PRECISIONS[chosen])
+class Learner:
+    """All that changes while a detector learns. `judged` is the module that is validated and kept."""
 
+    def __init__(self, fabric: Fabric, detector: nn.Module, recipe: Recipe, updates: int) -> None:
+        self.fabric, self.detector = fabric, detector.to(memory_format=torch.channels_last)
+        optimizer = make_optimizer(detector, recipe.optimizer, recipe.lr, recipe.weight_decay)
+        factor = cosine_with_warmup(updates, recipe.warmup)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        self.model, self.optimizer = fabric.setup(detector, optimizer)
+        self.mean = running_mean(detector, recipe.ema) if recipe.ema else None
+        self.judged = self.mean.module if self.mean else detector
+        self.clip, self.label_smoothing = recipe.clip, recipe.label_smoothing
 
-def fastest_precision(on_gpu: bool) -> str:
-    """The precision the device computes fast.
+    def learn(self, pieces: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
+        """One update from the mean loss of equally large `pieces` of a batch; returns that loss."""
+        total = torch.zeros((), device=self.fabric.device)
+        for number, (images, labels) in enumerate(pieces):
+            with self.fabric.no_backward_sync(self.model, enabled=number < len(pieces) - 1):
+                loss = self._loss(images, labels) / len(pieces)
+                self.fabric.backward(loss)
+            total += loss.detach()
+        if self.clip:
+            self.fabric.clip_gradients(self.model, self.optimizer, max_norm=self.clip, error_if_nonfinite=False)
+        self.optimizer.step()
+        self.schedule.step()
+        self.optimizer.zero_grad()
+        if self.mean:
+            self.mean.update_parameters(self.detector)
+        return total
 
-    On GPUs bf16 unless it is emulated, else fp16; on processors bf16 where AMX works, else fp32 (AVX512-BF16 alone was
-    no faster than fp32 at 112 and 224 pixels: python -m benchmarks.precision).
-    """
-    if on_gpu:
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    return "bf16" if amx_works() else "fp32"
+    def state(self) -> dict:
+        """What `restore` needs to go on from here as if nothing had happened."""
+        return {
+            "weights": self.detector.state_dict(),
+            "mean": self.mean.state_dict() if self.mean else {},
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "scaler": self.fabric.strategy.precision.state_dict(),
+            "random": _random_state(),
+        }
 
+    def restore(self, state: dict) -> None:
+        check_same("the saved state of this run", state["weights"], self.detector.state_dict())
+        self.detector.load_state_dict(state["weights"])
+        if self.mean:
+            self.mean.load_state_dict(state["mean"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.fabric.strategy.precision.load_state_dict(state["scaler"])
+        _set_random_state(state["random"])
 
-@cache
-def amx_works() -> bool:
-    """Whether this processor's matrix unit can be used: some virtual machines announce it and then trap its use."""
-    if not torch.cpu.get_capabilities().get("amx_bf16"):
-        return False
-    tried = "import torch; torch.ones(256, 256).bfloat16() @ torch.ones(256, 256).bfloat16()"
-    return subprocess.run([sys.executable, "-c", tried], capture_output=True, check=False).returncode == 0
+    def _loss(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        device = self.fabric.device
+        inputs = normalise(images.to(device, non_blocking=True)).to(memory_format=torch.channels_last)
+        labels = labels.to(device, non_blocking=True)
+        return nn.functional.cross_entropy(self.model(inputs), labels, label_smoothing=self.label_smoothing)
 
 
 def fit(
     fabric: Fabric,
-    detector: Detector,
-    train: FaceCrops,
-    weights: np.ndarray,
-    val: FaceCrops,
+    detector: nn.Module,
+    parts: list[list[nn.Module]],
+    train: LearningCrops,
+    items: list[str],
+    batches: BalancedBatches,
+    val: LearningCrops,
     val_rows: pd.DataFrame,
     recipe: Recipe,
-    checkpoint: Path,
-    watch: Callable[[Iterator, int, str], Iterator],
+    checkpoints: Checkpoints,
+    watch: Watch,
     report: Callable[[Epoch, bool], None],
-) -> State:
-    """Train `detector` and leave the weights of its best epoch in it; go on from `checkpoint` where there is one.
+) -> Progress:
+    """Train `detector` and leave the weights of its best epoch in it; go on from `checkpoints` where there is a state.
 
-    `weights` says how often each row of `train` is drawn, `val_rows` (columns item, label) describes the rows of `val`.
-    `watch` wraps an epoch's batches (a progress bar), `report` is told of each epoch and whether it is the best so far.
+    `parts` are the detector's modules from the head down, for unfreezing in stages; `items` names the rows of `train`,
+    `val_rows` (columns item, label) describes those of `val`. `watch` wraps an epoch's batches (a progress bar), `report`
+    is told of each epoch and whether it is the best so far. Raises Stopped after SIGINT or SIGTERM, the state saved.
     """
-    steps = len(train) // recipe.batch_size
-    if not steps:
-        raise UserError(
-            f"{len(train)} training faces do not fill a batch of {recipe.batch_size}; lower train.batch_size"
-        )
-    detector.to(memory_format=torch.channels_last)
-    optimizer = make_optimizer(detector, recipe.optimizer, recipe.lr, recipe.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, cosine_with_warmup(steps * recipe.epochs, recipe.warmup))
-    model, optimizer = fabric.setup(detector, optimizer)
-    sampler = BalancedSampler(weights, len(train), recipe.seed)
-    batches = loader(train, recipe.batch_size, recipe.loader_workers, sampler)
-    state = _resume(checkpoint, detector, optimizer, schedule, fabric)
+    _check_draws(batches)
+    learner = Learner(fabric, detector, recipe, batches.updates * recipe.epochs)
+    progress = _resume(learner, checkpoints)
+    loaded = loader(train, batches, recipe.loader_workers, keep_workers=True)
     by_frames = val_rows.drop_duplicates("item")["label"].value_counts().min() < FEWEST_VIDEOS
-    for number in range(len(state.history), recipe.epochs):
-        sampler.set_epoch(number)
-        watched = watch(iter(batches), steps, f"epoch {number + 1} of {recipe.epochs}")
-        loss = train_epoch(fabric, model, optimizer, schedule, watched, recipe.label_smoothing)
-        figures = validate(model, val, val_rows, recipe)
-        state.history.append(Epoch(number, schedule.get_last_lr()[0], loss, **figures))
-        if number == (best := best_epoch(state.history, by_frames)):
-            state.best, state.best_weights = (
-                best,
-                {k: v.detach().cpu().clone() for k, v in detector.state_dict().items()},
-            )
-        report(state.history[-1], state.best == number)
-        _save(checkpoint, detector, optimizer, schedule, fabric, state)
-    detector.load_state_dict(state.best_weights)
-    return state
+    with _signals() as received, _loaders_death_told(received):
+        keeper = _Keeper(learner, progress, checkpoints, recipe.checkpoint_minutes, received)
+        while len(progress.history) < recipe.epochs and not _out_of_patience(progress, recipe.patience):
+            number = len(progress.history)
+            let_learn(learner.model, parts, _learning(parts, number, recipe.unfreeze_every))
+            batches.start(number, progress.update)
+            watched = watch(iter(loaded), len(batches), f"epoch {number + 1} of {recipe.epochs}")
+            train_epoch(learner, progress, watched, batches, items, keeper)
+            judged = None
+            if fabric.is_global_zero:
+                judged = validate(learner.judged, val, val_rows, recipe, keeper.interruptible(watch))
+            figures, logits = fabric.broadcast(judged)
+            loss = float(fabric.all_reduce(torch.tensor(progress.loss, dtype=torch.float64))) / batches.updates
+            progress.history.append(Epoch(number, learner.schedule.get_last_lr()[0], loss, **figures))
+            progress.update, progress.loss = 0, 0.0
+            if number == (best := best_epoch(progress.history, by_frames)):
+                progress.best, progress.best_logits = best, logits
+                progress.best_weights = _copy(learner.judged.state_dict())
+            keeper.save()
+            if fabric.is_global_zero:
+                report(progress.history[-1], progress.best == number)
+    detector.load_state_dict(progress.best_weights)
+    return progress
 
 
 def train_epoch(
-    fabric: Fabric,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-    batches: Iterator,
-    label_smoothing: float,
-) -> float:
-    """One pass over `batches`; returns the mean loss. Raises UserError where the loss is no longer a number."""
-    model.train()
-    total, seen = 0.0, 0
-    for images, labels, _ in batches:
-        inputs = normalise(images.to(fabric.device, non_blocking=True)).to(memory_format=torch.channels_last)
-        loss = nn.functional.cross_entropy(
-            model(inputs), labels.to(fabric.device, non_blocking=True), label_smoothing=label_smoothing
-        )
-        if not torch.isfinite(loss):
-            raise UserError(
-                "the training loss is not a number any more; lower train.lr, or set train.precision to fp32"
-            )
-        fabric.backward(loss)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
-        total, seen = total + loss.item() * len(labels), seen + len(labels)
-    return total / seen
+    learner: Learner,
+    progress: Progress,
+    loaded: Iterator,
+    batches: BalancedBatches,
+    items: list[str],
+    keeper: "_Keeper",
+) -> None:
+    """The updates of an epoch that `progress` has not counted yet.
+
+    Raises UserError, naming the items, where a loss is no longer a number.
+    """
+    losses = _Losses(progress, items)
+    for update in range(progress.update, batches.updates):
+        pieces = [_next(loaded) for _ in range(batches.pieces)]
+        if not progress.history and not update:
+            _check_batch(pieces[0][0])
+        loss = learner.learn([(images, labels) for images, labels, _ in pieces])
+        losses.add(loss, torch.cat([rows for _, _, rows in pieces]))
+        if keeper.is_due():
+            losses.settle()
+            keeper.save()
+    losses.settle()
 
 
-def validate(model: nn.Module, val: FaceCrops, rows: pd.DataFrame, recipe: Recipe) -> dict[str, float]:
-    """The val figures of an `Epoch`, by mean logit per item."""
-    model.eval()
-    scored = rows[["item", "label"]].assign(
-        logit=frame_logits(model, val, 2 * recipe.batch_size, recipe.loader_workers)
-    )
+def validate(
+    judged: nn.Module, val: FaceCrops, rows: pd.DataFrame, recipe: Recipe, watch: Callable[[Batches, int], Batches]
+) -> tuple[dict[str, float], list[float]]:
+    """The val figures of an `Epoch`, by mean logit per item, and the logit of every face."""
+    judged.eval()
+    logits = frame_logits(judged, val, 2 * recipe.batch_size, recipe.loader_workers, watch)
+    scored = rows[["item", "label"]].assign(logit=logits)
     videos = scored.groupby("item").agg(label=("label", "first"), logit=("logit", "mean"))
     result = {}
     for level, table in (("frame", scored), ("video", videos)):
         result[f"val_{level}_log_loss"] = metrics.log_loss(table["label"], expit(table["logit"]))
         result[f"val_{level}_roc_auc"] = metrics.roc_auc_score(table["label"], table["logit"])
-    return result
+    return result, logits.tolist()
 
 
 def best_epoch(history: list[Epoch], by_frames: bool) -> int:
@@ -200,49 +230,180 @@ def best_epoch(history: list[Epoch], by_frames: bool) -> int:
     return min(history, key=lambda epoch: (-epoch.val_video_roc_auc, epoch.val_video_log_loss)).epoch
 
 
-def make_optimizer(detector: nn.Module, name: str, lr: float, weight_decay: float) -> torch.optim.Optimizer:
-    """AdamW or SGD with Nesterov momentum; biases and normalisation are not decayed."""
-    decayed = [parameter for parameter in detector.parameters() if parameter.ndim > 1]
-    plain = [parameter for parameter in detector.parameters() if parameter.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    if name == "sgd":
-        return torch.optim.SGD(groups, lr=lr, momentum=0.9, nesterov=True)
-    return torch.optim.AdamW(groups, lr=lr)
+class _Losses:
+    """Counts updates and their losses, one update late, so that a GPU is not waited for."""
+
+    def __init__(self, progress: Progress, items: list[str]) -> None:
+        self.progress, self.items = progress, items
+        self.waiting: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def add(self, loss: torch.Tensor, rows: torch.Tensor) -> None:
+        self.settle()
+        self.waiting = loss, rows
+
+    def settle(self) -> None:
+        if not self.waiting:
+            return
+        (loss, rows), self.waiting = self.waiting, None
+        if not torch.isfinite(loss):
+            named = ", ".join(sorted({self.items[row] for row in rows.tolist()}))
+            raise UserError(
+                f"the training loss is not a number any more, in epoch {len(self.progress.history) + 1} at update "
+                f"{self.progress.update + 1}; lower train.lr, or set train.precision to fp32. Items of that batch: {named}"
+            )
+        self.progress.loss += loss.item()
+        self.progress.update += 1
 
 
-def cosine_with_warmup(steps: int, warmup: float) -> Callable[[int], float]:
-    """Factor of the learning rate at each of `steps` updates: linear up for the share `warmup`, half a cosine to 0."""
-    climb = round(steps * warmup)
+class _Keeper:
+    """Saves the state of a run when it is time to, and ends the run when a signal has come."""
 
-    def factor(step: int) -> float:
-        if step < climb:
-            return (step + 1) / climb
-        return 0.5 * (1 + math.cos(math.pi * (step - climb) / max(1, steps - climb)))
+    def __init__(
+        self, learner: Learner, progress: Progress, checkpoints: Checkpoints, minutes: float, received: list[int]
+    ) -> None:
+        self.learner, self.progress, self.checkpoints, self.received = learner, progress, checkpoints, received
+        self.seconds, self.saved, self.asked = minutes * 60, time.monotonic(), 0
 
-    return factor
+    def is_due(self) -> bool:
+        """Whether the state is to be saved now; asked once per update."""
+        self.asked += 1
+        return time.monotonic() - self.saved >= self.seconds or self._stopping(every=10)
+
+    def save(self) -> None:
+        """Save; raises Stopped where a signal has come to any process of the run."""
+        stopping = self._stopping()
+        if self.learner.fabric.is_global_zero:
+            done = vars(self.progress) | {"history": [asdict(epoch) for epoch in self.progress.history]}
+            self.checkpoints.write({"learner": self.learner.state(), "progress": done})
+        self.saved = time.monotonic()
+        if stopping:
+            done = f"epoch {len(self.progress.history) + 1}, after update {self.progress.update}"
+            stopped = Stopped(f"stopped in {done}; the same command goes on from there", max(self.received, default=2))
+            raise stopped if self.learner.fabric.is_global_zero else SystemExit  # told once
+
+    def interruptible(self, watch: Watch) -> Callable[[Batches, int], Batches]:
+        """Validation's batches, at each of which a signal can end the run; of several processes only one validates, so
+        there it waits."""
+
+        def watched(batches: Batches, total: int) -> Batches:
+            for batch in watch(batches, total, "validation"):
+                if self.learner.fabric.world_size == 1 and self.received:
+                    self.save()
+                yield batch
+
+        return watched
+
+    def _stopping(self, every: int = 1) -> bool:
+        """All processes agree; asking each other takes a while, so at `every` tenth update is often enough."""
+        fabric = self.learner.fabric
+        if fabric.world_size == 1:
+            return bool(self.received)
+        if self.asked % every:
+            return False
+        return bool(fabric.all_reduce(torch.tensor(float(bool(self.received))), reduce_op="max"))
 
 
-def _save(checkpoint: Path, detector: Detector, optimizer, schedule, fabric: Fabric, state: State) -> None:
-    content = {
-        "weights": detector.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "schedule": schedule.state_dict(),
-        "precision": fabric._precision.state_dict(),
-        "history": [asdict(epoch) for epoch in state.history],
-        "best": state.best,
-        "best_weights": state.best_weights,
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collects SIGINT and SIGTERM meanwhile; a second one ends the process at once."""
+    received: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _loaders_death_told(received: list[int]) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:  # torch raises it wherever the main process happens to be
+        if "DataLoader worker" not in str(error):
+            raise
+        if received:  # a signal to all processes of the run has ended the loaders before a state could be saved
+            raise Stopped("stopped; the same command goes on from the last saved state", received[0]) from error
+        raise UserError(
+            f"a process that loads faces died ({error}); where memory is short lower train.loader_workers. The same "
+            "command goes on from the last saved state"
+        ) from error
+
+
+def _resume(learner: Learner, checkpoints: Checkpoints) -> Progress:
+    fabric = learner.fabric
+    saved = fabric.broadcast(checkpoints.latest() if fabric.is_global_zero else None)
+    if not saved:
+        return Progress()
+    learner.restore(saved["learner"])
+    history = [Epoch(**epoch) for epoch in saved["progress"].pop("history")]
+    progress = Progress(history, **saved["progress"])
+    fabric.print(f"  going on in epoch {len(history) + 1}, after update {progress.update}")
+    return progress
+
+
+def _next(loaded: Iterator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The next batch, with errors of the processes that load as they were, or as what became of the process."""
+    try:
+        return next(loaded)
+    except UserError as error:
+        raise UserError(str(error).rpartition("UserError: ")[2].strip()) from error
+
+
+def _learning(parts: list[list[nn.Module]], epoch: int, every: int) -> int:
+    """How many parts learn in this epoch; one more after each `every` epochs."""
+    return 1 + epoch // every if every else len(parts)
+
+
+def _out_of_patience(progress: Progress, patience: int) -> bool:
+    return bool(patience) and len(progress.history) - 1 - progress.best >= patience
+
+
+def _check_draws(batches: BalancedBatches) -> None:
+    """Raises UserError where an epoch would hold no batch, or one class far more often than the other."""
+    if not batches.updates:
+        raise UserError(
+            f"{len(batches.labels)} training faces do not fill a batch of {batches.batch_size}; lower train.batch_size"
+        )
+    draws = batches.draws(0)
+    fakes = int(((batches.labels[draws[:, 0]] == 1) | (draws[:, 2] != NOT_BLENDED)).sum())
+    if abs(fakes / len(draws) - 0.5) > 2 / len(draws) ** 0.5:  # four standard deviations of fair draws
+        raise UserError(
+            f"the first epoch would draw {fakes} fake faces of {len(draws)}; both classes are needed in "
+            "data/splits/train.csv, or train.fakes: none with train.self_blend: 1"
+        )
+
+
+def _check_batch(images: torch.Tensor) -> None:
+    if images.float().std() < FLAT:
+        raise UserError("the first batch's faces are blank; look at plots/training_samples")
+
+
+def _copy(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: value.detach().cpu().clone() for name, value in weights.items()}
+
+
+def _random_state() -> dict:
+    """Of every generator of this process."""
+    kind, keys, *rest = np.random.get_state()
+    return {
+        "python": random.getstate(),
+        "numpy": [kind, keys.tolist(), *rest],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    write_whole(checkpoint, buffer.getvalue())
 
 
-def _resume(checkpoint: Path, detector: Detector, optimizer, schedule, fabric: Fabric) -> State:
-    if not checkpoint.exists():
-        return State()
-    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    detector.load_state_dict(content["weights"])
-    optimizer.load_state_dict(content["optimizer"])
-    schedule.load_state_dict(content["schedule"])
-    fabric._precision.load_state_dict(content["precision"])
-    return State([Epoch(**epoch) for epoch in content["history"]], content["best"], content["best_weights"])
+def _set_random_state(state: dict) -> None:
+    random.setstate(state["python"])
+    kind, keys, *rest = state["numpy"]
+    np.random.set_state((kind, np.array(keys, np.uint32), *rest))
+    torch.set_rng_state(state["torch"])
+    if state["cuda"]:
+        torch.cuda.set_rng_state_all(state["cuda"])

@@ -17,6 +17,7 @@ from deepfake_detector import console, packs, params, store, tables
 from deepfake_detector.archive import pack
 from deepfake_detector.cropping import CropSettings, crop_faces, crop_tasks, lenders
 from deepfake_detector.faces import load_detector
+from deepfake_detector.locks import only_writer
 from deepfake_detector.parallel import Execution
 
 FRAMES, FACES = Path("data/frames"), Path("data/faces")
@@ -37,7 +38,7 @@ def main() -> str:
         plan = crop_tasks(part, frames, known, FRAMES, settings)
         return packs.run_packs(crop_faces, pack(part), plan, kept, FACES, execution)
 
-    with store.only_writer("crop_faces"):
+    with only_writer(Path(".cache"), "crop_faces"):
         shutil.rmtree(FACES, ignore_errors=True)  # as DVC does: nothing of an earlier index stays
         own = cropped(index[~borrows], {})
         found = dict(tuple(_table(own).groupby("item")))

@@ -12,6 +12,7 @@ from pathlib import Path
 from deepfake_detector import console, packs, params, store, tables
 from deepfake_detector.archive import pack
 from deepfake_detector.frames import FrameSettings, extract_frames, frame_tasks
+from deepfake_detector.locks import only_writer
 from deepfake_detector.parallel import Execution
 
 FOLDER = Path("data/frames")
@@ -23,7 +24,7 @@ def main() -> str:
     plan = frame_tasks(index, FrameSettings(**extract.model_dump()))
     execution = Execution(**parallel.model_dump())
     kept = store.Store(store.root() / "frames")
-    with store.only_writer("extract_frames"):
+    with only_writer(Path(".cache"), "extract_frames"):
         shutil.rmtree(FOLDER, ignore_errors=True)  # as DVC does: nothing of an earlier index stays
         done = packs.run_packs(extract_frames, pack(index), plan, kept, FOLDER, execution)
         rows = done.rows.get("frames", []) + [{"item": item, "status": why} for item, why in done.failures.items()]

@@ -2,24 +2,31 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
-from made import change_params
+from made import change_params, textured
 
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("DEEPFAKE_TEST_MATERIAL", PROJECT.parent / "shared"))
+COLOURS = (250, 10, 20), (10, 250, 20), (10, 20, 250)  # red, green, blue
 TOY = {
     "synthesize.demo.pairs": 4,
     "synthesize.demo.seconds": 0.5,
     "extract_frames.frames": 3,
     "crop_faces.size": 64,
     "train.input_size": 64,
-    "train.epochs": 2,
+    "train.epochs": 3,
     "train.batch_size": 8,
-    "train.loader_workers": 0,
+    "train.ema": 0.9,
+    "train.self_blend": 0.5,
+    "train.loader_workers": 1,
+    "train.checkpoint_minutes": 0.005,
     "export.parity_crops": 8,
 }
 
@@ -74,6 +81,36 @@ def shared_data() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip(f"needs real clips under {SHARED / 'data'} (DEEPFAKE_TEST_MATERIAL names another folder)")
     return SHARED / "data"
+
+
+@pytest.fixture
+def stored_crops(tmp_path, monkeypatch) -> pd.DataFrame:
+    """Rows of four stored crops: red (real), green (fake), blue (real), textured (fake)."""
+    monkeypatch.chdir(tmp_path)
+    from deepfake_detector.archive import encode, write_archive
+    from deepfake_detector.faces import points_of_ready_crop
+
+    pictures = [np.full((48, 48, 3), colour, np.uint8) for colour in COLOURS] + [textured()]
+    write_archive(
+        tmp_path / "data/faces" / "toy.zip", {f"{i}.png": encode(one, "png") for i, one in enumerate(pictures)}
+    )
+    members = [f"{i}.png" for i in range(4)]
+    points = points_of_ready_crop()
+    return pd.DataFrame({"archive": "toy.zip", "member": members, "label": [0, 1, 0, 1], "points": points})
+
+
+@pytest.fixture
+def no_hang():
+    """Fails a test after half a minute: a loader process that waits for a lock would wait forever."""
+
+    def stop(*_):
+        raise TimeoutError("the loader's processes hang")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(30)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture

@@ -82,6 +82,13 @@ def picture(image: np.ndarray, kind: str = "PNG", **options: object) -> bytes:
     return buffer.getvalue()
 
 
+def textured(size: int = 48) -> np.ndarray:
+    """A crop with something to see at every scale."""
+    rng = np.random.default_rng(2)
+    coarse = np.kron(rng.integers(0, 200, (size // 8, size // 8, 3)), np.ones((8, 8, 1)))
+    return (coarse + rng.integers(0, 55, (size, size, 3))).astype(np.uint8)
+
+
 def person_clip(person: int = 0, seconds: float = 0.5) -> bytes:
     """A clip of one drawn person, as the demo has them."""
     return produce(Clip(person, 0), 5, seconds, (0.2, 0.3))

@@ -13,7 +13,7 @@ from deepfake_detector import UserError, cropping, tables
 from deepfake_detector.archive import ArchiveReader, Item, Pack, archive_of, write_archive
 from deepfake_detector.assets import ASSETS
 from deepfake_detector.cropping import CropSettings, crop_tasks, lenders
-from deepfake_detector.faces import Face, cut, given_crop
+from deepfake_detector.faces import Face, cut, given_crop, points_of_ready_crop, read_points
 from deepfake_detector.frames import FrameSettings, extract_frames
 from deepfake_detector.packs import Task
 
@@ -151,6 +151,7 @@ def test_a_ready_crop_is_its_central_square_where_it_is_taken_as_it_is(tmp_path)
         "height": 20,
         "status": "ok",
     }
+    assert good["points"] == points_of_ready_crop()
     with ArchiveReader(tmp_path / "crops") as crops:
         np.testing.assert_array_equal(crops.picture(good["archive"], good["member"]), given_crop(NOISE, 64))
 
@@ -189,18 +190,26 @@ def test_crops_have_the_size_that_is_set(tmp_path, size):
 def test_yunet_finds_the_person_too(tmp_path, yunet):
     pack, frames = framed(tmp_path, "video", person_clip())
     settings = replace(SETTINGS, detector="yunet", detect_size=320, min_score=0.6, yunet_sha256=ASSETS["yunet"].sha256)
-    assert [row["status"] for row in cropped(tmp_path, pack, frames, settings)] == ["ok"] * 3
+    rows = cropped(tmp_path, pack, frames, settings)
+    assert [row["status"] for row in rows] == ["ok"] * 3
+    for row in rows:
+        (left_eye, right_eye, nose, left_mouth, right_mouth) = read_points(row["points"])
+        assert left_eye[0] < nose[0] < right_eye[0]
+        assert left_mouth[0] < right_mouth[0]
+        assert max(left_eye[1], right_eye[1]) < nose[1] < min(left_mouth[1], right_mouth[1])
+        assert np.abs(read_points(row["points"]) - read_points(points_of_ready_crop())).max() < 0.2
 
 
 def test_known_boxes_are_cut_and_nothing_is_looked_for(tmp_path):
     pack, frames = framed(tmp_path, "video", clip())
     first, second, _ = (row["frame"] for row in frames)
     box = {"track": 0, "x": 10.5, "y": 5.0, "width": 40.0, "height": 48.0, "score": 0.9, "status": "ok"}
+    box["points"] = "0.3173 0.4231 0.6731 0.4038 0.5000 0.5962 0.3654 0.7500 0.6346 0.7308"
     known = [{"item": "o", "frame": first} | box, {"item": "o", "frame": second, "status": "no face"}]
     rows = cropped(tmp_path, pack, frames, known={"demo/real/0": tables.make(known, tables.FACES)})
     assert [row["status"] for row in rows] == ["ok", "no face", "no face"]
-    assert {key: rows[0][key] for key in ("x", "y", "width", "height", "score")} == {
-        key: box[key] for key in ("x", "y", "width", "height", "score")
+    assert {key: rows[0][key] for key in ("x", "y", "width", "height", "score", "points")} == {
+        key: box[key] for key in ("x", "y", "width", "height", "score", "points")
     }
 
 

@@ -1,5 +1,6 @@
 """Faces are found whatever their skin tone, followed through a clip, and cut out to the pixel."""
 
+from dataclasses import replace
 from itertools import groupby
 
 import cv2
@@ -10,7 +11,19 @@ from hypothesis import strategies as st
 from made import person_clip
 
 from deepfake_detector import UserError, assets
-from deepfake_detector.faces import HAAR_FILE, Face, cut, follow, given_crop, load_detector, quality, resize
+from deepfake_detector.faces import (
+    HAAR_FILE,
+    Face,
+    cut,
+    follow,
+    given_crop,
+    load_detector,
+    points_in_crop,
+    points_in_frame,
+    quality,
+    read_points,
+    resize,
+)
 from deepfake_detector.files import file_hash
 from deepfake_detector.media import sample_frames
 from deepfake_detector.synthesis.people import SKIN_TONES
@@ -264,3 +277,30 @@ def test_quality_stays_in_its_ranges(seed, side, top):
     assert measured["sharpness"] >= 0
     assert 0 <= measured["brightness"] <= 255
     assert 0 <= measured["contrast"] <= 127.5
+
+
+@given(boxes, st.lists(st.floats(-50, 150), min_size=10, max_size=10), st.sampled_from([1.0, 1.1, 1.3]))
+def test_points_survive_the_way_into_the_crop_and_back(box, values, margin):
+    """A clip that borrows its original's boxes borrows the points too, digit for digit."""
+    face = replace(box, points=tuple(values))
+    text = points_in_crop(face, margin)
+    back = replace(face, points=points_in_frame(text, face, margin))
+    assert points_in_crop(back, margin) == text
+    side = max(2, round(face.side * margin))
+    assert np.abs(np.array(back.points) - values).max() <= 1e-4 * side
+
+
+def test_points_are_shares_of_the_square_that_is_cut():
+    """A box of 100 pixels at (50, 20) and a margin of 1.2 give the square of 120 pixels at (40, 10)."""
+    eyes_nose_mouth = (70, 50, 130, 50, 100, 70, 80, 100, 120, 100)
+    found = read_points(points_in_crop(Face(50, 20, 100, 100, 1.0, eyes_nose_mouth), 1.2))
+    wanted = [[30, 40], [90, 40], [60, 60], [40, 90], [80, 90]]
+    assert found == pytest.approx(np.array(wanted) / 120, abs=1e-4)
+
+
+def test_without_points_those_of_a_face_from_the_front_are_taken():
+    found = read_points(points_in_crop(Face(0, 0, 100, 100, 1.0), 1.0))
+    (left_eye, right_eye, nose, left_mouth, right_mouth) = found
+    assert left_eye[1] == right_eye[1] < nose[1] < left_mouth[1] == right_mouth[1]
+    assert nose[0] == pytest.approx(0.5)
+    assert left_eye[0] + right_eye[0] == pytest.approx(1)

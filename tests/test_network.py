@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from torchvision.models import resnet18, resnet34
+from torchvision.models import ResNet18_Weights, resnet18, resnet34
 
-from deepfake_detector import UserError, assets, network
+from deepfake_detector import UserError, assets, crops, network
 from deepfake_detector.files import file_hash
 
 FILE = assets.ASSETS["imagenet"].file
@@ -38,6 +38,14 @@ def test_imagenet_weights_fill_everything_but_the_head(imagenet):
     assert same_values(without_head(detector.backbone.state_dict()), without_head(torch.load(imagenet)))
     assert detector.backbone.fc.weight.shape == (2, 512)
     assert detector(torch.zeros(3, 3, 32, 32)).shape == (3, 2)
+
+
+def test_the_imagenet_file_is_the_one_that_torchvision_names_with_its_normalisation():
+    weights = ResNet18_Weights.IMAGENET1K_V1
+    assert assets.ASSETS["imagenet"].url == weights.url
+    assert weights.url.rpartition("/")[2] == FILE
+    assert assets.ASSETS["imagenet"].sha256.startswith(FILE.removesuffix(".pth").rpartition("-")[2])
+    assert (list(crops.MEAN), list(crops.STD)) == (weights.transforms().mean, weights.transforms().std)
 
 
 def test_missing_imagenet_weights_name_file_and_remedy(tmp_path, monkeypatch):

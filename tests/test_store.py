@@ -2,14 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from deepfake_detector import UserError, store
-from deepfake_detector.store import Made, Store, code_hash, key_of, only_writer
+from deepfake_detector import store
+from deepfake_detector.store import Made, Store, code_hash, key_of
 
 ROWS = {"frames": [{"item": "a", "frame": 3, "time": 0.1, "pts": None}]}
 MADE = Made(ROWS, {"000003.jpg": b"picture"})
@@ -167,35 +165,6 @@ def test_prune_sweeps_what_was_left_half_written_long_ago(kept):
     assert not orphan.exists()
     assert new.exists()
     assert kept.has("abcd")
-
-
-HOLD = """
-import sys, time
-from deepfake_detector.store import only_writer
-with only_writer("extract_frames"):
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
-def test_a_second_writer_stops_and_names_the_first(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
-    holder = subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE, cwd=tmp_path, env=environment)
-    try:
-        assert holder.stdout.readline() == b"held\n"
-        with (
-            pytest.raises(UserError, match=rf"running here already \(process {holder.pid}\)"),
-            only_writer("extract_frames"),
-        ):
-            pass
-        with only_writer("crop_faces"):
-            pass
-    finally:
-        holder.kill()
-        holder.wait()
-    with only_writer("extract_frames"):  # a killed process holds no lock
-        pass
 
 
 def test_the_store_lies_in_the_project_dvc_was_called_in(tmp_path, monkeypatch):

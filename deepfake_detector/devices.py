@@ -1,0 +1,69 @@
+"""Where training runs: processor or GPUs, how many of them, and with which numbers."""
+
+import os
+import subprocess
+import sys
+from functools import cache
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
+
+from deepfake_detector import UserError
+
+PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+
+def setup(accelerator: str, devices: int, precision: str, seed: int) -> Fabric:
+    """A Fabric on the devices asked for, everything seeded and deterministic.
+
+    With several devices it starts a process for each, which runs this same script; under torchrun those are there already.
+    Raises UserError where a device is missing.
+    """
+    if accelerator == "cuda" and not torch.cuda.is_available():
+        raise UserError("train.accelerator: cuda, but torch finds no GPU; use auto or cpu, or check the driver")
+    on_gpu = accelerator != "cpu" and torch.cuda.is_available()
+    if on_gpu and devices > torch.cuda.device_count():
+        raise UserError(f"train.devices: {devices}, but this machine has {torch.cuda.device_count()} GPUs")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it deterministic CUDA raises
+    torch.use_deterministic_algorithms(True)
+    chosen = fastest_precision(on_gpu) if precision == "auto" else precision
+    if not on_gpu and chosen == "bf16" and not amx_works():
+        os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX512_CORE_BF16"
+    nodes = int(os.environ.get("WORLD_SIZE", devices)) // devices  # torchrun says how many processes there are in all
+    fabric = Fabric(
+        accelerator="cuda" if on_gpu else "cpu",
+        devices=devices,
+        num_nodes=nodes,
+        # weights that are frozen at first take no part in the first updates
+        strategy=DDPStrategy(find_unused_parameters=True) if devices * nodes > 1 else "auto",
+        precision=PRECISIONS[chosen],
+    )
+    fabric.launch()
+    torch.manual_seed(seed)
+    return fabric
+
+
+def first_process() -> bool:
+    """Whether this is the process that writes; asked before `setup`."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+
+
+def fastest_precision(on_gpu: bool) -> str:
+    """The precision the device computes fast.
+
+    On GPUs bf16 unless it is emulated, else fp16; on processors bf16 where AMX works, else fp32 (AVX512-BF16 alone was
+    no faster than fp32 at 112 and 224 pixels: python -m benchmarks.precision).
+    """
+    if on_gpu:
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    return "bf16" if amx_works() else "fp32"
+
+
+@cache
+def amx_works() -> bool:
+    """Whether this processor's matrix unit can be used: some virtual machines announce it and then trap its use."""
+    if not torch.cpu.get_capabilities().get("amx_bf16"):
+        return False
+    tried = "import torch; torch.ones(256, 256).bfloat16() @ torch.ones(256, 256).bfloat16()"
+    return subprocess.run([sys.executable, "-c", tried], capture_output=True, check=False).returncode == 0

@@ -1,0 +1,102 @@
+"""Training killed by the hand of the kernel ends at the same bytes as one that was left alone."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from conftest import TOY, copy_project, run
+from made import change_params
+
+VICTIMS = ("dvc", "stage", "worker")
+ROUNDS = int(os.environ.get("KILL_ROUNDS", "1"))  # of all three
+
+
+def states(folder: Path) -> list[Path]:
+    return sorted((folder / ".cache/train").glob("*/[0-9]*.pt"))
+
+
+def processes() -> dict[int, tuple[int, str]]:
+    """Parent and command line of every process."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            found[int(entry.name)] = parent, (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except (OSError, IndexError):  # it has just ended
+            continue
+    return found
+
+
+def descendants(of: int) -> list[int]:
+    known = processes()
+    found = [of]
+    for pid in found:
+        found += [child for child, (parent, _) in known.items() if parent == pid]
+    return found[1:]
+
+
+def victim(dvc: int, which: str) -> int | None:
+    """The process to kill: DVC, the stage below it, or a process that loads for the stage; None while it is not there."""
+    if which == "dvc":
+        return dvc
+    known = processes()
+    stages = [pid for pid in descendants(dvc) if known.get(pid, (0, ""))[1].split(" ")[1:3] == ["-m", "stages.train"]]
+    if which == "stage":
+        return next(iter(stages), None)
+    return next((pid for pid in stages if known[pid][0] in stages), None)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_a_run_from_scratch_killed_at_random_moments_gives_the_same_bytes(toy_project, tmp_path):
+    """The whole pipeline once more, killed while it trains: DVC, the stage, a process that loads. Each next run goes on."""
+    folder = copy_project(tmp_path)
+    change_params(folder / "params.yaml", TOY)
+    data = run(folder, "dvc", "repro", "split")
+    assert data.returncode == 0, data.stderr
+    chance = random.Random(1)
+    for which in chance.sample(VICTIMS * ROUNDS, len(VICTIMS) * ROUNDS):
+        dvc = start(folder)
+        wait_for(partial(victim, dvc.pid, "worker"))
+        wait_for_another_state(folder)
+        time.sleep(chance.uniform(0, 0.3))
+        assert dvc.poll() is None, "the run ended before it could be killed"
+        os.kill(victim(dvc.pid, which), signal.SIGKILL)
+        assert dvc.wait(timeout=60) != 0
+    done = run(folder, "dvc", "repro")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "going on in epoch" in done.stdout
+    assert not states(folder)
+    for name in ("plots/training.csv", "metrics/train.json"):
+        assert (folder / name).read_bytes() == (toy_project / name).read_bytes()
+    assert (folder / "dvc.lock").read_text() == (toy_project / "dvc.lock").read_text()  # weights and all that follows
+
+
+def wait_for_another_state(folder: Path) -> None:
+    before = states(folder)
+    wait_for(lambda: states(folder) != before)
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    until = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < until, "it took longer than a minute"
+        time.sleep(0.02)
+
+
+def start(folder: Path) -> subprocess.Popen:
+    """`dvc repro train` in the background, its processes in a group of their own."""
+    return subprocess.Popen(
+        ["dvc", "repro", "train"],
+        cwd=folder,
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
