@@ -26,7 +26,7 @@ test: .venv/dev
 	ruff check
 	ruff format --check
 	mypy
-	python -m pytest
+	python -m pytest -n auto --dist loadgroup
 
 app: .venv/runtime
 	@test -f models/detector.onnx || { \

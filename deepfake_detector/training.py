@@ -25,6 +25,7 @@ from deepfake_detector.sampling import NOT_BLENDED, BalancedBatches, LearningCro
 
 FEWEST_VIDEOS = 10  # of a class; with fewer, video figures are too coarse to choose an epoch by
 FLAT = 1.0  # standard deviation of all pixels of a batch (0..255) below which there is nothing in it to learn from
+AGREE_EVERY = 10  # updates, after which several processes ask each other whether to save: asking takes a while
 Watch = Callable[[Batches, int, str], Batches]
 
 
@@ -265,13 +266,16 @@ class _Keeper:
         self.seconds, self.saved, self.asked = minutes * 60, time.monotonic(), 0
 
     def is_due(self) -> bool:
-        """Whether the state is to be saved now; asked once per update."""
+        """Whether the state is to be saved now, the same answer in all processes of the run; asked once per update."""
+        due = bool(self.received) or time.monotonic() - self.saved >= self.seconds
         self.asked += 1
-        return time.monotonic() - self.saved >= self.seconds or self._stopping(every=10)
+        if self.learner.fabric.world_size > 1 and self.asked % AGREE_EVERY:
+            return False
+        return self._any(due)
 
     def save(self) -> None:
         """Save; raises Stopped where a signal has come to any process of the run."""
-        stopping = self._stopping()
+        stopping = self._any(bool(self.received))
         if self.learner.fabric.is_global_zero:
             done = vars(self.progress) | {"history": [asdict(epoch) for epoch in self.progress.history]}
             self.checkpoints.write({"learner": self.learner.state(), "progress": done})
@@ -293,14 +297,10 @@ class _Keeper:
 
         return watched
 
-    def _stopping(self, every: int = 1) -> bool:
-        """All processes agree; asking each other takes a while, so at `every` tenth update is often enough."""
+    def _any(self, here: bool) -> bool:
+        """Whether it holds in any process of the run; all must ask."""
         fabric = self.learner.fabric
-        if fabric.world_size == 1:
-            return bool(self.received)
-        if self.asked % every:
-            return False
-        return bool(fabric.all_reduce(torch.tensor(float(bool(self.received))), reduce_op="max"))
+        return here if fabric.world_size == 1 else bool(fabric.all_reduce(torch.tensor(float(here)), reduce_op="max"))
 
 
 @contextmanager

@@ -12,6 +12,9 @@ import pandas as pd
 import pytest
 from made import change_params, textured
 
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # tests run side by side; two pools of threads on the same cores wait for each other
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("DEEPFAKE_TEST_MATERIAL", PROJECT.parent / "shared"))
 COLOURS = (250, 10, 20), (10, 250, 20), (10, 20, 250)  # red, green, blue
@@ -23,12 +26,19 @@ TOY = {
     "train.input_size": 64,
     "train.epochs": 3,
     "train.batch_size": 8,
-    "train.ema": 0.9,
     "train.self_blend": 0.5,
     "train.loader_workers": 1,
     "train.checkpoint_minutes": 0.005,
     "export.parity_crops": 8,
 }
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side run files, not tests; those that need the toy project are all in one process: making it takes a minute."""
+    for item in items:
+        toy = "toy_project" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("toy" if toy else item.path.stem))
 
 
 def run(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess:

@@ -1,6 +1,7 @@
 """The gate as a whole: a set whose fakes were encoded otherwise than its reals is stopped before anything learns from it."""
 
 import json
+import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -44,8 +45,12 @@ def reencoded(toy_project, tmp_path_factory) -> Path:
     return folder
 
 
-def test_fakes_at_half_the_bitrate_stop_the_run_and_the_bitrate_is_named(reencoded):
-    stopped = run(reencoded, sys.executable, "-m", "stages.verify")
+@pytest.fixture(scope="module")
+def stopped(reencoded) -> subprocess.CompletedProcess:
+    return run(reencoded, sys.executable, "-m", "stages.verify")
+
+
+def test_fakes_at_half_the_bitrate_stop_the_run_and_the_bitrate_is_named(reencoded, stopped):
     assert stopped.returncode == 1
     assert "facts of the files alone" in stopped.stderr
     assert "bitrate (median" in stopped.stderr
@@ -62,7 +67,7 @@ def test_it_warns_where_params_say_so(reencoded):
     assert "warning: facts of the files alone" in warned.stdout
 
 
-def test_forgeries_of_originals_that_nobody_named_are_found_by_their_look(reencoded):
+def test_forgeries_of_originals_that_nobody_named_are_found_by_their_look(reencoded, stopped):
     figures = json.loads((reencoded / "metrics/verify.json").read_text())["near_duplicates"]
     assert figures["across_labels"] > 0
 
