@@ -11,8 +11,9 @@ import time
 
 import torch
 
-from deepfake_detector import training
+from deepfake_detector import devices
 from deepfake_detector.network import build
+from deepfake_detector.optimization import make_optimizer
 
 ROUNDS, STEPS = 5, 4
 
@@ -24,7 +25,7 @@ def main() -> None:
     arguments = parser.parse_args()
     on_gpu = torch.cuda.is_available()
     print(
-        f"auto chooses {training.fastest_precision(on_gpu)}; {'GPU' if on_gpu else f'{torch.get_num_threads()} threads'}"
+        f"auto chooses {devices.fastest_precision(on_gpu)}; {'GPU' if on_gpu else f'{torch.get_num_threads()} threads'}"
     )
     for size in arguments.size:
         steps = {precision: _stepper(precision, size, arguments.batch) for precision in ("fp32", "bf16")}
@@ -41,9 +42,9 @@ def main() -> None:
 
 def _stepper(precision: str, size: int, batch: int):
     """A function that does one training step; called once here to warm up."""
-    fabric = training.setup("auto", precision, seed=1)
+    fabric = devices.setup("auto", 1, precision, seed=1)
     detector = build("random", "").to(memory_format=torch.channels_last)
-    model, optimizer = fabric.setup(detector, training.make_optimizer(detector, "adamw", 1e-4, 0.05))
+    model, optimizer = fabric.setup(detector, make_optimizer(detector, "adamw", 1e-4, 0.05))
     images = torch.rand(batch, 3, size, size, device=fabric.device).to(memory_format=torch.channels_last)
     labels = torch.arange(batch, device=fabric.device) % 2
 

@@ -18,18 +18,23 @@ Item = TypeVar("Item")
 LINE_SECONDS = 10  # where there is no terminal, a plain line at most this often
 
 
-def progress(items: Iterable[Item], total: int, what: str, unit: str = "item") -> Iterator[Item]:
-    """Yield `items`, showing a bar on a terminal and plain lines elsewhere (both on standard error)."""
+def progress(items: Iterable[Item], total: int, what: str, unit: str = "item", size: int = 1) -> Iterator[Item]:
+    """Yield `items`, showing a bar on a terminal and plain lines elsewhere (both on standard error).
+
+    Each of the `total` items counts as `size` units.
+    """
     if sys.stderr.isatty():
-        yield from tqdm(items, total=total, desc=what, unit=unit, smoothing=0.1, dynamic_ncols=True)
+        scale = size if size > 1 else False
+        yield from tqdm(items, total=total, desc=what, unit=unit, unit_scale=scale, smoothing=0.1, dynamic_ncols=True)
         return
     started = said = time.monotonic()
     for done, item in enumerate(items, start=1):
         yield item
         now = time.monotonic()
         if now - said >= LINE_SECONDS and done < total:
-            left = (now - started) / done * (total - done)
-            print(f"{what}: {done} of {total} {unit}s, about {left:.0f} s left", file=sys.stderr, flush=True)
+            each = (now - started) / done
+            counted = f"{done * size} of {total * size} {unit}s, {size / each:.3g} a second"
+            print(f"{what}: {counted}, about {each * (total - done):.0f} s left", file=sys.stderr, flush=True)
             said = now
 
 

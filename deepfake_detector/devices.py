@@ -14,11 +14,11 @@ from deepfake_detector import UserError
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
-def setup(accelerator: str, devices: int, precision: str, seed: int) -> Fabric:
+def setup(accelerator: str, devices: int, precision: str, seed: int, unused_weights: bool = False) -> Fabric:
     """A Fabric on the devices asked for, everything seeded and deterministic.
 
     With several devices it starts a process for each, which runs this same script; under torchrun those are there already.
-    Raises UserError where a device is missing.
+    `unused_weights`: some may be frozen at times. Raises UserError where a device is missing.
     """
     if accelerator == "cuda" and not torch.cuda.is_available():
         raise UserError("train.accelerator: cuda, but torch finds no GPU; use auto or cpu, or check the driver")
@@ -35,8 +35,7 @@ def setup(accelerator: str, devices: int, precision: str, seed: int) -> Fabric:
         accelerator="cuda" if on_gpu else "cpu",
         devices=devices,
         num_nodes=nodes,
-        # weights that are frozen at first take no part in the first updates
-        strategy=DDPStrategy(find_unused_parameters=True) if devices * nodes > 1 else "auto",
+        strategy=DDPStrategy(find_unused_parameters=unused_weights) if devices * nodes > 1 else "auto",
         precision=PRECISIONS[chosen],
     )
     fabric.launch()

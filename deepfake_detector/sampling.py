@@ -82,6 +82,7 @@ class BalancedBatches(Sampler[list[Draw]]):
         self.updates = len(weights) // batch_size
         self.share = batch_size // ranks  # of a batch, for each process
         self.pieces = _fewest_pieces(self.share, micro_batch_size or self.share)
+        self.piece = self.share // self.pieces  # faces in one
         self.epoch, self.first = 0, 0
 
     def start(self, epoch: int, update: int = 0) -> None:
@@ -92,7 +93,7 @@ class BalancedBatches(Sampler[list[Draw]]):
         return (self.updates - self.first) * self.pieces
 
     def __iter__(self) -> Iterator[list[Draw]]:
-        draws, size = self.draws(self.epoch), self.share // self.pieces
+        draws, size = self.draws(self.epoch), self.piece
         for update in range(self.first, self.updates):
             first = update * self.batch_size + self.rank * self.share
             for piece in range(self.pieces):

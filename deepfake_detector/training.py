@@ -18,7 +18,7 @@ from torch import nn
 
 from deepfake_detector import Stopped, UserError
 from deepfake_detector.checkpoints import Checkpoints
-from deepfake_detector.crops import Batches, FaceCrops, frame_logits, loader, normalise
+from deepfake_detector.crops import JUDGE_BATCH, Batches, FaceCrops, frame_logits, loader, normalise
 from deepfake_detector.network import check_same
 from deepfake_detector.optimization import cosine_with_warmup, let_learn, make_optimizer, running_mean
 from deepfake_detector.sampling import NOT_BLENDED, BalancedBatches, LearningCrops
@@ -26,7 +26,7 @@ from deepfake_detector.sampling import NOT_BLENDED, BalancedBatches, LearningCro
 FEWEST_VIDEOS = 10  # of a class; with fewer, video figures are too coarse to choose an epoch by
 FLAT = 1.0  # standard deviation of all pixels of a batch (0..255) below which there is nothing in it to learn from
 AGREE_EVERY = 10  # updates, after which several processes ask each other whether to save: asking takes a while
-Watch = Callable[[Batches, int, str], Batches]
+Watch = Callable[[Batches, int, str, int], Batches]
 
 
 @dataclass(frozen=True)
@@ -148,8 +148,9 @@ def fit(
     """Train `detector` and leave the weights of its best epoch in it; go on from `checkpoints` where there is a state.
 
     `parts` are the detector's modules from the head down, for unfreezing in stages; `items` names the rows of `train`,
-    `val_rows` (columns item, label) describes those of `val`. `watch` wraps an epoch's batches (a progress bar), `report`
-    is told of each epoch and whether it is the best so far. Raises Stopped after SIGINT or SIGTERM, the state saved.
+    `val_rows` (columns item, label) describes those of `val`. `watch` wraps batches, of which it is told the number, the
+    purpose and the faces in each (a progress bar); `report` is told of each epoch and whether it is the best so far.
+    Raises Stopped after SIGINT or SIGTERM, the state saved.
     """
     _check_draws(batches)
     learner = Learner(fabric, detector, recipe, batches.updates * recipe.epochs)
@@ -162,11 +163,13 @@ def fit(
             number = len(progress.history)
             let_learn(learner.model, parts, _learning(parts, number, recipe.unfreeze_every))
             batches.start(number, progress.update)
-            watched = watch(iter(loaded), len(batches), f"epoch {number + 1} of {recipe.epochs}")
-            train_epoch(learner, progress, watched, batches, items, keeper)
+            epoch, what = iter(loaded), f"epoch {number + 1} of {recipe.epochs}"
+            if fabric.is_global_zero:
+                epoch = watch(epoch, len(batches), what, batches.piece * batches.ranks)
+            train_epoch(learner, progress, epoch, batches, items, keeper)
             judged = None
             if fabric.is_global_zero:
-                judged = validate(learner.judged, val, val_rows, recipe, keeper.interruptible(watch))
+                judged = validate(learner.judged, val, val_rows, recipe.loader_workers, keeper.interruptible(watch))
             figures, logits = fabric.broadcast(judged)
             loss = float(fabric.all_reduce(torch.tensor(progress.loss, dtype=torch.float64))) / batches.updates
             progress.history.append(Epoch(number, learner.schedule.get_last_lr()[0], loss, **figures))
@@ -207,11 +210,11 @@ def train_epoch(
 
 
 def validate(
-    judged: nn.Module, val: FaceCrops, rows: pd.DataFrame, recipe: Recipe, watch: Callable[[Batches, int], Batches]
+    judged: nn.Module, val: FaceCrops, rows: pd.DataFrame, workers: int, watch: Callable[[Batches, int], Batches]
 ) -> tuple[dict[str, float], list[float]]:
     """The val figures of an `Epoch`, by mean logit per item, and the logit of every face."""
     judged.eval()
-    logits = frame_logits(judged, val, 2 * recipe.batch_size, recipe.loader_workers, watch)
+    logits = frame_logits(judged, val, JUDGE_BATCH, workers, watch)
     scored = rows[["item", "label"]].assign(logit=logits)
     videos = scored.groupby("item").agg(label=("label", "first"), logit=("logit", "mean"))
     result = {}
@@ -290,7 +293,7 @@ class _Keeper:
         there it waits."""
 
         def watched(batches: Batches, total: int) -> Batches:
-            for batch in watch(batches, total, "validation"):
+            for batch in watch(batches, total, "validation", JUDGE_BATCH):
                 if self.learner.fabric.world_size == 1 and self.received:
                     self.save()
                 yield batch

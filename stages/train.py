@@ -14,6 +14,7 @@ import hashlib
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -50,7 +51,8 @@ def main() -> str:
 
 
 def _train(train: params.Train, rows: dict[str, pd.DataFrame], checkpoints: Checkpoints) -> str:
-    fabric = devices.setup(train.accelerator, train.devices, train.precision, train.seed)
+    stages = train.unfreeze_every > 0
+    fabric = devices.setup(train.accelerator, train.devices, train.precision, train.seed, unused_weights=stages)
     augmentation = Augmentation(**train.augment.model_dump())
     if fabric.is_global_zero:
         _write_sheets(rows["train"], augmentation, train.input_size, train.seed)
@@ -80,7 +82,7 @@ def _train(train: params.Train, rows: dict[str, pd.DataFrame], checkpoints: Chec
         rows["val"],
         training.Recipe(**train.model_dump(include=set(training.Recipe.__dataclass_fields__))),
         checkpoints,
-        console.progress,
+        _progress,
         _report,
     )
     if not fabric.is_global_zero:
@@ -161,6 +163,10 @@ def _write_results(progress: training.Progress, val: pd.DataFrame) -> str:
         f"best epoch {best.epoch + 1} of {len(history)}: validation ROC-AUC {best.val_frame_roc_auc:.3f} by frame, "
         f"{best.val_video_roc_auc:.3f} by video"
     )
+
+
+def _progress(batches: crops.Batches, total: int, what: str, size: int) -> Iterator:
+    return console.progress(batches, total, what, "face", size)
 
 
 def _report(epoch: training.Epoch, best: bool) -> None:

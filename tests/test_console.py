@@ -35,10 +35,17 @@ def test_progress_yields_every_item_and_says_so_in_plain_lines_off_a_terminal(mo
     assert list(console.progress(iter("abc"), 3, "reading", "clip")) == ["a", "b", "c"]
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert [line.split(", about")[0] for line in printed.err.splitlines()] == [
-        "reading: 1 of 3 clips",
-        "reading: 2 of 3 clips",
-    ]
+    lines = [line.split(", ") for line in printed.err.splitlines()]
+    assert [line[0] for line in lines] == ["reading: 1 of 3 clips", "reading: 2 of 3 clips"]
+    for _, rate, left in lines:
+        assert rate.endswith(" a second")
+        assert left.startswith("about ")
+
+
+def test_progress_counts_what_is_in_an_item(monkeypatch, capsys):
+    monkeypatch.setattr(console, "LINE_SECONDS", 0)
+    list(console.progress(iter("ab"), 2, "epoch 1 of 3", "face", 64))
+    assert capsys.readouterr().err.startswith("epoch 1 of 3: 64 of 128 faces, ")
 
 
 def test_progress_is_silent_where_it_is_soon_over(capsys):

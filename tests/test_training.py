@@ -137,7 +137,7 @@ def fresh(faces):
 
 
 def validate(detector: nn.Module, crops_of: LearningCrops, rows: pd.DataFrame):
-    return training.validate(detector, crops_of, rows, RECIPE, lambda batches, _: batches)
+    return training.validate(detector, crops_of, rows, 0, lambda batches, _: batches)
 
 
 def saved(detector: nn.Module) -> bytes:
@@ -183,7 +183,7 @@ def asks_to_stop(at: list[int], number: int = signal.SIGTERM, times: int = 1):
     """A `watch` that sends this process a signal, so many `times`, before the batches that `at` counts over the run."""
     seen = iter(range(1000))
 
-    def watch(batches, _total, what):
+    def watch(batches, _total, what, _size):
         for batch in batches:
             if what != "validation" and next(seen) in at:
                 for _ in range(times):
@@ -236,7 +236,7 @@ def test_a_signal_in_validation_saves_too(faces):
     whole = saved(run(*faces)[0])
     forget(faces[0])
 
-    def watch(batches, _total, what):
+    def watch(batches, _total, what, _size):
         if what == "validation":
             os.kill(os.getpid(), signal.SIGTERM)
         yield from batches
@@ -355,7 +355,7 @@ def test_parts_learn_one_after_the_other(faces):
 def test_batch_norm_learns_in_training_and_rests_in_validation(faces, monkeypatch):
     detector, modes = Small(), []
 
-    def watch(batches, _total, what):
+    def watch(batches, _total, what, _size):
         for batch in batches:
             if what != "validation":
                 modes.append(detector.training)
@@ -375,7 +375,7 @@ def test_batch_norm_learns_in_training_and_rests_in_validation(faces, monkeypatc
 def test_every_epoch_draws_its_own_faces(faces):
     drawn = []
 
-    def watch(batches, _total, what):
+    def watch(batches, _total, what, _size):
         if what == "validation":
             return batches
         drawn.append([])
