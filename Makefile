@@ -1,6 +1,7 @@
 # make repro     install, then run the pipeline on the embedded demo (or on what params.yaml names)
 # make test      install, then check the style and run the tests
 # make app       install, then serve the page; runs the pipeline first where there is no model yet
+# make plots     every chart of the last run on one page that opens without a network
 # make bench     timings, side by side; CLIPS="/folder/of/clips --detector yunet" and CROPS=/folder/of/faces measure on your own
 # make pictures  the pictures of the README, from the demo's results (needs Chromium)
 #
@@ -16,7 +17,7 @@ ifneq ($(shell $(BIN)/python -c "print('works')" 2>/dev/null),works)
 .PHONY: .venv/runtime
 endif
 
-.PHONY: repro test app bench pictures
+.PHONY: repro test app plots bench pictures
 .DELETE_ON_ERROR:
 
 repro: .venv/runtime
@@ -33,6 +34,9 @@ app: .venv/runtime
 	  echo "models/detector.onnx is missing: running the pipeline first, about 6 minutes on 2 cores with the embedded demo"; \
 	  python -m dvc repro; }
 	python -m streamlit run app/streamlit_app.py
+
+plots: .venv/runtime
+	python -m deepfake_detector plots
 
 bench: .venv/dev
 	python -m benchmarks.extract_crop $(CLIPS)

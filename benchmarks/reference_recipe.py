@@ -19,7 +19,7 @@ from sklearn.metrics import roc_auc_score
 from torchvision.models import resnet18
 
 from deepfake_detector import tables
-from deepfake_detector.intervals import auc_difference_interval, auc_interval
+from deepfake_detector.intervals import Scores, difference_intervals, intervals
 
 SIZE, BATCH, HIGHEST_RATE = 128, 64, 2e-3
 MEAN, STD = np.float32([124, 116, 104]), np.float32([58, 57, 57])
@@ -97,14 +97,14 @@ def _tell(reference: pd.DataFrame, against: Path | None) -> None:
     print(f"{len(both)} faces that both have judged, of {len(reference)}:")
     _tell_one("the pipeline", both)
     _tell_one("reference", both.assign(logit=both["logit_reference"]))
-    columns = [both[name] for name in ("label", "logit", "logit_reference", "group")]
-    low, high = auc_difference_interval(*columns) or (float("nan"),) * 2
+    scored = (Scores(both[name]) for name in ("logit", "logit_reference"))
+    low, high = difference_intervals(both["label"], *scored, both["group"], ["roc_auc"]).ends["roc_auc"]
     difference = roc_auc_score(both["label"], both["logit"]) - roc_auc_score(both["label"], both["logit_reference"])
     print(f"difference {difference:+.4f} (95 % interval {low:+.4f} to {high:+.4f})")
 
 
 def _tell_one(name: str, rows: pd.DataFrame) -> None:
-    low, high = auc_interval(rows["label"], rows["logit"], rows["group"]) or (float("nan"),) * 2
+    low, high = intervals(rows["label"], Scores(rows["logit"]), rows["group"], ["roc_auc"]).ends["roc_auc"]
     auc = roc_auc_score(rows["label"], rows["logit"])
     print(f"{name}: frame ROC-AUC {auc:.4f} (95 % interval {low:.4f} to {high:.4f}), {len(rows)} faces")
 

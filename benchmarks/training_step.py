@@ -1,6 +1,6 @@
 """Training with loading, augmentation and self-blending, against the same steps on tensors that are in memory already.
 
-    python -m benchmarks.training_step [FOLDER] [--size 224 128] [--workers 1]
+    python -m benchmarks.training_step [FOLDER] [--size 224 128] [--workers 0]
 
 FOLDER holds face crops as pictures; without one, faces are drawn. Crops are stored as the pipeline stores them, 256 pixels a
 side. The kinds take turns, the median of the rounds counts. Printed are faces per second, the share of the speed in memory,
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, help="face crops (default: faces are drawn)")
     parser.add_argument("--size", type=int, nargs="+", default=[224, 128], help="pixels a side fed to the network")
     parser.add_argument("--batch", type=int, default=32, help="faces per step")
-    parser.add_argument("--workers", type=int, default=1, help="processes that load")
+    parser.add_argument("--workers", type=int, default=0, help="processes that load; 0: threads")
     parser.add_argument("--precision", nargs="+", default=["fp32"], choices=sorted(devices.PRECISIONS))
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
@@ -145,7 +145,8 @@ def _in_memory(rows: pd.DataFrame, size: int, batch: int) -> Iterator:
 def _loaded(rows: pd.DataFrame, size: int, batch: int, workers: int, blend: float) -> Iterator:
     """Batches of one epoch after the other, without end."""
     crops = LearningCrops(rows, size, 1, AUGMENTATION)
-    order = BalancedBatches(np.full(len(rows), 1 / len(rows)), rows["label"].to_numpy(), batch, 1, blend)
+    even, labels = np.full(len(rows), 1 / len(rows)), rows["label"].to_numpy()
+    order = BalancedBatches(even, labels, np.arange(len(rows)), batch, 1, self_blend=blend)
     batches = loader(crops, order, workers, keep_workers=True)
     epoch = 0
     while True:

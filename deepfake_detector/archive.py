@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -98,7 +99,7 @@ def fingerprint(path: Path) -> list[tuple[str, int, int]]:
 
 
 class ArchiveReader:
-    """Reads members of the archives below `folder`, keeping the archives used last open.
+    """Reads members of the archives below `folder`, keeping the archives used last open; threads may share it.
 
     A missing or damaged archive raises UserError, which names it.
     """
@@ -106,10 +107,12 @@ class ArchiveReader:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self._open: OrderedDict[str, zipfile.ZipFile] = OrderedDict()
+        self._lock = Lock()
 
     def read(self, archive: str, member: str) -> bytes:
         try:
-            return self._archive(archive).read(member)
+            with self._lock:
+                return self._archive(archive).read(member)
         except (OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
             raise UserError(
                 f"{self.folder / archive}: cannot read {member} ({error}); {_REMEDY.format(folder=self.folder)}"

@@ -47,8 +47,9 @@ class Augmentation:
         if rng.random() < self.blocks:
             crop = _blocky(crop, int(rng.integers(26, 41)), rng.integers(0, BLOCK, 2))
         if rng.random() < self.jpeg:
-            _, data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 101))])
-            crop = cv2.imdecode(data, cv2.IMREAD_COLOR)
+            swapped = cv2.cvtColor(crop, cv2.COLOR_RGB2BGR)
+            _, data = cv2.imencode(".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 101))])
+            crop = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
         if rng.random() < self.erase:
             crop = _erased(crop, rng)
         return crop

@@ -1,11 +1,15 @@
-"""The command line: `python -m deepfake_detector predict | doctor | use-profile | fetch-assets | prune`."""
+"""The command line: `python -m deepfake_detector predict | doctor | use-profile | fetch-assets | compare | plots | prune`."""
 
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deepfake_detector import UserError, assets, console, params, profiles
 from deepfake_detector.files import write_json
+
+if TYPE_CHECKING:
+    from deepfake_detector import comparison
 
 
 def main() -> None:
@@ -58,6 +62,27 @@ def examine(arguments: argparse.Namespace) -> int:
     return int(doctor.report(doctor.examine(params.load(arguments.profile))) > 0)
 
 
+def compare(arguments: argparse.Namespace) -> int:
+    from deepfake_detector import comparison  # DVC's own library takes seconds to open
+
+    levels = comparison.compare(arguments.first, arguments.second, arguments.split)
+    show = _markdown if arguments.md else _columns
+    for level in levels:
+        left_out = f", {level.left_out} left out that one run could not judge" if level.left_out else ""
+        print(f"{arguments.split}, {level.count} {level.name}s{left_out}\n")
+        heads = ("figure", arguments.first, arguments.second, "difference", "95 % interval")
+        print(show([heads, *(_row(one) for one in level.differences)]) + "\n")
+        print(_conclusion(level) + "\n")
+    return 0
+
+
+def plots(arguments: argparse.Namespace) -> int:
+    from deepfake_detector import plots_page  # needs the drawing library
+
+    print(f"open {plots_page.write(arguments.revisions).absolute().as_uri()}")
+    return 0
+
+
 def prune(arguments: argparse.Namespace) -> int:
     from deepfake_detector import store
 
@@ -78,6 +103,36 @@ def _inputs(paths: list[Path]) -> list[Path]:
             raise UserError(f"{path}: no image or video in this folder")
         found += inside
     return found
+
+
+def _row(one: "comparison.Difference") -> tuple[str, ...]:
+    interval = "-" if one.low is None else f"{one.low:+.4f} to {one.high:+.4f}{'  *' if one.sure else ''}"
+    return one.figure, f"{one.first:.4f}", f"{one.second:.4f}", f"{one.by:+.4f}", interval
+
+
+def _conclusion(level: "comparison.Level") -> str:
+    if all(one.by == 0 and not one.low and not one.high for one in level.differences):
+        return f"no difference by {level.name}"
+    if level.reason:
+        return f"no intervals: {level.reason}"
+    sure = [one.figure for one in level.differences if one.sure]
+    return (
+        f"more than chance by {level.name} (*): {', '.join(sure)}"
+        if sure
+        else f"nothing more than chance by {level.name}"
+    )
+
+
+def _columns(rows: list[tuple[str, ...]]) -> str:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _markdown(rows: list[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
 
 
 def _printable(path: Path) -> str:
@@ -154,6 +209,28 @@ def _parser() -> argparse.ArgumentParser:
         "--from", dest="source", type=Path, metavar="FOLDER", help="take the files from FOLDER, not the web"
     )
     command.set_defaults(run=fetch_assets)
+
+    command = commands.add_parser(
+        "compare",
+        help="how far two runs differ, and whether that may be chance",
+        description="Figures of two runs on the same items side by side, with the 95 % interval of their difference: source "
+        "groups are drawn anew 2,000 times, the same for both runs.",
+    )
+    command.add_argument("first", metavar="REV_A", help="a commit, branch or experiment, or `workspace`")
+    command.add_argument("second", metavar="REV_B", help="another one")
+    command.add_argument("--split", choices=("test", "val"), default="test", help="measured on (default: %(default)s)")
+    command.add_argument("--md", action="store_true", help="as Markdown tables")
+    command.set_defaults(run=compare)
+
+    command = commands.add_parser(
+        "plots",
+        help="every chart on one page that opens without a network",
+        description="`dvc plots show`, or `dvc plots diff` of the revisions named, as a page that needs no network.",
+    )
+    command.add_argument(
+        "revisions", nargs="*", metavar="REV", help="commits, branches or experiments to lay over each other"
+    )
+    command.set_defaults(run=plots)
 
     command = commands.add_parser(
         "prune",

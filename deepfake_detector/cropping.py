@@ -57,7 +57,7 @@ def crop_tasks(
     """
     code = code_hash(["archive", "cropping", "faces", "media"])
     md5 = dict(zip(index["item"], index["md5"], strict=True))
-    rows_of = {item: _frame_rows(rows) for item, rows in frames.groupby("item")}
+    rows_of = {item: frame_rows(rows) for item, rows in frames.groupby("item")}
     boxes_of = {item: _box_rows(rows) for item, rows in known.items()}
 
     def task(pack: Pack) -> Task:
@@ -92,6 +92,16 @@ def crop_faces(
     return Made({"faces": rows}, members)
 
 
+def picture(item: Item, frame: dict, reader: ArchiveReader) -> np.ndarray:
+    """A frame of an item, (height, width, 3) RGB uint8: of a video and a still from the archives, a ready crop from its file.
+
+    `frame` has the archive and member; raises MediaError or OSError where a ready crop cannot be read.
+    """
+    if item.kind == "video":  # this project wrote it itself: upright RGB
+        return reader.picture(frame["archive"], frame["member"])
+    return read_image(Path(item.path) if item.kind == "face" else reader.read(frame["archive"], frame["member"]))
+
+
 def lenders(index: pd.DataFrame, frames: pd.DataFrame) -> dict[str, str]:
     """Fake clip -> its original, where the sampled frames of the two align: the same numbers, the same sizes."""
     readable = frames[frames["status"] == "ok"]
@@ -108,12 +118,10 @@ def _faces(
 ) -> Found:
     if bad := next((row for row in frames if row["status"] != "ok"), None):
         return [({"status": bad["status"]}, None)]
-    if item.kind == "video":  # frames that this project wrote itself are upright RGB
-        return _detected(frames, lambda row: reader.picture(row["archive"], row["member"]), boxes, settings)
-    if item.kind == "image":
-        return _detected(frames, lambda row: read_image(reader.read(row["archive"], row["member"])), boxes, settings)
+    if item.kind != "face":
+        return _detected(frames, lambda row: picture(item, row, reader), boxes, settings)
     try:
-        image = read_image(Path(item.path))
+        image = picture(item, {}, reader)
     except (MediaError, OSError) as error:
         return [({"status": reason(error)}, None)]
     return _detected(frames, lambda _: image, None, settings) if settings.realign else _ready_crop(image, settings.size)
@@ -168,7 +176,7 @@ def _detector(settings: CropSettings) -> FaceDetector:
     return load_detector(settings.detector, settings.detect_size, settings.min_score, settings.yunet_sha256)
 
 
-def _frame_rows(rows: pd.DataFrame) -> list[dict]:
+def frame_rows(rows: pd.DataFrame) -> list[dict]:
     """What cropping needs of rows of the frames table, as plain values."""
     return [
         {"status": row.status}

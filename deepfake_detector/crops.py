@@ -2,12 +2,13 @@
 
 import signal
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 import pandas as pd
 import torch
-from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler, get_worker_info
 
 from deepfake_detector.archive import ArchiveReader
 from deepfake_detector.faces import resize
@@ -36,6 +37,13 @@ class FaceCrops(Dataset):
 
     def __getitem__(self, row: int) -> tuple[torch.Tensor, int, int]:
         return self.as_sample(self.picture(row), int(self.labels[row]), row)
+
+    def __getitems__(self, rows: list) -> list[tuple[torch.Tensor, int, int]]:
+        """The samples of a batch; outside of loading processes by as many threads as the network has."""
+        if get_worker_info():
+            return [self[row] for row in rows]
+        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+            return list(threads.map(self.__getitem__, rows))
 
     def picture(self, row: int) -> np.ndarray:
         """The stored crop, RGB uint8."""
@@ -78,13 +86,13 @@ def frame_logits(
 def judge_faces(detector: torch.nn.Module, faces: pd.DataFrame, split: pd.DataFrame, input_size: int) -> pd.DataFrame:
     """All faces (every track) of a split's items with their logits: rows of the faces and split tables, and `logit`."""
     rows = faces[faces["status"] == "ok"].merge(split, on="item").astype({"label": int})
-    return rows.assign(logit=frame_logits(detector, FaceCrops(rows, input_size), JUDGE_BATCH, workers=1))
+    return rows.assign(logit=frame_logits(detector, FaceCrops(rows, input_size), JUDGE_BATCH, workers=0))
 
 
 def loader(crops: FaceCrops, batches: Sampler, workers: int, keep_workers: bool = False) -> DataLoader:
-    """`batches` of `crops`, made by `workers` processes (0: none); `keep_workers` from one iteration to the next."""
-    if workers:
-        cv2.setNumThreads(1)  # a process forked from one with a running OpenCV pool would wait for that pool for ever
+    """`batches` of `crops`, made by `workers` processes (0: by threads of this one, while the network waits);
+    `keep_workers` from one iteration to the next."""
+    cv2.setNumThreads(1)  # a process forked from one with a running OpenCV pool would wait for that pool for ever
     return DataLoader(
         crops,
         batch_sampler=batches,

@@ -21,6 +21,7 @@ from deepfake_detector.contract import Contract
 from deepfake_detector.faces import Face, cut, follow, given_crop, load_detector, resize
 from deepfake_detector.files import file_hash
 from deepfake_detector.media import Frame, MediaError, Source, kind_of, read_image, reason, sample_frames
+from deepfake_detector.scores import ClipScore
 
 BATCH = 16
 MODEL = Path("models/detector.onnx")
@@ -108,14 +109,19 @@ class Detector:
             )
 
     @classmethod
-    def load(cls, path: str | Path = MODEL) -> "Detector":
-        """The model at `path`. Raises UserError where it is missing, is no ONNX file or has no contract of ours."""
+    def load(cls, path: str | Path = MODEL, threads: int = 0) -> "Detector":
+        """The model at `path`, computing with so many threads (0: one per core).
+
+        Raises UserError where it is missing, is no ONNX file or has no contract of ours.
+        """
         path = Path(path)
         if not path.is_file():
             raise UserError(f"{path}: not there; `make repro` (or `dvc repro`) makes it, or name another with --model")
         onnxruntime.set_default_logger_severity(3)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
         try:
-            session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime has a dozen kinds of its own
             raise UserError(f"{path}: not an ONNX model that can be loaded; export it again") from error
         text = session.get_modelmeta().custom_metadata_map.get(contract.KEY)
@@ -140,6 +146,17 @@ class Detector:
             report = replace(report, reason="cannot be read", error=reason(error))
         return replace(report, seconds=time.monotonic() - started)
 
+    def score(
+        self, frames: Iterable[Frame], ready_crops: bool = False
+    ) -> tuple[ClipScore, dict[int, dict[int, float]]]:
+        """What a clip of these frames comes to, and of each track the logit by frame number."""
+        with self._lock:
+            looked = [self._given(frame) for frame in frames] if ready_crops else self._looked_at(frames, None)
+            tracks, too_small = self._tracks(looked)
+        logits = {track: {frame.index: logit for frame, _, _, logit in rows} for track, rows in tracks.items()}
+        own = {track: list(rows.values()) for track, rows in logits.items()}
+        return scores.score_clip(own, len(looked), self.contract.decision.min_faces, too_small), logits
+
     def _judge(self, report: Report, source: Source, kind: str, watch: Callable | None) -> Report:
         terms = self.contract
         report = replace(report, kind=kind_of(source))
@@ -160,7 +177,7 @@ class Detector:
         )
         return self._decided(report, clip)
 
-    def _decided(self, report: Report, clip: scores.ClipScore) -> Report:
+    def _decided(self, report: Report, clip: ClipScore) -> Report:
         terms = self.contract
         if terms.trained_on.demonstration and report.sha256 not in terms.trained_on.demo_files:
             return replace(report, verdict="INCONCLUSIVE", reason="demonstration model")

@@ -1,70 +1,266 @@
-"""How sure a figure is: bootstrap intervals over source groups, as the items of one group are no independent witnesses."""
+"""How sure a figure is: bootstrap intervals over source groups, as the items of one group are no independent witnesses.
+
+Groups are drawn with replacement, those of reals alone, of fakes alone and of both apart, so that every draw has as many of
+each (Davison and Hinkley 1997, section 3.2). All draws of a figure are computed at once. The ends are bias-corrected and
+accelerated percentiles (BCa, Efron 1987), further out where groups are few (Hesterberg 2015, expanded percentile interval).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm, t
 
 FEWEST_GROUPS = 6  # that hold a class; with fewer an interval would be a guess
+TOO_FEW = "too few groups"
 LEVEL = 0.95
-CHUNK = 100  # draws at a time
+DRAWS = 2000
+CHUNK = 50  # draws at a time
+MOST_REDRAWN = 10  # times as many draws as wanted are tried, where some are undefined
+LEAST_PROBABILITY = np.finfo(float).eps  # as scikit-learn clips in log loss
+RANKED = ("roc_auc", "pr_auc", "eer", "tpr_at_fpr_1", "tpr_at_fpr_5")
+DECIDED = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "log_loss", "brier")
+HEADLINE = RANKED + DECIDED
 
 
-def auc_interval(
-    labels: np.ndarray, scores: np.ndarray, groups: np.ndarray, draws: int = 2000, seed: int = 0
-) -> tuple[float, float] | None:
-    """The 95 % percentile interval of the ROC-AUC when whole groups are drawn with replacement.
+@dataclass(frozen=True)
+class Intervals:
+    """95 % intervals by figure; those in `exact` have one end by Clopper and Pearson, as every draw came to the same value.
 
-    Arrays of one length: `labels` 0 or 1, `scores` higher for 1, `groups` any names. Groups of reals alone, of fakes alone
-    and of both are drawn apart, so that every draw has as many of each. None where fewer than 6 groups hold a class.
+    `ends` is empty, with the `reason`, where there are none. `undefined` draws had no value of some figure (a precision where
+    nothing was flagged) and were made again.
     """
-    drawn = _drawn_aucs(labels, [scores], groups, draws, seed)
-    return None if drawn is None else _ends(drawn[0])
+
+    ends: dict[str, tuple[float, float]]
+    exact: tuple[str, ...] = ()
+    undefined: int = 0
+    reason: str = ""
 
 
-def auc_difference_interval(
-    labels: np.ndarray, ours: np.ndarray, theirs: np.ndarray, groups: np.ndarray, draws: int = 2000, seed: int = 0
-) -> tuple[float, float] | None:
-    """The 95 % interval of the ROC-AUC of `ours` less that of `theirs`, both scores of the same things in each draw."""
-    drawn = _drawn_aucs(labels, [ours, theirs], groups, draws, seed)
-    return None if drawn is None else _ends(drawn[0] - drawn[1])
+@dataclass(frozen=True)
+class Scores:
+    """What one detector says of some things: `scores` higher for fakes, called fake at or above `threshold`.
+
+    Log loss and Brier score take the scores for probabilities; the ranks alone do not.
+    """
+
+    scores: np.ndarray
+    threshold: float = 0.5
 
 
-def _drawn_aucs(
-    labels: np.ndarray, scores: list[np.ndarray], groups: np.ndarray, draws: int, seed: int
-) -> list[np.ndarray] | None:
-    """The ROC-AUC of each of `scores` in each draw of groups; None where fewer than 6 groups hold a class."""
-    labels = np.asarray(labels)
+def intervals(
+    labels: np.ndarray,
+    scored: Scores,
+    groups: np.ndarray,
+    names: Sequence[str] = HEADLINE,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Intervals:
+    """The intervals of the figures `names` of things with `labels` 0 or 1 in `groups` (any names).
+
+    None where fewer than 6 groups hold a class. Where a figure is 1 (or 0) in all draws, which says little of how sure it is,
+    its lower (upper) end is that of Clopper and Pearson (1934) for as many successes in a row as there are groups of the
+    scarcer class: so many pairs of a real and a fake one can be formed that have nothing to do with each other.
+    """
+    drawn = _draw(labels, [scored], groups, names, draws, seed)
+    if not drawn:
+        return Intervals({}, reason=TOO_FEW)
+    ends, exact = {}, []
+    for name, values, point, without in zip(names, drawn.values[0], drawn.points[0], drawn.without[0], strict=True):
+        ends[name] = _ends(values, point, without, drawn)
+        if ends[name] in ((1.0, 1.0), (0.0, 0.0)) and np.ptp(values) == 0:
+            far = ((1 - LEVEL) / 2) ** (1 / drawn.fewest)
+            ends[name] = (far, 1.0) if ends[name][0] else (0.0, 1 - far)
+            exact.append(name)
+    return Intervals(ends, tuple(exact), drawn.undefined)
+
+
+def difference_intervals(
+    labels: np.ndarray,
+    ours: Scores,
+    theirs: Scores,
+    groups: np.ndarray,
+    names: Sequence[str] = HEADLINE,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Intervals:
+    """The intervals of the figures of `ours` less those of `theirs`, both of the same things in every draw."""
+    drawn = _draw(labels, [ours, theirs], groups, names, draws, seed)
+    if not drawn:
+        return Intervals({}, reason=TOO_FEW)
+    values, points, without = (both[0] - both[1] for both in (drawn.values, drawn.points, drawn.without))
+    ends = {name: _ends(*own, drawn) for name, *own in zip(names, values, points, without, strict=True)}
+    return Intervals(ends, undefined=drawn.undefined)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Figures by detector and name: of all draws (`values`), of everything, and `without` one group after the other."""
+
+    values: np.ndarray
+    points: np.ndarray
+    without: np.ndarray
+    strata: np.ndarray  # of each group, by the classes it holds
+    fewest: int  # groups of the scarcer class
+    undefined: int
+
+
+def _draw(
+    labels: np.ndarray, scored: list[Scores], groups: np.ndarray, names: Sequence[str], draws: int, seed: int
+) -> _Drawn | None:
+    """None where fewer than 6 groups hold a class."""
+    labels = np.asarray(labels, int)
     _, group = np.unique(np.asarray(groups, str), return_inverse=True)
-    holds = np.stack([np.bincount(group[labels == label], minlength=group.max() + 1) > 0 for label in (0, 1)], axis=1)
-    if holds.sum(axis=0).min() < FEWEST_GROUPS:
+    count = int(group.max(initial=-1)) + 1
+    holds = [np.bincount(group[labels == label], minlength=count) > 0 for label in (0, 1)]
+    fewest = min(int(own.sum()) for own in holds)
+    if fewest < FEWEST_GROUPS:
         return None
+    strata = holds[0] + 2 * holds[1]
+    figures = [_Figures(labels, one, group, count, names) for one in scored]
     rng = np.random.default_rng(seed)
-    drawn: list[list[np.ndarray]] = [[] for _ in scores]
-    for start in range(0, draws, CHUNK):
-        times = _times_drawn(holds, min(CHUNK, draws - start), rng)[:, group]
-        for found, own in zip(drawn, scores, strict=True):
-            found.append(_weighted_auc(labels, np.asarray(own, float), times))
-    return [np.concatenate(found) for found in drawn]
+    parts: list[np.ndarray] = []
+    undefined = found = 0
+    while found < draws:
+        if undefined > MOST_REDRAWN * draws:
+            raise ValueError(f"no draw of groups has a value of all of {', '.join(names)}")
+        times = _times_drawn(strata, CHUNK, rng)
+        values = np.stack([own(times) for own in figures])
+        defined = np.isfinite(values).all(axis=(0, 1))
+        parts.append(values[:, :, defined])
+        undefined += int((~defined).sum())
+        found += int(defined.sum())
+    points = np.stack([own(np.ones((1, count)))[:, 0] for own in figures])
+    left = [np.ones((CHUNK, count)) for _ in range(0, count, CHUNK)]
+    for number in range(count):
+        left[number // CHUNK][number % CHUNK, number] = 0
+    without = np.concatenate([np.stack([own(times) for own in figures]) for times in left], axis=2)[:, :, :count]
+    return _Drawn(np.concatenate(parts, axis=2)[:, :, :draws], points, without, strata, fewest, undefined)
 
 
-def _ends(drawn: np.ndarray) -> tuple[float, float]:
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+class _Figures:
+    """The figures `names` of one detector under weights of the groups, (draws, groups): an array of (names, draws)."""
+
+    def __init__(self, labels: np.ndarray, scored: Scores, group: np.ndarray, count: int, names: Sequence[str]) -> None:
+        self.names = names
+        self.ranks = _Ranks(labels, scored, group) if set(names) & set(RANKED) else None
+        self.counts = _Counts(labels, scored, group, count) if set(names) & set(DECIDED) else None
+
+    def __call__(self, times: np.ndarray) -> np.ndarray:
+        found: dict[str, np.ndarray] = {}
+        for part in (self.ranks, self.counts):
+            found |= part.figures(times) if part else {}
+        return np.stack([found[name] for name in self.names])
 
 
-def _times_drawn(holds: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """(draws, groups): how often each group is drawn, groups with the same classes among themselves."""
-    times = np.zeros((draws, len(holds)))
-    for kind in np.unique(holds, axis=0):
-        members = np.flatnonzero((holds == kind).all(axis=1))
+class _Ranks:
+    """Figures that depend on the order of the scores, under any weights of the groups."""
+
+    def __init__(self, labels: np.ndarray, scored: Scores, group: np.ndarray) -> None:
+        scores = np.asarray(scored.scores, float)
+        order = np.argsort(-scores, kind="stable")
+        self.ends = np.append(
+            np.flatnonzero(np.diff(scores[order])), len(scores) - 1
+        )  # last of each run of equal scores
+        self.group, self.fake = group[order], labels[order] == 1
+
+    def figures(self, times: np.ndarray) -> dict[str, np.ndarray]:
+        weights = times[:, self.group]
+        hits, alarms = (self._sums(weights * own) for own in (self.fake, ~self.fake))
+        recall, false_alarms = hits / hits[:, -1:], alarms / alarms[:, -1:]
+        flagged = hits + alarms
+        precision = np.divide(hits, flagged, out=np.zeros_like(hits), where=flagged > 0)
+        gained, strayed = np.diff(recall, axis=1), np.diff(false_alarms, axis=1)
+        return {
+            "roc_auc": (strayed * (recall[:, 1:] - gained / 2)).sum(axis=1),
+            "pr_auc": (gained * precision[:, 1:]).sum(axis=1),
+            "eer": _equal_error(false_alarms, recall),
+            "tpr_at_fpr_1": _recall_at(false_alarms, recall, 0.01),
+            "tpr_at_fpr_5": _recall_at(false_alarms, recall, 0.05),
+        }
+
+    def _sums(self, weights: np.ndarray) -> np.ndarray:
+        """(draws, 1 + distinct scores): what lies at or above each score, from the highest down, after a 0."""
+        return np.pad(np.cumsum(weights, axis=1)[:, self.ends], ((0, 0), (1, 0)))
+
+
+class _Counts:
+    """Figures that are sums over things, under any weights of the groups."""
+
+    def __init__(self, labels: np.ndarray, scored: Scores, group: np.ndarray, count: int) -> None:
+        scores = np.asarray(scored.scores, float)
+        flagged = scores >= scored.threshold
+        own = np.clip(np.where(labels == 1, scores, 1 - scores), LEAST_PROBABILITY, 1)  # probability of the true class
+        columns = (
+            labels == 0,
+            labels == 1,
+            (labels == 0) & flagged,
+            (labels == 1) & flagged,
+            -np.log(own),
+            (1 - own) ** 2,
+        )
+        self.sums = np.stack([np.bincount(group, column, count) for column in columns], axis=1)
+
+    def figures(self, times: np.ndarray) -> dict[str, np.ndarray]:
+        reals, fakes, alarms, hits, loss, squares = (times @ self.sums).T
+        total = reals + fakes
+        with np.errstate(invalid="ignore"):
+            precision = hits / (hits + alarms)
+        return {
+            "accuracy": (reals - alarms + hits) / total,
+            "balanced_accuracy": ((reals - alarms) / reals + hits / fakes) / 2,
+            "precision": precision,
+            "recall": hits / fakes,
+            "f1": 2 * hits / (fakes + hits + alarms),
+            "log_loss": loss / total,
+            "brier": squares / total,
+        }
+
+
+def _recall_at(false_alarms: np.ndarray, recall: np.ndarray, most: float) -> np.ndarray:
+    """The highest recall at any score with at most so many false alarms (a share)."""
+    place = (false_alarms <= most + 1e-12).sum(axis=1) - 1
+    return recall[np.arange(len(recall)), place]
+
+
+def _equal_error(false_alarms: np.ndarray, recall: np.ndarray) -> np.ndarray:
+    """The error rate where the straight line between two points of the ROC curve has as many misses as false alarms."""
+    gap = false_alarms + recall - 1  # from -1 up to 1
+    after = (gap < 0).sum(axis=1)
+    rows = np.arange(len(gap))
+    share = -gap[rows, after - 1] / (gap[rows, after] - gap[rows, after - 1])
+    return false_alarms[rows, after - 1] + share * (false_alarms[rows, after] - false_alarms[rows, after - 1])
+
+
+def _times_drawn(strata: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """(draws, groups): how often each group is drawn, those of a stratum among themselves."""
+    times = np.zeros((draws, len(strata)))
+    for stratum in np.unique(strata):
+        members = np.flatnonzero(strata == stratum)
         times[:, members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), draws)
     return times
 
 
-def _weighted_auc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The ROC-AUC under each row of `weights`: the share of real-fake pairs in the right order, ties half."""
-    values, place = np.unique(scores, return_inverse=True)
-    reals, fakes = (np.zeros((len(weights), len(values))) for _ in range(2))
-    for sums, label in ((reals, 0), (fakes, 1)):
-        own = labels == label
-        np.add.at(sums.T, place[own], weights.T[own])
-    below = np.cumsum(reals, axis=1) - reals / 2
-    return (fakes * below).sum(axis=1) / (fakes.sum(axis=1) * reals.sum(axis=1))
+def _ends(values: np.ndarray, point: float, without: np.ndarray, drawn: _Drawn) -> tuple[float, float]:
+    """The BCa percentiles, the normal quantile replaced by Student's with as many groups as the scarcer class has."""
+    groups = drawn.fewest
+    tail = abs(t.ppf((1 - LEVEL) / 2, groups - 1)) * np.sqrt(groups / (groups - 1))
+    below = ((values < point).mean() + (values <= point).mean()) / 2
+    shift = norm.ppf(np.clip(below, 1 / len(values), 1 - 1 / len(values)))
+    moved = shift + np.array([-tail, tail])
+    places = norm.cdf(shift + moved / (1 - _acceleration(without, drawn.strata) * moved))
+    low, high = np.quantile(values, places)
+    return float(low), float(high)
+
+
+def _acceleration(without: np.ndarray, strata: np.ndarray) -> float:
+    """How fast the standard error changes with the figure, by the figures without one group each (Efron 1987, for strata)."""
+    if not np.isfinite(without).all():
+        return 0.0
+    cubes = squares = 0.0
+    for stratum in np.unique(strata):
+        own = without[strata == stratum]
+        pull = (len(own) - 1) / len(own) * (own.mean() - own)
+        cubes += (pull**3).sum()
+        squares += (pull**2).sum()
+    return float(cubes / (6 * squares**1.5)) if squares > 0 else 0.0

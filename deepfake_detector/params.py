@@ -163,6 +163,7 @@ class Train(Section):
     patience: int = Field(ge=0)
     unfreeze_every: int = Field(ge=0)
     fakes: Literal["all", "none"]
+    pairs: Share
     self_blend: Share
     precision: Literal["auto", "fp32", "bf16", "fp16"]
     balance: Literal["label", "method", "group"]
@@ -190,6 +191,8 @@ class Aggregation(Section):
 
 
 class Calibrate(Section):
+    threshold: Literal["balanced_accuracy", "false_alarms"]
+    false_alarms: Share
     band_error: Share
     band_share: Share
 
@@ -202,6 +205,16 @@ class Evaluate(Section):
         if len(set(self.splits)) < len(self.splits):
             raise ValueError("each split once")
         return self
+
+
+class Robustness(Section):
+    seed: int = Field(ge=0)
+    frames: int = Field(ge=1, le=1000)
+    levels: list[Annotated[int, Field(ge=1, le=5)]] = Field(min_length=1)
+    corruptions: list[
+        Literal["saturation", "contrast", "blocks", "noise", "blur", "pixelation", "h264", "jpeg", "downsize"]
+    ] = Field(min_length=1)
+    items_per_class: int = Field(ge=0)
 
 
 class Export(Section):
@@ -222,6 +235,7 @@ class Params(Section):
     calibrate: Calibrate
     evaluate: Evaluate
     export: Export
+    robustness: Robustness
 
     @model_validator(mode="after")
     def _roots(self) -> "Params":

@@ -14,20 +14,20 @@ from deepfake_detector.crops import FaceCrops
 from deepfake_detector.faces import read_points
 from deepfake_detector.selfblend import self_blend
 
-NOT_BLENDED = -1
+BLENDING = 1  # sets the random numbers of self-blending apart from those of augmentation
 
 
 class Draw(NamedTuple):
     """One sample of an epoch: which crop, and what its changes depend on.
 
-    `position` is its place in the epoch; a self-blended sample has the position of the real face it stands beside, hence
-    the same augmentation, and a number `blend` of its own.
+    `pair` is its place in the epoch; a real and a fake face share one, hence the same augmentation. A self-blended sample
+    is told by `blended`.
     """
 
     row: int
     epoch: int
-    position: int
-    blend: int = NOT_BLENDED
+    pair: int
+    blended: bool = False
 
 
 class LearningCrops(FaceCrops):
@@ -46,39 +46,43 @@ class LearningCrops(FaceCrops):
         self.seed, self.augmentation = seed, augmentation
 
     def __getitem__(self, key: int | Draw) -> tuple[torch.Tensor, int, int]:
-        draw = key if isinstance(key, Draw) else Draw(key, 0, key, 0 if self.blended[key] else NOT_BLENDED)
+        draw = key if isinstance(key, Draw) else Draw(key, 0, key, self.blended[key])
         crop, label = self.picture(draw.row), int(self.labels[draw.row])
-        if draw.blend != NOT_BLENDED:
-            rng = np.random.default_rng([self.seed, draw.epoch, draw.position, draw.blend])
+        if draw.blended:
+            rng = np.random.default_rng([self.seed, draw.epoch, draw.pair, BLENDING])
             crop, _ = self_blend(crop, self.points[draw.row], rng)
             label = 1
         if self.augmentation:
-            rng = np.random.default_rng([self.seed, draw.epoch, draw.position])
+            rng = np.random.default_rng([self.seed, draw.epoch, draw.pair])
             crop = self.augmentation.apply(crop, self.input_size, rng)
         return self.as_sample(crop, label, draw.row)
 
 
 class BalancedBatches(Sampler[list[Draw]]):
-    """The batches of an epoch, drawn with replacement by weight; `start` before each epoch.
+    """The batches of an epoch, drawn with replacement by weight, real and fake faces in turn; `start` before each epoch.
 
     Of each batch of `batch_size` the process `rank` of `ranks` gets its part, in pieces of at most `micro_batch_size`: what
-    is drawn depends neither on the number of processes nor on the size of the pieces. With the probability `self_blend` a
-    fake is replaced by a pseudo-fake of a real face of the same batch; where `labels` hold no fakes, every second draw is.
+    is drawn depends neither on the number of processes nor on the size of the pieces. `labels` and `groups` describe the
+    rows. With the probability `pairs` the real face beside a fake is one of its group, where there is one; with the
+    probability `self_blend` the fake is a pseudo-fake of the real face beside it. Where `labels` hold no fakes, all are.
     """
 
     def __init__(
         self,
         weights: np.ndarray,
         labels: np.ndarray,
+        groups: np.ndarray,
         batch_size: int,
         seed: int,
+        pairs: float = 0.0,
         self_blend: float = 0.0,
         micro_batch_size: int | None = None,
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
         self.weights, self.labels, self.batch_size, self.seed = weights, labels, batch_size, seed
-        self.self_blend, self.rank, self.ranks = self_blend, rank, ranks
+        self.pairs, self.self_blend, self.rank, self.ranks = pairs, self_blend, rank, ranks
+        _, self.group = np.unique(np.asarray(groups, str), return_inverse=True)
         self.updates = len(weights) // batch_size
         self.share = batch_size // ranks  # of a batch, for each process
         self.pieces = _fewest_pieces(self.share, micro_batch_size or self.share)
@@ -97,25 +101,39 @@ class BalancedBatches(Sampler[list[Draw]]):
         for update in range(self.first, self.updates):
             first = update * self.batch_size + self.rank * self.share
             for piece in range(self.pieces):
-                part = draws[first + piece * size : first + (piece + 1) * size].tolist()
-                yield [Draw(row, self.epoch, position, blend) for row, position, blend in part]
+                yield draws[first + piece * size : first + (piece + 1) * size]
 
-    def draws(self, epoch: int) -> np.ndarray:
-        """All samples of an epoch, over all processes, in order: (count, 3) of row, position and blend."""
-        count = self.updates * self.batch_size
-        order, blending = np.random.SeedSequence([self.seed, epoch]).spawn(2)
-        generator = torch.Generator().manual_seed(int(order.generate_state(1, np.uint64)[0] >> 1))
-        rows = np.fromiter(WeightedRandomSampler(self.weights.tolist(), count, True, generator), int, count)
-        chosen = np.random.default_rng(blending).random(count) < self.self_blend
-        draws = np.column_stack([rows, np.arange(count), np.full(count, NOT_BLENDED)])
-        for start in range(0, count if self.self_blend else 0, self.batch_size):
-            here = np.arange(start, start + self.batch_size)
-            fakes = self.labels[rows[here]] == 1 if (self.labels == 1).any() else here % 2 == 1
-            reals, places = here[~fakes], here[fakes & chosen[here]]
-            if len(reals):  # a batch without a real face keeps its fakes
-                draws[places, :2] = draws[np.resize(reals, len(places)), :2]
-                draws[places, 2] = places
-        return draws
+    def draws(self, epoch: int) -> list[Draw]:
+        """All samples of an epoch, over all processes, in order."""
+        count = -(-self.updates * self.batch_size // 2)
+        drawing, pairing = np.random.SeedSequence([self.seed, epoch]).spawn(2)
+        generator = torch.Generator().manual_seed(int(drawing.generate_state(1, np.uint64)[0] >> 1))
+        rng = np.random.default_rng(pairing)
+        reals = self._drawn(0, count, generator)
+        fakes = self._drawn(1, count, generator) if (self.labels == 1).any() else reals
+        reals = np.where(rng.random(count) < self.pairs, self._beside(fakes, reals, rng), reals)
+        blended = (rng.random(count) < self.self_blend) | (self.labels[fakes] == 0)
+        fakes = np.where(blended, reals, fakes)
+        both = zip(reals.tolist(), fakes.tolist(), blended.tolist(), strict=True)
+        draws = [
+            draw
+            for pair, (real, fake, made) in enumerate(both)
+            for draw in (Draw(real, epoch, pair), Draw(fake, epoch, pair, made))
+        ]
+        return draws[: self.updates * self.batch_size]
+
+    def _drawn(self, label: int, count: int, generator: torch.Generator) -> np.ndarray:
+        """Rows of a class, by weight."""
+        weights = np.where(self.labels == label, self.weights, 0).tolist()
+        return np.fromiter(WeightedRandomSampler(weights, count, True, generator), int, count)
+
+    def _beside(self, fakes: np.ndarray, reals: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """For each fake a real face of its group, any of them alike often; where there is none, that of `reals`."""
+        rows = np.flatnonzero(self.labels == 0)
+        rows = rows[np.argsort(self.group[rows], kind="stable")]
+        first, end = (np.searchsorted(self.group[rows], self.group[fakes], side) for side in ("left", "right"))
+        chosen = first + (rng.random(len(fakes)) * (end - first)).astype(int)
+        return np.where(end > first, rows[np.minimum(chosen, len(rows) - 1)], reals)
 
 
 def draw_weights(rows: pd.DataFrame, balance: str) -> np.ndarray:

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize_scalar
 from sklearn import metrics
 
-TEMPERATURES = (0.05, 20.0)
 CURVE_POINTS = 500
 HISTOGRAM_BINS = 20
 
@@ -26,15 +24,6 @@ class ClipScore:
     logit: float | None
     track: int | None
     reason: str = ""
-
-
-@dataclass(frozen=True)
-class Band:
-    """Probabilities strictly between `low` and `high` are inconclusive; `reached` says whether the aim was met."""
-
-    low: float
-    high: float
-    reached: bool
 
 
 def score_clip(tracks: Mapping[int, Sequence[float]], sampled: int, min_faces: int, too_small: int = 0) -> ClipScore:
@@ -83,74 +72,6 @@ def decide(fake_probability: float, band_low: float, band_high: float) -> str:
     return "REAL" if fake_probability <= band_low else "INCONCLUSIVE"
 
 
-def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
-    """The temperature with the least log loss, 0.05..20.
-
-    Targets are (n1 + 1) / (n1 + 2) and 1 / (n0 + 2) instead of 1 and 0 (Platt 1999), so that a set on which nothing is
-    wrong does not ask for infinite confidence.
-    """
-    labels, logits = np.asarray(labels), np.asarray(logits, float)
-    fakes, reals = int((labels == 1).sum()), int((labels == 0).sum())
-    targets = np.where(labels == 1, (fakes + 1) / (fakes + 2), 1 / (reals + 2))
-
-    def loss(log_temperature: float) -> float:
-        scaled = logits / math.exp(log_temperature)
-        return float(np.mean(np.logaddexp(0, scaled) - targets * scaled))
-
-    bounds = tuple(math.log(end) for end in TEMPERATURES)
-    return float(math.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6}).x))
-
-
-def best_threshold(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """The threshold with the highest balanced accuracy (fake: at or above it), half-way between two observed scores.
-
-    Of several equally good ones the one nearest to 0.5.
-    """
-    labels, probabilities = np.asarray(labels), np.asarray(probabilities, float)
-    observed = np.unique(probabilities)
-    candidates = np.concatenate([[observed[0] / 2], (observed[1:] + observed[:-1]) / 2, [(observed[-1] + 1) / 2]])
-    fakes, reals = np.sort(probabilities[labels == 1]), np.sort(probabilities[labels == 0])
-    hits = 1 - np.searchsorted(fakes, candidates) / len(fakes)
-    rejections = np.searchsorted(reals, candidates) / len(reals)
-    score = np.round(hits + rejections, 12)
-    best = candidates[score == score.max()]
-    return float(best[np.argmin(np.abs(best - 0.5))])
-
-
-def inconclusive_band(
-    labels: np.ndarray, probabilities: np.ndarray, threshold: float, error: float, share: float
-) -> Band:
-    """The band round the threshold that holds fewest clips while at most `error` of the clips outside are wrong.
-
-    It never holds more than `share` of the clips; where that cannot be, the band within `share` with the smallest error
-    outside is returned, not `reached`. Its ends lie half-way between observed scores.
-    """
-    labels, probabilities = np.asarray(labels), np.asarray(probabilities, float)
-    order = np.argsort(probabilities, kind="stable")
-    labels, probabilities = labels[order], probabilities[order]
-    middle = int(np.searchsorted(probabilities, threshold))
-    total, most = len(labels), math.floor(share * len(labels) + 1e-9)
-    wrong_below = np.concatenate([[0], np.cumsum(labels[:middle] == 1)])[::-1]  # [k]: wrong when k below are taken in
-    wrong_above = np.concatenate([[0], np.cumsum((labels[middle:] == 0)[::-1])])[::-1]
-    below, above = np.meshgrid(
-        np.arange(min(most, middle) + 1), np.arange(min(most, total - middle) + 1), indexing="ij"
-    )
-    outside = total - below - above
-    wrong = wrong_below[below] + wrong_above[above]
-    rate = np.where(outside > 0, wrong / np.maximum(outside, 1), 0.0)
-    distinct = np.concatenate([[True], probabilities[1:] > probabilities[:-1], [True]])  # a cut may fall here
-    allowed = (below + above <= most) & distinct[middle - below] & distinct[middle + above]
-    good = allowed & (rate <= error)
-    reached = bool(good.any())
-    cost = np.where(good, below + above, np.inf) if reached else np.where(allowed, rate, np.inf)
-    taken_below, taken_above = (int(axis[np.unravel_index(np.argmin(cost), cost.shape)]) for axis in (below, above))
-    return Band(
-        low=_half_way(probabilities, middle - taken_below) if taken_below else threshold,
-        high=_half_way(probabilities, middle + taken_above) if taken_above else threshold,
-        reached=reached,
-    )
-
-
 def figures(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> dict[str, float | int | None]:
     """Every figure of one set of scores. Fake is the positive class, predicted at or above the threshold."""
     labels, probabilities = np.asarray(labels, int), np.asarray(probabilities, float)
@@ -158,6 +79,7 @@ def figures(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> 
     both = len(np.unique(labels)) == 2
     fakes, flagged = bool((labels == 1).any()), bool(predicted.any())
     matrix = metrics.confusion_matrix(labels, predicted, labels=[0, 1]) if len(labels) else np.zeros((2, 2), int)
+    ranked = _ranked(labels, probabilities) if both else dict.fromkeys(("eer", "tpr_at_fpr_1", "tpr_at_fpr_5"))
     return {
         "count": len(labels),
         "roc_auc": float(metrics.roc_auc_score(labels, probabilities)) if both else None,
@@ -169,10 +91,25 @@ def figures(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> 
         "f1": float(metrics.f1_score(labels, predicted, zero_division=0)) if fakes else None,
         "log_loss": float(metrics.log_loss(labels, probabilities, labels=[0, 1])) if len(labels) else None,
         "brier": float(np.mean((probabilities - labels) ** 2)) if len(labels) else None,
+        **ranked,
         "true_real": int(matrix[0, 0]),
         "false_fake": int(matrix[0, 1]),
         "false_real": int(matrix[1, 0]),
         "true_fake": int(matrix[1, 1]),
+    }
+
+
+def _ranked(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    """Equal error rate (on the straight line between two points of the ROC curve), and the highest recall at any threshold
+    with at most 1 % and 5 % of the reals called fake."""
+    false_alarms, recall, _ = metrics.roc_curve(labels, probabilities, drop_intermediate=False)
+    gap = false_alarms + recall - 1  # from -1 up to 1
+    after = int(np.argmax(gap >= 0))
+    share = -gap[after - 1] / (gap[after] - gap[after - 1])
+    return {
+        "eer": float(false_alarms[after - 1] + share * (false_alarms[after] - false_alarms[after - 1])),
+        "tpr_at_fpr_1": float(recall[false_alarms <= 0.01].max()),
+        "tpr_at_fpr_5": float(recall[false_alarms <= 0.05].max()),
     }
 
 
@@ -192,13 +129,6 @@ def histogram(probabilities: np.ndarray) -> list[tuple[float, int]]:
     """(middle of the bin, count) for 20 equal bins of 0..1."""
     counts, edges = np.histogram(probabilities, bins=HISTOGRAM_BINS, range=(0, 1))
     return [(float(middle), int(count)) for middle, count in zip((edges[1:] + edges[:-1]) / 2, counts, strict=True)]
-
-
-def _half_way(ordered: np.ndarray, position: int) -> float:
-    """An end of the band: between the clips at `position - 1` and `position`."""
-    before = ordered[position - 1] if position > 0 else 0.0
-    after = ordered[position] if position < len(ordered) else 1.0
-    return float((before + after) / 2)
 
 
 def _thinned(x: np.ndarray, y: np.ndarray) -> list[tuple[float, float]]:

@@ -21,7 +21,7 @@ from deepfake_detector.checkpoints import Checkpoints
 from deepfake_detector.crops import JUDGE_BATCH, Batches, FaceCrops, frame_logits, loader, normalise
 from deepfake_detector.network import check_same
 from deepfake_detector.optimization import cosine_with_warmup, let_learn, make_optimizer, running_mean
-from deepfake_detector.sampling import NOT_BLENDED, BalancedBatches, LearningCrops
+from deepfake_detector.sampling import BalancedBatches, LearningCrops
 
 FEWEST_VIDEOS = 10  # of a class; with fewer, video figures are too coarse to choose an epoch by
 FLAT = 1.0  # standard deviation of all pixels of a batch (0..255) below which there is nothing in it to learn from
@@ -369,17 +369,17 @@ def _out_of_patience(progress: Progress, patience: int) -> bool:
 
 
 def _check_draws(batches: BalancedBatches) -> None:
-    """Raises UserError where an epoch would hold no batch, or one class far more often than the other."""
+    """Raises UserError where an epoch would hold no batch, or one class alone."""
     if not batches.updates:
         raise UserError(
             f"{len(batches.labels)} training faces do not fill a batch of {batches.batch_size}; lower train.batch_size"
         )
-    draws = batches.draws(0)
-    fakes = int(((batches.labels[draws[:, 0]] == 1) | (draws[:, 2] != NOT_BLENDED)).sum())
-    if abs(fakes / len(draws) - 0.5) > 2 / len(draws) ** 0.5:  # four standard deviations of fair draws
+    if not (batches.labels == 0).any():
+        raise UserError("data/splits/train.csv holds no real face to learn from")
+    if not (batches.labels == 1).any() and batches.self_blend < 1:
         raise UserError(
-            f"the first epoch would draw {fakes} fake faces of {len(draws)}; both classes are needed in "
-            "data/splits/train.csv, or train.fakes: none with train.self_blend: 1"
+            "data/splits/train.csv holds no fake face to learn from; train.fakes: none with train.self_blend: 1.0 makes "
+            "them from the real ones"
         )
 
 

@@ -6,7 +6,7 @@ reads   models/resnet18.pt, data/splits/val.csv, data/faces.csv, data/faces/
 makes   models/decision.json
 """
 
-from deepfake_detector import UserError, console, crops, network, params, scores, tables
+from deepfake_detector import UserError, calibration, console, crops, network, params, scores, tables
 from deepfake_detector.files import write_json
 
 
@@ -21,10 +21,14 @@ def main() -> str:
     labels = clips["label"].to_numpy(int)
     if len(set(labels)) < 2:
         raise UserError("validation has no scored clip of one class; give split.val a larger share, or add material")
-    temperature = scores.fit_temperature(labels, clips["logit"])
+    temperature = calibration.fit_temperature(labels, clips["logit"])
     probabilities = scores.probability(clips["logit"].to_numpy(), temperature)
-    threshold = scores.best_threshold(labels, probabilities)
-    band = scores.inconclusive_band(labels, probabilities, threshold, calibrate.band_error, calibrate.band_share)
+    threshold = (
+        calibration.most_balanced(labels, probabilities)
+        if calibrate.threshold == "balanced_accuracy"
+        else calibration.fewest_false_alarms(labels, probabilities, calibrate.false_alarms)
+    )
+    band = calibration.inconclusive_band(labels, probabilities, threshold, calibrate.band_error, calibrate.band_share)
     inside = (probabilities > band.low) & (probabilities < band.high)
     wrong = (probabilities >= threshold) != (labels == 1)
     write_json(

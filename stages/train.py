@@ -20,13 +20,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from deepfake_detector import console, crops, devices, network, params, sampling, tables, training, training_sheets
 from deepfake_detector.archive import ArchiveReader, fingerprint
 from deepfake_detector.augmentation import Augmentation
 from deepfake_detector.checkpoints import Checkpoints
 from deepfake_detector.files import file_hash, write_json, write_whole
-from deepfake_detector.intervals import auc_interval
+from deepfake_detector.intervals import Scores, intervals
 from deepfake_detector.locks import only_writer
 
 CODE = (  # what a saved state's meaning depends on
@@ -64,8 +65,10 @@ def _train(train: params.Train, rows: dict[str, pd.DataFrame], checkpoints: Chec
     batches = sampling.BalancedBatches(
         sampling.draw_weights(rows["train"], train.balance),
         rows["train"]["label"].to_numpy(),
+        rows["train"]["group"].to_numpy(),
         train.batch_size,
         train.seed,
+        train.pairs,
         train.self_blend,
         train.micro_batch_size,
         fabric.global_rank,
@@ -109,11 +112,13 @@ def _crops(faces: pd.DataFrame, split: str, fakes: str) -> pd.DataFrame:
 
 
 def _scratch(train: params.Train, rows: dict[str, pd.DataFrame]) -> Path:
-    """The folder of this run's states: another one for other params, data or code.
+    """The folder of this run's states: another one for other params, data or code, or another number of threads, on which
+    the order of sums depends.
 
     Outside the stage's outputs, below the folder DVC was called in, so that it outlives a copy made for an experiment.
     """
     key = hashlib.sha256(train.model_dump_json(exclude=CHANGES_NOTHING).encode())
+    key.update(repr(torch.get_num_threads()).encode())
     for part in rows.values():
         key.update(part.to_csv(index=False).encode())
         for archive in sorted(set(part["archive"])):
@@ -146,14 +151,14 @@ def _write_results(progress: training.Progress, val: pd.DataFrame) -> str:
     figures = {name: value for name, value in asdict(best).items() if name not in ("epoch", "lr")}
     videos = val.assign(logit=progress.best_logits).groupby("item")[["label", "group", "logit"]]
     videos = videos.agg({"label": "first", "group": "first", "logit": "mean"})
-    interval = auc_interval(videos["label"], videos["logit"], videos["group"])
-    low, high = interval or (None, None)
-    learned = None if interval is None else not low <= 0.5 <= high
+    interval = intervals(videos["label"], Scores(videos["logit"]), videos["group"], ["roc_auc"])
+    low, high = interval.ends.get("roc_auc", (None, None))
+    learned = None if low is None else not low <= 0.5 <= high
     figures |= {"val_video_roc_auc_low": low, "val_video_roc_auc_high": high}
     rounded = {name: value if value is None else round(value, 6) for name, value in figures.items()}
     told = {"best_epoch": best.epoch + 1, "epochs": len(history), "learned": learned}
-    if interval is None:
-        told["reason"] = "too few groups for an interval"
+    if interval.reason:
+        told["reason"] = interval.reason
     write_json("metrics/train.json", told | rounded)
     if learned is False:
         print(

@@ -10,7 +10,8 @@ import made
 import numpy as np
 import pytest
 
-from deepfake_detector import assets, cli, store
+from deepfake_detector import assets, cli, comparison, store
+from deepfake_detector.comparison import Difference, Level
 from deepfake_detector.inference import DEMONSTRATION
 
 YUNET = assets.ASSETS["yunet"].file
@@ -35,7 +36,9 @@ def empty_assets(tmp_path, monkeypatch) -> Path:
     return tmp_path / "assets"
 
 
-@pytest.mark.parametrize("command", [[], ["predict"], ["doctor"], ["use-profile"], ["fetch-assets"], ["prune"]])
+@pytest.mark.parametrize(
+    "command", [[], ["predict"], ["doctor"], ["use-profile"], ["fetch-assets"], ["compare"], ["prune"]]
+)
 def test_help_tells_what_a_command_does(call, command):
     code, out, _ = call(*command, "--help")
     assert code == 0
@@ -58,6 +61,48 @@ def test_wrong_usage_ends_with_2_and_says_what_is_wrong(call, arguments, said):
     code, out, err = call(*arguments)
     assert (code, out) == (2, "")
     assert said in err
+
+
+@pytest.fixture
+def compared(monkeypatch):
+    """What `compare` is to find, in place of two runs."""
+    differences = (
+        Difference("roc_auc", 0.9, 0.95, 0.01, 0.08),
+        Difference("accuracy", 0.8, 0.79, -0.05, 0.04),
+    )
+    levels = [
+        Level("frame", 20, 2, differences, ""),
+        Level("video", 5, 0, (Difference("roc_auc", 0.9, 0.95, None, None),), "too few groups"),
+    ]
+    monkeypatch.setattr(comparison, "compare", lambda *arguments: levels)
+    return levels
+
+
+def test_compare_tells_what_is_more_than_chance(call, compared):
+    code, out, _ = call("compare", "main", "slower")
+    assert code == 0
+    assert "test, 20 frames, 2 left out that one run could not judge\n" in out
+    assert "figure    main    slower  difference  95 % interval\n" in out
+    assert "roc_auc   0.9000  0.9500  +0.0500     +0.0100 to +0.0800  *\n" in out
+    assert "more than chance by frame (*): roc_auc\n" in out
+    assert "no intervals: too few groups\n" in out
+
+
+def test_compare_writes_markdown(call, compared):
+    _, out, _ = call("compare", "main", "slower", "--md", "--split", "val")
+    assert "| figure | main | slower | difference | 95 % interval |\n|---|---|---|---|---|\n| roc_auc | 0.9000 |" in out
+    assert out.startswith("val, 20 frames")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [(0.0, 0.0, "no difference by video"), (-0.1, 0.1, "nothing more than chance by video")],
+)
+def test_compare_says_when_there_is_nothing(call, monkeypatch, low, high, said):
+    second = 0.9 if high == 0 else 0.91
+    level = Level("video", 50, 0, (Difference("roc_auc", 0.9, second, low, high),), "")
+    monkeypatch.setattr(comparison, "compare", lambda *arguments: [level])
+    assert said in call("compare", "a", "b")[1]
 
 
 def test_predict_prints_a_line_for_each_file_of_a_folder(in_toy_project, call):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from deepfake_detector import UserError, crops, sampling
 from deepfake_detector.augmentation import Augmentation
-from deepfake_detector.sampling import NOT_BLENDED, BalancedBatches, Draw, LearningCrops
+from deepfake_detector.sampling import BalancedBatches, Draw, LearningCrops
 
 ON = Augmentation(
     flip=0.5,
@@ -65,41 +65,41 @@ def test_any_rows_of_two_classes_are_drawn_half_and_half(extra, balance):
     assert (weights > 0).all()
 
 
-def batches(weights, labels=None, batch_size=10, seed=3, **options) -> BalancedBatches:
+def batches(weights, labels=None, batch_size=10, seed=3, groups=None, **options) -> BalancedBatches:
     labels = np.arange(len(weights)) % 2 if labels is None else np.asarray(labels)
-    return BalancedBatches(np.asarray(weights), labels, batch_size, seed, **options)
-
-
-def draws_of(own: BalancedBatches, epoch: int = 0) -> list[Draw]:
-    return [Draw(row, epoch, position, blend) for row, position, blend in own.draws(epoch).tolist()]
+    groups = np.arange(len(weights)) if groups is None else np.asarray(groups)
+    return BalancedBatches(np.asarray(weights), labels, groups, batch_size, seed, **options)
 
 
 EVEN = np.full(50, 1 / 50)
 
 
 def test_an_epoch_is_drawn_the_same_again_and_another_one_differently():
-    epochs = [draws_of(batches(EVEN), epoch) for epoch in range(3)]
+    epochs = [batches(EVEN).draws(epoch) for epoch in range(3)]
     rows = [[draw.row for draw in epoch] for epoch in epochs]
     assert rows[0] != rows[1] != rows[2] != rows[0]
-    assert draws_of(batches(EVEN), 2) == epochs[2]  # as a resumed run does
-    assert [draw.row for draw in draws_of(batches(EVEN, seed=4), 2)] != rows[2]
-    assert [(draw.epoch, draw.position) for draw in epochs[2]] == [(2, position) for position in range(50)]
+    assert batches(EVEN).draws(2) == epochs[2]  # as a resumed run does
+    assert [draw.row for draw in batches(EVEN, seed=4).draws(2)] != rows[2]
+
+
+def test_real_and_fake_take_turns_and_two_share_their_augmentation():
+    draws = batches(EVEN).draws(2)
+    assert [draw.row % 2 for draw in draws] == [0, 1] * 25
+    assert [(draw.epoch, draw.pair) for draw in draws] == [(2, place // 2) for place in range(50)]
 
 
 def test_rows_are_drawn_by_their_weight():
     weights = np.zeros(4000)
-    weights[1], weights[2] = 0.75, 0.25
-    draws = draws_of(batches(weights), 0)
-    shares = np.bincount([draw.row for draw in draws], minlength=4000) / 4000
-    assert shares[:4] == pytest.approx([0, 0.75, 0.25, 0], abs=0.03)
-    assert shares[0] == shares[3:].max() == 0
+    weights[[0, 1, 3]] = 0.5, 0.375, 0.125
+    rows = [draw.row for draw in batches(weights).draws(0)]
+    assert np.bincount(rows, minlength=4000)[:4] / 4000 == pytest.approx([0.5, 0.375, 0, 0.125], abs=0.03)
 
 
 @pytest.mark.parametrize(
     ("ranks", "largest", "sizes"), [(1, 10, [10]), (1, 5, [5, 5]), (1, 4, [2] * 5), (2, 5, [5]), (2, 100, [5])]
 )
 def test_an_update_is_made_of_the_same_faces_however_it_is_cut(ranks, largest, sizes):
-    whole = draws_of(batches(EVEN), 1)
+    whole = batches(EVEN).draws(1)
     for update in range(5):
         found = []
         for rank in range(ranks):
@@ -128,54 +128,51 @@ def test_an_epoch_can_go_on_in_its_middle():
 def test_an_incomplete_last_batch_is_left_out():
     own = batches(np.full(29, 1 / 29))
     assert len(list(own)) == len(own) == own.updates == 2
-    assert own.draws(0).shape == (20, 3)
+    assert len(own.draws(0)) == 20
 
 
-def test_self_blending_replaces_the_share_of_fakes_asked_for_by_twins_of_reals_in_the_same_batch():
-    weights, labels = np.full(4000, 1 / 4000), np.arange(4000) % 2
-    plain = draws_of(batches(weights, labels, 20), 0)
-    draws = draws_of(batches(weights, labels, 20, self_blend=0.25), 0)
-    fakes = [number for number, draw in enumerate(plain) if labels[draw.row]]
-    replaced = [number for number in fakes if draws[number].blend != NOT_BLENDED]
-    assert len(replaced) / len(fakes) == pytest.approx(0.25, abs=0.03)
-    for number, (before, after) in enumerate(zip(plain, draws, strict=True)):
-        if number not in replaced:
-            assert after == before
-            continue
-        batch = plain[number // 20 * 20 :][:20]
-        twin = next(draw for draw in batch if draw.position == after.position)
-        assert (twin.row, labels[twin.row], after.blend) == (after.row, 0, number)
+GROUPS = np.arange(400) // 8  # each of four real and four fake faces
+GROUPS[-8:] = range(1000, 1008)  # and eight faces that stand alone
 
 
-def test_pseudo_fakes_of_one_real_face_differ():
-    labels = np.array([0] + [1] * 19)
-    draws = draws_of(batches(np.full(20, 0.05), labels, 20, self_blend=1.0, seed=1), 0)
-    blends = [draw.blend for draw in draws if draw.blend != NOT_BLENDED]
-    assert len(blends) > 5
-    assert len(set(blends)) == len(blends)
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_the_share_asked_for_of_fakes_stands_beside_a_real_face_of_its_group(share):
+    own = batches(np.full(400, 1 / 400), batch_size=20, groups=GROUPS, pairs=share)
+    draws = [draw for epoch in range(10) for draw in own.draws(epoch)]
+    pairs = [(real.row, fake.row) for real, fake in zip(draws[::2], draws[1::2], strict=True)]
+    alone = [(real, fake) for real, fake in pairs if fake >= 392]
+    beside = [GROUPS[real] == GROUPS[fake] for real, fake in pairs if fake < 392]
+    assert np.mean(beside) == pytest.approx(share, abs=0.04)
+    assert len({real for real, _ in alone}) > len(alone) / 2  # any real face
+    partners = {real for real, fake in pairs if fake == 1}
+    assert share < 1 or partners == {0, 2, 4, 6}
 
 
-def test_a_batch_without_a_real_face_keeps_its_fakes():
-    draws = draws_of(batches([0.5, 0.5], [1, 1], 2, self_blend=1.0), 0)
-    assert [draw.blend for draw in draws] == [NOT_BLENDED] * 2
+def test_self_blending_replaces_the_share_of_fakes_asked_for_by_twins_of_the_reals_beside_them():
+    plain = batches(np.full(4000, 1 / 4000), batch_size=20).draws(0)
+    draws = batches(np.full(4000, 1 / 4000), batch_size=20, self_blend=0.25).draws(0)
+    assert draws[::2] == plain[::2]
+    assert np.mean([draw.blended for draw in draws[1::2]]) == pytest.approx(0.25, abs=0.03)
+    for real, before, after in zip(plain[::2], plain[1::2], draws[1::2], strict=True):
+        assert after == (real._replace(blended=True) if after.blended else before)
 
 
 def test_with_reals_alone_every_second_draw_is_a_pseudo_fake():
-    draws = draws_of(batches(EVEN, np.zeros(50), self_blend=1.0), 0)
-    assert [draw.blend != NOT_BLENDED for draw in draws] == [False, True] * 25
+    draws = batches(EVEN, np.zeros(50), self_blend=1.0).draws(0)
+    assert [draw.blended for draw in draws] == [False, True] * 25
     assert len({draw.row for draw in draws}) > 10
 
 
 def test_a_pseudo_fake_is_labelled_fake_and_shares_its_twins_augmentation(stored_crops):
     crops_of = LearningCrops(stored_crops, 48, 1, replace(OFF, flip=1))
     real, label, row = crops_of[Draw(2, 0, 5)]
-    fake, fake_label, fake_row = crops_of[Draw(2, 0, 5, blend=6)]
+    fake, fake_label, fake_row = crops_of[Draw(2, 0, 5, blended=True)]
     assert (label, fake_label, row, fake_row) == (0, 1, 2, 2)
     assert not torch.equal(real, fake)
-    other, *_ = crops_of[Draw(2, 0, 5, blend=7)]
+    other, *_ = crops_of[Draw(2, 0, 6, blended=True)]
     assert not torch.equal(other, fake)
     textured_rows = LearningCrops(stored_crops.assign(label=0), 48, 1, replace(OFF, shift=0.1))
-    moved, blended = textured_rows[Draw(3, 0, 5)][0], textured_rows[Draw(3, 0, 5, blend=6)][0]
+    moved, blended = textured_rows[Draw(3, 0, 5)][0], textured_rows[Draw(3, 0, 5, blended=True)][0]
     outside = (
         moved[:, :, :4].float() - blended[:, :, :4].float()
     )  # far from the mask: the same shift of the same picture
@@ -193,9 +190,9 @@ def test_validations_pseudo_fakes_are_the_same_every_time(stored_crops):
     assert torch.equal(blended, LearningCrops(rows, 48, 1)[6][0])
 
 
-def test_augmentation_depends_on_seed_epoch_and_position_alone(stored_crops):
-    def sample(seed, epoch, position):
-        return LearningCrops(stored_crops, 48, seed, ON)[Draw(3, epoch, position)][0]
+def test_augmentation_depends_on_seed_epoch_and_pair_alone(stored_crops):
+    def sample(seed, epoch, pair):
+        return LearningCrops(stored_crops, 48, seed, ON)[Draw(3, epoch, pair)][0]
 
     wanted = sample(1, 2, 5)
     reused = LearningCrops(stored_crops, 48, 1, ON)

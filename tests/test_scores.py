@@ -1,4 +1,4 @@
-"""Figures, probabilities, thresholds and bands against brute force, scikit-learn and pen and paper."""
+"""Figures, probabilities and curves against brute force, scikit-learn and pen and paper."""
 
 import math
 import warnings
@@ -127,116 +127,6 @@ def test_the_ends_of_the_band_are_decided(probability, low, high, verdict):
     assert scores.decide(probability, low, high) == verdict
 
 
-# temperature
-
-
-def calibrated(count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and logits whose sigmoid is the true probability."""
-    rng = np.random.default_rng(0)
-    logits = rng.normal(0, 2, count)
-    return (rng.random(count) < 1 / (1 + np.exp(-logits))).astype(int), logits
-
-
-@pytest.mark.parametrize("temperature", [0.1, 0.5, 1, 3, 10])
-def test_a_known_temperature_is_recovered(temperature):
-    labels, logits = calibrated()
-    assert scores.fit_temperature(labels, logits * temperature) == pytest.approx(temperature, rel=0.05)
-
-
-@given(st.lists(st.tuples(st.integers(0, 1), st.floats(-1e6, 1e6)), min_size=1, max_size=20))
-@settings(max_examples=60, deadline=None)
-def test_a_temperature_is_within_its_bounds_whatever_the_logits(rows):
-    labels, logits = (np.array(column) for column in zip(*rows, strict=True))
-    assert 0.05 <= scores.fit_temperature(labels, logits) <= 20
-
-
-@given(st.floats(1.1, 5))
-@settings(max_examples=20, deadline=None)
-def test_larger_logits_ask_for_a_higher_temperature_in_proportion(factor):
-    labels, logits = calibrated(200)
-    once = scores.fit_temperature(labels, logits)
-    assert scores.fit_temperature(labels, logits * factor) == pytest.approx(once * factor, rel=1e-3)
-
-
-def test_a_few_faultless_clips_do_not_ask_for_infinite_confidence():
-    temperature = scores.fit_temperature(np.array([0, 0, 1, 1]), np.array([-3.0, -3.0, 3.0, 3.0]))
-    assert scores.probability(3.0, temperature) == pytest.approx(3 / 4, abs=1e-3)
-
-
-# threshold and band
-
-
-@few
-@given(BOTH_CLASSES)
-def test_no_threshold_has_a_higher_balanced_accuracy(rows):
-    labels, probabilities = arrays(rows)
-
-    def balanced(threshold: float) -> float:
-        return metrics.balanced_accuracy_score(labels, probabilities >= threshold)
-
-    tried = {at: balanced(at) for at in (step / 40 for step in range(1, 41, 2))}
-    chosen = scores.best_threshold(labels, probabilities)
-    assert balanced(chosen) == pytest.approx(max(tried.values()))
-    assert chosen not in probabilities
-
-
-def test_of_equally_good_thresholds_the_one_nearest_to_a_half_is_taken():
-    assert scores.best_threshold([0, 1, 0, 1], [0.1, 0.3, 0.5, 0.9]) == pytest.approx(0.7)
-    assert scores.best_threshold([0, 0, 1, 1], [0.1, 0.2, 0.4, 0.9]) == pytest.approx(0.3)
-
-
-def outcome(labels: np.ndarray, probabilities: np.ndarray, low: float, high: float) -> tuple[int, float]:
-    """Clips inside a band, and the share of those outside that `decide` gets wrong."""
-    verdicts = [scores.decide(one, low, high) for one in probabilities]
-    outside = [(label, verdict) for label, verdict in zip(labels, verdicts, strict=True) if verdict != "INCONCLUSIVE"]
-    wrong = sum(verdict != ("FAKE" if label else "REAL") for label, verdict in outside)
-    return len(labels) - len(outside), wrong / len(outside) if outside else 0.0
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    LABELLED,
-    st.integers(0, 19),
-    st.sampled_from([0, 0.1, 0.25, 0.34, 0.5]),
-    st.sampled_from([0, 0.1, 0.3, 0.5, 1]),
-)
-def test_no_band_within_the_share_holds_fewer_clips_or_reaches_a_lower_error(rows, cut, error, share):
-    labels, probabilities = arrays(rows)
-    threshold = (cut + 0.5) / 20
-    cuts = [(step + 0.5) / 20 for step in range(20)]
-    every = [outcome(labels, probabilities, low, high) for low in cuts for high in cuts if low <= threshold <= high]
-    allowed = [(inside, wrong) for inside, wrong in every if inside <= share * len(labels) + 1e-9]
-    good = [inside for inside, wrong in allowed if wrong <= error]
-
-    band = scores.inconclusive_band(labels, probabilities, threshold, error, share)
-    inside, wrong = outcome(labels, probabilities, band.low, band.high)
-    assert 0 <= band.low <= threshold <= band.high <= 1
-    assert not {band.low, band.high} & set(probabilities)
-    assert inside <= share * len(labels) + 1e-9
-    assert band.reached == bool(good)
-    if good:
-        assert (inside, wrong <= error) == (min(good), True)
-    else:
-        assert wrong == min(wrong for _, wrong in allowed)
-
-
-def test_a_band_takes_in_the_clips_that_are_wrong():
-    labels = [0, 0, 0, 1, 0, 1, 1, 1]
-    probabilities = [0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9]
-    band = scores.inconclusive_band(labels, probabilities, 0.5, error=0, share=0.3)
-    assert (band.low, band.high, band.reached) == (pytest.approx(0.35), pytest.approx(0.65), True)
-
-
-def test_of_two_bands_that_will_do_the_one_with_fewer_clips_is_taken():
-    labels, probabilities = [0, 0, 1, 1, 0, 1, 1], [0.1, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9]
-    band = scores.inconclusive_band(labels, probabilities, 0.5, error=0.25, share=0.3)
-    assert (band.low, band.high, band.reached) == (pytest.approx(0.3), 0.5, True)
-
-
-def test_no_band_is_needed_where_nothing_is_wrong():
-    assert scores.inconclusive_band([0, 1], [0.2, 0.8], 0.5, 0.05, 0.3) == scores.Band(0.5, 0.5, True)
-
-
 # figures
 
 
@@ -255,6 +145,9 @@ def test_figures_are_those_worked_out_by_hand():
             "f1": 4 / 7,
             "log_loss": -surprise / 7,
             "brier": 1.31 / 7,
+            "eer": 1 / 3,
+            "tpr_at_fpr_1": 2 / 3,
+            "tpr_at_fpr_5": 2 / 3,
             "true_real": 2,
             "false_fake": 2,
             "false_real": 1,
@@ -286,7 +179,18 @@ def test_figures_are_those_of_scikit_learn(rows, step):
     assert cells == metrics.confusion_matrix(labels, predicted).ravel().tolist()
 
 
-NEED_BOTH = {"roc_auc", "pr_auc", "balanced_accuracy"}
+@few
+@given(BOTH_CLASSES)
+def test_an_equal_error_rate_lies_on_the_roc_curve(rows):
+    labels, probabilities = arrays(rows)
+    eer = scores.figures(labels, probabilities, 0.5)["eer"]
+    false_alarms, recall, _ = metrics.roc_curve(labels, probabilities, drop_intermediate=False)
+    assert metrics.auc(false_alarms, recall) == pytest.approx(metrics.roc_auc_score(labels, probabilities))
+    if eer not in false_alarms:  # else a step of the curve: any recall between its ends
+        assert np.interp(eer, false_alarms, recall) == pytest.approx(1 - eer)
+
+
+NEED_BOTH = {"roc_auc", "pr_auc", "balanced_accuracy", "eer", "tpr_at_fpr_1", "tpr_at_fpr_5"}
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,15 @@ def run(
             detector.parts(),
             LearningCrops(train, 32, 1, GENTLE),
             train["item"].to_list(),
-            BalancedBatches(np.full(48, 1 / 48), labels, recipe.batch_size, 1, self_blend, recipe.batch_size // pieces),
+            BalancedBatches(
+                np.full(48, 1 / 48),
+                labels,
+                train["item"].to_numpy(),
+                recipe.batch_size,
+                1,
+                self_blend=self_blend,
+                micro_batch_size=recipe.batch_size // pieces,
+            ),
             LearningCrops(val, 32, 1),
             val,
             recipe,
@@ -399,10 +407,14 @@ def test_too_few_faces_for_a_batch_stop_the_run(faces):
         run(*faces, replace(RECIPE, batch_size=49))
 
 
-def test_a_class_that_is_never_drawn_stops_the_run(faces):
+@pytest.mark.parametrize(
+    ("label", "error"),
+    [(1, r"train\.csv holds no real face"), (0, r"holds no fake face .* train\.self_blend: 1\.0 makes them")],
+)
+def test_one_class_alone_stops_the_run(faces, label, error):
     folder, rows = faces
-    with pytest.raises(UserError, match=r"would draw 48 fake faces of 48; both classes are needed"):
-        run(folder, rows.assign(label=1))
+    with pytest.raises(UserError, match=error):
+        run(folder, rows.assign(label=label))
 
 
 def test_blank_faces_stop_the_run(faces, monkeypatch):

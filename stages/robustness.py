@@ -1,0 +1,68 @@
+"""Measure the exported detector on corrupted frames: what it still tells apart, and in how many it still finds a face.
+
+    python -m stages.robustness
+
+reads   models/detector.onnx, data/index.csv, data/splits/{val,test}.csv, data/frames.csv, data/frames/
+makes   metrics/robustness.json, plots/robustness.csv
+
+Of the test split where `evaluate` reads it, else of validation.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from deepfake_detector import console, inference, params, robustness, tables
+from deepfake_detector.archive import Item
+from deepfake_detector.corruptions import CORRUPTIONS
+from deepfake_detector.cropping import frame_rows
+from deepfake_detector.files import write_json, write_whole
+from deepfake_detector.parallel import Execution, run
+
+FRAMES = Path("data/frames")
+
+
+def main() -> str:
+    settings, evaluate, parallel = params.read("robustness", "evaluate", "parallel")
+    part = "test" if "test" in evaluate.splits else "val"
+    index = tables.read("data/index.csv", tables.INDEX)
+    split = tables.read(f"data/splits/{part}.csv", tables.SPLIT)
+    cells = [robustness.CLEAN]
+    cells += [(name, level) for name in CORRUPTIONS if name in settings.corruptions for level in settings.levels]
+    items = index[index["item"].isin(robustness.chosen(split, settings.items_per_class))]
+    frames = {item: frame_rows(rows) for item, rows in tables.read("data/frames.csv", tables.FRAMES).groupby("item")}
+    model = inference.MODEL.absolute()
+    tasks = [
+        (
+            Item(row.item, row.kind, row.path),
+            robustness.evenly(frames[row.item], settings.frames),
+            FRAMES.absolute(),
+            model,
+            cells,
+            settings.seed,
+        )
+        for row in items.itertuples()
+    ]
+    outcomes = run(robustness.corrupted_scores, tasks, Execution(**parallel.model_dump()))
+    rows, failed = [], 0
+    for task, outcome in zip(tasks, console.progress(outcomes, len(tasks), "robustness", "item"), strict=True):
+        if outcome.failure:
+            print(f"  {task[0].item}: left out, it {outcome.failure}")
+            failed += 1
+        rows += outcome.result or []
+    decision = inference.Detector.load(model).contract.decision
+    scored = pd.DataFrame(rows).merge(split[["item", "label"]], on="item")
+    measured = robustness.table(scored, decision.temperature, decision.threshold)
+    write_whole("plots/robustness.csv", robustness.lines(measured).to_csv(index=False, float_format="%.6f").encode())
+    figures = robustness.by_corruption(measured)
+    write_json("metrics/robustness.json", {"split": part, "items": len(tasks) - failed, "failed": failed} | figures)
+    drops = [f"{_told(figures[of]['mean_relative_drop'])} by {of}" for of in ("frame", "video")]
+    return f"{len(cells) - 1} corruptions of {len(tasks)} {part} items: ROC-AUC drops by {', '.join(drops)} on average"
+
+
+def _told(drop: float | None) -> str:
+    return "an undefined share" if drop is None else f"{drop:.1%}"
+
+
+if __name__ == "__main__":
+    console.run_stage(main, __doc__)
