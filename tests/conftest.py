@@ -30,6 +30,7 @@ TOY = {
     "train.loader_workers": 1,
     "train.checkpoint_minutes": 0.005,
     "export.parity_crops": 8,
+    "robustness.levels": [5],
 }
 
 

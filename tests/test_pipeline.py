@@ -47,8 +47,9 @@ def test_git_sees_only_what_is_meant_to_be_committed(toy_project):
     made = {name for name in changed if name not in ("params.yaml", "repro.log")}
     assert made == {
         "dvc.lock",
-        *(f"metrics/{name}.json" for name in ("evaluation", "export", "split", "train", "verify")),
-        *(f"plots/{name}.csv" for name in ("confusion", "pr", "roc", "scores", "training")),
+        *(f"metrics/{name}.json" for name in ("evaluation", "export", "robustness", "split", "train", "verify")),
+        *(f"plots/{name}.csv" for name in ("confusion", "methods", "pr", "reliability", "robustness", "roc")),
+        *(f"plots/{name}.csv" for name in ("scores", "slices", "training")),
     }
     assert all((toy_project / name).stat().st_size < 200_000 for name in made)
 

@@ -2,21 +2,34 @@
 
 import json
 import shutil
+from functools import cache
 
 import pytest
 from conftest import run
 from made import change_params
 
+CALM = {"train.batch_size": 16, "train.lr": 2e-4}  # batch-norm of a process's few faces is half of the noise
+
 
 @pytest.fixture(scope="module")
-def two_processes(toy_project, tmp_path_factory):
-    """The toy project trained by two processes of this machine's processor."""
-    folder = tmp_path_factory.mktemp("two") / "project"
-    shutil.copytree(toy_project, folder, symlinks=True)
-    change_params(folder / "params.yaml", {"train.devices": 2, "train.accelerator": "cpu"})
-    done = run(folder, "dvc", "repro", "train")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder, done.stdout
+def trained(toy_project, tmp_path_factory):
+    """`trained(processes)`: the toy project trained by so many processes of this machine's processor, and what it said."""
+
+    @cache
+    def train(processes: int):
+        folder = tmp_path_factory.mktemp("devices") / "project"
+        shutil.copytree(toy_project, folder, symlinks=True)
+        change_params(folder / "params.yaml", CALM | {"train.devices": processes, "train.accelerator": "cpu"})
+        done = run(folder, "dvc", "repro", "train")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return folder, done.stdout
+
+    return train
+
+
+@pytest.fixture
+def two_processes(trained):
+    return trained(2)
 
 
 def test_the_same_command_trains_in_both_and_tells_it_once(two_processes):
@@ -26,8 +39,8 @@ def test_the_same_command_trains_in_both_and_tells_it_once(two_processes):
     assert sum(line.startswith("train: ") for line in said.splitlines()) == 1
 
 
-def test_the_figures_are_those_of_one_process_within_noise(two_processes, toy_project):
-    two, one = (json.loads((folder / "metrics/train.json").read_text()) for folder in (two_processes[0], toy_project))
+def test_the_figures_are_those_of_one_process_within_noise(trained):
+    two, one = (json.loads((folder / "metrics/train.json").read_text()) for folder in (trained(2)[0], trained(1)[0]))
     assert two["val_frame_log_loss"] == pytest.approx(one["val_frame_log_loss"], rel=0.25)
     assert two["train_loss"] == pytest.approx(one["train_loss"], rel=0.15)
     assert two["epochs"] == one["epochs"]
