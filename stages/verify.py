@@ -17,6 +17,7 @@ from deepfake_detector import (
     console,
     data_report,
     duplicates,
+    html_page,
     params,
     sheets,
     shortcuts,
@@ -56,7 +57,7 @@ def main() -> str:
         ]
     for name, jpeg in jpegs.items():
         write_whole(SHEETS / f"{name}.jpg", jpeg)
-    write_whole("plots/data_report.html", data_report.render("The data", stops, sections))
+    write_whole("plots/data_report.html", html_page.render("The data", stops, sections))
     write_json("metrics/verify.json", audit.figures(index, media, faces, verified, near, shortcut))
     dropped = verified[verified["keep"] == 0]
     for row in dropped.itertuples():

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepfake_detector import data_report, tables
-from deepfake_detector.data_report import Section
+from deepfake_detector import data_report, html_page, tables
+from deepfake_detector.html_page import Section
 from deepfake_detector.shortcuts import Carrier, Shortcut
 
 GREY = np.full((20, 30, 3), 128, np.uint8)
@@ -44,7 +44,7 @@ def verified(**reasons: str) -> pd.DataFrame:
 
 
 def test_the_page_needs_nothing_else_and_starts_with_what_stops_the_run():
-    page = data_report.render("The data", ["no fake item is left"], [Section("One", ["two"], [{"a": 1}], b"jpeg")])
+    page = html_page.render("The data", ["no fake item is left"], [Section("One", ["two"], [{"a": 1}], b"jpeg")])
     assert b'src="data:image/jpeg;base64,anBlZw=="' in page
     assert not re.search(rb"(src|href)=\"(?!data:)", page)
     text = text_of(page)
@@ -52,7 +52,7 @@ def test_the_page_needs_nothing_else_and_starts_with_what_stops_the_run():
 
 
 def test_names_are_shown_and_never_run():
-    page = data_report.render("x", [], [Section("t", ["<script>alert(1)</script>"], [{"<b>": "<i>"}])])
+    page = html_page.render("x", [], [Section("t", ["<script>alert(1)</script>"], [{"<b>": "<i>"}])])
     assert b"<script" not in page
     assert b"&lt;script&gt;" in page
     assert b"<i>" not in page
