@@ -242,9 +242,8 @@ def _times_drawn(strata: np.ndarray, draws: int, rng: np.random.Generator) -> np
 
 
 def _ends(values: np.ndarray, point: float, without: np.ndarray, drawn: _Drawn) -> tuple[float, float]:
-    """The BCa percentiles, the normal quantile replaced by Student's and widened as the scarcer class has few groups."""
-    fewest, freedom = drawn.fewest, len(drawn.strata) - len(np.unique(drawn.strata))
-    tail = abs(t.ppf((1 - LEVEL) / 2, freedom)) * np.sqrt(fewest / (fewest - 1))
+    """The BCa percentiles, the normal quantile replaced by Student's with as many degrees of freedom as the groups leave."""
+    tail = abs(t.ppf((1 - LEVEL) / 2, len(drawn.strata) - len(np.unique(drawn.strata))))
     below = ((values < point).mean() + (values <= point).mean()) / 2
     shift = norm.ppf(np.clip(below, 1 / len(values), 1 - 1 / len(values)))
     moved = shift + np.array([-tail, tail])
