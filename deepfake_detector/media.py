@@ -6,7 +6,9 @@ through a Python file object and a list of container formats, so a file cannot m
 
 import bisect
 import io
+import math
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,7 +38,6 @@ UPRIGHT = {  # what makes a picture upright, by the value of that tag
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-MAX_PIXELS = 64_000_000  # of one frame; 8K video has 33 million
 
 # PyAV's log level stays unset: any level calls Python from FFmpeg's threads, and closing a file then deadlocks
 Image.MAX_IMAGE_PIXELS = None  # the limit above is checked before anything is decoded
@@ -44,6 +45,19 @@ Image.MAX_IMAGE_PIXELS = None  # the limit above is checked before anything is d
 
 class MediaError(UserError):
     """A file that gives no picture; the text says why."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may ask for: `pixels` of one frame (8K video has 33 million), `duration` of a video and `work` on it, in
+    seconds."""
+
+    pixels: int = 64_000_000
+    duration: float = math.inf
+    work: float = math.inf
+
+
+LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -69,7 +83,7 @@ def kind_of(source: Source) -> str:
         return "video"
 
 
-def read_image(source: Source) -> np.ndarray:
+def read_image(source: Source, limits: Limits = LIMITS) -> np.ndarray:
     """A still as RGB uint8, upright by its EXIF orientation, 16-bit greys scaled to 8.
 
     Raises MediaError where it is empty, damaged, too large or no image.
@@ -77,7 +91,7 @@ def read_image(source: Source) -> np.ndarray:
     _refuse_empty(source)
     try:
         with opened(source) as file, Image.open(file, formats=IMAGE_FORMATS) as image:
-            _check_size(*image.size)
+            _check_size(*image.size, limits.pixels)
             image.load()  # a TIFF turns itself upright here
             turn = UPRIGHT.get(image.getexif().get(ORIENTATION))
             upright = image.transpose(turn) if turn is not None else image
@@ -92,25 +106,26 @@ def read_image(source: Source) -> np.ndarray:
         raise MediaError(f"damaged image: {error}") from error
 
 
-def sample_frames(source: Source, count: int, threads: int = 0) -> Iterator[Frame]:
+def sample_frames(source: Source, count: int, threads: int = 0, limits: Limits = LIMITS) -> Iterator[Frame]:
     """Yield up to `count` frames spread evenly over the whole clip, in order of presentation.
 
     The clip is cut into `count` equal parts and the middle frame of each is taken; a clip of fewer frames gives all of
     them. Positions come from the packets that are there, not from what the header claims. `threads` decode (0: one per
-    core). Raises MediaError where no frame can be decoded.
+    core). Raises MediaError where no frame can be decoded or a limit is passed.
     """
     _refuse_empty(source)
     try:
-        with opened(source) as file:
-            with video(file) as container:
+        with opened(source, limits.work) as file:
+            with video(file, limits=limits) as container:
                 stamps = _timestamps(container)
+                _check_duration(container, stamps, limits.duration)
             file.seek(0)
             if not stamps:
-                with video(file, threads) as container:
+                with video(file, threads, limits) as container:
                     total = sum(1 for _ in _frames(container))
                 file.seek(0)
-            with video(file, threads) as container:
-                upright = _Upright(threads)
+            with video(file, threads, limits) as container:
+                upright = _Upright(threads, limits.pixels)
                 yield from (
                     _decoded(container, stamps, count, upright)
                     if stamps
@@ -130,17 +145,16 @@ def reason(error: Exception) -> str:
 
 
 @contextmanager
-def opened(source: Source) -> Iterator[io.IOBase]:
-    """The source as a file to read."""
-    if isinstance(source, bytes):
-        yield io.BytesIO(source)
-        return
-    with open(source, "rb") as file:
-        yield file
+def opened(source: Source, seconds: float = math.inf) -> Iterator["io.IOBase | _UntilDeadline"]:
+    """The source as a file that can be read for so many seconds."""
+    with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
+        yield file if seconds == math.inf else _UntilDeadline(file, seconds)
 
 
 @contextmanager
-def video(file: io.IOBase, threads: int = 0) -> Iterator["av.container.InputContainer"]:
+def video(
+    file: "io.IOBase | _UntilDeadline", threads: int = 0, limits: Limits = LIMITS
+) -> Iterator["av.container.InputContainer"]:
     """The file as an opened container whose first video stream `threads` can decode (0: one per core).
 
     Raises MediaError where it has none.
@@ -151,10 +165,28 @@ def video(file: io.IOBase, threads: int = 0) -> Iterator["av.container.InputCont
         stream = container.streams.video[0]
         if stream.codec_context is None:
             raise MediaError("its codec is not known here")
-        _check_size(stream.codec_context.width, stream.codec_context.height)
+        _check_size(stream.codec_context.width, stream.codec_context.height, limits.pixels)
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = threads
         yield container
+
+
+class _UntilDeadline:
+    """A file that can be read for so many seconds; FFmpeg asks it for every byte, so an endless file ends with it."""
+
+    def __init__(self, file: io.IOBase, seconds: float) -> None:
+        self._file, self._seconds, self._end = file, seconds, time.monotonic() + seconds
+
+    def read(self, size: int = -1) -> bytes:
+        if time.monotonic() > self._end:
+            raise MediaError(f"took longer than {self._seconds:g} seconds")
+        return self._file.read(size)
+
+    def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(place, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
 
 
 def _timestamps(container: "av.container.InputContainer") -> list[int]:
@@ -170,9 +202,10 @@ def _decoded(
     container: "av.container.InputContainer", stamps: list[int], count: int, upright: "_Upright"
 ) -> Iterator[Frame]:
     wanted = [stamps[position] for position in _middles(len(stamps), count)]
+    needed = frozenset(wanted)
     base = container.streams.video[0].time_base or Fraction(1, 1000)
     found = 0
-    for frame in _frames(container):
+    for frame in _frames(container, needed):
         if frame.pts is None or frame.pts < wanted[found]:
             continue
         index = bisect.bisect_left(stamps, frame.pts)
@@ -198,9 +231,16 @@ def _decoded_by_count(
             yield Frame(index, None, index / rate, upright(frame), _rotation(frame))
 
 
-def _frames(container: "av.container.InputContainer") -> Iterator[av.VideoFrame]:
-    """All frames that decode; damaged packets are passed over, as a player does."""
-    for packet in container.demux(container.streams.video[0]):
+def _frames(container: "av.container.InputContainer", wanted: frozenset[int] | None = None) -> Iterator[av.VideoFrame]:
+    """All frames that decode; damaged packets are passed over, as a player does.
+
+    With the times of those that are `wanted`, a frame is left out that is neither wanted nor needed to decode another.
+    """
+    stream = container.streams.video[0]
+    for packet in container.demux(stream):
+        if wanted is not None:
+            needed = packet.pts is None or packet.pts in wanted
+            stream.codec_context.skip_frame = "DEFAULT" if needed else "NONREF"
         try:
             yield from packet.decode()
         except av.error.InvalidDataError:
@@ -215,11 +255,11 @@ def _middles(total: int, count: int) -> list[int]:
 class _Upright:
     """Turns a clip's decoded frames into upright RGB pictures; one converter serves them all, on so many threads."""
 
-    def __init__(self, threads: int) -> None:
-        self._converter, self._threads = av.video.reformatter.VideoReformatter(), threads
+    def __init__(self, threads: int, pixels: int) -> None:
+        self._converter, self._threads, self._pixels = av.video.reformatter.VideoReformatter(), threads, pixels
 
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
-        _check_size(frame.width, frame.height)
+        _check_size(frame.width, frame.height, self._pixels)
         image = self._converter.reformat(frame, format="rgb24", threads=self._threads).to_ndarray()
         turns = _rotation(frame) // 90
         return np.ascontiguousarray(np.rot90(image, -turns)) if turns else image
@@ -236,9 +276,16 @@ def _eight_bit(values: np.ndarray) -> np.ndarray:
     return np.repeat(grey[..., None], 3, axis=2)
 
 
-def _check_size(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise MediaError(f"too large: {width} x {height} pixels, the limit is {MAX_PIXELS // 1_000_000} million")
+def _check_size(width: int, height: int, most: int) -> None:
+    if width * height > most:
+        raise MediaError(f"too large: {width} x {height} pixels, the limit is {most / 1e6:g} million")
+
+
+def _check_duration(container: "av.container.InputContainer", stamps: list[int], most: float) -> None:
+    stream = container.streams.video[0]
+    seconds = float((stamps[-1] - stamps[0]) * (stream.time_base or 0)) if stamps else 0.0
+    if seconds > most:
+        raise MediaError(f"too long: {seconds:.0f} seconds, the limit is {most:g}")
 
 
 def _refuse_empty(source: Source) -> None:

@@ -1,32 +1,31 @@
 """What can be told of a media file without looking at its pictures: container, codec, times, frames, bitrate, quality."""
 
 import os
-from pathlib import Path
 
 import av
 import numpy as np
 from PIL import Image
 
-from deepfake_detector.media import IMAGE_FORMATS, MediaError, opened, video
+from deepfake_detector.media import IMAGE_FORMATS, LIMITS, Limits, MediaError, Source, opened, video
 
 VARIES = 0.2  # of the usual time between frames; rounding to a container's clock stays far below
 STANDARD_SUM = 3688  # of the luminance table that JPEG quality 50 means (ITU-T T.81, annex K)
 
 
-def media_facts(path: Path, kind: str) -> dict:
+def media_facts(source: Source, kind: str, limits: Limits = LIMITS) -> dict:
     """A row of the media table but for `item`, `width`, `height` and `rotation`, which only a decoded frame tells.
 
     `kind` is `video`, or anything else for a still. A file that cannot be read gives its size alone.
     """
-    facts = {"bytes": os.path.getsize(path)}
+    facts = {"bytes": len(source) if isinstance(source, bytes) else os.path.getsize(source)}
     try:
-        return facts | (_video(path) if kind == "video" else _still(path))
+        return facts | (_video(source, limits) if kind == "video" else _still(source))
     except (MediaError, av.error.FFmpegError, OSError, ValueError, SyntaxError):
         return facts  # why it cannot be read is told where it is decoded
 
 
-def _video(path: Path) -> dict:
-    with opened(path) as file, video(file) as container:
+def _video(source: Source, limits: Limits) -> dict:
+    with opened(source, limits.work) as file, video(file, limits=limits) as container:
         stream = container.streams.video[0]
         packets = [(packet.pts, packet.size) for packet in container.demux(stream) if packet.size]
         rate = float(stream.average_rate or 0)
@@ -52,8 +51,8 @@ def _varies(seconds: np.ndarray) -> bool:
     return bool(np.abs(seconds - usual).max() > VARIES * usual)
 
 
-def _still(path: Path) -> dict:
-    with opened(path) as file, Image.open(file, formats=IMAGE_FORMATS) as image:
+def _still(source: Source) -> dict:
+    with opened(source) as file, Image.open(file, formats=IMAGE_FORMATS) as image:
         facts = {"container": image.format.lower(), "codec": image.format.lower(), "frames_found": 1}
         tables = getattr(image, "quantization", None)
         return facts | ({"jpeg_quality": _quality(tables[min(tables)])} if tables else {})

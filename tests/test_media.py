@@ -13,7 +13,7 @@ from made import audio_only, clip, number_in, numbered_frame, picture
 from PIL import Image
 
 from deepfake_detector import media
-from deepfake_detector.media import MediaError, kind_of, read_image, sample_frames
+from deepfake_detector.media import Limits, MediaError, kind_of, read_image, sample_frames
 
 CONTAINERS = ("mp4", "matroska", "avi", "mpegts")
 TINY = {container: clip(8, width=64, height=48, container=container) for container in CONTAINERS}
@@ -324,15 +324,37 @@ def test_a_picture_with_wrong_or_missing_bytes_is_read_or_refused(kind, cut, cha
 
 @pytest.mark.parametrize(
     ("read", "data"),
-    [(read_image, picture(np.zeros((48, 64, 3), np.uint8))), (lambda data: next(sample_frames(data, 1)), TINY["mp4"])],
+    [
+        (lambda data, limits: read_image(data, limits), picture(np.zeros((48, 64, 3), np.uint8))),
+        (lambda data, limits: next(sample_frames(data, 1, limits=limits)), TINY["mp4"]),
+    ],
     ids=["picture", "video"],
 )
-def test_a_picture_with_too_many_pixels_is_refused(monkeypatch, read, data):
-    monkeypatch.setattr(media, "MAX_PIXELS", 64 * 48)
-    read(data)
-    monkeypatch.setattr(media, "MAX_PIXELS", 64 * 48 - 1)
+def test_a_picture_with_too_many_pixels_is_refused(read, data):
+    read(data, Limits(pixels=64 * 48))
     with pytest.raises(MediaError, match="too large: 64 x 48 pixels"):
-        read(data)
+        read(data, Limits(pixels=64 * 48 - 1))
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [(Limits(duration=0.5), "too long: 1 seconds, the limit is 0.5"), (Limits(work=0), "took longer than 0 seconds")],
+)
+def test_a_video_over_a_limit_is_refused(limits, message):
+    data = clip(30, rate=25)
+    assert len(list(sample_frames(data, 4, limits=Limits(duration=2, work=60)))) == 4
+    with pytest.raises(MediaError, match=message):
+        list(sample_frames(data, 4, limits=limits))
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+def test_frames_left_out_of_decoding_change_none_of_the_others(threads):
+    data = with_b_frames("mp4", 40)
+    every = {frame.pts: frame.image for frame in sample_frames(data, 40, threads)}
+    some = list(sample_frames(data, 7, threads))
+    assert len(some) == 7
+    for frame in some:
+        assert np.array_equal(frame.image, every[frame.pts])
 
 
 @pytest.mark.parametrize(
