@@ -7,6 +7,7 @@ table with a column `split` too. Thinned to at most 500 points a curve.
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
+import numpy as np
 import pandas as pd
 
 from deepfake_detector import scores
@@ -46,27 +47,21 @@ def pr(levels: Levels, splits: list[str], threshold: float) -> pd.DataFrame:
 def confusion(levels: Levels, splits: list[str], threshold: float) -> pd.DataFrame:
     """The four cells of each split and level, with the share of the actual class in each."""
     rows = []
-    for part in splits:
-        for level, table in levels.items():
-            own = _scored(table, part)
-            for label, actual in ((0, "real"), (1, "fake")):
-                found = own.loc[own["label"] == label, "fake_probability"]
-                flagged = int((found >= threshold).sum())
-                for predicted, count in (("real", len(found) - flagged), ("fake", flagged)):
-                    cell = {"curve": f"{part}, {level}s", "actual": actual, "predicted": predicted}
-                    rows.append(cell | {"count": count, "share": count / len(found) if len(found) else 0.0})
+    for curve, actual, found in _by_class(levels, splits):
+        flagged = int((found >= threshold).sum())
+        for predicted, count in (("real", len(found) - flagged), ("fake", flagged)):
+            cell = {"curve": curve, "actual": actual, "predicted": predicted}
+            rows.append(cell | {"count": count, "share": count / len(found) if len(found) else 0.0})
     return pd.DataFrame(rows)
 
 
 def histogram(levels: Levels, splits: list[str]) -> pd.DataFrame:
     rows = []
-    for part in splits:
-        for level, table in levels.items():
-            own = _scored(table, part)
-            for label, name in ((0, "real"), (1, "fake")):
-                bins = scores.histogram(own.loc[own["label"] == label, "fake_probability"].to_numpy())
-                panel = {"curve": f"{part}, {level}s", "label": name}
-                rows += [panel | {"fake_probability": middle, "count": count} for middle, count in bins]
+    for curve, label, found in _by_class(levels, splits):
+        rows += [
+            {"curve": curve, "label": label, "fake_probability": middle, "count": count}
+            for middle, count in scores.histogram(found)
+        ]
     return pd.DataFrame(rows)
 
 
@@ -134,6 +129,15 @@ def _wholes(levels: Levels, splits: list[str]) -> Iterator[pd.DataFrame]:
             own = _scored(table, part)
             if own["label"].nunique() == 2:
                 yield own
+
+
+def _by_class(levels: Levels, splits: list[str]) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Curve, class and probabilities of fake of every split, level and class."""
+    for part in splits:
+        for level, table in levels.items():
+            own = _scored(table, part)
+            for label, name in ((0, "real"), (1, "fake")):
+                yield f"{part}, {level}s", name, own.loc[own["label"] == label, "fake_probability"].to_numpy()
 
 
 def _scored(table: pd.DataFrame, part: str) -> pd.DataFrame:
