@@ -1,5 +1,10 @@
 """Deepfake detection from faces: the library that the stages, the command line and the page share."""
 
+import os
+
+# ONNX Runtime tells its maker how it is used unless this is set before it is imported; nothing here reports to anyone
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 
 class Stopped(Exception):  # noqa: N818 (no error: the run did what it was asked to)
     """A run was asked to end by a signal and has saved what it needs to go on; the text says how."""

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from deepfake_detector.scores import probability
+
+SCORES_KEPT = 200
 TEMPERATURES = (0.05, 20.0)
 RELIABILITY_BINS = 15
 
@@ -20,6 +23,48 @@ class Band:
     low: float
     high: float
     reached: bool
+
+
+def decision(
+    labels: np.ndarray,
+    logits: np.ndarray,
+    min_faces: int,
+    policy: str,
+    false_alarms: float,
+    band_error: float,
+    band_share: float,
+) -> dict:
+    """Everything that follows from the clips' logits on validation, as models/decision.json holds it.
+
+    `policy` is `balanced_accuracy` or `false_alarms` (at most that share of the reals). Both classes must be there.
+    """
+    labels, logits = np.asarray(labels), np.asarray(logits, float)
+    temperature = fit_temperature(labels, logits)
+    probabilities = probability(logits, temperature)
+    threshold = (
+        most_balanced(labels, probabilities)
+        if policy == "balanced_accuracy"
+        else fewest_false_alarms(labels, probabilities, false_alarms)
+    )
+    band = inconclusive_band(labels, probabilities, threshold, band_error, band_share)
+    inside = (probabilities > band.low) & (probabilities < band.high)
+    wrong = (probabilities >= threshold) != (labels == 1)
+    return {
+        "temperature": round(temperature, 6),
+        "threshold": round(threshold, 6),
+        "band_low": round(band.low, 6),
+        "band_high": round(band.high, 6),
+        "band_reached": band.reached,
+        "min_faces": min_faces,
+        "validation": {
+            "real_clips": int((labels == 0).sum()),
+            "fake_clips": int((labels == 1).sum()),
+            "inconclusive": int(inside.sum()),
+            "wrong_outside_band": int((wrong & ~inside).sum()),
+            "real_scores": _thinned(probabilities[labels == 0]),
+            "fake_scores": _thinned(probabilities[labels == 1]),
+        },
+    }
 
 
 def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
@@ -114,6 +159,13 @@ def inconclusive_band(
         high=_half_way(probabilities, middle + taken_above) if taken_above else threshold,
         reached=reached,
     )
+
+
+def _thinned(probabilities: np.ndarray) -> list[float]:
+    """Ascending, at most 200 of them, evenly over their ranks."""
+    count = min(len(probabilities), SCORES_KEPT)
+    places = ((np.arange(count) + 0.5) * len(probabilities) / max(count, 1)).astype(int)
+    return [round(float(value), 6) for value in np.sort(probabilities)[places]]
 
 
 def _between(probabilities: np.ndarray) -> np.ndarray:

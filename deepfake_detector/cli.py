@@ -2,14 +2,15 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepfake_detector import UserError, assets, console, params, profiles
-from deepfake_detector.files import write_json
+from deepfake_detector.parallel import Execution
 
 if TYPE_CHECKING:
-    from deepfake_detector import comparison
+    from deepfake_detector import batch, comparison
 
 
 def main() -> None:
@@ -19,27 +20,39 @@ def main() -> None:
 
 def predict(arguments: argparse.Namespace) -> int:
     """0 where every input got a verdict, 1 where one was an ERROR."""
-    from deepfake_detector.inference import DEMONSTRATION, Detector  # costs a second that --help need not pay
+    from deepfake_detector import batch  # costs a second that --help need not pay
+    from deepfake_detector.inference import DEMONSTRATION
 
-    detector = Detector.load(arguments.model)
+    execution = _execution(arguments)
+    judge = batch.Judge(
+        arguments.model.absolute(),
+        arguments.sha256,
+        arguments.device,
+        1 if execution else 0,
+        arguments.kind,
+        arguments.html.absolute() if arguments.html else None,
+    )
+    detector = judge.detector()
     if detector.contract.trained_on.demonstration:
         print(f"! {DEMONSTRATION}", file=sys.stderr)
-    inputs = _inputs(arguments.inputs)
+    inputs = _inputs(arguments.inputs, arguments.list)
+    target = arguments.json or arguments.csv
+    if arguments.resume and not target:
+        raise UserError("--resume goes on with what lies beside the file of --json or --csv; name one")
     print(f"{'verdict':<13} {'P(fake)':>8}  {'faces':>7}  input")
-    reports = []
-    for path in console.progress(inputs, len(inputs), "predict", "input"):
-        report = detector.predict(path, kind=arguments.kind)
-        reports.append(report)
-        probability = "-" if report.fake_probability is None else f"{report.fake_probability:.3f}"
-        why = report.error or report.reason
-        seen = f"{report.frames_with_face}/{report.frames_sampled}"
-        print(
-            f"{report.verdict:<13} {probability:>8}  {seen:>7}  {_printable(path)}{f'  ({why})' if why else ''}",
-            flush=True,
-        )
+    if target is None:
+        verdicts = [_told(path, one) for path, one in _judged(inputs, judge, execution)]
+        return int("ERROR" in verdicts)
+    journal = batch.Journal(target, {"model": detector.sha256, "kind": arguments.kind, "html": str(judge.html)})
+    journal.begin(arguments.resume)
+    _judge_on(journal, inputs, judge, execution)
     if arguments.json:
-        write_json(arguments.json, [report.as_json() for report in reports])
-    return int(any(report.verdict == "ERROR" for report in reports))
+        batch.write_json_list(arguments.json, journal.reports(inputs))
+    if arguments.csv:
+        batch.write_csv(arguments.csv, journal.reports(inputs))
+    failed = any(one["verdict"] == "ERROR" for one in journal.reports(inputs))
+    journal.end()
+    return int(failed)
 
 
 def use_profile(arguments: argparse.Namespace) -> int:
@@ -92,17 +105,69 @@ def prune(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _inputs(paths: list[Path]) -> list[Path]:
-    """The files named, and of folders every file of a media type, sorted."""
+def _judged(paths: list[Path], judge: "batch.Judge", execution: Execution | None) -> Iterator[tuple[Path, dict]]:
+    from deepfake_detector import batch
+
+    reports = batch.judge_all(paths, judge, execution)
+    return zip(paths, console.progress(reports, len(paths), "predict", "input"), strict=True)
+
+
+def _judge_on(journal: "batch.Journal", inputs: list[Path], judge: "batch.Judge", execution: Execution | None) -> None:
+    """Those that the journal has not got yet."""
+    left = [path for path in inputs if not journal.has(path)]
+    if len(left) < len(inputs):
+        print(f"{len(inputs) - len(left)} of {len(inputs)} were judged before", file=sys.stderr)
+    try:
+        for path, one in _judged(left, judge, execution):
+            journal.add(path, one)
+            _told(path, one)
+    except KeyboardInterrupt:
+        print(f"what was judged is kept in {journal.path}: go on with --resume", file=sys.stderr)
+        raise
+
+
+def _execution(arguments: argparse.Namespace) -> Execution | None:
+    """Workers where they were asked for; else this process judges alone, with all cores."""
+    if arguments.executor == "local" and not arguments.workers:
+        return None
+    return Execution(arguments.executor, arguments.workers, arguments.seconds_per_item, arguments.memory_per_item)
+
+
+def _inputs(paths: list[Path], listed: str | None) -> list[Path]:
+    """The files named and listed, and of folders every file of a media type, sorted; each once."""
     from deepfake_detector.datasets import files_below, media_kind
 
+    if listed:
+        lines = sys.stdin if listed == "-" else _lines_of(Path(listed))
+        paths = paths + [Path(line) for line in map(str.strip, lines) if line]
+    if not paths:
+        raise UserError("nothing to judge: name files or folders, or --list a file with one path a line")
     found = []
     for path in paths:
         inside = [one for one in files_below(path) if media_kind(one)] if path.is_dir() else [path]
         if not inside:
             raise UserError(f"{path}: no image or video in this folder")
         found += inside
-    return found
+    return list(dict.fromkeys(found))
+
+
+def _lines_of(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a list of paths that can be read: {error}") from error
+
+
+def _told(path: Path, found: dict) -> str:
+    """Prints a report's line and gives its verdict."""
+    probability = "-" if found["fake_probability"] is None else f"{found['fake_probability']:.3f}"
+    why = found["error"] or found["reason"]
+    seen = f"{found['frames_with_face']}/{found['frames_sampled']}"
+    print(
+        f"{found['verdict']:<13} {probability:>8}  {seen:>7}  {_printable(path)}{f'  ({why})' if why else ''}",
+        flush=True,
+    )
+    return found["verdict"]
 
 
 def _row(one: "comparison.Difference") -> tuple[str, ...]:
@@ -150,25 +215,51 @@ def _root(text: str) -> tuple[str, str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deepfake_detector", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_predict, _add_doctor, _add_use_profile, _add_fetch_assets, _add_compare, _add_plots, _add_prune):
+        add(commands)
+    return parser
 
+
+def _add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = commands.add_parser(
         "predict",
         help="judge images, videos and folders of them",
-        description="Judge images, videos and folders. Exit code 0: every input got a verdict; 1: one was an ERROR.",
+        description="Judge images, videos and folders. Exit code 0: every input got a verdict; 1: one was an ERROR. What was "
+        "judged before a run was stopped is kept beside the file of --json or --csv; --resume goes on with it.",
     )
-    command.add_argument("inputs", nargs="+", type=Path, metavar="PATH", help="an image, a video, or a folder of them")
+    command.add_argument("inputs", nargs="*", type=Path, metavar="PATH", help="an image, a video, or a folder of them")
+    command.add_argument("--list", metavar="FILE", help="also the paths in FILE, one a line (-: standard input)")
     command.add_argument(
         "--model", type=Path, default=Path("models/detector.onnx"), help="exported model (default: %(default)s)"
     )
-    command.add_argument("--json", type=Path, metavar="FILE", help="also write the full reports to FILE")
+    command.add_argument("--sha256", metavar="HEX", help="refuse any other model file than the one with this hash")
     command.add_argument(
         "--kind",
         choices=("auto", "face"),
         default="auto",
         help="face: the pictures are face crops already (default: auto)",
     )
+    command.add_argument("--json", type=Path, metavar="FILE", help="the full reports (docs/report.schema.json)")
+    command.add_argument("--csv", type=Path, metavar="FILE", help="a row for each input")
+    command.add_argument("--html", type=Path, metavar="FOLDER", help="a page of evidence for each input")
+    command.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
+    command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="(default: %(default)s)")
+    command.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="so many processes side by side (default: this one alone)"
+    )
+    command.add_argument(
+        "--executor", choices=("local", "ray"), default="local", help="ray: a cluster (docs/scaling.md; default: local)"
+    )
+    command.add_argument(
+        "--seconds-per-item", type=float, default=600, metavar="S", help="a worker's time for an input (default: 600)"
+    )
+    command.add_argument(
+        "--memory-per-item", type=float, default=4, metavar="GIB", help="and its memory; 0: no limit (default: 4)"
+    )
     command.set_defaults(run=predict)
 
+
+def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = commands.add_parser(
         "doctor",
         help="check this machine and the data sets before anything runs",
@@ -180,6 +271,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(run=examine)
 
+
+def _add_use_profile(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = commands.add_parser(
         "use-profile",
         help="switch params.yaml to another data set's values",
@@ -196,6 +289,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(run=use_profile)
 
+
+def _add_fetch_assets(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = commands.add_parser(
         "fetch-assets",
         help="get the face detector and the ImageNet weights",
@@ -210,6 +305,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(run=fetch_assets)
 
+
+def _add_compare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = commands.add_parser(
         "compare",
         help="how far two runs differ, and whether that may be chance",
@@ -222,6 +319,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--md", action="store_true", help="as Markdown tables")
     command.set_defaults(run=compare)
 
+
+def _add_plots(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = commands.add_parser(
         "plots",
         help="every chart on one page that opens without a network",
@@ -232,6 +331,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(run=plots)
 
+
+def _add_prune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = commands.add_parser(
         "prune",
         help="free the space of frames and faces that nothing uses any more",
@@ -239,4 +340,3 @@ def _parser() -> argparse.ArgumentParser:
         "use. Outputs and DVC's own cache stay as they are (`dvc gc` is for that).",
     )
     command.set_defaults(run=prune)
-    return parser

@@ -3,6 +3,7 @@
 Stages, command line and page all read it from the same typed value, so none can crop, scale or decide differently.
 """
 
+import bisect
 import json
 from importlib import metadata
 from pathlib import Path
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deepfake_detector import UserError
 
-VERSION = 1
+VERSION = 2
 KEY = "deepfake_detector_contract"  # of the ONNX metadata entry that holds the contract
 LIBRARIES = ("torch", "torchvision", "onnx", "onnxruntime", "opencv-python-headless", "av", "pillow", "numpy")
 
@@ -46,6 +47,30 @@ class Crop(_Part):
     std: tuple[float, float, float]
 
 
+class Validation(_Part):
+    """How validation's clips scored: ascending probabilities of fake of its real and its fake clips, thinned to 200 of each
+    class, and how many clips there were."""
+
+    real_clips: int = Field(ge=0)
+    fake_clips: int = Field(ge=0)
+    inconclusive: int = Field(ge=0)  # of them, within the band
+    wrong_outside_band: int = Field(ge=0)
+    real_scores: tuple[float, ...]
+    fake_scores: tuple[float, ...]
+
+    def reals_as_high(self, fake_probability: float) -> float | None:
+        """The share of real clips that score so high or higher; None where there were none."""
+        if not self.real_scores:
+            return None
+        return 1 - bisect.bisect_left(self.real_scores, fake_probability) / len(self.real_scores)
+
+    def fakes_as_low(self, fake_probability: float) -> float | None:
+        """The share of fake clips that score so low or lower; None where there were none."""
+        if not self.fake_scores:
+            return None
+        return bisect.bisect_right(self.fake_scores, fake_probability) / len(self.fake_scores)
+
+
 class Decision(_Part):
     """How frame logits become a verdict (scores.py); probabilities of fake."""
 
@@ -54,6 +79,16 @@ class Decision(_Part):
     threshold: float = Field(ge=0, le=1)
     band_low: float = Field(ge=0, le=1)
     band_high: float = Field(ge=0, le=1)
+    validation: Validation
+
+
+class Golden(_Part):
+    """What this model made of the drawn face of golden.py where it was exported: the boxes that the face detector found, in
+    pixels, and the logit of the first (of the whole picture where there is none)."""
+
+    boxes: tuple[tuple[float, float, float, float], ...]
+    logit: float
+    tolerance: float = Field(gt=0)  # of the logit
 
 
 class TrainedOn(_Part):
@@ -67,12 +102,17 @@ class TrainedOn(_Part):
 
 
 class Contract(_Part):
-    version: Literal[1]
+    """All of it. `withheld` says why a model must not be served, where that is so."""
+
+    version: Literal[2]
+    variant: Literal["fp32", "int8"]
+    withheld: str = ""
     labels: tuple[Literal["real"], Literal["fake"]]
     frames: int = Field(gt=0)  # sampled evenly from a video
     detection: FaceDetection
     crop: Crop
     decision: Decision
+    golden: Golden
     trained_on: TrainedOn
     libraries: dict[str, str]
 
@@ -85,12 +125,16 @@ def library_versions() -> dict[str, str]:
 def read_decision(path: str | Path) -> Decision:
     """The decision that `calibrate` wrote. Raises UserError where it is missing or something else."""
     try:
-        found = json.loads(Path(path).read_text())
-        return Decision(**{name: found[name] for name in Decision.model_fields})
+        return decision_of(json.loads(Path(path).read_text()))
     except FileNotFoundError as error:
         raise UserError(f"{path}: not there; `dvc repro` makes it") from error
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: not what calibrate writes; run `dvc repro`") from error
+
+
+def decision_of(found: dict) -> Decision:
+    """The decision among all that was told beside it."""
+    return Decision(**{name: found[name] for name in Decision.model_fields})
 
 
 def parse(text: str | None, source: str) -> Contract:

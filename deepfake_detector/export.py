@@ -1,27 +1,33 @@
-"""The trained network as an ONNX file that carries its contract, and the proof that both compute the same."""
+"""The trained network as ONNX graphs, in fp32 and in int8; model_file.py makes files of them."""
 
-import io
+import copy
+import logging
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import onnx
+import pandas as pd
 import torch
+from onnxruntime import InferenceSession, quantization
 
-from deepfake_detector import contract as contracts
-from deepfake_detector.contract import Contract
-from deepfake_detector.crops import normalise
+from deepfake_detector.contract import Crop
+from deepfake_detector.crops import FaceCrops, normalise
+from deepfake_detector.model_file import BATCH, INPUT, OUTPUTS, judge
 from deepfake_detector.network import Detector, WithActivationMap
 
 OPSET = 20
-INPUT, OUTPUTS = "images", ("logits", "activation_map")
+IN_INT8 = ["Conv", "Relu", "Add", "MaxPool"]  # the tail that makes logits and activation map stays in fp32
 
 
-def to_onnx(detector: Detector, contract: Contract) -> bytes:
-    """The bytes of an ONNX model: `images` (N, 3, S, S) normalised float32 -> `logits` (N, 2) and `activation_map`.
+def to_onnx(detector: Detector, side: int) -> onnx.ModelProto:
+    """`images` (N, 3, `side`, `side`) normalised float32 -> `logits` (N, 2) and `activation_map` (N, `side`/32, `side`/32).
 
-    The same weights and contract give the same bytes: the exporter's notes on where in the code a node came from, which
-    hold paths of this machine, are taken out.
+    The same weights give the same model: the exporter's notes on where in the code a node came from, which hold paths of
+    this machine, are taken out.
     """
-    side = contract.crop.input_size
     program = torch.onnx.export(
         WithActivationMap(detector.cpu()).eval(),
         (torch.zeros(2, 3, side, side),),
@@ -34,21 +40,70 @@ def to_onnx(detector: Detector, contract: Contract) -> bytes:
     )
     model = program.model_proto
     _strip_notes(model)
-    entry = model.metadata_props.add()
-    entry.key, entry.value = contracts.KEY, contract.model_dump_json()
     onnx.checker.check_model(model, full_check=True)
-    buffer = io.BytesIO()
-    onnx.save(model, buffer)
-    return buffer.getvalue()
+    return model
 
 
-def largest_difference(detector: Detector, session, images: torch.Tensor) -> float:
-    """The largest absolute difference of a logit between torch and the ONNX session on `images` (N, 3, S, S) uint8."""
-    inputs = normalise(images)
-    with torch.inference_mode():
-        wanted = detector.cpu().eval()(inputs).numpy()
-    found, _ = session.run(OUTPUTS, {INPUT: inputs.numpy()})
-    return float(np.abs(wanted - found).max())
+def logits_of(
+    detector: Detector, sessions: dict[str, InferenceSession], faces: pd.DataFrame, crop: Crop
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """The logit (fake minus real) of every face of a faces table by torch and by each session, and faces a second of each."""
+    crops = FaceCrops(faces.assign(label=0), crop.input_size)
+    device = next(detector.parameters()).device
+    logits: dict[str, list[np.ndarray]] = {name: [] for name in ("torch", *sessions)}
+    seconds = dict.fromkeys(logits, 0.0)
+    for start in range(0, len(crops), BATCH):
+        images = torch.stack([image for image, _, _ in crops.__getitems__(list(range(start, len(crops)))[:BATCH])])
+        plain = list(images.permute(0, 2, 3, 1).contiguous().numpy())
+        for name in logits:
+            started = time.perf_counter()
+            if name == "torch":
+                with torch.inference_mode():
+                    both = detector(normalise(images.to(device))).double().cpu().numpy()
+                found = both[:, 1] - both[:, 0]
+            else:
+                found, _ = judge(sessions[name], crop, plain)
+            seconds[name] += time.perf_counter() - started
+            logits[name].append(found)
+    joined = {name: np.concatenate(own) if own else np.zeros(0) for name, own in logits.items()}
+    return joined, {name: len(crops) / spent if spent else 0.0 for name, spent in seconds.items()}
+
+
+def to_int8(model: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:
+    """The model with static int8 weights (per channel) and activations, whose ranges are those of `images`, normalised float32.
+
+    Weights keep to 7 bits, since processors without VNNI add two products of 8 bits into 16 and overflow.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "int8.onnx"
+        logging.disable(logging.WARNING)  # it asks for a preparation that the exporter has already done
+        try:
+            quantization.quantize_static(
+                copy.deepcopy(model),  # it moves the weights of the one it is given to a file
+                path,
+                _Images(images),
+                op_types_to_quantize=IN_INT8,
+                per_channel=True,
+                reduce_range=True,
+                weight_type=quantization.QuantType.QInt8,
+                activation_type=quantization.QuantType.QUInt8,
+            )
+        finally:
+            logging.disable(logging.NOTSET)
+        small = onnx.load(path)
+    _strip_notes(small)
+    return small
+
+
+class _Images(quantization.CalibrationDataReader):
+    """Hands out batches of the images."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        self._batches: Iterator = iter([images[start : start + BATCH] for start in range(0, len(images), BATCH)])
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        batch = next(self._batches, None)
+        return None if batch is None else {INPUT: batch}
 
 
 def _strip_notes(model: onnx.ModelProto) -> None:

@@ -20,6 +20,7 @@ YUNET_LEAST = 64  # pixels a side; YuNet reads memory it never wrote in pictures
 OVERLAP = 0.3  # YuNet: boxes that share more than this are one face
 REACH = 1.0  # a face moves at most this many box sides between two sampled frames
 GROWTH = 2.0  # and grows or shrinks at most by this factor
+MOST_FACES = 32  # of one frame; a picture of a crowd must not fill the memory
 QUALITY_SIDE = 128
 # where the eyes, the nose and the corners of the mouth are in a box round a face from the front, as shares of its sides
 CANONICAL = ((0.31, 0.40), (0.69, 0.40), (0.50, 0.60), (0.35, 0.78), (0.65, 0.78))
@@ -254,4 +255,5 @@ def _scaled(image: np.ndarray, longest: int) -> tuple[np.ndarray, float]:
 
 
 def _ordered(faces: list[Face]) -> list[Face]:
-    return sorted(faces, key=lambda face: (-face.width * face.height, face.x, face.y))
+    """The largest first, so many as count."""
+    return sorted(faces, key=lambda face: (-face.width * face.height, face.x, face.y))[:MOST_FACES]

@@ -3,15 +3,18 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 
 import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from deepfake_detector.plot_tables import CHANCE, OPERATING_POINT
 
+MARKS = "os^Dvx"
 REAL, FAKE, GREY = "#0072b2", "#d55e00", "#999999"
 STYLE = {
     "svg.hashsalt": "deepfake-detector",
@@ -86,6 +89,41 @@ def robustness(table: pd.DataFrame) -> str:
     return drawn()
 
 
+def gauge(fake_probability: float, low: float, high: float) -> str:
+    """A score on its way from REAL to FAKE, with the band between."""
+    title = f"Probability of fake: {fake_probability:.0%}"
+    with _axes(title, "", "", 6.4, 1.3) as (axes, drawn):
+        for left, right, colour in ((0, low, REAL), (low, high, GREY), (high, 1, FAKE)):
+            axes.barh(0, right - left, left=left, color=colour, alpha=0.45)
+        axes.plot([fake_probability] * 2, [-0.55, 0.55], color="black", linewidth=3)
+        axes.text(0.01, 0, "REAL", va="center")
+        axes.text(0.99, 0, "FAKE", va="center", ha="right")
+        axes.set(xlim=(0, 1), ylim=(-0.6, 0.6), yticks=[])
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
+        axes.grid(visible=False)
+    return drawn()
+
+
+def timeline(table: pd.DataFrame, low: float, high: float) -> str:
+    """Every face judged, by second; a line and a mark per person, the band in grey."""
+    with _axes("Through the clip", "second", "probability of fake", 7.6, 3.0) as (axes, drawn):
+        axes.axhspan(low, max(high, low + 0.004), color=GREY, alpha=0.35)
+        for number, (person, rows) in enumerate(table.groupby("person")):
+            mark = MARKS[number % len(MARKS)]
+            axes.plot(
+                rows["second"],
+                rows["fake_probability"],
+                f"{mark}-",
+                markersize=4,
+                linewidth=1,
+                label=f"person {person}",
+            )
+        axes.set(ylim=(-0.02, 1.02))
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.legend(fontsize=7, loc="best")
+    return drawn()
+
+
 def training(table: pd.DataFrame) -> list[str]:
     """Loss and validation ROC-AUC by epoch."""
     drawings = []
@@ -108,12 +146,12 @@ def _axes(title: str, x_label: str, y_label: str, width: float, height: float) -
         figure = Figure(figsize=(width, height), layout="constrained")
         axes: Axes = figure.subplots()
         axes.set(title=title, xlabel=x_label, ylabel=y_label)
-        yield axes, lambda: _svg(figure)
+        yield axes, lambda: _svg(figure, title)
 
 
-def _svg(figure: Figure) -> str:
+def _svg(figure: Figure, title: str) -> str:
     with matplotlib.rc_context(STYLE):
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    return f'<svg role="img" aria-label="{escape(title)}"' + text[text.index("<svg") + len("<svg") :]

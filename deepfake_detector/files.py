@@ -4,19 +4,21 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 CHUNK = 1 << 20
 
 
-def write_whole(path: str | os.PathLike, data: bytes) -> None:
-    """Write `data` to `path` so that a reader, or a crash, sees the old file or the new one and nothing between."""
+def write_whole(path: str | os.PathLike, data: bytes | Iterable[bytes]) -> None:
+    """Write `data`, or all its parts, to `path` so that a reader, or a crash, sees the old file or the new one and nothing
+    between."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())

@@ -7,17 +7,25 @@ from dataclasses import dataclass
 import jinja2
 
 _PAGE = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}</title>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 h2 { margin-top: 2.5rem } img { max-width: 100%; display: block; margin: .5rem 0 }
 figure { display: inline-block; margin: .5rem 1rem .5rem 0; max-width: 100% } figure svg { max-width: 100%; height: auto }
 table { border-collapse: collapse; font-size: 13px }
 td, th { padding: .2rem .7rem; border-bottom: 1px solid #ddd; text-align: left }
+.table { overflow-x: auto } td { overflow-wrap: anywhere }
+.badge { display: inline-block; padding: .2rem 1.2rem; border: 3px solid; border-radius: 2rem; font-size: 1.6rem }
+.FAKE { color: #a34700; background: #fdf0e6 } .REAL { color: #005a8c; background: #e8f3fa }
+.INCONCLUSIVE, .ERROR { color: #444; background: #f2f2f2; border-style: dashed }
+.pictures { display: flex; flex-wrap: wrap; gap: .8rem } .pictures figure { margin: 0; width: 16rem; font-size: 12px }
 .stop { background: #fde8e6; border-left: 4px solid #c0392b; padding: .5rem 1rem }
-@media print { h2 { break-after: avoid } img { break-inside: avoid } }
-</style></head><body>
+@media print { body { margin: 0; font-size: 12px } h2 { break-after: avoid } img, figure, tr { break-inside: avoid } }
+</style></head><body><main>
 <h1>{{ title }}</h1>
+{% if badge %}<p><span class="badge {{ badge.word }}">{{ badge.sign }} {{ badge.word }}</span></p>
+{% endif %}
 {% for line in stops %}<p class="stop">{{ line }}</p>
 {% endfor %}
 {% for section in sections %}
@@ -25,34 +33,64 @@ td, th { padding: .2rem .7rem; border-bottom: 1px solid #ddd; text-align: left }
 {% for line in section.text %}<p>{{ line }}</p>
 {% endfor %}
 {% if section.rows %}
-<table><tr>{% for name in section.rows[0] %}<th>{{ name }}</th>{% endfor %}</tr>
+<div class="table" tabindex="0" role="region" aria-label="{{ section.title }}">
+<table><tr>{% for name in section.rows[0] %}<th scope="col">{{ name }}</th>{% endfor %}</tr>
 {% for row in section.rows %}<tr>{% for value in row.values() %}<td>{{ value }}</td>{% endfor %}</tr>
-{% endfor %}</table>
+{% endfor %}</table></div>
 {% endif %}
 {% for chart in section.charts %}<figure>{{ chart | safe }}</figure>
 {% endfor %}
+{% if section.pictures %}<div class="pictures">
+{% for picture in section.pictures %}<figure><img alt="{{ picture.alt }}" src="data:image/jpeg;base64,{{ picture.base64 }}">
+<figcaption>{{ picture.caption }}</figcaption></figure>
+{% endfor %}</div>{% endif %}
 {% if section.sheet %}<img alt="{{ section.title }}" src="data:image/jpeg;base64,{{ section.sheet }}">{% endif %}
 {% endfor %}
-</body></html>
+</main></body></html>
 """)
 
 
 @dataclass(frozen=True)
+class Badge:
+    """A verdict that is told by its word, its sign and its outline as well as by its colour."""
+
+    word: str
+
+    @property
+    def sign(self) -> str:
+        return {"FAKE": "▲", "REAL": "●"}.get(self.word, "○")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A small picture (JPEG) with what stands below it and what is read out instead of it."""
+
+    jpeg: bytes
+    caption: str
+    alt: str
+
+    @property
+    def base64(self) -> str:
+        return base64.b64encode(self.jpeg).decode()
+
+
+@dataclass(frozen=True)
 class Section:
-    """A heading with sentences, a table (rows with the same keys), a picture (JPEG) and charts (SVG), any of which may be
-    missing."""
+    """A heading with sentences, a table (rows with the same keys), a large picture (JPEG), charts (SVG) and small pictures,
+    any of which may be missing."""
 
     title: str
     text: Sequence[str] = ()
     rows: Sequence[dict] = ()
     jpeg: bytes = b""
     charts: Sequence[str] = ()
+    pictures: Sequence[Picture] = ()
 
     @property
     def sheet(self) -> str:
         return base64.b64encode(self.jpeg).decode()
 
 
-def render(title: str, stops: Sequence[str], sections: Sequence[Section]) -> bytes:
-    """The page; `stops` are sentences that nobody may miss, shown first."""
-    return _PAGE.render(title=title, stops=stops, sections=sections).encode()
+def render(title: str, stops: Sequence[str], sections: Sequence[Section], badge: Badge | None = None) -> bytes:
+    """The page; `stops` are sentences that nobody may miss, shown first, after the badge."""
+    return _PAGE.render(title=title, stops=stops, sections=sections, badge=badge).encode("utf-8", "replace")

@@ -218,7 +218,7 @@ class Robustness(Section):
 
 
 class Export(Section):
-    parity_crops: int = Field(ge=1, le=10_000)
+    clips_per_class: int = Field(ge=0)
 
 
 class Params(Section):

@@ -45,13 +45,6 @@ def corrupted_scores(
     return rows
 
 
-def evenly(frames: list[dict], count: int) -> list[dict]:
-    """At most `count` of them, evenly over the clip."""
-    if len(frames) <= count:
-        return frames
-    return [frames[place] for place in ((np.arange(count) + 0.5) * len(frames) / count).astype(int)]
-
-
 def table(rows: pd.DataFrame, temperature: float, threshold: float) -> pd.DataFrame:
     """ROC-AUC, accuracy at the threshold and coverage by corruption, level (0: clean) and frame or video.
 
@@ -78,16 +71,6 @@ def mean_relative_drop(measured: pd.DataFrame, of: str) -> float | None:
     clean = own.loc[own["corruption"] == "none", "roc_auc"].iloc[0]
     drops = (clean - own.loc[own["corruption"] != "none", "roc_auc"]) / clean
     return float(drops.mean()) if drops.notna().all() and len(drops) else None
-
-
-def chosen(split: pd.DataFrame, per_class: int) -> list[str]:
-    """All items, or of each class so many, evenly over their names."""
-    if not per_class:
-        return list(split["item"])
-    chosen = []
-    for _, rows in split.groupby("label"):
-        chosen += evenly(list(rows["item"]), per_class)
-    return chosen
 
 
 def by_corruption(measured: pd.DataFrame) -> dict:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from deepfake_detector import figures
 from deepfake_detector.html_page import Section
+from deepfake_detector.params import AnyDataSet
 
 COLUMNS = {  # of the headline table
     "count": "count",
@@ -41,9 +42,14 @@ DEMONSTRATION = (
 )
 
 
+def only_drawn(data_sets: Mapping[str, AnyDataSet]) -> bool:
+    """Whether all that is learned from is the drawn demo."""
+    return all(data_set.layout == "demo" for data_set in data_sets.values() if data_set.use == "train")
+
+
 def in_short(split: Mapping, train: Mapping, evaluation: Mapping, policy: str, recipe: Mapping) -> Section:
     """What was learned from what, and what came out, in sentences."""
-    told = []
+    leaks, told = split["leaks"], []
     for part in ("train", "val", "test"):
         own = split["items"][part]
         told.append(f"{part} {own['real']} real and {own['fake']} fake of {own['groups']} groups")
@@ -54,9 +60,8 @@ def in_short(split: Mapping, train: Mapping, evaluation: Mapping, policy: str, r
     ]
     for part in ("test", "val"):
         if part in evaluation:
-            text.append(_sentence(part, evaluation[part]["video"]))
+            text.append(_sentence(part, evaluation[part]["video"], bool(leaks["left"])))
             break
-    leaks = split["leaks"]
     text.append(
         f"Split by policy “{policy}”: {leaks['found']} leaks between its sides found, {leaks['left']} left."
         + (" Left: " + ", ".join(map(str, leaks["by_name"])) if leaks["left"] else "")
@@ -69,7 +74,7 @@ def headline(evaluation: Mapping) -> Section:
     rows = []
     for part in ("test", "val"):
         for level, own in evaluation.get(part, {}).items():
-            cells = {title: _with_interval(own, name) for name, title in COLUMNS.items() if name in own}
+            cells = {title: with_interval(own, name) for name, title in COLUMNS.items() if name in own}
             rows.append({"of": f"{part}, {level}s"} | cells)
     names = list(dict.fromkeys(name for row in rows for name in row))
     turned = [{"figure": name} | {row["of"]: row.get(name, "–") for row in rows} for name in names[1:]]
@@ -100,28 +105,26 @@ def charts(tables: Mapping[str, pd.DataFrame], splits: list[str], threshold: flo
 
 
 def across_sets(evaluation: Mapping, uses: Mapping[str, str]) -> Section:
-    """In-set and cross-set figures side by side; of one data set, that there is no such figure."""
-    title = "On other material"
-    if "data_sets" not in evaluation:
-        return Section(
-            title,
-            [
-                "All figures are of the data set that was learned from. How the detector does on another one is not known; "
-                "name one with use: test to find out."
-            ],
-        )
+    """In-set and cross-set figures side by side, and how far apart they are; without any, that this is not known."""
+    sets = evaluation.get("data_sets", {})
+    text = ["What was not seen in training tells what to expect of clips from elsewhere.", *_gaps(sets, uses)]
+    if all(uses.get(name) == "train" for name in sets):
+        text = [
+            "All figures are of what was learned from. How the detector does on another data set is not known; name one with "
+            "use: test, and evaluate on test, to find out."
+        ]
     rows = [
         {"data set": name, "seen in training": "yes" if uses.get(name) == "train" else "no", "of": f"{part}, {level}s"}
         | {
             "count": own["count"],
-            "ROC-AUC": _with_interval(own, "roc_auc"),
-            "coverage": _with_interval(own, "coverage"),
+            "ROC-AUC": with_interval(own, "roc_auc"),
+            "coverage": with_interval(own, "coverage"),
         }
-        for name, parts in evaluation["data_sets"].items()
+        for name, parts in sets.items()
         for part, levels in parts.items()
         for level, own in levels.items()
     ]
-    return Section(title, ["What was not seen in training tells what to expect of clips from elsewhere."], rows)
+    return Section("On other material", text, rows)
 
 
 def by_kind(tables: Mapping[str, pd.DataFrame], splits: list[str]) -> Section:
@@ -179,7 +182,7 @@ def mistakes(sheets: Mapping[str, bytes]) -> list[Section]:
     return [Section(f"Most confidently wrong: {name.replace('_', ' ')}", jpeg=sheet) for name, sheet in sheets.items()]
 
 
-def _with_interval(own: Mapping, name: str) -> str:
+def with_interval(own: Mapping, name: str) -> str:
     """A figure in three digits, with its interval where there is one."""
     value = own.get(name)
     if value is None:
@@ -190,16 +193,33 @@ def _with_interval(own: Mapping, name: str) -> str:
     return f"{value:.3f}{ends}"
 
 
+def _gaps(sets: Mapping, uses: Mapping[str, str]) -> list[str]:
+    """How far each data set that was not learned from is from each that was, on test, or on val where that is all it has."""
+    measured = {}
+    for name, parts in sets.items():
+        part = "test" if "test" in parts else "val"
+        if (auc := parts[part]["video"]["roc_auc"]) is not None:
+            measured[name] = (part, auc)
+    return [
+        f"ROC-AUC by video is {there:.3f} on {name} ({part}) and {here:.3f} on {other} ({own_part}), which was learned from: "
+        f"{there - here:+.3f}."
+        for name, (part, there) in measured.items()
+        for other, (own_part, here) in measured.items()
+        if uses.get(name) != "train" and uses.get(other) == "train"
+    ]
+
+
 def _rows_of(evaluation: Mapping) -> list[list[Mapping]]:
     return [list(evaluation[part].values()) for part in ("test", "val") if part in evaluation]
 
 
-def _sentence(part: str, own: Mapping) -> str:
+def _sentence(part: str, own: Mapping, leaks: bool) -> str:
     if own["roc_auc"] is None:
         return f"On {part} no ROC-AUC is defined: one class is missing."
     flagged = 100 * own["false_fake"] / (own["false_fake"] + own["true_real"])
+    unseen = "" if leaks else " of groups that training never saw"
     return (
-        f"On {part}, {own['count']} clips of people that training never saw: ROC-AUC {_with_interval(own, 'roc_auc')}; of 100 "
+        f"On {part}, {own['count']} clips{unseen}: ROC-AUC {with_interval(own, 'roc_auc')}; of 100 "
         f"real clips {flagged:.0f} are called fake, of 100 fake ones {100 * own['recall']:.0f} are found."
     )
 

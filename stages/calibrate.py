@@ -21,36 +21,21 @@ def main() -> str:
     labels = clips["label"].to_numpy(int)
     if len(set(labels)) < 2:
         raise UserError("validation has no scored clip of one class; give split.val a larger share, or add material")
-    temperature = calibration.fit_temperature(labels, clips["logit"])
-    probabilities = scores.probability(clips["logit"].to_numpy(), temperature)
-    threshold = (
-        calibration.most_balanced(labels, probabilities)
-        if calibrate.threshold == "balanced_accuracy"
-        else calibration.fewest_false_alarms(labels, probabilities, calibrate.false_alarms)
+    found = calibration.decision(
+        labels,
+        clips["logit"],
+        aggregation.min_faces,
+        calibrate.threshold,
+        calibrate.false_alarms,
+        calibrate.band_error,
+        calibrate.band_share,
     )
-    band = calibration.inconclusive_band(labels, probabilities, threshold, calibrate.band_error, calibrate.band_share)
-    inside = (probabilities > band.low) & (probabilities < band.high)
-    wrong = (probabilities >= threshold) != (labels == 1)
-    write_json(
-        "models/decision.json",
-        {
-            "temperature": round(temperature, 6),
-            "threshold": round(threshold, 6),
-            "band_low": round(band.low, 6),
-            "band_high": round(band.high, 6),
-            "band_reached": band.reached,
-            "min_faces": aggregation.min_faces,
-            "validation": {
-                "clips": len(clips),
-                "inconclusive": int(inside.sum()),
-                "wrong_outside_band": int((wrong & ~inside).sum()),
-            },
-        },
-    )
-    aim = "" if band.reached else f" (an error of {calibrate.band_error:.0%} outside it was not reached)"
+    write_json("models/decision.json", found)
+    aim = "" if found["band_reached"] else f" (an error of {calibrate.band_error:.0%} outside it was not reached)"
     return (
-        f"temperature {temperature:.3f}, threshold {threshold:.3f}, inconclusive from {band.low:.3f} to {band.high:.3f}: "
-        f"{inside.sum()} of {len(clips)} validation clips{aim}"
+        f"temperature {found['temperature']:.3f}, threshold {found['threshold']:.3f}, inconclusive from "
+        f"{found['band_low']:.3f} to {found['band_high']:.3f}: {found['validation']['inconclusive']} of {len(clips)} "
+        f"validation clips{aim}"
     )
 
 

@@ -1,9 +1,10 @@
-"""The run as one page for a person, which needs no network: figures, charts, what was checked, and the limits.
+"""The run as one page for a person, which needs no network: figures, charts, what was checked, and the limits; and the
+exported model's card.
 
     python -m stages.report
 
-reads   metrics/*.json, plots/*.csv, plots/mistakes/, models/decision.json
-makes   plots/run_report.html
+reads   metrics/*.json, plots/*.csv, plots/mistakes/, models/decision.json, data/splits/
+makes   plots/run_report.html, models/MODEL_CARD.md
 """
 
 import json
@@ -11,28 +12,26 @@ from pathlib import Path
 
 import pandas as pd
 
-from deepfake_detector import console, contract, html_page, params, run_report
+from deepfake_detector import console, contract, html_page, model_card, params, run_report, tables
 from deepfake_detector.files import write_whole
 from deepfake_detector.html_page import Section
 
-METRICS = ("split", "verify", "train", "evaluation", "robustness")
+METRICS = ("split", "verify", "train", "evaluation", "export", "robustness")
 TABLES = ("roc", "pr", "scores", "reliability", "methods", "slices", "robustness", "training")
-PAGE = Path("plots/run_report.html")
+PAGE, CARD = Path("plots/run_report.html"), Path("models/MODEL_CARD.md")
 
 
 def main() -> str:
     data_sets, split, train, evaluate = params.read("data_sets", "split", "train", "evaluate")
     metrics = {name: json.loads(Path(f"metrics/{name}.json").read_text()) for name in METRICS}
     tables = {name: pd.read_csv(f"plots/{name}.csv") for name in TABLES}
-    threshold = contract.read_decision("models/decision.json").threshold
+    decision = contract.read_decision("models/decision.json")
     sheets = {path.stem: path.read_bytes() for path in sorted(Path("plots/mistakes").glob("*.jpg"))}
-    drawn = all(data_set.layout == "demo" for data_set in data_sets.values() if data_set.use == "train")
+    policy, recipe = split.policy, train.model_dump()
     sections = [
-        run_report.in_short(
-            metrics["split"], metrics["train"], metrics["evaluation"], split.policy, train.model_dump()
-        ),
+        run_report.in_short(metrics["split"], metrics["train"], metrics["evaluation"], policy, recipe),
         run_report.headline(metrics["evaluation"]),
-        run_report.charts(tables, evaluate.splits, threshold),
+        run_report.charts(tables, evaluate.splits, decision.threshold),
         run_report.across_sets(metrics["evaluation"], {name: one.use for name, one in data_sets.items()}),
         run_report.by_kind(tables, evaluate.splits),
         run_report.robustness(metrics["robustness"], tables["robustness"]),
@@ -41,9 +40,17 @@ def main() -> str:
         run_report.data_checks(metrics["verify"]),
         Section("Limits", run_report.LIMITS),
     ]
-    page = html_page.render("The run", [run_report.DEMONSTRATION] if drawn else [], sections)
+    page = html_page.render("The run", [run_report.DEMONSTRATION] if run_report.only_drawn(data_sets) else [], sections)
     write_whole(PAGE, page)
-    return f"{PAGE}, {len(page) / 1e6:.1f} MB"
+    card = model_card.card(metrics, decision, _items(), data_sets, policy, recipe)
+    write_whole(CARD, card.encode())
+    return f"{PAGE}, {len(page) / 1e6:.1f} MB; {CARD}"
+
+
+def _items() -> pd.DataFrame:
+    """What was dealt out, with the part it went to."""
+    parts = ("train", "val", "test")
+    return pd.concat([tables.read(f"data/splits/{part}.csv", tables.SPLIT).assign(part=part) for part in parts])
 
 
 if __name__ == "__main__":

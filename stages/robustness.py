@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from deepfake_detector import console, inference, params, robustness, tables
+from deepfake_detector import console, inference, params, robustness, subset, tables
 from deepfake_detector.archive import Item
 from deepfake_detector.corruptions import CORRUPTIONS
 from deepfake_detector.cropping import frame_rows
@@ -29,13 +29,13 @@ def main() -> str:
     split = tables.read(f"data/splits/{part}.csv", tables.SPLIT)
     cells = [robustness.CLEAN]
     cells += [(name, level) for name in CORRUPTIONS if name in settings.corruptions for level in settings.levels]
-    items = index[index["item"].isin(robustness.chosen(split, settings.items_per_class))]
+    items = index[index["item"].isin(subset.of_each_class(split, settings.items_per_class)["item"])]
     frames = {item: frame_rows(rows) for item, rows in tables.read("data/frames.csv", tables.FRAMES).groupby("item")}
     model = inference.MODEL.absolute()
     tasks = [
         (
             Item(row.item, row.kind, row.path),
-            robustness.evenly(frames[row.item], settings.frames),
+            subset.evenly(frames[row.item], settings.frames),
             FRAMES.absolute(),
             model,
             cells,

@@ -29,7 +29,6 @@ TOY = {
     "train.self_blend": 0.5,
     "train.loader_workers": 1,
     "train.checkpoint_minutes": 0.005,
-    "export.parity_crops": 8,
     "robustness.levels": [5],
 }
 

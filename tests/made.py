@@ -1,4 +1,4 @@
-"""Media made for tests: small clips and pictures with known content, and params files with other values."""
+"""Made for tests: small clips and pictures with known content, scores, a contract and a network for it, changed params."""
 
 import io
 from collections.abc import Mapping
@@ -7,10 +7,59 @@ from pathlib import Path
 
 import av
 import numpy as np
+import onnx
+from hypothesis import settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from ruamel.yaml import YAML
 
+from deepfake_detector.contract import VERSION, Contract
 from deepfake_detector.synthesis.clips import Clip, produce
+
+few = settings(max_examples=40, deadline=None)
+STEPS = st.integers(1, 19)  # of probabilities in twentieths: equal scores are common, cuts between them are exact
+LABELLED = st.lists(st.tuples(st.integers(0, 1), STEPS), min_size=2, max_size=9)
+BOTH_CLASSES = LABELLED.filter(lambda rows: len({label for label, _ in rows}) == 2)
+TERMS = {
+    "version": VERSION,
+    "variant": "fp32",
+    "labels": ("real", "fake"),
+    "frames": 6,
+    "detection": {"name": "haar", "sha256": "0" * 64, "detect_size": 240, "min_score": 0.0},
+    "crop": {
+        "kind": "detected",
+        "min_face": 32,
+        "margin": 1.1,
+        "size": 96,
+        "input_size": 64,
+        "interpolation": "area, bilinear",
+        "mean": (0.485, 0.456, 0.406),
+        "std": (0.229, 0.224, 0.225),
+    },
+    "decision": {
+        "min_faces": 8,
+        "temperature": 1.25,
+        "threshold": 0.4,
+        "band_low": 0.3,
+        "band_high": 0.6,
+        "validation": {
+            "real_clips": 3,
+            "fake_clips": 2,
+            "inconclusive": 1,
+            "wrong_outside_band": 0,
+            "real_scores": (0.1, 0.2, 0.5),
+            "fake_scores": (0.7, 0.9),
+        },
+    },
+    "golden": {"boxes": ((70.0, 52.0, 116.0, 116.0),), "logit": 0.5, "tolerance": 0.001},
+    "trained_on": {
+        "data_sets": {"möwe": {"real": 3, "swap": 2}},
+        "split": "grouped by source, seed 1",
+        "demonstration": False,
+    },
+    "libraries": {"numpy": "2.0"},
+}
 
 
 def numbered_frame(number: int, width: int = 96, height: int = 64) -> np.ndarray:
@@ -52,6 +101,18 @@ def clip(
         output.mux(stream.encode())
     data = buffer.getvalue()
     return rotated(data, rotation) if rotation else data
+
+
+def clip_of(images: list[np.ndarray], rate: int = 12) -> bytes:
+    """An H.264 clip of these pictures, whose sides are even and alike."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as output:
+        stream = output.add_stream("libx264", rate=rate, options={"crf": "12", "preset": "ultrafast"})
+        (stream.height, stream.width, _), stream.pix_fmt = images[0].shape, "yuv420p"
+        for image in images:
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        output.mux(stream.encode())
+    return buffer.getvalue()
 
 
 def rotated(data: bytes, degrees: int) -> bytes:
@@ -110,3 +171,38 @@ def change_params(path: Path, changes: Mapping[str, object]) -> None:
             place = place[parent]
         place[last] = value
     yaml.dump(content, path)
+
+
+def arrays(rows: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and probabilities of what LABELLED and BOTH_CLASSES draw."""
+    return np.array([label for label, _ in rows]), np.array([step / 20 for _, step in rows])
+
+
+def contract_terms(terms: dict = TERMS, **changes: object) -> Contract:
+    """A contract that differs from `terms` in some values: `contract_terms(frames=3, crop={"margin": 1.2})`."""
+    changed = {
+        part: terms.get(part, {}) | values if isinstance(values, dict) else values for part, values in changes.items()
+    }
+    return Contract(**terms | changed)
+
+
+def small_network(side: int = 64, seed: int = 1) -> onnx.ModelProto:
+    """A network with the inputs and outputs of an exported one and a few weights, those of the seed."""
+    rng = np.random.default_rng(seed)
+    kernel, head = (rng.normal(0, scale, shape) for scale, shape in ((0.02, (4, 3, 32, 32)), (1, (4, 2))))
+    weights = {"kernel": kernel, "head": head, "towards_fake": head[:, 1] - head[:, 0]}
+    nodes = [
+        helper.make_node("Conv", ["images", "kernel"], ["features"], strides=[32, 32], auto_pad="SAME_UPPER"),
+        helper.make_node("ReduceMean", ["features", "places"], ["mean"], keepdims=0),
+        helper.make_node("MatMul", ["mean", "head"], ["logits"]),
+        helper.make_node("Einsum", ["features", "towards_fake"], ["activation_map"], equation="nchw,c->nhw"),
+    ]
+    places = -(-side // 32)
+    shapes = {"images": [3, side, side], "logits": [2], "activation_map": [places, places]}
+    images, *outputs = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape]) for name, shape in shapes.items()
+    )
+    values = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()]
+    values.append(numpy_helper.from_array(np.array([2, 3]), "places"))
+    graph = helper.make_graph(nodes, "small", [images], outputs, values)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)

@@ -4,21 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made import BOTH_CLASSES, LABELLED, arrays, few
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from deepfake_detector import calibration
 from deepfake_detector.scores import decide, probability
-
-few = settings(max_examples=40, deadline=None)
-STEPS = st.integers(1, 19)  # of probabilities in twentieths: equal scores are common, cuts between them are exact
-LABELLED = st.lists(st.tuples(st.integers(0, 1), STEPS), min_size=2, max_size=9)
-BOTH_CLASSES = LABELLED.filter(lambda rows: len({label for label, _ in rows}) == 2)
-
-
-def arrays(rows: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
-    return np.array([label for label, _ in rows]), np.array([step / 20 for _, step in rows])
-
 
 # temperature
 
@@ -145,6 +136,58 @@ def test_of_two_bands_that_will_do_the_one_with_fewer_clips_is_taken():
 
 def test_no_band_is_needed_where_nothing_is_wrong():
     assert calibration.inconclusive_band([0, 1], [0.2, 0.8], 0.5, 0.05, 0.3) == calibration.Band(0.5, 0.5, True)
+
+
+# all of it
+
+
+@pytest.mark.parametrize("policy", ["balanced_accuracy", "false_alarms"])
+@pytest.mark.parametrize(("error", "share", "reached"), [(0.15, 0.5, True), (0.0, 0.1, False)])
+def test_a_decision_is_made_of_what_its_parts_find(policy, error, share, reached):
+    labels, logits = calibrated(300)
+    found = calibration.decision(labels, logits * 3, 8, policy, 0.05, error, share)
+    temperature = calibration.fit_temperature(labels, logits * 3)
+    probabilities = probability(logits * 3, temperature)
+    if policy == "balanced_accuracy":
+        threshold = calibration.most_balanced(labels, probabilities)
+    else:
+        threshold = calibration.fewest_false_alarms(labels, probabilities, 0.05)
+    band = calibration.inconclusive_band(labels, probabilities, threshold, error, share)
+    inside, wrong = outcome(labels, probabilities, band.low, band.high)
+
+    assert inside > 0
+    assert found == {
+        "temperature": round(temperature, 6),
+        "threshold": round(threshold, 6),
+        "band_low": round(band.low, 6),
+        "band_high": round(band.high, 6),
+        "band_reached": reached,
+        "min_faces": 8,
+        "validation": {
+            "real_clips": (labels == 0).sum(),
+            "fake_clips": (labels == 1).sum(),
+            "inconclusive": inside,
+            "wrong_outside_band": round(wrong * (300 - inside)),
+            "real_scores": pytest.approx(np.sort(probabilities[labels == 0]), abs=1e-6),
+            "fake_scores": pytest.approx(np.sort(probabilities[labels == 1]), abs=1e-6),
+        },
+    }
+
+
+@pytest.mark.parametrize(("reals", "fakes"), [(3, 200), (201, 1000), (1, 4000)])
+def test_a_decision_keeps_at_most_200_scores_of_each_class_that_stand_for_all(reals, fakes):
+    rng = np.random.default_rng(reals)
+    labels, logits = np.repeat([0, 1], [reals, fakes]), rng.permutation(reals + fakes) / 100
+    found = calibration.decision(labels, logits, 8, "balanced_accuracy", 0.05, 0.05, 0.3)
+    probabilities = probability(logits, calibration.fit_temperature(labels, logits)).round(6)
+    for label, name in enumerate(("real_scores", "fake_scores")):
+        every, kept = np.sort(probabilities[labels == label]), found["validation"][name]
+        assert len(kept) == min(len(every), 200)
+        assert kept == sorted(kept)
+        assert set(kept) <= set(every)
+        for one in every:
+            share, kept_share = (np.mean(np.array(scores) <= one) for scores in (every, kept))
+            assert abs(share - kept_share) <= 1 / len(kept)
 
 
 # how well it fits

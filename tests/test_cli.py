@@ -1,5 +1,6 @@
 """The command line: exit codes, what is printed where, and the reports it writes."""
 
+import io
 import json
 import shutil
 import subprocess
@@ -50,7 +51,6 @@ def test_help_tells_what_a_command_does(call, command):
     [
         ([], "required: COMMAND"),
         (["judge", "clip.mp4"], "invalid choice: 'judge'"),
-        (["predict"], "required: PATH"),
         (["predict", "clip.mp4", "--kind", "hand"], "invalid choice: 'hand'"),
         (["use-profile"], "required: profile"),
         (["use-profile", "folder", "--root", "mine"], "'mine': write NAME=/absolute/path"),
@@ -141,10 +141,10 @@ def test_predict_writes_the_full_reports_as_json(in_toy_project, call, tmp_path)
     code, out, _ = call("predict", *inputs, "--json", tmp_path / "made" / "reports.json")
     judged, broken = json.loads((tmp_path / "made" / "reports.json").read_text())
     assert code == 1
-    assert [judged["input"], broken["input"]] == inputs
+    assert [judged["input"]["name"], broken["input"]["name"]] == inputs
     assert [line.split()[0] for line in out.splitlines()[1:]] == [judged["verdict"], broken["verdict"]]
     assert f"{judged['fake_probability']:.3f}" in out
-    assert judged["faces"][0]["frames"]
+    assert judged["people"][0]["frames"]
     assert (broken["verdict"], broken["fake_probability"]) == ("ERROR", None)
     assert broken["error"] in out
 
@@ -154,7 +154,7 @@ def test_predict_takes_a_picture_as_a_face_where_told(in_toy_project, call, tmp_
     for kind, boxes in (("auto", []), ("face", [[0, 0, 60, 80]])):
         call("predict", tmp_path / "grey.png", "--kind", kind, "--json", tmp_path / "report.json")
         (report,) = json.loads((tmp_path / "report.json").read_text())
-        assert [frame["box"] for face in report["faces"] for frame in face["frames"]] == boxes
+        assert [frame["box"] for person in report["people"] for frame in person["frames"]] == boxes
 
 
 def test_predict_prints_any_file_name_on_one_line(in_toy_project, call, tmp_path):
@@ -169,13 +169,93 @@ def test_predict_prints_any_file_name_on_one_line(in_toy_project, call, tmp_path
     [
         (["{empty}"], "{empty}: no image or video in this folder"),
         (["clip.mp4", "--model", "{empty}/other.onnx"], "{empty}/other.onnx: not there"),
+        (["clip.mp4", "--sha256", "0" * 64], "models/detector.onnx: not the file that was asked for"),
+        ([], "nothing to judge: name files or folders, or --list"),
+        (["--list", "{empty}/list.txt"], "{empty}/list.txt: not a list of paths that can be read"),
+        (["clip.mp4", "--resume"], "--resume goes on with what lies beside the file of --json or --csv; name one"),
+        (["clip.mp4", "--device", "cuda"], "no GPU for ONNX Runtime here"),
+        (["clip.mp4", "--executor", "ray"], "set RAY_ADDRESS"),
     ],
-    ids=["folder without media", "missing model"],
+    ids=[
+        "folder without media",
+        "missing model",
+        "another model",
+        "no input",
+        "missing list",
+        "nothing to resume",
+        "no GPU",
+        "no cluster",
+    ],
 )
 def test_predict_ends_with_1_where_there_is_nothing_to_do(in_toy_project, call, tmp_path, arguments, said):
     code, out, err = call("predict", *(one.format(empty=tmp_path) for one in arguments))
-    assert (code, out) == (1, "")
-    assert f"error: {said.format(empty=tmp_path)}" in err
+    assert code == 1
+    assert "error: " in err
+    assert said.format(empty=tmp_path) in err
+    assert not [line for line in out.splitlines() if not line.startswith("verdict ")]
+
+
+def plain(path: Path) -> list[dict]:
+    """Reports without what differs between two runs."""
+    return [{name: value for name, value in one.items() if name != "seconds"} for one in json.loads(path.read_text())]
+
+
+def test_predict_takes_a_list_each_path_once(in_toy_project, call, tmp_path, monkeypatch):
+    names = sorted(str(path) for path in Path("models/examples").iterdir())
+    (tmp_path / "list.txt").write_text("\n".join([*names[:2], "", names[0]]) + "\n")
+    _, out, _ = call("predict", names[2], "--list", tmp_path / "list.txt")
+    assert [line.split()[3] for line in out.splitlines()[1:]] == [names[2], *names[:2]]
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{names[1]}\n"))
+    _, out, _ = call("predict", "--list", "-")
+    assert [line.split()[3] for line in out.splitlines()[1:]] == [names[1]]
+
+
+def test_workers_give_what_one_process_gives(in_toy_project, call, tmp_path):
+    (tmp_path / "text.mp4").write_text("no video")
+    inputs = ("models/examples", tmp_path / "text.mp4")
+    for name, options in (("alone", ()), ("many", ("--workers", 2, "--html", tmp_path / "pages"))):
+        code, _, _ = call("predict", *inputs, "--json", tmp_path / f"{name}.json", *options)
+        assert code == 1
+    assert plain(tmp_path / "alone.json") == plain(tmp_path / "many.json")
+    pages = sorted(path.name for path in (tmp_path / "pages").iterdir())
+    assert len(pages) == len(plain(tmp_path / "many.json"))
+    assert all(b"<html" in (tmp_path / "pages" / name).read_bytes() for name in pages)
+
+
+def test_a_worker_that_takes_too_long_costs_its_own_input(in_toy_project, call, tmp_path):
+    code, out, _ = call("predict", "models/examples/real_video.mp4", "--workers", 1, "--seconds-per-item", 0.001)
+    assert code == 1
+    assert "(took longer than 0.001 s)" in out
+
+
+def test_a_stopped_run_goes_on_where_it_was(in_toy_project, tmp_path):
+    examples = sorted(str(path) for path in Path("models/examples").iterdir())
+    command = [sys.executable, "-m", "deepfake_detector", "predict", *examples, "--csv", str(tmp_path / "part.csv")]
+    command += ["--json", str(tmp_path / "part.json")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as stopped:
+        for _ in range(3):  # the head and two verdicts
+            stopped.stdout.readline()
+        stopped.kill()
+    assert [path.name for path in tmp_path.iterdir()] == ["part.json.partial"]
+    done = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=True)
+    before = len(examples) - len(done.stdout.splitlines()) + 1
+    assert before >= 2
+    assert f"{before} of {len(examples)} were judged before" in done.stderr
+    whole = subprocess.run(
+        [*command[:-3], str(tmp_path / "whole.csv"), "--json", str(tmp_path / "whole.json")], check=True
+    )
+    assert whole.returncode == 0
+    assert plain(tmp_path / "part.json") == plain(tmp_path / "whole.json")
+    assert len((tmp_path / "part.csv").read_text().splitlines()) == 1 + len(examples)
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_run_that_was_stopped_is_not_overwritten(in_toy_project, call, tmp_path):
+    (tmp_path / "a.json.partial").write_text("what was judged")
+    code, _, err = call("predict", "models/examples/real_image.jpg", "--json", tmp_path / "a.json")
+    assert code == 1
+    assert "a.json.partial: left by a run that was stopped; go on with --resume, or delete it" in err
+    assert (tmp_path / "a.json.partial").read_text() == "what was judged"
 
 
 def test_the_module_is_the_command(in_toy_project, tmp_path):

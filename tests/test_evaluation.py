@@ -5,12 +5,14 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from made import contract_terms
 
 from deepfake_detector import evaluation, scores
-from deepfake_detector.contract import Decision
 from deepfake_detector.evaluation import by_data_set, by_method, by_slice, of
 
-DECISION = Decision(min_faces=1, temperature=2.0, threshold=0.5, band_low=0.4, band_high=0.6)
+DECISION = contract_terms(
+    decision={"min_faces": 1, "temperature": 2.0, "threshold": 0.5, "band_low": 0.4, "band_high": 0.6}
+).decision
 
 
 def rows(count: int = 80, groups: int = 20, seed: int = 0, **columns: object) -> pd.DataFrame:

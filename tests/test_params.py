@@ -73,7 +73,7 @@ def test_the_whole_file_is_checked_even_where_one_section_is_read(params_file):
         ({"crop_faces.yunet_sha256": "8F23"}, "crop_faces.yunet_sha256: String should match pattern"),
         ({"synthesize.demo.resolution": [0.1]}, "synthesize.demo.resolution: List should have at least 2 items"),
         ({"synthesize.demo.resolution": [0.3, 0.1]}, "synthesize.demo: resolution: the lower end of the range comes"),
-        ({"export": {}}, "export.parity_crops: missing; every key must be there"),
+        ({"export": {}}, "export.clips_per_class: missing; every key must be there"),
         ({"split.policy": "random"}, "split.policy: Input should be 'shares', 'official' or 'strict' (it is 'random')"),
         ({"split.train": 0.5}, "split: train, val and test must add up to 1, with train and val above 0"),
         ({"split.val": 0.0, "split.test": 0.42}, "split: train, val and test must add up to 1, with train and val"),

@@ -10,7 +10,7 @@ import pytest
 from deepfake_detector import inference, robustness, tables
 from deepfake_detector.archive import Item
 from deepfake_detector.cropping import frame_rows
-from deepfake_detector.robustness import CLEAN, chosen, corrupted_scores, evenly, mean_relative_drop
+from deepfake_detector.robustness import CLEAN, corrupted_scores, mean_relative_drop
 
 CELLS = [CLEAN, ("noise", 5), ("blur", 1)]
 
@@ -56,19 +56,6 @@ def test_noise_depends_on_the_seed_and_the_frame_alone(one_clip):
     assert noisy(frames, 1) != noisy(frames, 2)
     alone = noisy(frames[:1], 1)
     assert alone == {frame: noisy(frames, 1)[frame] for frame in alone}
-
-
-@pytest.mark.parametrize(("count", "places"), [(3, [1, 4, 7]), (1, [4]), (9, list(range(9))), (20, list(range(9)))])
-def test_frames_are_taken_evenly(count, places):
-    assert evenly(list(range(9)), count) == places
-
-
-@pytest.mark.parametrize(("per_class", "count"), [(0, 40), (5, 10), (100, 40)])
-def test_items_are_taken_of_both_classes_alike(per_class, count):
-    split = pd.DataFrame({"item": [f"i{number:02d}" for number in range(40)], "label": [0, 1] * 20})
-    found = chosen(split, per_class)
-    assert (len(found), len(set(found))) == (count, count)
-    assert split[split["item"].isin(found)]["label"].mean() == 0.5
 
 
 def measured() -> pd.DataFrame:

@@ -57,7 +57,7 @@ def test_in_short_it_tells_what_was_learned_from_and_what_came_out(metrics):
     ],
 )
 def test_a_cell_tells_what_there_is(own, cell):
-    assert run_report._with_interval(own, "x") == cell
+    assert run_report.with_interval(own, "x") == cell
 
 
 def test_without_a_class_it_says_so(metrics):
@@ -76,6 +76,30 @@ def test_other_material_stands_beside_the_set_learned_from(metrics):
         *[("theirs", "no")] * 2,
     ]
     assert "not known" in run_report.across_sets({}, {"mine": "train"}).text[0]
+    assert "not known" in run_report.across_sets({"data_sets": sets}, {"mine": "train", "theirs": "train"}).text[0]
+
+
+def test_it_tells_how_far_other_material_is_from_the_set_learned_from():
+    def measured(auc: float | None) -> dict:
+        return {"video": {"count": 4, "roc_auc": auc, "coverage": 1.0}}
+
+    sets = {"a": {"val": measured(0.875)}, "b": {"val": measured(1.0), "test": measured(0.75)}}
+    sets |= {"c": {"test": measured(0.5)}, "d": {"test": measured(None)}}
+    uses = {"a": "train", "b": "train", "c": "test", "d": "test"}
+    assert run_report.across_sets({"data_sets": sets}, uses).text[1:] == [
+        "ROC-AUC by video is 0.500 on c (test) and 0.875 on a (val), which was learned from: -0.375.",
+        "ROC-AUC by video is 0.500 on c (test) and 0.750 on b (test), which was learned from: -0.250.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("left", "told"), [(0, "clips of groups that training never saw: ROC-AUC"), (1, "clips: ROC-AUC")]
+)
+def test_clips_are_called_unseen_only_where_no_leak_is_left(metrics, left, told):
+    split = metrics["split"] | {"leaks": {"found": 1, "left": left, "by_name": ["source 605"]}}
+    recipe = {"init": "random", "input_size": 80}
+    text = run_report.in_short(split, metrics["train"], metrics["evaluation"], "official", recipe).text
+    assert any(told in line for line in text)
 
 
 def test_the_robustness_table_has_a_row_per_corruption(metrics, drawn_from):

@@ -6,21 +6,12 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from made import BOTH_CLASSES, STEPS, arrays, few
 from sklearn import metrics
 
 from deepfake_detector import scores, tables
-
-few = settings(max_examples=40, deadline=None)
-STEPS = st.integers(1, 19)  # of probabilities in twentieths: equal scores are common, cuts between them are exact
-LABELLED = st.lists(st.tuples(st.integers(0, 1), STEPS), min_size=2, max_size=9)
-BOTH_CLASSES = LABELLED.filter(lambda rows: len({label for label, _ in rows}) == 2)
-
-
-def arrays(rows: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
-    return np.array([label for label, _ in rows]), np.array([step / 20 for _, step in rows])
-
 
 # from frames to a clip
 

@@ -1,0 +1,158 @@
+"""Scoring one clip from its bytes to a verdict, against decoding it and against the usual way, process start excluded.
+
+    python -m benchmarks.score_clip [CLIP] [--detector yunet] [--side 224] [--rounds 5]
+
+Without a CLIP, one of 10 s at 1920 x 1080 is drawn. The network has random weights, which cost the same. The usual way: seek
+to each of the 32 frames with OpenCV, look for faces with the Haar cascade in the full frame, torch in one batch. All take
+turns; the median of the rounds counts.
+"""
+
+import argparse
+import io
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import torch
+
+from deepfake_detector import assets, contract, crops, export, faces, golden, model_file, network
+from deepfake_detector.inference import Detector
+from deepfake_detector.media import sample_frames
+from deepfake_detector.synthesis.clips import Clip, produce
+
+FRAMES, MARGIN, CROP = 32, 1.3, 256
+DETECTION = {"haar": {"detect_size": 240, "min_score": 0.0}, "yunet": {"detect_size": 320, "min_score": 0.6}}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clip", nargs="?", type=Path, help="(default: one is drawn)")
+    parser.add_argument("--detector", choices=sorted(DETECTION), default="haar", help="(default: %(default)s)")
+    parser.add_argument("--side", type=int, default=224, help="of the network's input, pixels (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="(default: %(default)s)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        clip = arguments.clip or _drawn(Path(folder))
+        net = network.Detector().eval()
+        fp32, int8 = (_saved(Path(folder), net, kind, arguments.side, arguments.detector) for kind in ("fp32", "int8"))
+        kinds: dict[str, Callable[[], object]] = {
+            "decoding with PyAV": lambda: _decode(clip),
+            "Detector.predict, fp32": lambda: fp32.predict(clip),
+            "Detector.predict, int8": lambda: int8.predict(clip),
+            "the usual way": lambda: _usual(clip, net, arguments.side),
+        }
+        report = fp32.predict(clip)
+        facts = report.facts
+        print(
+            f"{facts['width']} x {facts['height']}, {facts['duration']:.1f} s, {facts['codec']}: {report.frames_with_face} of "
+            f"{report.frames_sampled} frames with a face"
+        )
+        seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
+        for _ in range(arguments.rounds):
+            for kind, measured in kinds.items():
+                started = time.perf_counter()
+                measured()
+                seconds[kind].append(time.perf_counter() - started)
+    medians = {kind: statistics.median(own) for kind, own in seconds.items()}
+    floor = medians["decoding with PyAV"]
+    for kind, median in medians.items():
+        print(f"{kind:<24} {median:7.2f} s  {median / floor:6.2f} x decoding")
+    faster = medians["the usual way"] / medians["Detector.predict, fp32"]
+    print(f"fp32 is {faster:.1f} x faster than the usual way")
+
+
+def _drawn(folder: Path) -> Path:
+    """A drawn person, enlarged, with the noise of a camera."""
+    buffer = io.BytesIO()
+    rng = np.random.default_rng(1)
+    noise = rng.integers(-12, 13, (1080, 1920, 3), np.int16)
+    with av.open(buffer, "w", format="mp4") as output:
+        stream = output.add_stream("libx264", rate=30, options={"crf": "23", "preset": "fast"})
+        stream.width, stream.height, stream.pix_fmt = 1920, 1080, "yuv420p"
+        for number, frame in enumerate(sample_frames(produce(Clip(0, 0), 1, 15.0, (0.2, 0.3)), 300)):
+            image = cv2.resize(frame.image, (1920, 1080), interpolation=cv2.INTER_CUBIC).astype(np.int16)
+            noisy = (image + np.roll(noise, number * 37, axis=1)).clip(0, 255).astype(np.uint8)
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(noisy, format="rgb24")))
+        output.mux(stream.encode())
+    path = folder / "clip.mp4"
+    path.write_bytes(buffer.getvalue())
+    return path
+
+
+def _saved(folder: Path, net: network.Detector, variant: str, side: int, detector: str) -> Detector:
+    """An exported model of that network, loaded."""
+    found = faces.load_detector(detector, **DETECTION[detector], yunet_sha256=assets.ASSETS["yunet"].sha256)
+    crop = contract.Crop(
+        kind="detected",
+        min_face=32,
+        margin=MARGIN,
+        size=CROP,
+        input_size=side,
+        interpolation="area, bilinear",
+        mean=crops.MEAN,
+        std=crops.STD,
+    )
+    graph = export.to_onnx(net, side)
+    if variant == "int8":
+        graph = export.to_int8(graph, np.random.default_rng(1).normal(size=(16, 3, side, side)).astype(np.float32))
+    session = model_file.open_session(graph.SerializeToString())
+    terms = contract.Contract(
+        version=contract.VERSION,
+        variant=variant,
+        labels=("real", "fake"),
+        frames=FRAMES,
+        detection=contract.FaceDetection(name=detector, sha256=found.sha256, **DETECTION[detector]),
+        crop=crop,
+        decision=contract.Decision(
+            min_faces=8,
+            temperature=1,
+            threshold=0.5,
+            band_low=0.5,
+            band_high=0.5,
+            validation=contract.Validation(
+                real_clips=0, fake_clips=0, inconclusive=0, wrong_outside_band=0, real_scores=(), fake_scores=()
+            ),
+        ),
+        golden=golden.sample(found, crop, lambda images: model_file.judge(session, crop, images), 0.1),
+        trained_on=contract.TrainedOn(data_sets={}, split="none", demonstration=False),
+        libraries=contract.library_versions(),
+    )
+    path = folder / f"{variant}.onnx"
+    path.write_bytes(model_file.sealed(graph, terms))
+    return Detector.load(path)
+
+
+def _decode(clip: Path) -> int:
+    with av.open(str(clip)) as container:
+        container.streams.video[0].thread_type = "AUTO"
+        return sum(1 for _ in container.decode(video=0))
+
+
+@torch.inference_mode()
+def _usual(clip: Path, net: network.Detector, side: int) -> float:
+    """As most public detectors do it."""
+    cascade = cv2.CascadeClassifier(str(faces.HAAR_FILE))
+    capture = cv2.VideoCapture(str(clip))
+    total = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    found = []
+    for place in np.linspace(0, total - 1, FRAMES).astype(int):
+        capture.set(cv2.CAP_PROP_POS_FRAMES, int(place))
+        read, frame = capture.read()
+        if not read:
+            continue
+        boxes = cascade.detectMultiScale(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), 1.1, 5)
+        if len(boxes):
+            x, y, width, height = max(boxes, key=lambda box: box[2] * box[3])
+            found.append(cv2.resize(frame[y : y + height, x : x + width, ::-1], (side, side)))
+    capture.release()
+    images = torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2)
+    return float(net(crops.normalise(images)).softmax(1)[:, 1].mean())
+
+
+if __name__ == "__main__":
+    main()
