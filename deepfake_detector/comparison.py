@@ -10,7 +10,6 @@ from dvc.exceptions import DvcException
 from dvc.scm import SCMError
 
 from deepfake_detector import UserError, contract, tables
-from deepfake_detector.contract import Decision
 from deepfake_detector.evaluation import DOMINANT
 from deepfake_detector.files import write_whole
 from deepfake_detector.intervals import HEADLINE, Scores, difference_intervals
@@ -65,7 +64,8 @@ def compare(first: str, second: str, split: str) -> list[Level]:
 @dataclass(frozen=True)
 class _Predictions:
     levels: dict[str, pd.DataFrame]
-    decision: Decision
+    temperature: float
+    threshold: float
 
 
 def _level(name: str, key: list[str], one: _Predictions, other: _Predictions, names: tuple[str, str]) -> Level:
@@ -74,7 +74,7 @@ def _level(name: str, key: list[str], one: _Predictions, other: _Predictions, na
         _check_same_items(rows, others, names)
     both = rows.merge(others[[*key, "logit"]], on=key, suffixes=("", "_other")).dropna(subset=["logit", "logit_other"])
     scored = [
-        Scores(probability(both[column].to_numpy(), run.decision.temperature), run.decision.threshold)
+        Scores(probability(both[column].to_numpy(), run.temperature), run.threshold)
         for column, run in (("logit", one), ("logit_other", other))
     ]
     first, second = (figures(both["label"], run.scores, run.threshold) for run in scored)
@@ -108,12 +108,12 @@ def _predictions(revision: str, split: str) -> _Predictions:
         frames = tables.read(Path(folder) / FRAMES, tables.PREDICTIONS)
         index = tables.read(Path(folder) / INDEX, tables.INDEX)
         clips = tables.read(Path(folder) / CLIPS, tables.CLIP_PREDICTIONS).merge(index[["item", "md5"]], on="item")
-        decision = contract.read_decision(Path(folder) / DECISION)
+        scale = contract.read_scale(Path(folder) / DECISION)
     levels = {"frame": frames[frames["track"] == DOMINANT], "video": clips}
     levels = {name: table[table["split"] == split] for name, table in levels.items()}
     if levels["video"].empty:
         raise UserError(f"{revision}: it was not measured on {split} (evaluate.splits); choose another with --split")
-    return _Predictions(levels, decision)
+    return _Predictions(levels, *scale)
 
 
 def _content(revision: str, path: Path) -> bytes:

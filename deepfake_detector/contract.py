@@ -5,9 +5,10 @@ Stages, command line and page all read it from the same typed value, so none can
 
 import bisect
 import json
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,6 +16,7 @@ from deepfake_detector import UserError
 
 VERSION = 2
 KEY = "deepfake_detector_contract"  # of the ONNX metadata entry that holds the contract
+Part = TypeVar("Part")
 LIBRARIES = ("torch", "torchvision", "onnx", "onnxruntime", "opencv-python-headless", "av", "pillow", "numpy")
 
 
@@ -124,8 +126,17 @@ def library_versions() -> dict[str, str]:
 
 def read_decision(path: str | Path) -> Decision:
     """The decision that `calibrate` wrote. Raises UserError where it is missing or something else."""
+    return _read(path, decision_of)
+
+
+def read_scale(path: str | Path) -> tuple[float, float]:
+    """Its temperature and threshold alone, which those of older versions have too."""
+    return _read(path, lambda found: (float(found["temperature"]), float(found["threshold"])))
+
+
+def _read(path: str | Path, pick: Callable[[dict], Part]) -> Part:
     try:
-        return decision_of(json.loads(Path(path).read_text()))
+        return pick(json.loads(Path(path).read_text()))
     except FileNotFoundError as error:
         raise UserError(f"{path}: not there; `dvc repro` makes it") from error
     except (ValueError, KeyError, TypeError) as error:

@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group("toy" if toy else item.path.stem))
 
 
-def run(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess:
+def run(folder: Path, *command: str, timeout: float = 500, **environment: str) -> subprocess.CompletedProcess:
     """Run a command in a project with this Python's programs first on PATH."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
@@ -51,7 +51,7 @@ def run(folder: Path, *command: str, **environment: str) -> subprocess.Completed
         capture_output=True,
         text=True,
         check=False,
-        timeout=500,
+        timeout=timeout,
     )
 
 
@@ -74,7 +74,7 @@ def toy_project(tmp_path_factory) -> Path:
     """A copy of the project in which `dvc repro` ran once on a toy-sized demo. Read only for tests."""
     folder = copy_project(tmp_path_factory.mktemp("toy"))
     change_params(folder / "params.yaml", TOY)
-    done = run(folder, "dvc", "repro")
+    done = run(folder, "dvc", "repro", timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
     (folder / "repro.log").write_text(done.stdout + done.stderr)
     return folder
