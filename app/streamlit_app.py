@@ -1,204 +1,207 @@
-"""The page: drop an image or a clip, read the verdict and what it rests on.
+"""The page: drop images or clips, read the verdicts and what they rest on.
 
 python -m streamlit run app/streamlit_app.py     (from the project's folder; `make app` does it)
 """
 
-import json
-import os
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import altair as alt
-import pandas as pd
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from app import evidence, limits, models, sidebar
+from app.history import MOST, History, Judged
+from app.turns import Turns
+from app.words import badge, plain
 from deepfake_detector import UserError
-from deepfake_detector.inference import DEMONSTRATION, Detector, Report
-from deepfake_detector.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from deepfake_detector.inference import DEMONSTRATION, Report
+from deepfake_detector.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES, kind_of
 
-MODEL = Path(os.environ.get("DEEPFAKE_MODEL", "models/detector.onnx"))
 EXAMPLES = Path("models/examples")
-UPLOAD_MB = 200
-FACES_SHOWN = 12
-BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#6b6b6b"  # told apart by colour-blind readers too
-SAID = {
-    "REAL": ("No sign of face manipulation found", "blue", ":material/check_circle:"),
-    "FAKE": ("Signs of face manipulation found", "orange", ":material/warning:"),
-    "INCONCLUSIVE": ("No verdict", "gray", ":material/help:"),
-    "ERROR": ("This file cannot be judged", "gray", ":material/error:"),
-}
-EXPLAINED = {
-    "no face": "No face was found in any frame that was looked at. The detector judges faces only.",
-    "faces too small": "Faces were found, but all are too small to judge.",
-    "too few faces": "A face was found in too few of the frames that were looked at to judge the clip.",
-    "score in the inconclusive band": "The score lies where the detector was wrong too often on clips it was checked on.",
-    "demonstration model": "A demonstration model has seen drawn people only. It judges nothing but the demo's own files.",
-    "cannot be read": "The file is empty, damaged, or of a kind that cannot be read.",
-}
 
 
-@st.cache_resource(max_entries=1, show_spinner="Loading the model …")
-def load_model(path: str, changed: float) -> Detector:
-    return Detector.load(path)
+@dataclass(frozen=True)
+class Arrival:
+    """An input that is still to be judged."""
+
+    name: str
+    data: bytes
+    done: Callable[[], None]
 
 
 def main() -> None:
-    st.set_page_config(page_title="Deepfake detector", page_icon=":material/face:", layout="centered")
+    st.set_page_config(page_title="Deepfake detector", layout="centered")
     st.title("Is this face real?")
+    paths = models.found()
     try:
-        detector = load_model(str(MODEL), MODEL.stat().st_mtime if MODEL.exists() else 0.0)
+        page_limits = limits.read(st.get_option("server.maxUploadSize"))
+        path = sidebar.choose_model(paths)
+        detector = models.load(path, page_limits.visitors_at_once)
     except UserError as error:
-        st.error(f"No model can be loaded: {error}", icon=":material/error:")
+        st.error(f"The page cannot work: {plain(models.without_folder(str(error), paths[0]))}", icon=":material/error:")
         st.stop()
-    show_model(detector)
-    if detector.contract.trained_on.demonstration:
-        st.warning(DEMONSTRATION, icon=":material/science:")
-    chosen = choose()
-    if chosen is None:
-        st.info("Drop an image or a clip above, or pick an example. Nothing is kept or sent anywhere.")
-        return
-    name, data = chosen
-    report = judge(detector, name, data)
-    show_verdict(report, detector)
-    show_evidence(report, detector)
+    sidebar.show_facts(detector.contract, detector.sha256, path.name, forget_all)
+    banner = DEMONSTRATION if detector.contract.trained_on.demonstration else ""
+    if banner:
+        st.warning(banner, icon=":material/science:")
+    state = st.session_state
+    if "history" not in state:
+        state.update(history=History(), judged=set(), round=0, example=None, shown=None, newest=None, busy=False)
+    arrivals = arrived(page_limits)
+    if state.newest:
+        state.shown, state.newest = state.newest, None
+    elif arrivals and not state.busy:
+        state.shown = None  # the verdict on another file must not stand below a file that is being judged
+    state.busy = bool(arrivals)
+    working, results = st.container(), st.empty()
+    if arrivals and state.shown is None:
+        results.empty()
+    else:
+        with results.container():
+            show_results(state.history, banner)
+    if arrivals:
+        with working:
+            one = judge(arrivals, state.history, path, page_limits)
+        if state.shown is None:
+            state.newest = one.number  # shown from the next run on: the list is on the page already
+        st.rerun()
 
 
-def choose() -> tuple[str, bytes] | None:
-    """The name and bytes of the upload, else of the example picked."""
-    suffixes = sorted(suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES | VIDEO_SUFFIXES)
-    upload = st.file_uploader(
-        "An image or a video with a face",
-        type=suffixes,
-        max_upload_size=UPLOAD_MB,
-        help="Read in memory, then forgotten.",
+def arrived(page_limits: limits.PageLimits) -> list[Arrival]:
+    """What was dropped or picked and is still to be judged."""
+    state = st.session_state
+    uploads = st.file_uploader(
+        "Images or videos with a face",
+        type=sorted(suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES | VIDEO_SUFFIXES),
+        accept_multiple_files=True,
+        max_upload_size=page_limits.upload_mb,
+        key=f"uploads-{state.round}",
+        help="Judged in memory, then forgotten.",
     )
-    if upload is not None:
-        return upload.name, upload.getvalue()
-    examples = sorted(path for path in EXAMPLES.glob("*") if path.suffix in IMAGE_SUFFIXES | VIDEO_SUFFIXES)
+    arrivals = [
+        Arrival(one.name, one.getvalue(), partial(forget, one)) for one in uploads if one.file_id not in state.judged
+    ]
+    if example := picked_example(unfolded=not arrivals and not state.history.numbers()):
+        arrivals.append(Arrival(example.name, example.read_bytes(), partial(state.update, example=None)))
+    return arrivals
+
+
+def forget(upload: UploadedFile) -> None:
+    """Drop the bytes of an upload, which Streamlit would keep, twice, until the visitor has gone."""
+    state, context = st.session_state, get_script_run_ctx()
+    state.judged.add(upload.file_id)
+    context.uploaded_file_mgr.remove_file(session_id=context.session_id, file_id=upload.file_id)
+    for kept in state[f"uploads-{state.round}"]:
+        if kept.file_id == upload.file_id and isinstance(kept, UploadedFile):
+            kept.truncate(0)  # the uploader hands out copies of what it keeps
+
+
+def picked_example(unfolded: bool) -> Path | None:
+    """The example picked last, until it is judged."""
+    examples = {
+        path.stem.replace("_", " "): path
+        for path in sorted(EXAMPLES.glob("*"))
+        if path.suffix in IMAGE_SUFFIXES | VIDEO_SUFFIXES
+    }
     if not examples:
         return None
-    names = {path.stem.replace("_", " "): path for path in examples}
-    picked = st.pills("Or an example (drawn people the model has not learned from)", list(names))
-    return (names[picked].name, names[picked].read_bytes()) if picked else None
+    wanted = st.session_state.example
+    with st.expander("Or try an example", expanded=unfolded and not wanted):
+        st.pills("Drawn people that the model has not learned from", list(examples), key="pill", on_change=pick)
+    return examples.get(wanted)
 
 
-def judge(detector: Detector, name: str, data: bytes) -> Report:
-    """The report on an input, kept while the same input stays on the page."""
-    key = (detector.sha256, name, hash(data))
-    if st.session_state.get("key") == key:
-        return st.session_state["report"]
-    with st.status("Looking for faces …", expanded=True) as status:
-        bar = st.progress(0.0, "Reading")
-        report = detector.predict(
-            data, name, watch=lambda done, total: bar.progress(min(done / total, 1.0), f"Frame {done} of {total}")
+def pick() -> None:
+    """Let the pill spring back, so that it can be picked again."""
+    st.session_state.example, st.session_state.pill = st.session_state.pill, None
+
+
+def judge(arrivals: list[Arrival], history: History, path: Path, page_limits: limits.PageLimits) -> Judged:
+    """Judge the first, when its turn has come; what was judged before by the same model is not judged again."""
+    arrival, others = arrivals[0], len(arrivals) - 1
+    detector = models.load(path, page_limits.visitors_at_once)
+    sha256 = hashlib.sha256(arrival.data).hexdigest()
+    one = history.find(arrival.name, sha256, detector.sha256)
+    if one is None:
+        after = f" ({others} more to come)" if others else ""
+        with st.status(f"{plain(arrival.name)}{after}", expanded=True):
+            found = judged_in_turn(arrival, path, page_limits)
+        one = history.add(found, detector.contract, detector.sha256, path.name)
+    arrival.done()
+    return one
+
+
+def judged_in_turn(arrival: Arrival, path: Path, page_limits: limits.PageLimits) -> Report:
+    """Every input waits in line anew, so that somebody with many does not keep the others waiting."""
+    step = st.empty()
+
+    def waiting(before: int) -> None:
+        ahead = {0: "You are next.", 1: "One visitor is before you."}.get(before, f"{before} visitors are before you.")
+        step.progress(0.0, f"Waiting for your turn. {ahead}")
+
+    with turns(page_limits.visitors_at_once).turn(waiting) as place:
+        detector = models.load(path, page_limits.visitors_at_once, place)
+        step.progress(0.0, f"Reading {len(arrival.data) / 1e6:.1f} MB")
+        still = kind_of(arrival.data) == "image"
+
+        def looked_at(done: int, total: int) -> None:
+            if still or done >= total:
+                step.progress(1.0, "Judging the faces found")
+            else:
+                step.progress(done / total, f"Looking for faces: frame {done} of {total}")
+
+        return detector.predict(arrival.data, arrival.name, watch=looked_at, limits=page_limits.of_a_file)
+
+
+@st.cache_resource(max_entries=1)
+def turns(at_once: int) -> Turns:
+    """The one line of this server."""
+    return Turns(at_once)
+
+
+def choose_judged(history: History) -> Judged | None:
+    """The input whose verdict is shown; where there are several, they are listed to choose from."""
+    numbers, state = history.numbers(), st.session_state
+    if state.shown not in numbers:
+        state.shown = numbers[0] if numbers else None
+    if len(numbers) > 1:
+        st.radio(
+            "Judged in this visit",
+            numbers,
+            format_func=lambda number: listed(history.get(number)),
+            key="shown",
+            help=f"The last {MOST} are kept.",
         )
-        bar.progress(1.0, f"{report.frames_with_face} of {report.frames_sampled} frames show a face")
-        status.update(label=f"Done in {report.seconds:.1f} s", state="complete", expanded=False)
-    st.session_state.update(key=key, report=report)
-    return report
+    return history.get(state.shown)
 
 
-def show_verdict(report: Report, detector: Detector) -> None:
-    words, colour, icon = SAID[report.verdict]
-    with st.container(border=True):
-        st.badge(report.verdict, color=colour, icon=icon)
-        st.subheader(words)
-        if report.reason:
-            st.write(explained(report))
-        if report.fake_probability is not None:
-            st.metric("Probability of fake", f"{report.fake_probability:.0%}")
-            st.progress(report.fake_probability)
-            st.caption(f"{limits(detector)} A sign, not a proof: look at the evidence below.")
+def listed(judged: Judged) -> str:
+    found = judged.report
+    score = f", {found.fake_probability:.0%} fake" if judged.trusted else ""
+    return f"{badge(found.verdict)} {plain(found.input)}{score}"
 
 
-def limits(detector: Detector) -> str:
-    """Where REAL ends and FAKE begins, in words."""
-    low, high = detector.contract.decision.band_low, detector.contract.decision.band_high
-    if low == high:
-        return f"FAKE from {high:.0%}, REAL below."
-    return f"FAKE from {high:.0%}, REAL up to {low:.0%}; in between there is no verdict."
+def forget_all() -> None:
+    state = st.session_state
+    for upload in state[f"uploads-{state.round}"]:
+        forget(upload)
+    state.history, state.shown, state.round, state.example = History(), None, state.round + 1, None
 
 
-def explained(report: Report) -> str:
-    text = next((words for start, words in EXPLAINED.items() if report.reason.startswith(start)), report.reason)
-    return f"{text} ({report.error})" if report.error else text
-
-
-def show_evidence(report: Report, detector: Detector) -> None:
-    trusted = report.fake_probability is not None
-    if report.faces and trusted:
-        show_timeline(report, detector)
-        show_faces(report)
-    with st.expander("Details"):
-        st.caption(f"{report.input} · sha256 {report.sha256}")
-        if report.faces and not trusted:
-            st.caption("Scores without a verdict behind them:")
-            show_faces(report)
-        st.json(report.as_json(), expanded=1)
-    st.download_button(
-        "Download the report (JSON)",
-        json.dumps(report.as_json(), indent=2),
-        file_name=f"{Path(report.input).stem}.report.json",
-        mime="application/json",
-        icon=":material/download:",
-    )
-
-
-def show_timeline(report: Report, detector: Detector) -> None:
-    rows = pd.DataFrame(
-        [
-            {"second": one.time, "probability of fake": one.fake_probability, "person": f"person {track.track + 1}"}
-            for track in report.faces
-            for one in track.frames
-        ]
-    )
-    if rows["second"].nunique() < 2:
+def show_results(history: History, banner: str) -> None:
+    shown = choose_judged(history)
+    if shown:
+        evidence.show(shown, banner)
         return
-    st.subheader("Through the clip")
-    decision = detector.contract.decision
-    band = (
-        alt.Chart(pd.DataFrame([{"low": decision.band_low, "high": decision.band_high}]))
-        .mark_rect(color=GREY, fillOpacity=0.15, stroke=GREY, strokeWidth=2)
-        .encode(y=alt.Y("low:Q", title="probability of fake"), y2="high:Q")
+    st.info(
+        "Drop images or clips above, or pick an example. You get a verdict, what its score means, and the faces it rests on. "
+        "Nothing is kept or sent anywhere.",
+        icon=":material/info:",
     )
-    line = (
-        alt.Chart(rows)
-        .mark_line(point=True)
-        .encode(
-            x=alt.X("second:Q", title="second"),
-            y=alt.Y("probability of fake:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%")),
-            color=alt.Color("person:N", scale=alt.Scale(range=[BLUE, ORANGE, "#009e73", "#cc79a7"]), title=None),
-            tooltip=["second", alt.Tooltip("probability of fake", format=".1%"), "person"],
-        )
-    )
-    st.altair_chart(band + line, width="stretch")
-    st.caption("Each dot is one face in one frame; grey is where REAL ends and FAKE begins.")
-
-
-def show_faces(report: Report) -> None:
-    st.subheader("Faces, the most suspicious first")
-    faces = sorted((one for track in report.faces for one in track.frames), key=lambda one: -one.fake_probability)
-    columns = st.columns(4)
-    for position, one in enumerate(faces[:FACES_SHOWN]):
-        columns[position % 4].image(
-            one.crop, caption=f"{one.fake_probability:.0%} fake, at {one.time:.1f} s", width="stretch"
-        )
-    if len(faces) > FACES_SHOWN:
-        st.caption(f"{FACES_SHOWN} of {len(faces)} faces; the report has the scores of all.")
-
-
-def show_model(detector: Detector) -> None:
-    terms = detector.contract
-    with st.sidebar:
-        st.header("The model")
-        for name, counts in terms.trained_on.data_sets.items():
-            st.write(f"Learned from **{name}**: " + ", ".join(f"{count} {method}" for method, count in counts.items()))
-        st.write(f"Faces found by **{terms.detection.name}**, {terms.frames} frames looked at in a video.")
-        st.caption(f"sha256 {detector.sha256[:16]}…")
-        st.header("What it cannot do")
-        st.write(
-            "It judges faces, nothing else in a picture. It knows the kinds of manipulation it has seen; on others, and "
-            "on heavily compressed clips, it is wrong more often. Never take its verdict as the only evidence against a person."
-        )
 
 
 main()

@@ -1,0 +1,217 @@
+"""What the page shows of one input: the verdict, what its score means, who decided it, and the faces it rests on."""
+
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import streamlit as st
+
+from app import charts
+from app.history import Judged, pixels, unpacked
+from app.words import badge, plain, verdict_as_html
+from deepfake_detector import overlay, report
+from deepfake_detector.inference import IN_BAND, FaceFrame, FaceTrack
+
+PEOPLE_SHOWN = 6
+FACES_SHOWN = 12
+FACE_PIXELS, CARD_PIXELS = 148, 164  # four beside each other on a screen, two on a phone
+_DRAWING = threading.Lock()  # the drawing library has one set of settings for all threads
+
+
+@st.fragment
+def show(judged: Judged, banner: str) -> None:
+    """All of it; `banner` is a warning that the page shows already."""
+    for warning in judged.report.warnings:
+        if warning != banner:
+            st.warning(warning, icon=":material/science:")
+    _show_verdict(judged)
+    if judged.trusted:
+        people = _most_suspicious_people(judged)
+        if len(judged.report.faces) > 1:
+            _show_people(judged, people)
+        _show_timeline(judged, people)
+        _show_faces(judged)
+    _show_downloads(judged)
+    _show_details(judged)
+
+
+def _most_suspicious_people(judged: Judged) -> list[FaceTrack]:
+    """Those shown one by one: who decides, then the others by falling probability."""
+    decides = judged.report.decided_by
+    ordered = sorted(judged.report.faces, key=lambda one: (one.track != decides, -one.fake_probability, one.track))
+    return ordered[:PEOPLE_SHOWN]
+
+
+def _show_verdict(judged: Judged) -> None:
+    found, terms = judged.report, judged.terms
+    with st.container(border=True):
+        st.html(verdict_as_html(found.verdict))
+        st.markdown(f"{plain(found.input)}: **{report.SAID[found.verdict]}.** {plain(report.in_words(found))}")
+        if not judged.trusted:
+            return
+        decision, probability = terms.decision, f"{found.fake_probability:.0%}"
+        st.metric("Probability of fake", probability)
+        st.altair_chart(
+            charts.gauge(found.fake_probability, decision.band_low, decision.band_high),
+            width="stretch",
+            theme=None,
+            alt=f"Probability of fake: {probability}. {report.limits_in_words(terms)}",
+        )
+        st.markdown(f"{report.limits_in_words(terms)} {report.meaning(found, terms)}")
+        st.caption("A sign, not a proof: look for yourself below.")
+
+
+def _show_people(judged: Judged, people: list[FaceTrack]) -> None:
+    everyone = judged.report.faces
+    st.header("People")
+    hidden = f" The {len(people)} most suspicious of {len(everyone)} are shown." if len(people) < len(everyone) else ""
+    st.markdown(f"Whoever has the highest probability among those seen often enough decides.{hidden}")
+    with st.container(horizontal=True, gap="small"):
+        for track in people:
+            with st.container(border=True, width=CARD_PIXELS):
+                _show_person(judged, track)
+
+
+def _show_person(judged: Judged, track: FaceTrack) -> None:
+    number = track.track + 1
+    face = max(track.frames, key=lambda one: one.fake_probability)
+    st.image(pixels(face.crop), width="stretch", alt=f"Person {number}")
+    st.markdown(f"**Person {number}** {badge(track.verdict)}")
+    if track.reason in ("", IN_BAND):
+        st.markdown(f"Probability of fake: {track.fake_probability:.0%}")
+    if track.reason:
+        st.caption(plain(report.in_words(replace(judged.report, reason=track.reason))))
+    if track.track == judged.report.decided_by:
+        st.markdown("Decides the verdict")
+
+
+def _show_timeline(judged: Judged, people: list[FaceTrack]) -> None:
+    shown = [track.track + 1 for track in people]
+    moments = report.timeline(judged.report)
+    moments = moments[moments["person"].isin(shown)]
+    seconds = dict(zip(moments["frame"], moments["second"], strict=True))
+    if len(seconds) < 2:
+        return
+    slider, chart = f"moment-{judged.number}", f"timeline-{judged.number}"
+    worst = int(moments.loc[moments["fake_probability"].idxmax(), "frame"])
+    frame = st.session_state.setdefault(slider, worst)
+
+    def point_chosen() -> None:
+        if points := st.session_state[chart].selection[charts.POINT]:
+            st.session_state[slider] = points[0]["frame"]
+
+    st.header("Through the clip")
+    decision = judged.terms.decision
+    st.altair_chart(
+        charts.timeline(moments, decision.band_low, decision.band_high, frame),
+        width="stretch",
+        theme=None,
+        key=chart,
+        on_select=point_chosen,
+        alt="Probability of fake of every face by second; the slider below shows the faces of one moment.",
+    )
+    line = "line" if decision.band_low == decision.band_high else "grey band"
+    st.caption(f"Each point is a face in a frame; choose one to see it. FAKE is above the {line}, REAL below it.")
+    st.select_slider("Moment in the clip", sorted(seconds), format_func=_labels(seconds).get, key=slider)
+    with st.container(horizontal=True, gap="small"):
+        for track in people:
+            for one in track.frames:
+                if one.frame == frame:
+                    _show_face(one, _caption(judged, track.track + 1, one))
+                    _show_face(one, "What spoke for fake", _scale(judged))
+
+
+def _labels(seconds: dict[int, float]) -> dict[int, str]:
+    """Each frame's second with so few digits that all differ: the slider cannot tell equal labels apart."""
+    for digits in (1, 2, 3):
+        labels = {frame: f"{second:.{digits}f} s" for frame, second in seconds.items()}
+        if len(set(labels.values())) == len(labels):
+            break
+    return labels
+
+
+def _show_faces(judged: Judged) -> None:
+    every = report.most_suspicious(judged.report)
+    st.header("Faces, the most suspicious first" if len(every) > 1 else "The face")
+    marked = st.toggle("Mark in orange what spoke for fake", key=f"marked-{judged.number}")
+    with st.container(horizontal=True, gap="small"):
+        for person, one in every[:FACES_SHOWN]:
+            _show_face(one, _caption(judged, person, one), _scale(judged) if marked else None)
+    if len(every) > FACES_SHOWN:
+        st.caption(f"{FACES_SHOWN} of {len(every)} faces are shown; the JSON report has all scores.")
+
+
+def _show_face(one: FaceFrame, caption: str, scale: float | None = None) -> None:
+    """A face as it was judged; with `scale` marked where it looked fake."""
+    crop = pixels(one.crop)
+    if scale is None:
+        st.image(crop, caption=caption, width=FACE_PIXELS, alt=f"Face as judged: {caption}")
+    else:
+        marked = overlay.draw(crop, one.activation, scale)
+        st.image(marked, caption=caption, width=FACE_PIXELS, alt=f"Face with what spoke for fake: {caption}")
+
+
+def _caption(judged: Judged, person: int, one: FaceFrame) -> str:
+    who = f"person {person}, " if len(judged.report.faces) > 1 else ""
+    when = f"{one.time:.1f} s, " if judged.report.kind == "video" else ""
+    return f"{who}{when}{one.fake_probability:.0%} fake".capitalize()
+
+
+def _scale(judged: Judged) -> float:
+    """One for all marks on the page."""
+    return overlay.scale_of(one.activation for _, one in report.most_suspicious(judged.report)[:FACES_SHOWN])
+
+
+def _show_downloads(judged: Judged) -> None:
+    stem = Path(judged.report.input).stem
+    with st.container(horizontal=True):
+        st.download_button(
+            "Report to print or pass on (HTML)",
+            lambda: _html(judged),  # drawn when asked for: it takes a second
+            file_name=f"{stem}.report.html",
+            mime="text/html",
+            icon=":material/description:",
+            on_click="ignore",
+            key=f"html-{judged.number}",
+        )
+        st.download_button(
+            "Report for programs (JSON)",
+            json.dumps(_json(judged), indent=2),
+            file_name=f"{stem}.report.json",
+            mime="application/json",
+            icon=":material/data_object:",
+            on_click="ignore",
+            key=f"json-{judged.number}",
+        )
+
+
+def _show_details(judged: Judged) -> None:
+    found = judged.report
+    with st.expander("Details for experts"):
+        st.markdown("\n".join(f"- {title}: {plain(value)}" for title, value in _facts(judged).items()))
+        if found.faces and not judged.trusted:
+            st.markdown("Scores with no verdict behind them:")
+            with st.container(horizontal=True, gap="small"):
+                for person, one in report.most_suspicious(found)[:FACES_SHOWN]:
+                    _show_face(one, _caption(judged, person, one))
+        st.json(_json(judged), expanded=1)
+
+
+def _facts(judged: Judged) -> dict[str, str]:
+    found = judged.report
+    known = {name: value for name, value in found.facts.items() if value is not None}
+    told = {title: form.format(known[name]) for name, (title, form) in report.FACTS.items() if name in known}
+    if "width" in known:
+        told["resolution"] = f"{known['width']} x {known['height']}"
+    frames = {"frames looked at": f"{found.frames_sampled}, {found.frames_with_face} of them with a face"}
+    return told | frames | {"judged": f"in {found.seconds:.1f} s by {judged.model}", "sha256": str(found.sha256)}
+
+
+def _json(judged: Judged) -> dict:
+    return report.as_json(judged.report, judged.terms, judged.model_sha256)
+
+
+def _html(judged: Judged) -> bytes:
+    with _DRAWING:
+        return report.as_html(unpacked(judged.report), judged.terms, judged.model_sha256)

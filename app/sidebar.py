@@ -1,0 +1,56 @@
+"""Beside the page: which model judges, what it has learned from, what it cannot do, and what becomes of a file."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from app import models
+from app.words import plain
+from deepfake_detector.contract import Contract
+from deepfake_detector.report import LIMITS, limits_in_words
+
+
+def choose_model(paths: list[Path]) -> Path:
+    """The model that judges from now on; those that cannot be used are named with the reason."""
+    if len(paths) == 1:
+        return paths[0]
+    reasons = {path: models.why_not(path) for path in paths}
+    offered = [path for path in paths if not reasons[path]]
+    if not offered:
+        return paths[0]
+    with st.sidebar:
+        st.header("Model")
+        chosen = offered[0]
+        if len(offered) > 1:
+            chosen = st.selectbox(
+                "Judges the files dropped from now on",
+                offered,
+                format_func=lambda path: path.stem,
+                key="model",
+            )
+        for reason in filter(None, reasons.values()):
+            st.caption(f":material/block: {plain(reason)}")
+    return chosen
+
+
+def show_facts(terms: Contract, sha256: str, name: str, forget: Callable[[], None]) -> None:
+    trained, checked = terms.trained_on, terms.decision.validation
+    with st.sidebar:
+        st.header("What it learned from")
+        for data_set, counts in trained.data_sets.items():
+            learned = ", ".join(f"{count:,} {plain(method)}" for method, count in counts.items())
+            st.markdown(f"**{plain(data_set)}**: {learned}")
+        st.markdown(
+            f"Checked on {checked.real_clips} real and {checked.fake_clips} fake clips that it had not learned from."
+        )
+        st.markdown(f"It looks at {terms.frames} frames of a video. {limits_in_words(terms)}")
+        st.header("What it cannot do")
+        st.markdown("\n".join(f"- {limit}" for limit in LIMITS))
+        st.header("What becomes of a file")
+        st.markdown(
+            "It is judged in the memory of the computer that serves this page, then dropped. Its verdict and the faces in it "
+            "stay until you forget them or leave the page. Nothing is sent anywhere else."
+        )
+        st.button("Forget what was judged", icon=":material/delete:", on_click=forget)
+        st.caption(f"{plain(name)}, {terms.variant}, faces found by {terms.detection.name}, sha256 {sha256[:16]}…")

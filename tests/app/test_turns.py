@@ -1,0 +1,149 @@
+"""The line of visitors: its order, the places it tells, and that nobody who leaves blocks it."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from app import turns
+from app.turns import Turns
+
+AT_ONCE = [1, 2, 3]
+
+
+class Left(BaseException):
+    """What Streamlit raises in the script of a visitor who has gone is no Exception either."""
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(turns, "POLL", 0.01)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.002)
+
+
+def silent(before: int) -> None:
+    pass
+
+
+class Visitor(threading.Thread):
+    """Holds its turn until told to go; `told` are the numbers of those before it, `place` is what it was given."""
+
+    def __init__(self, line: Turns) -> None:
+        super().__init__(daemon=True)
+        self.line, self.told, self.place, self.leaves = line, [], None, False
+        self.go = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        try:
+            with self.line.turn(self._hear) as self.place:
+                self.go.wait(10)
+        except Left:
+            return
+
+    def _hear(self, before: int) -> None:
+        if self.leaves:
+            raise Left
+        self.told.append(before)
+
+    @property
+    def waits(self) -> bool:
+        return bool(self.told) and self.place is None
+
+
+def waiting(line: Turns, count: int) -> list[Visitor]:
+    """Visitors who came one after the other and wait."""
+    visitors = []
+    for _ in range(count):
+        visitors.append(Visitor(line))
+        until(lambda: visitors[-1].waits)
+    return visitors
+
+
+@pytest.mark.parametrize("at_once", AT_ONCE)
+def test_so_many_are_served_at_once_each_in_a_place_of_its_own(at_once):
+    line = Turns(at_once)
+    served = [Visitor(line) for _ in range(at_once)]
+    until(lambda: all(one.place is not None for one in served))
+    (late,) = waiting(line, 1)
+    assert {one.place for one in served} == set(range(at_once))
+    assert late.place is None
+    served[-1].go.set()
+    until(lambda: late.place is not None)
+    assert late.place == served[-1].place
+    for one in (*served, late):
+        one.go.set()
+
+
+def test_whoever_comes_first_is_served_first():
+    line = Turns(1)
+    first = Visitor(line)
+    until(lambda: first.place is not None)
+    visitors = waiting(line, 5)
+    for leaving, following in zip([first, *visitors], visitors, strict=False):
+        assert [one.place for one in visitors[visitors.index(following) :]] == [None] * (5 - visitors.index(following))
+        leaving.go.set()
+        until(lambda one=following: one.place is not None)
+    visitors[-1].go.set()
+
+
+def test_whoever_waits_is_told_how_many_are_before():
+    line = Turns(1)
+    first = Visitor(line)
+    until(lambda: first.place is not None)
+    visitors = waiting(line, 3)
+    assert [one.told[0] for one in visitors] == [0, 1, 2]
+    first.go.set()
+    until(lambda: visitors[2].told[-1] == 1)
+    assert first.told == []
+    for one in visitors:
+        one.go.set()
+    until(lambda: visitors[2].place is not None)
+    assert visitors[2].told == sorted(visitors[2].told, reverse=True)
+
+
+def test_the_place_in_line_of_somebody_who_leaves_is_free():
+    line = Turns(1)
+    first = Visitor(line)
+    until(lambda: first.place is not None)
+    visitors = waiting(line, 3)
+    visitors[0].leaves = visitors[1].leaves = True
+    until(lambda: not visitors[0].is_alive() and not visitors[1].is_alive())
+    until(lambda: visitors[2].told[-1] == 0)
+    first.go.set()
+    until(lambda: visitors[2].place is not None)
+    visitors[2].go.set()
+
+
+@pytest.mark.parametrize("error", [Left, ValueError])
+def test_the_turn_of_somebody_who_leaves_is_free(error):
+    line = Turns(1)
+    with pytest.raises(error), line.turn(silent):
+        raise error
+    with line.turn(silent) as place:
+        assert place == 0
+
+
+def test_many_visitors_are_all_served_and_never_too_many_at_once():
+    line, inside, most = Turns(2), [], []
+
+    def visit(number: int) -> int:
+        with line.turn(silent) as place:
+            inside.append(place)
+            most.append(len(inside))
+            assert sorted(inside) == sorted(set(inside))
+            time.sleep(0.002)
+            inside.remove(place)
+        return number
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(visit, range(60))) == list(range(60))
+    assert max(most) == 2
