@@ -40,6 +40,7 @@ plots: .venv/runtime
 
 bench: .venv/dev
 	python -m benchmarks.extract_crop $(CLIPS)
+	python -m benchmarks.score_clip
 	python -m benchmarks.dvc_archives
 	python -m benchmarks.training_step $(CROPS)
 	python -m benchmarks.training_memory

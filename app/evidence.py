@@ -200,12 +200,12 @@ def _show_details(judged: Judged) -> None:
 
 def _facts(judged: Judged) -> dict[str, str]:
     found = judged.report
-    known = {name: value for name, value in found.facts.items() if value is not None}
-    told = {title: form.format(known[name]) for name, (title, form) in report.FACTS.items() if name in known}
-    if "width" in known:
-        told["resolution"] = f"{known['width']} x {known['height']}"
     frames = {"frames looked at": f"{found.frames_sampled}, {found.frames_with_face} of them with a face"}
-    return told | frames | {"judged": f"in {found.seconds:.1f} s by {judged.model}", "sha256": str(found.sha256)}
+    return (
+        report.file_facts(found)
+        | frames
+        | {"judged": f"in {found.seconds:.1f} s by {judged.model}", "sha256": str(found.sha256)}
+    )
 
 
 def _json(judged: Judged) -> dict:

@@ -20,13 +20,13 @@ import cv2
 import numpy as np
 import torch
 
+from benchmarks.extract_crop import DETECTION
 from deepfake_detector import assets, contract, crops, export, faces, golden, model_file, network
 from deepfake_detector.inference import Detector
 from deepfake_detector.media import sample_frames
 from deepfake_detector.synthesis.clips import Clip, produce
 
 FRAMES, MARGIN, CROP = 32, 1.3, 256
-DETECTION = {"haar": {"detect_size": 240, "min_score": 0.0}, "yunet": {"detect_size": 320, "min_score": 0.6}}
 
 
 def main() -> None:

@@ -159,6 +159,13 @@ def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:
     return render(f"Deepfake detector: {Path(report.input).name}", report.warnings, sections, Badge(report.verdict))
 
 
+def file_facts(report: Report) -> dict[str, str]:
+    """What the file says of itself, in words and with units; what is not known is left out."""
+    facts = {name: value for name, value in report.facts.items() if value is not None}
+    size = {"width": f"{facts['width']} x {facts['height']}"} if "width" in facts else {}
+    return {title: form.format((facts | size)[name]) for name, (title, form) in FACTS.items() if name in facts}
+
+
 def timeline(report: Report) -> pd.DataFrame:
     """A row for every face judged: second, fake_probability, person (from 1), frame."""
     rows = [
@@ -202,14 +209,9 @@ def _faces(report: Report) -> Section:
 
 
 def _input_facts(report: Report) -> dict[str, object]:
-    facts = report.facts
-    size = {"width": f"{facts['width']} x {facts['height']}"} if "width" in facts else {}
-    told = {
-        title: form.format((facts | size)[name]) for name, (title, form) in FACTS.items() if facts.get(name) is not None
-    }
     own = {"name": report.input, "sha256": report.sha256, "kind": report.kind}
     frames = {"frames looked at": report.frames_sampled, "of them with a face": report.frames_with_face}
-    return {name: value for name, value in (own | told | frames).items() if value is not None}
+    return {name: value for name, value in (own | file_facts(report) | frames).items() if value is not None}
 
 
 def _model_facts(terms: Contract, model_sha256: str) -> list[tuple[str, object]]:
