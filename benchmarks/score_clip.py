@@ -67,12 +67,13 @@ def main() -> None:
 
 
 def _drawn(folder: Path) -> Path:
-    """A drawn person, enlarged, with the noise of a camera."""
+    """A drawn person, enlarged, with the noise of a camera; 2.4 Mbit/s and a key frame every 250, as DFDC's clips have."""
     buffer = io.BytesIO()
     rng = np.random.default_rng(1)
-    noise = rng.integers(-12, 13, (1080, 1920, 3), np.int16)
+    noise = rng.integers(-4, 5, (1080, 1920, 3), np.int16)
     with av.open(buffer, "w", format="mp4") as output:
-        stream = output.add_stream("libx264", rate=30, options={"crf": "23", "preset": "fast"})
+        stream = output.add_stream("libx264", rate=30, options={"g": "250", "sc_threshold": "0", "preset": "fast"})
+        stream.bit_rate = 2_400_000
         stream.width, stream.height, stream.pix_fmt = 1920, 1080, "yuv420p"
         for number, frame in enumerate(sample_frames(produce(Clip(0, 0), 1, 15.0, (0.2, 0.3)), 300)):
             image = cv2.resize(frame.image, (1920, 1080), interpolation=cv2.INTER_CUBIC).astype(np.int16)
