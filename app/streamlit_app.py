@@ -4,6 +4,8 @@ python -m streamlit run app/streamlit_app.py     (from the project's folder; `ma
 """
 
 import hashlib
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +24,7 @@ from deepfake_detector.inference import DEMONSTRATION, Report
 from deepfake_detector.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES, kind_of
 
 EXAMPLES = Path("models/examples")
+TOLD_EVERY = 0.2  # seconds between two words on progress: the browser draws each, often on the same processor
 
 
 @dataclass(frozen=True)
@@ -146,10 +149,15 @@ def judged_in_turn(arrival: Arrival, path: Path, page_limits: limits.PageLimits)
     with turns(page_limits.visitors_at_once).turn(waiting) as place:
         detector = models.load(path, page_limits.visitors_at_once, place)
         step.progress(0.0, f"Reading {len(arrival.data) / 1e6:.1f} MB")
-        still = kind_of(arrival.data) == "image"
+        still, told = kind_of(arrival.data) == "image", -math.inf
 
         def looked_at(done: int, total: int) -> None:
-            if still or done >= total:
+            nonlocal told
+            now, ends = time.monotonic(), still or done >= total
+            if not ends and now - told < TOLD_EVERY:
+                return
+            told = now
+            if ends:
                 step.progress(1.0, "Judging the faces found")
             else:
                 step.progress(done / total, f"Looking for faces: frame {done} of {total}")
