@@ -27,6 +27,7 @@ VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".m
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,gif"
+OPTIONS = {"format_whitelist": CONTAINERS, "protocol_whitelist": "pipe", "max_streams": "64"}  # of FFmpeg
 STILLS = ("TIFF", "MPO")  # of several pictures in one file the first counts (MPO: a phone's photo with its preview)
 ORIENTATION = 0x0112  # EXIF tag
 UPRIGHT = {  # what makes a picture upright, by the value of that tag
@@ -145,21 +146,23 @@ def reason(error: Exception) -> str:
 
 
 @contextmanager
-def opened(source: Source, seconds: float = math.inf) -> Iterator["io.IOBase | _UntilDeadline"]:
+def opened(source: Source, seconds: float = math.inf) -> Iterator["_Nameless"]:
     """The source as a file that can be read for so many seconds."""
     with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
-        yield file if seconds == math.inf else _UntilDeadline(file, seconds)
+        yield _Nameless(file, seconds)
 
 
 @contextmanager
-def video(
-    file: "io.IOBase | _UntilDeadline", threads: int = 0, limits: Limits = LIMITS
-) -> Iterator["av.container.InputContainer"]:
+def video(file: "_Nameless", threads: int = 0, limits: Limits = LIMITS) -> Iterator["av.container.InputContainer"]:
     """The file as an opened container whose first video stream `threads` can decode (0: one per core).
 
     Raises MediaError where it has none.
     """
-    with av.open(file, "r", options={"format_whitelist": CONTAINERS}, metadata_errors="replace") as container:
+    try:
+        opening = av.open(file, "r", options=OPTIONS, metadata_errors="replace")
+    except av.error.MemoryError as error:  # what FFmpeg says of too many streams as well
+        raise MediaError(f"more than {OPTIONS['max_streams']} streams in it, or too little memory") from error
+    with opening as container:
         if not container.streams.video:
             raise MediaError("no video in it (audio only?)")
         stream = container.streams.video[0]
@@ -171,8 +174,11 @@ def video(
         yield container
 
 
-class _UntilDeadline:
-    """A file that can be read for so many seconds; FFmpeg asks it for every byte, so an endless file ends with it."""
+class _Nameless:
+    """A file that can be read for so many seconds; FFmpeg asks it for every byte, so an endless file ends with it.
+
+    It has no name: FFmpeg would take meaning from one (`frame%03d.png`: a row of pictures).
+    """
 
     def __init__(self, file: io.IOBase, seconds: float) -> None:
         self._file, self._seconds, self._end = file, seconds, time.monotonic() + seconds

@@ -9,38 +9,20 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import made
 import numpy as np
 
-from deepfake_detector import golden, model_file
-from deepfake_detector.faces import load_detector
 from deepfake_detector.media import read_image, sample_frames
 
 PROJECT = Path(__file__).resolve().parents[2]
 APP = PROJECT / "app/streamlit_app.py"
-SURE = {"band_low": 0.0, "band_high": 0.0, "min_faces": 2}  # whoever is seen twice is FAKE
 VERDICTS = {  # name of a model -> how it decides
-    "fake": SURE,
-    "real": SURE | {"band_low": 1.0, "band_high": 1.0},
-    "band": SURE | {"band_high": 1.0},
+    "fake": made.SURE,
+    "real": made.SURE | {"band_low": 1.0, "band_high": 1.0},
+    "band": made.SURE | {"band_high": 1.0},
 }
-
-
-def write_model(path: Path, **terms: object) -> Path:
-    """A small network with a contract that differs from made.TERMS in some values."""
-    haar = load_detector("haar", 240, 0.0, "")
-    detection = {"name": "haar", "sha256": haar.sha256} | dict(terms.pop("detection", {}))
-    contract = made.contract_terms(**{"decision": SURE, **terms}, detection=detection)
-    network = made.small_network(contract.crop.input_size)
-    judge = partial(model_file.judge, model_file.open_session(network.SerializeToString()), contract.crop)
-    faces = load_detector("haar", contract.detection.detect_size, 0.0, "")
-    sample = golden.sample(faces, contract.crop, judge, 1e-3)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(model_file.sealed(network, contract.model_copy(update={"golden": sample})))
-    return path
 
 
 def side_by_side(*people: int) -> bytes:
@@ -66,7 +48,7 @@ def _padded(image: np.ndarray, below: int, right: int) -> np.ndarray:
 
 def write_verdicts(folder: Path) -> dict[str, Path]:
     """A model for each verdict, by its name."""
-    return {name: write_model(folder / f"{name}.onnx", decision=terms) for name, terms in VERDICTS.items()}
+    return {name: made.write_model(folder / f"{name}.onnx", decision=terms) for name, terms in VERDICTS.items()}
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 import made
 import numpy as np
 import pytest
-from serving import APP, clip_side_by_side, side_by_side, write_model, write_verdicts
+from serving import APP, clip_side_by_side, side_by_side, write_verdicts
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
 
@@ -173,7 +173,7 @@ def test_somebody_who_is_seen_too_seldom_gets_no_score(page_of, tmp_path):
     frames = [read_image(side_by_side(0, 2)) for _ in range(6)]
     for frame in frames[2:]:
         frame[:, frame.shape[1] // 2 :] = 90  # the second person is there in the first frames only
-    model = write_model(tmp_path / "m.onnx", decision={"band_low": 0.0, "band_high": 0.0, "min_faces": 3})
+    model = made.write_model(tmp_path / "m.onnx", decision={"band_low": 0.0, "band_high": 0.0, "min_faces": 3})
     page = upload(page_of(model), ("two.mp4", made.clip_of(frames)))
     (judged,) = [card for card in people(page) if "Decides" in words(card)]
     (seldom,) = [card for card in people(page) if "Decides" not in words(card)]
@@ -306,7 +306,7 @@ def test_judging_leaves_no_file_behind(page_of, tmp_path, monkeypatch):
 
 def models(folder: Path, **terms: dict) -> None:
     for name, own in terms.items():
-        write_model(folder / "models" / f"{name}.onnx", **own)
+        made.write_model(folder / "models" / f"{name}.onnx", **own)
 
 
 def test_of_several_models_the_usable_ones_are_offered_and_the_others_named_with_the_reason(tmp_path):
@@ -351,9 +351,9 @@ def test_without_a_model_it_says_what_to_do_and_names_no_folder(tmp_path, monkey
 
 
 def test_a_model_that_is_exchanged_is_loaded_anew(page_of, tmp_path):
-    path = write_model(tmp_path / "m.onnx")
+    path = made.write_model(tmp_path / "m.onnx")
     before = words(page_of(path).sidebar)
-    write_model(path, frames=4)
+    made.write_model(path, frames=4)
     assert "looks at 6 frames" in before
     assert "looks at 4 frames" in words(page_of(path).sidebar)
 
@@ -364,7 +364,7 @@ def demonstration(tmp_path) -> Path:
     (tmp_path / "models/examples").mkdir(parents=True)
     (tmp_path / "models/examples/real_video.mp4").write_bytes(CLIP)
     trained = {"demonstration": True, "demo_files": (hashlib.sha256(CLIP).hexdigest(),)}
-    return write_model(tmp_path / "models/detector.onnx", trained_on=trained)
+    return made.write_model(tmp_path / "models/detector.onnx", trained_on=trained)
 
 
 def test_a_demonstration_model_always_says_that_it_is_one(demonstration):
@@ -404,14 +404,14 @@ def test_a_demonstration_model_shows_no_score_of_other_files_but_among_the_detai
 
 
 def test_what_a_demonstration_model_judged_keeps_its_banner_under_another_model(demonstration, tmp_path):
-    write_model(tmp_path / "models/other.onnx")
+    made.write_model(tmp_path / "models/other.onnx")
     page = upload(opened_page(), ("stranger.mp4", made.person_clip(2)))
     page.selectbox[0].set_value(page.selectbox[0].options[1]).run()
     assert [one.value for one in page.warning] == [DEMONSTRATION]
 
 
 def test_warnings_of_the_report_are_shown(page_of, tmp_path):
-    given = write_model(tmp_path / "m.onnx", crop={"kind": "given"})
+    given = made.write_model(tmp_path / "m.onnx", crop={"kind": "given"})
     page = upload(page_of(given), ("clip.mp4", CLIP))
     assert "learned from ready-made crops" in page.warning[0].value
 

@@ -14,7 +14,7 @@ import jsonschema
 import made
 import numpy as np
 import pytest
-from serving import PROJECT, VERDICTS, clip_side_by_side, served, side_by_side, write_model
+from serving import PROJECT, VERDICTS, clip_side_by_side, served, side_by_side
 
 from deepfake_detector.inference import DEMONSTRATION, Detector
 from deepfake_detector.report import LIMITS, SAID
@@ -59,7 +59,7 @@ def folder(tmp_path_factory) -> Path:
     own["detector"] = own.pop("fake")
     own["demo"] = {"trained_on": {"demonstration": True, "demo_files": (hashlib.sha256(clip).hexdigest(),)}}
     for name, terms in own.items():
-        write_model(folder / f"models/{name}.onnx", **terms)
+        made.write_model(folder / f"models/{name}.onnx", **terms)
     return folder
 
 

@@ -1,0 +1,48 @@
+"""Small whole files of every format that is read, each with a drawn face in it: what the fuzzer damages."""
+
+import io
+from collections.abc import Iterator
+from functools import cache
+
+import av
+import made
+import numpy as np
+
+from deepfake_detector.media import read_image, sample_frames
+
+RATE = 12
+CLIPS = {  # suffix -> container, codec and pixel format as FFmpeg names them
+    "mp4": ("mp4", "libx264", "yuv420p"),
+    "mov": ("mov", "mpeg4", "yuv420p"),
+    "avi": ("avi", "mjpeg", "yuvj420p"),
+    "webm": ("webm", "libvpx", "yuv420p"),
+    "mkv": ("matroska", "libx264", "yuv420p"),
+    "mpg": ("mpegts", "mpeg2video", "yuv420p"),
+    "gif": ("gif", "gif", "rgb8"),
+}
+STILLS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "bmp": "BMP", "tif": "TIFF"}
+
+
+@cache
+def seeds() -> dict[str, bytes]:
+    """Suffix -> bytes of a file that is judged without complaint."""
+    images = [frame.image for frame in sample_frames(made.person_clip(0, 0.5), 6)]
+    still = read_image(made.person_still())
+    clips = {suffix: encoded(images, *how) for suffix, how in CLIPS.items()}
+    return clips | {suffix: made.picture(still, kind) for suffix, kind in STILLS.items()}
+
+
+def encoded(images: list[np.ndarray], container: str, codec: str, pixels: str) -> bytes:
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=container) as output:
+        stream = output.add_stream(codec, rate=RATE if codec != "mpeg2video" else 25)
+        (stream.height, stream.width, _), stream.pix_fmt = images[0].shape, pixels
+        for packet in _packets(stream, images):
+            output.mux(packet)
+    return buffer.getvalue()
+
+
+def _packets(stream: av.VideoStream, images: list[np.ndarray]) -> Iterator[av.Packet]:
+    for image in images:
+        yield from stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24"))
+    yield from stream.encode()
