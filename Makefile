@@ -3,6 +3,8 @@
 # make app       install, then serve the page; runs the pipeline first where there is no model yet
 # make plots     every chart of the last run on one page that opens without a network
 # make bench     timings, side by side; CLIPS="/folder/of/clips --detector yunet" and CROPS=/folder/of/faces measure on your own
+# make fuzz      judge N=20000 damaged media files: none may break it, hang, or get a verdict without a face
+# make faults    kill a toy-sized pipeline N=60 times and fill its disk (as root): the next run ends at the same bytes
 # make pictures  the pictures of the README, from the demo's results (needs Chromium)
 #
 # Each makes .venv by itself when it is missing or older than the requirements. PYTHON=python3.12 picks another Python.
@@ -17,7 +19,7 @@ ifneq ($(shell $(BIN)/python -c "print('works')" 2>/dev/null),works)
 .PHONY: .venv/runtime
 endif
 
-.PHONY: repro test app plots bench pictures
+.PHONY: repro test app plots bench fuzz faults pictures
 .DELETE_ON_ERROR:
 
 repro: .venv/runtime
@@ -44,6 +46,12 @@ bench: .venv/dev
 	python -m benchmarks.dvc_archives
 	python -m benchmarks.training_step $(CROPS)
 	python -m benchmarks.training_memory
+
+fuzz: .venv/dev
+	PYTHONPATH=tests python -m fuzz.run --inputs $(or $(N),20000)
+
+faults: .venv/dev
+	PYTHONPATH=tests python -m faults.run --kills $(or $(N),60)
 
 pictures: .venv/dev
 	python docs/pictures.py

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 from made import change_params, textured
+from ruamel.yaml import YAML
 
 os.environ.setdefault(
     "OMP_NUM_THREADS", "1"
@@ -35,10 +37,10 @@ TOY = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side run files, not tests; those that need the toy project are all in one process: making it takes a minute."""
+    """Side by side run files, not tests, but for those that name a group: what runs DVC in the toy project takes turns."""
     for item in items:
-        toy = "toy_project" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("toy" if toy else item.path.stem))
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def run(folder: Path, *command: str, timeout: float = 500, **environment: str) -> subprocess.CompletedProcess:
@@ -71,13 +73,61 @@ def copy_project(target: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def toy_project(tmp_path_factory) -> Path:
-    """A copy of the project in which `dvc repro` ran once on a toy-sized demo. Read only for tests."""
-    folder = copy_project(tmp_path_factory.mktemp("toy"))
-    change_params(folder / "params.yaml", TOY)
-    done = run(folder, "dvc", "repro", timeout=900)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (folder / "repro.log").write_text(done.stdout + done.stderr)
+    """A copy of the project in which `dvc repro` ran once on a toy-sized demo; one for all the processes that test side by
+    side. Read only for tests."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder, log = shared / "toy", shared / "toy/repro.log"
+    with FileLock(shared / "toy.lock"):
+        if not log.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            copy_project(folder)
+            change_params(folder / "params.yaml", TOY)
+            done = run(folder, "dvc", "repro", timeout=900)
+            assert done.returncode == 0, done.stdout + done.stderr
+            log.write_text(done.stdout + done.stderr)
     return folder
+
+
+def copy_toy_project(toy: Path, target: Path) -> Path:
+    """A copy that a test may change; what a DVC at work next door writes for itself stays behind."""
+    return shutil.copytree(toy, target, symlinks=True, ignore=shutil.ignore_patterns("tmp", "__pycache__"))
+
+
+def stages_of(folder: Path) -> list[str]:
+    """The stages that ran in a project, in their order."""
+    return list(YAML(typ="safe").load(folder / "dvc.lock")["stages"])
+
+
+def forget(folder: Path, stages: list[str]) -> None:
+    """Leave nothing of these stages: neither results nor DVC's memory of them."""
+    known = YAML(typ="safe").load(folder / "dvc.lock")
+    for stage in stages:
+        for out in known["stages"].pop(stage, {"outs": []})["outs"]:
+            made = folder / out["path"]
+            shutil.rmtree(made) if made.is_dir() else made.unlink(missing_ok=True)
+    YAML().dump(known, folder / "dvc.lock")
+    shutil.rmtree(folder / ".dvc/cache/runs", ignore_errors=True)
+
+
+def processes() -> dict[int, tuple[int, str]]:
+    """Parent and command line of every process."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            found[int(entry.name)] = parent, (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except (OSError, IndexError):  # it has just ended
+            continue
+    return found
+
+
+def descendants(of: int) -> list[int]:
+    known = processes()
+    found = [of]
+    for pid in found:
+        found += [child for child, (parent, _) in known.items() if parent == pid]
+    return found[1:]
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import run
+from conftest import copy_toy_project, run
 
 from deepfake_detector import UserError, comparison, scores, tables
 from deepfake_detector.comparison import compare
 
+pytestmark = pytest.mark.xdist_group("dvc in the toy project")
 ITEMS = [f"set/{'swap' if number % 2 else 'real'}/{number:02d}" for number in range(48)]
 FRAMES = 3
 
@@ -110,7 +111,7 @@ def test_what_cannot_be_compared_is_refused(runs, other, split, error):
 
 
 def test_revisions_are_read_from_dvcs_cache(toy_project, tmp_path, monkeypatch):
-    project = shutil.copytree(toy_project, tmp_path / "project")
+    project = copy_toy_project(toy_project, tmp_path / "project")
     author = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
     assert run(project, "git", "add", "dvc.lock").returncode == 0
     assert run(project, "git", *author, "commit", "-q", "-m", "results").returncode == 0

@@ -12,6 +12,7 @@ from made import change_params
 
 from deepfake_detector import UserError
 
+pytestmark = pytest.mark.xdist_group("dvc in the toy project")
 STAGES = (
     *("synthesize", "scan", "index", "extract_frames", "crop_faces", "verify", "split"),
     *("train", "calibrate", "evaluate", "export"),

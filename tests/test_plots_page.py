@@ -8,6 +8,7 @@ import pytest
 
 from deepfake_detector import UserError, plots_page
 
+pytestmark = pytest.mark.xdist_group("dvc in the toy project")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 

@@ -11,8 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import TOY, copy_project, run
-from made import change_params
+from conftest import copy_toy_project, descendants, forget, processes, run, stages_of
 
 VICTIMS = ("dvc", "stage", "worker")
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "1"))  # of all three
@@ -20,26 +19,6 @@ ROUNDS = int(os.environ.get("KILL_ROUNDS", "1"))  # of all three
 
 def states(folder: Path) -> list[Path]:
     return sorted((folder / ".cache/train").glob("*/[0-9]*.pt"))
-
-
-def processes() -> dict[int, tuple[int, str]]:
-    """Parent and command line of every process."""
-    found = {}
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            found[int(entry.name)] = parent, (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except (OSError, IndexError):  # it has just ended
-            continue
-    return found
-
-
-def descendants(of: int) -> list[int]:
-    known = processes()
-    found = [of]
-    for pid in found:
-        found += [child for child, (parent, _) in known.items() if parent == pid]
-    return found[1:]
 
 
 def victim(dvc: int, which: str) -> int | None:
@@ -55,11 +34,11 @@ def victim(dvc: int, which: str) -> int | None:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 def test_a_run_from_scratch_killed_at_random_moments_gives_the_same_bytes(toy_project, tmp_path):
-    """The whole pipeline once more, killed while it trains: DVC, the stage, a process that loads. Each next run goes on."""
-    folder = copy_project(tmp_path)
-    change_params(folder / "params.yaml", TOY)
-    data = run(folder, "dvc", "repro", "split")
-    assert data.returncode == 0, data.stderr
+    """Training and all after it once more, killed while it trains: DVC, the stage, a process that loads. Each next run goes
+    on."""
+    folder = copy_toy_project(toy_project, tmp_path / "project")
+    stages = stages_of(folder)
+    forget(folder, stages[stages.index("train") :])
     chance = random.Random(1)
     for which in chance.sample(VICTIMS * ROUNDS, len(VICTIMS) * ROUNDS):
         dvc = start(folder)

@@ -1,11 +1,10 @@
 """Training in two processes: the same command, the same faces, every validation face counted once."""
 
 import json
-import shutil
 from functools import cache
 
 import pytest
-from conftest import run
+from conftest import copy_toy_project, run
 from made import change_params
 
 CALM = {"train.batch_size": 16, "train.lr": 2e-4}  # batch-norm of a process's few faces is half of the noise
@@ -17,8 +16,7 @@ def trained(toy_project, tmp_path_factory):
 
     @cache
     def train(processes: int):
-        folder = tmp_path_factory.mktemp("devices") / "project"
-        shutil.copytree(toy_project, folder, symlinks=True)
+        folder = copy_toy_project(toy_project, tmp_path_factory.mktemp("devices") / "project")
         change_params(folder / "params.yaml", CALM | {"train.devices": processes, "train.accelerator": "cpu"})
         done = run(folder, "dvc", "repro", "train")
         assert done.returncode == 0, done.stdout + done.stderr

@@ -1,16 +1,14 @@
 """Nothing that is learned or fitted knows the test split: not its labels, not its figures."""
 
-import shutil
-
 import pandas as pd
-from conftest import PROJECT, run
+from conftest import PROJECT, copy_toy_project, run
 from ruamel.yaml import YAML
 
 TEST_SPLIT = "data/splits/test.csv"
 
 
 def test_flipping_every_test_label_changes_no_weight_and_no_decision(toy_project, tmp_path):
-    folder = shutil.copytree(toy_project, tmp_path / "project", symlinks=True)
+    folder = copy_toy_project(toy_project, tmp_path / "project")
     results = ("models/resnet18.pt", "models/decision.json", "plots/training.csv", "metrics/train.json")
     before = {name: (folder / name).read_bytes() for name in results}
     evaluated = (folder / "metrics/evaluation.json").read_bytes()
