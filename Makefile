@@ -2,7 +2,7 @@
 # make test      install, then check the style and run the tests
 # make app       install, then serve the page; runs the pipeline first where there is no model yet
 # make plots     every chart of the last run on one page that opens without a network
-# make bench     timings, side by side; CLIPS="/folder/of/clips --detector yunet" and CROPS=/folder/of/faces measure on your own
+# make bench     timings, side by side, into docs/benchmarks.md; CLIPS="/folder/of/clips --detector yunet" and CROPS=/folder/of/faces measure on your own
 # make fuzz      judge N=20000 damaged media files: none may break it, hang, or get a verdict without a face
 # make faults    kill a toy-sized pipeline N=60 times and fill its disk (as root): the next run ends at the same bytes
 # make pictures  the pictures of the README, from the demo's results (needs Chromium)
@@ -41,11 +41,7 @@ plots: .venv/runtime
 	python -m deepfake_detector plots
 
 bench: .venv/dev
-	python -m benchmarks.extract_crop $(CLIPS)
-	python -m benchmarks.score_clip
-	python -m benchmarks.dvc_archives
-	python -m benchmarks.training_step $(CROPS)
-	python -m benchmarks.training_memory
+	python -m benchmarks --clips "$(CLIPS)" --crops "$(CROPS)"
 
 fuzz: .venv/dev
 	PYTHONPATH=tests python -m fuzz.run --inputs $(or $(N),20000)

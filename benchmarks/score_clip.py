@@ -39,7 +39,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         clip = arguments.clip or _drawn(Path(folder))
         net = network.Detector().eval()
-        fp32, int8 = (_saved(Path(folder), net, kind, arguments.side, arguments.detector) for kind in ("fp32", "int8"))
+        paths = (saved(Path(folder), net, kind, arguments.side, arguments.detector) for kind in ("fp32", "int8"))
+        fp32, int8 = map(Detector.load, paths)
         kinds: dict[str, Callable[[], object]] = {
             "decoding with PyAV": lambda: _decode(clip),
             "Detector.predict, fp32": lambda: fp32.predict(clip),
@@ -85,8 +86,8 @@ def _drawn(folder: Path) -> Path:
     return path
 
 
-def _saved(folder: Path, net: network.Detector, variant: str, side: int, detector: str) -> Detector:
-    """An exported model of that network, loaded."""
+def saved(folder: Path, net: network.Detector, variant: str, side: int, detector: str) -> Path:
+    """That network as an exported model; `variant` is `fp32` or `int8`."""
     found = faces.load_detector(detector, **DETECTION[detector], yunet_sha256=assets.ASSETS["yunet"].sha256)
     crop = contract.Crop(
         kind="detected",
@@ -125,7 +126,7 @@ def _saved(folder: Path, net: network.Detector, variant: str, side: int, detecto
     )
     path = folder / f"{variant}.onnx"
     path.write_bytes(model_file.sealed(graph, terms))
-    return Detector.load(path)
+    return path
 
 
 def _decode(clip: Path) -> int:

@@ -101,7 +101,7 @@ def load(path: str | Path, threads: int = 0, pinned: str | None = None, device: 
         )
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"{path}: not there; `make repro` (or `dvc repro`) makes it, or name another with --model")
+        raise UserError(f"{path}: not there; `make repro` (or `dvc repro`) makes models/detector.onnx")
     if path.stat().st_size > MAX_BYTES:
         raise UserError(f"{path}: larger than 2 GiB, which no exported model is")
     try:
