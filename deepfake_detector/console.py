@@ -1,6 +1,7 @@
 """What a person at a terminal sees of a stage or command: help, progress, one summary line, errors without tracebacks."""
 
 import argparse
+import errno
 import inspect
 import os
 import signal
@@ -15,6 +16,12 @@ from tqdm import tqdm
 from deepfake_detector import Stopped, UserError
 
 Item = TypeVar("Item")
+OF_THE_DISK = {  # errors that somebody can mend -> how
+    errno.ENOSPC: "free some space on that disk",
+    errno.EDQUOT: "free some of your share of that disk",
+    errno.EROFS: "make it writable",
+    errno.EACCES: "get the right to use it",
+}
 LINE_SECONDS = 10  # where there is no terminal, a plain line at most this often
 
 
@@ -58,11 +65,18 @@ def run_stage(stage: Callable[..., str], doc: str, **arguments: str) -> None:
 
 
 def guarded(work: Callable[[], Item]) -> Item:
-    """Call `work`; turn a UserError into its text and exit code 1, and an interrupt into exit code 128 + its number."""
+    """Call `work`; turn a UserError, or what the disk refuses, into its text and exit code 1, and an interrupt into exit code
+    128 + its number."""
     try:
         return work()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in OF_THE_DISK:
+            raise
+        where, remedy = error.filename or "writing a file", OF_THE_DISK[error.errno]
+        print(f"error: {where}: {error.strerror}; {remedy}, then run the same command again", file=sys.stderr)
         sys.exit(1)
     except Stopped as stopped:
         print(stopped, file=sys.stderr)

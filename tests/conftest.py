@@ -30,17 +30,14 @@ TOY = {
     "train.batch_size": 8,
     "train.self_blend": 0.5,
     "train.loader_workers": 1,
-    "train.checkpoint_minutes": 0.005,
     "robustness.levels": [5],
 }
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Side by side run files, not tests, but for those that name a group: what runs DVC in the toy project takes turns."""
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    if not item.get_closest_marker("xdist_group"):
+        item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def run(folder: Path, *command: str, timeout: float = 500, **environment: str) -> subprocess.CompletedProcess:
@@ -94,9 +91,10 @@ def copy_toy_project(toy: Path, target: Path) -> Path:
     return shutil.copytree(toy, target, symlinks=True, ignore=shutil.ignore_patterns("tmp", "__pycache__"))
 
 
-def stages_of(folder: Path) -> list[str]:
-    """The stages that ran in a project, in their order."""
-    return list(YAML(typ="safe").load(folder / "dvc.lock")["stages"])
+def outputs(folder: Path) -> dict[str, dict[str, str]]:
+    """The stages that ran in a project, and of each what it made: path -> hash."""
+    stages = YAML(typ="safe").load(folder / "dvc.lock")["stages"]
+    return {name: {out["path"]: out["md5"] for out in stage["outs"]} for name, stage in stages.items()}
 
 
 def forget(folder: Path, stages: list[str]) -> None:

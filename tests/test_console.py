@@ -1,5 +1,6 @@
 """What a person at a terminal sees: progress, help, one line for an error, and nothing left running."""
 
+import errno
 import io
 import os
 import subprocess
@@ -67,7 +68,20 @@ def test_guarded_gives_back_the_result():
 
 @pytest.mark.parametrize(
     ("error", "code", "said"),
-    [(UserError("no such folder"), 1, "error: no such folder\n"), (KeyboardInterrupt(), 130, "stopped\n")],
+    [
+        (UserError("no such folder"), 1, "error: no such folder\n"),
+        (KeyboardInterrupt(), 130, "stopped\n"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "a.zip"),
+            1,
+            "error: a.zip: No space left on device; free some space on that disk, then run the same command again\n",
+        ),
+        (
+            OSError(errno.EROFS, "Read-only file system"),
+            1,
+            "error: writing a file: Read-only file system; make it writable, then run the same command again\n",
+        ),
+    ],
 )
 def test_guarded_ends_with_a_line_and_a_code(capsys, error, code, said):
     def work():

@@ -30,7 +30,7 @@ def repro(project: Path, *stages: str) -> subprocess.CompletedProcess:
 
 
 def an_archive(project: Path) -> Path:
-    return min((project / "data/faces").glob("*.zip"))
+    return min((project / "data/faces").rglob("*.zip"))
 
 
 def cached(project: Path, path: str) -> Path:

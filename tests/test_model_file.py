@@ -251,7 +251,9 @@ def test_a_gpu_that_is_not_there_is_refused_and_not_replaced(tmp_path, monkeypat
 @pytest.mark.parametrize("make", [lambda path: None, Path.mkdir], ids=["nothing", "a folder"])
 def test_a_path_without_a_file_is_refused_with_the_remedy(tmp_path, make):
     make(tmp_path / "model.onnx")
-    with pytest.raises(UserError, match=r"model\.onnx: not there; `make repro` \(or `dvc repro`\) makes models/detector.onnx"):
+    with pytest.raises(
+        UserError, match=r"model\.onnx: not there; `make repro` \(or `dvc repro`\) makes models/detector.onnx"
+    ):
         load(tmp_path / "model.onnx")
 
 

@@ -20,9 +20,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from conftest import TOY, copy_project, descendants, forget, run, stages_of
+from conftest import TOY, copy_project, descendants, forget, outputs, run
 from made import change_params
-from ruamel.yaml import YAML
 
 DISK = "4g"
 PATIENCE = 300  # seconds for one run of one stage
@@ -43,19 +42,19 @@ def main() -> int:
         if done.returncode:
             print(done.stdout + done.stderr)
             return 1
-        wanted = _known(project)
+        wanted = outputs(project)
         killed = kill(project, arguments.kills, chance)
         print(f"{sum(killed.values())} kills: {', '.join(f'{what} {times}' for what, times in sorted(killed.items()))}")
         refused = fill(project, disk, arguments.full, chance)
         print(f"{arguments.full} runs on a full disk, {refused} of them stopped by it")
-        same = _known(project) == wanted
-        print("dvc.lock is the same" if same else "dvc.lock differs")
+        same = outputs(project) == wanted
+        print("every output is the same" if same else "outputs differ")
         return 0 if same else 1
 
 
 def kill(project: Path, times: int, chance: random.Random) -> Counter:
     """Run every stage anew, killing something of it at a random moment, then undisturbed; how often what was killed."""
-    stages, killed = stages_of(project), Counter()
+    stages, killed = list(outputs(project)), Counter()
     for number, stage in enumerate(stages):
         forget(project, [stage])
         seconds = _seconds(project, stage)
@@ -71,7 +70,7 @@ def kill(project: Path, times: int, chance: random.Random) -> Counter:
 
 def fill(project: Path, disk: Path, times: int, chance: random.Random) -> int:
     """Run a stage while next to nothing is free on its disk, then with room; how many runs that stopped."""
-    stages, stopped = stages_of(project), 0
+    stages, stopped = list(outputs(project)), 0
     for number in range(times):
         stage = stages[number % len(stages)]
         forget(project, [stage])
@@ -85,11 +84,6 @@ def fill(project: Path, disk: Path, times: int, chance: random.Random) -> int:
         print(f"full disk: {stage} ended with {full.returncode} {said}", flush=True)
         _recover(project, stage)
     return stopped
-
-
-def _known(project: Path) -> dict:
-    """What dvc.lock says of every stage, in whatever order they ran last."""
-    return YAML(typ="safe").load(project / "dvc.lock")["stages"]
 
 
 def _seconds(project: Path, stage: str) -> float:
