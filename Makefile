@@ -29,7 +29,7 @@ test: .venv/dev
 	ruff check
 	ruff format --check
 	mypy
-	python -m pytest -n auto --dist loadgroup
+	python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 app: .venv/runtime
 	@test -f models/detector.onnx || { \

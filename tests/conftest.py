@@ -34,10 +34,9 @@ TOY = {
 }
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Side by side run files, not tests, but for those that name a group: what runs DVC in the toy project takes turns."""
-    if not item.get_closest_marker("xdist_group"):
-        item.add_marker(pytest.mark.xdist_group(item.path.stem))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast ones first: what waits for the toy project comes last."""
+    items.sort(key=lambda item: "toy_project" in item.fixturenames)
 
 
 def run(folder: Path, *command: str, timeout: float = 500, **environment: str) -> subprocess.CompletedProcess:
@@ -132,6 +131,13 @@ def descendants(of: int) -> list[int]:
 def in_toy_project(toy_project, monkeypatch) -> Path:
     monkeypatch.chdir(toy_project)
     return toy_project
+
+
+@pytest.fixture
+def toy_project_alone(in_toy_project):
+    """The toy project for tests that run DVC in it, which works for one at a time."""
+    with FileLock(in_toy_project.parent / "toy.lock"):
+        yield in_toy_project
 
 
 @pytest.fixture(scope="session")

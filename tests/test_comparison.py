@@ -12,7 +12,6 @@ from conftest import copy_toy_project, run
 from deepfake_detector import UserError, comparison, scores, tables
 from deepfake_detector.comparison import compare
 
-pytestmark = pytest.mark.xdist_group("dvc in the toy project")
 ITEMS = [f"set/{'swap' if number % 2 else 'real'}/{number:02d}" for number in range(48)]
 FRAMES = 3
 
@@ -122,6 +121,6 @@ def test_revisions_are_read_from_dvcs_cache(toy_project, tmp_path, monkeypatch):
         assert {one.by for one in level.differences} == {0}
 
 
-def test_an_unknown_revision_is_told_with_the_remedy(in_toy_project):
+def test_an_unknown_revision_is_told_with_the_remedy(toy_project_alone):
     with pytest.raises(UserError, match=r"index\.csv of nothing is not to be had .*`dvc exp show`"):
         compare("nothing", "workspace", "test")

@@ -12,7 +12,6 @@ from made import change_params
 
 from deepfake_detector import UserError
 
-pytestmark = pytest.mark.xdist_group("dvc in the toy project")
 STAGES = (
     *("synthesize", "scan", "index", "extract_frames", "crop_faces", "verify", "split"),
     *("train", "calibrate", "evaluate", "export"),
@@ -34,14 +33,14 @@ def test_every_stage_ran_and_left_one_summary_line(toy_project):
         assert len(told) == 1
 
 
-def test_a_second_repro_has_nothing_to_do(toy_project):
-    before = (toy_project / "dvc.lock").read_bytes()
-    again = run(toy_project, "dvc", "repro")
+def test_a_second_repro_has_nothing_to_do(toy_project_alone):
+    before = (toy_project_alone / "dvc.lock").read_bytes()
+    again = run(toy_project_alone, "dvc", "repro")
     assert again.returncode == 0, again.stderr
     assert "Running stage" not in again.stdout
     assert "Data and pipelines are up to date" in again.stdout
-    assert (toy_project / "dvc.lock").read_bytes() == before
-    assert "up to date" in run(toy_project, "dvc", "status").stdout
+    assert (toy_project_alone / "dvc.lock").read_bytes() == before
+    assert "up to date" in run(toy_project_alone, "dvc", "status").stdout
 
 
 def test_git_sees_only_what_is_meant_to_be_committed(toy_project):
@@ -78,8 +77,8 @@ def test_no_person_is_on_two_sides(toy_project):
 
 
 @pytest.mark.parametrize("command", [("metrics", "show"), ("plots", "show", "--json"), ("dag",), ("stage", "list")])
-def test_what_users_type_answers(toy_project, command):
-    answer = run(toy_project, "dvc", *command)
+def test_what_users_type_answers(toy_project_alone, command):
+    answer = run(toy_project_alone, "dvc", *command)
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.strip()
 

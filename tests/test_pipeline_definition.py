@@ -1,8 +1,11 @@
 """dvc.yaml says what runs on what: imports and params are not tracked by DVC, so each stage must list its own."""
 
 import ast
+import re
+from itertools import pairwise, product
 from pathlib import Path
 
+import networkx
 import pytest
 from ruamel.yaml import YAML
 
@@ -19,6 +22,12 @@ UNTRACKED_SECTIONS = {"parallel", "scratch"}  # results do not depend on them
 def definition(stage: str) -> dict:
     entry = STAGES[stage]
     return entry.get("do", entry)
+
+
+def made(stage: str) -> list[str]:
+    """The paths of a stage's outputs of all kinds."""
+    entries = [entry for kind in ("outs", "metrics", "plots") for entry in definition(stage).get(kind, [])]
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
 
 
 def module_files(name: str) -> list[Path]:
@@ -91,6 +100,18 @@ def test_nothing_before_evaluate_depends_on_test():
     for stage in ("train", "calibrate"):
         assert "data/splits" not in definition(stage)["deps"]
         assert "data/splits/test.csv" not in definition(stage)["deps"]
+
+
+def test_the_picture_of_the_pipeline_is_that_of_dvc_yaml():
+    graph = networkx.DiGraph([("synthesize", "scan")])  # by the root that params.yaml names
+    for one, other in product(STAGES, STAGES):
+        outs = [*map(Path, made(one))]
+        read = [Path(dep) for dep in definition(other)["deps"]]
+        if one != other and any(out.is_relative_to(dep) or dep.is_relative_to(out) for out in outs for dep in read):
+            graph.add_edge(one, other)
+    picture = re.search(r"```mermaid\n(.+?)```", Path("docs/architecture.md").read_text(), re.DOTALL)[1]
+    drawn = {pair for line in picture.splitlines()[1:] for pair in pairwise(line.strip().split(" --> "))}
+    assert {pair for pair in drawn if set(pair) <= set(STAGES)} == set(networkx.transitive_reduction(graph).edges)
 
 
 @pytest.mark.parametrize("room", ["frames", "cropping"])

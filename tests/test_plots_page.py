@@ -8,7 +8,6 @@ import pytest
 
 from deepfake_detector import UserError, plots_page
 
-pytestmark = pytest.mark.xdist_group("dvc in the toy project")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -18,13 +17,13 @@ def test_without_charts_it_says_what_makes_them(tmp_path, monkeypatch):
         plots_page.write([])
 
 
-def test_an_unknown_revision_is_told(in_toy_project):
+def test_an_unknown_revision_is_told(toy_project_alone):
     with pytest.raises(UserError, match="`dvc plots diff` failed: .*nowhere"):
         plots_page.write(["HEAD", "nowhere"])
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="needs the system's Chromium (Debian: apt install chromium)")
-def test_every_chart_is_drawn_without_a_network(in_toy_project):
+def test_every_chart_is_drawn_without_a_network(toy_project_alone):
     from playwright.sync_api import sync_playwright
 
     page = plots_page.write([])
