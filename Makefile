@@ -5,6 +5,7 @@
 # make bench     timings, side by side, into docs/benchmarks.md; CLIPS="/folder/of/clips --detector yunet" and CROPS=/folder/of/faces measure on your own
 # make fuzz      judge N=20000 damaged media files: none may break it, hang, or get a verdict without a face
 # make faults    kill a toy-sized pipeline N=60 times and fill its disk (as root): the next run ends at the same bytes
+# make machines  the pipeline at toy size with other Pythons, processors, paths, users and languages, without a network (as root)
 # make pictures  the pictures of the README, from the demo's results (needs Chromium)
 #
 # Each makes .venv by itself when it is missing or older than the requirements. PYTHON=python3.12 picks another Python.
@@ -19,7 +20,7 @@ ifneq ($(shell $(BIN)/python -c "print('works')" 2>/dev/null),works)
 .PHONY: .venv/runtime
 endif
 
-.PHONY: repro test app plots bench fuzz faults pictures
+.PHONY: repro test app plots bench fuzz faults machines pictures
 .DELETE_ON_ERROR:
 
 repro: .venv/runtime
@@ -48,6 +49,9 @@ fuzz: .venv/dev
 
 faults: .venv/dev
 	PYTHONPATH=tests python -m faults.run --kills $(or $(N),60)
+
+machines: .venv/dev
+	PYTHONPATH=tests python -m machines.run
 
 pictures: .venv/dev
 	python docs/pictures.py

@@ -67,6 +67,17 @@ def copy_project(target: Path) -> Path:
     return target
 
 
+def borrow_environment(folder: Path) -> None:
+    """Give a project this environment as its `.venv`, so that `make` finds all installed."""
+    environment = folder / ".venv"
+    environment.mkdir()
+    for part in Path(sys.prefix).iterdir():
+        if part.name not in ("runtime", "dev"):
+            (environment / part.name).symlink_to(part)
+    for installed in ("runtime", "dev"):
+        (environment / installed).touch()
+
+
 @pytest.fixture(scope="session")
 def toy_project(tmp_path_factory) -> Path:
     """A copy of the project in which `dvc repro` ran once on a toy-sized demo; one for all the processes that test side by
