@@ -36,6 +36,7 @@ def main() -> int:
     arguments = parser.parse_args()
     runs = {
         "extract_crop": arguments.clips,
+        "growth": "",
         "score_clip": "",
         "load": "--minutes 2",
         "dvc_archives": "",

@@ -39,12 +39,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="(default: %(default)s)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        clips = _clips(arguments.folder or _drawn(Path(scratch)))
+        clips = clips_below(arguments.folder or _drawn(Path(scratch)))
         print(f"{len(clips)} clips, {clips['path'].map(lambda path: Path(path).stat().st_size).sum() / 1e6:.0f} MB")
         kinds: dict[str, Callable[[], None]] = {
-            "decode": lambda: _decode(clips, _execution(arguments.workers)),
-            "one": lambda: _extract_and_crop(clips, arguments.detector, _execution(1)),
-            "all": lambda: _extract_and_crop(clips, arguments.detector, _execution(arguments.workers)),
+            "decode": lambda: _decode(clips, execution(arguments.workers)),
+            "one": lambda: extract_and_crop(clips, arguments.detector, execution(1)),
+            "all": lambda: extract_and_crop(clips, arguments.detector, execution(arguments.workers)),
         }
         seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
         for _ in range(arguments.rounds):
@@ -60,7 +60,7 @@ def main() -> None:
     )
 
 
-def _execution(workers: int) -> Execution:
+def execution(workers: int) -> Execution:
     return Execution("local", workers, seconds_per_item=600, memory_per_item=4)
 
 
@@ -71,7 +71,7 @@ def _drawn(folder: Path) -> Path:
     return folder
 
 
-def _clips(folder: Path) -> pd.DataFrame:
+def clips_below(folder: Path) -> pd.DataFrame:
     paths = [path for path in files_below(folder) if media_kind(path) == "video"]
     rows = [
         {"item": f"bench/real/{number:04d}", "kind": "video", "path": str(path), "md5": file_hash(path, "md5")}
@@ -91,7 +91,7 @@ def _decode_one(path: str) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
-def _extract_and_crop(clips: pd.DataFrame, detector: str, execution: Execution) -> None:
+def extract_and_crop(clips: pd.DataFrame, detector: str, execution: Execution) -> None:
     settings = CropSettings(
         detector=detector,
         yunet_sha256=assets.ASSETS["yunet"].sha256,

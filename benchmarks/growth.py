@@ -1,0 +1,66 @@
+"""Extracting frames and cropping faces of 1, 4 and 16 times as many clips: what a clip costs, and the memory it takes.
+
+    python -m benchmarks.growth [--clips 8] [--workers 2]
+
+Clips are drawn, and copied with a few bytes of their own, so that none is taken for another that is finished. Each number of
+clips is worked on by a process of its own, so that its largest memory is told apart.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.extract_crop import clips_below, execution, extract_and_crop
+from deepfake_detector.synthesis.clips import Clip, produce
+
+TIMES = 1, 4, 16
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=int, default=8, help="to begin with (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=2, help="(default: %(default)s)")
+    parser.add_argument("--measure", type=Path, metavar="FOLDER", help="measure one folder and print JSON")
+    arguments = parser.parse_args()
+    if arguments.measure:
+        print(json.dumps(_measured(arguments.measure, arguments.workers)))
+        return
+    print("  clips  seconds  s a clip  MB, main process  MB, largest worker")
+    with tempfile.TemporaryDirectory() as scratch:
+        drawn = [produce(Clip(person, 0), 1, 4.0, (0.2, 0.3)) for person in range(arguments.clips)]
+        for times in TIMES:
+            folder = Path(scratch) / str(times)
+            folder.mkdir()
+            for number in range(times * len(drawn)):
+                own = b"\0\0\0\x0cfree" + number.to_bytes(4)
+                (folder / f"{number:05d}.mp4").write_bytes(drawn[number % len(drawn)] + own)
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.growth",
+                "--workers",
+                str(arguments.workers),
+                "--measure",
+                folder,
+            ]
+            seconds, main_mb, worker_mb = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+            count = times * len(drawn)
+            print(f"{count:7d}  {seconds:7.1f}  {seconds / count:8.3f}  {main_mb:16.0f}  {worker_mb:18.0f}", flush=True)
+
+
+def _measured(folder: Path, workers: int) -> tuple[float, float, float]:
+    """Seconds, and MB of this process and of its largest worker at their most."""
+    started = time.perf_counter()
+    extract_and_crop(clips_below(folder), "haar", execution(workers))
+    seconds = time.perf_counter() - started
+    kinds = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
+    return seconds, *(resource.getrusage(kind).ru_maxrss / 1024 for kind in kinds)
+
+
+if __name__ == "__main__":
+    main()
