@@ -1,5 +1,6 @@
 # make repro     install, then run the pipeline on the embedded demo (or on what params.yaml names)
 # make test      install, then check the style and run the tests
+# make coverage  which lines of the library the tests do not run
 # make app       install, then serve the page; runs the pipeline first where there is no model yet
 # make plots     every chart of the last run on one page that opens without a network
 # make bench     timings, side by side, into docs/benchmarks.md; CLIPS="/folder/of/clips --detector yunet" and CROPS=/folder/of/faces measure on your own
@@ -20,7 +21,7 @@ ifneq ($(shell $(BIN)/python -c "print('works')" 2>/dev/null),works)
 .PHONY: .venv/runtime
 endif
 
-.PHONY: repro test app plots bench fuzz faults machines pictures
+.PHONY: repro test coverage app plots bench fuzz faults machines pictures
 .DELETE_ON_ERROR:
 
 repro: .venv/runtime
@@ -31,6 +32,9 @@ test: .venv/dev
 	ruff format --check
 	mypy
 	python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+coverage: .venv/dev
+	python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov
 
 app: .venv/runtime
 	@test -f models/detector.onnx || { \
