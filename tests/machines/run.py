@@ -108,7 +108,7 @@ def _project(folder: Path, cell: Cell) -> Path:
 def _runs(project: Path, cell: Cell) -> str:
     """The run, then the verdicts on the model's own examples; what was said where one of the two failed."""
     python = [f"PYTHON={shutil.which(cell.python)}"] if cell.python else []
-    own = {"HOME": str(project), "GIT_CONFIG_COUNT": "0"} if cell.another_user else {}
+    own = {"HOME": str(project)} if cell.another_user else {}
     for command in (
         ["make", "repro", *python],
         [".venv/bin/python", "-m", "deepfake_detector", "predict", "models/examples"],
