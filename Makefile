@@ -3,7 +3,7 @@
 # make coverage  which lines of the library the tests do not run
 # make app       install, then serve the page; runs the pipeline first where there is no model yet
 # make plots     every chart of the last run on one page that opens without a network
-# make bench     timings, side by side, into docs/benchmarks.md; CLIPS="/folder/of/clips --detector yunet" and CROPS=/folder/of/faces measure on your own
+# make bench     timings, side by side, into docs/benchmarks.md; CLIPS=/folder/of/clips and CROPS=/folder/of/faces measure on your own
 # make fuzz      judge N=20000 damaged media files: none may break it, hang, or get a verdict without a face
 # make faults    kill a toy-sized pipeline N=60 times and fill its disk (as root): the next run ends at the same bytes
 # make machines  the pipeline at toy size with other Pythons, processors, paths, users and languages, without a network (as root)
@@ -58,7 +58,7 @@ machines: .venv/dev
 	PYTHONPATH=tests python -m machines.run
 
 pictures: .venv/dev
-	python docs/pictures.py
+	PYTHONPATH=. python docs/pictures.py
 
 .venv/runtime: requirements.txt
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { echo "error: $(PYTHON) is missing or older than 3.11; name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }

@@ -1,6 +1,6 @@
 """What DVC takes for pictures in archives, as the stages write them, and for the same pictures as loose files.
 
-    python -m benchmarks.dvc_archives [--rounds 3]
+    python -m benchmarks.dvc_archives [--rounds 5]
 
 Three cases: 1,000 and 3,000 videos of 32 frames (an archive each) and 12,000 stills (256 archives). Timed are `dvc commit` of
 new outputs and a `dvc repro` that has nothing to do, each in a repository of its own; the two kinds take turns, the median
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import goals
 from deepfake_detector.archive import archive_of, member_of, write_archive
 
 BYTES = 8_000  # of a picture
@@ -26,12 +27,13 @@ CASES = (
     ("12,000 stills", "image", 12_000, 1),
     ("3,000 videos", "video", 3000, 32),
 )
+GOALS = 1000, 12_000  # items of the cases that have one
 STAGE = "stages:\n  make:\n    cmd: echo made\n    outs:\n      - data\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3, help="(default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="(default: %(default)s)")
     rounds = parser.parse_args().rounds
     for case, kind, items, frames in CASES:
         taken: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
@@ -45,6 +47,11 @@ def main() -> None:
             f"{case}: commit {commit:.1f} s in archives, {loose_commit:.1f} s loose ({loose_commit / commit:.1f} x); "
             f"nothing to do {idle:.1f} s and {loose_idle:.1f} s ({loose_idle / idle:.1f} x)"
         )
+        if items in GOALS:
+            goals.at_most(f"DVC commit of {case} in archives", commit, 3, "s")
+            goals.at_least(f"DVC commit of {case}, faster than loose files", loose_commit / commit, 6, "x")
+            goals.at_most(f"DVC with nothing to do, {case} in archives", idle, 2, "s")
+            goals.at_least(f"DVC with nothing to do, {case}, faster than loose files", loose_idle / idle, 6, "x")
     print(f"`dvc version` alone: {statistics.median(_seconds(Path.cwd(), 'version') for _ in range(rounds)):.1f} s")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks import goals
 from deepfake_detector import assets, tables
 from deepfake_detector.archive import pack
 from deepfake_detector.cropping import CropSettings, crop_faces, crop_tasks
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, help="clips (default: 24 are drawn)")
     parser.add_argument("--detector", choices=sorted(DETECTION), default="haar", help="(default: %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="compared with 1 (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="(default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="(default: %(default)s)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         clips = clips_below(arguments.folder or _drawn(Path(scratch)))
@@ -58,6 +59,12 @@ def main() -> None:
     print(
         f"extract and crop, 1 worker: {one:.1f} s; efficiency of {arguments.workers}: {one / several / arguments.workers:.2f}"
     )
+    kind = f"{arguments.detector}, {'given' if arguments.folder else 'drawn'} clips"
+    goals.at_most(
+        f"extract and crop with {arguments.workers} workers, against decoding ({kind})", several / decode, 2, "x"
+    )
+    efficiency = one / several / arguments.workers
+    goals.at_least(f"efficiency of {arguments.workers} workers against 1 ({kind})", efficiency, 0.9, "")
 
 
 def execution(workers: int) -> Execution:

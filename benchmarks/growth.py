@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks import goals
 from benchmarks.extract_crop import clips_below, execution, extract_and_crop
 from deepfake_detector.synthesis.clips import Clip, produce
 
@@ -31,6 +32,7 @@ def main() -> None:
         print(json.dumps(_measured(arguments.measure, arguments.workers)))
         return
     print("  clips  seconds  s a clip  MB, main process  MB, largest worker")
+    measured = []
     with tempfile.TemporaryDirectory() as scratch:
         drawn = [produce(Clip(person, 0), 1, 4.0, (0.2, 0.3)) for person in range(arguments.clips)]
         for times in TIMES:
@@ -39,18 +41,15 @@ def main() -> None:
             for number in range(times * len(drawn)):
                 own = b"\0\0\0\x0cfree" + number.to_bytes(4)
                 (folder / f"{number:05d}.mp4").write_bytes(drawn[number % len(drawn)] + own)
-            command = [
-                sys.executable,
-                "-m",
-                "benchmarks.growth",
-                "--workers",
-                str(arguments.workers),
-                "--measure",
-                folder,
-            ]
-            seconds, main_mb, worker_mb = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+            own_process = [sys.executable, "-m", "benchmarks.growth", "--workers", str(arguments.workers)]
+            done = subprocess.run([*own_process, "--measure", folder], check=True, stdout=subprocess.PIPE)
+            seconds, main_mb, worker_mb = json.loads(done.stdout)
             count = times * len(drawn)
+            measured.append((seconds / count, main_mb, worker_mb))
             print(f"{count:7d}  {seconds:7.1f}  {seconds / count:8.3f}  {main_mb:16.0f}  {worker_mb:18.0f}", flush=True)
+    names = "time a clip", "memory of the main process", "memory of a worker"
+    for name, few, many in zip(names, measured[0], measured[-1], strict=True):
+        goals.at_most(f"extract and crop: {name}, {TIMES[-1]} times the clips against once", many / few, 1.1, "x")
 
 
 def _measured(folder: Path, workers: int) -> tuple[float, float, float]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import goals
 from benchmarks.score_clip import saved
 from deepfake_detector import network
 from deepfake_detector.batch import Judge, judge_all
@@ -85,9 +86,9 @@ def _tell(samples: np.ndarray, done: int, errors: int, minutes: float, workers: 
     quarters = [part[:, 1].mean() for part in np.array_split(samples, 4)]
     print(f"{done} predictions by {workers} workers in {minutes:g} minutes, {errors} errors")
     print("MB by quarter: " + ", ".join(f"{mean:.0f}" for mean in quarters) + f"; largest {samples[:, 1].max():.0f}")
-    print(
-        f"slope after the first quarter: {slope:+.2f} MB a minute ({100 * slope / steady[:, 1].mean():+.3f} % a minute)"
-    )
+    share = 100 * slope / steady[:, 1].mean()
+    print(f"slope after the first quarter: {slope:+.2f} MB a minute ({share:+.3f} % a minute)")
+    goals.at_most(f"growth of the memory of {workers} workers that judge clip after clip", share, 0.1, "% a minute")
 
 
 if __name__ == "__main__":

@@ -12,10 +12,11 @@ import argparse
 import torch
 from torch import nn
 
+from benchmarks import goals
 from deepfake_detector import devices
 from deepfake_detector.crops import normalise
+from deepfake_detector.learner import Learner, Recipe
 from deepfake_detector.network import build
-from deepfake_detector.training import Learner, Recipe
 
 RECIPE = Recipe(
     epochs=1,
@@ -57,6 +58,7 @@ def _measure(images: torch.Tensor, labels: torch.Tensor) -> None:
     torch.cuda.synchronize()
     peak, reserved = torch.cuda.max_memory_allocated() / GB, torch.cuda.max_memory_reserved() / GB
     print(f"  peak on {torch.cuda.get_device_name()}: {peak:.2f} GB in tensors, {reserved:.2f} GB reserved")
+    goals.at_most(f"GPU memory of a training update, {images.shape[-1]} px, batch {len(images)}", reserved, 3, "GB")
 
 
 def _account(images: torch.Tensor, labels: torch.Tensor) -> None:
@@ -81,7 +83,10 @@ def _account(images: torch.Tensor, labels: torch.Tensor) -> None:
     }
     for name, size in parts.items():
         print(f"  {name}: {size / GB:.2f} GB")
-    print(f"  sum, by account: {sum(parts.values()) / GB:.2f} GB (loss {loss.item():.2f})")
+    total = sum(parts.values()) / GB
+    print(f"  sum, by account: {total:.2f} GB (loss {loss.item():.2f})")
+    size, batch = images.shape[-1], len(images)
+    goals.at_most(f"memory of a training update by account, {size} px, batch {batch}, bf16", total, 3, "GB")
 
 
 if __name__ == "__main__":

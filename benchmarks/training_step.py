@@ -21,20 +21,26 @@ import numpy as np
 import pandas as pd
 import torch
 
+from benchmarks import goals
 from deepfake_detector import devices
 from deepfake_detector.archive import encode, write_archive
 from deepfake_detector.augmentation import Augmentation
 from deepfake_detector.crops import FOLDER, loader
 from deepfake_detector.faces import given_crop, points_of_ready_crop, read_points, resize
+from deepfake_detector.learner import Learner, Recipe
 from deepfake_detector.media import read_image
 from deepfake_detector.network import build
 from deepfake_detector.params import load
 from deepfake_detector.sampling import BalancedBatches, LearningCrops
 from deepfake_detector.selfblend import self_blend
 from deepfake_detector.synthesis.clips import plan, produce
-from deepfake_detector.training import Learner, Recipe
 
 CROPS, SIDE = 256, 256
+GOALS = {  # (pixels, precision): least share of the speed in memory, and with every second face self-blended
+    (224, "fp32"): (0.95, 0.90),
+    (224, "bf16"): (0.90, 0.85),
+    (128, "fp32"): (0.80, 0.70),
+}
 PROFILE = Path("profiles/folder.yaml")  # its recipe and strengths of augmentation are measured
 
 
@@ -45,7 +51,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32, help="faces per step")
     parser.add_argument("--workers", type=int, default=0, help="processes that load; 0: threads")
     parser.add_argument("--precision", nargs="+", default=["fp32"], choices=sorted(devices.PRECISIONS))
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     pictures = _pictures(arguments.folder)
     with tempfile.TemporaryDirectory() as folder:
@@ -90,6 +96,9 @@ def _compare(rows: pd.DataFrame, size: int, precision: str, batch: int, workers:
         print(f"  {kind}: {speed:.1f} faces/s, {speed / speeds['in memory']:.2f} of the speed in memory")
     cores = torch.get_num_threads()
     print(f"  a step in memory: {1000 * cores / speeds['in memory']:.1f} core-ms per face on {cores} cores")
+    for kind, goal in zip(list(kinds)[1:], GOALS.get((size, precision), ()), strict=False):
+        share = speeds[kind] / speeds["in memory"]
+        goals.at_least(f"training step, {size} px, {precision}, {kind}, of its speed in memory", share, goal, "")
 
 
 def _parts(rows: pd.DataFrame, size: int) -> None:

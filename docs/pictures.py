@@ -9,30 +9,23 @@ import json
 import shutil
 import subprocess
 import sys
-import time
-import urllib.request
+import tempfile
 from pathlib import Path
 
 import vl_convert
 from playwright.sync_api import sync_playwright
 
-PORT = 8599
-ADDRESS = f"http://127.0.0.1:{PORT}"
+from benchmarks.served_page import PROJECT, served
+
 HERE = Path(__file__).parent
 
 
 def main() -> None:
     draw_roc(HERE / "roc.png")
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app/streamlit_app.py", "--server.port", str(PORT)],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        wait_for(f"{ADDRESS}/_stcore/health")
-        photograph_page(HERE / "page.png")
-    finally:
-        server.terminate()
-        server.wait()
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "models").symlink_to(PROJECT / "models")
+        with served(Path(folder)) as address:
+            photograph_page(HERE / "page.png", address)
 
 
 def draw_roc(path: Path) -> None:
@@ -43,27 +36,17 @@ def draw_roc(path: Path) -> None:
     path.write_bytes(vl_convert.vegalite_to_png(json.loads(drawn.stdout), scale=1))
 
 
-def photograph_page(path: Path) -> None:
+def photograph_page(path: Path, address: str) -> None:
     """The page with the verdict on a forged example."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1060, "height": 1560})
-        page.goto(ADDRESS)
+        page.goto(address)
         page.locator("[data-testid=stButtonGroup] button").filter(has_text="swap video").first.click()
         page.locator("img").first.wait_for()
         page.wait_for_timeout(2000)  # the chart is drawn after the faces
         page.screenshot(path=path)
         browser.close()
-
-
-def wait_for(url: str) -> None:
-    for _ in range(60):
-        try:
-            urllib.request.urlopen(url, timeout=2).close()
-            return
-        except OSError:
-            time.sleep(0.5)
-    raise TimeoutError(f"{url} does not answer")
 
 
 if __name__ == "__main__":

@@ -28,11 +28,13 @@ from deepfake_detector.augmentation import Augmentation
 from deepfake_detector.checkpoints import Checkpoints
 from deepfake_detector.files import file_hash, write_json, write_whole
 from deepfake_detector.intervals import Scores, intervals
+from deepfake_detector.learner import Recipe
 from deepfake_detector.locks import only_writer
+from deepfake_detector.progress import Epoch, Progress
 
 CODE = (  # what a saved state's meaning depends on
-    *("archive", "augmentation", "checkpoints", "crops", "devices", "faces", "network", "optimization", "sampling"),
-    *("selfblend", "training"),
+    *("archive", "augmentation", "checkpoints", "crops", "devices", "faces", "keeper", "learner", "network"),
+    *("optimization", "progress", "sampling", "selfblend", "training"),
 )
 CHANGES_NOTHING = {"loader_workers", "checkpoint_minutes"}  # a run may go on with other values of these
 DOMINANT = 0  # the track a clip's label is about
@@ -83,7 +85,7 @@ def _train(train: params.Train, rows: dict[str, pd.DataFrame], checkpoints: Chec
         batches,
         sampling.LearningCrops(rows["val"], train.input_size, train.seed),
         rows["val"],
-        training.Recipe(**train.model_dump(include=set(training.Recipe.__dataclass_fields__))),
+        Recipe(**train.model_dump(include=set(Recipe.__dataclass_fields__))),
         checkpoints,
         _progress,
         _report,
@@ -143,7 +145,7 @@ def _spread(rows: pd.DataFrame, count: int) -> pd.DataFrame:
     return rows.iloc[np.linspace(0, len(rows) - 1, min(len(rows), count)).round().astype(int)]
 
 
-def _write_results(progress: training.Progress, val: pd.DataFrame) -> str:
+def _write_results(progress: Progress, val: pd.DataFrame) -> str:
     """The table of epochs and the figures of the best one; returns the summary line."""
     best = progress.history[progress.best]
     history = pd.DataFrame([asdict(epoch) | {"epoch": epoch.epoch + 1} for epoch in progress.history])
@@ -174,7 +176,7 @@ def _progress(batches: crops.Batches, total: int, what: str, size: int) -> Itera
     return console.progress(batches, total, what, "face", size)
 
 
-def _report(epoch: training.Epoch, best: bool) -> None:
+def _report(epoch: Epoch, best: bool) -> None:
     print(
         f"  epoch {epoch.epoch + 1:3d}  loss {epoch.train_loss:.4f}  val frame AUC {epoch.val_frame_roc_auc:.4f} "
         f"log loss {epoch.val_frame_log_loss:.4f}  video AUC {epoch.val_video_roc_auc:.4f} "

@@ -18,9 +18,10 @@ from deepfake_detector.archive import encode, write_archive
 from deepfake_detector.augmentation import Augmentation
 from deepfake_detector.checkpoints import Checkpoints
 from deepfake_detector.faces import points_of_ready_crop
+from deepfake_detector.learner import Recipe
 from deepfake_detector.network import Detector
+from deepfake_detector.progress import Epoch, best_epoch
 from deepfake_detector.sampling import BalancedBatches, LearningCrops
-from deepfake_detector.training import Epoch, Recipe
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 RECIPE = Recipe(
@@ -489,4 +490,4 @@ def history(*figures: tuple[float, float, float]) -> list[Epoch]:
     ],
 )
 def test_the_best_epoch_is_chosen_by_validation(figures, by_frames, best):
-    assert training.best_epoch(history(*figures), by_frames) == best
+    assert best_epoch(history(*figures), by_frames) == best

@@ -1,14 +1,5 @@
 """Made for tests of the page: small models that judge at once, clips of several people, and the page served."""
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import made
@@ -16,8 +7,6 @@ import numpy as np
 
 from deepfake_detector.media import read_image, sample_frames
 
-PROJECT = Path(__file__).resolve().parents[2]
-APP = PROJECT / "app/streamlit_app.py"
 VERDICTS = {  # name of a model -> how it decides
     "fake": made.SURE,
     "real": made.SURE | {"band_low": 1.0, "band_high": 1.0},
@@ -49,33 +38,3 @@ def _padded(image: np.ndarray, below: int, right: int) -> np.ndarray:
 def write_verdicts(folder: Path) -> dict[str, Path]:
     """A model for each verdict, by its name."""
     return {name: made.write_model(folder / f"{name}.onnx", decision=terms) for name, terms in VERDICTS.items()}
-
-
-@contextmanager
-def served(folder: Path, **environment: str) -> Iterator[str]:
-    """The address of the page that serves the models of a folder, which holds its log and its temporary folder too."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    shutil.copytree(PROJECT / ".streamlit", folder / ".streamlit", dirs_exist_ok=True)
-    (folder / "temporary").mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.port", str(port)]
-    environment = {"PYTHONPATH": str(PROJECT), "TMPDIR": str(folder / "temporary")} | environment
-    with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=os.environ | environment)
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/_stcore/health")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
-
-
-def _wait_for(url: str) -> None:
-    for _ in range(120):
-        try:
-            urllib.request.urlopen(url, timeout=2).close()
-            return
-        except OSError:
-            time.sleep(0.5)
-    raise TimeoutError(url)

@@ -10,10 +10,11 @@ from pathlib import Path
 import made
 import numpy as np
 import pytest
-from serving import APP, clip_side_by_side, side_by_side, write_verdicts
+from serving import clip_side_by_side, side_by_side, write_verdicts
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
 
+from benchmarks.served_page import APP
 from deepfake_detector.inference import DEMONSTRATION, Detector
 from deepfake_detector.media import read_image
 from deepfake_detector.report import LIMITS, SAID

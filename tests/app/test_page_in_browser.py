@@ -14,8 +14,9 @@ import jsonschema
 import made
 import numpy as np
 import pytest
-from serving import PROJECT, VERDICTS, clip_side_by_side, served, side_by_side
+from serving import VERDICTS, clip_side_by_side, side_by_side
 
+from benchmarks.served_page import PROJECT, served
 from deepfake_detector.inference import DEMONSTRATION, Detector
 from deepfake_detector.report import LIMITS, SAID
 

@@ -1,0 +1,22 @@
+"""Goals, each told in a line of its own by the benchmark that measures it; docs/benchmarks.md sums these lines up."""
+
+MARK = "goal: "
+
+
+def at_most(what: str, measured: float, goal: float, unit: str) -> None:
+    _tell(what, f"{measured:.3g} {unit}", f"at most {goal:g} {unit}", measured <= goal)
+
+
+def at_least(what: str, measured: float, goal: float, unit: str) -> None:
+    _tell(what, f"{measured:.3g} {unit}", f"at least {goal:g} {unit}", measured >= goal)
+
+
+def table(printed: str) -> list[str]:
+    """The goals among what benchmarks printed, as rows of a Markdown table."""
+    told = [line.removeprefix(MARK).split(" | ") for line in printed.splitlines() if line.startswith(MARK)]
+    head = ["| what | measured | goal | |", "|---|---|---|---|"]
+    return head + [f"| {' | '.join(cells)} |" for cells in told]
+
+
+def _tell(what: str, measured: str, goal: str, met: bool) -> None:
+    print(MARK + " | ".join((what, measured, goal, "met" if met else "**missed**")))

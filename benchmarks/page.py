@@ -1,0 +1,68 @@
+"""From dropping a clip in the page to its verdict in the browser, against the command on the same clip, both from a cold start.
+
+    python -m benchmarks.page [--rounds 5]      (needs Chromium)
+
+The clip is drawn: 10 s at 1920 x 1080. Each round serves the page anew; its time begins when the open page is given the file
+and ends when the verdict is seen. The command's is that of its whole process. They take turns, the medians count.
+"""
+
+import argparse
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from benchmarks import goals
+from benchmarks.score_clip import DRAWN, drawn, saved
+from benchmarks.served_page import served
+from deepfake_detector import network
+
+HEIGHT = 1080
+MOST = 1.3  # times what the command takes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5, help="(default: %(default)s)")
+    rounds = parser.parse_args().rounds
+    if not (chromium := shutil.which("chromium")):
+        raise SystemExit("needs Chromium (Debian: apt install chromium)")
+    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
+        folder = Path(scratch)
+        clip = drawn(folder, HEIGHT, DRAWN[HEIGHT][0])
+        model = saved(folder, network.Detector().eval(), "fp32", 224, "haar")
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        taken = [(_page(browser, folder, clip, model), _command(clip, model)) for _ in range(rounds)]
+        browser.close()
+    page, command = (statistics.median(times) for times in zip(*taken, strict=True))
+    print(f"first verdict in the page: {page:.2f} s; by the command: {command:.2f} s")
+    goals.at_most("first verdict in the page on a 1080p clip of 10 s, against the command", page / command, MOST, "x")
+
+
+def _page(browser: Browser, folder: Path, clip: Path, model: Path) -> float:
+    with served(folder, DEEPFAKE_MODEL=str(model)) as address:
+        page = browser.new_page()
+        page.goto(address)
+        page.get_by_text("Forget what was judged").wait_for(state="attached")  # the last thing to come
+        started = time.perf_counter()
+        page.locator("input[type=file]").set_input_files(clip)
+        page.get_by_test_id("stMain").get_by_role("status").wait_for(timeout=120_000)
+        taken = time.perf_counter() - started
+        page.close()
+    return taken
+
+
+def _command(clip: Path, model: Path) -> float:
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "deepfake_detector", "predict", str(clip), "--model", str(model)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()

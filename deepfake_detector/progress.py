@@ -1,0 +1,68 @@
+"""How far a training run has come, and which of its epochs is the best."""
+
+from dataclasses import asdict, dataclass, field
+
+import torch
+
+FEWEST_VIDEOS = 10  # of a class; with fewer, video figures are too coarse to choose an epoch by
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to; `lr` is the learning rate at its end, the val figures are of dominant tracks."""
+
+    epoch: int
+    lr: float
+    train_loss: float
+    val_frame_log_loss: float
+    val_frame_roc_auc: float
+    val_video_log_loss: float
+    val_video_roc_auc: float
+
+
+@dataclass
+class Progress:
+    """How far a run has come: finished epochs, and in the one under way the updates done and the sum of their losses."""
+
+    history: list[Epoch] = field(default_factory=list)
+    best: int = -1  # number of the best epoch
+    best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
+    best_logits: list[float] = field(default_factory=list)  # of the validation faces
+    update: int = 0
+    loss: float = 0.0
+
+    def finish_epoch(
+        self, epoch: Epoch, weights: dict[str, torch.Tensor], logits: list[float], by_frames: bool
+    ) -> bool:
+        """Count a finished epoch, with the weights that were validated and the logits they gave; returns whether it is the
+        best so far (`by_frames`: see `best_epoch`), whose weights and logits are kept."""
+        self.history.append(epoch)
+        self.update, self.loss = 0, 0.0
+        if epoch.epoch != best_epoch(self.history, by_frames):
+            return False
+        self.best, self.best_logits = epoch.epoch, logits
+        self.best_weights = {name: value.detach().cpu().clone() for name, value in weights.items()}
+        return True
+
+    def is_over(self, epochs: int, patience: int) -> bool:
+        """Whether all `epochs` are done, or `patience` of them have brought nothing better (0: wait for ever)."""
+        waited = len(self.history) - 1 - self.best
+        return len(self.history) >= epochs or (bool(patience) and waited >= patience)
+
+    def state(self) -> dict:
+        """What `restored` needs to make the same progress again."""
+        return vars(self) | {"history": [asdict(epoch) for epoch in self.history]}
+
+
+def restored(state: dict) -> Progress:
+    return Progress(**state | {"history": [Epoch(**epoch) for epoch in state["history"]]})
+
+
+def best_epoch(history: list[Epoch], by_frames: bool) -> int:
+    """The epoch with the highest validation video ROC-AUC, ties by the lowest video log loss.
+
+    With too few videos of a class (`by_frames`) the one with the lowest frame log loss.
+    """
+    if by_frames:
+        return min(history, key=lambda epoch: epoch.val_frame_log_loss).epoch
+    return min(history, key=lambda epoch: (-epoch.val_video_roc_auc, epoch.val_video_log_loss)).epoch
