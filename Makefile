@@ -31,7 +31,7 @@ test: .venv/dev
 	ruff check
 	ruff format --check
 	mypy
-	python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations 15
 
 coverage: .venv/dev
 	python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov

@@ -20,6 +20,7 @@ os.environ.setdefault(
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("DEEPFAKE_TEST_MATERIAL", PROJECT.parent / "shared"))
 COLOURS = (250, 10, 20), (10, 250, 20), (10, 20, 250)  # red, green, blue
+LONGEST = "test_readme_commands.py"
 TOY = {
     "synthesize.demo.pairs": 4,
     "synthesize.demo.seconds": 0.5,
@@ -35,8 +36,9 @@ TOY = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast ones first: what waits for the toy project comes last."""
-    items.sort(key=lambda item: "toy_project" in item.fixturenames)
+    """Fast ones first, what waits for the toy project last: of that the longest file in front, so that no process is left
+    alone with it."""
+    items.sort(key=lambda item: ("toy_project" in item.fixturenames, item.path.name != LONGEST))
 
 
 def run(folder: Path, *command: str, timeout: float = 500, **environment: str) -> subprocess.CompletedProcess:

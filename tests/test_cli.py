@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import made
@@ -174,7 +175,10 @@ def test_predict_prints_any_file_name_on_one_line(in_toy_project, call, tmp_path
         (["--list", "{empty}/list.txt"], "{empty}/list.txt: not a list of paths that can be read"),
         (["clip.mp4", "--resume"], "--resume goes on with what lies beside the file of --json or --csv; name one"),
         (["clip.mp4", "--device", "cuda"], "no GPU for ONNX Runtime here"),
-        (["clip.mp4", "--executor", "ray"], "set RAY_ADDRESS"),
+        (
+            ["clip.mp4", "--executor", "ray"],
+            "set RAY_ADDRESS" if find_spec("ray") else "pip install -r requirements-cluster.txt",
+        ),
     ],
     ids=[
         "folder without media",
