@@ -4,11 +4,11 @@ MARK = "goal: "
 
 
 def at_most(what: str, measured: float, goal: float, unit: str) -> None:
-    _tell(what, f"{measured:.3g} {unit}", f"at most {goal:g} {unit}", measured <= goal)
+    _tell(what, measured, f"at most {goal:g}", unit, measured <= goal)
 
 
 def at_least(what: str, measured: float, goal: float, unit: str) -> None:
-    _tell(what, f"{measured:.3g} {unit}", f"at least {goal:g} {unit}", measured >= goal)
+    _tell(what, measured, f"at least {goal:g}", unit, measured >= goal)
 
 
 def table(printed: str) -> list[str]:
@@ -18,5 +18,8 @@ def table(printed: str) -> list[str]:
     return head + [f"| {' | '.join(cells)} |" for cells in told]
 
 
-def _tell(what: str, measured: str, goal: str, met: bool) -> None:
-    print(MARK + " | ".join((what, measured, goal, "met" if met else "**missed**")))
+def _tell(what: str, measured: float, goal: str, unit: str, met: bool) -> None:
+    print(
+        MARK
+        + " | ".join((what, f"{measured:.3g} {unit}".strip(), f"{goal} {unit}".strip(), "met" if met else "**missed**"))
+    )
