@@ -29,7 +29,7 @@ class Done:
     failures: dict[str, str] = field(default_factory=dict)
     made: int = 0  # items
     reused: int = 0
-    keys: set[str] = field(default_factory=set)
+    used: dict[str, str] = field(default_factory=dict)  # entries of the store: key -> archive
 
 
 def run_packs(
@@ -88,4 +88,4 @@ def _take(task: Task, store: Store, folder: Path, done: Done) -> None:
         raise RuntimeError(f"{task.pack.archive} was made but is not in the scratch store {store.folder}")
     for table, found in rows.items():
         done.rows.setdefault(table, []).extend(found)
-    done.keys.add(task.key)
+    done.used[task.key] = str(folder / task.pack.archive)

@@ -96,10 +96,12 @@ class Store:
             return None
         return entry["rows"]
 
-    def mark(self, keys: set[str]) -> None:
-        """Note that the outputs in this folder use the entries `keys`, and no other ones."""
-        here = str(Path.cwd())
-        write_json(self.folder / "in_use" / f"{key_of(here)}.json", {"folder": here, "keys": sorted(keys)})
+    def mark(self, used: dict[str, str]) -> None:
+        """Note which entries the outputs in this folder use, and no other ones: key -> archive, which may not be there (its
+        entry has none). An archive that goes later, as when DVC brings back an earlier run's outputs, ends its entry's use."""
+        here = Path.cwd()
+        there = {key: archive if (here / archive).exists() else "" for key, archive in used.items()}
+        write_json(self.folder / "used_by" / f"{key_of(str(here))}.json", {"folder": str(here), "archives": there})
 
     def prune(self) -> tuple[int, int]:
         """Drop every entry that no outputs use, and what killed runs left half written.
@@ -140,8 +142,10 @@ class Store:
         return folder / f"{key}.json", folder / f"{key}.zip"
 
     def _in_use(self) -> set[str]:
-        notes = [json.loads(path.read_bytes()) for path in self.folder.glob("in_use/*.json")]
-        return {key for note in notes if Path(note["folder"]).is_dir() for key in note["keys"]}
+        notes = [json.loads(path.read_bytes()) for path in self.folder.glob("used_by/*.json")]
+        return {
+            key for note in notes for key, archive in note["archives"].items() if Path(note["folder"], archive).exists()
+        }
 
     def _entries(self) -> list[tuple[int, str, int]]:
         """When it was used last, its key and its size in bytes, of every entry."""

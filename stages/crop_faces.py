@@ -45,7 +45,7 @@ def main() -> str:
         lent = cropped(index[borrows], {item: found[real] for item, real in lender.items() if real in found})
         faces = _table(own, lent)
         tables.write("data/faces.csv", faces, tables.FACES)
-    kept.mark(own.keys | lent.keys)
+    kept.mark(own.used | lent.used)
     kept.shrink(scratch.max_gb * store.GB)
     print(f"  {own.made + lent.made} items cropped, {own.reused + lent.reused} taken from the scratch store")
     ok = faces[faces["status"] == "ok"]

@@ -31,7 +31,7 @@ def main() -> str:
         frames = tables.make(rows, tables.FRAMES)
         tables.write("data/frames.csv", frames, tables.FRAMES)
         tables.write("data/media.csv", tables.make(done.rows.get("media", []), tables.MEDIA), tables.MEDIA)
-    kept.mark(done.keys)
+    kept.mark(done.used)
     kept.shrink(scratch.max_gb * store.GB)
     bad = frames[frames["status"] != "ok"]
     for row in bad.itertuples():

@@ -340,7 +340,7 @@ def test_prune_frees_what_no_outputs_use(call, tmp_path, monkeypatch):
     kept = store.Store(store.root() / "frames")
     for key in ("used", "unused"):
         kept.put(key, store.Made({"frames": []}, {"picture": bytes(5_000_000)}))
-    kept.mark({"used"})
+    kept.mark({"used": ""})
     code, out, _ = call("prune")
     assert (code, out) == (0, "frames: 1 archives dropped, 5.0 MB freed\nfaces: 0 archives dropped, 0.0 MB freed\n")
     assert (kept.has("used"), kept.has("unused")) == (True, False)

@@ -122,7 +122,7 @@ def test_prune_drops_what_no_outputs_use(kept, tmp_path, monkeypatch):
     for name, used in (("one", {"aaaa"}), ("two", {"cccc", "dddd"})):
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)
-        kept.mark(used)
+        kept.mark(dict.fromkeys(used, "no archive"))
     dropped, freed = kept.prune()
     assert (dropped, keys(kept)) == (1, {"aaaa", "cccc"})
     assert 1000 < freed < 2000
@@ -131,10 +131,21 @@ def test_prune_drops_what_no_outputs_use(kept, tmp_path, monkeypatch):
     assert keys(kept) == {"cccc"}
 
 
+def test_an_archive_that_went_ends_the_use_of_its_entry(kept, tmp_path, monkeypatch):
+    filled(kept)
+    monkeypatch.chdir(tmp_path)
+    for key in ("aaaa", "bbbb"):
+        kept.take(key, tmp_path / f"{key}.zip")
+    kept.mark({"aaaa": "aaaa.zip", "bbbb": "bbbb.zip"})
+    Path("bbbb.zip").unlink()
+    kept.prune()
+    assert keys(kept) == {"aaaa"}
+
+
 def test_marking_again_forgets_what_was_used_before(kept):
     filled(kept)
-    kept.mark({"aaaa", "bbbb"})
-    kept.mark({"bbbb"})
+    kept.mark({"aaaa": "", "bbbb": ""})
+    kept.mark({"bbbb": ""})
     kept.prune()
     assert keys(kept) == {"bbbb"}
 
@@ -145,7 +156,7 @@ def test_marking_again_forgets_what_was_used_before(kept):
 )
 def test_shrink_drops_the_longest_unused_and_what_is_in_use_last(kept, entries_wanted, left):
     filled(kept)
-    kept.mark({"aaaa"})
+    kept.mark({"aaaa": ""})
     size = sum(path.stat().st_size for path in kept.folder.glob("??/*")) / 3
     kept.shrink(size * entries_wanted)
     assert keys(kept) == left
@@ -153,7 +164,7 @@ def test_shrink_drops_the_longest_unused_and_what_is_in_use_last(kept, entries_w
 
 def test_prune_sweeps_what_was_left_half_written_long_ago(kept):
     kept.put("abcd", MADE)
-    kept.mark({"abcd"})
+    kept.mark({"abcd": ""})
     old, new = kept.folder / "ab/.abce.zip.1.part", kept.folder / "ab/.abcf.zip.2.part"
     orphan = kept.folder / "ab/abff.zip"
     for path in (old, new, orphan):
