@@ -12,12 +12,11 @@
 # Each makes .venv by itself when it is missing or older than the requirements. PYTHON=python3.12 picks another Python.
 
 PYTHON ?= python3
-BIN := $(CURDIR)/.venv/bin
-export PATH := $(BIN):$(PATH)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # an environment whose Python is gone (upgraded, or the folder was moved) is made anew
-ifneq ($(shell $(BIN)/python -c "print('works')" 2>/dev/null),works)
+ifneq ($(shell .venv/bin/python -c "print('works')" 2>/dev/null),works)
 .PHONY: .venv/runtime
 endif
 
@@ -62,7 +61,7 @@ pictures: .venv/dev
 
 .venv/runtime: requirements.txt
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { echo "error: $(PYTHON) is missing or older than 3.11; name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
-	@$(BIN)/python -c "" 2>/dev/null || $(PYTHON) -m venv --clear .venv || { echo "error: $(PYTHON) cannot make an environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@.venv/bin/python -c "" 2>/dev/null || $(PYTHON) -m venv --clear .venv || { echo "error: $(PYTHON) cannot make an environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@echo "installing the packages of requirements.txt: some minutes and 5 GB, most of it PyTorch"
 	python -m pip install --quiet -r requirements.txt
 	@touch $@

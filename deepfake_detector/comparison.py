@@ -13,7 +13,8 @@ from deepfake_detector import UserError, contract, tables
 from deepfake_detector.evaluation import DOMINANT
 from deepfake_detector.files import write_whole
 from deepfake_detector.intervals import HEADLINE, Scores, difference_intervals
-from deepfake_detector.scores import figures, probability
+from deepfake_detector.metrics import figures
+from deepfake_detector.scores import probability
 
 WORKSPACE = "workspace"
 FRAMES, CLIPS = Path("data/predictions.csv"), Path("data/clip_predictions.csv")

@@ -12,7 +12,8 @@ import pandas as pd
 from deepfake_detector.calibration import expected_calibration_error
 from deepfake_detector.contract import Decision
 from deepfake_detector.intervals import HEADLINE, Scores, intervals
-from deepfake_detector.scores import decide, figures, probability
+from deepfake_detector.metrics import figures
+from deepfake_detector.scores import decide, probability
 
 DOMINANT = 0  # frame figures are of the track a clip's label is about
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from deepfake_detector import scores
+from deepfake_detector import metrics, scores
 from deepfake_detector.calibration import reliability
 from deepfake_detector.evaluation import CHIEF, FACTS, Slice, by_slice
 
@@ -21,10 +21,10 @@ CHANCE, OPERATING_POINT = "chance", "at the threshold"
 def roc(levels: Levels, splits: list[str], threshold: float) -> pd.DataFrame:
     rows = []
     for curve, own in _curves(levels, splits):
-        points = scores.roc_points(own["label"], own["fake_probability"])
+        points = metrics.roc_points(own["label"], own["fake_probability"])
         rows += [{"curve": curve, "false_positive_rate": x, "recall": y} for x, y in points]
     for own in _wholes(levels, splits):
-        figures = scores.figures(own["label"], own["fake_probability"], threshold)
+        figures = metrics.figures(own["label"], own["fake_probability"], threshold)
         false_alarms = figures["false_fake"] / (figures["false_fake"] + figures["true_real"])
         rows.append({"curve": OPERATING_POINT, "false_positive_rate": false_alarms, "recall": figures["recall"]})
     rows += [{"curve": CHANCE, "false_positive_rate": end, "recall": end} for end in (0.0, 1.0)]
@@ -34,10 +34,10 @@ def roc(levels: Levels, splits: list[str], threshold: float) -> pd.DataFrame:
 def pr(levels: Levels, splits: list[str], threshold: float) -> pd.DataFrame:
     rows = []
     for curve, own in _curves(levels, splits):
-        points = scores.pr_points(own["label"], own["fake_probability"])
+        points = metrics.pr_points(own["label"], own["fake_probability"])
         rows += [{"curve": curve, "recall": x, "precision": y} for x, y in points]
     for own in _wholes(levels, splits):
-        figures = scores.figures(own["label"], own["fake_probability"], threshold)
+        figures = metrics.figures(own["label"], own["fake_probability"], threshold)
         if figures["precision"] is not None:
             point = {"recall": figures["recall"], "precision": figures["precision"]}
             rows.append({"curve": OPERATING_POINT} | point)
@@ -60,7 +60,7 @@ def histogram(levels: Levels, splits: list[str]) -> pd.DataFrame:
     for curve, label, found in _by_class(levels, splits):
         rows += [
             {"curve": curve, "label": label, "fake_probability": middle, "count": count}
-            for middle, count in scores.histogram(found)
+            for middle, count in metrics.histogram(found)
         ]
     return pd.DataFrame(rows)
 

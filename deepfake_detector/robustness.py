@@ -13,7 +13,8 @@ from deepfake_detector.cropping import picture
 from deepfake_detector.evaluation import DOMINANT
 from deepfake_detector.inference import Detector
 from deepfake_detector.media import Frame
-from deepfake_detector.scores import figures, probability
+from deepfake_detector.metrics import figures
+from deepfake_detector.scores import probability
 
 CLEAN = ("none", 0)
 Cell = tuple[str, int]  # a corruption and its level

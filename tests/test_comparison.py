@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import copy_toy_project, run
 
-from deepfake_detector import UserError, comparison, scores, tables
+from deepfake_detector import UserError, comparison, metrics, scores, tables
 from deepfake_detector.comparison import compare
 
 ITEMS = [f"set/{'swap' if number % 2 else 'real'}/{number:02d}" for number in range(48)]
@@ -62,8 +62,8 @@ def test_figures_stand_side_by_side_with_the_interval_of_second_less_first(runs)
     assert (frames.name, frames.count, videos.name, videos.count) == ("frame", 144, "video", 48)
     found = by_name(videos)["roc_auc"]
     labels = np.arange(48) % 2
-    assert found.first == pytest.approx(scores.figures(labels, scores.probability(LOGITS, 2.0), 0.5)["roc_auc"])
-    assert found.second == pytest.approx(scores.figures(labels, scores.probability(BETTER, 2.0), 0.5)["roc_auc"])
+    assert found.first == pytest.approx(metrics.figures(labels, scores.probability(LOGITS, 2.0), 0.5)["roc_auc"])
+    assert found.second == pytest.approx(metrics.figures(labels, scores.probability(BETTER, 2.0), 0.5)["roc_auc"])
     assert 0 < found.low < found.by < found.high
     assert found.sure
     turned = by_name(compare("b", "a", "test")[1])["roc_auc"]

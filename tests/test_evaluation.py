@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from made import contract_terms
 
-from deepfake_detector import evaluation, scores
+from deepfake_detector import evaluation, metrics, scores
 from deepfake_detector.evaluation import by_data_set, by_method, by_slice, of
 
 DECISION = contract_terms(
@@ -86,7 +86,7 @@ def test_each_method_stands_against_all_reals_of_its_own_data_set():
     assert list(found) == ["one/reenact", "one/swap", "two/reenact", "two/swap"]
     assert {name: own["count"] for name, own in found.items()} == dict.fromkeys(found, 60)
     own = table[(table["data_set"] == "two") & (table["method"].isin(["real", "swap"]))]
-    wanted = scores.figures(own["label"], own["fake_probability"], 0.5)["roc_auc"]
+    wanted = metrics.figures(own["label"], own["fake_probability"], 0.5)["roc_auc"]
     assert found["two/swap"]["roc_auc"] == pytest.approx(wanted, abs=1e-6)
     assert set(by_data_set(table, 0.5)) == {"one", "two"}
 

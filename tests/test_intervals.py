@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, norm
 
 from deepfake_detector import intervals as rooms
-from deepfake_detector import scores
+from deepfake_detector import metrics, scores
 from deepfake_detector.intervals import HEADLINE, Scores, difference_intervals, intervals
 
 
@@ -22,7 +22,7 @@ def made(groups: int, per_group: int, shift: float, seed: int = 0):
 def test_they_hold_the_figures_and_come_back():
     labels, probabilities, groups = made(30, 10, 1.0)
     found = intervals(labels, Scores(probabilities), groups)
-    figures = scores.figures(labels, probabilities, 0.5)
+    figures = metrics.figures(labels, probabilities, 0.5)
     assert set(found.ends) == set(HEADLINE) <= set(figures)
     assert all(low < figures[name] < high for name, (low, high) in found.ends.items())
     assert (found.exact, found.undefined, found.reason) == ((), 0, "")
@@ -40,7 +40,7 @@ def test_figures_under_weights_are_those_of_the_things_repeated(rows, threshold)
     repeated = np.repeat(np.arange(len(rows)), times)
     if len(set(labels[repeated])) < 2:
         return
-    wanted = scores.figures(labels[repeated], tenths[repeated] / 10, threshold)
+    wanted = metrics.figures(labels[repeated], tenths[repeated] / 10, threshold)
     places = np.arange(len(rows))
     scored = Scores(tenths / 10, threshold)
     found = rooms._Figures(labels, scored, places, len(rows), HEADLINE)(times[None].astype(float))[:, 0]
@@ -96,7 +96,7 @@ def test_a_paired_difference_is_surer_than_two_intervals():
     better = np.clip(probabilities + 0.05 * labels, 0, 1)
     low, high = difference_intervals(labels, Scores(better), Scores(probabilities), groups).ends["roc_auc"]
     first, second = (intervals(labels, Scores(one), groups).ends["roc_auc"] for one in (probabilities, better))
-    gained = scores.figures(labels, better, 0.5)["roc_auc"] - scores.figures(labels, probabilities, 0.5)["roc_auc"]
+    gained = metrics.figures(labels, better, 0.5)["roc_auc"] - metrics.figures(labels, probabilities, 0.5)["roc_auc"]
     assert 0 < low < gained < high
     assert first[1] > second[0]  # apart, the two could not be told from each other
 

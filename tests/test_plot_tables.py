@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from test_evaluation import rows
 
-from deepfake_detector import evaluation, plot_tables, scores
+from deepfake_detector import evaluation, metrics, plot_tables
 
 TABLE = pd.concat([rows(split="val", seed=1), rows()], ignore_index=True).assign(
     **dict.fromkeys(evaluation.FACTS, np.arange(160.0))
@@ -24,7 +24,7 @@ def test_curves_are_drawn_of_each_split_and_level_with_the_operating_points(draw
     assert curves[:4] == WHOLE
     points = found[found["curve"] == "at the threshold"]
     assert len(points) == 4
-    figures = scores.figures(rows()["label"], rows()["fake_probability"], 0.5)
+    figures = metrics.figures(rows()["label"], rows()["fake_probability"], 0.5)
     assert points["recall"].iloc[-1] == figures["recall"]
     assert ("chance" in curves) == (draw is plot_tables.roc)
 
@@ -44,7 +44,7 @@ def test_one_class_alone_has_no_curve():
 
 def test_confusion_cells_are_the_figures():
     found = plot_tables.confusion(LEVELS, SPLITS, 0.5)
-    figures = scores.figures(rows()["label"], rows()["fake_probability"], 0.5)
+    figures = metrics.figures(rows()["label"], rows()["fake_probability"], 0.5)
     cells = found[found["curve"] == "test, videos"].set_index(["actual", "predicted"])
     assert cells.loc[("real", "fake"), "count"] == figures["false_fake"]
     assert cells.loc[("fake", "fake"), "share"] == pytest.approx(figures["recall"])
