@@ -26,6 +26,7 @@ from made import change_params
 DISK = "4g"
 PATIENCE = 300  # seconds for one run of one stage
 MOST_FREE = 64_000  # bytes left on a full disk
+Outputs = dict[str, dict[str, str]]  # stage -> path -> hash
 
 
 def main() -> int:
@@ -44,12 +45,13 @@ def main() -> int:
             return 1
         wanted = outputs(project)
         killed = kill(project, arguments.kills, chance)
+        different = _different(wanted, outputs(project))
         print(f"{sum(killed.values())} kills: {', '.join(f'{what} {times}' for what, times in sorted(killed.items()))}")
         refused = fill(project, disk, arguments.full, chance)
         print(f"{arguments.full} runs on a full disk, {refused} of them stopped by it")
-        same = outputs(project) == wanted
-        print("every output is the same" if same else "outputs differ")
-        return 0 if same else 1
+        different += _different(wanted, outputs(project))
+        print("every output is the same" if not different else "\n".join(different))
+        return 1 if different else 0
 
 
 def kill(project: Path, times: int, chance: random.Random) -> Counter:
@@ -84,6 +86,15 @@ def fill(project: Path, disk: Path, times: int, chance: random.Random) -> int:
         print(f"full disk: {stage} ended with {full.returncode} {said}", flush=True)
         _recover(project, stage)
     return stopped
+
+
+def _different(wanted: Outputs, found: Outputs) -> list[str]:
+    return [
+        f"{stage}: {path} is another one"
+        for stage, made in wanted.items()
+        for path, md5 in made.items()
+        if found.get(stage, {}).get(path) != md5
+    ]
 
 
 def _seconds(project: Path, stage: str) -> float:

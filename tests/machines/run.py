@@ -106,12 +106,14 @@ def _project(folder: Path, cell: Cell) -> Path:
 
 
 def _runs(project: Path, cell: Cell) -> str:
-    """The run, then the verdicts on the model's own examples; what was said where one of the two failed."""
+    """The run, then verdicts, on the demo's own examples or on the other user's clips; what was said where one of the two
+    failed."""
     python = [f"PYTHON={shutil.which(cell.python)}"] if cell.python else []
     own = {"HOME": str(project)} if cell.another_user else {}
+    judged = project.parent / "clips" if cell.another_user else "models/examples"
     for command in (
         ["make", "repro", *python],
-        [".venv/bin/python", "-m", "deepfake_detector", "predict", "models/examples"],
+        [".venv/bin/python", "-m", "deepfake_detector", "predict", judged],
     ):
         done = subprocess.run(
             [*cell.under, *command],
