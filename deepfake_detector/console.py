@@ -58,7 +58,6 @@ def run_stage(stage: Callable[..., str], doc: str, **arguments: str) -> None:
     for argument, text in arguments.items():
         parser.add_argument(argument, help=text)
     values = vars(parser.parse_args())
-    stop_with_parent()
     started = time.monotonic()
     summary = guarded(lambda: stage(**values))
     print(f"{name.removeprefix('stages.')}: {summary} ({time.monotonic() - started:.1f} s)")

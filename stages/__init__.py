@@ -1,7 +1,7 @@
 """The pipeline's stages: one thin script each, run as `python -m stages.NAME` from the project's folder.
 
 Importing this checks that Python is the one the project was installed for, so that a stage started with another one
-says so instead of failing in the middle.
+says so instead of failing in the middle, and watches from then on whether DVC still lives.
 """
 
 import re
@@ -32,3 +32,7 @@ if _wrong := _wrong_packages():
         f"error: this is {sys.executable}, which lacks what requirements.txt pins: {', '.join(_wrong)}.\n"
         "Activate the project's environment (`. .venv/bin/activate`; `make repro` creates it), then run dvc again."
     )
+
+from deepfake_detector.console import stop_with_parent  # noqa: E402 - a wrong Python may lack what this needs
+
+stop_with_parent()  # before a stage loads its libraries: DVC may be killed in those seconds

@@ -125,7 +125,7 @@ def test_a_stage_refuses_an_argument_it_does_not_have():
 
 def test_a_stage_ends_when_the_dvc_that_started_it_is_killed():
     """The stage holds standard output open, so that the end of the output is the end of the stage."""
-    stage = "import time; from deepfake_detector import console; console.stop_with_parent(); print(1, flush=True); "
+    stage = "import time; import stages; print(1, flush=True); "
     started = subprocess.Popen(
         [
             sys.executable,
