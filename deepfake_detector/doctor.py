@@ -16,6 +16,10 @@ from pathlib import Path
 from typing import Literal
 
 import av
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from voluptuous import Invalid
 
 from deepfake_detector import UserError, assets, datasets, params
 from deepfake_detector.faces import HAAR_FILE
@@ -49,6 +53,7 @@ class Finding:
 def examine(settings: params.Params) -> Iterator[Finding]:
     """Yield what is found, as it is found: listing a large data set takes a while."""
     yield _file("project", Path.cwd() / ".dvc/config", "run it in the project's folder")
+    yield from _lock(Path("dvc.lock"))
     yield _packages()
     yield _device(settings.train)
     yield _decoder()
@@ -75,6 +80,17 @@ def report(findings: Iterable[Finding]) -> int:
             print("".join(one if one.isprintable() else "?" for one in line), flush=True)  # names hold anything
     print(f"{problems or 'no'} problem{'' if problems == 1 else 's'}")
     return problems
+
+
+def _lock(path: Path) -> Iterator[Finding]:
+    """DVC writes its memory of what was run in place; killed while it does, it refuses every command afterwards."""
+    if not path.exists():
+        return
+    try:
+        COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(path))
+    except (YAMLError, Invalid):
+        remedy = f"`git checkout {path}`, or remove it; then `dvc repro`: what is finished comes from DVC's cache"
+        yield Finding("problem", str(path), "torn: DVC was killed while it wrote this file", remedy)
 
 
 def _packages() -> Finding:

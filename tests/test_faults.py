@@ -65,6 +65,21 @@ def test_what_is_gone_from_the_cache_is_made_again(project, lock):
     assert (project / "dvc.lock").read_bytes() == lock
 
 
+@pytest.mark.parametrize("share", [0, 0.02, 0.3, 0.5, 0.7, 0.9], ids=str)
+def test_a_lock_file_that_dvc_was_killed_over_is_made_again_or_named_with_the_remedy(project, lock, share):
+    torn = lock[: int(share * len(lock))]
+    (project / "dvc.lock").write_bytes(torn)
+    examined = run(project, sys.executable, "-m", "deepfake_detector", "doctor")
+    if repro(project).returncode:
+        assert "dvc.lock                torn" in examined.stdout
+        assert "git checkout dvc.lock`, or remove it; then `dvc repro`" in examined.stdout
+        (project / "dvc.lock").unlink()
+        assert repro(project).returncode == 0
+    else:
+        assert "torn" not in examined.stdout
+    assert (project / "dvc.lock").read_bytes() == lock
+
+
 def test_of_two_runs_at_once_one_waits_or_says_why_not_and_nothing_is_torn(project, lock):
     forget(project, ["verify", "split"])
     command = ["dvc", "repro", "verify", "split"]
