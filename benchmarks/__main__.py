@@ -53,15 +53,19 @@ def main() -> int:
         ("page", "", ""),
         ("repro", "", ""),
     ]
-    started = time.monotonic()
-    sections = [_section(f"benchmarks.{name}", options, folder) for name, options, folder in runs]
+    started, sections = time.monotonic(), []
+    for name, options, folder in runs:
+        sections.append(_section(f"benchmarks.{name}", options, folder))
+        _write(sections, (time.monotonic() - started) / 60)  # what is measured is kept, whatever becomes of the next
+    print(f"written: {PAGE}")
+    return 0
+
+
+def _write(sections: list[str], minutes: float) -> None:
     libraries = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
-    minutes = (time.monotonic() - started) / 60
     head = HEAD.format(minutes=minutes, machine=_machine(), python=platform.python_version(), libraries=libraries)
     goals_met = "\n".join(goals.table("\n".join(sections)))
     write_whole(PAGE, "\n".join([head, goals_met, "", *sections]).encode())
-    print(f"written: {PAGE}")
-    return 0
 
 
 def _section(module: str, options: str, folder: str) -> str:
