@@ -3,6 +3,7 @@
 python -m deepfake_detector doctor [--profile FILE]
 """
 
+import json
 import os
 import platform
 import re
@@ -53,7 +54,7 @@ class Finding:
 def examine(settings: params.Params) -> Iterator[Finding]:
     """Yield what is found, as it is found: listing a large data set takes a while."""
     yield _file("project", Path.cwd() / ".dvc/config", "run it in the project's folder")
-    yield from _lock(Path("dvc.lock"))
+    yield from _torn()
     yield _packages()
     yield _device(settings.train)
     yield _decoder()
@@ -82,15 +83,19 @@ def report(findings: Iterable[Finding]) -> int:
     return problems
 
 
-def _lock(path: Path) -> Iterator[Finding]:
-    """DVC writes its memory of what was run in place; killed while it does, it refuses every command afterwards."""
-    if not path.exists():
-        return
+def _torn() -> Iterator[Finding]:
+    """DVC writes these files in place; killed, or out of disk, while it does, it refuses to run afterwards."""
+    lock, running = Path("dvc.lock"), Path(".dvc/tmp/rwlock")
+    text = "torn: DVC was stopped while it wrote this file"
     try:
-        COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(path))
+        COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(lock)) if lock.exists() else None
     except (YAMLError, Invalid):
-        remedy = f"`git checkout {path}`, or remove it; then `dvc repro`: what is finished comes from DVC's cache"
-        yield Finding("problem", str(path), "torn: DVC was killed while it wrote this file", remedy)
+        remedy = f"`git checkout {lock}`, or remove it; then `dvc repro`: what is finished comes from DVC's cache"
+        yield Finding("problem", str(lock), text, remedy)
+    try:
+        json.loads(running.read_bytes()) if running.exists() else None
+    except ValueError:
+        yield Finding("problem", str(running), text, "make sure that no dvc runs here, and remove it")
 
 
 def _packages() -> Finding:

@@ -80,6 +80,18 @@ def test_a_lock_file_that_dvc_was_killed_over_is_made_again_or_named_with_the_re
     assert (project / "dvc.lock").read_bytes() == lock
 
 
+def test_a_file_of_running_commands_that_was_left_torn_is_named_with_the_remedy(project, lock):
+    running = project / ".dvc/tmp/rwlock"
+    running.write_bytes(b'{"/a": {"write": {"pid": 1, "cm')
+    assert repro(project).returncode
+    examined = run(project, sys.executable, "-m", "deepfake_detector", "doctor")
+    assert ".dvc/tmp/rwlock         torn" in examined.stdout
+    assert "make sure that no dvc runs here, and remove it" in examined.stdout
+    running.unlink()
+    assert repro(project).returncode == 0
+    assert (project / "dvc.lock").read_bytes() == lock
+
+
 def test_of_two_runs_at_once_one_waits_or_says_why_not_and_nothing_is_torn(project, lock):
     forget(project, ["verify", "split"])
     command = ["dvc", "repro", "verify", "split"]

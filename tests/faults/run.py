@@ -2,8 +2,8 @@
 
     make faults N=60       or      PYTHONPATH=tests python -m faults.run [--kills 60] [--full 12] [--seed 1]
 
-Works on a toy-sized copy of the project, which runs through once undisturbed. Where DVC was killed while it wrote dvc.lock and
-refuses to run, the remedy that `doctor` names is taken, and counted. Full disks need a small file system of their own
+Works on a toy-sized copy of the project, which runs through once undisturbed. Where DVC was stopped while it wrote a file
+of its own and refuses to run, the remedy that `doctor` names is taken, and told. Full disks need a small file system of their own
 to be mounted, which only root may do. Ends with 1 where a run did not recover.
 """
 
@@ -27,6 +27,7 @@ from made import change_params
 DISK = "4g"
 PATIENCE = 300  # seconds for one run of one stage
 MOST_FREE = 64_000  # bytes left on a full disk
+TORN = "dvc.lock", ".dvc/tmp/rwlock"  # what DVC writes in place, and cannot read after it was stopped while it did
 Outputs = dict[str, dict[str, str]]  # stage -> path -> hash
 
 
@@ -46,13 +47,11 @@ def main() -> int:
             return 1
         wanted = outputs(project)
         killed = kill(project, arguments.kills, chance)
-        different = _different(wanted, outputs(project))
         print(f"{sum(killed.values())} kills: {', '.join(f'{what} {times}' for what, times in sorted(killed.items()))}")
+        after_kills = _compared(wanted, outputs(project))
         refused = fill(project, disk, arguments.full, chance)
         print(f"{arguments.full} runs on a full disk, {refused} of them stopped by it")
-        different += _different(wanted, outputs(project))
-        print("every output is the same" if not different else "\n".join(different))
-        return 1 if different else 0
+        return 0 if _compared(wanted, outputs(project)) and after_kills else 1
 
 
 def kill(project: Path, times: int, chance: random.Random) -> Counter:
@@ -90,13 +89,16 @@ def fill(project: Path, disk: Path, times: int, chance: random.Random) -> int:
     return stopped
 
 
-def _different(wanted: Outputs, found: Outputs) -> list[str]:
-    return [
+def _compared(wanted: Outputs, found: Outputs) -> bool:
+    """Whether every output is as wanted; those that are not are told."""
+    different = [
         f"{stage}: {path} is another one"
         for stage, made in wanted.items()
         for path, md5 in made.items()
         if found.get(stage, {}).get(path) != md5
     ]
+    print("\n".join(different) or "every output is the same", flush=True)
+    return not different
 
 
 def _seconds(project: Path, stage: str) -> float:
@@ -108,10 +110,11 @@ def _seconds(project: Path, stage: str) -> float:
 
 def _recover(project: Path, stage: str) -> None:
     done = run(project, "dvc", "repro", timeout=PATIENCE)
-    if done.returncode and "dvc.lock' " in done.stdout + done.stderr:
-        print(f"dvc.lock was torn at {stage}; removed, as doctor says", flush=True)
-        (project / "dvc.lock").unlink()
-        done = run(project, "dvc", "repro", timeout=PATIENCE)
+    for torn in TORN:
+        if done.returncode and torn in done.stdout + done.stderr:
+            print(f"{torn} was torn at {stage}; removed, as doctor says", flush=True)
+            (project / torn).unlink()
+            done = run(project, "dvc", "repro", timeout=PATIENCE)
     if done.returncode:
         raise SystemExit(f"{stage} did not recover:\n{done.stdout}{done.stderr}")
 
