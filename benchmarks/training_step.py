@@ -96,7 +96,9 @@ def _compare(rows: pd.DataFrame, size: int, precision: str, batch: int, workers:
         print(f"  {kind}: {speed:.1f} faces/s, {speed / speeds['in memory']:.2f} of the speed in memory")
     cores = torch.get_num_threads()
     print(f"  a step in memory: {1000 * cores / speeds['in memory']:.1f} core-ms per face on {cores} cores")
-    for kind, goal in zip(list(kinds)[1:], GOALS.get((size, precision), ()), strict=False):
+    if (size, precision) not in GOALS:
+        return
+    for kind, goal in zip(list(kinds)[1:], GOALS[size, precision], strict=True):
         share = speeds[kind] / speeds["in memory"]
         goals.at_least(f"training step, {size} px, {precision}, {kind}, of its speed in memory", share, goal, "")
 
