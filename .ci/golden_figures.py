@@ -16,13 +16,13 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 FIGURES, NEAR = "metrics/evaluation.json", 0.05
-AFTER = {"train", "calibrate", "evaluate", "export", "robustness", "report"}  # hold what was trained
+TRAINED = {"train", "calibrate", "evaluate", "export", "robustness", "report"}  # stages whose outputs depend on weights
 
 
 def main() -> int:
     committed, here = _hashes(_committed("dvc.lock")), _hashes(Path("dvc.lock").read_text())
     changed = sorted(out for out in committed.keys() | here.keys() if committed.get(out) != here.get(out))
-    wrong = [f"{path} of {stage} differs" for stage, path in changed if stage not in AFTER]
+    wrong = [f"{path} of {stage} differs" for stage, path in changed if stage not in TRAINED]
     print(f"dvc.lock: {len(committed)} outputs, {len(committed) - len(changed)} of them the same bytes")
     figures, found = (dict(_figures(json.loads(text))) for text in (_committed(FIGURES), Path(FIGURES).read_text()))
     for name, (value, low, high) in figures.items():

@@ -9,7 +9,7 @@ import platform
 import re
 import shutil
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
@@ -85,17 +85,18 @@ def report(findings: Iterable[Finding]) -> int:
 
 def _torn() -> Iterator[Finding]:
     """DVC writes these files in place; killed, or out of disk, while it does, it refuses to run afterwards."""
-    lock, running = Path("dvc.lock"), Path(".dvc/tmp/rwlock")
-    text = "torn: DVC was stopped while it wrote this file"
-    try:
-        COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(lock)) if lock.exists() else None
-    except (YAMLError, Invalid):
-        remedy = f"`git checkout {lock}`, or remove it; then `dvc repro`: what is finished comes from DVC's cache"
-        yield Finding("problem", str(lock), text, remedy)
-    try:
-        json.loads(running.read_bytes()) if running.exists() else None
-    except ValueError:
-        yield Finding("problem", str(running), text, "make sure that no dvc runs here, and remove it")
+    kept = "`git checkout dvc.lock`, or remove it; then `dvc repro`: what is finished comes from DVC's cache"
+    files: dict[Path, tuple[Callable[[bytes], object], str]] = {
+        Path("dvc.lock"): (lambda text: COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(text)), kept),
+        Path(".dvc/tmp/rwlock"): (json.loads, "make sure that no dvc runs here, and remove it"),
+    }
+    for path, (read, remedy) in files.items():
+        if not path.exists():
+            continue
+        try:
+            read(path.read_bytes())
+        except (YAMLError, Invalid, ValueError):
+            yield Finding("problem", str(path), "torn: DVC was stopped while it wrote this file", remedy)
 
 
 def _packages() -> Finding:
