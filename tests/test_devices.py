@@ -43,6 +43,22 @@ def test_the_fastest_precision_is_one_that_can_be_set(on_gpu):
 
 
 @pytest.mark.parametrize(
+    ("processor", "amx", "chosen"),
+    [
+        ({"cpu_name": "AMD EPYC 9655", "avx512_bf16": True}, False, "bf16"),
+        ({"cpu_name": "AMD EPYC 7763", "avx512_bf16": False}, False, "fp32"),
+        ({"cpu_name": "Intel(R) Xeon(R)", "avx512_bf16": True}, False, "fp32"),
+        ({"cpu_name": "Intel(R) Xeon(R)", "avx512_bf16": True}, True, "bf16"),
+        ({"architecture": "aarch64"}, False, "fp32"),
+    ],
+)
+def test_processors_that_compute_bf16_fast_get_it(monkeypatch, processor, amx, chosen):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: processor)
+    monkeypatch.setattr(devices, "amx_works", lambda: amx)
+    assert devices.fastest_precision(on_gpu=False) == chosen
+
+
+@pytest.mark.parametrize(
     ("environment", "first"),
     [({}, True), ({"LOCAL_RANK": "0"}, True), ({"LOCAL_RANK": "1"}, False), ({"RANK": "2", "LOCAL_RANK": "0"}, False)],
 )
