@@ -27,6 +27,7 @@ MAX_BYTES = 2**31  # of the format itself
 SEAL = "sha256"
 ZEROS = b"0" * 64
 WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"  # nothing lies below a device
+SPINNING = "session.intra_op.allow_spinning"
 _BEFORE_SEAL = b"\n\x06sha256\x12\x40"  # how the format writes an entry `sha256` of 64 characters
 INPUT, OUTPUTS = "images", ("logits", "activation_map")
 PROVIDERS = {  # TF32 would round more than the golden sample allows
@@ -72,6 +73,7 @@ def open_session(data: bytes, threads: int = 0, device: str = "cpu") -> onnxrunt
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry(WEIGHTS_FOLDER, os.devnull)
+    options.add_session_config_entry(SPINNING, "0")  # idle threads leave the cores to decoding and to other workers
     return onnxruntime.InferenceSession(
         data, options, providers=PROVIDERS[device], enable_fallback=0
     )  # to another device

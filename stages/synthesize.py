@@ -6,12 +6,16 @@ reads   params.yaml: synthesize.NAME
 makes   data/raw/NAME/: `real/`, `swap/`, `reenact/` with H.264 MP4 clips and JPEG stills
 """
 
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from deepfake_detector import UserError, console, params
 from deepfake_detector.files import write_whole
 from deepfake_detector.parallel import Execution, run
-from deepfake_detector.synthesis.clips import plan, produce
+from deepfake_detector.synthesis.clips import plan, produce_film
+
+FILM = attrgetter("target", "take")
 
 
 def main(name: str) -> str:
@@ -20,14 +24,16 @@ def main(name: str) -> str:
         raise UserError(f"params.yaml: synthesize has no {name!r}; it has {', '.join(synthesize) or 'nothing'}")
     settings = synthesize[name]
     clips = plan(settings.pairs)
-    tasks = [(clip, settings.seed, settings.seconds, tuple(settings.resolution)) for clip in clips]
-    drawn = run(produce, tasks, Execution(**parallel.model_dump()))
+    films = [list(film) for _, film in groupby(sorted(clips, key=FILM), key=FILM)]
+    tasks = [(film, settings.seed, settings.seconds, tuple(settings.resolution)) for film in films]
+    drawn = run(produce_film, tasks, Execution(**parallel.model_dump()))
     size = 0
-    for clip, outcome in zip(clips, console.progress(drawn, len(clips), "draw", "clip"), strict=True):
+    for film, outcome in zip(films, console.progress(drawn, len(films), "draw", "film"), strict=True):
         if outcome.failure:
-            raise UserError(f"{clip.path}: {outcome.failure}; raise parallel.seconds_per_item, or use fewer workers")
-        write_whole(Path(params.RAW) / name / clip.path, outcome.result)
-        size += len(outcome.result)
+            raise UserError(f"{film[0].path}: {outcome.failure}; raise parallel.seconds_per_item, or use fewer workers")
+        for clip, data in zip(film, outcome.result, strict=True):
+            write_whole(Path(params.RAW) / name / clip.path, data)
+            size += len(data)
     fakes = sum(clip.source is not None for clip in clips)
     return f"{len(clips) - fakes} real and {fakes} fake files of {2 * settings.pairs} drawn people, {size / 1e6:.0f} MB"
 

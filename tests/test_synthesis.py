@@ -13,7 +13,7 @@ import pytest
 
 from deepfake_detector.faces import Haar
 from deepfake_detector.media import kind_of, read_image, sample_frames
-from deepfake_detector.synthesis.clips import FRAME_RATES, METHODS, SIZES, STILL, Clip, plan, produce
+from deepfake_detector.synthesis.clips import FRAME_RATES, METHODS, SIZES, STILL, Clip, plan, produce, produce_film
 from deepfake_detector.synthesis.people import SKIN_TONES
 
 SEED, SECONDS, RESOLUTION = 5, 0.4, (0.2, 0.3)
@@ -69,6 +69,12 @@ def test_the_plan_holds_the_film_of_every_forgery_and_each_path_once_in_order(pa
 )
 def test_a_path_tells_method_people_and_take(clip, path):
     assert clip.path == path
+
+
+@pytest.mark.parametrize("forged", FORGED, ids=NAMES)
+def test_a_film_drawn_once_gives_the_bytes_of_each_file_drawn_alone(forged):
+    clips = [real_of(forged), forged]
+    assert produce_film(clips, SEED, SECONDS, RESOLUTION) == [made(clip) for clip in clips]
 
 
 def test_the_same_clip_has_the_same_bytes_also_in_another_process():

@@ -7,7 +7,7 @@ made from, so only the face tells the two apart.
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import av
@@ -51,12 +51,22 @@ class Film:
     """How one take is lit, filmed and compressed: the same for the real clip and the forgery made from it."""
 
     scene: Scene
-    rate: int  # frames per second
+    frames: int
+    rate: int  # per second
     crf: int  # H.264 constant rate factor
     jpeg_quality: int
     noise: np.ndarray  # (height + SHIFT, width + SHIFT, 3)
     blur: float  # sigma in pixels
     tint: np.ndarray  # RGB gains of exposure and white balance
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One frame of a film, before anything is forged: `recorded` is RGB 0..1 with its `noise` in it."""
+
+    pose: Pose
+    recorded: np.ndarray
+    noise: np.ndarray
 
 
 SHIFT = 16  # the noise field is this much larger than the picture, and cut at another place in every frame
@@ -80,12 +90,15 @@ def produce(clip: Clip, seed: int, seconds: float, resolution: tuple[float, floa
     `resolution` is the range of the forged part's own resolution, as a share of the picture's. The same arguments give
     the same bytes.
     """
-    film = _film(seed, clip)
-    count = 1 if clip.take == STILL else round(seconds * film.rate)
-    frames = _frames(clip, film, count, seed, resolution)
-    if clip.take == STILL:
-        return _jpeg(next(frames), film.jpeg_quality)
-    return _mp4(frames, film.scene.background.shape, film.rate, film.crf)
+    film = _film(seed, clip, seconds)
+    return _file(clip, film, _shots(clip, film, seed), seed, resolution)
+
+
+def produce_film(clips: list[Clip], seed: int, seconds: float, resolution: tuple[float, float]) -> list[bytes]:
+    """What `produce` makes of each of `clips`, which share target and take; drawn once, and kept in memory meanwhile."""
+    film = _film(seed, clips[0], seconds)
+    shots = list(_shots(clips[0], film, seed))
+    return [_file(clip, film, shots, seed, resolution) for clip in clips]
 
 
 def _person(seed: int, number: int) -> Person:
@@ -98,7 +111,7 @@ def _tone(number: int) -> int:
     return min((pair % len(SKIN_TONES)) + second * (pair // len(SKIN_TONES) % 2), len(SKIN_TONES) - 1)
 
 
-def _film(seed: int, clip: Clip) -> Film:
+def _film(seed: int, clip: Clip, seconds: float) -> Film:
     rng = np.random.default_rng([seed, 1, clip.target, clip.take])
     width, height = SIZES[rng.integers(len(SIZES))]
     side = rng.choice([-1, 1])
@@ -111,9 +124,11 @@ def _film(seed: int, clip: Clip) -> Film:
     )
     grey = rng.normal(0, 1, (height + SHIFT, width + SHIFT, 1))
     chroma = rng.normal(0, 0.5, (height + SHIFT, width + SHIFT, 3))
+    rate = int(rng.choice(FRAME_RATES))
     return Film(
         scene=scene,
-        rate=int(rng.choice(FRAME_RATES)),
+        frames=1 if clip.take == STILL else round(seconds * rate),
+        rate=rate,
         crf=int(rng.integers(*CRF, endpoint=True)),
         jpeg_quality=int(rng.integers(*JPEG_QUALITY, endpoint=True)),
         noise=((grey + chroma) * rng.uniform(*NOISE)).astype(np.float32),
@@ -137,30 +152,34 @@ def _background(rng: np.random.Generator, width: int, height: int) -> np.ndarray
     return np.clip(picture * fall[None, :, None] + grain[..., None], 0, 1)
 
 
-def _frames(clip: Clip, film: Film, count: int, seed: int, resolution: tuple[float, float]) -> Iterator[np.ndarray]:
-    """`count` recorded frames, RGB uint8."""
+def _shots(clip: Clip, film: Film, seed: int) -> Iterator[Shot]:
     height, width = film.scene.background.shape[:2]
     target = _person(seed, clip.target)
-    poses = _motion(np.random.default_rng([seed, 2, clip.target, clip.take]), width, height, count, film.rate)
-    forge = _forger(clip, film, poses, seed, resolution)
-    shift = np.random.default_rng([seed, 3, clip.target, clip.take]).integers(0, SHIFT, (count, 2))
-    for position, pose in enumerate(poses):
-        row, column = shift[position]
+    poses = _motion(np.random.default_rng([seed, 2, clip.target, clip.take]), width, height, film.frames, film.rate)
+    shifts = np.random.default_rng([seed, 3, clip.target, clip.take]).integers(0, SHIFT, (film.frames, 2))
+    for pose, (row, column) in zip(poses, shifts, strict=True):
         noise = film.noise[row : row + height, column : column + width]
         clean = cv2.GaussianBlur(draw(target, pose, film.scene), (0, 0), film.blur)
-        recorded = np.clip(clean * film.tint + noise, 0, 1)
-        yield _to_8_bit(forge(position, recorded, noise) if forge else recorded)
+        yield Shot(pose, np.clip(clean * film.tint + noise, 0, 1), noise)
 
 
-def _forger(clip: Clip, film: Film, poses: list[Pose], seed: int, resolution: tuple[float, float]):
-    """A function of (position, recorded frame, noise) that forges one frame; None for a real clip."""
+def _file(clip: Clip, film: Film, shots: Iterable[Shot], seed: int, resolution: tuple[float, float]) -> bytes:
+    forge = _forger(clip, film, seed, resolution)
+    frames = (_to_8_bit(forge(position, shot) if forge else shot.recorded) for position, shot in enumerate(shots))
+    if clip.take == STILL:
+        return _jpeg(next(frames), film.jpeg_quality)
+    return _mp4(frames, film.scene.background.shape, film.rate, film.crf)
+
+
+def _forger(clip: Clip, film: Film, seed: int, resolution: tuple[float, float]):
+    """A function of (position, shot) that forges one frame; None for a real clip."""
     if clip.source is None:
         return None
     rng = np.random.default_rng([seed, 4, clip.target, clip.take, METHODS.index(clip.method)])
     flaws = Flaws(float(rng.uniform(*resolution)), **{name: float(rng.uniform(*ends)) for name, ends in FLAWS.items()})
     height, width = film.scene.background.shape[:2]
     target, source = _person(seed, clip.target), _person(seed, clip.source)
-    driver = _motion(rng, width, height, len(poses), film.rate)
+    driver = _motion(rng, width, height, film.frames, film.rate)
     lamp = replace(
         film.scene,
         light=tuple(float(part + rng.normal(0, 0.08)) for part in film.scene.light),
@@ -168,17 +187,17 @@ def _forger(clip: Clip, film: Film, poses: list[Pose], seed: int, resolution: tu
     )
     phase = rng.uniform(0, 2 * math.pi, 2)
 
-    def forge(position: int, recorded: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        window = head_window(target, poses[position], (height, width))
-        pose = poses[position].seen_from(window[1].start, window[0].start)
-        shape = recorded[window].shape[:2]
+    def forge(position: int, shot: Shot) -> np.ndarray:
+        window = head_window(target, shot.pose, (height, width))
+        pose = shot.pose.seen_from(window[1].start, window[0].start)
+        shape = shot.recorded[window].shape[:2]
         if clip.method == "swap":
             wobble = np.sin(phase + 5.0 * position / film.rate)
             painted, mask = swapped_face(shape, target, source, pose, lamp, flaws, wobble)
         else:
             painted, mask = reenacted_mouth(shape, target, pose, lamp, flaws, driver[position])
-        forged = recorded.copy()
-        forged[window] = paste(recorded[window], painted * film.tint, mask, flaws, noise[window])
+        forged = shot.recorded.copy()
+        forged[window] = paste(shot.recorded[window], painted * film.tint, mask, flaws, shot.noise[window])
         return np.clip(forged, 0, 1)
 
     return forge
