@@ -18,6 +18,11 @@ Watch = Callable[[Batches, int, str, int], Batches]
 
 
 def resume(learner: Learner, checkpoints: Checkpoints) -> Progress:
+    """Put `learner` into the newest whole state on disk, the same in all processes; returns how far that run had come, or
+    a progress of nothing where there is no state.
+
+    Raises UserError where the state is of another network.
+    """
     fabric = learner.fabric
     saved = fabric.broadcast(checkpoints.latest() if fabric.is_global_zero else None)
     if not saved:
@@ -94,6 +99,7 @@ def signals() -> Iterator[list[int]]:
 
 @contextmanager
 def loaders_death_told(received: list[int]) -> Iterator[None]:
+    """Raises, where a process that loads faces dies meanwhile, Stopped if a signal is in `received`, else UserError."""
     try:
         yield
     except RuntimeError as error:  # torch raises it wherever the main process happens to be

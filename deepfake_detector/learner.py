@@ -75,6 +75,7 @@ class Learner:
         }
 
     def restore(self, state: dict) -> None:
+        """Go on from what `state` returned. Raises UserError where it is of another network."""
         check_same("the saved state of this run", state["weights"], self.detector.state_dict())
         self.detector.load_state_dict(state["weights"])
         if self.mean:

@@ -55,6 +55,7 @@ class Progress:
 
 
 def restored(state: dict) -> Progress:
+    """The progress that `Progress.state` was taken of."""
     return Progress(**state | {"history": [Epoch(**epoch) for epoch in state["history"]]})
 
 
