@@ -16,7 +16,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from multiprocessing import get_context, resource_tracker
+from multiprocessing import active_children, get_context, resource_tracker
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -70,6 +70,7 @@ def available_cores() -> int:
 
 
 def _local(function: Callable[..., Result], tasks: Sequence[tuple], execution: Execution) -> Iterator[Outcome[Result]]:
+    others = set(active_children())
     with _pool(min(execution.workers or available_cores(), len(tasks)), execution.memory_per_item) as pool:
         with _no_interrupts_for_workers():
             futures = [
@@ -79,9 +80,9 @@ def _local(function: Callable[..., Result], tasks: Sequence[tuple], execution: E
             for future in futures:
                 yield _outcome(future, execution)
         finally:
-            for future in futures:
-                future.cancel()
-            pool.stop()
+            pool.stop()  # first: it starts another worker for each that ends
+            for worker in set(active_children()) - others:  # one still starting would miss locks that the pool removes
+                worker.kill()
 
 
 def _on_ray(function: Callable[..., Result], tasks: Sequence[tuple], execution: Execution) -> Iterator[Outcome[Result]]:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -108,6 +109,37 @@ def test_whoever_stops_listening_stops_the_workers():
     assert next(outcomes).result == 0
     outcomes.close()
     assert time.monotonic() - started < 30
+
+
+def test_a_worker_that_is_still_starting_when_the_run_is_stopped_says_nothing(tmp_path):
+    """The second to start goes on after the run was stopped, while the first computes where no signal to end reaches it."""
+    first, busy, stopped = (str(tmp_path / name) for name in ("first", "busy", "stopped"))
+    late = f"""
+        import os, sys, time
+        if "spawn_main" in " ".join(sys.orig_argv):
+            try:
+                os.mkdir({first!r})
+            except FileExistsError:
+                while not os.path.exists({stopped!r}):
+                    time.sleep(0.05)
+                time.sleep(0.5)
+    """
+    program = f"""
+        import os, time
+        from deepfake_detector.parallel import Execution, run
+        long = "import hashlib, os; os.mkdir({busy!r}); hashlib.pbkdf2_hmac('sha256', b'', b'', 20_000_000)"
+        outcomes = run(exec, [("",), (long,)], Execution("local", 2, 60, 0))
+        next(outcomes)
+        while not os.path.exists({busy!r}):
+            time.sleep(0.05)
+        os.mkdir({stopped!r})
+        outcomes.close()
+    """
+    (tmp_path / "sitecustomize.py").write_text(textwrap.dedent(late))
+    path = os.pathsep.join([str(tmp_path), str(PROJECT)])
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_workers_end_when_their_parent_is_killed():
