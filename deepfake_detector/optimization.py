@@ -8,14 +8,16 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 
-def make_optimizer(detector: nn.Module, name: str, lr: float, weight_decay: float) -> torch.optim.Optimizer:
-    """AdamW or SGD with Nesterov momentum; biases and normalisation are not decayed."""
+def make_optimizer(
+    detector: nn.Module, name: str, lr: float, weight_decay: float, fused: bool = False
+) -> torch.optim.Optimizer:
+    """AdamW or SGD with Nesterov momentum; biases and normalisation are not decayed. `fused`: all of an update in one pass."""
     decayed = [parameter for parameter in detector.parameters() if parameter.ndim > 1]
     plain = [parameter for parameter in detector.parameters() if parameter.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
     if name == "sgd":
-        return torch.optim.SGD(groups, lr=lr, momentum=0.9, nesterov=True)
-    return torch.optim.AdamW(groups, lr=lr)
+        return torch.optim.SGD(groups, lr=lr, momentum=0.9, nesterov=True, fused=fused)
+    return torch.optim.AdamW(groups, lr=lr, fused=fused)
 
 
 def cosine_with_warmup(steps: int, warmup: float) -> Callable[[int], float]:
