@@ -5,6 +5,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -36,9 +38,17 @@ TOY = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast ones first, what waits for the toy project last: of that the longest file in front, so that no process is left
-    alone with it."""
-    items.sort(key=lambda item: ("toy_project" in item.fixturenames, item.path.name != LONGEST))
+    """Fast files first. Files with tests that wait for the toy project last: of these the ones that begin with others in
+    front, then the longest, so that no process is left alone with it."""
+    first = {item.path: item for item in reversed(items)}
+    waiting = {item.path for item in items if "toy_project" in item.fixturenames}
+    items.sort(
+        key=lambda item: (
+            item.path in waiting,
+            "toy_project" in first[item.path].fixturenames,
+            item.path.name != LONGEST,
+        )
+    )
 
 
 def run(folder: Path, *command: str, timeout: float = 500, **environment: str) -> subprocess.CompletedProcess:
@@ -81,21 +91,49 @@ def borrow_environment(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def toy_project(tmp_path_factory) -> Path:
-    """A copy of the project in which `dvc repro` ran once on a toy-sized demo; one for all the processes that test side by
-    side. Read only for tests."""
+def shared_folder(tmp_path_factory) -> Path:
+    """One for all the processes that test side by side."""
     own = tmp_path_factory.getbasetemp()
-    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session", autouse=True)
+def toy_project_begun(request, shared_folder) -> Iterator[None]:
+    """Makes the toy project beside the tests that do not need it, or whoever needs it first would keep the others waiting."""
+    needed = any("toy_project" in item.fixturenames for item in request.session.items)
+    if not needed or os.environ.get("PYTEST_XDIST_WORKER") != "gw0":
+        yield
+        return
+    making = get_context("spawn").Process(
+        target=make_toy_project, args=(shared_folder,)
+    )  # no test changes its environment
+    making.start()
+    yield
+    making.join()
+
+
+@pytest.fixture(scope="session")
+def toy_project(shared_folder) -> Path:
+    """A copy of the project in which `dvc repro` ran once on a toy-sized demo. Read only for tests."""
+    said = make_toy_project(shared_folder)
+    assert not said, said
+    return shared_folder / "toy"
+
+
+def make_toy_project(shared: Path) -> str:
+    """Make it unless it is there; what the run said where it failed."""
     folder, log = shared / "toy", shared / "toy/repro.log"
     with FileLock(shared / "toy.lock"):
-        if not log.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            copy_project(folder)
-            change_params(folder / "params.yaml", TOY)
-            done = run(folder, "dvc", "repro", timeout=900)
-            assert done.returncode == 0, done.stdout + done.stderr
-            log.write_text(done.stdout + done.stderr)
-    return folder
+        if log.exists():
+            return ""
+        shutil.rmtree(folder, ignore_errors=True)
+        copy_project(folder)
+        change_params(folder / "params.yaml", TOY)
+        done = run(folder, "dvc", "repro", timeout=900)
+        if done.returncode:
+            return done.stdout + done.stderr
+        log.write_text(done.stdout + done.stderr)
+        return ""
 
 
 def copy_toy_project(toy: Path, target: Path) -> Path:
