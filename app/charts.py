@@ -7,6 +7,7 @@ BLUE, ORANGE, GREY, INK = "#0072b2", "#d55e00", "#6b6b6b", "#222222"  # told apa
 PEOPLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#a07800")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 NAMED = 0.2  # of the gauge, where a zone is wide enough for its name on a phone
+ROOM = 1.03  # of the clip's length, so that the last point is not cut in half
 POINT = "point"  # name of the selection on the timeline
 
 
@@ -49,7 +50,12 @@ def timeline(moments: pd.DataFrame, low: float, high: float, frame: int) -> alt.
         .encode(x="second:Q")
     )
     base = alt.Chart(rows).encode(
-        x=alt.X("second:Q", title="seconds into the clip", axis=alt.Axis(grid=False, tickMinStep=0.5)),
+        x=alt.X(
+            "second:Q",
+            title="seconds into the clip",
+            scale=alt.Scale(domain=[0, ROOM * rows["second"].max()]),
+            axis=alt.Axis(grid=False, tickMinStep=0.5),
+        ),
         y=alt.Y(
             "fake_probability:Q",
             title="probability of fake",

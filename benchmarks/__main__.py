@@ -35,16 +35,19 @@ Written by `make bench`, which took {minutes:.0f} minutes here. Ratios are withi
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--clips", default="", help="a folder of real clips, worked on with YuNet (default: clips are drawn)"
+        "--clips",
+        default="",
+        help="a folder of real clips; faces are then found with YuNet (default: clips are drawn)",
     )
     parser.add_argument("--crops", default="", help="a folder of real faces to train on (default: faces are drawn)")
     arguments = parser.parse_args()
+    detector = "--detector yunet" if arguments.clips else ""
     runs = [
-        ("score_clip", "", ""),
-        ("score_clip", "--height 720", ""),
-        ("extract_crop", "--detector yunet" if arguments.clips else "", arguments.clips),
+        ("score_clip", detector, ""),
+        ("score_clip", f"--height 720 {detector}", ""),
+        ("extract_crop", detector, arguments.clips),
         ("growth", "", ""),
-        ("load", "", ""),
+        ("load", detector, ""),
         ("dvc_archives", "", ""),
         ("training_step", "--precision fp32 bf16", arguments.crops),
         ("training_memory", "", ""),
@@ -70,7 +73,7 @@ def _write(sections: list[str], minutes: float) -> None:
 
 def _section(module: str, options: str, folder: str) -> str:
     """What a benchmark is about, its command and what it printed. An error ends the run."""
-    shown = " ".join(filter(None, ["python -m", module, "FOLDER" if folder else "", options]))
+    shown = " ".join(filter(None, ["python -m", module, "FOLDER" if folder else "", options.strip()]))
     print(f"$ {shown}", flush=True)
     command = [sys.executable, "-m", module, *filter(None, [folder]), *options.split()]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)

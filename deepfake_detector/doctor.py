@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
@@ -22,12 +21,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from voluptuous import Invalid
 
-from deepfake_detector import UserError, assets, datasets, params
+from deepfake_detector import UserError, assets, datasets, packages, params
 from deepfake_detector.faces import HAAR_FILE
 from deepfake_detector.media import MediaError, read_image, reason, sample_frames
 from deepfake_detector.parallel import available_cores
 
-PROJECT = Path(__file__).resolve().parent.parent
 LABELS = ("real", "fake")
 DECODERS = {"H.264": "h264", "HEVC": "hevc", "VP9": "vp9", "AV1": "libdav1d", "MPEG-4": "mpeg4"}  # by FFmpeg's names
 THERE = {"data": "data", "DVC cache": ".dvc/cache", "scratch store": ".cache"}
@@ -102,23 +100,13 @@ def _torn() -> Iterator[Finding]:
 def _packages() -> Finding:
     python = f"Python {platform.python_version()}"
     try:
-        pinned, named = ((PROJECT / f"requirements.{kind}").read_text() for kind in ("txt", "in"))
+        pins = packages.pinned()
     except FileNotFoundError as error:
         return Finding("note", "packages", f"{python}; {error.filename} is not there, so versions are not checked")
-    pins, names = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", pinned, re.M)), re.findall(r"^([\w.-]+)", named, re.M)
-    wanted = {name: pins[re.sub(r"[._]", "-", name.lower())] for name in names}
-    wrong = [f"{name} {pin} ({found})" for name, pin in wanted.items() if (found := _installed(name)) != pin]
-    if not wrong:
-        return Finding("ok", "packages", f"{python}, {len(wanted)} packages as pinned in requirements.txt")
+    if not (wrong := packages.wrong(pins)):
+        return Finding("ok", "packages", f"{python}, {len(pins)} packages as pinned in requirements.txt")
     remedy = "activate the project's environment: `. .venv/bin/activate` (`make repro` makes it)"
     return Finding("problem", "packages", f"{python} lacks what requirements.txt pins: {', '.join(wrong)}", remedy)
-
-
-def _installed(name: str) -> str:
-    try:
-        return metadata.version(name).split("+")[0]
-    except metadata.PackageNotFoundError:
-        return "missing"
 
 
 def _device(train: params.Train) -> Finding:

@@ -3,19 +3,15 @@
 import copy
 import logging
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import onnx
-import pandas as pd
 import torch
-from onnxruntime import InferenceSession, quantization
+from onnxruntime import quantization
 
-from deepfake_detector.contract import Crop
-from deepfake_detector.crops import FaceCrops, normalise
-from deepfake_detector.model_file import BATCH, INPUT, OUTPUTS, judge
+from deepfake_detector.model_file import BATCH, INPUT, OUTPUTS
 from deepfake_detector.network import Detector, WithActivationMap
 
 OPSET = 20
@@ -42,31 +38,6 @@ def to_onnx(detector: Detector, side: int) -> onnx.ModelProto:
     _strip_notes(model)
     onnx.checker.check_model(model, full_check=True)
     return model
-
-
-def logits_of(
-    detector: Detector, sessions: dict[str, InferenceSession], faces: pd.DataFrame, crop: Crop
-) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """The logit (fake minus real) of every face of a faces table by torch and by each session, and faces a second of each."""
-    crops = FaceCrops(faces.assign(label=0), crop.input_size)
-    device = next(detector.parameters()).device
-    logits: dict[str, list[np.ndarray]] = {name: [] for name in ("torch", *sessions)}
-    seconds = dict.fromkeys(logits, 0.0)
-    for start in range(0, len(crops), BATCH):
-        images = torch.stack([image for image, _, _ in crops.__getitems__(list(range(start, len(crops)))[:BATCH])])
-        plain = list(images.permute(0, 2, 3, 1).contiguous().numpy())
-        for name in logits:
-            started = time.perf_counter()
-            if name == "torch":
-                with torch.inference_mode():
-                    both = detector(normalise(images.to(device))).double().cpu().numpy()
-                found = both[:, 1] - both[:, 0]
-            else:
-                found, _ = judge(sessions[name], crop, plain)
-            seconds[name] += time.perf_counter() - started
-            logits[name].append(found)
-    joined = {name: np.concatenate(own) if own else np.zeros(0) for name, own in logits.items()}
-    return joined, {name: len(crops) / spent if spent else 0.0 for name, spent in seconds.items()}
 
 
 def to_int8(model: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:

@@ -14,6 +14,8 @@ from deepfake_detector.crops import FaceCrops
 from deepfake_detector.faces import read_points
 from deepfake_detector.selfblend import self_blend
 
+DOMINANT = 0  # the track a clip's label is about
+SELF_BLENDED = " (self-blended)"  # what a validation item's pseudo-fake is called
 BLENDING = 1  # sets the random numbers of self-blending apart from those of augmentation
 
 
@@ -134,6 +136,28 @@ class BalancedBatches(Sampler[list[Draw]]):
         first, end = (np.searchsorted(self.group[rows], self.group[fakes], side) for side in ("left", "right"))
         chosen = first + (rng.random(len(fakes)) * (end - first)).astype(int)
         return np.where(end > first, rows[np.minimum(chosen, len(rows) - 1)], reals)
+
+
+def to_learn_from(faces: pd.DataFrame, split: pd.DataFrame, fakes: str) -> pd.DataFrame:
+    """The crops of a split's dominant tracks with label, method and group; with `fakes` as `none` the real ones alone."""
+    rows = _dominant(faces, split)
+    return rows if fakes == "all" else rows[rows["label"] == 0].reset_index(drop=True)
+
+
+def to_be_judged(faces: pd.DataFrame, split: pd.DataFrame, fakes: str) -> pd.DataFrame:
+    """The same of a split that is validated on; with `fakes` as `none` each real one stands there twice: for itself, and
+    `blended` for the pseudo-fake made of it."""
+    rows = _dominant(faces, split)
+    if fakes == "all":
+        return rows
+    reals = rows[rows["label"] == 0].assign(blended=False)
+    twins = reals.assign(item=reals["item"] + SELF_BLENDED, label=1, method="self-blended", blended=True)
+    return pd.concat([reals, twins], ignore_index=True)
+
+
+def _dominant(faces: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
+    found = faces[(faces["status"] == "ok") & (faces["track"] == DOMINANT)]
+    return found.merge(split, on="item").astype({"label": int})
 
 
 def draw_weights(rows: pd.DataFrame, balance: str) -> np.ndarray:

@@ -75,6 +75,27 @@ def refuse_one_group(index: pd.DataFrame, near: pd.DataFrame, items: pd.DataFram
     )
 
 
+def part_of(items: pd.DataFrame, policy: str, shares: dict[str, float], seed: int) -> pd.Series:
+    """The part of each item (in their order) by `assign` or, with the policy `official` or `strict`, `assign_published`; none
+    for what the policy leaves out. Raises UserError where there is no published split."""
+    if policy == "shares":
+        return items["group"].map(assign(items, shares, seed))
+    if not (items["official_split"] != "").any():
+        raise UserError(f"split.policy is {policy}, but no item has a published split; set it to shares")
+    return items["item"].map(assign_published(items, strict=policy == "strict"))
+
+
+def refuse_one_class(items: pd.DataFrame) -> None:
+    """Raises UserError where a part (columns part, label) lacks a class."""
+    for part in PARTS:
+        found = set(items.loc[items["part"] == part, "label"])
+        if found != {0, 1}:
+            raise UserError(
+                f"{part} has {'no items' if not found else f'only label {found.pop()}'}: every part needs both classes; "
+                "add material, change split's shares, or name a data set with `use: test`"
+            )
+
+
 def assign(items: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.Series:
     """Group -> part, for items with columns item, label, method, group and use.
 

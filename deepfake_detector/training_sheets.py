@@ -4,11 +4,27 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+import pandas as pd
 
+from deepfake_detector.archive import ArchiveReader
 from deepfake_detector.augmentation import Augmentation
 from deepfake_detector.faces import read_points, resize
 from deepfake_detector.selfblend import self_blend
 from deepfake_detector.sheets import COLUMNS, contact_sheet
+
+AUGMENTED, BLENDED = 6, 12  # faces on each sheet
+
+
+def sheets(
+    rows: pd.DataFrame, reader: ArchiveReader, augmentation: Augmentation, size: int, seed: int
+) -> dict[str, bytes]:
+    """JPEGs by name. `rows` (columns archive, member, label, points) are the training faces, which `reader` reads; what is
+    shown is spread over them, of pseudo-fakes over the real ones."""
+    some, reals = _spread(rows, AUGMENTED), _spread(rows[rows["label"] == 0], BLENDED)
+    return {
+        "augmentation": augmentation_sheet(_pictures(some, reader), augmentation, size, seed),
+        "self_blend": self_blend_sheet(_pictures(reals, reader), list(reals["points"]), seed),
+    }
 
 
 def augmentation_sheet(crops: Sequence[np.ndarray], augmentation: Augmentation, size: int, seed: int) -> bytes:
@@ -32,3 +48,11 @@ def self_blend_sheet(crops: Sequence[np.ndarray], points: Sequence[str], seed: i
         pictures += [crop, white, fake, cv2.convertScaleAbs(cv2.absdiff(crop, fake), alpha=4)]
         captions += ["real", f"mask, up to {mask.max():.2f}", "pseudo-fake", "difference x 4"]
     return contact_sheet(pictures, captions)
+
+
+def _spread(rows: pd.DataFrame, count: int) -> pd.DataFrame:
+    return rows.iloc[np.linspace(0, len(rows) - 1, min(len(rows), count)).round().astype(int)]
+
+
+def _pictures(rows: pd.DataFrame, reader: ArchiveReader) -> list[np.ndarray]:
+    return [reader.picture(row.archive, row.member) for row in rows.itertuples()]

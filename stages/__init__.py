@@ -4,30 +4,11 @@ Importing this checks that Python is the one the project was installed for, so t
 says so instead of failing in the middle, and watches from then on whether DVC still lives.
 """
 
-import re
 import sys
-from importlib import metadata
-from pathlib import Path
 
-_PROJECT = Path(__file__).resolve().parent.parent
+from deepfake_detector import packages
 
-
-def _wrong_packages() -> list[str]:
-    """Packages that requirements.in names and this Python lacks, or has in another version than requirements.txt pins."""
-    pins = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (_PROJECT / "requirements.txt").read_text(), re.MULTILINE))
-    wrong = []
-    for name in re.findall(r"^([\w.-]+)", (_PROJECT / "requirements.in").read_text(), re.MULTILINE):
-        pin = pins[name.lower().replace(".", "-").replace("_", "-")]
-        try:
-            found = metadata.version(name).split("+")[0]
-        except metadata.PackageNotFoundError:
-            found = "missing"
-        if found != pin:
-            wrong.append(f"{name} {pin} ({found})")
-    return wrong
-
-
-if _wrong := _wrong_packages():
+if _wrong := packages.wrong(packages.pinned()):
     sys.exit(
         f"error: this is {sys.executable}, which lacks what requirements.txt pins: {', '.join(_wrong)}.\n"
         "Activate the project's environment (`. .venv/bin/activate`; `make repro` creates it), then run dvc again."

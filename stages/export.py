@@ -14,10 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.metrics import roc_auc_score
 
 from deepfake_detector import (
-    UserError,
     calibration,
     console,
     contract,
@@ -28,21 +26,16 @@ from deepfake_detector import (
     model_file,
     network,
     params,
+    parity,
     scores,
     subset,
     tables,
+    terms,
 )
-from deepfake_detector.files import file_hash, write_json, write_whole
+from deepfake_detector.files import write_json, write_whole
 
 FILES = {"fp32": Path("models/detector.onnx"), "int8": Path("models/detector.int8.onnx")}
 EXAMPLES = Path("models/examples")
-SPLITS = {  # what the contract says of each policy
-    "shares": "groups of shared sources, seed {seed}",
-    "official": "as published, with what leaks in it",
-    "strict": "as published, groups that it tears apart moved whole",
-}
-PARITY = 1e-4  # largest logit difference between torch and ONNX that is taken for rounding
-INT8_LOSS = 0.01  # of ROC-AUC by video; an int8 model that loses more is withheld
 RANGE_CROPS = 256  # that int8's ranges are taken from
 TOLERANCE = {"fp32": 1e-3, "int8": 0.1}  # of the golden sample's logit on another machine
 
@@ -61,26 +54,26 @@ def main() -> str:
     graphs = {"fp32": export.to_onnx(detector, facts["input_size"])}
     graphs["int8"] = export.to_int8(graphs["fp32"], _normalised(rows, facts["input_size"]))
     sessions = {name: model_file.open_session(graph.SerializeToString()) for name, graph in graphs.items()}
-    logits, speeds = export.logits_of(network.to_fastest(detector), sessions, rows, common["crop"])
+    logits, speeds = parity.logits_of(network.to_fastest(detector), sessions, rows, common["crop"])
     scored = {
         name: scores.score_clips(found, rows.assign(logit=own), aggregation.min_faces).merge(clips, on="item")
         for name, own in logits.items()
     }
-    parity = _parity(logits, scored)
+    compared = parity.figures(logits, scored)
+    withheld = parity.why_withheld(compared)
     own_parts = {
         "fp32": {"decision": contract.read_decision("models/decision.json")},
-        "int8": {"decision": _int8_decision(scored["int8"], aggregation, calibrate), "withheld": _withheld(parity)},
+        "int8": {"decision": _int8_decision(scored["int8"], aggregation, calibrate), "withheld": withheld},
     }
     for name, path in FILES.items():
         judge = partial(model_file.judge, sessions[name], common["crop"])
         sample = golden.sample(face_detector, common["crop"], judge, TOLERANCE[name])
-        terms = contract.Contract(variant=name, golden=sample, **common, **own_parts[name])
-        write_whole(path, model_file.sealed(graphs[name], terms))
+        whole = contract.Contract(variant=name, golden=sample, **common, **own_parts[name])
+        write_whole(path, model_file.sealed(graphs[name], whole))
     sizes = {name: path.stat().st_size for name, path in FILES.items()}
-    withheld = own_parts["int8"]["withheld"]
     write_json(
         "metrics/export.json",
-        {"clips": len(clips), "faces": len(rows)} | parity | {"bytes": sizes, "int8_withheld": withheld},
+        {"clips": len(clips), "faces": len(rows)} | compared | {"bytes": sizes, "int8_withheld": withheld},
     )
     examples = _write_examples(index, splits["test"], drawn)
     speed = ", ".join(f"{name} {each:.0f}" for name, each in speeds.items())
@@ -101,7 +94,7 @@ def _common(index: pd.DataFrame, train: pd.DataFrame, input_size: int) -> tuple[
             name=crop.detector, sha256=detector.sha256, detect_size=crop.detect_size, min_score=crop.min_score
         ),
         "crop": contract.Crop(
-            kind=_crop_kind(index, train, crop.realign),
+            kind=terms.crop_kind(index, train, crop.realign),
             min_face=crop.min_face,
             margin=crop.margin,
             size=crop.size,
@@ -110,7 +103,7 @@ def _common(index: pd.DataFrame, train: pd.DataFrame, input_size: int) -> tuple[
             mean=crops.MEAN,
             std=crops.STD,
         ),
-        "trained_on": _trained_on(index, train, drawn, split),
+        "trained_on": terms.trained_on(index, train, drawn, split.policy, split.seed),
         "libraries": contract.library_versions(),
     }
     return parts, detector, drawn
@@ -120,33 +113,6 @@ def _normalised(rows: pd.DataFrame, input_size: int) -> np.ndarray:
     """Up to 256 of the faces, evenly, as the network takes them."""
     chosen = rows.iloc[subset.evenly(range(len(rows)), RANGE_CROPS)].assign(label=0)
     return crops.normalise(torch.stack([image for image, _, _ in crops.FaceCrops(chosen, input_size)])).numpy()
-
-
-def _parity(logits: dict[str, np.ndarray], scored: dict[str, pd.DataFrame]) -> dict:
-    """How far both files are from torch. Raises UserError where the fp32 one differs by more than rounding."""
-    difference = {name: float(np.abs(logits[name] - logits["torch"]).max(initial=0)) for name in FILES}
-    if difference["fp32"] > PARITY:
-        raise UserError(
-            f"the exported model differs from torch by {difference['fp32']:.2g} in a logit; {PARITY:g} is rounding"
-        )
-    if scored["torch"].dropna(subset="logit")["label"].nunique() < 2:
-        raise UserError(
-            "of the validation clips compared one class has no face that can be judged; raise export.clips_per_class"
-        )
-    aucs = {}
-    for name, clips in scored.items():
-        own = clips.dropna(subset="logit")
-        aucs[name] = float(roc_auc_score(own["label"], own["logit"]))
-    return {
-        "largest_logit_difference": {"fp32_below": PARITY, "int8": round(difference["int8"], 4)},
-        "val_video_roc_auc": {name: round(auc, 6) for name, auc in aucs.items()},
-    }
-
-
-def _withheld(parity: dict) -> str:
-    aucs = parity["val_video_roc_auc"]
-    lost = aucs["fp32"] - aucs["int8"]
-    return f"on validation int8 loses {lost:.3f} of the ROC-AUC by video" if lost > INT8_LOSS else ""
 
 
 def _int8_decision(
@@ -163,31 +129,6 @@ def _int8_decision(
         calibrate.band_share,
     )
     return contract.decision_of(fitted)
-
-
-def _crop_kind(index: pd.DataFrame, train: pd.DataFrame, realign: bool) -> str:
-    """`given` where training saw ready-made crops only, as they are; a mix of these with others has no contract."""
-    if realign:
-        return "detected"
-    ready = index.loc[index["item"].isin(train["item"]), "kind"] == "face"
-    if ready.any() and not ready.all():
-        raise UserError("training data mix ready-made crops (kind: face) with detected faces; set crop_faces.realign")
-    return "given" if ready.all() else "detected"
-
-
-def _trained_on(index: pd.DataFrame, train: pd.DataFrame, drawn: list[str], split: params.Split) -> contract.TrainedOn:
-    counts = {
-        name: {method: int(count) for method, count in rows["method"].value_counts().sort_index().items()}
-        for name, rows in train.groupby("data_set")
-    }
-    demonstration = set(counts) <= set(drawn)
-    demo_files = index.loc[index["data_set"].isin(drawn), "path"] if demonstration else []
-    return contract.TrainedOn(
-        data_sets=counts,
-        split=SPLITS[split.policy].format(seed=split.seed),
-        demonstration=demonstration,
-        demo_files=tuple(sorted(file_hash(path) for path in demo_files)),
-    )
 
 
 def _write_examples(index: pd.DataFrame, test: pd.DataFrame, drawn: list[str]) -> int:

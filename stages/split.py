@@ -28,13 +28,14 @@ def main() -> str:
     # grouped over the whole index: a dropped item still ties together the two it shares a person with
     items = items.assign(group=items["item"].map(splitting.groups(index, near)))
     splitting.refuse_one_group(index, near, items)
-    items = items.assign(part=_parts(items, split))
+    shares = {part: getattr(split, part) for part in splitting.PARTS}
+    items = items.assign(part=splitting.part_of(items, split.policy, shares, split.seed))
     left_out, items = items[items["part"].isna()], items.dropna(subset="part")
     left = splitting.leaks(index, near, dict(zip(items["item"], items["part"], strict=True)))
     if left and split.policy != "official":
         raise UserError("the split leaks:\n  " + "\n  ".join(str(leak) for leak in left))
     found = [str(leak) for leak in _published_leaks(index, near, items, split.policy)]
-    _refuse_one_class(items)
+    splitting.refuse_one_class(items)
     for part in splitting.PARTS:
         rows = items.loc[items["part"] == part, list(tables.SPLIT.columns)]
         tables.write(f"data/splits/{part}.csv", tables.make(rows.to_dict("records"), tables.SPLIT), tables.SPLIT)
@@ -60,16 +61,6 @@ def main() -> str:
     return f"{len(sizes)} groups, {len(left) or 'none'} on two sides: {told}"
 
 
-def _parts(items: pd.DataFrame, split: params.Split) -> pd.Series:
-    """The part of each item; none for what the policy leaves out."""
-    if split.policy == "shares":
-        shares = {part: getattr(split, part) for part in splitting.PARTS}
-        return items["group"].map(splitting.assign(items, shares, split.seed))
-    if not (items["official_split"] != "").any():
-        raise UserError(f"split.policy is {split.policy}, but no item has a published split; set it to shares")
-    return items["item"].map(splitting.assign_published(items, strict=split.policy == "strict"))
-
-
 def _published_leaks(index: pd.DataFrame, near: pd.DataFrame, items: pd.DataFrame, policy: str) -> list[splitting.Leak]:
     """What leaks in the published split before `strict` mends it; nothing where no published split is used."""
     if policy == "shares":
@@ -89,16 +80,6 @@ def _counts(rows: pd.DataFrame) -> dict[str, int]:
     fakes = rows[rows["label"] == 1]
     methods = {f"fake_{method}": int(count) for method, count in fakes["method"].value_counts().sort_index().items()}
     return {"groups": rows["group"].nunique(), "real": len(rows) - len(fakes), "fake": len(fakes)} | methods
-
-
-def _refuse_one_class(items: pd.DataFrame) -> None:
-    for part in splitting.PARTS:
-        found = set(items.loc[items["part"] == part, "label"])
-        if found != {0, 1}:
-            raise UserError(
-                f"{part} has {'no items' if not found else f'only label {found.pop()}'}: every part needs both classes; "
-                "add material, change split's shares, or name a data set with `use: test`"
-            )
 
 
 if __name__ == "__main__":

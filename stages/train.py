@@ -15,19 +15,27 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 
-from deepfake_detector import console, crops, devices, network, params, sampling, tables, training, training_sheets
+from deepfake_detector import (
+    console,
+    crops,
+    devices,
+    network,
+    params,
+    sampling,
+    tables,
+    training,
+    training_results,
+    training_sheets,
+)
 from deepfake_detector.archive import ArchiveReader, fingerprint
 from deepfake_detector.augmentation import Augmentation
 from deepfake_detector.checkpoints import Checkpoints
 from deepfake_detector.files import file_hash, write_json, write_whole
-from deepfake_detector.intervals import Scores, intervals
 from deepfake_detector.learner import Recipe
 from deepfake_detector.locks import only_writer
 from deepfake_detector.progress import Epoch, Progress
@@ -37,15 +45,17 @@ CODE = (  # what a saved state's meaning depends on
     *("optimization", "progress", "sampling", "selfblend", "training"),
 )
 CHANGES_NOTHING = {"loader_workers", "checkpoint_minutes"}  # a run may go on with other values of these
-DOMINANT = 0  # the track a clip's label is about
-SELF_BLENDED = " (self-blended)"  # what a validation item's pseudo-fake is called
-SHEETS, SHOWN_AUGMENTED, SHOWN_BLENDED = Path("plots/training_samples"), 6, 12  # faces on each sheet
+SHEETS = Path("plots/training_samples")
 
 
 def main() -> str:
     (train,) = params.read("train")
     faces = tables.read("data/faces.csv", tables.FACES)
-    rows = {part: _crops(faces, f"data/splits/{part}.csv", train.fakes) for part in ("train", "val")}
+    split = {part: tables.read(f"data/splits/{part}.csv", tables.SPLIT) for part in ("train", "val")}
+    rows = {
+        "train": sampling.to_learn_from(faces, split["train"], train.fakes),
+        "val": sampling.to_be_judged(faces, split["val"], train.fakes),
+    }
     scratch = _scratch(train, rows)
     with only_writer(scratch, "train") if devices.first_process() else contextlib.nullcontext():
         summary = _train(train, rows, Checkpoints(scratch))
@@ -58,7 +68,11 @@ def _train(train: params.Train, rows: dict[str, pd.DataFrame], checkpoints: Chec
     fabric = devices.setup(train.accelerator, train.devices, train.precision, train.seed, unused_weights=stages)
     augmentation = Augmentation(**train.augment.model_dump())
     if fabric.is_global_zero:
-        _write_sheets(rows["train"], augmentation, train.input_size, train.seed)
+        with ArchiveReader(crops.FOLDER) as reader:
+            for name, sheet in training_sheets.sheets(
+                rows["train"], reader, augmentation, train.input_size, train.seed
+            ).items():
+                write_whole(SHEETS / f"{name}.jpg", sheet)
     detector = network.build(train.init, train.imagenet_sha256)
     fabric.print(
         f"  {len(rows['train'])} training and {len(rows['val'])} validation faces, {fabric.world_size} x {fabric.device} "
@@ -97,22 +111,6 @@ def _train(train: params.Train, rows: dict[str, pd.DataFrame], checkpoints: Chec
     return _write_results(progress, rows["val"])
 
 
-def _crops(faces: pd.DataFrame, split: str, fakes: str) -> pd.DataFrame:
-    """The crops of a split's dominant tracks, with label, method and group.
-
-    Without fakes the real ones stand for themselves, and in validation once more for the pseudo-fakes made of them.
-    """
-    found = faces[(faces["status"] == "ok") & (faces["track"] == DOMINANT)]
-    rows = found.merge(tables.read(split, tables.SPLIT), on="item").astype({"label": int})
-    if fakes == "all":
-        return rows
-    reals = rows[rows["label"] == 0].assign(blended=False)
-    if split.endswith("train.csv"):
-        return reals.reset_index(drop=True)
-    twins = reals.assign(item=reals["item"] + SELF_BLENDED, label=1, method="self-blended", blended=True)
-    return pd.concat([reals, twins], ignore_index=True)
-
-
 def _scratch(train: params.Train, rows: dict[str, pd.DataFrame]) -> Path:
     """The folder of this run's states: another one for other params, data or code, or another number of threads, on which
     the order of sums depends.
@@ -130,45 +128,18 @@ def _scratch(train: params.Train, rows: dict[str, pd.DataFrame]) -> Path:
     return Path(os.environ.get("DVC_ROOT", ".")) / ".cache" / "train" / key.hexdigest()[:16]
 
 
-def _write_sheets(rows: pd.DataFrame, augmentation: Augmentation, size: int, seed: int) -> None:
-    """What the network will see, to be looked at while it trains."""
-    with ArchiveReader(crops.FOLDER) as reader:
-        shown = _spread(rows, SHOWN_AUGMENTED)
-        pictures = [reader.picture(row.archive, row.member) for row in shown.itertuples()]
-        write_whole(SHEETS / "augmentation.jpg", training_sheets.augmentation_sheet(pictures, augmentation, size, seed))
-        shown = _spread(rows[rows["label"] == 0], SHOWN_BLENDED)
-        pictures = [reader.picture(row.archive, row.member) for row in shown.itertuples()]
-        write_whole(SHEETS / "self_blend.jpg", training_sheets.self_blend_sheet(pictures, list(shown["points"]), seed))
-
-
-def _spread(rows: pd.DataFrame, count: int) -> pd.DataFrame:
-    return rows.iloc[np.linspace(0, len(rows) - 1, min(len(rows), count)).round().astype(int)]
-
-
 def _write_results(progress: Progress, val: pd.DataFrame) -> str:
     """The table of epochs and the figures of the best one; returns the summary line."""
-    best = progress.history[progress.best]
-    history = pd.DataFrame([asdict(epoch) | {"epoch": epoch.epoch + 1} for epoch in progress.history])
+    history = training_results.history(progress)
     write_whole("plots/training.csv", history.to_csv(index=False, float_format="%.6f", lineterminator="\n").encode())
-    figures = {name: value for name, value in asdict(best).items() if name not in ("epoch", "lr")}
-    videos = val.assign(logit=progress.best_logits).groupby("item")[["label", "group", "logit"]]
-    videos = videos.agg({"label": "first", "group": "first", "logit": "mean"})
-    interval = intervals(videos["label"], Scores(videos["logit"]), videos["group"], ["roc_auc"])
-    low, high = interval.ends.get("roc_auc", (None, None))
-    learned = None if low is None else not low <= 0.5 <= high
-    figures |= {"val_video_roc_auc_low": low, "val_video_roc_auc_high": high}
-    rounded = {name: value if value is None else round(value, 6) for name, value in figures.items()}
-    told = {"best_epoch": best.epoch + 1, "epochs": len(history), "learned": learned}
-    if interval.reason:
-        told["reason"] = interval.reason
-    write_json("metrics/train.json", told | rounded)
-    if learned is False:
-        print(
-            f"  this run learned nothing: the 95 % interval of the validation video ROC-AUC is {low:.3f} to {high:.3f}"
-        )
+    found = training_results.figures(progress, val)
+    write_json("metrics/train.json", found)
+    if found["learned"] is False:
+        ends = f"{found['val_video_roc_auc_low']:.3f} to {found['val_video_roc_auc_high']:.3f}"
+        print(f"  this run learned nothing: the 95 % interval of the validation video ROC-AUC is {ends}")
     return (
-        f"best epoch {best.epoch + 1} of {len(history)}: validation ROC-AUC {best.val_frame_roc_auc:.3f} by frame, "
-        f"{best.val_video_roc_auc:.3f} by video"
+        f"best epoch {found['best_epoch']} of {found['epochs']}: validation ROC-AUC {found['val_frame_roc_auc']:.3f} by "
+        f"frame, {found['val_video_roc_auc']:.3f} by video"
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from deepfake_detector import assets, doctor, params
+from deepfake_detector import assets, doctor, packages, params
 from deepfake_detector.doctor import Finding
 from deepfake_detector.files import file_hash
 
@@ -118,7 +118,7 @@ INSTALLED = metadata.version("pydantic")
     ids=["right", "dots in its name", "another version", "missing", "no pins"],
 )
 def test_packages_are_compared_with_their_pins(tmp_path, monkeypatch, named, pinned, level, said):
-    monkeypatch.setattr(doctor, "PROJECT", tmp_path)
+    monkeypatch.setattr(packages, "PROJECT", tmp_path)
     (tmp_path / "requirements.in").write_text(named)
     if pinned:
         (tmp_path / "requirements.txt").write_text(pinned)
@@ -128,8 +128,8 @@ def test_packages_are_compared_with_their_pins(tmp_path, monkeypatch, named, pin
 
 
 def test_a_local_build_of_a_pinned_version_is_that_version(tmp_path, monkeypatch):
-    monkeypatch.setattr(doctor, "PROJECT", tmp_path)
-    monkeypatch.setattr(doctor.metadata, "version", lambda _: "2.1+cpu")
+    monkeypatch.setattr(packages, "PROJECT", tmp_path)
+    monkeypatch.setattr(packages.metadata, "version", lambda _: "2.1+cpu")
     (tmp_path / "requirements.in").write_text("torch\n")
     (tmp_path / "requirements.txt").write_text("torch==2.1\n")
     assert the(settings(tmp_path), "packages").level == "ok"

@@ -135,26 +135,3 @@ def test_logits_and_map_are_computed_in_fp32_from_the_last_feature_map(int8):
     mean = after[logits.input[0]]
     assert (logits.op_type, mean.op_type, activation_map.op_type) == ("Gemm", "ReduceMean", "Einsum")
     assert mean.input[0] == activation_map.input[0]
-
-
-# both beside torch
-
-
-def test_every_face_gets_its_logit_from_torch_and_from_each_session_in_order(detector, session, int8, stored_crops):
-    order = [*range(4)] * 5  # more than a batch
-    sessions = {"fp32": session, "int8": model_file.open_session(as_bytes(int8))}
-    logits, speeds = export.logits_of(detector, sessions, stored_crops.iloc[order], CROP)
-    alone = [export.logits_of(detector, {}, stored_crops.iloc[[row]], CROP)[0]["torch"] for row in order]
-    assert list(logits) == list(speeds) == ["torch", "fp32", "int8"]
-    assert {one.shape for one in logits.values()} == {(20,)}
-    assert logits["torch"] == pytest.approx(np.concatenate(alone), abs=1e-5)
-    assert logits["fp32"] == pytest.approx(logits["torch"], abs=1e-4)
-    assert 0 < np.abs(logits["int8"] - logits["torch"]).max() < 1
-    assert len(set(logits["torch"].round(3))) == 4
-    assert min(speeds.values()) > 0
-
-
-def test_without_faces_there_are_no_logits(detector, session, stored_crops):
-    logits, speeds = export.logits_of(detector, {"fp32": session}, stored_crops.iloc[:0], CROP)
-    assert {name: len(one) for name, one in logits.items()} == {"torch": 0, "fp32": 0}
-    assert speeds == {"torch": 0, "fp32": 0}

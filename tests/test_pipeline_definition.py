@@ -11,11 +11,11 @@ from ruamel.yaml import YAML
 
 STAGES = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
 # cannot change what a stage writes: the error class, printing, checking of values that DVC tracks as params,
-# scheduling, locking, and the finding of files whose hash is a param
+# scheduling, locking, the finding of files whose hash is a param, and the check of the Python in use
 NOT_TRACKED = {
-    f"deepfake_detector/{name}.py" for name in ("__init__", "console", "params", "parallel", "assets", "locks")
-}
-NOT_TRACKED.add("stages/__init__.py")  # checks the Python in use, and stops if it is the wrong one
+    f"deepfake_detector/{name}.py"
+    for name in ("__init__", "assets", "console", "locks", "packages", "parallel", "params")
+} | {"stages/__init__.py"}
 UNTRACKED_SECTIONS = {"parallel", "scratch"}  # results do not depend on them
 
 

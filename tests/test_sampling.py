@@ -33,6 +33,32 @@ ROWS = pd.DataFrame(
 )
 
 
+FACES = pd.DataFrame(
+    [
+        {"item": "r", "track": 0, "status": "ok", "member": "r0"},
+        {"item": "r", "track": 1, "status": "ok", "member": "r1"},
+        {"item": "f", "track": 0, "status": "ok", "member": "f0"},
+        {"item": "f", "track": 0, "status": "no face", "member": ""},
+        {"item": "elsewhere", "track": 0, "status": "ok", "member": "e0"},
+    ]
+)
+SPLIT = pd.DataFrame([("r", 0, "real", "anna"), ("f", 1, "swap", "anna")], columns=["item", "label", "method", "group"])
+
+
+def test_dominant_faces_of_the_split_are_learned_from_and_judged():
+    for rows in (sampling.to_learn_from(FACES, SPLIT, "all"), sampling.to_be_judged(FACES, SPLIT, "all")):
+        assert rows[["member", "label", "group"]].values.tolist() == [["r0", 0, "anna"], ["f0", 1, "anna"]]
+
+
+def test_without_fakes_reals_are_learned_from_and_judged_beside_their_pseudo_fakes():
+    assert sampling.to_learn_from(FACES, SPLIT, "none")["member"].to_list() == ["r0"]
+    judged = sampling.to_be_judged(FACES, SPLIT, "none")[["item", "member", "label", "method", "blended"]]
+    assert judged.values.tolist() == [
+        ["r", "r0", 0, "real", False],
+        ["r (self-blended)", "r0", 1, "self-blended", True],
+    ]
+
+
 @pytest.mark.parametrize(
     ("balance", "columns", "shares"),
     [

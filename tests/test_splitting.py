@@ -290,6 +290,47 @@ def test_what_shares_a_group_with_a_held_out_set_goes_to_test_when_strict():
     assert published(table, strict=True) == {"a": "test", "b": "test"}
 
 
+@pytest.mark.parametrize(
+    ("policy", "parts"),
+    [("official", ["val", None, "train"]), ("strict", ["val", "val", "train"])],
+)
+def test_the_published_split_gives_each_item_its_part_or_none(policy, parts):
+    items = grouped(index(item("a", "x", official_split="val"), item("b", "x"), item("c", official_split="train")))
+    found = splitting.part_of(items, policy, SHARES, 1)
+    assert [part if isinstance(part, str) else None for part in found] == parts
+
+
+def test_shares_give_each_item_the_part_of_its_group():
+    table = index(*couples(6))
+    items = grouped(table)
+    assert splitting.part_of(items, "shares", SHARES, 1).to_list() == list(placed(table).values())
+
+
+@pytest.mark.parametrize("policy", ["official", "strict"])
+def test_a_published_split_has_to_be_there(policy):
+    with pytest.raises(
+        UserError, match=f"split.policy is {policy}, but no item has a published split; set it to shares"
+    ):
+        splitting.part_of(grouped(index(item("a"))), policy, SHARES, 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([("train", 0), ("train", 1), ("val", 0), ("val", 1)], "test has no items"),
+        ([("train", 0), ("train", 1), ("val", 1), ("test", 0), ("test", 1)], "val has only label 1"),
+    ],
+)
+def test_a_part_without_a_class_is_refused(rows, said):
+    with pytest.raises(UserError, match=said):
+        splitting.refuse_one_class(pd.DataFrame(rows, columns=["part", "label"]))
+
+
+def test_parts_with_both_classes_are_fine():
+    rows = [(part, label) for part in splitting.PARTS for label in (0, 1)]
+    splitting.refuse_one_class(pd.DataFrame(rows, columns=["part", "label"]))
+
+
 def test_one_group_of_more_than_half_is_refused_with_what_ties_it():
     table = index(*(item(f"a{n}", f"anna;x{n % 2}") for n in range(5)), item("b0", "ben"), *couples(1))
     with pytest.raises(

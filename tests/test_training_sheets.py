@@ -6,10 +6,11 @@ import numpy as np
 from made import textured
 from PIL import Image
 
+from deepfake_detector.archive import ArchiveReader
 from deepfake_detector.augmentation import Augmentation
 from deepfake_detector.faces import points_of_ready_crop
 from deepfake_detector.sheets import CAPTION, TILE
-from deepfake_detector.training_sheets import augmentation_sheet, self_blend_sheet
+from deepfake_detector.training_sheets import augmentation_sheet, self_blend_sheet, sheets
 
 OFF = Augmentation(**dict.fromkeys(Augmentation.__dataclass_fields__, 0))
 
@@ -40,3 +41,13 @@ def test_a_real_face_stands_beside_its_mask_pseudo_fake_and_difference():
         assert mask[60:80, 50:78].mean() > 40 > 5 > mask[:5, :5].mean()
         assert fake.shape == real.shape
         assert np.abs(difference - np.clip(4 * np.abs(fake - real), 0, 255)).mean() < 12
+
+
+def test_a_run_shows_faces_spread_over_all_and_pseudo_fakes_of_real_ones(stored_crops):
+    with ArchiveReader("data/faces") as reader:
+        found = sheets(stored_crops, reader, OFF, 48, 1)
+    shown = tiles(found["augmentation"])[:, 0, TILE // 2, TILE // 2]
+    assert np.abs(shown[:3] - [(250, 10, 20), (10, 250, 20), (10, 20, 250)]).max() < 25
+    assert len(shown) == 4
+    reals = tiles(found["self_blend"])[0, [0, 4], TILE // 2, TILE // 2]
+    assert np.abs(reals - [(250, 10, 20), (10, 20, 250)]).max() < 25
