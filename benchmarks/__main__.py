@@ -16,7 +16,10 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
+
 from benchmarks import goals
+from deepfake_detector import devices
 from deepfake_detector.files import write_whole
 
 PAGE = Path("docs/benchmarks.md")
@@ -42,6 +45,7 @@ def main() -> int:
     parser.add_argument("--crops", default="", help="a folder of real faces to train on (default: faces are drawn)")
     arguments = parser.parse_args()
     detector = "--detector yunet" if arguments.clips else ""
+    precisions = dict.fromkeys(["fp32", devices.fastest_precision(torch.cuda.is_available())])
     runs = [
         ("score_clip", detector, ""),
         ("score_clip", f"--height 720 {detector}", ""),
@@ -49,7 +53,7 @@ def main() -> int:
         ("growth", "", ""),
         ("load", detector, ""),
         ("dvc_archives", "", ""),
-        ("training_step", "--precision fp32 bf16", arguments.crops),
+        ("training_step", f"--precision {' '.join(precisions)}", arguments.crops),
         ("training_memory", "", ""),
         ("precision", "", ""),
         ("interval_coverage", "", ""),

@@ -2,12 +2,14 @@
 
     python -m benchmarks.precision [--size 112 224] [--batch 16]
 
-Prints images per second of forward, backward and update on tensors in memory; the two take turns, the median counts.
+Prints images per second of forward, backward and update on tensors in memory; the two take turns, for some seconds each, the
+median counts.
 """
 
 import argparse
 import statistics
 import time
+from collections.abc import Callable
 
 import torch
 
@@ -15,7 +17,7 @@ from deepfake_detector import devices
 from deepfake_detector.network import build
 from deepfake_detector.optimization import make_optimizer
 
-ROUNDS, STEPS = 5, 4
+ROUNDS, SECONDS = 5, 3
 
 
 def main() -> None:
@@ -29,18 +31,23 @@ def main() -> None:
     )
     for size in arguments.size:
         steps = {precision: _stepper(precision, size, arguments.batch) for precision in ("fp32", "bf16")}
-        seconds: dict[str, list[float]] = {precision: [] for precision in steps}
+        rates: dict[str, list[float]] = {precision: [] for precision in steps}
         for _ in range(ROUNDS):
             for precision, step in steps.items():
-                started = time.perf_counter()
-                for _ in range(STEPS):
-                    step()
-                seconds[precision].append(time.perf_counter() - started)
-        speeds = {name: STEPS * arguments.batch / statistics.median(taken) for name, taken in seconds.items()}
+                rates[precision].append(arguments.batch * _steps_a_second(step))
+        speeds = {name: statistics.median(own) for name, own in rates.items()}
         print(f"{size} pixels: " + ", ".join(f"{name} {speed:.1f} images/s" for name, speed in speeds.items()))
 
 
-def _stepper(precision: str, size: int, batch: int):
+def _steps_a_second(step: Callable[[], None]) -> float:
+    started, done = time.perf_counter(), 0
+    while (taken := time.perf_counter() - started) < SECONDS or not done:
+        step()
+        done += 1
+    return done / taken
+
+
+def _stepper(precision: str, size: int, batch: int) -> Callable[[], None]:
     """A function that does one training step; called once here to warm up."""
     fabric = devices.setup("auto", 1, precision, seed=1)
     detector = build("random", "").to(memory_format=torch.channels_last)
