@@ -3,7 +3,8 @@
 # make coverage  which lines of the library the tests do not run
 # make app       install, then serve the page; runs the pipeline first where there is no model yet
 # make plots     every chart of the last run on one page that opens without a network
-# make bench     timings, side by side, into docs/benchmarks.md; CLIPS=/folder/of/clips and CROPS=/folder/of/faces measure on your own
+# make bench     timings, side by side, into docs/benchmarks.md; CLIPS=/folder/of/clips and CROPS=/folder/of/faces measure on your own,
+#                ONLY="page repro" these alone
 # make fuzz      judge N=20000 damaged media files: none may break it, hang, or get a verdict without a face
 # make faults    kill a toy-sized pipeline N=60 times and fill its disk (as root): the next run ends at the same bytes
 # make machines  the pipeline at toy size with other Pythons, processors, paths, users and languages, without a network (as root)
@@ -45,7 +46,7 @@ plots: .venv/runtime
 	python -m deepfake_detector plots
 
 bench: .venv/dev
-	python -m benchmarks --clips "$(CLIPS)" --crops "$(CROPS)"
+	python -m benchmarks --clips "$(CLIPS)" --crops "$(CROPS)" $(if $(ONLY),--only $(ONLY))
 
 fuzz: .venv/dev
 	PYTHONPATH=tests python -m fuzz.run --inputs $(or $(N),20000)

@@ -1,8 +1,9 @@
 """Every benchmark, one after the other, and what they printed as a page: docs/benchmarks.md.
 
-    python -m benchmarks [--clips FOLDER] [--crops FOLDER]      (`make bench` does it; more than an hour)
+    python -m benchmarks [--clips FOLDER] [--crops FOLDER] [--only NAME ...]      (`make bench` does it; more than an hour)
 
 Each compares with its rival within its own run, so the ratios hold where the seconds do not: run it with nothing beside.
+With --only, the page keeps what it tells of the others, if that was measured on a machine like this one.
 The names of the folders are not written down.
 """
 
@@ -12,7 +13,6 @@ import os
 import platform
 import subprocess
 import sys
-import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,12 +26,13 @@ PAGE = Path("docs/benchmarks.md")
 LIBRARIES = ("torch", "torchvision", "onnxruntime", "opencv-python-headless", "av", "dvc", "numpy")
 HEAD = """# Benchmarks
 
-Written by `make bench`, which took {minutes:.0f} minutes here. Ratios are within one run of one machine.
+Written by `make bench`, which takes more than an hour. Ratios are within one run of one machine.
 
 - {machine}
 - Python {python}, {libraries}
 
 ## The goals
+
 """
 
 
@@ -43,6 +44,7 @@ def main() -> int:
         help="a folder of real clips; faces are then found with YuNet (default: clips are drawn)",
     )
     parser.add_argument("--crops", default="", help="a folder of real faces to train on (default: faces are drawn)")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these benchmarks, as page and repro")
     arguments = parser.parse_args()
     detector = "--detector yunet" if arguments.clips else ""
     precisions = dict.fromkeys(["fp32", devices.fastest_precision(torch.cuda.is_available())])
@@ -60,24 +62,43 @@ def main() -> int:
         ("page", "", ""),
         ("repro", "", ""),
     ]
-    started, sections = time.monotonic(), []
+    if unknown := sorted(set(arguments.only) - {name for name, _, _ in runs}):
+        parser.error(f"no benchmark of that name: {', '.join(unknown)}")
+    sections = _sections_on_page() if arguments.only else {}
     for name, options, folder in runs:
-        sections.append(_section(f"benchmarks.{name}", options, folder))
-        _write(sections, (time.monotonic() - started) / 60)  # what is measured is kept, whatever becomes of the next
+        if not arguments.only or name in arguments.only:
+            command = _shown(f"benchmarks.{name}", options, folder)
+            sections[command] = _section(f"benchmarks.{name}", options, folder, command)
+            _write(sections)  # what is measured is kept, whatever becomes of the next
     print(f"written: {PAGE}")
     return 0
 
 
-def _write(sections: list[str], minutes: float) -> None:
+def _head() -> str:
     libraries = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
-    head = HEAD.format(minutes=minutes, machine=_machine(), python=platform.python_version(), libraries=libraries)
-    goals_met = "\n".join(goals.table("\n".join(sections)))
-    write_whole(PAGE, "\n".join([head, goals_met, "", *sections]).encode())
+    return HEAD.format(machine=_machine(), python=platform.python_version(), libraries=libraries)
 
 
-def _section(module: str, options: str, folder: str) -> str:
-    """What a benchmark is about, its command and what it printed. An error ends the run."""
-    shown = " ".join(filter(None, ["python -m", module, "FOLDER" if folder else "", options.strip()]))
+def _write(sections: dict[str, str]) -> None:
+    goals_met = "\n".join(goals.table("\n".join(sections.values())))
+    write_whole(PAGE, "\n".join([_head() + goals_met, "", *sections.values()]).encode())
+
+
+def _sections_on_page() -> dict[str, str]:
+    """The command and the text of each section of the page."""
+    page = PAGE.read_text() if PAGE.exists() else ""
+    if not page.startswith(_head()):
+        raise SystemExit(f"{PAGE} is not of a machine like this one, with these libraries: measure all, without --only")
+    sections = [f"## {section}" for section in page.removeprefix(_head()).split("\n## ")[1:]]
+    return {section.split("\n$ ")[1].split("\n")[0]: section for section in sections}
+
+
+def _shown(module: str, options: str, folder: str) -> str:
+    return " ".join(filter(None, ["python -m", module, "FOLDER" if folder else "", options.strip()]))
+
+
+def _section(module: str, options: str, folder: str, shown: str) -> str:
+    """What a benchmark is about, its command as `shown` and what it printed. An error ends the run."""
     print(f"$ {shown}", flush=True)
     command = [sys.executable, "-m", module, *filter(None, [folder]), *options.split()]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)

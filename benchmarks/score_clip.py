@@ -4,8 +4,8 @@
 
 Without a CLIP, one is drawn: of 10 s at 1920 x 1080, or of 15 s at 1280 x 720. The network has random weights, which cost the
 same. The usual way: seek to each of the 32 frames with OpenCV, look for faces with the Haar cascade in the full frame, torch
-in one batch. All take turns; the median of the rounds counts. Then the processor time of each part by itself: with all cores
-busy to the end, scoring could take no less than their sum over the cores.
+in one batch. All take turns, and so do the parts of scoring, each by itself; medians of the rounds count. The processor time
+tells what a gap is made of: with all cores busy to the end, nothing takes less than its processor time over the cores.
 """
 
 import argparse
@@ -55,31 +55,31 @@ def main() -> None:
             "Detector.predict, int8": lambda: int8.predict(clip),
             "the usual way": lambda: _usual(clip, net, arguments.side),
         }
+        parts = _parts(clip, paths, arguments.detector)
         report = fp32.predict(clip)
         facts = report.facts
         print(
             f"{facts['width']} x {facts['height']}, {facts['duration']:.1f} s, {facts['codec']}: {report.frames_with_face} of "
             f"{report.frames_sampled} frames with a face"
         )
-        seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
+        taken: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds | parts}
         for _ in range(arguments.rounds):
-            for kind, measured in kinds.items():
-                started = time.perf_counter()
-                measured()
-                seconds[kind].append(time.perf_counter() - started)
-        parts = _parts(clip, paths, arguments.detector, arguments.rounds)
-    medians = {kind: statistics.median(own) for kind, own in seconds.items()}
-    floor = medians["decoding with PyAV"]
-    for kind, median in medians.items():
-        print(f"{kind:<24} {median:7.2f} s  {median / floor:6.2f} x decoding")
-    faster = medians["the usual way"] / medians["Detector.predict, fp32"]
+            for kind, measured in (kinds | parts).items():
+                taken[kind].append(_seconds(measured))
+    medians = {kind: tuple(map(statistics.median, zip(*own, strict=True))) for kind, own in taken.items()}
+    floor = medians["decoding with PyAV"][0]
+    for kind in kinds:
+        wall, processor = medians[kind]
+        print(f"{kind:<24} {wall:7.2f} s  {wall / floor:6.2f} x decoding, {processor:7.2f} processor seconds")
+    print("processor seconds of the parts: " + ", ".join(f"{kind} {medians[kind][1]:.2f}" for kind in parts))
+    scored = medians["Detector.predict, fp32"][0]
+    faster = medians["the usual way"][0] / scored
     print(f"fp32 is {faster:.1f} x faster than the usual way")
-    _tell_parts(parts, floor)
     if arguments.clip:
         return
     length, goal = DRAWN[arguments.height]
     what = f"score a clip of {length} s at {arguments.height}p, fp32"
-    goals.at_most(f"{what}, against decoding it", medians["Detector.predict, fp32"] / floor, goal, "x")
+    goals.at_most(f"{what}, against decoding it", scored / floor, goal, "x")
     if arguments.height == 1080:
         goals.at_least(f"{what}, faster than the usual way", faster, USUAL, "x")
 
@@ -153,35 +153,27 @@ def _decode(clip: Path) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
-def _parts(clip: Path, models: list[Path], detector: str, rounds: int) -> dict[str, float]:
-    """Processor seconds of each part of scoring the clip, done by itself; medians of the rounds."""
+def _seconds(measured: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of a call, and processor seconds of all its threads."""
+    started, busy = time.perf_counter(), time.process_time()
+    measured()
+    return time.perf_counter() - started, time.process_time() - busy
+
+
+def _parts(clip: Path, models: list[Path], detector: str) -> dict[str, Callable[[], object]]:
+    """Each part of scoring the clip, to be done by itself."""
     finder = faces.load_detector(detector, **DETECTION[detector], yunet_sha256=assets.ASSETS["yunet"].sha256)
     fp32, int8 = map(model_file.load, models)
     frames = list(sample_frames(clip, FRAMES))
     found = [(frame.image, face) for frame in frames for face in finder.detect(frame.image)]
     cuts = [faces.cut(image, face, MARGIN, CROP) for image, face in found]
-    kinds: dict[str, Callable[[], object]] = {
+    return {
         "decoding the frames": lambda: list(sample_frames(clip, FRAMES)),
         "finding faces": lambda: [finder.detect(frame.image) for frame in frames],
         "cutting them out": lambda: [faces.cut(image, face, MARGIN, CROP) for image, face in found],
         "the network, fp32": lambda: fp32.judge(cuts),
         "the network, int8": lambda: int8.judge(cuts),
     }
-    seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
-    for _ in range(rounds):
-        for kind, measured in kinds.items():
-            started = time.process_time()
-            measured()
-            seconds[kind].append(time.process_time() - started)
-    return {kind: statistics.median(own) for kind, own in seconds.items()}
-
-
-def _tell_parts(parts: dict[str, float], floor: float) -> None:
-    cores = len(os.sched_getaffinity(0))
-    print("processor seconds: " + ", ".join(f"{kind} {own:.2f}" for kind, own in parts.items()))
-    for kind, other in (("fp32", "int8"), ("int8", "fp32")):
-        least = (sum(parts.values()) - parts[f"the network, {other}"]) / cores
-        print(f"{kind} on {cores} cores at best {least:.2f} s, {least / floor:.2f} x decoding")
 
 
 @torch.inference_mode()
