@@ -68,6 +68,7 @@ def kill(project: Path, times: int, chance: random.Random) -> Counter:
                 what = _killed(project, stage, chance, chance.uniform(0.2, seconds))
             killed[what] += 1
             _recover(project, stage)
+            print(f"kill {sum(killed.values())} of {times}: {what} of {stage}, recovered", flush=True)
     return killed
 
 
