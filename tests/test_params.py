@@ -67,6 +67,8 @@ def test_the_whole_file_is_checked_even_where_one_section_is_read(params_file):
             "train.augment.flip: Input should be less than or equal to 1 (it is 1.1; legal is at least 0, at most 1)",
         ),
         ({"train.lr": float("nan")}, "train.lr: "),
+        ({"train.devices": 5}, "train: batch_size 16 is no multiple of devices 5"),
+        ({"train.fakes": "none", "train.self_blend": 0.5}, "train: fakes: none leaves only self-blended ones"),
         ({"crop_faces.min_score": float("nan")}, "crop_faces.min_score: "),
         ({"crop_faces.min_score": float("inf")}, "crop_faces.min_score: "),
         ({"parallel.seconds_per_item": float("inf")}, "parallel.seconds_per_item: "),

@@ -84,8 +84,9 @@ def fill(project: Path, disk: Path, times: int, chance: random.Random) -> int:
         full = run(project, "dvc", "repro", "-s", stage, timeout=PATIENCE)
         ballast.unlink()
         stopped += full.returncode != 0
-        said = next((line for line in (full.stdout + full.stderr).splitlines() if "space" in line.lower()), "")
-        print(f"full disk: {stage} ended with {full.returncode} {said}", flush=True)
+        lines = (full.stdout + full.stderr).splitlines()
+        said = [line for line in lines if "space" in line.lower()] or lines[-3:]
+        print(f"full disk: {stage} ended with {full.returncode} {' / '.join(said)}", flush=True)
         _recover(project, stage)
     return stopped
 
