@@ -38,7 +38,7 @@ coverage: .venv/dev
 
 app: .venv/runtime
 	@test -f models/detector.onnx || { \
-	  echo "models/detector.onnx is missing: running the pipeline first, about 6 minutes on 2 cores with the embedded demo"; \
+	  echo "models/detector.onnx is missing: running the pipeline first, five to eight minutes on 2 cores with the embedded demo"; \
 	  python -m dvc repro; }
 	python -m streamlit run app/streamlit_app.py
 
