@@ -78,14 +78,21 @@ def browser() -> Iterator["sync_api.Browser"]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def context(browser) -> "sync_api.BrowserContext":
+    """One for all: the browser loads the page's own files once. Streamlit takes each opened page for a visitor of its own."""
+    return browser.new_context()
+
+
 @pytest.fixture
-def visit(browser, address) -> Iterator[Callable[..., "sync_api.Page"]]:
+def visit(context, address) -> Iterator[Callable[..., "sync_api.Page"]]:
     """Opens the page as another visitor; none may make the browser ask any other address."""
-    contexts, asked = [], []
+    pages, asked = [], []
 
     def opened(size: dict = SCREEN, model: str = "") -> "sync_api.Page":
-        contexts.append(browser.new_context(viewport=size))
-        page = contexts[-1].new_page()
+        page = context.new_page()
+        pages.append(page)
+        page.set_viewport_size(size)
         page.set_default_timeout(PATIENCE)
         page.on("request", lambda request: asked.append(request.url))
         page.goto(address)
@@ -98,8 +105,8 @@ def visit(browser, address) -> Iterator[Callable[..., "sync_api.Page"]]:
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert [
         url for url in asked if not url.startswith((address, address.replace("http", "ws"), "data:", "blob:"))
     ] == []
