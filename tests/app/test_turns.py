@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import pytest
 
@@ -88,7 +89,7 @@ def test_whoever_comes_first_is_served_first():
     first = Visitor(line)
     until(lambda: first.place is not None)
     visitors = waiting(line, 5)
-    for leaving, following in zip([first, *visitors], visitors, strict=False):
+    for leaving, following in pairwise([first, *visitors]):
         assert [one.place for one in visitors[visitors.index(following) :]] == [None] * (5 - visitors.index(following))
         leaving.go.set()
         until(lambda one=following: one.place is not None)

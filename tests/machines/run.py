@@ -74,7 +74,7 @@ def main() -> int:
                 continue
             video = json.loads((project / "metrics/evaluation.json").read_text())["test"]["video"]
             print(f"{name}: done in {seconds:.0f} s, test video log loss {video['log_loss']:.4f}", end="")
-            if not known[name].another_user:  # whose clips are others
+            if not known[name].another_user:  # it has clips of its own, so other bytes
                 made = outputs(project)
                 first = first or (name, made)
                 same = sum(made[stage] == first[1][stage] for stage in made)
