@@ -20,7 +20,7 @@ def side_by_side(*people: int) -> bytes:
 
 
 def clip_side_by_side(*people: int, seconds: float = 0.5) -> bytes:
-    """A clip of several drawn people."""
+    """A clip of several drawn people, as long as the shortest of their own."""
     clips = [[frame.image for frame in sample_frames(made.person_clip(one, seconds), 400)] for one in people]
     return made.clip_of([_beside(list(images)) for images in zip(*clips, strict=False)])
 
