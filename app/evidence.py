@@ -10,8 +10,9 @@ import streamlit as st
 from app import charts
 from app.history import Judged, pixels, unpacked
 from app.words import badge, plain, verdict_as_html
-from deepfake_detector import overlay, report
-from deepfake_detector.inference import IN_BAND, FaceFrame, FaceTrack
+from deepfake_detector.pages import overlay
+from deepfake_detector.serving import report
+from deepfake_detector.serving.inference import IN_BAND, FaceFrame, FaceTrack
 
 PEOPLE_SHOWN = 6
 FACES_SHOWN = 12

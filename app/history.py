@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from deepfake_detector.contract import Contract
-from deepfake_detector.inference import Report
+from deepfake_detector.serving.inference import Report
 
 MOST = 20
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from deepfake_detector import UserError, media
+from deepfake_detector import UserError
+from deepfake_detector.media import reading
 
 FILE = Path(__file__).with_name("limits.toml")
 
@@ -23,8 +24,8 @@ class PageLimits(BaseModel):
     visitors_at_once: int = Field(gt=0, le=64)
 
     @property
-    def of_a_file(self) -> media.Limits:
-        return media.Limits(round(self.megapixels * 1e6), self.clip_seconds, self.seconds_per_clip)
+    def of_a_file(self) -> reading.Limits:
+        return reading.Limits(round(self.megapixels * 1e6), self.clip_seconds, self.seconds_per_clip)
 
 
 def read(server_mb: int) -> PageLimits:

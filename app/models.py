@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from deepfake_detector import UserError
-from deepfake_detector.inference import MODEL, Detector
+from deepfake_detector.serving.inference import MODEL, Detector
 
 
 def found() -> list[Path]:

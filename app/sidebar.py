@@ -8,7 +8,7 @@ import streamlit as st
 from app import models
 from app.words import plain
 from deepfake_detector.contract import Contract
-from deepfake_detector.report import LIMITS, limits_in_words
+from deepfake_detector.serving.report import LIMITS, limits_in_words
 
 
 def choose_model(paths: list[Path]) -> Path:

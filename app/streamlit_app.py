@@ -20,8 +20,8 @@ from app.history import MOST, History, Judged
 from app.turns import Turns
 from app.words import badge, plain
 from deepfake_detector import UserError
-from deepfake_detector.inference import DEMONSTRATION, Report
-from deepfake_detector.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES, kind_of
+from deepfake_detector.media.reading import IMAGE_SUFFIXES, VIDEO_SUFFIXES, kind_of
+from deepfake_detector.serving.inference import DEMONSTRATION, Report
 
 EXAMPLES = Path("models/examples")
 TOLD_EVERY = 0.2  # seconds between two words on progress: the browser draws each, often on the same processor

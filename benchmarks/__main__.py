@@ -19,8 +19,8 @@ from pathlib import Path
 import torch
 
 from benchmarks import goals
-from deepfake_detector import devices
-from deepfake_detector.files import write_whole
+from deepfake_detector.storage.files import write_whole
+from deepfake_detector.training import devices
 
 PAGE = Path("docs/benchmarks.md")
 LIBRARIES = ("torch", "torchvision", "onnxruntime", "opencv-python-headless", "av", "dvc", "numpy")

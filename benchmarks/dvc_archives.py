@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import goals
-from deepfake_detector.archive import archive_of, member_of, write_archive
+from deepfake_detector.storage.archive import archive_of, member_of, write_archive
 
 BYTES = 8_000  # of a picture
 CASES = (

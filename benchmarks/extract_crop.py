@@ -16,17 +16,17 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks import goals
-from deepfake_detector import assets, tables
-from deepfake_detector.archive import pack
-from deepfake_detector.cropping import CropSettings, crop_faces, crop_tasks
-from deepfake_detector.datasets import files_below, media_kind
-from deepfake_detector.files import file_hash
-from deepfake_detector.frames import FrameSettings, extract_frames, frame_tasks
-from deepfake_detector.media import opened, video
-from deepfake_detector.packs import run_packs
-from deepfake_detector.parallel import Execution, run
-from deepfake_detector.store import Store
-from deepfake_detector.synthesis.clips import plan, produce
+from deepfake_detector.common.parallel import Execution, run
+from deepfake_detector.datasets.layouts import files_below, media_kind
+from deepfake_detector.datasets.synthesis.clips import plan, produce
+from deepfake_detector.faces.cropping import CropSettings, crop_faces, crop_tasks
+from deepfake_detector.media.extraction import FrameSettings, extract_frames, frame_tasks
+from deepfake_detector.media.reading import opened, video
+from deepfake_detector.storage import assets, tables
+from deepfake_detector.storage.archive import pack
+from deepfake_detector.storage.files import file_hash
+from deepfake_detector.storage.packs import run_packs
+from deepfake_detector.storage.store import Store
 
 FRAMES = FrameSettings(frames=32, format="jpeg", jpeg_quality=95)
 DETECTION = {"haar": {"detect_size": 240, "min_score": 0.0}, "yunet": {"detect_size": 320, "min_score": 0.6}}

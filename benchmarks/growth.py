@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks import goals
 from benchmarks.extract_crop import clips_below, execution, extract_and_crop
-from deepfake_detector.synthesis.clips import Clip, produce
+from deepfake_detector.datasets.synthesis.clips import Clip, produce
 
 TIMES = 1, 4, 16
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.stats import norm
 
-from deepfake_detector.intervals import DRAWS, Scores, intervals
-from deepfake_detector.scores import probability
+from deepfake_detector.scoring.intervals import DRAWS, Scores, intervals
+from deepfake_detector.scoring.scores import probability
 
 AUC = 0.85
 APART = norm.ppf(AUC) * np.sqrt(2)  # distance of the means, in standard deviations of a score

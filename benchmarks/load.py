@@ -18,10 +18,10 @@ import numpy as np
 
 from benchmarks import goals
 from benchmarks.score_clip import saved
-from deepfake_detector import network
-from deepfake_detector.batch import Judge, judge_all
-from deepfake_detector.parallel import Execution
-from deepfake_detector.synthesis.clips import Clip, produce
+from deepfake_detector.common.parallel import Execution
+from deepfake_detector.datasets.synthesis.clips import Clip, produce
+from deepfake_detector.serving.batch import Judge, judge_all
+from deepfake_detector.training import network
 
 MOST = 100_000  # predictions asked for; the time ends before
 DRAWN = 8

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, sync_playwright
 from benchmarks import goals
 from benchmarks.score_clip import DRAWN, drawn, saved
 from benchmarks.served_page import served
-from deepfake_detector import network
+from deepfake_detector.training import network
 
 HEIGHT = 1080
 MOST = 1.3  # times what the command takes

@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 import torch
 
-from deepfake_detector import devices
-from deepfake_detector.network import build
-from deepfake_detector.optimization import make_optimizer
+from deepfake_detector.training import devices
+from deepfake_detector.training.network import build
+from deepfake_detector.training.optimization import make_optimizer
 
 ROUNDS, SECONDS = 5, 3
 

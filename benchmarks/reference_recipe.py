@@ -19,8 +19,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torchvision.models import resnet18
 
-from deepfake_detector import tables
-from deepfake_detector.intervals import Scores, difference_intervals, intervals
+from deepfake_detector.scoring.intervals import Scores, difference_intervals, intervals
+from deepfake_detector.storage import tables
 
 SIZE, BATCH, HIGHEST_RATE = 128, 64, 2e-3
 MEAN, STD = np.float32([124, 116, 104]), np.float32([58, 57, 57])

@@ -24,10 +24,17 @@ import torch
 
 from benchmarks import goals
 from benchmarks.extract_crop import DETECTION
-from deepfake_detector import assets, contract, crops, export, faces, golden, model_file, network
-from deepfake_detector.inference import Detector
-from deepfake_detector.media import sample_frames
-from deepfake_detector.synthesis.clips import Clip, produce
+from deepfake_detector import contract
+from deepfake_detector.contract import golden, model_file
+from deepfake_detector.datasets.synthesis.clips import Clip, produce
+from deepfake_detector.export import graphs
+from deepfake_detector.faces.cutting import cut
+from deepfake_detector.faces.detection import HAAR_FILE, load_detector
+from deepfake_detector.media.reading import sample_frames
+from deepfake_detector.scoring.decision import Decision, Validation
+from deepfake_detector.serving.inference import Detector
+from deepfake_detector.storage import assets
+from deepfake_detector.training import crops, network
 
 FRAMES, MARGIN, CROP = 32, 1.3, 256
 DRAWN = {1080: (10, 1.25), 720: (15, 2.0)}  # height: seconds, and the goal in times of decoding
@@ -106,7 +113,7 @@ def drawn(folder: Path, height: int, length: int) -> Path:
 
 def saved(folder: Path, net: network.Detector, variant: str, side: int, detector: str) -> Path:
     """That network as an exported model; `variant` is `fp32` or `int8`."""
-    found = faces.load_detector(detector, **DETECTION[detector], yunet_sha256=assets.ASSETS["yunet"].sha256)
+    found = load_detector(detector, **DETECTION[detector], yunet_sha256=assets.ASSETS["yunet"].sha256)
     crop = contract.Crop(
         kind="detected",
         min_face=32,
@@ -117,9 +124,9 @@ def saved(folder: Path, net: network.Detector, variant: str, side: int, detector
         mean=crops.MEAN,
         std=crops.STD,
     )
-    graph = export.to_onnx(net, side)
+    graph = graphs.to_onnx(net, side)
     if variant == "int8":
-        graph = export.to_int8(graph, np.random.default_rng(1).normal(size=(16, 3, side, side)).astype(np.float32))
+        graph = graphs.to_int8(graph, np.random.default_rng(1).normal(size=(16, 3, side, side)).astype(np.float32))
     session = model_file.open_session(graph.SerializeToString())
     terms = contract.Contract(
         version=contract.VERSION,
@@ -128,13 +135,13 @@ def saved(folder: Path, net: network.Detector, variant: str, side: int, detector
         frames=FRAMES,
         detection=contract.FaceDetection(name=detector, sha256=found.sha256, **DETECTION[detector]),
         crop=crop,
-        decision=contract.Decision(
+        decision=Decision(
             min_faces=8,
             temperature=1,
             threshold=0.5,
             band_low=0.5,
             band_high=0.5,
-            validation=contract.Validation(
+            validation=Validation(
                 real_clips=0, fake_clips=0, inconclusive=0, wrong_outside_band=0, real_scores=(), fake_scores=()
             ),
         ),
@@ -162,15 +169,15 @@ def _seconds(measured: Callable[[], object]) -> tuple[float, float]:
 
 def _parts(clip: Path, models: list[Path], detector: str) -> dict[str, Callable[[], object]]:
     """Each part of scoring the clip, to be done by itself."""
-    finder = faces.load_detector(detector, **DETECTION[detector], yunet_sha256=assets.ASSETS["yunet"].sha256)
+    finder = load_detector(detector, **DETECTION[detector], yunet_sha256=assets.ASSETS["yunet"].sha256)
     fp32, int8 = map(model_file.load, models)
     frames = list(sample_frames(clip, FRAMES))
     found = [(frame.image, face) for frame in frames for face in finder.detect(frame.image)]
-    cuts = [faces.cut(image, face, MARGIN, CROP) for image, face in found]
+    cuts = [cut(image, face, MARGIN, CROP) for image, face in found]
     return {
         "decoding the frames": lambda: list(sample_frames(clip, FRAMES)),
         "finding faces": lambda: [finder.detect(frame.image) for frame in frames],
-        "cutting them out": lambda: [faces.cut(image, face, MARGIN, CROP) for image, face in found],
+        "cutting them out": lambda: [cut(image, face, MARGIN, CROP) for image, face in found],
         "the network, fp32": lambda: fp32.judge(cuts),
         "the network, int8": lambda: int8.judge(cuts),
     }
@@ -181,7 +188,7 @@ def _usual(clip: Path, net: network.Detector, side: int) -> float:
     """As most public detectors do it, on all cores."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(len(os.sched_getaffinity(0)))
-    cascade = cv2.CascadeClassifier(str(faces.HAAR_FILE))
+    cascade = cv2.CascadeClassifier(str(HAAR_FILE))
     capture = cv2.VideoCapture(str(clip))
     total = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     found = []

@@ -13,10 +13,10 @@ import torch
 from torch import nn
 
 from benchmarks import goals
-from deepfake_detector import devices
-from deepfake_detector.crops import normalise
-from deepfake_detector.learner import Learner, Recipe
-from deepfake_detector.network import build
+from deepfake_detector.training import devices
+from deepfake_detector.training.crops import normalise
+from deepfake_detector.training.learner import Learner, Recipe
+from deepfake_detector.training.network import build
 
 RECIPE = Recipe(
     epochs=1,

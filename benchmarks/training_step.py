@@ -22,18 +22,18 @@ import pandas as pd
 import torch
 
 from benchmarks import goals
-from deepfake_detector import devices
-from deepfake_detector.archive import encode, write_archive
-from deepfake_detector.augmentation import Augmentation
-from deepfake_detector.crops import FOLDER, loader
-from deepfake_detector.faces import given_crop, points_of_ready_crop, read_points, resize
-from deepfake_detector.learner import Learner, Recipe
-from deepfake_detector.media import read_image
-from deepfake_detector.network import build
+from deepfake_detector.datasets.synthesis.clips import plan, produce
+from deepfake_detector.faces.cutting import given_crop, points_of_ready_crop, read_points, resize
+from deepfake_detector.media.reading import read_image
 from deepfake_detector.params import load
-from deepfake_detector.sampling import BalancedBatches, LearningCrops
-from deepfake_detector.selfblend import self_blend
-from deepfake_detector.synthesis.clips import plan, produce
+from deepfake_detector.storage.archive import encode, write_archive
+from deepfake_detector.training import devices
+from deepfake_detector.training.augmentation import Augmentation
+from deepfake_detector.training.crops import FOLDER, loader
+from deepfake_detector.training.learner import Learner, Recipe
+from deepfake_detector.training.network import build
+from deepfake_detector.training.sampling import BalancedBatches, LearningCrops
+from deepfake_detector.training.selfblend import self_blend
 
 CROPS, SIDE = 256, 256
 GOALS = {  # (pixels, precision): least share of the speed in memory, and with every second face self-blended

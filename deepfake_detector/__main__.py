@@ -1,5 +1,5 @@
 """`python -m deepfake_detector`: the command line (cli.py)."""
 
-from deepfake_detector.cli import main
+from deepfake_detector.cli.arguments import main
 
 main()

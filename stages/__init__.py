@@ -6,7 +6,7 @@ says so instead of failing in the middle, and watches from then on whether DVC s
 
 import sys
 
-from deepfake_detector import packages
+from deepfake_detector.common import packages
 
 if _wrong := packages.wrong(packages.pinned()):
     sys.exit(
@@ -14,6 +14,6 @@ if _wrong := packages.wrong(packages.pinned()):
         "Activate the project's environment (`. .venv/bin/activate`; `make repro` creates it), then run dvc again."
     )
 
-from deepfake_detector.console import stop_with_parent  # noqa: E402 - a wrong Python may lack what this needs
+from deepfake_detector.common.console import stop_with_parent  # noqa: E402 - a wrong Python may lack what this needs
 
 stop_with_parent()  # before a stage loads its libraries: DVC may be killed in those seconds

@@ -6,8 +6,12 @@ reads   models/resnet18.pt, data/splits/val.csv, data/faces.csv, data/faces/
 makes   models/decision.json
 """
 
-from deepfake_detector import UserError, calibration, console, crops, network, params, scores, tables
-from deepfake_detector.files import write_json
+from deepfake_detector import UserError, params
+from deepfake_detector.common import console
+from deepfake_detector.scoring import calibration, scores
+from deepfake_detector.storage import tables
+from deepfake_detector.storage.files import write_json
+from deepfake_detector.training import crops, network
 
 
 def main() -> str:

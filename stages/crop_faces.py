@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from deepfake_detector import console, packs, params, store, tables
-from deepfake_detector.archive import pack
-from deepfake_detector.cropping import CropSettings, crop_faces, crop_tasks, lenders
-from deepfake_detector.faces import load_detector
-from deepfake_detector.locks import only_writer
-from deepfake_detector.parallel import Execution
+from deepfake_detector import params
+from deepfake_detector.common import console
+from deepfake_detector.common.locks import only_writer
+from deepfake_detector.common.parallel import Execution
+from deepfake_detector.faces.cropping import CropSettings, crop_faces, crop_tasks, lenders
+from deepfake_detector.faces.detection import load_detector
+from deepfake_detector.storage import packs, store, tables
+from deepfake_detector.storage.archive import pack
 
 FRAMES, FACES = Path("data/frames"), Path("data/faces")
 

@@ -9,20 +9,14 @@ makes   metrics/evaluation.json, data/predictions.csv (frames), data/clip_predic
 
 import pandas as pd
 
-from deepfake_detector import (
-    console,
-    contract,
-    crops,
-    evaluation,
-    mistakes,
-    network,
-    params,
-    plot_tables,
-    scores,
-    tables,
-)
-from deepfake_detector.archive import ArchiveReader
-from deepfake_detector.files import write_json, write_whole
+from deepfake_detector import contract, params
+from deepfake_detector.common import console
+from deepfake_detector.evaluation import breakdown, mistakes, plot_tables
+from deepfake_detector.scoring import scores
+from deepfake_detector.storage import tables
+from deepfake_detector.storage.archive import ArchiveReader
+from deepfake_detector.storage.files import write_json, write_whole
+from deepfake_detector.training import crops, network
 
 
 def main() -> str:
@@ -37,12 +31,12 @@ def main() -> str:
         judged = crops.judge_faces(detector, faces, split, facts["input_size"])
         frames.append(judged.assign(split=part))
         scored = scores.score_clips(faces[faces["item"].isin(split["item"])], judged, decision.min_faces)
-        clips.append(evaluation.with_verdicts(scored.merge(split, on="item"), decision).assign(split=part))
+        clips.append(breakdown.with_verdicts(scored.merge(split, on="item"), decision).assign(split=part))
     frames, clips = pd.concat(frames, ignore_index=True), pd.concat(clips, ignore_index=True)
     _write_table("data/predictions.csv", frames, tables.PREDICTIONS)
     _write_table("data/clip_predictions.csv", clips, tables.CLIP_PREDICTIONS)
-    levels = evaluation.levels_of(frames, clips, decision.temperature)
-    figures = evaluation.all_figures(levels, evaluate.splits, decision.threshold)
+    levels = breakdown.levels_of(frames, clips, decision.temperature)
+    figures = breakdown.all_figures(levels, evaluate.splits, decision.threshold)
     write_json("metrics/evaluation.json", figures)
     _write_plot("roc", plot_tables.roc(levels, evaluate.splits, decision.threshold))
     _write_plot("pr", plot_tables.pr(levels, evaluate.splits, decision.threshold))

@@ -15,24 +15,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from deepfake_detector import (
-    calibration,
-    console,
-    contract,
-    crops,
-    export,
-    faces,
-    golden,
-    model_file,
-    network,
-    params,
-    parity,
-    scores,
-    subset,
-    tables,
-    terms,
-)
-from deepfake_detector.files import write_json, write_whole
+from deepfake_detector import contract, params
+from deepfake_detector.common import console
+from deepfake_detector.contract import golden, model_file, provenance
+from deepfake_detector.datasets import subset
+from deepfake_detector.export import graphs, parity
+from deepfake_detector.faces.detection import FaceDetector, load_detector
+from deepfake_detector.scoring import calibration, scores
+from deepfake_detector.scoring.decision import Decision
+from deepfake_detector.storage import tables
+from deepfake_detector.storage.files import write_json, write_whole
+from deepfake_detector.training import crops, network
 
 FILES = {"fp32": Path("models/detector.onnx"), "int8": Path("models/detector.int8.onnx")}
 EXAMPLES = Path("models/examples")
@@ -51,9 +44,9 @@ def main() -> str:
     rows = found[found["status"] == "ok"].reset_index(drop=True)
     common, face_detector, drawn = _common(index, splits["train"], facts["input_size"])
 
-    graphs = {"fp32": export.to_onnx(detector, facts["input_size"])}
-    graphs["int8"] = export.to_int8(graphs["fp32"], _normalised(rows, facts["input_size"]))
-    sessions = {name: model_file.open_session(graph.SerializeToString()) for name, graph in graphs.items()}
+    models = {"fp32": graphs.to_onnx(detector, facts["input_size"])}
+    models["int8"] = graphs.to_int8(models["fp32"], _normalised(rows, facts["input_size"]))
+    sessions = {name: model_file.open_session(graph.SerializeToString()) for name, graph in models.items()}
     logits, speeds = parity.logits_of(network.to_fastest(detector), sessions, rows, common["crop"])
     scored = {
         name: scores.score_clips(found, rows.assign(logit=own), aggregation.min_faces).merge(clips, on="item")
@@ -69,7 +62,7 @@ def main() -> str:
         judge = partial(model_file.judge, sessions[name], common["crop"])
         sample = golden.sample(face_detector, common["crop"], judge, TOLERANCE[name])
         whole = contract.Contract(variant=name, golden=sample, **common, **own_parts[name])
-        write_whole(path, model_file.sealed(graphs[name], whole))
+        write_whole(path, model_file.sealed(models[name], whole))
     sizes = {name: path.stat().st_size for name, path in FILES.items()}
     write_json(
         "metrics/export.json",
@@ -81,11 +74,11 @@ def main() -> str:
     return f"detector.onnx {sizes['fp32'] / 1e6:.1f} MB, detector.int8.onnx {offered}; faces/s: {speed}; {examples} examples"
 
 
-def _common(index: pd.DataFrame, train: pd.DataFrame, input_size: int) -> tuple[dict, faces.FaceDetector, list[str]]:
+def _common(index: pd.DataFrame, train: pd.DataFrame, input_size: int) -> tuple[dict, FaceDetector, list[str]]:
     """What the contracts of both files have in common, the face detector, and the names of the drawn data sets."""
     data_sets, extract, crop, split = params.read("data_sets", "extract_frames", "crop_faces", "split")
     drawn = sorted(name for name, data_set in data_sets.items() if data_set.layout == "demo")
-    detector = faces.load_detector(crop.detector, crop.detect_size, crop.min_score, crop.yunet_sha256)
+    detector = load_detector(crop.detector, crop.detect_size, crop.min_score, crop.yunet_sha256)
     parts = {
         "version": contract.VERSION,
         "labels": ("real", "fake"),
@@ -94,7 +87,7 @@ def _common(index: pd.DataFrame, train: pd.DataFrame, input_size: int) -> tuple[
             name=crop.detector, sha256=detector.sha256, detect_size=crop.detect_size, min_score=crop.min_score
         ),
         "crop": contract.Crop(
-            kind=terms.crop_kind(index, train, crop.realign),
+            kind=provenance.crop_kind(index, train, crop.realign),
             min_face=crop.min_face,
             margin=crop.margin,
             size=crop.size,
@@ -103,7 +96,7 @@ def _common(index: pd.DataFrame, train: pd.DataFrame, input_size: int) -> tuple[
             mean=crops.MEAN,
             std=crops.STD,
         ),
-        "trained_on": terms.trained_on(index, train, drawn, split.policy, split.seed),
+        "trained_on": provenance.trained_on(index, train, drawn, split.policy, split.seed),
         "libraries": contract.library_versions(),
     }
     return parts, detector, drawn
@@ -115,9 +108,7 @@ def _normalised(rows: pd.DataFrame, input_size: int) -> np.ndarray:
     return crops.normalise(torch.stack([image for image, _, _ in crops.FaceCrops(chosen, input_size)])).numpy()
 
 
-def _int8_decision(
-    clips: pd.DataFrame, aggregation: params.Aggregation, calibrate: params.Calibrate
-) -> contract.Decision:
+def _int8_decision(clips: pd.DataFrame, aggregation: params.Aggregation, calibrate: params.Calibrate) -> Decision:
     judged = clips.dropna(subset="logit")
     fitted = calibration.decision(
         judged["label"].to_numpy(int),

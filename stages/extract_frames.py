@@ -9,11 +9,13 @@ makes   data/frames/ (archives of pictures), data/frames.csv, data/media.csv (fa
 import shutil
 from pathlib import Path
 
-from deepfake_detector import console, packs, params, store, tables
-from deepfake_detector.archive import pack
-from deepfake_detector.frames import FrameSettings, extract_frames, frame_tasks
-from deepfake_detector.locks import only_writer
-from deepfake_detector.parallel import Execution
+from deepfake_detector import params
+from deepfake_detector.common import console
+from deepfake_detector.common.locks import only_writer
+from deepfake_detector.common.parallel import Execution
+from deepfake_detector.media.extraction import FrameSettings, extract_frames, frame_tasks
+from deepfake_detector.storage import packs, store, tables
+from deepfake_detector.storage.archive import pack
 
 FOLDER = Path("data/frames")
 

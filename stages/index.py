@@ -8,7 +8,9 @@ makes   data/index.csv
 
 import pandas as pd
 
-from deepfake_detector import console, params, tables
+from deepfake_detector import params
+from deepfake_detector.common import console
+from deepfake_detector.storage import tables
 
 
 def main() -> str:

@@ -12,9 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from deepfake_detector import console, contract, html_page, model_card, params, run_report, tables
-from deepfake_detector.files import write_whole
-from deepfake_detector.html_page import Section
+from deepfake_detector import contract, params
+from deepfake_detector.common import console
+from deepfake_detector.evaluation import model_card, run_report
+from deepfake_detector.pages import html_page
+from deepfake_detector.pages.html_page import Section
+from deepfake_detector.storage import tables
+from deepfake_detector.storage.files import write_whole
 
 METRICS = ("split", "verify", "train", "evaluation", "export", "robustness")
 TABLES = ("roc", "pr", "scores", "reliability", "methods", "slices", "robustness", "training")

@@ -12,12 +12,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from deepfake_detector import console, inference, params, robustness, subset, tables
-from deepfake_detector.archive import Item
-from deepfake_detector.corruptions import CORRUPTIONS
-from deepfake_detector.cropping import frame_rows
-from deepfake_detector.files import write_json, write_whole
-from deepfake_detector.parallel import Execution, run
+from deepfake_detector import params
+from deepfake_detector.common import console
+from deepfake_detector.common.parallel import Execution, run
+from deepfake_detector.datasets import subset
+from deepfake_detector.evaluation import robustness
+from deepfake_detector.evaluation.corruptions import CORRUPTIONS
+from deepfake_detector.media.stored_frames import frame_rows
+from deepfake_detector.serving import inference
+from deepfake_detector.storage import tables
+from deepfake_detector.storage.archive import Item
+from deepfake_detector.storage.files import write_json, write_whole
 
 FRAMES = Path("data/frames")
 

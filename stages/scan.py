@@ -8,15 +8,18 @@ makes   data/scan/NAME.csv
 
 from collections import Counter
 
-from deepfake_detector import UserError, console, datasets, params, tables
+from deepfake_detector import UserError, params
+from deepfake_detector.common import console
+from deepfake_detector.datasets import layouts
+from deepfake_detector.storage import tables
 
 
 def main(name: str) -> str:
     (data_sets,) = params.read("data_sets")
     if name not in data_sets:
         raise UserError(f"params.yaml: data_sets has no {name!r}; it has {', '.join(data_sets)}")
-    result = datasets.scan(name, data_sets[name])
-    rows = datasets.index_rows(name, data_sets[name].use, result.found)
+    result = layouts.scan(name, data_sets[name])
+    rows = layouts.index_rows(name, data_sets[name].use, result.found)
     tables.write(f"data/scan/{name}.csv", tables.make(rows, tables.INDEX), tables.INDEX)
     for note in result.notes:
         print(f"  {note}")

@@ -13,8 +13,11 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from deepfake_detector import UserError, console, params, splitting, tables
-from deepfake_detector.files import write_json
+from deepfake_detector import UserError, params
+from deepfake_detector.common import console
+from deepfake_detector.datasets import splitting
+from deepfake_detector.storage import tables
+from deepfake_detector.storage.files import write_json
 
 NAMED = 100  # leaks named in the metrics; all of them are printed
 

@@ -10,10 +10,11 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
-from deepfake_detector import UserError, console, params
-from deepfake_detector.files import write_whole
-from deepfake_detector.parallel import Execution, run
-from deepfake_detector.synthesis.clips import plan, produce_film
+from deepfake_detector import UserError, params
+from deepfake_detector.common import console
+from deepfake_detector.common.parallel import Execution, run
+from deepfake_detector.datasets.synthesis.clips import plan, produce_film
+from deepfake_detector.storage.files import write_whole
 
 FILM = attrgetter("target", "take")
 

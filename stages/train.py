@@ -20,29 +20,24 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from deepfake_detector import (
-    console,
-    crops,
-    devices,
-    network,
-    params,
-    sampling,
-    tables,
-    training,
-    training_results,
-    training_sheets,
-)
-from deepfake_detector.archive import ArchiveReader, fingerprint
-from deepfake_detector.augmentation import Augmentation
-from deepfake_detector.checkpoints import Checkpoints
-from deepfake_detector.files import file_hash, write_json, write_whole
-from deepfake_detector.learner import Recipe
-from deepfake_detector.locks import only_writer
-from deepfake_detector.progress import Epoch, Progress
+from deepfake_detector import params
+from deepfake_detector.common import console
+from deepfake_detector.common.locks import only_writer
+from deepfake_detector.storage import tables
+from deepfake_detector.storage.archive import ArchiveReader, fingerprint
+from deepfake_detector.storage.files import file_hash, write_json, write_whole
+from deepfake_detector.training import crops, devices, network, results, sampling, sheets
+from deepfake_detector.training.augmentation import Augmentation
+from deepfake_detector.training.checkpoints import Checkpoints
+from deepfake_detector.training.fit import fit
+from deepfake_detector.training.learner import Recipe
+from deepfake_detector.training.progress import Epoch, Progress
 
 CODE = (  # what a saved state's meaning depends on
-    *("archive", "augmentation", "checkpoints", "crops", "devices", "faces", "keeper", "learner", "network"),
-    *("optimization", "progress", "sampling", "selfblend", "training"),
+    *("faces/cutting", "faces/detection", "storage/archive", "storage/tables"),
+    *("training/augmentation", "training/checkpoints", "training/crops", "training/devices", "training/fit"),
+    *("training/keeper", "training/learner", "training/network", "training/optimization", "training/progress"),
+    *("training/sampling", "training/selfblend"),
 )
 CHANGES_NOTHING = {"loader_workers", "checkpoint_minutes"}  # a run may go on with other values of these
 SHEETS = Path("plots/training_samples")
@@ -69,9 +64,7 @@ def _train(train: params.Train, rows: dict[str, pd.DataFrame], checkpoints: Chec
     augmentation = Augmentation(**train.augment.model_dump())
     if fabric.is_global_zero:
         with ArchiveReader(crops.FOLDER) as reader:
-            for name, sheet in training_sheets.sheets(
-                rows["train"], reader, augmentation, train.input_size, train.seed
-            ).items():
+            for name, sheet in sheets.sheets(rows["train"], reader, augmentation, train.input_size, train.seed).items():
                 write_whole(SHEETS / f"{name}.jpg", sheet)
     detector = network.build(train.init, train.imagenet_sha256)
     fabric.print(
@@ -90,7 +83,7 @@ def _train(train: params.Train, rows: dict[str, pd.DataFrame], checkpoints: Chec
         fabric.global_rank,
         fabric.world_size,
     )
-    progress = training.fit(
+    progress = fit(
         fabric,
         detector,
         detector.parts(),
@@ -130,9 +123,9 @@ def _scratch(train: params.Train, rows: dict[str, pd.DataFrame]) -> Path:
 
 def _write_results(progress: Progress, val: pd.DataFrame) -> str:
     """The table of epochs and the figures of the best one; returns the summary line."""
-    history = training_results.history(progress)
+    history = results.history(progress)
     write_whole("plots/training.csv", history.to_csv(index=False, float_format="%.6f", lineterminator="\n").encode())
-    found = training_results.figures(progress, val)
+    found = results.figures(progress, val)
     write_json("metrics/train.json", found)
     if found["learned"] is False:
         ends = f"{found['val_video_roc_auc_low']:.3f} to {found['val_video_roc_auc_high']:.3f}"

@@ -11,21 +11,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from deepfake_detector import (
-    UserError,
-    audit,
-    console,
-    data_report,
-    duplicates,
-    html_page,
-    params,
-    sheets,
-    shortcuts,
-    splitting,
-    tables,
-)
-from deepfake_detector.archive import ArchiveReader
-from deepfake_detector.files import write_json, write_whole
+from deepfake_detector import UserError, params
+from deepfake_detector.common import console
+from deepfake_detector.datasets import audit, data_report, duplicates, shortcuts, splitting
+from deepfake_detector.datasets.face_sheets import face_sheets
+from deepfake_detector.media.stored_frames import frame_pictures
+from deepfake_detector.pages import html_page
+from deepfake_detector.storage import tables
+from deepfake_detector.storage.archive import ArchiveReader
+from deepfake_detector.storage.files import write_json, write_whole
 
 SHEETS = Path("plots/contact_sheets")
 
@@ -40,13 +34,13 @@ def main() -> str:
     verified = tables.make(audit.judge(index, frames, faces, limits).to_dict("records"), tables.VERIFIED)
     tables.write("data/verified.csv", verified, tables.VERIFIED)
     with ArchiveReader("data/frames") as frame_reader, ArchiveReader("data/faces") as face_reader:
-        picture = sheets.frame_pictures(frames, index, frame_reader)
+        picture = frame_pictures(frames, index, frame_reader)
         known = splitting.groups(index, tables.make([], tables.NEAR_DUPLICATES))
         near = tables.make(duplicates.near_duplicates(frames, index, known, picture), tables.NEAR_DUPLICATES)
         tables.write("data/near_duplicates.csv", near, tables.NEAR_DUPLICATES)
         shortcut = _shortcut(index, verified, media, faces, near)
         stops = audit.stoppers(index, faces, verified, limits) + audit.shortcut_stopper(shortcut, limits)
-        jpegs = sheets.face_sheets(faces, index, face_reader)
+        jpegs = face_sheets(faces, index, face_reader)
         sections = [
             data_report.what_there_is(index, verified, media, faces),
             *data_report.dropped(verified, frames, picture),

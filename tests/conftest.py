@@ -202,8 +202,8 @@ def shared_data() -> Path:
 def stored_crops(tmp_path, monkeypatch) -> pd.DataFrame:
     """Rows of four stored crops: red (real), green (fake), blue (real), textured (fake)."""
     monkeypatch.chdir(tmp_path)
-    from deepfake_detector.archive import encode, write_archive
-    from deepfake_detector.faces import points_of_ready_crop
+    from deepfake_detector.faces.cutting import points_of_ready_crop
+    from deepfake_detector.storage.archive import encode, write_archive
 
     pictures = [np.full((48, 48, 3), colour, np.uint8) for colour in COLOURS] + [textured()]
     write_archive(
@@ -231,7 +231,7 @@ def no_hang():
 @pytest.fixture
 def yunet(monkeypatch) -> None:
     """The YuNet file, wherever this machine has it."""
-    from deepfake_detector import assets
+    from deepfake_detector.storage import assets
 
     for folder in (assets.folder(), SHARED / "models"):
         if (folder / assets.ASSETS["yunet"].file).exists():

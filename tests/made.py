@@ -15,10 +15,9 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from ruamel.yaml import YAML
 
-from deepfake_detector import golden, model_file
-from deepfake_detector.contract import VERSION, Contract
-from deepfake_detector.faces import load_detector
-from deepfake_detector.synthesis.clips import Clip, produce
+from deepfake_detector.contract import VERSION, Contract, golden, model_file
+from deepfake_detector.datasets.synthesis.clips import Clip, produce
+from deepfake_detector.faces.detection import load_detector
 
 few = settings(max_examples=40, deadline=None)
 STEPS = st.integers(1, 19)  # of probabilities in twentieths: equal scores are common, cuts between them are exact

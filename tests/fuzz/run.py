@@ -22,9 +22,9 @@ import numpy as np
 from fuzz.mutations import mutated
 from fuzz.seeds import seeds
 
-from deepfake_detector.batch import Judge, judge_all
-from deepfake_detector.console import progress
-from deepfake_detector.parallel import Execution
+from deepfake_detector.common.console import progress
+from deepfake_detector.common.parallel import Execution
+from deepfake_detector.serving.batch import Judge, judge_all
 
 AT_ONCE = 2000  # files that lie on the disk
 SECONDS, GIBIBYTES = 20.0, 3.0  # of one file

@@ -8,7 +8,7 @@ import av
 import made
 import numpy as np
 
-from deepfake_detector.media import read_image, sample_frames
+from deepfake_detector.media.reading import read_image, sample_frames
 
 RATE = 12
 CLIPS = {  # suffix -> container, codec and pixel format as FFmpeg names them

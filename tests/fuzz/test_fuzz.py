@@ -14,8 +14,8 @@ from fuzz.mutations import WALKS, mutated, parts
 from fuzz.run import damaged, fuzz
 from fuzz.seeds import CLIPS, STILLS, seeds
 
-from deepfake_detector.inference import Detector
-from deepfake_detector.media import Limits, kind_of, read_image, sample_frames
+from deepfake_detector.media.reading import Limits, kind_of, read_image, sample_frames
+from deepfake_detector.serving.inference import Detector
 
 FILES = 150  # in this slice; `make fuzz` judges 20,000
 

@@ -1,0 +1,152 @@
+"""The command line: `python -m deepfake_detector predict | doctor | use-profile | fetch-assets | compare | plots | prune`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from deepfake_detector import params
+from deepfake_detector.cli import commands, profiles
+from deepfake_detector.common import console
+from deepfake_detector.storage import assets
+
+
+def main() -> None:
+    arguments = _parser().parse_args()
+    console.guarded(lambda: sys.exit(arguments.run(arguments)))
+
+
+def _root(text: str) -> tuple[str, str]:
+    name, separator, folder = text.partition("=")
+    if not separator or not name or not folder:
+        raise argparse.ArgumentTypeError(f"{text!r}: write NAME=/absolute/path")
+    return name, folder
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m deepfake_detector", description=__doc__)
+    to = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_predict, _add_doctor, _add_use_profile, _add_fetch_assets, _add_compare, _add_plots, _add_prune):
+        add(to)
+    return parser
+
+
+def _add_predict(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = to.add_parser(
+        "predict",
+        help="judge images, videos and folders of them",
+        description="Judge images, videos and folders. Exit code 0: every input got a verdict; 1: one was an ERROR. What was "
+        "judged before a run was stopped is kept beside the file of --json or --csv; --resume goes on with it.",
+    )
+    command.add_argument("inputs", nargs="*", type=Path, metavar="PATH", help="an image, a video, or a folder of them")
+    command.add_argument("--list", metavar="FILE", help="also the paths in FILE, one a line (-: standard input)")
+    command.add_argument(
+        "--model", type=Path, default=Path("models/detector.onnx"), help="exported model (default: %(default)s)"
+    )
+    command.add_argument("--sha256", metavar="HEX", help="refuse any other model file than the one with this hash")
+    command.add_argument(
+        "--kind",
+        choices=("auto", "face"),
+        default="auto",
+        help="face: the pictures are face crops already (default: auto)",
+    )
+    command.add_argument("--json", type=Path, metavar="FILE", help="the full reports (docs/report.schema.json)")
+    command.add_argument("--csv", type=Path, metavar="FILE", help="a row for each input")
+    command.add_argument("--html", type=Path, metavar="FOLDER", help="a page of evidence for each input")
+    command.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
+    command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="(default: %(default)s)")
+    command.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="so many processes side by side (default: this one alone)"
+    )
+    command.add_argument(
+        "--executor", choices=("local", "ray"), default="local", help="ray: a cluster (docs/scaling.md; default: local)"
+    )
+    command.add_argument(
+        "--seconds-per-item", type=float, default=600, metavar="S", help="a worker's time for an input (default: 600)"
+    )
+    command.add_argument(
+        "--memory-per-item", type=float, default=4, metavar="GIB", help="and its memory; 0: no limit (default: 4)"
+    )
+    command.set_defaults(run=commands.predict)
+
+
+def _add_doctor(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = to.add_parser(
+        "doctor",
+        help="check this machine and the data sets before anything runs",
+        description="Check packages, device, disk, decoder, model files and every data set that params name. "
+        "Exit code 0: nothing stands in the way; 1: something does, and what to do about it is said.",
+    )
+    command.add_argument(
+        "--profile", type=Path, default=params.PARAMS_FILE, metavar="FILE", help="params file (default: %(default)s)"
+    )
+    command.set_defaults(run=commands.examine)
+
+
+def _add_use_profile(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = to.add_parser(
+        "use-profile",
+        help="switch params.yaml to another data set's values",
+        description=f"Write params.yaml from a complete file in profiles/: {', '.join(profiles.names())}.",
+    )
+    command.add_argument("profile", help="name of a file in profiles/, without .yaml")
+    command.add_argument(
+        "--root",
+        action="append",
+        default=[],
+        type=_root,
+        metavar="NAME=PATH",
+        help="folder of a data set the profile names",
+    )
+    command.set_defaults(run=commands.use_profile)
+
+
+def _add_fetch_assets(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = to.add_parser(
+        "fetch-assets",
+        help="get the face detector and the ImageNet weights",
+        description=f"Put files the project does not ship into {assets.folder()} ($DEEPFAKE_ASSETS), checked by sha256: "
+        + ", ".join(f"{name} ({asset.file}, {asset.size_mb} MB)" for name, asset in assets.ASSETS.items()),
+    )
+    command.add_argument(
+        "names", nargs="*", choices=sorted(assets.ASSETS), metavar="NAME", help="yunet, imagenet; all by default"
+    )
+    command.add_argument(
+        "--from", dest="source", type=Path, metavar="FOLDER", help="take the files from FOLDER, not the web"
+    )
+    command.set_defaults(run=commands.fetch_assets)
+
+
+def _add_compare(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = to.add_parser(
+        "compare",
+        help="how far two runs differ, and whether that may be chance",
+        description="Figures of two runs on the same items side by side, with the 95 % interval of their difference: source "
+        "groups are drawn anew 2,000 times, the same for both runs.",
+    )
+    command.add_argument("first", metavar="REV_A", help="a commit, branch or experiment, or `workspace`")
+    command.add_argument("second", metavar="REV_B", help="another one")
+    command.add_argument("--split", choices=("test", "val"), default="test", help="measured on (default: %(default)s)")
+    command.add_argument("--md", action="store_true", help="as Markdown tables")
+    command.set_defaults(run=commands.compare)
+
+
+def _add_plots(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = to.add_parser(
+        "plots",
+        help="every chart on one page that opens without a network",
+        description="`dvc plots show`, or `dvc plots diff` of the revisions named, as a page that needs no network.",
+    )
+    command.add_argument(
+        "revisions", nargs="*", metavar="REV", help="commits, branches or experiments to lay over each other"
+    )
+    command.set_defaults(run=commands.plots)
+
+
+def _add_prune(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = to.add_parser(
+        "prune",
+        help="free the space of frames and faces that nothing uses any more",
+        description="Drop from the scratch store (.cache/items) what the last run of extract_frames and crop_faces did not "
+        "use. Outputs and DVC's own cache stay as they are (`dvc gc` is for that).",
+    )
+    command.set_defaults(run=commands.prune)

@@ -1,0 +1,207 @@
+"""What the commands of `python -m deepfake_detector` do (cli.py says what they take), and what they print.
+
+Each takes the parsed arguments and returns the exit code.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepfake_detector import UserError, params
+from deepfake_detector.cli import profiles
+from deepfake_detector.common import console
+from deepfake_detector.common.parallel import Execution
+from deepfake_detector.storage import assets
+
+if TYPE_CHECKING:
+    from deepfake_detector.evaluation import comparison
+    from deepfake_detector.serving import batch
+
+
+def predict(arguments: argparse.Namespace) -> int:
+    """0 where every input got a verdict, 1 where one was an ERROR."""
+    from deepfake_detector.serving import batch  # costs a second that --help need not pay
+    from deepfake_detector.serving.inference import DEMONSTRATION
+
+    execution = _execution(arguments)
+    judge = batch.Judge(
+        arguments.model.absolute(),
+        arguments.sha256,
+        arguments.device,
+        1 if execution else 0,
+        arguments.kind,
+        arguments.html.absolute() if arguments.html else None,
+    )
+    detector = judge.detector()
+    if detector.contract.trained_on.demonstration:
+        print(f"! {DEMONSTRATION}", file=sys.stderr)
+    inputs = _inputs(arguments.inputs, arguments.list)
+    target = arguments.json or arguments.csv
+    if arguments.resume and not target:
+        raise UserError("--resume goes on with what lies beside the file of --json or --csv; name one")
+    print(f"{'verdict':<13} {'P(fake)':>8}  {'faces':>7}  input")
+    if target is None:
+        verdicts = [_told(path, one) for path, one in _judged(inputs, judge, execution)]
+        return int("ERROR" in verdicts)
+    journal = batch.Journal(target, {"model": detector.sha256, "kind": arguments.kind, "html": str(judge.html)})
+    journal.begin(arguments.resume)
+    _judge_on(journal, inputs, judge, execution)
+    if arguments.json:
+        batch.write_json_list(arguments.json, journal.reports(inputs))
+    if arguments.csv:
+        batch.write_csv(arguments.csv, journal.reports(inputs))
+    failed = any(one["verdict"] == "ERROR" for one in journal.reports(inputs))
+    journal.end()
+    return int(failed)
+
+
+def use_profile(arguments: argparse.Namespace) -> int:
+    roots = dict(pair for pair in arguments.root)
+    data_sets = profiles.use(arguments.profile, roots)
+    print(f"params.yaml is now the profile {arguments.profile} ({', '.join(data_sets)}); next: dvc repro")
+    return 0
+
+
+def fetch_assets(arguments: argparse.Namespace) -> int:
+    for name in arguments.names or sorted(assets.ASSETS):
+        print(f"{name}: {assets.fetch(name, arguments.source)}")
+    return 0
+
+
+def examine(arguments: argparse.Namespace) -> int:
+    """0 where nothing stands in the way of a run, 1 where something does."""
+    from deepfake_detector.cli import doctor  # opens the video decoder and, later, torch
+
+    return int(doctor.report(doctor.examine(params.load(arguments.profile))) > 0)
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    from deepfake_detector.evaluation import comparison  # DVC's own library takes seconds to open
+
+    levels = comparison.compare(arguments.first, arguments.second, arguments.split)
+    show = _markdown if arguments.md else _columns
+    for level in levels:
+        left_out = f", {level.left_out} left out that one run could not judge" if level.left_out else ""
+        print(f"{arguments.split}, {level.count} {level.name}s{left_out}\n")
+        heads = ("figure", arguments.first, arguments.second, "difference", "95 % interval")
+        print(show([heads, *(_row(one) for one in level.differences)]) + "\n")
+        print(_conclusion(level) + "\n")
+    return 0
+
+
+def plots(arguments: argparse.Namespace) -> int:
+    from deepfake_detector.cli import plots_page  # needs the drawing library
+
+    print(f"open {plots_page.write(arguments.revisions).absolute().as_uri()}")
+    return 0
+
+
+def prune(arguments: argparse.Namespace) -> int:
+    from deepfake_detector.storage import store
+
+    for stage in store.STAGES:
+        dropped, freed = store.Store(store.root() / stage).prune()
+        print(f"{stage}: {dropped} archives dropped, {freed / 1e6:.1f} MB freed")
+    return 0
+
+
+def _judged(paths: list[Path], judge: "batch.Judge", execution: Execution | None) -> Iterator[tuple[Path, dict]]:
+    from deepfake_detector.serving import batch
+
+    reports = batch.judge_all(paths, judge, execution)
+    return zip(paths, console.progress(reports, len(paths), "predict", "input"), strict=True)
+
+
+def _judge_on(journal: "batch.Journal", inputs: list[Path], judge: "batch.Judge", execution: Execution | None) -> None:
+    """Those that the journal has not got yet."""
+    left = [path for path in inputs if not journal.has(path)]
+    if len(left) < len(inputs):
+        print(f"{len(inputs) - len(left)} of {len(inputs)} were judged before", file=sys.stderr)
+    try:
+        for path, one in _judged(left, judge, execution):
+            journal.add(path, one)
+            _told(path, one)
+    except KeyboardInterrupt:
+        print(f"what was judged is kept in {journal.path}: go on with --resume", file=sys.stderr)
+        raise
+
+
+def _execution(arguments: argparse.Namespace) -> Execution | None:
+    """Workers where they were asked for; else this process judges alone, with all cores."""
+    if arguments.executor == "local" and not arguments.workers:
+        return None
+    return Execution(arguments.executor, arguments.workers, arguments.seconds_per_item, arguments.memory_per_item)
+
+
+def _inputs(paths: list[Path], listed: str | None) -> list[Path]:
+    """The files named and listed, and of folders every file of a media type, sorted; each once."""
+    from deepfake_detector.datasets.layouts import files_below, media_kind
+
+    if listed:
+        lines = sys.stdin if listed == "-" else _lines_of(Path(listed))
+        paths = paths + [Path(line) for line in map(str.strip, lines) if line]
+    if not paths:
+        raise UserError("nothing to judge: name files or folders, or --list a file with one path a line")
+    found = []
+    for path in paths:
+        inside = [one for one in files_below(path) if media_kind(one)] if path.is_dir() else [path]
+        if not inside:
+            raise UserError(f"{path}: no image or video in this folder")
+        found += inside
+    return list(dict.fromkeys(found))
+
+
+def _lines_of(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a list of paths that can be read: {error}") from error
+
+
+def _told(path: Path, found: dict) -> str:
+    """Prints a report's line and gives its verdict."""
+    probability = "-" if found["fake_probability"] is None else f"{found['fake_probability']:.3f}"
+    why = found["error"] or found["reason"]
+    seen = f"{found['frames_with_face']}/{found['frames_sampled']}"
+    print(
+        f"{found['verdict']:<13} {probability:>8}  {seen:>7}  {_printable(path)}{f'  ({why})' if why else ''}",
+        flush=True,
+    )
+    return found["verdict"]
+
+
+def _row(one: "comparison.Difference") -> tuple[str, ...]:
+    interval = "-" if one.low is None else f"{one.low:+.4f} to {one.high:+.4f}{'  *' if one.sure else ''}"
+    return one.figure, f"{one.first:.4f}", f"{one.second:.4f}", f"{one.by:+.4f}", interval
+
+
+def _conclusion(level: "comparison.Level") -> str:
+    if all(one.by == 0 and not one.low and not one.high for one in level.differences):
+        return f"no difference by {level.name}"
+    if level.reason:
+        return f"no intervals: {level.reason}"
+    sure = [one.figure for one in level.differences if one.sure]
+    return (
+        f"more than chance by {level.name} (*): {', '.join(sure)}"
+        if sure
+        else f"nothing more than chance by {level.name}"
+    )
+
+
+def _columns(rows: list[tuple[str, ...]]) -> str:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _markdown(rows: list[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
+
+
+def _printable(path: Path) -> str:
+    """The path on one line, whatever its name holds."""
+    return "".join(character if character.isprintable() else "?" for character in str(path))

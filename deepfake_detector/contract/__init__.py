@@ -1,0 +1,123 @@
+"""The contract that travels inside an exported model: how its input is made and how its output is decided.
+
+Stages, command line and page all read it from the same typed value, so none can crop, scale or decide differently.
+"""
+
+import json
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import Field, ValidationError
+
+from deepfake_detector import UserError
+from deepfake_detector.common.settings import StrictModel
+from deepfake_detector.scoring.decision import Decision
+
+VERSION = 2
+KEY = "deepfake_detector_contract"  # of the ONNX metadata entry that holds the contract
+Part = TypeVar("Part")
+LIBRARIES = ("torch", "torchvision", "onnx", "onnxruntime", "opencv-python-headless", "av", "pillow", "numpy")
+
+
+class FaceDetection(StrictModel):
+    """Which detector finds the faces; `sha256` is the hash of its file, `detect_size` the longer side it looks at."""
+
+    name: Literal["haar", "yunet"]
+    sha256: str
+    detect_size: int = Field(gt=0)
+    min_score: float
+
+
+class Crop(StrictModel):
+    """How a face becomes the network's input: cut at `margin` to `size`, resized to `input_size`, normalised.
+
+    `given`: the training data were face crops already, so a picture is taken to be one.
+    """
+
+    kind: Literal["detected", "given"]
+    min_face: int = Field(gt=0)
+    margin: float = Field(ge=1)
+    size: int = Field(gt=0)
+    input_size: int = Field(gt=0)
+    interpolation: Literal["area, bilinear"]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class Golden(StrictModel):
+    """What this model made of the drawn face of golden.py where it was exported: the boxes that the face detector found, in
+    pixels, and the logit of the first (of the whole picture where there is none)."""
+
+    boxes: tuple[tuple[float, float, float, float], ...]
+    logit: float
+    tolerance: float = Field(gt=0)  # of the logit
+
+
+class TrainedOn(StrictModel):
+    """What the model has learned from. A `demonstration` has seen drawn people only: it judges nothing but
+    `demo_files` (sha256 of the demo's own files)."""
+
+    data_sets: dict[str, dict[str, int]]  # name -> items by "real" and method
+    split: str
+    demonstration: bool
+    demo_files: tuple[str, ...] = ()
+
+
+class Contract(StrictModel):
+    """All of it. `withheld` says why a model must not be served, where that is so."""
+
+    version: Literal[2]
+    variant: Literal["fp32", "int8"]
+    withheld: str = ""
+    labels: tuple[Literal["real"], Literal["fake"]]
+    frames: int = Field(gt=0)  # sampled evenly from a video
+    detection: FaceDetection
+    crop: Crop
+    decision: Decision
+    golden: Golden
+    trained_on: TrainedOn
+    libraries: dict[str, str]
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that a model's figures depend on."""
+    return {name: metadata.version(name) for name in LIBRARIES}
+
+
+def read_decision(path: str | Path) -> Decision:
+    """The decision that `calibrate` wrote. Raises UserError where it is missing or something else."""
+    return _read(path, decision_of)
+
+
+def read_scale(path: str | Path) -> tuple[float, float]:
+    """Its temperature and threshold alone, which those of older versions have too."""
+    return _read(path, lambda found: (float(found["temperature"]), float(found["threshold"])))
+
+
+def _read(path: str | Path, pick: Callable[[dict], Part]) -> Part:
+    try:
+        return pick(json.loads(Path(path).read_text()))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: not there; `dvc repro` makes it") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: not what calibrate writes; run `dvc repro`") from error
+
+
+def decision_of(found: dict) -> Decision:
+    """The decision among all that was told beside it."""
+    return Decision(**{name: found[name] for name in Decision.model_fields})
+
+
+def parse(text: str | None, source: str) -> Contract:
+    """The contract in the metadata of the model file `source`. Raises UserError where there is none of this version."""
+    if text is None:
+        raise UserError(f"{source}: an ONNX file without this project's contract; use one that the export stage made")
+    try:
+        return Contract.model_validate_json(text)
+    except ValidationError as error:
+        places = ", ".join(".".join(str(part) for part in one["loc"]) or one["msg"] for one in error.errors()[:3])
+        raise UserError(
+            f"{source}: its contract is not of version {VERSION} ({places}); export the model again with this version"
+        ) from error

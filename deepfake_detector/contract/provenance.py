@@ -1,0 +1,44 @@
+"""What a contract says of where its model came from: the material, its split, and how the faces were cut.
+
+Items are rows of the index table; `train` holds the rows of the training split.
+"""
+
+import pandas as pd
+
+from deepfake_detector import UserError
+from deepfake_detector.contract import TrainedOn
+from deepfake_detector.storage.files import file_hash
+
+SPLITS = {  # by policy
+    "shares": "groups of shared sources, seed {seed}",
+    "official": "as published, with what leaks in it",
+    "strict": "as published, groups that it tears apart moved whole",
+}
+
+
+def crop_kind(index: pd.DataFrame, train: pd.DataFrame, realign: bool) -> str:
+    """`given` where training saw ready-made crops only, as they are, else `detected`. Raises UserError for a mix of these with
+    others, which has no contract."""
+    if realign:
+        return "detected"
+    ready = index.loc[index["item"].isin(train["item"]), "kind"] == "face"
+    if ready.any() and not ready.all():
+        raise UserError("training data mix ready-made crops (kind: face) with detected faces; set crop_faces.realign")
+    return "given" if ready.all() else "detected"
+
+
+def trained_on(index: pd.DataFrame, train: pd.DataFrame, drawn: list[str], policy: str, seed: int) -> TrainedOn:
+    """The counts of what was learned from, by data set and method, and how it was split; `drawn` names the data sets that
+    `synthesize` draws. A model that has seen these alone is a demonstration, and their files are listed."""
+    counts = {
+        name: {method: int(count) for method, count in rows["method"].value_counts().sort_index().items()}
+        for name, rows in train.groupby("data_set")
+    }
+    demonstration = set(counts) <= set(drawn)
+    demo_files = index.loc[index["data_set"].isin(drawn), "path"] if demonstration else []
+    return TrainedOn(
+        data_sets=counts,
+        split=SPLITS[policy].format(seed=seed),
+        demonstration=demonstration,
+        demo_files=tuple(sorted(file_hash(path) for path in demo_files)),
+    )

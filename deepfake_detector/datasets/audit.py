@@ -1,0 +1,184 @@
+"""Checks of the data before anything is learned from it: what is dropped and why, and what must stop the run."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import pandas as pd
+
+from deepfake_detector.datasets.shortcuts import Shortcut
+
+CLASSES = {0: "real", 1: "fake"}
+FAULTS = {"contrast": "blank", "sharpness": "blurred", "brightness": "dark"}
+NAMED = 5  # items named in one message
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`min_side` in pixels; contrast, sharpness and brightness as `faces.quality` has them, of an item's median face; the
+    rest are shares of frames, a ratio of items, and what `shortcuts.audit` may come to (`fail` or `warn` above it)."""
+
+    min_side: int
+    min_contrast: float
+    min_sharpness: float
+    min_brightness: float
+    min_coverage: float
+    max_coverage_gap: float
+    max_imbalance: float
+    max_shortcut_auc: float
+    on_shortcut: str
+
+
+def judge(index: pd.DataFrame, frames: pd.DataFrame, faces: pd.DataFrame, limits: Limits) -> pd.DataFrame:
+    """For every item of the index whether it is kept, and the reason why not: columns item, keep (0 or 1), reason."""
+    reasons = {}
+    faces_of, frames_of = dict(tuple(faces.groupby("item"))), dict(tuple(frames.groupby("item")))
+    for row in index.itertuples():
+        reasons[row.item] = _fault(faces_of.get(row.item), frames_of.get(row.item), limits)
+    first: dict[tuple[str, int], str] = {}
+    for row in index.itertuples():
+        if reasons[row.item]:
+            continue
+        twin = first.setdefault((row.md5, row.label), row.item)
+        if twin != row.item:
+            reasons[row.item] = f"duplicate of {twin}"
+    return pd.DataFrame([{"item": item, "keep": int(not why), "reason": why} for item, why in reasons.items()])
+
+
+def label_conflicts(index: pd.DataFrame) -> list[list[str]]:
+    """Items whose files are the same, byte for byte, while their labels differ."""
+    groups = index.groupby("md5").filter(lambda rows: rows["label"].nunique() > 1).groupby("md5")
+    return sorted(sorted(rows["item"]) for _, rows in groups)
+
+
+def coverage(index: pd.DataFrame, faces: pd.DataFrame) -> dict[str, float]:
+    """Per class the share of its sampled frames in which a face large enough was found."""
+    tried = faces.dropna(subset="frame").merge(index[["item", "label"]], on="item")
+    seen = tried.assign(seen=tried["status"] == "ok").groupby(["label", "item", "frame"])["seen"].any()
+    return {CLASSES[label]: float(share) for label, share in seen.groupby("label").mean().items()}
+
+
+def kind_of_reason(reason: str) -> str:
+    """`duplicate` of `duplicate of x`, `unreadable` of `unreadable: why`."""
+    return reason.partition(" of ")[0].partition(":")[0]
+
+
+def across_labels(near: pd.DataFrame, index: pd.DataFrame) -> int:
+    """How many of the pairs that look alike are of a real and a fake item."""
+    label_of = dict(zip(index["item"], index["label"], strict=True))
+    return sum(int(label_of[row.item] != label_of[row.other]) for row in near.itertuples())
+
+
+def figures(
+    index: pd.DataFrame,
+    media: pd.DataFrame,
+    faces: pd.DataFrame,
+    verified: pd.DataFrame,
+    near: pd.DataFrame,
+    shortcut: Shortcut,
+) -> dict:
+    """What `metrics/verify.json` holds; shares and areas under curves to six decimals."""
+    joined = verified.merge(index, on="item")
+    kinds = Counter(joined.loc[joined["keep"] == 0, "reason"].map(kind_of_reason))
+    return {
+        "items": len(joined),
+        "kept": int(joined["keep"].sum()),
+        "dropped": dict(sorted(kinds.items())),
+        "label_conflicts": len(label_conflicts(index)),
+        "items_kept": {CLASSES[label]: int(kept) for label, kept in joined.groupby("label")["keep"].sum().items()},
+        "face_coverage": {name: round(share, 6) for name, share in coverage(index, faces).items()},
+        "near_duplicates": {"pairs": len(near), "across_labels": across_labels(near, index)},
+        "odd_files": {what: len(items) for what, items in oddities(media).items()},
+        "shortcut": {
+            "roc_auc": None if shortcut.auc is None else round(shortcut.auc, 6),
+            "reason": shortcut.reason,
+            "facts": {carrier.fact: round(carrier.auc, 6) for carrier in shortcut.carriers},
+        },
+    }
+
+
+def oddities(media: pd.DataFrame) -> dict[str, list[str]]:
+    """What readers of video often get wrong, and the items in which it is so: it is dealt with here, and told."""
+    odd = {
+        "variable frame rate": media["variable_rate"] == 1,
+        "to be turned by a rotation flag": media["rotation"].fillna(0) != 0,
+        "other number of frames in the header than in the file": media["frames_declared"].notna()
+        & (media["frames_declared"] != media["frames_found"]),
+    }
+    return {what: media.loc[true.fillna(False).astype(bool), "item"].to_list() for what, true in odd.items()}
+
+
+def stoppers(index: pd.DataFrame, faces: pd.DataFrame, verified: pd.DataFrame, limits: Limits) -> list[str]:
+    """What would make every later result wrong, a sentence each; empty where the data can be used."""
+    found = [
+        f"the same file is labelled real and fake: {', '.join(items)}; decide which, and remove the other"
+        for items in label_conflicts(index)[:NAMED]
+    ]
+    kept = index[index["item"].isin(verified.loc[verified["keep"] == 1, "item"])]
+    counts = kept["label"].value_counts()
+    for label, name in CLASSES.items():
+        if label not in counts.index:
+            dropped = verified.loc[verified["keep"] == 0, "reason"].value_counts().head(3)
+            why = f" (dropped: {', '.join(f'{n} x {reason}' for reason, n in dropped.items())})" if len(dropped) else ""
+            found.append(f"no {name} item is left{why}; check the data set's root and layout")
+    if len(counts) == 2 and counts.max() > limits.max_imbalance * counts.min():
+        found.append(
+            f"{counts[0]} real and {counts[1]} fake items: a ratio above verify.max_imbalance {limits.max_imbalance:g}"
+        )
+    return found + _coverage_stoppers(coverage(index, faces), limits)
+
+
+def shortcut_stopper(shortcut: Shortcut, limits: Limits) -> list[str]:
+    """A sentence where file facts alone tell the classes apart and `limits` make that a failure."""
+    return _shortcut_told(shortcut, limits) if limits.on_shortcut == "fail" else []
+
+
+def shortcut_warning(shortcut: Shortcut, limits: Limits) -> list[str]:
+    """The same sentence where `limits` make it a warning."""
+    return _shortcut_told(shortcut, limits) if limits.on_shortcut == "warn" else []
+
+
+def _shortcut_told(shortcut: Shortcut, limits: Limits) -> list[str]:
+    if shortcut.auc is None or shortcut.auc <= limits.max_shortcut_auc:
+        return []
+    facts = ", ".join(
+        f"{carrier.fact} (median {carrier.real_median:.6g} of reals, {carrier.fake_median:.6g} of fakes)"
+        for carrier in shortcut.carriers
+    )
+    facts = facts or "several together, or which of them are missing"
+    return [
+        f"facts of the files alone, without their pictures, tell fake from real with a ROC-AUC of {shortcut.auc:.3f} "
+        f"(verify.max_shortcut_auc {limits.max_shortcut_auc:g}): {facts}; a detector would learn that "
+        "instead of faces. Encode both classes alike, or set verify.on_shortcut to warn"
+    ]
+
+
+def _coverage_stoppers(shares: dict[str, float], limits: Limits) -> list[str]:
+    low = [f"{name} {share:.1%}" for name, share in shares.items() if share < limits.min_coverage]
+    if low:
+        return [
+            f"a face was found in too few frames ({', '.join(low)}; verify.min_coverage {limits.min_coverage:.0%}); "
+            "look at the contact sheets, try crop_faces.detector yunet or a larger detect_size"
+        ]
+    if len(shares) == 2 and abs(shares["real"] - shares["fake"]) > limits.max_coverage_gap:
+        return [
+            f"a face was found in {shares['real']:.1%} of real and {shares['fake']:.1%} of fake frames, further apart "
+            f"than verify.max_coverage_gap {limits.max_coverage_gap:.0%}: a detector could learn that instead"
+        ]
+    return []
+
+
+def _fault(faces: pd.DataFrame | None, frames: pd.DataFrame | None, limits: Limits) -> str:
+    """Why an item cannot be used; empty where it can."""
+    if faces is None:
+        return "not cropped"
+    if faces["frame"].isna().all():
+        return f"unreadable: {faces['status'].iloc[0]}"
+    size = (faces if frames is None else frames)[["width", "height"]].min(axis=None)
+    if size < limits.min_side:
+        return "picture too small"
+    found = faces[faces["status"] == "ok"]
+    if found.empty:
+        return "no face" if (faces["status"] == "no face").any() else "faces too small"
+    least = {"contrast": limits.min_contrast, "sharpness": limits.min_sharpness, "brightness": limits.min_brightness}
+    medians = found[list(least)].median()
+    return next((FAULTS[name] for name, limit in least.items() if medians[name] < limit), "")

@@ -1,0 +1,28 @@
+"""Contact sheets of the faces that were found: of each class and method, and the least sharp ones."""
+
+import numpy as np
+import pandas as pd
+
+from deepfake_detector.pages.contact_sheet import SHOWN, contact_sheet
+from deepfake_detector.storage.archive import ArchiveReader
+
+
+def face_sheets(faces: pd.DataFrame, index: pd.DataFrame, reader: ArchiveReader) -> dict[str, bytes]:
+    """Sheets by name: faces spread over each class and method, and the least sharp face of each person.
+
+    `faces` and `index` are the tables of that name, `reader` reads the archives of faces.
+    """
+    found = faces[faces["status"] == "ok"].merge(index[["item", "method", "label"]], on="item")
+    chosen = {}
+    for (label, method), rows in found.groupby(["label", "method"]):
+        spread = np.linspace(0, len(rows) - 1, min(len(rows), SHOWN)).round().astype(int)
+        chosen["real" if label == 0 else f"fake_{method}"] = rows.iloc[spread]
+    least_sharp = found.sort_values(["sharpness", "item"]).drop_duplicates(["item", "track"])
+    chosen["least_sharp"] = least_sharp.head(SHOWN)
+    return {name: _face_sheet(rows, reader) for name, rows in chosen.items()}
+
+
+def _face_sheet(rows: pd.DataFrame, reader: ArchiveReader) -> bytes:
+    crops = [reader.picture(row.archive, row.member) for row in rows.itertuples()]
+    captions = [f"{row.item.partition('/')[2]}\nframe {row.frame} track {row.track}" for row in rows.itertuples()]
+    return contact_sheet(crops, captions)

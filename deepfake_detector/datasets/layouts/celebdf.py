@@ -1,0 +1,78 @@
+"""Celeb-DF (v1 and v2): real celebrities, their swaps, and YouTube reals.
+
+A fake `id<a>_id<b>_<nnnn>` is the clip `id<a>_<nnnn>` with the face of b put in: both identities tie it to others. The
+official test list has no header, and in it 1 means real. https://github.com/yuezunli/celeb-deepfakeforensics
+"""
+
+import re
+from pathlib import Path
+
+from deepfake_detector import UserError
+from deepfake_detector.datasets.layouts import Found, Scan, counted, files_below, media_kind
+from deepfake_detector.params import CelebDFSet
+
+EXPECTED = {"Celeb-real": 590, "YouTube-real": 300, "Celeb-synthesis": 5639}  # of v2; v1 has fewer
+TEST_LIST = "List_of_testing_videos.txt"
+FAKES = "Celeb-synthesis"
+
+
+def scan(name: str, root: Path, data_set: CelebDFSet) -> Scan:
+    test = _test_list(root / TEST_LIST)
+    found, notes, seen = [], [], set()
+    for folder, expected in EXPECTED.items():
+        paths = [path for path in _videos(root / folder) if media_kind(path) == "video"]
+        for path in paths:
+            seen.add(place := f"{folder}/{path.name}")
+            split = "" if not test else "test" if place in test else "train"
+            found.append(_found(folder, path, split))
+        if paths:
+            notes.append(f"found {len(paths)} of {expected} {folder}")
+    _check_labels(root / TEST_LIST, test)
+    reals = {one.name for one in found if one.label == 0}
+    lost = {f"{one.original[1]}.mp4" for one in found if one.original and f"{one.original[1]}.mp4" not in reals}
+    notes += counted("originals of fakes are not on disk", lost)
+    return Scan(found, notes + counted(f"files of {TEST_LIST} are not on disk", set(test) - seen))
+
+
+def _videos(folder: Path) -> list[Path]:
+    """The videos of a folder, or of a `videos` folder in it."""
+    inner = folder / "videos"
+    home = inner if inner.is_dir() else folder
+    return [path for path in files_below(home) if path.parent == home]
+
+
+def _found(folder: str, path: Path, split: str) -> Found:
+    if folder == "YouTube-real":
+        sources = (f"celebdf:youtube{path.stem}",)
+        return Found(path, "video", 0, "real", f"{folder}/{path.name}", sources, None, split)
+    if folder == "Celeb-real":
+        (person, _) = _parts(path, r"(id\d+)_(\d+)")
+        return Found(path, "video", 0, "real", f"{folder}/{path.name}", (f"celebdf:{person}",), None, split)
+    target, source, take = _parts(path, r"(id\d+)_(id\d+)_(\d+)")
+    original = ("real", f"Celeb-real/{target}_{take}")
+    sources = (f"celebdf:{target}", f"celebdf:{source}")
+    return Found(path, "video", 1, FAKES, path.name, sources, original, split)
+
+
+def _parts(path: Path, pattern: str) -> tuple[str, ...]:
+    match = re.fullmatch(pattern, path.stem)
+    if not match:
+        raise UserError(f"{path}: not a name that Celeb-DF gives; move the file out of the data set's folder")
+    return match.groups()
+
+
+def _test_list(path: Path) -> dict[str, str]:
+    """`<folder>/<file>` -> label as written, of the official list; empty where it is not there."""
+    if not path.exists():
+        return {}
+    lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
+    if any(len(line) != 2 or line[0] not in ("0", "1") or "/" not in line[1] for line in lines):
+        raise UserError(f"{path}: not lines of `<0 or 1> <folder>/<file>`; fetch it anew from the Celeb-DF site")
+    return {place: label for label, place in lines}
+
+
+def _check_labels(path: Path, test: dict[str, str]) -> None:
+    """In the list 1 is real: a list the other way round would be another set."""
+    wrong = sorted(place for place, label in test.items() if (label == "1") == place.startswith(FAKES))
+    if wrong:
+        raise UserError(f"{path}: {wrong[0]} has label {test[wrong[0]]}, and there 1 means real; fetch the list anew")

@@ -1,0 +1,25 @@
+"""The demo that `synthesize` draws: `<root>/real/<person>_<take>`, `<root>/<method>/<person>_<helper>_<take>`."""
+
+from pathlib import Path
+
+from deepfake_detector.datasets.layouts import Found, Scan, files_below, media_kind
+from deepfake_detector.params import DemoSet
+
+
+def scan(name: str, root: Path, data_set: DemoSet) -> Scan:
+    found = []
+    for path in files_below(root):
+        method = path.parent.name
+        *people, take = path.stem.split("_")
+        found.append(
+            Found(
+                path=path,
+                kind=media_kind(path),
+                label=int(method != "real"),
+                method=method,
+                name=path.name,
+                sources=tuple(f"{name}:{person}" for person in people),
+                original=None if method == "real" else ("real", f"{people[0]}_{take}"),
+            )
+        )
+    return Scan(found, [])

@@ -1,0 +1,58 @@
+"""DFDC preview: originals and two methods, all told in `dataset.json`.
+
+`<root>/{original_videos,method_A,method_B}/<subject>/**/*.mp4`; `dataset.json` gives label, set and, where it names them, the
+subjects whose faces were swapped: all of them tie a clip to others. https://arxiv.org/abs/1910.08854
+"""
+
+import json
+import re
+from pathlib import Path
+
+from deepfake_detector import UserError
+from deepfake_detector.datasets.layouts import Found, Scan, counted, files_below, media_kind
+from deepfake_detector.params import DFDCPreviewSet
+
+LABELS = {"real": 0, "fake": 1}
+SETS = {"train": "train", "test": "test"}
+SUBJECT = re.compile(r"\d{3,}")  # of the subjects' numbers in names of folders and files
+
+
+def scan(name: str, root: Path, data_set: DFDCPreviewSet) -> Scan:
+    facts = _facts(root / "dataset.json")
+    files = {path.relative_to(root).as_posix(): path for path in files_below(root) if media_kind(path) == "video"}
+    here = sorted(set(files) & set(facts))
+    notes = [f"found {len(here)} of {len(facts)} videos of dataset.json"]
+    notes += counted("files of dataset.json are not on disk", set(facts) - set(files))
+    notes += counted("videos are not in dataset.json, and are left out", set(files) - set(facts))
+    return Scan([_found(place, files[place], facts[place]) for place in here], notes)
+
+
+def _facts(path: Path) -> dict[str, dict]:
+    if not path.exists():
+        raise UserError(
+            f"{path}: not there; the DFDC preview set says in it what is real, so it cannot be done without"
+        )
+    try:
+        facts = json.loads(path.read_text())
+        wrong = [place for place, fact in facts.items() if fact["label"] not in LABELS or fact["set"] not in SETS]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{path}: not the preview set's table ({error}); fetch it anew") from error
+    if wrong:
+        raise UserError(f"{path}: {wrong[0]} is {facts[wrong[0]]}; label is real or fake, set is train or test")
+    return facts
+
+
+def _found(place: str, path: Path, fact: dict) -> Found:
+    top, _, below = place.partition("/")
+    label = LABELS[fact["label"]]
+    subjects = set(SUBJECT.findall(Path(below).parts[0]))
+    subjects |= {str(fact[key]) for key in ("target_id", "swapped_id") if fact.get(key)}
+    return Found(
+        path=path,
+        kind="video",
+        label=label,
+        method=top if label else "real",
+        name=below,
+        sources=tuple(f"dfdc_preview:{subject}" for subject in sorted(subjects)),
+        official_split=SETS[fact["set"]],
+    )

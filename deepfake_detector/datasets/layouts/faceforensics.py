@@ -1,0 +1,125 @@
+"""FaceForensics++ with DeepFakeDetection (DFD): the official tree, or the flat mirror of one compression.
+
+Fakes are `<target>_<source>`: both identities tie a clip to others. Splits are lists of pairs in `splits/*.json`.
+`raw` and `c0` are the same compression; masks are never read. https://github.com/ondyari/FaceForensics
+"""
+
+import json
+import re
+from pathlib import Path
+
+from deepfake_detector import UserError
+from deepfake_detector.datasets.layouts import Found, Scan, counted, files_below, media_kind
+from deepfake_detector.params import FaceForensicsSet
+
+METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
+EXPECTED = {"original": 1000, "actors": 363, "DeepFakeDetection": 3068} | dict.fromkeys(METHODS, 1000)
+SAME = {"raw": ("raw", "c0"), "c0": ("c0", "raw")}  # compressions that are one and the same
+FLAT = "original"  # the folder of reals in the flat mirror
+
+
+def scan(name: str, root: Path, data_set: FaceForensicsSet) -> Scan:
+    folders = _flat(root) or _official(root, data_set.compression)
+    splits, videos = _splits(root / "splits"), _youtube_videos(root / "conversion_dict.json")
+    found, notes = [], []
+    for group, folder in folders.items():
+        paths = [path for path in files_below(folder) if path.parent == folder and media_kind(path) == "video"]
+        if paths:
+            found += [_found(group, path, splits, videos) for path in paths]
+            notes.append(f"found {len(paths)} of {EXPECTED[group]} {group}")
+    return Scan(found, notes + _missing_originals(found))
+
+
+def _flat(root: Path) -> dict[str, Path]:
+    return {group: root / group for group in (FLAT, *METHODS, "DeepFakeDetection") if (root / group).is_dir()}
+
+
+def _official(root: Path, compression: str) -> dict[str, Path]:
+    homes = {FLAT: "original_sequences/youtube", "actors": "original_sequences/actors"}
+    homes |= {method: f"manipulated_sequences/{method}" for method in (*METHODS, "DeepFakeDetection")}
+    folders = {}
+    for group, home in homes.items():
+        for level in SAME.get(compression, (compression,)):
+            if (root / home / level / "videos").is_dir():
+                folders[group] = root / home / level / "videos"
+                break
+    if not folders and (root / "original_sequences").is_dir():
+        there = sorted({path.name for path in root.glob("*_sequences/*/*") if path.is_dir()} - {"masks"})
+        raise UserError(f"{root}: no videos of compression {compression!r}; there are: {', '.join(there) or 'none'}")
+    return folders
+
+
+def _found(group: str, path: Path, splits: dict[str, str], videos: dict[str, str]) -> Found:
+    if group == "actors":
+        actor, _, _ = path.stem.partition("__")
+        return Found(path, "video", 0, "real", path.name, (_actor(actor),))
+    if group == "DeepFakeDetection":
+        return _dfd_fake(path)
+    if group == FLAT:
+        sources = _sources((path.stem,), videos)
+        return Found(path, "video", 0, "real", path.name, sources, None, splits.get(path.stem, ""))
+    target, source = _parts(path, r"(\d{3})_(\d{3})")
+    return Found(
+        path=path,
+        kind="video",
+        label=1,
+        method=group,
+        name=path.name,
+        sources=_sources((target, source), videos),
+        original=("real", target),
+        official_split=splits.get(target, ""),
+    )
+
+
+def _dfd_fake(path: Path) -> Found:
+    target, source, scene = _parts(path, r"(\d+)_(\d+)__(.+)__[A-Za-z0-9]{8}")
+    sources = (_actor(target), _actor(source))
+    return Found(path, "video", 1, "DeepFakeDetection", path.name, sources, ("real", f"{target}__{scene}"))
+
+
+def _parts(path: Path, pattern: str) -> tuple[str, ...]:
+    match = re.fullmatch(pattern, path.stem)
+    if not match:
+        raise UserError(f"{path}: not a name that FaceForensics++ gives; move the file out of the data set's folder")
+    return match.groups()
+
+
+def _sources(numbers: tuple[str, ...], videos: dict[str, str]) -> tuple[str, ...]:
+    """The sequences, and the YouTube videos they were cut from: some gave more than one sequence."""
+    cut_from = [f"faceforensics:youtube:{videos[number]}" for number in numbers if number in videos]
+    return tuple(dict.fromkeys([*(f"faceforensics:{number}" for number in numbers), *cut_from]))
+
+
+def _actor(number: str) -> str:
+    return f"faceforensics:actor{number}"
+
+
+def _splits(folder: Path) -> dict[str, str]:
+    """Sequence number -> published split; empty where the lists are not there."""
+    splits = {}
+    for split in ("train", "val", "test"):
+        path = folder / f"{split}.json"
+        if not path.exists():
+            continue
+        try:
+            pairs = json.loads(path.read_text())
+            splits |= {number: split for first, second in pairs for number in (first, second)}
+        except (ValueError, TypeError) as error:
+            raise UserError(f"{path}: not a JSON list of pairs; fetch it anew from the FaceForensics++ site") from error
+    return splits
+
+
+def _youtube_videos(path: Path) -> dict[str, str]:
+    """Sequence number -> YouTube id; empty where `conversion_dict.json` is not there."""
+    if not path.exists():
+        return {}
+    try:
+        return {number: name.rsplit(" ", 1)[0] for number, name in json.loads(path.read_text()).items()}
+    except (ValueError, AttributeError) as error:
+        raise UserError(f"{path}: not FaceForensics++'s conversion table; fetch it anew") from error
+
+
+def _missing_originals(found: list[Found]) -> list[str]:
+    reals = {(one.method, Path(one.name).stem) for one in found if one.label == 0}
+    missing = {one.original[1] for one in found if one.original and one.original not in reals}
+    return counted("originals are not here, with fakes made from them", missing)

@@ -1,0 +1,159 @@
+"""The figures of a run: by split and level, with intervals; by data set, by method, and by what the faces look like.
+
+Tables in, plain values out. A table of scored rows has the columns label, data_set, method, group, logit and
+fake_probability (both empty where nothing could be judged), one row per frame or per video.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from deepfake_detector.scoring.calibration import expected_calibration_error
+from deepfake_detector.scoring.decision import Decision
+from deepfake_detector.scoring.intervals import HEADLINE, Scores, intervals
+from deepfake_detector.scoring.metrics import figures
+from deepfake_detector.scoring.scores import decide, probability
+from deepfake_detector.storage.tables import DOMINANT
+
+FEW_VIDEOS = 20  # a slice with fewer says little
+FACTS = ("face_size", "sharpness", "brightness", "frames_with_face")  # what rows are cut into slices by
+SLICES = 3  # of each fact, equally many videos in each
+CHIEF = ("count", "roc_auc", "roc_auc_low", "roc_auc_high", "balanced_accuracy", "coverage")
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Rows whose `fact` lies in a range, and how well they are told apart; `few` where under 20 videos."""
+
+    fact: str
+    low: float
+    high: float
+    count: int
+    videos: int
+    few: bool
+    roc_auc: float | None
+    roc_auc_low: float | None
+    roc_auc_high: float | None
+    accuracy: float | None
+
+
+def with_verdicts(clips: pd.DataFrame, decision: Decision) -> pd.DataFrame:
+    """Clips (columns logit and reason) with fake_probability, verdict and the reason of each that is inconclusive."""
+    low, high = decision.band_low, decision.band_high
+    probabilities = probability(clips["logit"].to_numpy(), decision.temperature)
+    verdicts = ["INCONCLUSIVE" if p != p else decide(p, low, high) for p in probabilities]
+    reasons = [
+        reason or ("score in the inconclusive band" if verdict == "INCONCLUSIVE" else "")
+        for reason, verdict in zip(clips["reason"], verdicts, strict=True)
+    ]
+    return clips.assign(fake_probability=probabilities, verdict=verdicts, reason=reasons)
+
+
+def levels_of(frames: pd.DataFrame, clips: pd.DataFrame, temperature: float) -> dict[str, pd.DataFrame]:
+    """The faces of dominant tracks, and the clips, both with a probability and what the faces look like."""
+    faces = frames[frames["track"] == DOMINANT]
+    faces = faces.assign(
+        fake_probability=probability(faces["logit"].to_numpy(), temperature),
+        face_size=faces[["width", "height"]].max(axis=1),
+        frames_with_face=faces["item"].map(clips.set_index("item")["frames_with_face"]),
+    )
+    typical = faces.groupby("item")[["face_size", "sharpness", "brightness"]].median().reset_index()
+    return {"frame": faces, "video": clips.merge(typical, on="item", how="left")}
+
+
+def all_figures(levels: dict[str, pd.DataFrame], splits: list[str], threshold: float) -> dict:
+    """<split>.<level>.<figure>, then the chief ones of data_sets.<name>. (of several) and methods.<data set>/<name>."""
+    result: dict = {part: {} for part in splits}
+    sets: dict = {}
+    methods: dict = {}
+    for part in splits:
+        for level, table in levels.items():
+            rows = table[table["split"] == part]
+            result[part][level] = of(rows, threshold)
+            for found, into in (
+                (by_data_set(rows, threshold), sets),
+                (by_method(rows, threshold), methods),
+            ):
+                for name, own in found.items():
+                    into.setdefault(name, {}).setdefault(part, {})[level] = own
+    return result | ({"data_sets": sets} if len(sets) > 1 else {}) | {"methods": methods}
+
+
+def of(rows: pd.DataFrame, threshold: float, names: tuple[str, ...] = HEADLINE) -> dict:
+    """Every figure of `rows`, with the ends of the intervals of `names` beside them.
+
+    Where a `verdict` is given (videos), the share of INCONCLUSIVE and the accuracy of the others too. `coverage` is the share
+    that could be judged; all other figures are of those. Without an interval, `interval_reason` says why.
+    """
+    scored = rows.dropna(subset="logit")
+    labels, probabilities = scored["label"].to_numpy(int), scored["fake_probability"].to_numpy()
+    found: dict = figures(labels, probabilities, threshold)
+    found["coverage"] = len(scored) / len(rows) if len(rows) else None
+    found["ece"] = expected_calibration_error(labels, probabilities)
+    found["ece_before_scaling"] = expected_calibration_error(labels, probability(scored["logit"].to_numpy(), 1.0))
+    if "verdict" in rows:
+        decided = rows[rows["verdict"] != "INCONCLUSIVE"]
+        right = (decided["verdict"] == "FAKE") == (decided["label"] == 1)
+        found["inconclusive"] = 1 - len(decided) / len(rows) if len(rows) else None
+        found["decided_accuracy"] = float(right.mean()) if len(decided) else None
+    defined = [name for name in names if found[name] is not None]
+    sure = intervals(labels, Scores(probabilities, threshold), scored["group"].to_numpy(), defined)
+    for name, (low, high) in sure.ends.items():
+        found |= {f"{name}_low": low, f"{name}_high": high}
+    if sure.reason:
+        found["interval_reason"] = sure.reason
+    if sure.exact:
+        found["interval_exact"] = " ".join(sure.exact)
+    if sure.undefined:
+        found["interval_undefined_draws"] = sure.undefined
+    return {name: round(value, 6) if isinstance(value, float) else value for name, value in found.items()}
+
+
+def by_method(rows: pd.DataFrame, threshold: float) -> dict[str, dict]:
+    """The chief figures by `<data set>/<method>`: that method's fakes against all reals of their data set."""
+    found = {}
+    for data_set, own in rows.groupby("data_set"):
+        for method in sorted(set(own.loc[own["label"] == 1, "method"])):
+            against = own[(own["label"] == 0) | (own["method"] == method)]
+            found[f"{data_set}/{method}"] = chief(against, threshold)
+    return found
+
+
+def by_data_set(rows: pd.DataFrame, threshold: float) -> dict[str, dict]:
+    return {name: chief(own, threshold) for name, own in rows.groupby("data_set")}
+
+
+def chief(rows: pd.DataFrame, threshold: float) -> dict:
+    found = of(rows, threshold, ("roc_auc",))
+    return {name: found[name] for name in CHIEF if name in found}
+
+
+def by_slice(rows: pd.DataFrame, facts: tuple[str, ...], threshold: float) -> list[Slice]:
+    """Each of the `facts`' columns cut into three ranges with equally many rows (fewer where values repeat)."""
+    found = []
+    for fact in facts:
+        known = rows.dropna(subset=[fact, "logit"])
+        edges = np.unique(np.quantile(known[fact], np.linspace(0, 1, SLICES + 1))) if len(known) else np.array([])
+        place = np.searchsorted(edges[1:-1], known[fact], side="right")
+        for number in np.unique(place):
+            low, high = edges[number], edges[min(number + 1, len(edges) - 1)]
+            found.append(_slice(known[place == number], fact, float(low), float(high), threshold))
+    return found
+
+
+def _slice(rows: pd.DataFrame, fact: str, low: float, high: float, threshold: float) -> Slice:
+    figures_of = of(rows, threshold, ("roc_auc",))
+    videos = rows["item"].nunique()
+    return Slice(
+        fact=fact,
+        low=low,
+        high=high,
+        count=len(rows),
+        videos=videos,
+        few=videos < FEW_VIDEOS,
+        roc_auc=figures_of["roc_auc"],
+        roc_auc_low=figures_of.get("roc_auc_low"),
+        roc_auc_high=figures_of.get("roc_auc_high"),
+        accuracy=figures_of["accuracy"],
+    )

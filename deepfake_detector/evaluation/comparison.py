@@ -1,0 +1,128 @@
+"""Two runs on the same items, from what DVC keeps of each: how far their figures differ, and whether that may be chance."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import dvc.api
+import pandas as pd
+from dvc.exceptions import DvcException
+from dvc.scm import SCMError
+
+from deepfake_detector import UserError, contract
+from deepfake_detector.scoring.intervals import HEADLINE, Scores, difference_intervals
+from deepfake_detector.scoring.metrics import figures
+from deepfake_detector.scoring.scores import probability
+from deepfake_detector.storage import tables
+from deepfake_detector.storage.files import write_whole
+from deepfake_detector.storage.tables import DOMINANT
+
+WORKSPACE = "workspace"
+FRAMES, CLIPS = Path("data/predictions.csv"), Path("data/clip_predictions.csv")
+INDEX, DECISION = Path("data/index.csv"), Path("models/decision.json")
+KEYS = {"frame": ["item", "frame"], "video": ["item"]}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A figure of two runs and the 95 % interval of second less first; `low` and `high` None where there is none."""
+
+    figure: str
+    first: float
+    second: float
+    low: float | None
+    high: float | None
+
+    @property
+    def by(self) -> float:
+        return self.second - self.first
+
+    @property
+    def sure(self) -> bool:
+        """Whether the interval leaves 0 out."""
+        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
+
+
+@dataclass(frozen=True)
+class Level:
+    """The differences at one level, over `count` frames or videos that both runs have judged; `left_out` were not by one."""
+
+    name: str
+    count: int
+    left_out: int
+    differences: tuple[Difference, ...]
+    reason: str  # why there are no intervals; empty where there are
+
+
+def compare(first: str, second: str, split: str) -> list[Level]:
+    """Every headline figure of two revisions (Git's names, experiments' names, or `workspace`) by frame and video.
+
+    Raises UserError where a revision or its predictions are not to be had, and where the items differ.
+    """
+    one, other = (_predictions(revision, split) for revision in (first, second))
+    return [_level(name, KEYS[name], one, other, (first, second)) for name in KEYS]
+
+
+@dataclass(frozen=True)
+class _Predictions:
+    levels: dict[str, pd.DataFrame]
+    temperature: float
+    threshold: float
+
+
+def _level(name: str, key: list[str], one: _Predictions, other: _Predictions, names: tuple[str, str]) -> Level:
+    rows, others = one.levels[name], other.levels[name]
+    if name == "video":
+        _check_same_items(rows, others, names)
+    both = rows.merge(others[[*key, "logit"]], on=key, suffixes=("", "_other")).dropna(subset=["logit", "logit_other"])
+    scored = [
+        Scores(probability(both[column].to_numpy(), run.temperature), run.threshold)
+        for column, run in (("logit", one), ("logit_other", other))
+    ]
+    first, second = (figures(both["label"], run.scores, run.threshold) for run in scored)
+    defined = [figure for figure in HEADLINE if first[figure] is not None and second[figure] is not None]
+    sure = difference_intervals(both["label"], scored[1], scored[0], both["group"], defined)
+    differences = tuple(
+        Difference(figure, first[figure], second[figure], *sure.ends.get(figure, (None, None))) for figure in defined
+    )
+    return Level(name, len(both), max(len(rows), len(others)) - len(both), differences, sure.reason)
+
+
+def _check_same_items(rows: pd.DataFrame, others: pd.DataFrame, names: tuple[str, str]) -> None:
+    own, their = (set(zip(table["item"], table["label"], table["md5"], strict=True)) for table in (rows, others))
+    if own == their:
+        return
+    only = ", ".join(
+        f"{len(extra)} only in {name} (such as {min(extra)[0]})"
+        for extra, name in ((own - their, names[0]), (their - own, names[1]))
+        if extra
+    )
+    raise UserError(
+        f"{names[0]} and {names[1]} were not measured on the same files: {only}; a difference would be of the files. "
+        "Compare runs with the same data sets and split"
+    )
+
+
+def _predictions(revision: str, split: str) -> _Predictions:
+    with tempfile.TemporaryDirectory() as folder:
+        for path in (INDEX, FRAMES, CLIPS, DECISION):
+            write_whole(Path(folder) / path, _content(revision, path))
+        frames = tables.read(Path(folder) / FRAMES, tables.PREDICTIONS)
+        index = tables.read(Path(folder) / INDEX, tables.INDEX)
+        clips = tables.read(Path(folder) / CLIPS, tables.CLIP_PREDICTIONS).merge(index[["item", "md5"]], on="item")
+        scale = contract.read_scale(Path(folder) / DECISION)
+    levels = {"frame": frames[frames["track"] == DOMINANT], "video": clips}
+    levels = {name: table[table["split"] == split] for name, table in levels.items()}
+    if levels["video"].empty:
+        raise UserError(f"{revision}: it was not measured on {split} (evaluate.splits); choose another with --split")
+    return _Predictions(levels, *scale)
+
+
+def _content(revision: str, path: Path) -> bytes:
+    try:
+        return path.read_bytes() if revision == WORKSPACE else dvc.api.read(str(path), rev=revision, mode="rb")
+    except (DvcException, SCMError, OSError) as error:
+        raise UserError(
+            f"{path} of {revision} is not to be had ({error}); name a commit, branch or experiment (`dvc exp show`) whose "
+            "results are in DVC's cache (`dvc pull`, or `dvc exp apply` and `dvc repro`)"
+        ) from error

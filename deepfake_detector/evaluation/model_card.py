@@ -1,0 +1,208 @@
+"""The exported detector's card, in Markdown: what it is, what it learned from, how good it is, and what it is not for.
+
+Made by `python -m stages.report`, from the run's own metrics, tables and params alone. Its head is what Hugging Face reads.
+"""
+
+import re
+from collections.abc import Mapping
+
+import pandas as pd
+
+from deepfake_detector.evaluation import run_report
+from deepfake_detector.pages.html_page import Section
+from deepfake_detector.params import AnyDataSet
+from deepfake_detector.scoring.decision import Decision
+
+FILES = {"fp32": "detector.onnx", "int8": "detector.int8.onnx"}
+PARTS = ("train", "val", "test")
+OWN_LICENSE = "license: mit"
+OTHER_LICENSE = "license: other\nlicense_name: terms-of-the-training-data"
+HEAD = """\
+---
+{license}
+library_name: onnx
+pipeline_tag: image-classification
+tags:
+  - deepfake-detection
+  - face-forgery-detection
+  - video-classification
+  - resnet
+  - onnx
+metrics:
+  - roc_auc
+  - accuracy
+---
+"""
+INTENDED_USE = (
+    "For people who want a second look at the faces of a picture or a clip before they decide something themselves, such as "
+    "fact-checkers and moderators, and for research on forgeries of the kinds named above.",
+    "Not for deciding automatically about a person, not as the only evidence against one, and not for pictures without a face. "
+    "Check it first on clips of the kind, and on the people, that it will judge.",
+)
+
+
+def card(
+    metrics: Mapping[str, Mapping],
+    decision: Decision,
+    items: pd.DataFrame,
+    data_sets: Mapping[str, AnyDataSet],
+    policy: str,
+    recipe: Mapping,
+) -> str:
+    """The whole card.
+
+    `metrics` are those of metrics/ by file name, `items` the rows of the three split tables with the column part,
+    `policy` the split's, `recipe` what `train` says in params.
+    """
+    evaluation = metrics["evaluation"]
+    part = "test" if "test" in evaluation else "val"
+    measured = {part: evaluation[part]}
+    drawn = run_report.only_drawn(data_sets)
+    sections = [
+        _files(metrics["export"]),
+        run_report.in_short(metrics["split"], metrics["train"], measured, policy, recipe),
+        _learned_from(items),
+        run_report.headline(measured),
+        _by_method(evaluation["methods"], part),
+        _decision(decision),
+        run_report.across_sets(evaluation, {name: one.use for name, one in data_sets.items()}),
+        _robustness(metrics["robustness"]),
+        run_report.data_checks(metrics["verify"]),
+        Section("Intended use", INTENDED_USE),
+        Section("Limits", run_report.LIMITS),
+        _licences(data_sets),
+    ]
+    banner = [f"> **{_plain(run_report.DEMONSTRATION)}**"] if drawn else []
+    head = HEAD.format(license=OWN_LICENSE if drawn else OTHER_LICENSE)
+    blocks = [f"{head}\n# Deepfake detector", *banner, *(block for one in sections for block in _blocks(one))]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _files(export: Mapping) -> Section:
+    differences, aucs = export["largest_logit_difference"], export["val_video_roc_auc"]
+    told = {"fp32": f"below {differences['fp32_below']:g}", "int8": f"{differences['int8']:g}"}
+    rows = [
+        {
+            "file": name,
+            "numbers": variant,
+            "size": f"{export['bytes'][variant] / 1e6:.1f} MB",
+            "largest difference of a logit": told[variant],
+            "validation ROC-AUC by video": f"{aucs[variant]:.3f}",
+        }
+        for variant, name in FILES.items()
+    ]
+    text = [
+        "A ResNet-18 that judges each face found in a picture, or in frames taken evenly from a clip, and comes to one "
+        "probability that the faces are manipulated (0 real, 1 fake). How faces are found and cut, how frames become a verdict, "
+        "and what was learned from travel inside the files: use them with the project that made them.",
+        f"Both were compared with the trained network on {export['clips']} validation clips ({export['faces']} faces); its own "
+        f"ROC-AUC there is {aucs['torch']:.3f}.",
+    ]
+    if export["int8_withheld"]:
+        text.append(f"{FILES['int8']} is withheld and refuses to load: {export['int8_withheld']}.")
+    return Section("What it is", text, rows)
+
+
+def _learned_from(items: pd.DataFrame) -> Section:
+    counts = (
+        items.groupby(["data_set", "method", "part"]).size().unstack(fill_value=0).reindex(columns=PARTS, fill_value=0)
+    )
+    rows = [
+        {"data set": data_set, "method": method} | {part: int(own[part]) for part in PARTS}
+        for (data_set, method), own in counts.sort_index().iterrows()
+    ]
+    return Section("Items by data set, method and split", rows=rows)
+
+
+def _by_method(methods: Mapping, part: str) -> Section:
+    rows = [
+        {"data set and method": name}
+        | {
+            title: run_report.with_interval(levels[part]["video"], figure)
+            for figure, title in run_report.COLUMNS.items()
+            if figure in ("count", "roc_auc", "balanced_accuracy", "coverage")
+        }
+        for name, levels in sorted(methods.items())
+        if part in levels
+    ]
+    return Section("By method", [f"By video, on {part}: each method's fakes against the reals of its data set."], rows)
+
+
+def _decision(decision: Decision) -> Section:
+    low, high, checked = decision.band_low, decision.band_high, decision.validation
+    band = (
+        f"FAKE from {high:.3f}, REAL below; there is no inconclusive band"
+        if low == high
+        else f"FAKE from {high:.3f}, REAL up to {low:.3f}, INCONCLUSIVE between"
+    )
+    clips = checked.real_clips + checked.fake_clips
+    return Section(
+        "Decision",
+        [
+            f"A clip's probability is the softmax of its logits over the temperature {decision.temperature:.3f}. Threshold "
+            f"{decision.threshold:.3f}: {band}. A face counts that is seen in {decision.min_faces} sampled frames, or in half of "
+            "them where that is fewer.",
+            f"All fitted on {clips} validation clips: {checked.inconclusive} of them are inconclusive, "
+            f"{checked.wrong_outside_band} of the others wrong. No face, or too few or too small ones, is INCONCLUSIVE too.",
+            f"This is what {FILES['fp32']} does; {FILES['int8']} has a temperature, threshold and band of its own inside.",
+        ],
+    )
+
+
+def _robustness(measured: Mapping) -> Section:
+    video = dict(measured["video"])
+    clean, drop = video.pop("none")["0"]["roc_auc"], video.pop("mean_relative_drop")
+    cells = [(own["roc_auc"], name, level) for name, levels in video.items() for level, own in levels.items()]
+    defined = [one for one in cells if one[0] is not None]
+    text = [
+        f"{measured['items']} {measured['split']} items, their frames corrupted in {len(video)} ways at the levels "
+        f"{', '.join(sorted({level for _, _, level in cells}))} (1 little, 5 much), faces looked for anew. ROC-AUC by video: "
+        f"clean {_figure(clean)}, mean relative drop {'undefined' if drop is None else f'{drop:.1%}'}."
+    ]
+    if defined:
+        auc, name, level = min(defined, key=lambda one: one[0])
+        text.append(f"The worst is {name} at level {level}: {_figure(auc)}.")
+    if len(defined) < len(cells):
+        text.append(f"Undefined in {len(cells) - len(defined)} of {len(cells)} cases, where a class had no face left.")
+    return Section("When pictures suffer", text)
+
+
+def _licences(data_sets: Mapping[str, AnyDataSet]) -> Section:
+    rows = [
+        {
+            "data set": name,
+            "layout": own.layout,
+            "use": own.use,
+            "terms": "this project's LICENSE (drawn by it)"
+            if own.layout == "demo"
+            else "its publisher's or owner's own",
+        }
+        for name, own in sorted(data_sets.items())
+    ]
+    text = [
+        "The code is under the project's LICENSE. Each data set's own terms apply to its clips, and may apply to what was "
+        "learned from them: read them before you pass the model on."
+    ]
+    return Section("Licences of the data", text, rows)
+
+
+def _figure(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"
+
+
+def _blocks(section: Section) -> list[str]:
+    """A section's heading, paragraphs and table as Markdown."""
+    blocks = [f"## {_plain(section.title)}", *(_plain(line) for line in section.text)]
+    if section.rows:
+        lines = [_row(section.rows[0].keys()), "|" + " --- |" * len(section.rows[0])]
+        blocks.append("\n".join([*lines, *(_row(row.values()) for row in section.rows)]))
+    return blocks
+
+
+def _row(cells: object) -> str:
+    return "| " + " | ".join(_plain(str(cell)) for cell in cells) + " |"
+
+
+def _plain(text: str) -> str:
+    """Names of methods and files are anybody's: nothing in them is taken for Markdown or HTML."""
+    return re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", " ".join(text.split()))

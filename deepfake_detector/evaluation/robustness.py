@@ -1,0 +1,112 @@
+"""How the exported detector holds up when pictures are corrupted: faces are looked for anew in every corrupted frame."""
+
+from functools import cache
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+
+from deepfake_detector.evaluation.corruptions import CORRUPTIONS, corrupt
+from deepfake_detector.media.reading import Frame
+from deepfake_detector.media.stored_frames import picture
+from deepfake_detector.scoring.metrics import figures
+from deepfake_detector.scoring.scores import probability
+from deepfake_detector.serving.inference import Detector
+from deepfake_detector.storage.archive import ArchiveReader, Item
+from deepfake_detector.storage.tables import DOMINANT
+
+CLEAN = ("none", 0)
+Cell = tuple[str, int]  # a corruption and its level
+
+
+def corrupted_scores(
+    item: Item, frames: list[dict], source: Path, model: Path, cells: list[Cell], seed: int
+) -> list[dict]:
+    """A row for every frame of `item` under every cell, and one (frame -1) for the whole clip; logits NaN without a face.
+
+    `frames` are rows of the frames table as `cropping.frame_rows` makes them, `source` the folder of their archives, `model`
+    an exported detector. A frame's logit is that of the dominant track.
+    """
+    detector = _detector(model)
+    with ArchiveReader(source) as reader:
+        pictures = [(row, picture(item, row, reader)) for row in frames]
+    rows = []
+    for name, level in cells:
+        changed = [
+            Frame(row["frame"], None, row["time"], _changed(image, name, level, (seed, item.item, row["frame"])))
+            for row, image in pictures
+        ]
+        ready = item.kind == "face" and detector.contract.crop.kind == "given"
+        clip, tracks = detector.score(changed, ready)
+        cell = {"item": item.item, "corruption": name, "level": level}
+        rows.append(cell | {"frame": -1, "logit": np.nan if clip.logit is None else clip.logit})
+        main = tracks.get(DOMINANT, {})
+        rows += [cell | {"frame": row["frame"], "logit": main.get(row["frame"], np.nan)} for row in frames]
+    return rows
+
+
+def table(rows: pd.DataFrame, temperature: float, threshold: float) -> pd.DataFrame:
+    """ROC-AUC, accuracy at the threshold and coverage by corruption, level (0: clean) and frame or video.
+
+    `rows` are those of `corrupted_scores` with the column label. Accuracy and ROC-AUC are of what could be judged; NaN where
+    undefined.
+    """
+    found = []
+    order = {name: place for place, name in enumerate(["none", *CORRUPTIONS])}
+    for (name, level), cell in sorted(
+        rows.groupby(["corruption", "level"]), key=lambda one: (order[one[0][0]], one[0][1])
+    ):
+        for what, own in (("frame", cell[cell["frame"] >= 0]), ("video", cell[cell["frame"] < 0])):
+            scored = own.dropna(subset="logit")
+            of = figures(scored["label"], probability(scored["logit"].to_numpy(), temperature), threshold)
+            share = {"coverage": len(scored) / len(own)}
+            kept = {figure: of[figure] for figure in ("roc_auc", "accuracy")}
+            found.append({"corruption": name, "level": level, "of": what, "count": len(own)} | kept | share)
+    return pd.DataFrame(found).astype({"roc_auc": float, "accuracy": float})
+
+
+def mean_relative_drop(measured: pd.DataFrame, of: str) -> float | None:
+    """Mean over all corruptions and levels of (clean ROC-AUC less corrupted) over clean; None where one is undefined."""
+    own = measured[measured["of"] == of]
+    clean = own.loc[own["corruption"] == "none", "roc_auc"].iloc[0]
+    drops = (clean - own.loc[own["corruption"] != "none", "roc_auc"]) / clean
+    return float(drops.mean()) if drops.notna().all() and len(drops) else None
+
+
+def by_corruption(measured: pd.DataFrame) -> dict:
+    """<frame | video>.<corruption>.<level>.<figure>, and the mean drop."""
+    result: dict = {}
+    for row in measured.to_dict("records"):
+        own = {
+            name: None if row[name] != row[name] else round(row[name], 6)
+            for name in ("roc_auc", "accuracy", "coverage")
+        }
+        result.setdefault(row["of"], {}).setdefault(row["corruption"], {})[str(row["level"])] = own
+    for of, found in result.items():
+        drop = mean_relative_drop(measured, of)
+        found["mean_relative_drop"] = None if drop is None else round(drop, 6)
+    return result
+
+
+def lines(measured: pd.DataFrame) -> pd.DataFrame:
+    """A line per corruption, each from the clean figure at level 0."""
+    clean = measured[measured["corruption"] == "none"]
+    names = [name for name in measured["corruption"].unique() if name != "none"]
+    return pd.concat(
+        [pd.concat([clean.assign(corruption=name), measured[measured["corruption"] == name]]) for name in names],
+        ignore_index=True,
+    )
+
+
+def _changed(image: np.ndarray, name: str, level: int, key: tuple[int, str, int]) -> np.ndarray:
+    if (name, level) == CLEAN:
+        return image
+    seed, item, frame = key
+    rng = np.random.default_rng([seed, crc32(item.encode()), frame, list(CORRUPTIONS).index(name), level])
+    return corrupt(image, name, level, rng)
+
+
+@cache
+def _detector(model: Path) -> Detector:
+    return Detector.load(model, threads=1)

@@ -1,0 +1,75 @@
+"""What torch and the exported files make of the same faces, how far they are apart, and whether int8 may be served."""
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import torch
+from onnxruntime import InferenceSession
+from sklearn.metrics import roc_auc_score
+
+from deepfake_detector import UserError
+from deepfake_detector.contract import Crop
+from deepfake_detector.contract.model_file import BATCH, judge
+from deepfake_detector.training.crops import FaceCrops, normalise
+from deepfake_detector.training.network import Detector
+
+ROUNDING = 1e-4  # largest logit difference between torch and fp32 ONNX that is taken for rounding
+INT8_LOSS = 0.01  # of ROC-AUC by video; an int8 model that loses more is withheld
+
+
+def logits_of(
+    detector: Detector, sessions: dict[str, InferenceSession], faces: pd.DataFrame, crop: Crop
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """The logit (fake minus real) of every face of a faces table by torch and by each session, and faces a second of each."""
+    crops = FaceCrops(faces.assign(label=0), crop.input_size)
+    device = next(detector.parameters()).device
+    logits: dict[str, list[np.ndarray]] = {name: [] for name in ("torch", *sessions)}
+    seconds = dict.fromkeys(logits, 0.0)
+    for start in range(0, len(crops), BATCH):
+        images = torch.stack([image for image, _, _ in crops.__getitems__(list(range(start, len(crops)))[:BATCH])])
+        plain = list(images.permute(0, 2, 3, 1).contiguous().numpy())
+        for name in logits:
+            started = time.perf_counter()
+            if name == "torch":
+                with torch.inference_mode():
+                    both = detector(normalise(images.to(device))).double().cpu().numpy()
+                found = both[:, 1] - both[:, 0]
+            else:
+                found, _ = judge(sessions[name], crop, plain)
+            seconds[name] += time.perf_counter() - started
+            logits[name].append(found)
+    joined = {name: np.concatenate(own) if own else np.zeros(0) for name, own in logits.items()}
+    return joined, {name: len(crops) / spent if spent else 0.0 for name, spent in seconds.items()}
+
+
+def figures(logits: Mapping[str, np.ndarray], clips: Mapping[str, pd.DataFrame]) -> dict:
+    """How far `fp32` and `int8` are from `torch`: the largest difference of a face's logit, and ROC-AUC by clip of all three.
+
+    `clips` have the columns label and logit (empty where nothing could be judged). Raises UserError where fp32 differs by more
+    than rounding, or where one class has no clip.
+    """
+    difference = {name: float(np.abs(logits[name] - logits["torch"]).max(initial=0)) for name in ("fp32", "int8")}
+    if difference["fp32"] > ROUNDING:
+        raise UserError(
+            f"the exported model differs from torch by {difference['fp32']:.2g} in a logit; {ROUNDING:g} is rounding"
+        )
+    judged = {name: own.dropna(subset="logit") for name, own in clips.items()}
+    if judged["torch"]["label"].nunique() < 2:
+        raise UserError(
+            "of the validation clips compared one class has no face that can be judged; raise export.clips_per_class"
+        )
+    return {
+        "largest_logit_difference": {"fp32_below": ROUNDING, "int8": round(difference["int8"], 4)},
+        "val_video_roc_auc": {
+            name: round(float(roc_auc_score(own["label"], own["logit"])), 6) for name, own in judged.items()
+        },
+    }
+
+
+def why_withheld(found: dict) -> str:
+    """Why the int8 model must not be served, by its `figures`; empty where it may."""
+    aucs = found["val_video_roc_auc"]
+    lost = aucs["fp32"] - aucs["int8"]
+    return f"on validation int8 loses {lost:.3f} of the ROC-AUC by video" if lost > INT8_LOSS else ""

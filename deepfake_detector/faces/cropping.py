@@ -1,0 +1,176 @@
+"""From archives of frames to archives of face crops: what one worker of `crop_faces` does with one archive."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from deepfake_detector.faces.cutting import (
+    cut,
+    given_crop,
+    points_in_crop,
+    points_in_frame,
+    points_of_ready_crop,
+    quality,
+)
+from deepfake_detector.faces.detection import Face, FaceDetector, load_detector
+from deepfake_detector.faces.tracking import follow
+from deepfake_detector.media.reading import MediaError, reason
+from deepfake_detector.media.stored_frames import frame_rows, picture
+from deepfake_detector.storage.archive import ArchiveReader, Item, Pack, encode, fingerprint, member_of
+from deepfake_detector.storage.packs import Task
+from deepfake_detector.storage.store import Made, code_hash, key_of
+
+CODE = [  # that crops and rows are made by
+    *("faces/cropping", "faces/cutting", "faces/detection", "faces/tracking"),
+    *("media/reading", "media/stored_frames", "storage/archive"),
+]
+BOX = ("x", "y", "width", "height", "score")
+Found = list[tuple[dict, np.ndarray | None]]  # a row of the faces table and the crop, if there is one
+
+
+@dataclass(frozen=True)
+class CropSettings:
+    """Which detector finds the faces, and how they are cut; lengths in pixels.
+
+    `dominant` says which track a clip's label is about (`faces.follow`); `realign`: ready crops are searched for the face too.
+    """
+
+    detector: str
+    detect_size: int
+    min_score: float
+    yunet_sha256: str
+    min_face: int
+    margin: float
+    size: int
+    dominant: str
+    realign: bool
+
+
+def crop_tasks(
+    index: pd.DataFrame, frames: pd.DataFrame, known: dict[str, pd.DataFrame], source: Path, settings: CropSettings
+) -> Callable[[Pack], Task]:
+    """What turns packs of the index into tasks for `crop_faces`.
+
+    `frames` is the frames table and `source` the folder of its archives; `known` has, for items in which nothing is to be
+    looked for, the rows of the faces table that tell where the faces are.
+    """
+    code = code_hash(CODE)
+    md5 = dict(zip(index["item"], index["md5"], strict=True))
+    rows_of = {item: frame_rows(rows) for item, rows in frames.groupby("item")}
+    boxes_of = {item: _box_rows(rows) for item, rows in known.items()}
+
+    def task(pack: Pack) -> Task:
+        own = {item.item: rows_of.get(item.item, []) for item in pack.items}
+        boxes = {item.item: boxes_of[item.item] for item in pack.items if item.item in boxes_of}
+        stored = any("archive" in row for rows in own.values() for row in rows)
+        pictures = fingerprint(source / pack.archive) if stored else []
+        items = [(item.item, item.kind, md5[item.item]) for item in pack.items]
+        key = key_of(code, asdict(settings), pack.archive, items, own, boxes, pictures)
+        return Task(pack, (own, boxes, source.absolute(), settings), key)
+
+    return task
+
+
+def crop_faces(
+    pack: Pack, frames: dict[str, list[dict]], boxes: dict[str, list[dict]], source: Path, settings: CropSettings
+) -> Made:
+    """The faces of a pack's frames, with rows of the table `faces`.
+
+    `frames` and `boxes` are the items' rows as `crop_tasks` hands them out, `source` the folder of the frames' archives.
+    A frame without a face, and a face too small to be judged, get a row that says so.
+    """
+    rows, members = [], {}
+    with ArchiveReader(source) as reader:
+        for item in pack.items:
+            for row, crop in _faces(item, frames[item.item], boxes.get(item.item), reader, settings):
+                if crop is not None:
+                    member = member_of(item.item, item.kind, f"{row['frame']:06d}_{row['track']}.png")
+                    members[member] = encode(crop, "png")
+                    row |= {"archive": pack.archive, "member": member} | quality(crop)
+                rows.append({"item": item.item} | row)
+    return Made({"faces": rows}, members)
+
+
+def lenders(index: pd.DataFrame, frames: pd.DataFrame) -> dict[str, str]:
+    """Fake clip -> its original, where the sampled frames of the two align: the same numbers, the same sizes."""
+    readable = frames[frames["status"] == "ok"]
+    shape_of = {
+        item: tuple(rows[["frame", "width", "height"]].itertuples(index=False, name=None))
+        for item, rows in readable.groupby("item")
+    }
+    fakes = index[(index["label"] == 1) & (index["kind"] == "video") & index["original"].isin(list(shape_of))]
+    return {row.item: row.original for row in fakes.itertuples() if shape_of.get(row.item) == shape_of[row.original]}
+
+
+def _faces(
+    item: Item, frames: list[dict], boxes: list[dict] | None, reader: ArchiveReader, settings: CropSettings
+) -> Found:
+    if bad := next((row for row in frames if row["status"] != "ok"), None):
+        return [({"status": bad["status"]}, None)]
+    if item.kind != "face":
+        return _detected(frames, lambda row: picture(item, row, reader), boxes, settings)
+    try:
+        image = picture(item, {}, reader)
+    except (MediaError, OSError) as error:
+        return [({"status": reason(error)}, None)]
+    return _detected(frames, lambda _: image, None, settings) if settings.realign else _ready_crop(image, settings.size)
+
+
+def _ready_crop(image: np.ndarray, size: int) -> Found:
+    height, width = image.shape[:2]
+    row = {"frame": 0, "time": 0.0, "track": 0, "x": 0, "y": 0, "width": width, "height": height, "status": "ok"}
+    row["points"] = points_of_ready_crop()
+    return [(row, given_crop(image, size))]
+
+
+def _detected(
+    frames: list[dict],
+    picture: Callable[[dict], np.ndarray],
+    boxes: list[dict] | None,
+    settings: CropSettings,
+) -> Found:
+    """A row for every face in an item's frames, with its crop unless the face is too small.
+
+    The faces are those in `boxes`, or what the detector finds where that is None.
+    """
+    found, crops = [], []
+    for frame in frames:
+        image = picture(frame)
+        faces = _detector(settings).detect(image) if boxes is None else _known(boxes, frame["frame"], settings.margin)
+        found.append(faces)
+        crops.append([_crop(image, face, settings) for face in faces])
+    rows: Found = []
+    for frame, faces, cut_out, tracks in zip(frames, found, crops, follow(found, settings.dominant), strict=True):
+        base = {"frame": frame["frame"], "time": frame["time"]}
+        if not faces:
+            rows.append((base | {"status": "no face"}, None))
+        for face, crop, track in zip(faces, cut_out, tracks, strict=True):
+            status = "ok" if crop is not None else "face too small"
+            row = base | {"track": track, "status": status} | {name: getattr(face, name) for name in BOX}
+            rows.append((row | {"points": points_in_crop(face, settings.margin)}, crop))
+    return rows
+
+
+def _known(boxes: list[dict], frame: int, margin: float) -> list[Face]:
+    found = [(Face(*(box[name] for name in BOX)), box["points"]) for box in boxes if box["frame"] == frame]
+    return [replace(face, points=points_in_frame(points, face, margin)) for face, points in found]
+
+
+def _crop(image: np.ndarray, face: Face, settings: CropSettings) -> np.ndarray | None:
+    return None if face.side < settings.min_face else cut(image, face, settings.margin, settings.size)
+
+
+@cache
+def _detector(settings: CropSettings) -> FaceDetector:
+    return load_detector(settings.detector, settings.detect_size, settings.min_score, settings.yunet_sha256)
+
+
+def _box_rows(rows: pd.DataFrame) -> list[dict]:
+    return [
+        {"frame": int(row.frame), "points": row.points} | {name: float(getattr(row, name)) for name in BOX}
+        for row in rows.dropna(subset=["x"]).itertuples()
+    ]

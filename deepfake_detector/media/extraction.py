@@ -1,0 +1,93 @@
+"""From media to archives of frames: what one worker of `extract_frames` does with one archive."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from deepfake_detector.media.facts import media_facts
+from deepfake_detector.media.perceptual_hash import perceptual_hash
+from deepfake_detector.media.reading import Frame, MediaError, read_image, reason, sample_frames
+from deepfake_detector.storage.archive import Pack, encode, member_of
+from deepfake_detector.storage.packs import Task
+from deepfake_detector.storage.store import Made, code_hash, key_of
+
+CODE = [  # that frames and rows are made by
+    *("media/extraction", "media/facts", "media/perceptual_hash", "media/reading", "storage/archive"),
+]
+
+
+@dataclass(frozen=True)
+class FrameSettings:
+    """How many frames of a video are kept, and how: `format` is `jpeg` (at `jpeg_quality`, 4:4:4) or `png`."""
+
+    frames: int
+    format: str
+    jpeg_quality: int
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A sampled frame as it is stored: `row` of the frames table, `name` and `data` in the archive, if it goes there."""
+
+    row: dict
+    name: str
+    data: bytes | None
+    rotation: int
+
+
+def frame_tasks(index: pd.DataFrame, settings: FrameSettings) -> Callable[[Pack], Task]:
+    """What turns packs of the index into tasks for `extract_frames`; its md5 column stands for the media."""
+    code = code_hash(CODE)
+    md5 = dict(zip(index["item"], index["md5"], strict=True))
+
+    def task(pack: Pack) -> Task:
+        items = [(item.item, item.kind, Path(item.path).suffix.lower(), md5[item.item]) for item in pack.items]
+        return Task(pack, (settings,), key_of(code, asdict(settings), pack.archive, items))
+
+    return task
+
+
+def extract_frames(pack: Pack, settings: FrameSettings) -> Made:
+    """The sampled frames of a pack, with rows of the tables `frames` and `media`; a bad item costs itself only.
+
+    Ready crops are looked at but stay where they are: they get rows, and no place in the archive.
+    """
+    rows, facts, members = [], [], {}
+    for item in pack.items:
+        path = Path(item.path)
+        try:
+            facts.append({"item": item.item} | media_facts(path, item.kind))
+            pictures = list(_sampled(path, settings) if item.kind == "video" else _still(path, item.kind))
+        except (MediaError, OSError) as error:
+            rows.append({"item": item.item, "status": reason(error)})
+            continue
+        for picture in pictures:
+            row = {"item": item.item, "status": "ok"} | picture.row
+            if picture.data is not None:
+                row |= {"archive": pack.archive, "member": member_of(item.item, item.kind, picture.name)}
+                members[row["member"]] = picture.data
+            rows.append(row)
+        facts[-1] |= {name: rows[-1][name] for name in ("width", "height")} | {"rotation": pictures[0].rotation}
+    return Made({"frames": rows, "media": facts}, members)
+
+
+def _sampled(path: Path, settings: FrameSettings) -> Iterator[Picture]:
+    suffix = "png" if settings.format == "png" else "jpg"
+    for frame in sample_frames(path, settings.frames, threads=1):  # workers are many, and share the cores
+        data = encode(frame.image, suffix, settings.jpeg_quality)
+        yield Picture(_row(frame), f"{frame.index:06d}.{suffix}", data, frame.rotation)
+
+
+def _still(path: Path, kind: str) -> Iterator[Picture]:
+    """A still keeps its own bytes."""
+    data = path.read_bytes()
+    row = _row(Frame(0, None, 0.0, read_image(data)))
+    yield Picture(row, f"000000{path.suffix.lower()}", None if kind == "face" else data, 0)
+
+
+def _row(frame: Frame) -> dict:
+    height, width = frame.image.shape[:2]
+    row = {"frame": frame.index, "pts": frame.pts, "time": frame.time, "width": width, "height": height}
+    return row | {"hash": perceptual_hash(frame.image)}

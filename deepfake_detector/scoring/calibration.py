@@ -1,0 +1,181 @@
+"""From validation's scores to what a score means: temperature, threshold and inconclusive band, and how well they fit.
+
+Pure functions. Labels: 0 real, 1 fake; probabilities are those of fake, 0..1.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from deepfake_detector.scoring.scores import probability
+
+SCORES_KEPT = 200
+TEMPERATURES = (0.05, 20.0)
+RELIABILITY_BINS = 15
+
+
+@dataclass(frozen=True)
+class Band:
+    """Probabilities strictly between `low` and `high` are inconclusive; `reached` says whether the aim was met."""
+
+    low: float
+    high: float
+    reached: bool
+
+
+def decision(
+    labels: np.ndarray,
+    logits: np.ndarray,
+    min_faces: int,
+    policy: str,
+    false_alarms: float,
+    band_error: float,
+    band_share: float,
+) -> dict:
+    """Everything that follows from the clips' logits on validation, as models/decision.json holds it.
+
+    `policy` is `balanced_accuracy` or `false_alarms` (at most that share of the reals). Both classes must be there.
+    """
+    labels, logits = np.asarray(labels), np.asarray(logits, float)
+    temperature = fit_temperature(labels, logits)
+    probabilities = probability(logits, temperature)
+    threshold = (
+        most_balanced(labels, probabilities)
+        if policy == "balanced_accuracy"
+        else fewest_false_alarms(labels, probabilities, false_alarms)
+    )
+    band = inconclusive_band(labels, probabilities, threshold, band_error, band_share)
+    inside = (probabilities > band.low) & (probabilities < band.high)
+    wrong = (probabilities >= threshold) != (labels == 1)
+    return {
+        "temperature": round(temperature, 6),
+        "threshold": round(threshold, 6),
+        "band_low": round(band.low, 6),
+        "band_high": round(band.high, 6),
+        "band_reached": band.reached,
+        "min_faces": min_faces,
+        "validation": {
+            "real_clips": int((labels == 0).sum()),
+            "fake_clips": int((labels == 1).sum()),
+            "inconclusive": int(inside.sum()),
+            "wrong_outside_band": int((wrong & ~inside).sum()),
+            "real_scores": _thinned(probabilities[labels == 0]),
+            "fake_scores": _thinned(probabilities[labels == 1]),
+        },
+    }
+
+
+def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
+    """The temperature with the least log loss, 0.05..20.
+
+    Targets are (n1 + 1) / (n1 + 2) and 1 / (n0 + 2) instead of 1 and 0 (Platt 1999), so that a set on which nothing is
+    wrong does not ask for infinite confidence.
+    """
+    labels, logits = np.asarray(labels), np.asarray(logits, float)
+    fakes, reals = int((labels == 1).sum()), int((labels == 0).sum())
+    targets = np.where(labels == 1, (fakes + 1) / (fakes + 2), 1 / (reals + 2))
+
+    def loss(log_temperature: float) -> float:
+        scaled = logits / math.exp(log_temperature)
+        return float(np.mean(np.logaddexp(0, scaled) - targets * scaled))
+
+    bounds = tuple(math.log(end) for end in TEMPERATURES)
+    return float(math.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6}).x))
+
+
+def most_balanced(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """The threshold with the highest balanced accuracy (fake: at or above it), half-way between two observed scores.
+
+    Of several equally good ones the one nearest to 0.5.
+    """
+    labels, probabilities = np.asarray(labels), np.asarray(probabilities, float)
+    candidates = _between(probabilities)
+    fakes, reals = np.sort(probabilities[labels == 1]), np.sort(probabilities[labels == 0])
+    hits = 1 - np.searchsorted(fakes, candidates) / len(fakes)
+    rejections = np.searchsorted(reals, candidates) / len(reals)
+    score = np.round(hits + rejections, 12)
+    best = candidates[score == score.max()]
+    return float(best[np.argmin(np.abs(best - 0.5))])
+
+
+def fewest_false_alarms(labels: np.ndarray, probabilities: np.ndarray, share: float) -> float:
+    """The lowest threshold that calls at most `share` of the reals fake, half-way between two observed scores."""
+    labels, probabilities = np.asarray(labels), np.asarray(probabilities, float)
+    candidates = _between(probabilities)
+    reals = np.sort(probabilities[labels == 0])
+    alarms = 1 - np.searchsorted(reals, candidates) / len(reals)
+    return float(candidates[np.argmax(alarms <= share + 1e-12)])
+
+
+def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
+    """Mean distance between the probability of fake and the share of fakes, over 15 equal bins of the probability by their
+    counts, 0..1 (Guo et al. 2017, for the probability of one class). None where there is nothing."""
+    bins = reliability(labels, probabilities)
+    total = sum(count for _, _, count in bins)
+    return sum(abs(mean - share) * count for mean, share, count in bins) / total if total else None
+
+
+def reliability(labels: np.ndarray, probabilities: np.ndarray) -> list[tuple[float, float, int]]:
+    """(mean probability, share of fakes, count) of each of 15 equal bins that holds something."""
+    labels, probabilities = np.asarray(labels), np.asarray(probabilities, float)
+    place = np.searchsorted(np.linspace(0, 1, RELIABILITY_BINS + 1)[1:-1], probabilities)
+    return [
+        (float(probabilities[place == one].mean()), float(labels[place == one].mean()), int((place == one).sum()))
+        for one in np.unique(place)
+    ]
+
+
+def inconclusive_band(
+    labels: np.ndarray, probabilities: np.ndarray, threshold: float, error: float, share: float
+) -> Band:
+    """The band round the threshold that holds fewest clips while at most `error` of the clips outside are wrong.
+
+    It never holds more than `share` of the clips; where that cannot be, the band within `share` with the smallest error
+    outside is returned, not `reached`. Its ends lie half-way between observed scores.
+    """
+    labels, probabilities = np.asarray(labels), np.asarray(probabilities, float)
+    order = np.argsort(probabilities, kind="stable")
+    labels, probabilities = labels[order], probabilities[order]
+    middle = int(np.searchsorted(probabilities, threshold))
+    total, most = len(labels), math.floor(share * len(labels) + 1e-9)
+    wrong_below = np.concatenate([[0], np.cumsum(labels[:middle] == 1)])[::-1]  # [k]: wrong when k below are taken in
+    wrong_above = np.concatenate([[0], np.cumsum((labels[middle:] == 0)[::-1])])[::-1]
+    below, above = np.meshgrid(
+        np.arange(min(most, middle) + 1), np.arange(min(most, total - middle) + 1), indexing="ij"
+    )
+    outside = total - below - above
+    wrong = wrong_below[below] + wrong_above[above]
+    rate = np.where(outside > 0, wrong / np.maximum(outside, 1), 0.0)
+    distinct = np.concatenate([[True], probabilities[1:] > probabilities[:-1], [True]])  # a cut may fall here
+    allowed = (below + above <= most) & distinct[middle - below] & distinct[middle + above]
+    good = allowed & (rate <= error)
+    reached = bool(good.any())
+    cost = np.where(good, below + above, np.inf) if reached else np.where(allowed, rate, np.inf)
+    taken_below, taken_above = (int(axis[np.unravel_index(np.argmin(cost), cost.shape)]) for axis in (below, above))
+    return Band(
+        low=_half_way(probabilities, middle - taken_below) if taken_below else threshold,
+        high=_half_way(probabilities, middle + taken_above) if taken_above else threshold,
+        reached=reached,
+    )
+
+
+def _thinned(probabilities: np.ndarray) -> list[float]:
+    """Ascending, at most 200 of them, evenly over their ranks."""
+    count = min(len(probabilities), SCORES_KEPT)
+    places = ((np.arange(count) + 0.5) * len(probabilities) / max(count, 1)).astype(int)
+    return [round(float(value), 6) for value in np.sort(probabilities)[places]]
+
+
+def _between(probabilities: np.ndarray) -> np.ndarray:
+    """Thresholds that tell the observed scores apart in every way, ascending."""
+    observed = np.unique(probabilities)
+    return np.concatenate([[observed[0] / 2], (observed[1:] + observed[:-1]) / 2, [(observed[-1] + 1) / 2]])
+
+
+def _half_way(ordered: np.ndarray, position: int) -> float:
+    """An end of the band: between the clips at `position - 1` and `position`."""
+    before = ordered[position - 1] if position > 0 else 0.0
+    after = ordered[position] if position < len(ordered) else 1.0
+    return float((before + after) / 2)

@@ -1,0 +1,190 @@
+"""Judge many files: one after another or by several workers, here or on a cluster, so that a run that was stopped goes on.
+
+What is written as the reports come is a journal, a line of JSON for each; the files that were asked for are made of it at the
+end, in the order of the inputs, however they were judged.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from deepfake_detector import UserError
+from deepfake_detector.common.parallel import Execution, run
+from deepfake_detector.serving import report
+from deepfake_detector.serving.inference import Detector, Report
+from deepfake_detector.storage.files import write_whole
+
+COLUMNS = (
+    "input",
+    "verdict",
+    "fake_probability",
+    "reason",
+    "error",
+    "people",
+    "decided_by",
+    "frames_sampled",
+    "frames_with_face",
+    "kind",
+    "sha256",
+    "seconds",
+)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """How each file is judged: by which model (the one file with that `sha256`, where given), on `cpu` or `cuda`, with so many
+    threads (0: one per core), as `kind` (`auto` or `face`), and where its page of evidence goes (None: nowhere)."""
+
+    model: Path
+    sha256: str | None = None
+    device: str = "cpu"
+    threads: int = 0
+    kind: str = "auto"
+    html: Path | None = None
+
+    def detector(self) -> Detector:
+        return _detector(self.model, self.sha256, self.device, self.threads)
+
+    def __call__(self, path: Path) -> dict:
+        """The report on a file, as JSON has it."""
+        detector = self.detector()
+        found = detector.predict(path, kind=self.kind)
+        if self.html:
+            page = report.as_html(found, detector.contract, detector.sha256)
+            write_whole(self.html / page_name(path), page)
+        return report.as_json(found, detector.contract, detector.sha256)
+
+    def failed(self, path: Path, why: str) -> dict:
+        """The report on a file whose worker did not live to write one."""
+        detector = self.detector()
+        lost = Report(str(path), None, None, "ERROR", reason="cannot be read", error=why)
+        return report.as_json(lost, detector.contract, detector.sha256)
+
+
+def judge_all(paths: Sequence[Path], judge: Judge, execution: Execution | None) -> Iterator[dict]:
+    """The reports, in order. With `execution` by workers, each file within limits of time and memory; else in this process."""
+    if execution is None:
+        yield from map(judge, paths)
+        return
+    for path, outcome in zip(paths, run(judge, [(path,) for path in paths], execution), strict=True):
+        yield judge.failed(path, outcome.failure) if outcome.failure else outcome.result
+
+
+def page_name(path: Path) -> str:
+    """A file name that tells what it is about and is another one for every path."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", path.name)[:80].strip("._-") or "input"
+    return f"{stem}.{hashlib.sha256(str(path).encode('utf-8', 'surrogateescape')).hexdigest()[:8]}.html"
+
+
+def write_json_list(target: Path, reports: Iterable[dict]) -> None:
+    """One list of all reports, written whole."""
+
+    def parts() -> Iterator[bytes]:
+        yield b"["
+        for number, one in enumerate(reports):
+            yield (b",\n" if number else b"\n") + json.dumps(one, indent=2, ensure_ascii=True).encode()
+        yield b"\n]\n"
+
+    write_whole(target, parts())
+
+
+def write_csv(target: Path, reports: Iterable[dict]) -> None:
+    """A row for each report, written whole: its verdict and what that rests on, without the single faces."""
+
+    def lines() -> Iterator[bytes]:
+        buffer = io.StringIO()
+        writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for one in reports:
+            facts = {"input": one["input"]["name"], "kind": one["input"]["kind"], "sha256": one["input"]["sha256"]}
+            own = {name: one[name] for name in COLUMNS if name in one and name not in facts}
+            writer.writerow(own | facts | {"people": len(one["people"])})
+            yield buffer.getvalue().encode("utf-8", "surrogateescape")
+            buffer.seek(0)
+            buffer.truncate()
+        yield buffer.getvalue().encode()
+
+    write_whole(target, lines())
+
+
+class Journal:
+    """Reports in the order they came, beside the file that will be made of them.
+
+    `terms` (plain values) say how they were judged: a run with others does not go on with it. A file that has changed since
+    is judged anew.
+    """
+
+    def __init__(self, target: Path, terms: dict) -> None:
+        self.path, self._terms = target.with_name(f"{target.name}.partial"), terms
+        self._places: dict[str, int] = {}
+
+    def begin(self, resume: bool) -> None:
+        """Raises UserError where one was left by a run that was stopped, unless it is to go on, or is of another run."""
+        if not self.path.exists():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_bytes(_line({"terms": self._terms}))
+            return
+        if not resume:
+            raise UserError(f"{self.path}: left by a run that was stopped; go on with --resume, or delete it")
+        whole = self._read()
+        if whole == 0:
+            raise UserError(f"{self.path}: not of a run with this model and these options; delete it to begin anew")
+        with open(self.path, "r+b") as file:  # a torn last line
+            file.truncate(whole)
+
+    def has(self, path: Path) -> bool:
+        return _key(path) in self._places
+
+    def add(self, path: Path, found: dict) -> None:
+        with open(self.path, "ab") as file:
+            self._places[_key(path)] = file.tell()
+            file.write(_line({"key": _key(path), "report": found}))
+
+    def reports(self, paths: Sequence[Path]) -> Iterator[dict]:
+        """Those of the paths, in their order."""
+        with open(self.path, "rb") as file:
+            for path in paths:
+                file.seek(self._places[_key(path)])
+                yield json.loads(file.readline())["report"]
+
+    def end(self) -> None:
+        self.path.unlink()
+
+    def _read(self) -> int:
+        """Where its last whole line ends; 0 where it is of another run."""
+        whole = 0
+        with open(self.path, "rb") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                content = json.loads(line)
+                if not whole and content != {"terms": self._terms}:
+                    return 0
+                if whole:
+                    self._places[content["key"]] = whole
+                whole += len(line)
+        return whole
+
+
+def _line(content: dict) -> bytes:
+    return json.dumps(content, ensure_ascii=True).encode() + b"\n"
+
+
+def _key(path: Path) -> str:
+    """Changes when the file does."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return f"- {path}"
+    return f"{facts.st_size} {facts.st_mtime_ns} {path}"
+
+
+@cache
+def _detector(model: Path, sha256: str | None, device: str, threads: int) -> Detector:
+    return Detector.load(model, threads, sha256, device)

@@ -1,0 +1,291 @@
+"""An exported model and its contract: from an image or a video to a report.
+
+from deepfake_detector.serving.inference import Detector
+
+report = Detector.load("models/detector.onnx").predict(Path("clip.mp4"))
+print(report.verdict, report.fake_probability)
+"""
+
+import hashlib
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from deepfake_detector import UserError
+from deepfake_detector.contract import golden, model_file
+from deepfake_detector.contract.model_file import BATCH, Model
+from deepfake_detector.faces.cutting import cut, given_crop
+from deepfake_detector.faces.detection import Face, load_detector
+from deepfake_detector.faces.tracking import follow
+from deepfake_detector.media.facts import media_facts
+from deepfake_detector.media.reading import (
+    LIMITS,
+    Frame,
+    Limits,
+    MediaError,
+    Source,
+    kind_of,
+    read_image,
+    reason,
+    sample_frames,
+)
+from deepfake_detector.scoring import scores
+from deepfake_detector.scoring.scores import ClipScore
+from deepfake_detector.storage.files import file_hash
+
+MODEL = Path("models/detector.onnx")
+AHEAD = 2  # frames decoded before they are looked at; each is a whole picture
+DEMONSTRATION = (
+    "Demonstration model: it has only seen drawn people and cannot judge real ones. "
+    "It gives verdicts for the demo's own files alone."
+)
+GIVEN = "The model learned from ready-made crops; these faces were cut out by the detector, so the score may be off."
+NOT_JUDGED = "demonstration model"
+IN_BAND, DISAGREE = "score in the inconclusive band", "people disagree"
+
+
+@dataclass(frozen=True)
+class FaceFrame:
+    """One face in one frame: its box in pixels, its probability of fake, the crop that was judged (RGB), and where in it
+    the network saw fake (activation map: logits by place, any side)."""
+
+    frame: int
+    time: float
+    box: tuple[float, float, float, float]
+    fake_probability: float
+    crop: np.ndarray = field(repr=False, compare=False)
+    activation: np.ndarray = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class FaceTrack:
+    """One person followed through the clip. `verdict` is REAL, FAKE or INCONCLUSIVE; `reason` says why it is the last."""
+
+    track: int
+    verdict: str
+    reason: str
+    fake_probability: float
+    frames: tuple[FaceFrame, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found in one input. `verdict` is REAL, FAKE, INCONCLUSIVE or ERROR; `reason` says why it is neither of
+    the first two; `fake_probability` is None where there is no probability to stand behind; `decided_by` is the track that
+    the verdict comes from. `facts` are those of the file: bytes, container, codec, width, height, duration …"""
+
+    input: str
+    sha256: str | None
+    kind: str | None
+    verdict: str
+    reason: str = ""
+    fake_probability: float | None = None
+    decided_by: int | None = None
+    frames_sampled: int = 0
+    frames_with_face: int = 0
+    faces: tuple[FaceTrack, ...] = ()
+    facts: dict = field(default_factory=dict)
+    seconds: float = 0.0
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+
+
+@dataclass
+class _Seen:
+    """What was found in the sampled frames: each without its picture, with its faces, and whose crops go to the network."""
+
+    frames: list[Frame] = field(default_factory=list)
+    faces: list[list[Face]] = field(default_factory=list)
+    crops: list[dict[int, np.ndarray]] = field(default_factory=list)  # by the face's place in its frame
+    size: tuple[int, int] | None = None
+
+
+class Detector:
+    """An exported model, ready to judge. One object serves several threads, one input at a time."""
+
+    def __init__(self, model: Model, source: str, threads: int = 0) -> None:
+        self.contract, self.sha256 = model.contract, model.sha256
+        self._model, self._threads, self._lock = model, threads, threading.Lock()
+        found = self.contract.detection
+        self._faces = load_detector(found.name, found.detect_size, found.min_score, found.sha256)
+        if self._faces.sha256 != found.sha256:
+            raise UserError(
+                f"the {found.name} face detector here is another file than the model was trained with "
+                f"(sha256 {self._faces.sha256}, wanted {found.sha256}); install the versions of requirements.txt"
+            )
+        golden.check(self.contract.golden, self._faces, self.contract.crop, model.judge, source)
+
+    @classmethod
+    def load(
+        cls, path: str | Path = MODEL, threads: int = 0, sha256: str | None = None, device: str = "cpu"
+    ) -> "Detector":
+        """The model at `path`, computing on `cpu` with so many threads (0: one per core), or on `cuda`; with `sha256` no other
+        file than that one.
+
+        Raises UserError, saying why, where it is missing, damaged, no model of ours or computes something else here.
+        """
+        return cls(model_file.load(path, threads, sha256, device), str(path), threads)
+
+    def predict(
+        self,
+        source: Source,
+        name: str = "",
+        kind: str = "auto",
+        watch: Callable[[int, int], None] | None = None,
+        limits: Limits = LIMITS,
+    ) -> Report:
+        """Judge an image or a video, a path or its bytes.
+
+        `kind` is `auto`, or `face` where the picture is a face crop already. `watch` is told (frames done, frames to
+        come at most). Whatever is wrong with the input, a limit that it passes too, ends in a report with the verdict
+        ERROR, never in an exception.
+        """
+        started = time.monotonic()
+        report = Report(name or (str(source) if isinstance(source, Path) else "upload"), None, None, "ERROR")
+        try:
+            digest = hashlib.sha256(source).hexdigest() if isinstance(source, bytes) else file_hash(source)
+            report = replace(report, sha256=digest, kind=kind_of(source))
+            report = replace(report, facts=media_facts(source, report.kind, limits))
+            with self._lock:
+                report = self._judge(report, source, kind, watch, limits)
+        except (MediaError, OSError) as error:
+            report = replace(report, reason="cannot be read", error=reason(error))
+        return replace(report, seconds=time.monotonic() - started)
+
+    def score(
+        self, frames: Iterable[Frame], ready_crops: bool = False
+    ) -> tuple[ClipScore, dict[int, dict[int, float]]]:
+        """What a clip of these frames comes to, and of each track the logit by frame number."""
+        with self._lock:
+            seen, judged = self._looked_at(frames, ready_crops)
+        tracks = self._tracks(seen, judged)
+        return self._clip(seen, tracks), {
+            track: {frame.index: logit for frame, _, _, logit, _ in rows} for track, rows in tracks.items()
+        }
+
+    def _judge(self, report: Report, source: Source, kind: str, watch: Callable | None, limits: Limits) -> Report:
+        terms = self.contract
+        warnings = [DEMONSTRATION] if terms.trained_on.demonstration else []
+        if terms.crop.kind == "given" and kind == "auto":
+            warnings.append(GIVEN)
+        frames: Iterable[Frame] = (
+            [Frame(0, None, 0.0, read_image(source, limits))]
+            if report.kind == "image"
+            else _ahead(sample_frames(source, terms.frames, self._threads, limits))
+        )
+        seen, judged = self._looked_at(frames, kind == "face", watch, limits.work)
+        tracks = self._tracks(seen, judged)
+        size = dict(zip(("width", "height"), seen.size, strict=True)) if seen.size else {}
+        report = replace(
+            report,
+            frames_sampled=len(seen.frames),
+            frames_with_face=len({frame.index for rows in tracks.values() for frame, *_ in rows}),
+            faces=tuple(self._track(track, tracks[track], len(seen.frames)) for track in sorted(tracks)),
+            facts=report.facts | size,
+            warnings=tuple(warnings),
+        )
+        return self._decided(report, self._clip(seen, tracks))
+
+    def _decided(self, report: Report, clip: ClipScore) -> Report:
+        terms = self.contract
+        if terms.trained_on.demonstration and report.sha256 not in terms.trained_on.demo_files:
+            nobody = tuple(replace(one, verdict="INCONCLUSIVE", reason=NOT_JUDGED) for one in report.faces)
+            return replace(report, verdict="INCONCLUSIVE", reason=NOT_JUDGED, faces=nobody)
+        if clip.logit is None:
+            return replace(report, verdict="INCONCLUSIVE", reason=clip.reason)
+        probability = self._probability(clip.logit)
+        verdict = scores.decide(probability, terms.decision.band_low, terms.decision.band_high)
+        reason = "" if verdict != "INCONCLUSIVE" else IN_BAND
+        if reason and any(track.verdict == "REAL" for track in report.faces):
+            reason = f"{DISAGREE}: one looks real, the score of another lies in the inconclusive band"
+        return replace(report, verdict=verdict, reason=reason, fake_probability=probability, decided_by=clip.track)
+
+    def _looked_at(
+        self, frames: Iterable[Frame], ready_crops: bool, watch: Callable | None = None, seconds: float = math.inf
+    ) -> tuple[_Seen, list[tuple[float, np.ndarray]]]:
+        """The frames' faces, and logit and activation map of each crop in order; the network judges while the next frames
+        are looked at. Raises MediaError after so many `seconds`."""
+        seen, waiting, futures, end = _Seen(), [], [], time.monotonic() + seconds
+        with ThreadPoolExecutor(1) as network:
+            for frame in frames:
+                faces, crops = self._given(frame.image) if ready_crops else self._found(frame.image)
+                seen.size = seen.size or frame.image.shape[1::-1]
+                seen.frames.append(replace(frame, image=None))
+                seen.faces.append(faces)
+                seen.crops.append(crops)
+                waiting += crops.values()
+                while len(waiting) >= BATCH:
+                    futures.append(network.submit(self._model.judge, waiting[:BATCH]))
+                    waiting = waiting[BATCH:]
+                if time.monotonic() > end:
+                    raise MediaError(f"took longer than {seconds:g} seconds")
+                if watch:
+                    watch(len(seen.frames), self.contract.frames)
+            if waiting:
+                futures.append(network.submit(self._model.judge, waiting))
+            return seen, _in_order(futures)
+
+    def _found(self, image: np.ndarray) -> tuple[list[Face], dict[int, np.ndarray]]:
+        crop, faces = self.contract.crop, self._faces.detect(image)
+        large = {place: face for place, face in enumerate(faces) if face.side >= crop.min_face}
+        return faces, {place: cut(image, face, crop.margin, crop.size) for place, face in large.items()}
+
+    def _given(self, image: np.ndarray) -> tuple[list[Face], dict[int, np.ndarray]]:
+        height, width = image.shape[:2]
+        return [Face(0, 0, width, height, 1.0)], {0: given_crop(image, self.contract.crop.size)}
+
+    def _tracks(self, seen: _Seen, judged: list[tuple[float, np.ndarray]]) -> dict[int, list]:
+        """Track -> (frame, face, crop, logit, activation map) for every face judged."""
+        found, tracks = iter(judged), {}
+        for frame, faces, crops, row in zip(seen.frames, seen.faces, seen.crops, follow(seen.faces), strict=True):
+            for place, crop in crops.items():
+                tracks.setdefault(row[place], []).append((frame, faces[place], crop, *next(found)))
+        return tracks
+
+    def _clip(self, seen: _Seen, tracks: dict[int, list]) -> ClipScore:
+        too_small = sum(len(faces) - len(crops) for faces, crops in zip(seen.faces, seen.crops, strict=True))
+        logits = {track: [logit for _, _, _, logit, _ in rows] for track, rows in tracks.items()}
+        return scores.score_clip(logits, len(seen.frames), self.contract.decision.min_faces, too_small)
+
+    def _track(self, track: int, rows: list, sampled: int) -> FaceTrack:
+        decision = self.contract.decision
+        frames = tuple(
+            FaceFrame(
+                frame.index,
+                frame.time,
+                (face.x, face.y, face.width, face.height),
+                self._probability(logit),
+                crop,
+                activation,
+            )
+            for frame, face, crop, logit, activation in rows
+        )
+        score = scores.score_clip({track: [row[3] for row in rows]}, sampled, decision.min_faces)
+        probability = self._probability(float(np.mean([row[3] for row in rows])))
+        if score.logit is None:
+            return FaceTrack(track, "INCONCLUSIVE", score.reason, probability, frames)
+        verdict = scores.decide(probability, decision.band_low, decision.band_high)
+        return FaceTrack(track, verdict, IN_BAND if verdict == "INCONCLUSIVE" else "", probability, frames)
+
+    def _probability(self, logit: float) -> float:
+        return float(scores.probability(logit, self.contract.decision.temperature))
+
+
+def _in_order(futures: list[Future]) -> list[tuple[float, np.ndarray]]:
+    return [(float(logit), activation) for done in futures for logit, activation in zip(*done.result(), strict=True)]
+
+
+def _ahead(frames: Iterator[Frame]) -> Iterator[Frame]:
+    """The same frames, decoded by a thread of their own while those before are looked at."""
+    with ThreadPoolExecutor(1) as decoder:
+        waiting = deque(decoder.submit(next, frames, None) for _ in range(AHEAD))
+        while (frame := waiting.popleft().result()) is not None:
+            waiting.append(decoder.submit(next, frames, None))
+            yield frame

@@ -1,0 +1,266 @@
+"""A prediction as JSON (docs/report.schema.json) and as one HTML page of evidence that needs nothing else.
+
+from deepfake_detector import report
+
+Path("clip.html").write_bytes(report.as_html(detector.predict(Path("clip.mp4")), detector.contract, detector.sha256))
+"""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from deepfake_detector.contract import Contract
+from deepfake_detector.pages import overlay
+from deepfake_detector.pages.html_page import Badge, Picture, Section, render
+from deepfake_detector.serving.inference import DISAGREE, FaceFrame, Report
+
+SCHEMA = "deepfake-detector-report/1"
+FACES_SHOWN = 8
+FACT_DIGITS = 3
+SAID = {
+    "REAL": "No sign of face manipulation found",
+    "FAKE": "Signs of face manipulation found",
+    "INCONCLUSIVE": "No verdict",
+    "ERROR": "This file cannot be judged",
+}
+EXPLAINED = {  # by how a reason starts
+    "no face": "No face was found in any frame that was looked at. The detector judges faces only.",
+    "faces too small": "Faces were found, but all are too small to judge.",
+    "too few faces": "A face was found in too few of the frames that were looked at to judge the clip.",
+    "score in the inconclusive band": "The score lies where the detector was wrong too often on clips it was checked on.",
+    DISAGREE: "The people in it do not agree: one looks real, the score of another lies where the detector is often wrong.",
+    "demonstration model": "A demonstration model has seen drawn people only. It judges nothing but the demo's own files.",
+    "cannot be read": "The file is empty, damaged, beyond a limit, or of a kind that cannot be read.",
+}
+FACTS = {  # how the facts of a file are told on the page
+    "bytes": ("size", "{:,} bytes"),
+    "container": ("container", "{}"),
+    "codec": ("codec", "{}"),
+    "width": ("resolution", "{}"),
+    "duration": ("duration", "{:.2f} s"),
+    "frame_rate": ("frames a second", "{:.2f}"),
+    "frames_found": ("frames in it", "{}"),
+    "bitrate": ("bits a second", "{:,.0f}"),
+    "jpeg_quality": ("JPEG quality", "{:.0f}"),
+}
+LIMITS = (
+    "It judges faces, nothing else in a picture: not what was said, not who it is, not what surrounds them.",
+    "It knows the kinds of manipulation it has seen. On others, and on clips that were compressed again and again, it is "
+    "wrong more often.",
+    "A verdict is a sign, not a proof. Never take it as the only evidence against a person.",
+)
+
+
+def in_words(report: Report) -> str:
+    """Why there is no verdict, for a person; empty where there is one."""
+    text = next((words for start, words in EXPLAINED.items() if report.reason.startswith(start)), report.reason)
+    return f"{text} ({report.error})" if report.error else text
+
+
+def limits_in_words(terms: Contract) -> str:
+    """Where REAL ends and FAKE begins."""
+    low, high = terms.decision.band_low, terms.decision.band_high
+    if low == high:
+        return f"FAKE from {high:.0%}, REAL below."
+    return f"FAKE from {high:.0%}, REAL up to {low:.0%}; in between there is no verdict."
+
+
+def meaning(report: Report, terms: Contract) -> str:
+    """What the score means on the clips that the model was checked on; empty where there is no score."""
+    if report.fake_probability is None:
+        return ""
+    found = terms.decision.validation
+    reals = _counted(found.reals_as_high(report.fake_probability), found.real_clips, "real", "high or higher")
+    fakes = _counted(found.fakes_as_low(report.fake_probability), found.fake_clips, "fake", "low or lower")
+    told = {"FAKE": (reals,), "REAL": (fakes,)}.get(report.verdict, (reals, fakes))
+    return " ".join(filter(None, told))
+
+
+def as_json(report: Report, terms: Contract, model_sha256: str) -> dict:
+    """The report as plain values, without pictures; people count from 1, probabilities have 6 digits, boxes are in pixels."""
+    found = terms.decision.validation
+    probability = report.fake_probability
+    return {
+        "schema": SCHEMA,
+        "input": {"name": report.input, "sha256": report.sha256, "kind": report.kind, "facts": _rounded(report.facts)},
+        "verdict": report.verdict,
+        "reason": report.reason,
+        "in_words": " ".join(filter(None, (SAID[report.verdict] + ".", in_words(report)))),
+        "fake_probability": None if probability is None else round(probability, 6),
+        "decided_by": None if report.decided_by is None else report.decided_by + 1,
+        "at_this_score": None
+        if probability is None
+        else {
+            "real_clips": found.real_clips,
+            "share_of_reals_as_high": _maybe(found.reals_as_high(probability)),
+            "fake_clips": found.fake_clips,
+            "share_of_fakes_as_low": _maybe(found.fakes_as_low(probability)),
+        },
+        "frames_sampled": report.frames_sampled,
+        "frames_with_face": report.frames_with_face,
+        "people": [
+            {
+                "person": track.track + 1,
+                "verdict": track.verdict,
+                "reason": track.reason,
+                "fake_probability": round(track.fake_probability, 6),
+                "frames": [_frame(one) for one in track.frames],
+            }
+            for track in report.faces
+        ],
+        "model": {
+            "sha256": model_sha256,
+            "variant": terms.variant,
+            "demonstration": terms.trained_on.demonstration,
+            "trained_on": terms.trained_on.data_sets,
+            "split": terms.trained_on.split,
+            "face_detector": terms.detection.name,
+            "temperature": terms.decision.temperature,
+            "threshold": terms.decision.threshold,
+            "band_low": terms.decision.band_low,
+            "band_high": terms.decision.band_high,
+        },
+        "warnings": list(report.warnings),
+        "limits": list(LIMITS),
+        "seconds": round(report.seconds, 3),
+        "error": report.error,
+    }
+
+
+def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:
+    """The evidence as one page; the same report gives the same bytes."""
+    from deepfake_detector.evaluation import run_charts  # the drawing library costs a second that JSON need not pay
+
+    trusted = report.fake_probability is not None
+    charts, first = [], [in_words(report)] if report.reason else []
+    if trusted:
+        decision = terms.decision
+        charts.append(run_charts.gauge(report.fake_probability, decision.band_low, decision.band_high))
+        first += [
+            f"Probability of fake: {report.fake_probability:.0%}. {limits_in_words(terms)}",
+            meaning(report, terms),
+        ]
+    moments = timeline(report)
+    if trusted and moments["second"].nunique() > 1:
+        charts.append(run_charts.timeline(moments, terms.decision.band_low, terms.decision.band_high))
+    sections = [Section(SAID[report.verdict], first, charts=charts)]
+    if trusted:
+        sections += [_people(report), _faces(report)]
+    sections += [
+        Section("The file", rows=[{"fact": name, "value": value} for name, value in _input_facts(report).items()]),
+        Section(
+            "The model", rows=[{"fact": name, "value": value} for name, value in _model_facts(terms, model_sha256)]
+        ),
+        Section("Limits", LIMITS),
+    ]
+    return render(f"Deepfake detector: {Path(report.input).name}", report.warnings, sections, Badge(report.verdict))
+
+
+def file_facts(report: Report) -> dict[str, str]:
+    """What the file says of itself, in words and with units; what is not known is left out."""
+    facts = {name: value for name, value in report.facts.items() if value is not None}
+    size = {"width": f"{facts['width']} x {facts['height']}"} if "width" in facts else {}
+    return {title: form.format((facts | size)[name]) for name, (title, form) in FACTS.items() if name in facts}
+
+
+def timeline(report: Report) -> pd.DataFrame:
+    """A row for every face judged: second, fake_probability, person (from 1), frame."""
+    rows = [
+        {"second": one.time, "fake_probability": one.fake_probability, "person": track.track + 1, "frame": one.frame}
+        for track in report.faces
+        for one in track.frames
+    ]
+    return pd.DataFrame(rows, columns=["second", "fake_probability", "person", "frame"])
+
+
+def most_suspicious(report: Report) -> list[tuple[int, FaceFrame]]:
+    """Every face judged with its person's number (from 1), the highest probability of fake first."""
+    every = [(track.track + 1, one) for track in report.faces for one in track.frames]
+    return sorted(every, key=lambda found: (-found[1].fake_probability, found[1].frame, found[0]))
+
+
+def _people(report: Report) -> Section:
+    rows = [
+        {
+            "person": str(track.track + 1) + (" (decides)" if track.track == report.decided_by else ""),
+            "verdict": track.verdict + (f" ({track.reason})" if track.reason else ""),
+            "probability of fake": f"{track.fake_probability:.1%}",
+            "frames": len(track.frames),
+            "seconds": f"{track.frames[0].time:.1f} to {track.frames[-1].time:.1f}",
+        }
+        for track in report.faces
+    ]
+    return Section("People", ["Whoever has the highest probability among those seen often enough decides."], rows)
+
+
+def _faces(report: Report) -> Section:
+    shown = most_suspicious(report)[:FACES_SHOWN]
+    scale = overlay.scale_of(one.activation for _, one in shown)
+    pictures = []
+    for person, one in shown:
+        both = np.hstack([one.crop, overlay.draw(one.crop, one.activation, scale)])
+        caption = f"person {person}, {one.time:.1f} s, {one.fake_probability:.0%}"
+        pictures.append(Picture(_jpeg(both), caption, f"Face as judged, and marked where it looked fake: {caption}"))
+    text = "Each as it was judged, and beside it in orange what spoke for fake; the strength is the same scale for all."
+    return Section("The most suspicious faces", [text], pictures=pictures)
+
+
+def _input_facts(report: Report) -> dict[str, object]:
+    own = {"name": report.input, "sha256": report.sha256, "kind": report.kind}
+    frames = {"frames looked at": report.frames_sampled, "of them with a face": report.frames_with_face}
+    return {name: value for name, value in (own | file_facts(report) | frames).items() if value is not None}
+
+
+def _model_facts(terms: Contract, model_sha256: str) -> list[tuple[str, object]]:
+    learned = [
+        f"{name}: {', '.join(f'{count} {method}' for method, count in counts.items())}"
+        for name, counts in terms.trained_on.data_sets.items()
+    ]
+    return [
+        ("sha256", model_sha256),
+        ("variant", terms.variant),
+        ("learned from", "; ".join(learned)),
+        ("split", terms.trained_on.split),
+        ("faces found by", terms.detection.name),
+        (
+            "checked on",
+            f"{terms.decision.validation.real_clips} real, {terms.decision.validation.fake_clips} fake clips",
+        ),
+        ("verdicts", limits_in_words(terms)),
+    ]
+
+
+def _counted(share: float | None, clips: int, label: str, how: str) -> str:
+    if share is None:
+        return ""
+    return f"Of {clips} {label} clips that the model was checked on, {round(share * clips)} scored as {how}."
+
+
+def _frame(one: FaceFrame) -> dict:
+    return {
+        "frame": one.frame,
+        "time": round(one.time, 3),
+        "box": [round(value, 1) for value in one.box],
+        "fake_probability": round(one.fake_probability, 6),
+    }
+
+
+def _rounded(facts: dict) -> dict:
+    return {
+        name: round(value, FACT_DIGITS) if isinstance(value, float) else value
+        for name, value in facts.items()
+        if value is not None
+    }
+
+
+def _maybe(share: float | None) -> float | None:
+    return None if share is None else round(share, 6)
+
+
+def _jpeg(image: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()

@@ -1,0 +1,91 @@
+"""Files the project does not ship: where they lie, what they must hash to, how to get them.
+
+    python -m deepfake_detector fetch-assets yunet [--from FOLDER]
+
+They lie in `$DEEPFAKE_ASSETS`, by default `~/.cache/deepfake-detector`.
+"""
+
+import hashlib
+import http.client
+import os
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepfake_detector import UserError
+from deepfake_detector.storage.files import file_hash, write_whole
+
+
+@dataclass(frozen=True)
+class Asset:
+    file: str
+    url: str
+    sha256: str  # of the version this was built with; params.yaml may name another
+    size_mb: float
+
+
+ASSETS = {
+    "yunet": Asset(
+        "face_detection_yunet_2023mar.onnx",
+        "https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet/face_detection_yunet_2023mar.onnx",
+        "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+        0.2,
+    ),
+    "imagenet": Asset(
+        "resnet18-f37072fd.pth",
+        "https://download.pytorch.org/models/resnet18-f37072fd.pth",
+        "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
+        44.7,
+    ),
+}
+
+
+def folder() -> Path:
+    """Where assets lie."""
+    return Path(os.environ.get("DEEPFAKE_ASSETS") or Path.home() / ".cache" / "deepfake-detector")
+
+
+def locate(name: str, sha256: str) -> Path:
+    """The asset's file, its hash checked. Raises UserError, with the remedy, where it is missing or another file."""
+    path = folder() / ASSETS[name].file
+    if not path.exists():
+        raise UserError(
+            f"{path}: not there. With a network: `python -m deepfake_detector fetch-assets {name}`; without one, get "
+            f"{ASSETS[name].file} elsewhere and add `--from FOLDER`"
+        )
+    found = file_hash(path)
+    if found != sha256:
+        raise UserError(
+            f"{path}: sha256 is {found}, params or model want {sha256}; delete it and run "
+            f"`python -m deepfake_detector fetch-assets {name}`"
+        )
+    return path
+
+
+def fetch(name: str, source: Path | None = None) -> Path:
+    """Put the asset in place, from the web or from the folder `source`, its hash checked. Returns where it lies."""
+    asset, target = ASSETS[name], folder() / ASSETS[name].file
+    if target.exists() and file_hash(target) == asset.sha256:
+        return target
+    try:
+        data = (source / asset.file).read_bytes() if source else _download(asset.url)
+    except (OSError, http.client.HTTPException) as error:
+        why = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+        raise UserError(
+            f"{source / asset.file if source else asset.url}: {why}; get "
+            f"{asset.file} on a machine with a network and run "
+            f"`python -m deepfake_detector fetch-assets {name} --from FOLDER`"
+        ) from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != asset.sha256:
+        raise UserError(
+            f"{asset.file} from {source or asset.url}: sha256 is {found}, expected {asset.sha256}; not kept"
+        )
+    write_whole(target, data)
+    return target
+
+
+def _download(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        return answer.read()

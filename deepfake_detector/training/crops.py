@@ -1,0 +1,111 @@
+"""Stored face crops as batches for the network, and what the network says of them."""
+
+import signal
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler, get_worker_info
+
+from deepfake_detector.faces.cutting import resize
+from deepfake_detector.storage.archive import ArchiveReader
+
+FOLDER = "data/faces"
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB, those of torchvision's ImageNet weights
+JUDGE_BATCH = 64  # faces at a time where nothing is learned
+Batches = Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
+
+
+class FaceCrops(Dataset):
+    """Crops by row number. A sample is ((3, size, size) uint8 tensor, label, row).
+
+    `rows` has the columns archive, member and label. They are kept as arrays: of lists, which count references to each
+    entry, every process that loads would soon have a copy of its own.
+    """
+
+    def __init__(self, rows: pd.DataFrame, input_size: int) -> None:
+        self.labels, self.input_size = rows["label"].to_numpy(np.int64), input_size
+        self._archives, self._archive_of = np.unique(rows["archive"].to_numpy(bytes), return_inverse=True)
+        self._members = rows["member"].to_numpy(bytes)
+        self._reader = ArchiveReader(FOLDER)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, row: int) -> tuple[torch.Tensor, int, int]:
+        return self.as_sample(self.picture(row), int(self.labels[row]), row)
+
+    def __getitems__(self, rows: list) -> list[tuple[torch.Tensor, int, int]]:
+        """The samples of a batch; outside of loading processes by as many threads as the network has."""
+        if get_worker_info():
+            return [self[row] for row in rows]
+        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+            return list(threads.map(self.__getitem__, rows))
+
+    def picture(self, row: int) -> np.ndarray:
+        """The stored crop, RGB uint8."""
+        return self._reader.picture(self._archives[self._archive_of[row]].decode(), self._members[row].decode())
+
+    def as_sample(self, crop: np.ndarray, label: int, row: int) -> tuple[torch.Tensor, int, int]:
+        crop = resize(crop, self.input_size)
+        return torch.from_numpy(crop).permute(2, 0, 1).contiguous(), label, row
+
+
+def normalise(images: torch.Tensor) -> torch.Tensor:
+    """uint8 (N, 3, S, S) to the network's float input."""
+    mean = torch.tensor(MEAN, device=images.device).view(1, 3, 1, 1) * 255
+    std = torch.tensor(STD, device=images.device).view(1, 3, 1, 1) * 255
+    return (images.float() - mean) / std
+
+
+@torch.inference_mode()
+def frame_logits(
+    detector: torch.nn.Module,
+    crops: FaceCrops,
+    batch_size: int,
+    workers: int,
+    watch: Callable[[Batches, int], Batches] = lambda batches, _: batches,
+) -> np.ndarray:
+    """The logit (fake minus real) of every crop in order, float64, computed where the detector lies.
+
+    `watch` wraps the batches, of which it is told the number.
+    """
+    device = next(detector.parameters()).device
+    order = BatchSampler(SequentialSampler(crops), batch_size, drop_last=False)
+    batches = [
+        detector(normalise(images.to(device))).float().cpu()
+        for images, _, _ in watch(loader(crops, order, workers), len(order))
+    ]
+    both = torch.cat(batches) if batches else torch.zeros(0, 2)
+    return (both[:, 1] - both[:, 0]).double().numpy()
+
+
+def judge_faces(detector: torch.nn.Module, faces: pd.DataFrame, split: pd.DataFrame, input_size: int) -> pd.DataFrame:
+    """All faces (every track) of a split's items with their logits: rows of the faces and split tables, and `logit`."""
+    rows = faces[faces["status"] == "ok"].merge(split, on="item").astype({"label": int})
+    return rows.assign(logit=frame_logits(detector, FaceCrops(rows, input_size), JUDGE_BATCH, workers=0))
+
+
+def loader(crops: FaceCrops, batches: Sampler, workers: int, keep_workers: bool = False) -> DataLoader:
+    """`batches` of `crops`, made by `workers` processes (0: by threads of this one, while the network waits);
+    `keep_workers` from one iteration to the next."""
+    cv2.setNumThreads(1)  # a process forked from one with a running OpenCV pool would wait for that pool for ever
+    return DataLoader(
+        crops,
+        batch_sampler=batches,
+        num_workers=workers,
+        persistent_workers=keep_workers and workers > 0,
+        worker_init_fn=_as_worker,
+        pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),  # a loader of its own: it draws nothing from the run's random numbers
+    )
+
+
+def _as_worker(_number: int) -> None:
+    """One thread; and Ctrl-C is for the process that trains, which ends its workers when it has saved its state."""
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

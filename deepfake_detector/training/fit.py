@@ -1,0 +1,170 @@
+"""The fit loop: balanced batches, a schedule stepped per update, the best epoch by validation alone, and a state on disk
+from which a run that was stopped anywhere ends at the same bytes."""
+
+from collections.abc import Callable, Iterator
+
+import pandas as pd
+import torch
+from lightning_fabric import Fabric
+from scipy.special import expit
+from sklearn import metrics
+from torch import nn
+
+from deepfake_detector import UserError
+from deepfake_detector.training.checkpoints import Checkpoints
+from deepfake_detector.training.crops import JUDGE_BATCH, Batches, FaceCrops, frame_logits, loader
+from deepfake_detector.training.keeper import Keeper, Watch, loaders_death_told, resume, signals
+from deepfake_detector.training.learner import Learner, Recipe
+from deepfake_detector.training.optimization import let_learn
+from deepfake_detector.training.progress import FEWEST_VIDEOS, Epoch, Progress
+from deepfake_detector.training.sampling import BalancedBatches, LearningCrops
+
+FLAT = 1.0  # standard deviation of all pixels of a batch (0..255) below which there is nothing in it to learn from
+
+
+def fit(
+    fabric: Fabric,
+    detector: nn.Module,
+    parts: list[list[nn.Module]],
+    train: LearningCrops,
+    items: list[str],
+    batches: BalancedBatches,
+    val: LearningCrops,
+    val_rows: pd.DataFrame,
+    recipe: Recipe,
+    checkpoints: Checkpoints,
+    watch: Watch,
+    report: Callable[[Epoch, bool], None],
+) -> Progress:
+    """Train `detector` and leave the weights of its best epoch in it; go on from `checkpoints` where there is a state.
+
+    `parts` are the detector's modules from the head down, for unfreezing in stages; `items` names the rows of `train`,
+    `val_rows` (columns item, label) describes those of `val`. `watch` wraps batches, of which it is told the number, the
+    purpose and the faces in each (a progress bar); `report` is told of each epoch and whether it is the best so far.
+    Raises Stopped after SIGINT or SIGTERM, the state saved.
+    """
+    _check_draws(batches)
+    learner = Learner(fabric, detector, recipe, batches.updates * recipe.epochs)
+    progress = resume(learner, checkpoints)
+    loaded = loader(train, batches, recipe.loader_workers, keep_workers=True)
+    by_frames = val_rows.drop_duplicates("item")["label"].value_counts().min() < FEWEST_VIDEOS
+    with signals() as received, loaders_death_told(received):
+        keeper = Keeper(learner, progress, checkpoints, recipe.checkpoint_minutes, received)
+        while not progress.is_over(recipe.epochs, recipe.patience):
+            number = len(progress.history)
+            let_learn(learner.model, parts, _learning(parts, number, recipe.unfreeze_every))
+            batches.start(number, progress.update)
+            epoch, what = iter(loaded), f"epoch {number + 1} of {recipe.epochs}"
+            if fabric.is_global_zero:
+                epoch = watch(epoch, len(batches), what, batches.piece * batches.ranks)
+            loss = train_epoch(learner, progress, epoch, batches, items, keeper)
+            judged = None
+            if fabric.is_global_zero:
+                judged = validate(learner.judged, val, val_rows, recipe.loader_workers, keeper.interruptible(watch))
+            figures, logits = fabric.broadcast(judged)
+            done = Epoch(number, learner.schedule.get_last_lr()[0], loss, **figures)
+            best = progress.finish_epoch(done, learner.judged.state_dict(), logits, by_frames)
+            keeper.save()
+            if fabric.is_global_zero:
+                report(done, best)
+    detector.load_state_dict(progress.best_weights)
+    return progress
+
+
+def train_epoch(
+    learner: Learner,
+    progress: Progress,
+    loaded: Iterator,
+    batches: BalancedBatches,
+    items: list[str],
+    keeper: Keeper,
+) -> float:
+    """The updates of an epoch that `progress` has not counted yet; returns the mean loss of all of the epoch's.
+
+    Raises UserError, naming the items, where a loss is no longer a number.
+    """
+    losses = _Losses(progress, items)
+    for update in range(progress.update, batches.updates):
+        pieces = [_next(loaded) for _ in range(batches.pieces)]
+        if not progress.history and not update:
+            _check_batch(pieces[0][0])
+        loss = learner.learn([(images, labels) for images, labels, _ in pieces])
+        losses.add(loss, torch.cat([rows for _, _, rows in pieces]))
+        if keeper.is_due():
+            losses.settle()
+            keeper.save()
+    losses.settle()
+    return float(learner.fabric.all_reduce(torch.tensor(progress.loss, dtype=torch.float64))) / batches.updates
+
+
+def validate(
+    judged: nn.Module, val: FaceCrops, rows: pd.DataFrame, workers: int, watch: Callable[[Batches, int], Batches]
+) -> tuple[dict[str, float], list[float]]:
+    """The val figures of an `Epoch`, by mean logit per item, and the logit of every face."""
+    judged.eval()
+    logits = frame_logits(judged, val, JUDGE_BATCH, workers, watch)
+    scored = rows[["item", "label"]].assign(logit=logits)
+    videos = scored.groupby("item").agg(label=("label", "first"), logit=("logit", "mean"))
+    result = {}
+    for level, table in (("frame", scored), ("video", videos)):
+        result[f"val_{level}_log_loss"] = metrics.log_loss(table["label"], expit(table["logit"]))
+        result[f"val_{level}_roc_auc"] = metrics.roc_auc_score(table["label"], table["logit"])
+    return result, logits.tolist()
+
+
+class _Losses:
+    """Counts updates and their losses, one update late, so that a GPU is not waited for."""
+
+    def __init__(self, progress: Progress, items: list[str]) -> None:
+        self.progress, self.items = progress, items
+        self.waiting: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def add(self, loss: torch.Tensor, rows: torch.Tensor) -> None:
+        self.settle()
+        self.waiting = loss, rows
+
+    def settle(self) -> None:
+        if not self.waiting:
+            return
+        (loss, rows), self.waiting = self.waiting, None
+        if not torch.isfinite(loss):
+            named = ", ".join(sorted({self.items[row] for row in rows.tolist()}))
+            raise UserError(
+                f"the training loss is not a number any more, in epoch {len(self.progress.history) + 1} at update "
+                f"{self.progress.update + 1}; lower train.lr, or set train.precision to fp32. Items of that batch: {named}"
+            )
+        self.progress.loss += loss.item()
+        self.progress.update += 1
+
+
+def _next(loaded: Iterator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The next batch, with errors of the processes that load as they were, or as what became of the process."""
+    try:
+        return next(loaded)
+    except UserError as error:
+        raise UserError(str(error).rpartition("UserError: ")[2].strip()) from error
+
+
+def _learning(parts: list[list[nn.Module]], epoch: int, every: int) -> int:
+    """How many parts learn in this epoch; one more after each `every` epochs."""
+    return 1 + epoch // every if every else len(parts)
+
+
+def _check_draws(batches: BalancedBatches) -> None:
+    """Raises UserError where an epoch would hold no batch, or one class alone."""
+    if not batches.updates:
+        raise UserError(
+            f"{len(batches.labels)} training faces do not fill a batch of {batches.batch_size}; lower train.batch_size"
+        )
+    if not (batches.labels == 0).any():
+        raise UserError("data/splits/train.csv holds no real face to learn from")
+    if not (batches.labels == 1).any() and batches.self_blend < 1:
+        raise UserError(
+            "data/splits/train.csv holds no fake face to learn from; train.fakes: none with train.self_blend: 1.0 makes "
+            "them from the real ones"
+        )
+
+
+def _check_batch(images: torch.Tensor) -> None:
+    if images.float().std() < FLAT:
+        raise UserError("the first batch's faces are blank; look at plots/training_samples")

@@ -1,0 +1,113 @@
+"""When the state of a training run is saved, how a stopped run goes on from it, and what a signal or a dead loader means."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+from deepfake_detector import Stopped, UserError
+from deepfake_detector.training.checkpoints import Checkpoints
+from deepfake_detector.training.crops import JUDGE_BATCH, Batches
+from deepfake_detector.training.learner import Learner
+from deepfake_detector.training.progress import Progress, restored
+
+AGREE_EVERY = 10  # updates, after which several processes ask each other whether to save: asking takes a while
+Watch = Callable[[Batches, int, str, int], Batches]
+
+
+def resume(learner: Learner, checkpoints: Checkpoints) -> Progress:
+    """Put `learner` into the newest whole state on disk, the same in all processes; returns how far that run had come, or
+    a progress of nothing where there is no state.
+
+    Raises UserError where the state is of another network.
+    """
+    fabric = learner.fabric
+    saved = fabric.broadcast(checkpoints.latest() if fabric.is_global_zero else None)
+    if not saved:
+        return Progress()
+    learner.restore(saved["learner"])
+    progress = restored(saved["progress"])
+    fabric.print(f"  going on in epoch {len(progress.history) + 1}, after update {progress.update}")
+    return progress
+
+
+class Keeper:
+    """Saves the state of a run when it is time to, and ends the run when a signal has come."""
+
+    def __init__(
+        self, learner: Learner, progress: Progress, checkpoints: Checkpoints, minutes: float, received: list[int]
+    ) -> None:
+        self.learner, self.progress, self.checkpoints, self.received = learner, progress, checkpoints, received
+        self.seconds, self.saved, self.asked = minutes * 60, time.monotonic(), 0
+
+    def is_due(self) -> bool:
+        """Whether the state is to be saved now, the same answer in all processes of the run; asked once per update."""
+        due = bool(self.received) or time.monotonic() - self.saved >= self.seconds
+        self.asked += 1
+        if self.learner.fabric.world_size > 1 and self.asked % AGREE_EVERY:
+            return False
+        return self._any(due)
+
+    def save(self) -> None:
+        """Save; raises Stopped where a signal has come to any process of the run."""
+        stopping = self._any(bool(self.received))
+        if self.learner.fabric.is_global_zero:
+            self.checkpoints.write({"learner": self.learner.state(), "progress": self.progress.state()})
+        self.saved = time.monotonic()
+        if stopping:
+            done = f"epoch {len(self.progress.history) + 1}, after update {self.progress.update}"
+            stopped = Stopped(f"stopped in {done}; the same command goes on from there", max(self.received, default=2))
+            raise stopped if self.learner.fabric.is_global_zero else SystemExit  # told once
+
+    def interruptible(self, watch: Watch) -> Callable[[Batches, int], Batches]:
+        """Validation's batches, at each of which a signal can end the run; of several processes only one validates, so
+        there it waits."""
+
+        def watched(batches: Batches, total: int) -> Batches:
+            for batch in watch(batches, total, "validation", JUDGE_BATCH):
+                if self.learner.fabric.world_size == 1 and self.received:
+                    self.save()
+                yield batch
+
+        return watched
+
+    def _any(self, here: bool) -> bool:
+        """Whether it holds in any process of the run; all must ask."""
+        fabric = self.learner.fabric
+        return here if fabric.world_size == 1 else bool(fabric.all_reduce(torch.tensor(float(here)), reduce_op="max"))
+
+
+@contextmanager
+def signals() -> Iterator[list[int]]:
+    """Collects SIGINT and SIGTERM meanwhile; a second one ends the process at once."""
+    received: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def loaders_death_told(received: list[int]) -> Iterator[None]:
+    """Raises, where a process that loads faces dies meanwhile, Stopped if a signal is in `received`, else UserError."""
+    try:
+        yield
+    except RuntimeError as error:  # torch raises it wherever the main process happens to be
+        if "DataLoader worker" not in str(error):
+            raise
+        if received:  # a signal to all processes of the run has ended the loaders before a state could be saved
+            raise Stopped("stopped; the same command goes on from the last saved state", received[0]) from error
+        raise UserError(
+            f"a process that loads faces died ({error}); where memory is short lower train.loader_workers. The same "
+            "command goes on from the last saved state"
+        ) from error

@@ -1,0 +1,114 @@
+"""All that changes while a detector learns: its weights, their running mean, optimizer and schedule; one update of them, and
+their state as it is saved."""
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from deepfake_detector.training.crops import normalise
+from deepfake_detector.training.network import check_same
+from deepfake_detector.training.optimization import cosine_with_warmup, make_optimizer, running_mean
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to fit; each value as params.yaml captions it under `train`."""
+
+    epochs: int
+    batch_size: int
+    optimizer: str
+    lr: float
+    weight_decay: float
+    warmup: float
+    label_smoothing: float
+    clip: float
+    ema: float
+    patience: int
+    unfreeze_every: int
+    loader_workers: int
+    checkpoint_minutes: float
+
+
+class Learner:
+    """All that changes while a detector learns. `judged` is the module that is validated and kept."""
+
+    def __init__(self, fabric: Fabric, detector: nn.Module, recipe: Recipe, updates: int) -> None:
+        self.fabric, self.detector = fabric, detector.to(memory_format=torch.channels_last)
+        # less than half the time on a processor; with fp16's scaler Fabric could not clip gradients
+        fused = fabric.device.type == "cpu" and not fabric.strategy.precision.state_dict()
+        optimizer = make_optimizer(detector, recipe.optimizer, recipe.lr, recipe.weight_decay, fused)
+        factor = cosine_with_warmup(updates, recipe.warmup)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        self.model, self.optimizer = fabric.setup(detector, optimizer)
+        self.mean = running_mean(detector, recipe.ema) if recipe.ema else None
+        self.judged = self.mean.module if self.mean else detector
+        self.clip, self.label_smoothing = recipe.clip, recipe.label_smoothing
+
+    def learn(self, pieces: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
+        """One update from the mean loss of equally large `pieces` of a batch; returns that loss."""
+        total = torch.zeros((), device=self.fabric.device)
+        for number, (images, labels) in enumerate(pieces):
+            with self.fabric.no_backward_sync(self.model, enabled=number < len(pieces) - 1):
+                loss = self._loss(images, labels) / len(pieces)
+                self.fabric.backward(loss)
+            total += loss.detach()
+        if self.clip:
+            self.fabric.clip_gradients(self.model, self.optimizer, max_norm=self.clip, error_if_nonfinite=False)
+        self.optimizer.step()
+        self.schedule.step()
+        self.optimizer.zero_grad()
+        if self.mean:
+            self.mean.update_parameters(self.detector)
+        return total
+
+    def state(self) -> dict:
+        """What `restore` needs to go on from here as if nothing had happened."""
+        return {
+            "weights": self.detector.state_dict(),
+            "mean": self.mean.state_dict() if self.mean else {},
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "scaler": self.fabric.strategy.precision.state_dict(),
+            "random": _random_state(),
+        }
+
+    def restore(self, state: dict) -> None:
+        """Go on from what `state` returned. Raises UserError where it is of another network."""
+        check_same("the saved state of this run", state["weights"], self.detector.state_dict())
+        self.detector.load_state_dict(state["weights"])
+        if self.mean:
+            self.mean.load_state_dict(state["mean"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.fabric.strategy.precision.load_state_dict(state["scaler"])
+        _set_random_state(state["random"])
+
+    def _loss(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        device = self.fabric.device
+        inputs = normalise(images.to(device, non_blocking=True)).to(memory_format=torch.channels_last)
+        labels = labels.to(device, non_blocking=True)
+        return nn.functional.cross_entropy(self.model(inputs), labels, label_smoothing=self.label_smoothing)
+
+
+def _random_state() -> dict:
+    """Of every generator of this process."""
+    kind, keys, *rest = np.random.get_state()
+    return {
+        "python": random.getstate(),
+        "numpy": [kind, keys.tolist(), *rest],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def _set_random_state(state: dict) -> None:
+    random.setstate(state["python"])
+    kind, keys, *rest = state["numpy"]
+    np.random.set_state((kind, np.array(keys, np.uint32), *rest))
+    torch.set_rng_state(state["torch"])
+    if state["cuda"]:
+        torch.cuda.set_rng_state_all(state["cuda"])

@@ -1,0 +1,184 @@
+"""What is learned from: which crops an epoch draws how often, which of them become pseudo-fakes, and how they are changed."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.utils.data import Sampler, WeightedRandomSampler
+
+from deepfake_detector import UserError
+from deepfake_detector.faces.cutting import read_points
+from deepfake_detector.storage.tables import DOMINANT
+from deepfake_detector.training.augmentation import Augmentation
+from deepfake_detector.training.crops import FaceCrops
+from deepfake_detector.training.selfblend import self_blend
+
+SELF_BLENDED = " (self-blended)"  # what a validation item's pseudo-fake is called
+BLENDING = 1  # sets the random numbers of self-blending apart from those of augmentation
+
+
+class Draw(NamedTuple):
+    """One sample of an epoch: which crop, and what its changes depend on.
+
+    `pair` is its place in the epoch; a real and a fake face share one, hence the same augmentation. A self-blended sample
+    is told by `blended`.
+    """
+
+    row: int
+    epoch: int
+    pair: int
+    blended: bool = False
+
+
+class LearningCrops(FaceCrops):
+    """Crops by `Draw`, augmented and self-blended; by row number in validation.
+
+    What is random depends on the seed and the draw alone, so it is the same whichever process does it. `rows` has a column
+    `points` too; where it has a column `blended`, the rows in which that holds are pseudo-fakes whatever the draw says.
+    """
+
+    def __init__(
+        self, rows: pd.DataFrame, input_size: int, seed: int, augmentation: Augmentation | None = None
+    ) -> None:
+        super().__init__(rows, input_size)
+        self.points = np.array([read_points(points) for points in rows["points"]], np.float32)
+        self.blended = rows["blended"].to_numpy(bool) if "blended" in rows else np.zeros(len(rows), bool)
+        self.seed, self.augmentation = seed, augmentation
+
+    def __getitem__(self, key: int | Draw) -> tuple[torch.Tensor, int, int]:
+        draw = key if isinstance(key, Draw) else Draw(key, 0, key, self.blended[key])
+        crop, label = self.picture(draw.row), int(self.labels[draw.row])
+        if draw.blended:
+            rng = np.random.default_rng([self.seed, draw.epoch, draw.pair, BLENDING])
+            crop, _ = self_blend(crop, self.points[draw.row], rng)
+            label = 1
+        if self.augmentation:
+            rng = np.random.default_rng([self.seed, draw.epoch, draw.pair])
+            crop = self.augmentation.apply(crop, self.input_size, rng)
+        return self.as_sample(crop, label, draw.row)
+
+
+class BalancedBatches(Sampler[list[Draw]]):
+    """The batches of an epoch, drawn with replacement by weight, real and fake faces in turn; `start` before each epoch.
+
+    Of each batch of `batch_size` the process `rank` of `ranks` gets its part, in pieces of at most `micro_batch_size`: what
+    is drawn depends neither on the number of processes nor on the size of the pieces. `labels` and `groups` describe the
+    rows. With the probability `pairs` the real face beside a fake is one of its group, where there is one; with the
+    probability `self_blend` the fake is a pseudo-fake of the real face beside it. Where `labels` hold no fakes, all are.
+    """
+
+    def __init__(
+        self,
+        weights: np.ndarray,
+        labels: np.ndarray,
+        groups: np.ndarray,
+        batch_size: int,
+        seed: int,
+        pairs: float = 0.0,
+        self_blend: float = 0.0,
+        micro_batch_size: int | None = None,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        self.weights, self.labels, self.batch_size, self.seed = weights, labels, batch_size, seed
+        self.pairs, self.self_blend, self.rank, self.ranks = pairs, self_blend, rank, ranks
+        _, self.group = np.unique(np.asarray(groups, str), return_inverse=True)
+        self.updates = len(weights) // batch_size
+        self.share = batch_size // ranks  # of a batch, for each process
+        self.pieces = _fewest_pieces(self.share, micro_batch_size or self.share)
+        self.piece = self.share // self.pieces  # faces in one
+        self.epoch, self.first = 0, 0
+
+    def start(self, epoch: int, update: int = 0) -> None:
+        """The next iteration is over this epoch, from this update on."""
+        self.epoch, self.first = epoch, update
+
+    def __len__(self) -> int:
+        return (self.updates - self.first) * self.pieces
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        draws, size = self.draws(self.epoch), self.piece
+        for update in range(self.first, self.updates):
+            first = update * self.batch_size + self.rank * self.share
+            for piece in range(self.pieces):
+                yield draws[first + piece * size : first + (piece + 1) * size]
+
+    def draws(self, epoch: int) -> list[Draw]:
+        """All samples of an epoch, over all processes, in order."""
+        count = -(-self.updates * self.batch_size // 2)
+        drawing, pairing = np.random.SeedSequence([self.seed, epoch]).spawn(2)
+        generator = torch.Generator().manual_seed(int(drawing.generate_state(1, np.uint64)[0] >> 1))
+        rng = np.random.default_rng(pairing)
+        reals = self._drawn(0, count, generator)
+        fakes = self._drawn(1, count, generator) if (self.labels == 1).any() else reals
+        reals = np.where(rng.random(count) < self.pairs, self._beside(fakes, reals, rng), reals)
+        blended = (rng.random(count) < self.self_blend) | (self.labels[fakes] == 0)
+        fakes = np.where(blended, reals, fakes)
+        both = zip(reals.tolist(), fakes.tolist(), blended.tolist(), strict=True)
+        draws = [
+            draw
+            for pair, (real, fake, made) in enumerate(both)
+            for draw in (Draw(real, epoch, pair), Draw(fake, epoch, pair, made))
+        ]
+        return draws[: self.updates * self.batch_size]
+
+    def _drawn(self, label: int, count: int, generator: torch.Generator) -> np.ndarray:
+        """Rows of a class, by weight."""
+        weights = np.where(self.labels == label, self.weights, 0).tolist()
+        return np.fromiter(WeightedRandomSampler(weights, count, True, generator), int, count)
+
+    def _beside(self, fakes: np.ndarray, reals: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """For each fake a real face of its group, any of them alike often; where there is none, that of `reals`."""
+        rows = np.flatnonzero(self.labels == 0)
+        rows = rows[np.argsort(self.group[rows], kind="stable")]
+        first, end = (np.searchsorted(self.group[rows], self.group[fakes], side) for side in ("left", "right"))
+        chosen = first + (rng.random(len(fakes)) * (end - first)).astype(int)
+        return np.where(end > first, rows[np.minimum(chosen, len(rows) - 1)], reals)
+
+
+def to_learn_from(faces: pd.DataFrame, split: pd.DataFrame, fakes: str) -> pd.DataFrame:
+    """The crops of a split's dominant tracks with label, method and group; with `fakes` as `none` the real ones alone."""
+    rows = _dominant(faces, split)
+    return rows if fakes == "all" else rows[rows["label"] == 0].reset_index(drop=True)
+
+
+def to_be_judged(faces: pd.DataFrame, split: pd.DataFrame, fakes: str) -> pd.DataFrame:
+    """The same of a split that is validated on; with `fakes` as `none` each real one stands there twice: for itself, and
+    `blended` for the pseudo-fake made of it."""
+    rows = _dominant(faces, split)
+    if fakes == "all":
+        return rows
+    reals = rows[rows["label"] == 0].assign(blended=False)
+    twins = reals.assign(item=reals["item"] + SELF_BLENDED, label=1, method="self-blended", blended=True)
+    return pd.concat([reals, twins], ignore_index=True)
+
+
+def _dominant(faces: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
+    found = faces[(faces["status"] == "ok") & (faces["track"] == DOMINANT)]
+    return found.merge(split, on="item").astype({"label": int})
+
+
+def draw_weights(rows: pd.DataFrame, balance: str) -> np.ndarray:
+    """A weight per row (columns label, method, group), summing to 1.
+
+    Real and fake weigh the same in all; with `method` so do the methods among the fakes; with `group` so do the source
+    groups within each method.
+    """
+    levels = {"label": ["label"], "method": ["label", "method"], "group": ["label", "method", "group"]}[balance]
+    weights = 1 / rows.groupby(levels)["label"].transform("size")
+    for depth in range(1, len(levels)):
+        weights /= rows.groupby(levels[:depth])[levels[depth]].transform("nunique")
+    return (weights / weights.sum()).to_numpy()
+
+
+def _fewest_pieces(count: int, largest: int) -> int:
+    """Into how many equal pieces of at most `largest` a process's part of a batch is cut."""
+    pieces = next(number for number in range(-(-count // largest), count + 1) if count % number == 0)
+    if count // pieces < 2:
+        raise UserError(
+            f"train.batch_size: {count} faces on a device cannot be cut into equal pieces of 2 to {largest}; choose sizes "
+            "of which one is a multiple of the other"
+        )
+    return pieces

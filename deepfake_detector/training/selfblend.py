@@ -1,0 +1,121 @@
+"""Self-blended images: a pseudo-fake from one real face, blended with a changed copy of itself.
+
+After Shiohara and Yamasaki, Detecting Deepfakes with Self-Blended Images (2022). A detector that learns from these looks
+for the traces that any blending leaves, and not for one method's. No picture but the real face is needed, and of that only
+five points.
+"""
+
+import cv2
+import numpy as np
+
+from deepfake_detector.faces.cutting import CANONICAL
+from deepfake_detector.faces.cutting import resize as to_size
+
+# In shares of the face box, where CANONICAL has the five points: right half of the outline from the chin up to the temple,
+# then the top of the forehead, or the brows where the forehead is left out. The left half mirrors it.
+JAW = ((0.50, 1.00), (0.66, 0.96), (0.79, 0.84), (0.88, 0.68), (0.93, 0.50), (0.93, 0.36))
+FOREHEAD = ((0.89, 0.20), (0.76, 0.07), (0.60, 0.01), (0.50, 0.00))
+BROWS = ((0.86, 0.28), (0.70, 0.25), (0.50, 0.28))
+NO_FOREHEAD = 0.3  # probability that the forehead is left out
+RGB_SHIFT, RGB_PROBABILITY = 20, 0.3  # of 255
+HUE, SATURATION = 5.0, 0.3  # degrees; share
+BRIGHTNESS, CONTRAST = 0.1, 0.1  # shares
+MOVE_X, MOVE_Y, ZOOM = 0.03, 0.015, 0.05  # shares of the crop's side
+BEND, SMOOTH = 1.2 / 256, 7 / 256  # how far (root mean square) and how smoothly the mask is bent, shares of the side
+KERNELS = (5, 25)  # pixels at 256 a side, smallest and largest blur of the mask
+RATIOS = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)  # of the changed face in the blend
+
+
+def self_blend(crop: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A pseudo-fake of `crop` and the mask it was blended with.
+
+    `crop` is (size, size, 3) RGB uint8, `points` (5, 2): eyes, nose and corners of the mouth as shares of the side, x and
+    y. The fake has the crop's shape and type, the mask is (size, size) float32 in 0..1. The same generator state gives the
+    same pixels.
+    """
+    size = crop.shape[0]
+    mask = _deformed(_outline(size, points, rng.random() >= NO_FOREHEAD), rng)
+    if rng.random() < 0.5:
+        source, target = _changed(crop, rng), crop
+    else:
+        source, target = crop, _changed(crop, rng)
+    move = _move(size, rng)
+    source = cv2.warpAffine(source, move, (size, size), borderMode=cv2.BORDER_REPLICATE)
+    mask = _softened(cv2.warpAffine(mask, move, (size, size)), rng)
+    share = mask[..., None]
+    fake = source * share + target * (1 - share)
+    return np.rint(fake).astype(np.uint8), mask
+
+
+def _outline(size: int, points: np.ndarray, forehead: bool) -> np.ndarray:
+    """The canonical face fitted to the five points, filled: (size, size) float32 of 0 and 1."""
+    right = np.array(JAW + (FOREHEAD if forehead else BROWS))
+    left = right[::-1] * [-1, 1] + [1, 0]
+    fit = _similarity(np.array(CANONICAL), points * size)
+    around = np.vstack([right, left]) @ fit[:, :2].T + fit[:, 2]
+    mask = np.zeros((size, size), np.float32)
+    cv2.fillConvexPoly(mask, cv2.convexHull(np.rint(around).astype(np.int32)), 1.0)
+    return mask
+
+
+def _similarity(here: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """The (2, 3) turn, scale and shift that takes points `here` closest to `there` (least squares)."""
+    x, y = here.T
+    one, none = np.ones_like(x), np.zeros_like(x)
+    equations = np.vstack([np.column_stack([x, -y, one, none]), np.column_stack([y, x, none, one])])
+    (a, b, across, down), *_ = np.linalg.lstsq(equations, there.T.ravel(), rcond=None)
+    return np.array([[a, -b, across], [b, a, down]])
+
+
+def _deformed(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The mask bent by a smooth random field, made at a quarter of the size (elastic deformation, Simard et al. 2003)."""
+    size = mask.shape[0]
+    small = max(8, size // 4)
+    field = rng.uniform(-1, 1, (small, small, 2)).astype(np.float32)
+    field = cv2.GaussianBlur(field, (0, 0), SMOOTH * small)
+    field *= np.float32(BEND * size / np.sqrt(np.mean(field**2)))
+    field = cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR)
+    across, down = np.meshgrid(np.arange(size, dtype=np.float32), np.arange(size, dtype=np.float32))
+    return cv2.remap(mask, across + field[..., 0], down + field[..., 1], cv2.INTER_LINEAR)
+
+
+def _softened(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Blurred, cut back to where it was full, blurred again, and weakened."""
+    scale = mask.shape[0] / 256
+    first, second = (2 * round(int(kernel) * scale / 2) + 1 for kernel in rng.integers(*KERNELS, 2, endpoint=True))
+    mask = cv2.GaussianBlur(mask, (first, first), 0)
+    mask = np.where(mask < 1 - 1e-3, np.float32(0), mask)
+    mask = cv2.GaussianBlur(mask, (second, second), 0)
+    return np.clip(mask, 0, 1) * np.float32(rng.choice(RATIOS))
+
+
+def _changed(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Other colours, and either softer or sharper."""
+    crop = _recoloured(crop, rng)
+    size = crop.shape[0]
+    if rng.random() < 0.5:
+        return to_size(to_size(crop, size // int(rng.choice([2, 4]))), size)
+    strength = rng.uniform(0.2, 0.5)
+    return cv2.addWeighted(crop, 1 + strength, cv2.GaussianBlur(crop, (0, 0), 1.5), -strength, 0)
+
+
+def _recoloured(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    if rng.random() < RGB_PROBABILITY:
+        shift = rng.uniform(-RGB_SHIFT, RGB_SHIFT, 3)
+        crop = cv2.transform(crop, np.column_stack([np.eye(3), shift]))
+    hue, saturation = rng.uniform(-HUE, HUE) / 2, 1 + rng.uniform(-SATURATION, SATURATION)  # OpenCV halves degrees
+    planes = cv2.cvtColor(crop, cv2.COLOR_RGB2HSV)
+    values = np.arange(256)
+    planes[..., 0] = cv2.LUT(planes[..., 0], ((values + round(hue)) % 180).astype(np.uint8))
+    planes[..., 1] = cv2.LUT(planes[..., 1], np.clip(values * saturation, 0, 255).astype(np.uint8))
+    crop = cv2.cvtColor(planes, cv2.COLOR_HSV2RGB)
+    brightness, contrast = rng.uniform(-BRIGHTNESS, BRIGHTNESS) * 255, 1 + rng.uniform(-CONTRAST, CONTRAST)
+    mean = float(np.mean(cv2.mean(crop)[:3]))
+    return cv2.LUT(crop, np.clip((values - mean) * contrast + mean + brightness, 0, 255).astype(np.uint8))
+
+
+def _move(size: int, rng: np.random.Generator) -> np.ndarray:
+    """A small shift and change of size about the middle, as a (2, 3) matrix."""
+    matrix = cv2.getRotationMatrix2D(((size - 1) / 2, (size - 1) / 2), 0, 1 + rng.uniform(-ZOOM, ZOOM))
+    matrix[:, 2] += rng.uniform(-MOVE_X, MOVE_X) * size, rng.uniform(-MOVE_Y, MOVE_Y) * size
+    return matrix

@@ -1,0 +1,58 @@
+"""Pictures of what the detector learns from: augmented faces, and real faces beside their pseudo-fakes."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from deepfake_detector.faces.cutting import read_points, resize
+from deepfake_detector.pages.contact_sheet import COLUMNS, contact_sheet
+from deepfake_detector.storage.archive import ArchiveReader
+from deepfake_detector.training.augmentation import Augmentation
+from deepfake_detector.training.selfblend import self_blend
+
+AUGMENTED, BLENDED = 6, 12  # faces on each sheet
+
+
+def sheets(
+    rows: pd.DataFrame, reader: ArchiveReader, augmentation: Augmentation, size: int, seed: int
+) -> dict[str, bytes]:
+    """JPEGs by name. `rows` (columns archive, member, label, points) are the training faces, which `reader` reads; what is
+    shown is spread over them, of pseudo-fakes over the real ones."""
+    some, reals = _spread(rows, AUGMENTED), _spread(rows[rows["label"] == 0], BLENDED)
+    return {
+        "augmentation": augmentation_sheet(_pictures(some, reader), augmentation, size, seed),
+        "self_blend": self_blend_sheet(_pictures(reals, reader), list(reals["points"]), seed),
+    }
+
+
+def augmentation_sheet(crops: Sequence[np.ndarray], augmentation: Augmentation, size: int, seed: int) -> bytes:
+    """A JPEG with a row for each crop (RGB uint8): as the network sees it, then as seven epochs might change it."""
+    pictures, captions = [], []
+    for number, crop in enumerate(crops):
+        changed = [
+            augmentation.apply(crop, size, np.random.default_rng([seed, epoch, number])) for epoch in range(COLUMNS - 1)
+        ]
+        pictures += [resize(crop, size), *changed]
+        captions += ["as it is"] + ["augmented"] * len(changed)
+    return contact_sheet(pictures, captions)
+
+
+def self_blend_sheet(crops: Sequence[np.ndarray], points: Sequence[str], seed: int) -> bytes:
+    """A JPEG with, for each real crop, the crop, the mask, the pseudo-fake, and four times their difference."""
+    pictures, captions = [], []
+    for number, (crop, where) in enumerate(zip(crops, points, strict=True)):
+        fake, mask = self_blend(crop, read_points(where), np.random.default_rng([seed, 0, number, number]))
+        white = cv2.cvtColor(np.rint(mask * 255).astype(np.uint8), cv2.COLOR_GRAY2RGB)
+        pictures += [crop, white, fake, cv2.convertScaleAbs(cv2.absdiff(crop, fake), alpha=4)]
+        captions += ["real", f"mask, up to {mask.max():.2f}", "pseudo-fake", "difference x 4"]
+    return contact_sheet(pictures, captions)
+
+
+def _spread(rows: pd.DataFrame, count: int) -> pd.DataFrame:
+    return rows.iloc[np.linspace(0, len(rows) - 1, min(len(rows), count)).round().astype(int)]
+
+
+def _pictures(rows: pd.DataFrame, reader: ArchiveReader) -> list[np.ndarray]:
+    return [reader.picture(row.archive, row.member) for row in rows.itertuples()]

@@ -1,0 +1,347 @@
+"""The command line: exit codes, what is printed where, and the reports it writes."""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import made
+import numpy as np
+import pytest
+
+from deepfake_detector.evaluation import comparison
+from deepfake_detector.evaluation.comparison import Difference, Level
+from deepfake_detector.serving.inference import DEMONSTRATION
+from deepfake_detector.storage import assets, store
+
+YUNET = assets.ASSETS["yunet"].file
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Runs the command line in this process: `code, out, err = call("predict", "clip.mp4")`."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["deepfake_detector", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            arguments.main()
+        return (stopped.value.code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def empty_assets(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("DEEPFAKE_ASSETS", str(tmp_path / "assets"))
+    return tmp_path / "assets"
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["predict"], ["doctor"], ["use-profile"], ["fetch-assets"], ["compare"], ["prune"]]
+)
+def test_help_tells_what_a_command_does(call, command):
+    code, out, _ = call(*command, "--help")
+    assert code == 0
+    assert out.startswith(f"usage: python -m deepfake_detector{' ' if command else ''}{' '.join(command)} [-h]")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "required: COMMAND"),
+        (["judge", "clip.mp4"], "invalid choice: 'judge'"),
+        (["predict", "clip.mp4", "--kind", "hand"], "invalid choice: 'hand'"),
+        (["use-profile"], "required: profile"),
+        (["use-profile", "folder", "--root", "mine"], "'mine': write NAME=/absolute/path"),
+        (["fetch-assets", "everything"], "invalid choice: 'everything'"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_says_what_is_wrong(call, arguments, said):
+    code, out, err = call(*arguments)
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+@pytest.fixture
+def compared(monkeypatch):
+    """What `compare` is to find, in place of two runs."""
+    differences = (
+        Difference("roc_auc", 0.9, 0.95, 0.01, 0.08),
+        Difference("accuracy", 0.8, 0.79, -0.05, 0.04),
+    )
+    levels = [
+        Level("frame", 20, 2, differences, ""),
+        Level("video", 5, 0, (Difference("roc_auc", 0.9, 0.95, None, None),), "too few groups"),
+    ]
+    monkeypatch.setattr(comparison, "compare", lambda *arguments: levels)
+    return levels
+
+
+def test_compare_tells_what_is_more_than_chance(call, compared):
+    code, out, _ = call("compare", "main", "slower")
+    assert code == 0
+    assert "test, 20 frames, 2 left out that one run could not judge\n" in out
+    assert "figure    main    slower  difference  95 % interval\n" in out
+    assert "roc_auc   0.9000  0.9500  +0.0500     +0.0100 to +0.0800  *\n" in out
+    assert "more than chance by frame (*): roc_auc\n" in out
+    assert "no intervals: too few groups\n" in out
+
+
+def test_compare_writes_markdown(call, compared):
+    _, out, _ = call("compare", "main", "slower", "--md", "--split", "val")
+    assert "| figure | main | slower | difference | 95 % interval |\n|---|---|---|---|---|\n| roc_auc | 0.9000 |" in out
+    assert out.startswith("val, 20 frames")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [(0.0, 0.0, "no difference by video"), (-0.1, 0.1, "nothing more than chance by video")],
+)
+def test_compare_says_when_there_is_nothing(call, monkeypatch, low, high, said):
+    second = 0.9 if high == 0 else 0.91
+    level = Level("video", 50, 0, (Difference("roc_auc", 0.9, second, low, high),), "")
+    monkeypatch.setattr(comparison, "compare", lambda *arguments: [level])
+    assert said in call("compare", "a", "b")[1]
+
+
+def test_predict_prints_a_line_for_each_file_of_a_folder(in_toy_project, call):
+    code, out, err = call("predict", "models/examples")
+    names = sorted(path.as_posix() for path in Path("models/examples").iterdir())
+    assert code == 0
+    assert [line.split()[3] for line in out.splitlines()] == ["input", *names]
+    assert {line.split()[0] for line in out.splitlines()[1:]} <= {"REAL", "FAKE", "INCONCLUSIVE"}
+    assert err.splitlines()[0] == f"! {DEMONSTRATION}"
+
+
+def test_predict_passes_over_what_is_no_media_in_a_folder(in_toy_project, call, tmp_path):
+    (tmp_path / "deeper").mkdir()
+    for name in ("b.jpg", "deeper/a.PNG", ".hidden.jpg", "notes.txt"):
+        (tmp_path / name).write_bytes(made.picture(np.zeros((64, 64, 3), np.uint8)))
+    code, out, _ = call("predict", tmp_path)
+    assert code == 0
+    assert [line.split()[3] for line in out.splitlines()[1:]] == [
+        str(tmp_path / name) for name in ("b.jpg", "deeper/a.PNG")
+    ]
+
+
+def test_predict_ends_with_1_where_an_input_is_an_error_and_judges_the_others(in_toy_project, call, tmp_path):
+    (tmp_path / "empty.mp4").touch()
+    code, out, _ = call("predict", tmp_path / "empty.mp4", tmp_path / "missing.mp4", "models/examples/real_video.mp4")
+    first, second, third = out.splitlines()[1:]
+    assert code == 1
+    assert first.startswith("ERROR ") and first.endswith("empty.mp4  (empty file)")
+    assert second.startswith("ERROR ") and "No such file" in second
+    assert third.split()[0] in ("REAL", "FAKE", "INCONCLUSIVE")
+
+
+def test_predict_writes_the_full_reports_as_json(in_toy_project, call, tmp_path):
+    (tmp_path / "text.mp4").write_text("no video")
+    inputs = ["models/examples/real_video.mp4", str(tmp_path / "text.mp4")]
+    code, out, _ = call("predict", *inputs, "--json", tmp_path / "made" / "reports.json")
+    judged, broken = json.loads((tmp_path / "made" / "reports.json").read_text())
+    assert code == 1
+    assert [judged["input"]["name"], broken["input"]["name"]] == inputs
+    assert [line.split()[0] for line in out.splitlines()[1:]] == [judged["verdict"], broken["verdict"]]
+    assert f"{judged['fake_probability']:.3f}" in out
+    assert judged["people"][0]["frames"]
+    assert (broken["verdict"], broken["fake_probability"]) == ("ERROR", None)
+    assert broken["error"] in out
+
+
+def test_predict_takes_a_picture_as_a_face_where_told(in_toy_project, call, tmp_path):
+    (tmp_path / "grey.png").write_bytes(made.picture(np.full((80, 60, 3), 90, np.uint8)))
+    for kind, boxes in (("auto", []), ("face", [[0, 0, 60, 80]])):
+        call("predict", tmp_path / "grey.png", "--kind", kind, "--json", tmp_path / "report.json")
+        (report,) = json.loads((tmp_path / "report.json").read_text())
+        assert [frame["box"] for person in report["people"] for frame in person["frames"]] == boxes
+
+
+def test_predict_prints_any_file_name_on_one_line(in_toy_project, call, tmp_path):
+    (tmp_path / "a\nb\x1b[31m.mp4").touch()
+    _, out, _ = call("predict", tmp_path)
+    assert len(out.splitlines()) == 2
+    assert "a?b?[31m.mp4" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["{empty}"], "{empty}: no image or video in this folder"),
+        (["clip.mp4", "--model", "{empty}/other.onnx"], "{empty}/other.onnx: not there"),
+        (["clip.mp4", "--sha256", "0" * 64], "models/detector.onnx: not the file that was asked for"),
+        ([], "nothing to judge: name files or folders, or --list"),
+        (["--list", "{empty}/list.txt"], "{empty}/list.txt: not a list of paths that can be read"),
+        (["clip.mp4", "--resume"], "--resume goes on with what lies beside the file of --json or --csv; name one"),
+        (["clip.mp4", "--device", "cuda"], "no GPU for ONNX Runtime here"),
+        (
+            ["clip.mp4", "--executor", "ray"],
+            "set RAY_ADDRESS" if find_spec("ray") else "pip install -r requirements-cluster.txt",
+        ),
+    ],
+    ids=[
+        "folder without media",
+        "missing model",
+        "another model",
+        "no input",
+        "missing list",
+        "nothing to resume",
+        "no GPU",
+        "no cluster",
+    ],
+)
+def test_predict_ends_with_1_where_there_is_nothing_to_do(in_toy_project, call, tmp_path, arguments, said):
+    code, out, err = call("predict", *(one.format(empty=tmp_path) for one in arguments))
+    assert code == 1
+    assert "error: " in err
+    assert said.format(empty=tmp_path) in err
+    assert not [line for line in out.splitlines() if not line.startswith("verdict ")]
+
+
+def plain(path: Path) -> list[dict]:
+    """Reports without what differs between two runs."""
+    return [{name: value for name, value in one.items() if name != "seconds"} for one in json.loads(path.read_text())]
+
+
+def test_predict_takes_a_list_each_path_once(in_toy_project, call, tmp_path, monkeypatch):
+    names = sorted(str(path) for path in Path("models/examples").iterdir())
+    (tmp_path / "list.txt").write_text("\n".join([*names[:2], "", names[0]]) + "\n")
+    _, out, _ = call("predict", names[2], "--list", tmp_path / "list.txt")
+    assert [line.split()[3] for line in out.splitlines()[1:]] == [names[2], *names[:2]]
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{names[1]}\n"))
+    _, out, _ = call("predict", "--list", "-")
+    assert [line.split()[3] for line in out.splitlines()[1:]] == [names[1]]
+
+
+def test_workers_give_what_one_process_gives(in_toy_project, call, tmp_path):
+    (tmp_path / "text.mp4").write_text("no video")
+    inputs = ("models/examples", tmp_path / "text.mp4")
+    for name, options in (("alone", ()), ("many", ("--workers", 2, "--html", tmp_path / "pages"))):
+        code, _, _ = call("predict", *inputs, "--json", tmp_path / f"{name}.json", *options)
+        assert code == 1
+    assert plain(tmp_path / "alone.json") == plain(tmp_path / "many.json")
+    pages = sorted(path.name for path in (tmp_path / "pages").iterdir())
+    assert len(pages) == len(plain(tmp_path / "many.json"))
+    assert all(b"<html" in (tmp_path / "pages" / name).read_bytes() for name in pages)
+
+
+def test_a_worker_that_takes_too_long_costs_its_own_input(in_toy_project, call, tmp_path):
+    code, out, _ = call("predict", "models/examples/real_video.mp4", "--workers", 1, "--seconds-per-item", 0.001)
+    assert code == 1
+    assert "(took longer than 0.001 s)" in out
+
+
+def test_a_stopped_run_goes_on_where_it_was(in_toy_project, tmp_path):
+    examples = sorted(str(path) for path in Path("models/examples").iterdir())
+    command = [sys.executable, "-m", "deepfake_detector", "predict", *examples, "--csv", str(tmp_path / "part.csv")]
+    command += ["--json", str(tmp_path / "part.json")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as stopped:
+        for _ in range(3):  # the head and two verdicts
+            stopped.stdout.readline()
+        stopped.kill()
+    assert [path.name for path in tmp_path.iterdir()] == ["part.json.partial"]
+    done = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=True)
+    before = len(examples) - len(done.stdout.splitlines()) + 1
+    assert before >= 2
+    assert f"{before} of {len(examples)} were judged before" in done.stderr
+    whole = subprocess.run(
+        [*command[:-3], str(tmp_path / "whole.csv"), "--json", str(tmp_path / "whole.json")], check=True
+    )
+    assert whole.returncode == 0
+    assert plain(tmp_path / "part.json") == plain(tmp_path / "whole.json")
+    assert len((tmp_path / "part.csv").read_text().splitlines()) == 1 + len(examples)
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_run_that_was_stopped_is_not_overwritten(in_toy_project, call, tmp_path):
+    (tmp_path / "a.json.partial").write_text("what was judged")
+    code, _, err = call("predict", "models/examples/real_image.jpg", "--json", tmp_path / "a.json")
+    assert code == 1
+    assert "a.json.partial: left by a run that was stopped; go on with --resume, or delete it" in err
+    assert (tmp_path / "a.json.partial").read_text() == "what was judged"
+
+
+def test_the_module_is_the_command(in_toy_project, tmp_path):
+    command = [sys.executable, "-m", "deepfake_detector", "predict", str(tmp_path / "missing.mp4")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[1].startswith("ERROR ")
+    assert done.stderr.splitlines() == [f"! {DEMONSTRATION}"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["celebrities"], "profiles/celebrities.yaml: no such profile; there are celebdf, demo"),
+        (["faceforensics"], "add --root faceforensics=/absolute/path"),
+        (["demo", "--root", "demo=/somewhere"], "--root demo=…: profile demo takes no roots"),
+    ],
+)
+def test_use_profile_ends_with_1_and_changes_nothing_where_it_cannot(in_toy_project, call, arguments, said):
+    before = Path("params.yaml").read_bytes()
+    code, out, err = call("use-profile", *arguments)
+    assert (code, out) == (1, "")
+    assert said in err
+    assert Path("params.yaml").read_bytes() == before
+
+
+def test_use_profile_switches_params(toy_project, call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(toy_project / "profiles", "profiles")
+    code, out, _ = call("use-profile", "demo")
+    assert code == 0
+    assert out == "params.yaml is now the profile demo (demo); next: dvc repro\n"
+    assert Path("params.yaml").is_file()
+
+
+def test_fetch_assets_takes_files_from_a_folder(call, yunet, tmp_path, monkeypatch):
+    source = assets.folder()
+    monkeypatch.setenv("DEEPFAKE_ASSETS", str(tmp_path))
+    code, out, _ = call("fetch-assets", "yunet", "--from", source)
+    assert (code, out) == (0, f"yunet: {tmp_path / YUNET}\n")
+    assert (tmp_path / YUNET).read_bytes() == (source / YUNET).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "No such file or directory; get"), (b"something else", "sha256 is")],
+    ids=["missing", "another file"],
+)
+def test_fetch_assets_ends_with_1_and_keeps_nothing_it_was_not_asked_for(call, empty_assets, tmp_path, content, said):
+    if content:
+        (tmp_path / YUNET).write_bytes(content)
+    code, out, err = call("fetch-assets", "yunet", "--from", tmp_path)
+    assert (code, out) == (1, "")
+    assert YUNET in err
+    assert said in err
+    assert not (empty_assets / YUNET).exists()
+
+
+def test_doctor_says_what_is_missing_and_exits_1(call, tmp_path, empty_assets):
+    made.change_params(
+        Path(shutil.copy("profiles/folder.yaml", tmp_path)), {"data_sets.mine.root": str(tmp_path / "gone")}
+    )
+    code, out, _ = call("doctor", "--profile", tmp_path / "folder.yaml")
+    assert code == 1
+    assert f"{tmp_path / 'gone'}: no such folder" in out
+    assert "fetch-assets yunet" in out
+    assert out.splitlines()[-1] == "3 problems"  # the ImageNet weights are not there either
+
+
+def test_doctor_finds_nothing_wrong_with_the_demo(call):
+    code, out, _ = call("doctor")
+    assert (code, out.splitlines()[-1]) == (0, "no problems")
+
+
+def test_prune_frees_what_no_outputs_use(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    kept = store.Store(store.root() / "frames")
+    for key in ("used", "unused"):
+        kept.put(key, store.Made({"frames": []}, {"picture": bytes(5_000_000)}))
+    kept.mark({"used": ""})
+    code, out, _ = call("prune")
+    assert (code, out) == (0, "frames: 1 archives dropped, 5.0 MB freed\nfaces: 0 archives dropped, 0.0 MB freed\n")
+    assert (kept.has("used"), kept.has("unused")) == (True, False)

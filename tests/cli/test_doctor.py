@@ -1,0 +1,429 @@
+"""The doctor: what a machine or a data set lacks is a problem with a remedy, and what is well is told as such."""
+
+import os
+import shutil
+from collections import namedtuple
+from importlib import metadata
+from pathlib import Path
+
+import av
+import made
+import numpy as np
+import pytest
+import torch
+
+from deepfake_detector import params
+from deepfake_detector.cli import doctor
+from deepfake_detector.cli.doctor import Finding
+from deepfake_detector.common import packages
+from deepfake_detector.storage import assets
+from deepfake_detector.storage.files import file_hash
+
+PROFILES = Path(__file__).resolve().parents[2] / "profiles"
+Usage = namedtuple("Usage", "total used free")
+CLIPS = ("real/a.mp4", "fake/swap/b.mp4", "fake/blend/c.mp4")
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path, monkeypatch) -> Path:
+    """An empty project as the working folder, without a GPU, with no asset and 1 TB of disk."""
+    folder = tmp_path / "project"
+    (folder / ".dvc").mkdir(parents=True)
+    (folder / ".dvc/config").touch()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DEEPFAKE_ASSETS", str(tmp_path / "assets"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    set_free(monkeypatch, 1e12)
+    return folder
+
+
+def set_free(monkeypatch, free: float) -> None:
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: Usage(2e12, 0, free))
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Makes a folder of clips of the names given, or of `contents` where they name some bytes."""
+
+    def make(*names: str, contents: dict[str, bytes] | None = None) -> Path:
+        some = made.clip(frames=3)
+        for name, data in (dict.fromkeys(names, some) | (contents or {})).items():
+            (tmp_path / "clips" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "clips" / name).write_bytes(data)
+        return tmp_path / "clips"
+
+    return make
+
+
+def settings(tmp_path: Path, profile: str = "demo", **changes: object) -> params.Params:
+    """A profile with keys like `train__init` set."""
+    path = tmp_path / "params.yaml"
+    shutil.copy(PROFILES / f"{profile}.yaml", path)
+    made.change_params(path, {key.replace("__", "."): value for key, value in changes.items()})
+    return params.load(path)
+
+
+def folder_settings(tmp_path: Path, root: Path, **changes: object) -> params.Params:
+    return settings(tmp_path, "folder", data_sets__mine__root=str(root), **changes)
+
+
+def found(of: params.Params, what: str) -> list[Finding]:
+    """The findings about `what`; every problem among all has a remedy."""
+    findings = list(doctor.examine(of))
+    assert [one for one in findings if one.level == "problem" and not one.remedy] == []
+    return [one for one in findings if one.what == what]
+
+
+def the(of: params.Params, what: str) -> Finding:
+    (one,) = found(of, what)
+    return one
+
+
+def test_the_demo_is_fit_to_run_and_every_check_is_told(tmp_path):
+    findings = list(doctor.examine(settings(tmp_path)))
+    assert [one.what for one in findings] == [
+        "project",
+        "packages",
+        "device",
+        "decoder",
+        "face detector",
+        "data set demo",
+        "disk",
+    ]
+    assert {one.what: one.level for one in findings if one.level != "ok"} == {"device": "note"}
+
+
+def test_outside_of_the_projects_folder_it_says_so(tmp_path, project, monkeypatch):
+    assert the(settings(tmp_path), "project") == Finding("ok", "project", str(project / ".dvc/config"))
+    monkeypatch.chdir(tmp_path)
+    one = the(settings(tmp_path), "project")
+    assert (one.level, one.remedy) == ("problem", "run it in the project's folder")
+    assert str(tmp_path / ".dvc/config") in one.text
+
+
+INSTALLED = metadata.version("pydantic")
+
+
+@pytest.mark.parametrize(
+    ("named", "pinned", "level", "said"),
+    [
+        ("pydantic\n", f"pydantic=={INSTALLED}\n    # via this\nnot-named==1\n", "ok", ", 1 packages as pinned"),
+        (
+            "# all\nruamel.yaml>=1  # dots\n",
+            f"ruamel-yaml=={metadata.version('ruamel.yaml')} ; x\n",
+            "ok",
+            ", 1 packages",
+        ),
+        ("pydantic\n", "pydantic==0.1\n", "problem", f"lacks what requirements.txt pins: pydantic 0.1 ({INSTALLED})"),
+        ("no-such\npydantic\n", f"no-such==2\npydantic=={INSTALLED}\n", "problem", "pins: no-such 2 (missing)"),
+        ("pydantic\n", None, "note", "requirements.txt is not there, so versions are not checked"),
+    ],
+    ids=["right", "dots in its name", "another version", "missing", "no pins"],
+)
+def test_packages_are_compared_with_their_pins(tmp_path, monkeypatch, named, pinned, level, said):
+    monkeypatch.setattr(packages, "PROJECT", tmp_path)
+    (tmp_path / "requirements.in").write_text(named)
+    if pinned:
+        (tmp_path / "requirements.txt").write_text(pinned)
+    one = the(settings(tmp_path), "packages")
+    assert one.level == level
+    assert one.text.startswith("Python 3.") and said in one.text
+
+
+def test_a_local_build_of_a_pinned_version_is_that_version(tmp_path, monkeypatch):
+    monkeypatch.setattr(packages, "PROJECT", tmp_path)
+    monkeypatch.setattr(packages.metadata, "version", lambda _: "2.1+cpu")
+    (tmp_path / "requirements.in").write_text("torch\n")
+    (tmp_path / "requirements.txt").write_text("torch==2.1\n")
+    assert the(settings(tmp_path), "packages").level == "ok"
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "free", "level", "text", "remedy"),
+    [
+        ("auto", None, "note", "CPU, ", "train.accelerator auto or cuda (it is auto)"),
+        ("cpu", 70e9, "note", "CPU, ", "train.accelerator auto or cuda (it is cpu)"),
+        ("cuda", None, "problem", "train.accelerator: cuda, but torch finds no GPU", "train.accelerator to auto"),
+        ("auto", 70e9, "ok", "Big GPU, 70 GB of 80 GB free", ""),
+        ("cuda", 4e9, "ok", "Big GPU, 4.0 GB of 80 GB free", ""),
+        ("cuda", 3.5e9, "note", "Big GPU, 3.5 GB of 80 GB free", "lower train.batch_size (it is 16)"),
+    ],
+)
+def test_the_device_is_named_with_what_it_is_short_of(tmp_path, monkeypatch, accelerator, free, level, text, remedy):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: free is not None)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, 80e9))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Big GPU")
+    one = the(settings(tmp_path, train__accelerator=accelerator), "device")
+    assert one.level == level
+    assert one.text.startswith(text)
+    assert remedy in one.remedy and bool(remedy) == bool(one.remedy)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "level", "said"),
+    [
+        ([], "ok", "decodes H.264, HEVC, VP9, AV1, MPEG-4"),
+        (["hevc", "libdav1d"], "note", "does not decode HEVC, AV1"),
+        (["h264", "vp9"], "problem", "does not decode H.264, VP9"),
+    ],
+)
+def test_decoders_that_are_missing_are_named(tmp_path, monkeypatch, lacking, level, said):
+    monkeypatch.setattr(av, "codecs_available", av.codecs_available - set(lacking))
+    one = the(settings(tmp_path), "decoder")
+    assert one.level == level
+    assert one.text == f"FFmpeg {av.ffmpeg_version_info} {said}"
+    assert (f"av=={av.__version__}" in one.remedy) == bool(lacking)
+
+
+def test_a_missing_cascade_is_a_problem_where_it_is_the_detector(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "HAAR_FILE", tmp_path / "cascade.xml")
+    one = the(settings(tmp_path), "face detector")
+    assert (one.level, one.text) == ("problem", f"{tmp_path / 'cascade.xml'}: not there")
+    (tmp_path / "cascade.xml").touch()
+    assert the(settings(tmp_path), "face detector").level == "ok"
+
+
+@pytest.mark.parametrize(
+    ("what", "name", "changes", "hash_key"),
+    [
+        ("face detector", "yunet", {"crop_faces__detector": "yunet"}, "crop_faces__yunet_sha256"),
+        ("ImageNet weights", "imagenet", {"train__init": "imagenet"}, "train__imagenet_sha256"),
+    ],
+)
+def test_files_not_shipped_are_checked_by_hash(tmp_path, what, name, changes, hash_key):
+    path = assets.folder() / assets.ASSETS[name].file
+    one = the(settings(tmp_path, **changes), what)
+    assert (one.level, one.text) == ("problem", f"{path}: not there")
+    assert f"`python -m deepfake_detector fetch-assets {name}`" in one.remedy
+
+    path.parent.mkdir()
+    path.write_bytes(b"another")
+    one = the(settings(tmp_path, **changes), what)
+    assert one.level == "problem" and f"{path}: sha256 is" in one.text
+    assert f"delete it and run `python -m deepfake_detector fetch-assets {name}`" in one.remedy
+
+    right = settings(tmp_path, **changes | {hash_key: file_hash(path)})
+    assert the(right, what) == Finding("ok", what, f"{name}: {path}")
+
+
+def test_weights_of_ones_own_have_to_be_there(tmp_path):
+    of = settings(tmp_path, train__init=str(tmp_path / "own.pt"))
+    one = the(of, "initial weights")
+    assert (one.level, one.text) == ("problem", f"{tmp_path / 'own.pt'}: not there")
+    assert "train.init" in one.remedy
+    assert the(settings(tmp_path, train__init=str(tmp_path)), "initial weights").level == "problem"
+    (tmp_path / "own.pt").touch()
+    assert the(of, "initial weights") == Finding("ok", "initial weights", str(tmp_path / "own.pt"))
+
+
+def test_a_drawn_set_is_told_as_drawn(tmp_path):
+    assert (
+        the(settings(tmp_path, synthesize__demo__pairs=7), "data set demo").text
+        == "drawn by `synthesize`: 7 pairs of people"
+    )
+
+
+def test_a_data_set_is_counted_by_method_reals_first(tmp_path, tree):
+    root = tree("real/a.mp4", "real/b.mp4", "fake/a_swap/b.mp4", "fake/blend/c.mp4")
+    one = the(folder_settings(tmp_path, root), "data set mine")
+    assert one == Finding("ok", "data set mine", "4 items: 2 real, 1 a_swap, 1 blend")
+
+
+def test_notes_of_a_layout_are_passed_on(tmp_path, tree):
+    one, note = found(folder_settings(tmp_path, tree(*CLIPS, "new/d.mp4")), "data set mine")
+    assert (one.level, note.level) == ("ok", "note")
+    assert note.text.startswith("1 files are neither below real/ or fake/ nor in metadata.csv")
+
+
+@pytest.mark.parametrize(
+    ("contents", "text", "remedy"),
+    [
+        (None, "{root}: no such folder", "set data_sets.mine.root to where mine lies, or run `use-profile`"),
+        ({"readme.txt": b"x"}, "{root}: nothing in it has the layout 'folder'", "docs/data-sets.md shows that layout"),
+        (
+            {"real/a.mp4": b"x", "metadata.csv": b"path,label\nreal/a.mp4,real\nreal/a.mp4,real\n"},
+            "{root}/metadata.csv: real/a.mp4 is listed more than once",
+            "keep one line",
+        ),
+        (
+            {"real/a.mp4": b"x", "metadata.csv": b""},
+            "{root}/metadata.csv: not a CSV table that can be read (No columns to parse from file)",
+            "mend or remove it (docs/data-sets.md)",
+        ),
+    ],
+    ids=["no folder", "nothing in it", "its error has a remedy", "its error has none"],
+)
+def test_a_data_set_that_cannot_be_listed_is_one_problem(tmp_path, tree, contents, text, remedy):
+    root = tree(contents=contents)
+    of = folder_settings(tmp_path, root)
+    assert found(of, "data set mine") == [Finding("problem", "data set mine", text.format(root=root), remedy)]
+    assert found(of, "data sets") == []
+
+
+def test_a_link_that_leads_nowhere_is_a_problem(tmp_path, tree):
+    root = tree(contents={"real/a.png": made.picture(np.zeros((64, 64, 3), np.uint8)), "fake/b.mp4": made.clip(3)})
+    (root / "real/b.png").symlink_to(tmp_path / "nowhere.png")
+    _, one = found(folder_settings(tmp_path, root), "data set mine")
+    assert one.level == "problem" and str(root / "real/b.png") in one.text
+
+
+@pytest.mark.parametrize(
+    ("names", "use", "missing"),
+    [
+        (CLIPS, "train", []),
+        (CLIPS[:1], "train", ["fake"]),
+        (CLIPS[1:], "train", ["real"]),
+        (CLIPS, "test", ["fake", "real"]),
+    ],
+    ids=["both", "reals", "fakes", "for test alone"],
+)
+def test_training_needs_reals_and_fakes(tmp_path, tree, names, use, missing):
+    problems = found(folder_settings(tmp_path, tree(*names), data_sets__mine__use=use), "data sets")
+    assert [(one.level, one.text) for one in problems] == [
+        ("problem", f"those with use: train have no {label} item") for label in missing
+    ]
+    assert [label in one.remedy for one, label in zip(problems, missing, strict=True)] == [True] * len(missing)
+
+
+@pytest.mark.parametrize(("use", "missing"), [("train", 0), ("test", 1)])
+def test_another_training_set_may_have_the_other_label(tmp_path, tree, use, missing):
+    more = {"layout": "folder", "root": str(tmp_path / "clips/more"), "use": use, "kind": "media"}
+    tree("real/a.mp4", "more/fake/b.mp4")
+    of = folder_settings(tmp_path, tmp_path / "clips", data_sets__more=more)
+    assert len(found(of, "data sets")) == missing
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "why"),
+    [
+        ("fake/swap/b.mp4", b"", "empty file"),
+        ("fake/swap/b.mp4", b"no video", "not a video that can be decoded"),
+        ("fake/swap/b.mp4", made.audio_only(), "no video in it"),
+        ("fake/swap/b.jpg", b"no picture", "not an image that can be read"),
+    ],
+    ids=["empty", "text", "audio only", "still"],
+)
+def test_the_first_item_of_a_method_is_opened_and_a_broken_one_noted(tmp_path, tree, name, data, why):
+    root = tree("real/a.mp4", "fake/swap/c.mp4", "fake/blend/d.mp4", contents={name: data})
+    one, *notes = found(folder_settings(tmp_path, root), "data set mine")
+    assert one.level == "ok"
+    assert [(note.level, note.text.startswith(f"{root / name}: {why}")) for note in notes] == [("note", True)]
+
+
+def test_only_the_first_item_of_a_method_is_opened(tmp_path, tree):
+    root = tree("real/a.mp4", "fake/b.mp4", contents={"real/z.mp4": b"broken"})
+    assert [one.level for one in found(folder_settings(tmp_path, root), "data set mine")] == ["ok"]
+
+
+def test_ready_crops_are_opened_as_pictures(tmp_path, tree):
+    face = made.picture(np.zeros((64, 64, 3), np.uint8))
+    root = tree(contents={"real/a.png": face, "fake/b.png": face})
+    of = folder_settings(tmp_path, root, data_sets__mine__kind="face")
+    assert [one.text for one in found(of, "data set mine")] == ["2 items: 1 real, 1 fake"]
+
+
+FACE = 1000**2 * doctor.CROP
+STILL = made.picture(np.random.default_rng(1).integers(0, 255, (600, 600, 3), np.uint8), "BMP")
+
+
+@pytest.mark.parametrize(
+    ("contents", "changes", "stored"),
+    [
+        ({}, {}, 3 * 100 * (640 * 480 * doctor.FRAME["jpeg"] + FACE)),
+        ({}, {"extract_frames__format": "png"}, 3 * 100 * (640 * 480 * doctor.FRAME["png"] + FACE)),
+        ({}, {"extract_frames__frames": 200}, 3 * 200 * (640 * 480 * doctor.FRAME["jpeg"] + FACE)),
+        ({"real/s.bmp": STILL}, {}, 3 * 100 * (640 * 480 * doctor.FRAME["jpeg"] + FACE) + len(STILL) + FACE),
+        ({"real/s.bmp": STILL}, {"data_sets__mine__kind": "face"}, 4 * FACE),
+        ({"fake/swap/b.mp4": b"broken"}, {}, 3 * 100 * (640 * 480 * doctor.FRAME["jpeg"] + FACE)),
+    ],
+    ids=["jpeg", "png", "more frames", "a still", "ready crops", "a broken clip"],
+)
+def test_what_a_run_stores_is_estimated_from_its_material(tmp_path, tree, contents, changes, stored):
+    root = tree(contents=dict.fromkeys(CLIPS, made.clip(frames=3, width=640, height=480)) | contents)
+    of = folder_settings(tmp_path, root, **{"extract_frames__frames": 100, "crop_faces__size": 1000} | changes)
+    needed = (doctor.MODELS + doctor.COPIES * stored) / 1e6
+    size = f"{needed:.0f} MB" if needed < 1000 else f"{needed / 1000:.1f} GB"
+    assert the(of, "disk").text.startswith(f"a run from scratch stores about {size}, 1000 GB free")
+
+
+def test_a_drawn_set_is_estimated_by_its_clips(tmp_path):
+    small, long, many = (
+        the(settings(tmp_path, synthesize__demo__seconds=seconds, synthesize__demo__pairs=pairs), "disk").text
+        for seconds, pairs in ((2.0, 24), (60.0, 24), (2.0, 500))
+    )
+    sizes = [text.split("about ")[1].split(",")[0] for text in (small, long, many)]
+    assert sizes == ["630 MB", "4.8 GB", "6.0 GB"]
+
+
+@pytest.mark.parametrize(
+    ("free", "there", "level", "said"),
+    [
+        (1e9, 0, "ok", "stores about 594 MB, 1.0 GB free; there already: nothing"),
+        (53e6, 0, "problem", "stores about 594 MB, 53 MB free; there already: nothing"),
+        (570e6, 50, "note", "stores about 594 MB, 570 MB free; there already: data 50 MB"),
+        (12e9, 50, "ok", "stores about 594 MB, 12 GB free; there already: data 50 MB"),
+        (530e6, 50, "problem", "stores about 594 MB, 530 MB free; there already: data 50 MB"),
+    ],
+)
+def test_free_space_is_compared_with_what_a_run_stores(tmp_path, project, monkeypatch, free, there, level, said):
+    set_free(monkeypatch, free)
+    fill(project / "data/frames/a.zip", there)
+    one = the(settings(tmp_path), "disk")
+    assert one.level == level
+    assert one.text == f"a run from scratch {said}"
+    assert ("lower extract_frames.frames" in one.remedy) == (level != "ok")
+
+
+def fill(path: Path, megabytes: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    os.truncate(path, megabytes * 1_000_000)
+
+
+def test_files_linked_into_several_folders_count_once(tmp_path, project):
+    fill(project / "data/frames/a.zip", 3)
+    fill(project / ".dvc/cache/files/b", 4)
+    fill(project / ".cache/items/c.zip", 2)
+    os.link(project / "data/frames/a.zip", project / ".cache/items/a.zip")
+    (project / "data/d.zip").symlink_to(project / ".dvc/cache/files/b")
+    assert the(settings(tmp_path), "disk").text.endswith(": data 3 MB, DVC cache 4 MB, scratch store 2 MB")
+
+
+def test_findings_are_printed_line_by_line_with_their_remedies_and_a_count(capsys):
+    findings = [
+        Finding("ok", "project", "/here"),
+        Finding("note", "device", "a\nb\x1b[31m", "take\nanother"),
+        Finding("problem", "disk", "full", "empty it"),
+    ]
+    assert doctor.report(findings) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "ok       project                 /here",
+        "note     device                  a?b?[31m",
+        "         -> take?another",
+        "PROBLEM  disk                    full",
+        "         -> empty it",
+        "1 problem",
+    ]
+
+
+@pytest.mark.parametrize(("count", "last"), [(0, "no problems"), (1, "1 problem"), (2, "2 problems")])
+def test_the_last_line_counts_the_problems(capsys, count, last):
+    assert doctor.report([Finding("problem", "disk", "full", "empty it")] * count) == count
+    assert capsys.readouterr().out.splitlines()[-1] == last
+
+
+def test_findings_are_printed_as_they_come(capsys):
+    def findings():
+        yield Finding("ok", "project", "/here")
+        assert capsys.readouterr().out == "ok       project                 /here\n"
+        yield Finding("ok", "disk", "much")
+
+    assert doctor.report(findings()) == 0
+
+
+def test_real_clips_are_listed_and_opened(tmp_path, shared_data):
+    of = settings(tmp_path, "faceforensics", data_sets__faceforensics__root=str(shared_data / "faceforensics"))
+    counts, *notes = found(of, "data set faceforensics")
+    assert counts.text == "37 items: 9 real, 7 Deepfakes, 7 Face2Face, 7 FaceSwap, 7 NeuralTextures"
+    assert notes[0] == Finding("note", "data set faceforensics", "found 9 of 1000 original")
+    assert {note.level for note in notes} == {"note"}

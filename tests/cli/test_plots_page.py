@@ -1,0 +1,54 @@
+"""The page of charts opens without a network, and no chart on it is empty."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from deepfake_detector import UserError
+from deepfake_detector.cli import plots_page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def test_without_charts_it_says_what_makes_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="nothing to draw yet; `dvc repro` makes it"):
+        plots_page.write([])
+
+
+def test_an_unknown_revision_is_told(toy_project_alone):
+    with pytest.raises(UserError, match="`dvc plots diff` failed: .*nowhere"):
+        plots_page.write(["HEAD", "nowhere"])
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="needs the system's Chromium (Debian: apt install chromium)")
+def test_every_chart_is_drawn_without_a_network(toy_project_alone):
+    from playwright.sync_api import sync_playwright
+
+    page = plots_page.write([])
+    assert "https://cdn" not in page.read_text().replace(plots_page.TEMPLATE.read_text(), "")
+    charts = len(re.findall(r"^      - plots/.+\.csv:$", Path("dvc.yaml").read_text(), re.MULTILINE))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_context(offline=True).new_page()
+        failures: list[str] = []
+        tab.on("pageerror", lambda error: failures.append(str(error)))
+        tab.goto(page.absolute().as_uri())
+        tab.wait_for_function(
+            "wanted => { const drawn = [...document.querySelectorAll('svg.marks')];"
+            " return drawn.length >= wanted && drawn.every(chart => chart.textContent) }",
+            arg=charts,
+        )
+        empty = tab.evaluate(
+            "[...document.querySelectorAll('svg.marks')].filter(chart =>"
+            " !chart.querySelector('.mark-line path, .mark-rect path, .mark-symbol path')).map(chart => chart.textContent)"
+        )
+        images = tab.evaluate("[...document.images].map(image => image.naturalWidth)")
+        browser.close()
+    assert failures == []
+    assert charts >= 9
+    assert empty == []
+    assert images
+    assert min(images) > 0

@@ -1,0 +1,177 @@
+"""The profiles are complete, alike and captioned alike, and switching to one loses nothing."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from made import change_params
+from ruamel.yaml import YAML
+
+from deepfake_detector import UserError, params
+from deepfake_detector.cli import profiles
+
+PROJECT = Path(__file__).resolve().parents[2]
+PROFILES = sorted((PROJECT / "profiles").glob("*.yaml"))
+every_profile = pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
+
+
+def keys(content: dict, above: str = "") -> list[str]:
+    """Paths of all keys in order, without the names and contents of data sets."""
+    found = []
+    for key, value in content.items():
+        found.append(above + key)
+        if isinstance(value, dict) and key not in ("data_sets", "synthesize"):
+            found += keys(value, f"{above}{key}.")
+    return found
+
+
+def captions(path: Path) -> dict[str, str]:
+    """Path of a key -> the words behind it; data sets are called NAME."""
+    found, above = {}, []
+    for line in path.read_text().splitlines():
+        if match := re.fullmatch(r"( *)(\w+):(?: .*?)??(?: +# (.*))?", line):
+            depth = len(match[1]) // 2
+            name = "NAME" if depth == 1 and above[0] in ("data_sets", "synthesize") else match[2]
+            above = [*above[:depth], name]
+            found[".".join(above)] = match[3] or ""
+    return found
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    """A repository of params.yaml and the profiles, as the working folder."""
+    folder = tmp_path / "project"
+    shutil.copytree(PROJECT / "profiles", folder / "profiles")
+    shutil.copy(folder / "profiles/demo.yaml", folder / "params.yaml")
+    monkeypatch.chdir(folder)
+    git("init", "-q")
+    commit()
+    return folder
+
+
+@pytest.fixture
+def clips(tmp_path) -> Path:
+    (tmp_path / "clips").mkdir()
+    return tmp_path / "clips"
+
+
+def git(*arguments: str) -> None:
+    subprocess.run(["git", *arguments], check=True, capture_output=True)
+
+
+def commit() -> None:
+    git("add", "-A")
+    git("-c", "user.name=Test", "-c", "user.email=test@example.org", "commit", "-q", "-m", "state")
+
+
+@every_profile
+def test_a_profile_is_valid(path):
+    assert params.load(path)
+
+
+def test_the_committed_params_are_the_demo_profile():
+    assert (PROJECT / "params.yaml").read_bytes() == (PROJECT / "profiles/demo.yaml").read_bytes()
+
+
+@every_profile
+def test_a_profile_has_the_keys_of_the_demo_in_the_same_order(path):
+    yaml = YAML(typ="safe", pure=True)
+    assert keys(yaml.load(path)) == keys(yaml.load(PROJECT / "profiles/demo.yaml"))
+
+
+@every_profile
+def test_a_profile_has_the_captions_of_the_demo(path):
+    demo, own = captions(PROJECT / "profiles/demo.yaml"), captions(path)
+    assert {key: own[key] for key in demo.keys() & own.keys()} == {key: demo[key] for key in demo.keys() & own.keys()}
+
+
+@every_profile
+def test_every_value_of_a_profile_has_a_caption(path):
+    own = captions(path)
+    sections = {key.rpartition(".")[0] for key in own}
+    assert [key for key, caption in own.items() if not caption and key not in sections] == []
+
+
+def test_a_profile_becomes_params_yaml_whole_with_its_captions_and_an_absolute_root(project, clips):
+    assert profiles.use("folder", {"mine": "../clips"}) == ["mine"]
+    assert params.load(project / "params.yaml").data_sets["mine"].root == str(project / "../clips")
+    assert captions(project / "params.yaml") == captions(project / "profiles/folder.yaml")
+
+
+def test_nothing_but_the_root_is_changed(project, clips):
+    profiles.use("faceforensics", {"faceforensics": str(clips)})
+    lines = zip(*((project / name).open() for name in ("profiles/faceforensics.yaml", "params.yaml")), strict=True)
+    assert [one.split(":")[0].strip() for one, other in lines if one != other] == ["root"]
+
+
+def test_the_demo_comes_back_byte_for_byte(project, clips):
+    profiles.use("folder", {"mine": str(clips)})
+    profiles.use("demo", {})
+    assert (project / "params.yaml").read_bytes() == (project / "profiles/demo.yaml").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["a: b", "# c", "'d'", "é", "l" * 200])
+def test_a_folder_of_any_name_is_read_back(project, tmp_path, name):
+    (tmp_path / name).mkdir()
+    profiles.use("folder", {"mine": str(tmp_path / name)})
+    assert params.load(project / "params.yaml").data_sets["mine"].root == str(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "roots", "said"),
+    [
+        ("nothing", {}, "no such profile; there are celebdf, demo, dfdc, faceforensics"),
+        ("folder", {}, "profile folder needs the folder of mine: add --root mine=/absolute/path"),
+        ("folder", {"yours": "."}, "--root yours=…: profile folder takes mine"),
+        ("demo", {"demo": "."}, "--root demo=…: profile demo takes no roots"),
+        ("folder", {"mine": "missing"}, "--root mine=missing: no such folder"),
+        ("folder", {"mine": "params.yaml"}, "--root mine=params.yaml: no such folder"),
+    ],
+)
+def test_a_wrong_call_is_refused_and_changes_nothing(project, name, roots, said):
+    before = (project / "params.yaml").read_bytes()
+    with pytest.raises(UserError) as raised:
+        profiles.use(name, roots)
+    assert said in str(raised.value)
+    assert (project / "params.yaml").read_bytes() == before
+
+
+def test_changes_that_are_not_committed_are_not_overwritten(project, clips):
+    change_params(project / "params.yaml", {"train.epochs": 3})
+    with pytest.raises(UserError, match=r"params\.yaml has changes that are not committed"):
+        profiles.use("folder", {"mine": str(clips)})
+    assert params.load(project / "params.yaml").train.epochs == 3
+
+
+def test_changes_that_are_committed_may_be_replaced(project, clips):
+    change_params(project / "params.yaml", {"train.epochs": 3})
+    commit()
+    assert profiles.use("folder", {"mine": str(clips)}) == ["mine"]
+
+
+def test_profiles_may_be_switched_to_and_fro_without_a_commit(project, clips):
+    for name, roots in (("folder", {"mine": str(clips)}), ("demo", {}), ("faceforensics", {"faceforensics": "."})):
+        assert profiles.use(name, roots) == list(params.load(project / "params.yaml").data_sets)
+
+
+@pytest.mark.parametrize("text", ["train: [", "", "- 1\n", "data_sets:\n"], ids=["syntax", "empty", "list", "no sets"])
+def test_a_broken_params_yaml_that_is_not_committed_is_refused_like_any_other_change(project, text):
+    (project / "params.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"params\.yaml has changes that are not committed"):
+        profiles.use("demo", {})
+
+
+def test_a_missing_params_yaml_is_written(project):
+    (project / "params.yaml").unlink()
+    profiles.use("demo", {})
+    assert params.load(project / "params.yaml")
+
+
+def test_scans_of_sets_that_are_no_longer_named_are_removed(project, clips):
+    (project / "data/scan").mkdir(parents=True)
+    for name in ("demo", "mine"):
+        (project / f"data/scan/{name}.csv").touch()
+    profiles.use("folder", {"mine": str(clips)})
+    assert [path.name for path in (project / "data/scan").iterdir()] == ["mine.csv"]

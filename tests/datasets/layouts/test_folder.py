@@ -1,0 +1,201 @@
+"""One's own material: labels from folders or metadata.csv, never from words in a name."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from deepfake_detector import UserError, params
+from deepfake_detector.datasets import layouts, splitting
+from deepfake_detector.storage import tables
+
+
+def scan(root: Path, kind: str = "media") -> layouts.Scan:
+    return layouts.scan("mine", params.FolderSet(layout="folder", root=str(root), use="train", kind=kind))
+
+
+def rows(root: Path) -> dict[str, dict]:
+    """Path below the root -> row of the index."""
+    made = layouts.index_rows("mine", "train", scan(root).found)
+    return {Path(row["path"]).relative_to(root).as_posix(): row for row in made}
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Makes files of the names given, each of other bytes, and a metadata.csv of the lines given."""
+
+    def make(*names: str, metadata: str | bytes | None = None) -> Path:
+        for name in names:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(name)
+        if metadata is not None:
+            (tmp_path / "metadata.csv").write_bytes(metadata if isinstance(metadata, bytes) else metadata.encode())
+        return tmp_path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "method", "item"),
+    [
+        ("real/a.mp4", 0, "real", "mine/real/a"),
+        ("real/deep/er/a.mp4", 0, "real", "mine/real/deep/er/a"),
+        ("real/fake_smile.mp4", 0, "real", "mine/real/fake_smile"),
+        ("real/fake/a.mp4", 0, "real", "mine/real/fake/a"),
+        ("fake/a.mp4", 1, "fake", "mine/fake/a"),
+        ("fake/real_looking.mp4", 1, "fake", "mine/fake/real_looking"),
+        ("fake/swap/a.mp4", 1, "swap", "mine/swap/a"),
+        ("fake/swap/real/a.mp4", 1, "swap", "mine/swap/real/a"),
+    ],
+)
+def test_the_first_folder_gives_the_label_and_the_next_the_method(tree, name, label, method, item):
+    row = rows(tree(name))[name]
+    assert (row["label"], row["method"], row["item"]) == (label, method, item)
+
+
+def test_a_fake_method_cannot_be_called_real(tree):
+    """Its keys, and the counts of each method, would be those of the reals."""
+    with pytest.raises(UserError, match="real"):
+        rows(tree("real/a.mp4", "fake/real/b.mp4"))
+
+
+def test_videos_and_images_are_told_apart_by_extension(tree):
+    found = rows(
+        tree("real/a.MP4", "real/b.webm", "real/c.jpg", "fake/d.PNG", "fake/notes.txt", "fake/.e.mp4", "fake/.f/g.mp4")
+    )
+    assert {name: row["kind"] for name, row in found.items()} == {
+        "real/a.MP4": "video",
+        "real/b.webm": "video",
+        "real/c.jpg": "image",
+        "fake/d.PNG": "image",
+    }
+
+
+def test_ready_crops_are_faces(tree):
+    assert {one.kind for one in scan(tree("real/a.png", "fake/b.png"), "face").found} == {"face"}
+
+
+METADATA = """path,label,method,sources,original,split
+real/a.mp4,fake,swap,anna;ben,real/b.mp4,test
+fake/c.mp4,real,,ben,,train
+other/d.mp4,fake,,,b,
+fake/swap/e.mp4,fake,,,,
+fake/swap/f.mp4,fake,blend,,,val
+"""
+
+
+def test_metadata_override_what_folders_say(tree):
+    names = ["real/a.mp4", "real/b.mp4", "fake/c.mp4", "other/d.mp4", "fake/swap/e.mp4", "fake/swap/f.mp4"]
+    facts = ("item", "label", "method", "sources", "original", "official_split")
+    assert {
+        name: tuple(row[fact] for fact in facts) for name, row in rows(tree(*names, metadata=METADATA)).items()
+    } == {
+        "real/a.mp4": ("mine/swap/a", 1, "swap", "mine:anna;mine:ben", "mine/real/b", "test"),
+        "real/b.mp4": ("mine/real/b", 0, "real", "", "", ""),
+        "fake/c.mp4": ("mine/real/c", 0, "real", "mine:ben", "", "train"),
+        "other/d.mp4": ("mine/fake/other/d", 1, "fake", "", "mine/real/b", ""),
+        "fake/swap/e.mp4": ("mine/swap/e", 1, "swap", "", "", ""),
+        "fake/swap/f.mp4": ("mine/blend/f", 1, "blend", "", "", "val"),
+    }
+
+
+def test_metadata_of_a_spreadsheet_are_read(tree):
+    text = "\ufeffpath,label\r\nclips/a.mp4,fake\r\n"
+    assert rows(tree("clips/a.mp4", metadata=text))["clips/a.mp4"]["label"] == 1
+
+
+def test_spaces_round_the_ids_of_sources_make_no_other_people(tree):
+    text = "path,label,sources\nreal/a.mp4,real,ben\nfake/b.mp4,fake,anna; ben\n"
+    found = rows(tree("real/a.mp4", "fake/b.mp4", metadata=text))
+    assert found["fake/b.mp4"]["sources"] == "mine:anna;mine:ben"
+
+
+@pytest.mark.parametrize("original", ["real/x/a.v1.mp4", "real/x/a.v1", "a.v1.mp4", "a.v1", "x/a.v1.mp4"])
+def test_an_original_may_be_named_by_path_or_name_with_or_without_extension(tree, original):
+    text = f"path,label,original\nfake/b.mp4,fake,{original}\n"
+    found = rows(tree("real/x/a.v1.mp4", "fake/b.mp4", metadata=text))
+    assert found["fake/b.mp4"]["original"] == found["real/x/a.v1.mp4"]["item"]
+
+
+def test_a_real_item_outside_of_real_can_be_an_original(tree):
+    text = "path,label,original\nclips/a.mp4,real,\nfake/b.mp4,fake,clips/a.mp4\n"
+    found = rows(tree("clips/a.mp4", "fake/b.mp4", metadata=text))
+    assert found["fake/b.mp4"]["original"] == found["clips/a.mp4"]["item"]
+
+
+def test_an_original_named_by_path_is_that_one_where_others_have_its_name(tree):
+    text = "path,label,original\nfake/b.mp4,fake,real/x/a.mp4\n"
+    found = rows(tree("real/x/a.mp4", "real/y/a.mp4", "fake/b.mp4", metadata=text))
+    assert found["fake/b.mp4"]["original"] == found["real/x/a.mp4"]["item"]
+
+
+def test_a_fake_and_its_original_share_a_group_where_a_photo_has_the_name_of_the_clip(tree):
+    text = "path,label,original\nfake/b.mp4,fake,real/a.mp4\n"
+    found = rows(tree("real/a.mp4", "real/a.jpg", "fake/b.mp4", metadata=text))
+    index = tables.make(list(found.values()), tables.INDEX)
+    group = splitting.groups(index, tables.make([], tables.NEAR_DUPLICATES))
+    assert group[found["fake/b.mp4"]["item"]] == group[found["real/a.mp4"]["item"]]
+
+
+@pytest.mark.parametrize("original", ["gone", "a", "real/"])
+def test_an_original_that_names_no_item_or_two_is_told(tree, original):
+    text = f"path,label,original\nfake/b.mp4,fake,{original}\n"
+    told = scan(tree("real/x/a.mp4", "real/y/a.mp4", "fake/b.mp4", metadata=text)).notes
+    assert any("original" in note and original in note for note in told)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ("", "not a CSV table that can be read"),
+        (b"path,label\nreal/\xe9.mp4,real\n", "not a CSV table that can be read"),
+        ('path,label\n"real/a.mp4,real\n', "not a CSV table that can be read"),
+        ("file,label\nreal/a.mp4,real\n", "its columns are file, label; wanted path,label"),
+        ("path\nreal/a.mp4\n", "its columns are path; wanted path,label"),
+        ("path,label,age\nreal/a.mp4,real,3\n", "its columns are path, label, age; wanted path,label"),
+        ("path;label\nreal/a.mp4;real\n", "its columns are path;label; wanted path,label"),
+        ("path,label\nreal/a.mp4,Fake\n", "label 'Fake'; only `real` and `fake` are known"),
+        ("path,label\nreal/a.mp4,1\n", "label '1'; only `real` and `fake` are known"),
+        ("path,label\nreal/a.mp4\n", "label ''; only `real` and `fake` are known"),
+        ("path,label,split\nreal/a.mp4,real,dev\n", "split 'dev'; only train, val, test or nothing are known"),
+        ("path,label\nreal/a.mp4,real\nreal/a.mp4,fake\n", "real/a.mp4 is listed more than once; keep one line"),
+    ],
+)
+def test_wrong_metadata_are_refused_with_what_is_wrong(tree, metadata, said):
+    root = tree("real/a.mp4", metadata=metadata)
+    with pytest.raises(UserError) as raised:
+        scan(root)
+    assert str(raised.value).startswith(f"{root / 'metadata.csv'}: {said}")
+
+
+def test_without_surprises_there_is_nothing_to_note(tree):
+    text = "path,label\nreal/a.mp4,real\nfake/b.mp4,fake\n"
+    assert scan(tree("real/a.mp4", "fake/b.mp4", metadata=text)).notes == []
+    (tree() / "metadata.csv").unlink()
+    assert scan(tree()).notes == []
+
+
+def test_what_is_left_out_missing_or_not_listed_is_noted(tree):
+    text = "path,label\nreal/a.mp4,real\nreal/gone.mp4,real\n"
+    notes = scan(tree("real/a.mp4", "fake/b.mp4", *(f"new/{n}.mp4" for n in range(6)), metadata=text)).notes
+    shown = ", ".join(f"new/{n}.mp4" for n in range(5))
+    assert notes == [
+        f"6 files are neither below real/ or fake/ nor in metadata.csv, and are left out: {shown}, …",
+        "1 files are in metadata.csv but not on disk: real/gone.mp4",
+        "1 files are not in metadata.csv; their folder gives the label: fake/b.mp4",
+    ]
+
+
+def test_links_to_folders_are_followed(tree, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "a.mp4").touch()
+    root = tree("fake/b.mp4")
+    (root / "real").symlink_to(elsewhere)
+    assert set(rows(root)) == {"real/a.mp4", "fake/b.mp4"}
+
+
+def test_a_name_that_is_not_utf8_is_refused_before_it_breaks_a_table(tree):
+    root = tree("real/a.mp4")
+    Path(os.fsdecode(os.fsencode(root) + b"/real/caf\xe9.mp4")).touch()
+    with pytest.raises(UserError, match="caf"):
+        tables.make(list(rows(root).values()), tables.INDEX)

@@ -1,0 +1,150 @@
+"""The figures of a run: intervals where they belong, methods against their own reals, slices, and nothing undefined."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from made import contract_terms
+
+from deepfake_detector.evaluation import breakdown
+from deepfake_detector.evaluation.breakdown import by_data_set, by_method, by_slice, of
+from deepfake_detector.scoring import metrics, scores
+
+DECISION = contract_terms(
+    decision={"min_faces": 1, "temperature": 2.0, "threshold": 0.5, "band_low": 0.4, "band_high": 0.6}
+).decision
+
+
+def rows(count: int = 80, groups: int = 20, seed: int = 0, **columns: object) -> pd.DataFrame:
+    """Scored rows, real and fake in turn, of two methods in one data set."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 2
+    logits = rng.normal(0, 2, count) + labels
+    table = pd.DataFrame(
+        {
+            "item": [f"i{number}" for number in range(count)],
+            "label": labels,
+            "data_set": "one",
+            "method": np.where(labels == 0, "real", np.where(np.arange(count) % 4 == 1, "swap", "reenact")),
+            "group": np.arange(count) * groups // count,
+            "logit": logits,
+            "fake_probability": scores.probability(logits, 2.0),
+            "split": "test",
+        }
+    )
+    return table.assign(**columns)
+
+
+def test_every_headline_figure_has_its_interval_beside_it():
+    found = of(rows(), 0.5)
+    for name in breakdown.HEADLINE:
+        assert found[f"{name}_low"] <= found[name] <= found[f"{name}_high"], name
+    assert "interval_reason" not in found
+    assert found["ece"] != found["ece_before_scaling"]
+    assert all(value == round(value, 6) for value in found.values() if isinstance(value, float))
+
+
+@pytest.mark.parametrize(
+    ("table", "none"),
+    [
+        (rows(groups=4), set()),
+        (rows()[lambda own: own["label"] == 0], {"roc_auc", "recall", "eer"}),
+        (rows(logit=math.nan, fake_probability=math.nan), {"roc_auc", "accuracy", "ece", "brier"}),
+        (rows().iloc[:0], {"roc_auc", "coverage", "ece"}),
+    ],
+    ids=["four groups", "reals alone", "nothing judged", "nothing there"],
+)
+def test_without_an_interval_it_says_why_and_nothing_is_nan(table, none):
+    found = of(table, 0.5)
+    assert found["interval_reason"] == "too few groups"
+    assert none <= {name for name, value in found.items() if value is None}
+    assert all(math.isfinite(value) for value in found.values() if isinstance(value, float))
+    assert not any(name.endswith("_low") for name in found)
+
+
+def test_an_exact_bound_is_named():
+    labels = rows()["label"]
+    found = of(rows(fake_probability=0.2 + 0.6 * labels, logit=labels), 0.5)
+    assert (found["roc_auc"], found["roc_auc_high"]) == (1.0, 1.0)
+    assert 0.7 < found["roc_auc_low"] < 1
+    assert "roc_auc" in found["interval_exact"].split()
+
+
+def test_verdicts_give_the_share_left_open_and_the_accuracy_of_the_rest():
+    logits = pd.DataFrame({"logit": [-4, -0.1, 0.1, 4, 4, math.nan], "reason": [""] * 5 + ["no face"]})
+    clips = breakdown.with_verdicts(logits, DECISION)
+    assert clips["verdict"].tolist() == ["REAL", *["INCONCLUSIVE"] * 2, "FAKE", "FAKE", "INCONCLUSIVE"]
+    assert clips["reason"].tolist() == ["", *["score in the inconclusive band"] * 2, "", "", "no face"]
+    found = of(clips.assign(label=[0, 0, 1, 1, 0, 0], group=range(6)), 0.5)
+    assert (found["inconclusive"], found["decided_accuracy"]) == (0.5, round(2 / 3, 6))
+    assert found["coverage"] == round(5 / 6, 6)
+
+
+def test_each_method_stands_against_all_reals_of_its_own_data_set():
+    table = pd.concat([rows(), rows(seed=1, data_set="two")], ignore_index=True)
+    found = by_method(table, 0.5)
+    assert list(found) == ["one/reenact", "one/swap", "two/reenact", "two/swap"]
+    assert {name: own["count"] for name, own in found.items()} == dict.fromkeys(found, 60)
+    own = table[(table["data_set"] == "two") & (table["method"].isin(["real", "swap"]))]
+    wanted = metrics.figures(own["label"], own["fake_probability"], 0.5)["roc_auc"]
+    assert found["two/swap"]["roc_auc"] == pytest.approx(wanted, abs=1e-6)
+    assert set(by_data_set(table, 0.5)) == {"one", "two"}
+
+
+def test_several_data_sets_are_told_apart_and_one_is_not_told_twice():
+    table = rows()
+    found = breakdown.all_figures({"frame": table, "video": table}, ["test"], 0.5)
+    assert set(found) == {"test", "methods"}
+    assert set(found["test"]) == set(found["methods"]["one/swap"]["test"]) == {"frame", "video"}
+    both = pd.concat([table, rows(data_set="two", seed=1)])
+    found = breakdown.all_figures({"frame": both, "video": both}, ["test"], 0.5)
+    assert found["data_sets"]["two"]["test"]["video"]["count"] == 80
+
+
+def test_slices_hold_about_equally_many_and_every_row_once():
+    table = rows(count=90, face_size=np.arange(90) * 2.0)
+    found = by_slice(table, ("face_size",), 0.5)
+    assert [one.count for one in found] == [30, 30, 30]
+    assert (found[0].low, found[-1].high) == (0, 178)
+    assert [one.few for one in found] == [False] * 3
+    assert found[0].accuracy == of(table.iloc[:30], 0.5)["accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("values", "counts"),
+    [
+        (np.full(40, 7.0), [40]),
+        (np.repeat([1.0, 2.0], 20), [40]),
+        (np.repeat([1.0, 2.0, 3.0], [10, 20, 10]), [10, 30]),
+        (np.full(40, math.nan), []),
+    ],
+    ids=["all alike", "two values", "three values", "unknown"],
+)
+def test_repeated_and_unknown_facts_make_fewer_slices(values, counts):
+    assert [one.count for one in by_slice(rows(count=40, sharpness=values), ("sharpness",), 0.5)] == counts
+
+
+def test_a_slice_of_few_videos_is_marked_however_many_frames_it_has():
+    table = rows(count=90, brightness=np.arange(90.0), item=[f"i{number % 15}" for number in range(90)])
+    assert [(one.videos, one.few) for one in by_slice(table, ("brightness",), 0.5)] == [(15, True)] * 3
+
+
+def test_frames_are_those_of_dominant_tracks_and_videos_know_their_typical_face():
+    frames = pd.DataFrame(
+        {
+            "item": ["a", "a", "a", "b"],
+            "track": [0, 0, 1, 0],
+            "logit": [1.0, 2.0, 9.0, 0.0],
+            "width": [10.0, 20.0, 99.0, 40.0],
+            "height": [12.0, 18.0, 99.0, 30.0],
+            "sharpness": [1.0, 3.0, 9.0, 5.0],
+            "brightness": [100.0, 110.0, 9.0, 90.0],
+        }
+    )
+    clips = pd.DataFrame({"item": ["a", "b", "c"], "frames_with_face": [2, 1, 0], "logit": [9.0, 0.0, math.nan]})
+    levels = breakdown.levels_of(frames, clips, 2.0)
+    assert levels["frame"]["face_size"].tolist() == [12, 20, 40]
+    assert levels["frame"]["fake_probability"].tolist() == pytest.approx(scores.probability(np.array([1, 2, 0]), 2))
+    assert levels["video"][["face_size", "sharpness"]].iloc[:2].to_numpy().tolist() == [[16, 2], [40, 5]]
+    assert levels["video"].iloc[2][["face_size", "sharpness", "brightness"]].isna().all()

@@ -1,0 +1,305 @@
+"""Faces are found whatever their skin tone, followed through a clip, and cut out to the pixel."""
+
+from dataclasses import replace
+from itertools import groupby
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made import person_clip
+
+from deepfake_detector import UserError
+from deepfake_detector.datasets.synthesis.people import SKIN_TONES
+from deepfake_detector.faces.cutting import (
+    cut,
+    given_crop,
+    points_in_crop,
+    points_in_frame,
+    quality,
+    read_points,
+    resize,
+)
+from deepfake_detector.faces.detection import HAAR_FILE, Face, load_detector
+from deepfake_detector.faces.tracking import follow
+from deepfake_detector.media.reading import sample_frames
+from deepfake_detector.storage import assets
+from deepfake_detector.storage.files import file_hash
+
+YUNET = assets.ASSETS["yunet"]
+PICTURE = np.random.default_rng(1).integers(0, 256, (60, 80, 3), np.uint8)
+DETECTORS = {"haar": (240, 0.0), "yunet": (320, 0.6)}  # detect_size, min_score
+
+
+@pytest.fixture(params=DETECTORS)
+def detector(request):
+    if request.param == "yunet":
+        request.getfixturevalue("yunet")
+    return load_detector(request.param, *DETECTORS[request.param], YUNET.sha256)
+
+
+@pytest.fixture(scope="module")
+def people() -> list[tuple[int, list[np.ndarray]]]:
+    """Tone and frames of twelve drawn people: they come in pairs of one skin tone, from the lightest to the darkest."""
+    return [(person // 2, [frame.image for frame in sample_frames(person_clip(person), 99)]) for person in range(12)]
+
+
+def shows_the_person(face: Face, image: np.ndarray) -> bool:
+    """The head fills a third to a half of the picture's shorter side, about in its middle."""
+    height, width = image.shape[:2]
+    across, down = (face.x + face.width / 2) / width, (face.y + face.height / 2) / height
+    return 0.35 < across < 0.65 and 0.3 < down < 0.65 and 0.25 < face.side / min(height, width) < 0.6
+
+
+def square(x: float, y: float = 0.0, side: float = 10.0) -> Face:
+    return Face(x, y, side, side, 1.0)
+
+
+boxes = st.builds(
+    Face, st.floats(-50, 120), st.floats(-50, 90), st.floats(1, 90), st.floats(1, 90), score=st.floats(0, 1)
+)
+
+
+def test_the_drawn_person_is_found_at_every_skin_tone(people, detector):
+    assert {tone for tone, _ in people} == set(range(len(SKIN_TONES)))
+    for tone, group in groupby(people, key=lambda entry: entry[0]):
+        frames = [image for _, images in group for image in images]
+        found = sum(any(shows_the_person(face, image) for face in detector.detect(image)) for image in frames)
+        assert found >= 0.95 * len(frames), f"tone {tone}: {found} of {len(frames)} frames"
+
+
+def test_boxes_are_in_pixels_of_the_picture_whatever_its_size(people, detector):
+    image = people[0][1][0]
+    larger = cv2.resize(image, None, fx=2, fy=2)
+    (small,), (large,) = detector.detect(image), detector.detect(larger)
+    assert [large.x, large.y, large.side] == pytest.approx(
+        [2 * small.x, 2 * small.y, 2 * small.side], abs=0.15 * large.side
+    )
+
+
+def test_the_largest_face_comes_first(people, detector):
+    image = people[0][1][0]
+    both = np.zeros((image.shape[0], image.shape[1] * 3 // 2, 3), np.uint8)
+    both[:, : image.shape[1]] = image
+    half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    both[: half.shape[0], image.shape[1] : image.shape[1] + half.shape[1]] = half
+    for picture in (both, np.ascontiguousarray(both[:, ::-1])):
+        large, small = detector.detect(picture)
+        assert 1.5 < large.side / small.side < 2.7
+
+
+@pytest.mark.parametrize(
+    "image",
+    [np.full((90, 120, 3), 127, np.uint8), PICTURE, PICTURE[:1, :1]],
+    ids=["flat", "noise", "one pixel"],
+)
+def test_a_picture_without_a_face_gives_none(detector, image):
+    assert detector.detect(image) == []
+
+
+@pytest.mark.parametrize("side", [4, 16, 32])
+def test_a_strip_too_narrow_for_a_face_gives_none(detector, side):
+    """YuNet's padding of such a strip is not initialised, so what it finds there differs from call to call."""
+    strip = np.resize(PICTURE, (side, 320, 3))
+    for _ in range(8):
+        assert [detector.detect(strip), detector.detect(strip.transpose(1, 0, 2))] == [[], []]
+
+
+def test_a_score_above_all_scores_finds_nobody(people, yunet):
+    image = people[0][1][0]
+    for name, least in (("haar", 1000.0), ("yunet", 0.9999)):
+        assert load_detector(name, 320, least, YUNET.sha256).detect(image) == []
+
+
+def test_a_detector_tells_the_hash_of_its_file(yunet):
+    assert load_detector("haar", 240, 0.0, "").sha256 == file_hash(HAAR_FILE)
+    assert load_detector("yunet", 320, 0.6, YUNET.sha256).sha256 == YUNET.sha256
+
+
+def test_a_yunet_file_other_than_the_named_one_is_refused(yunet):
+    with pytest.raises(UserError, match=f"{YUNET.file}: sha256 is {YUNET.sha256}, params or model want 00"):
+        load_detector("yunet", 320, 0.6, "00")
+
+
+@pytest.mark.parametrize(
+    ("frames", "numbers"),
+    [
+        ([], []),
+        ([[], [square(0)], []], [[], [0], []]),
+        ([[square(0)], [square(5)], [square(10)]], [[0], [0], [0]]),
+        ([[square(0)], [square(11)], [square(12)]], [[1], [0], [0]]),
+        ([[square(0)], [], [square(3)]], [[0], [], [0]]),
+        ([[square(0, side=10)], [square(0, side=21)]], [[1], [0]]),
+        ([[square(0, side=10)], [square(0, side=19)]], [[0], [0]]),
+        ([[square(0), square(40)], [square(41), square(1)]], [[0, 1], [1, 0]]),
+        ([[square(0), square(40, side=12)], [square(41, side=12)]], [[1, 0], [0]]),
+        ([[square(40, side=12)], [square(0)], [square(1)], [square(2)]], [[1], [0], [0], [0]]),
+    ],
+    ids=[
+        "no frames",
+        "empty frames",
+        "one moves",
+        "too far",
+        "lost for a frame",
+        "grows too fast",
+        "grows",
+        "listed in another order",
+        "larger is dominant",
+        "longer is dominant",
+    ],
+)
+def test_faces_keep_their_numbers_and_the_dominant_one_has_0(frames, numbers):
+    assert follow(frames) == numbers
+
+
+def test_two_people_who_cross_keep_their_numbers():
+    """Both walk 8 pixels a frame, one from each side, one above the other by half a face."""
+    frames = [[square(8 * step, 0, side=21), square(80 - 8 * step, 10, side=20)] for step in range(11)]
+    assert follow(frames) == [[0, 1]] * 11
+    assert follow([faces[:: -1 if step % 2 else 1] for step, faces in enumerate(frames)]) == [
+        [1, 0] if step % 2 else [0, 1] for step in range(11)
+    ]
+
+
+def test_the_dominant_face_is_the_largest_or_the_one_that_is_there_most():
+    """A large face passes by in one frame while a small one stays."""
+    frames = [[square(0, 0, side=20), square(200, 0, side=80)], [square(0, 0, side=20)], [square(0, 0, side=20)]]
+    assert follow(frames, "area") == [[1, 0], [1], [1]]
+    assert follow(frames, "frames") == [[0, 1], [0], [0]]
+    of_equal_counts_the_larger = [frames[0]]
+    assert follow(of_equal_counts_the_larger, "frames") == [[1, 0]]
+
+
+@given(frames=st.lists(st.lists(boxes, max_size=4), max_size=6))
+def test_numbers_are_one_per_face_dense_from_0_and_ranked_by_area(frames):
+    numbers = follow(frames)
+    assert [len(row) for row in numbers] == [len(faces) for faces in frames]
+    assert all(len(set(row)) == len(row) for row in numbers)
+    areas = {}
+    for faces, row in zip(frames, numbers, strict=True):
+        for face, number in zip(faces, row, strict=True):
+            areas[number] = areas.get(number, 0) + face.width * face.height
+    assert sorted(areas) == list(range(len(areas)))
+    ranked = [areas[number] for number in sorted(areas)]
+    assert ranked == pytest.approx(sorted(ranked, reverse=True))
+
+
+@pytest.mark.parametrize(
+    ("face", "margin", "rows", "columns"),
+    [
+        (Face(30, 20, 20, 20, 1), 1.0, (20, 40), (30, 50)),
+        (Face(30, 20, 20, 20, 1), 1.5, (15, 45), (25, 55)),
+        (Face(30, 20, 20, 10, 1), 1.0, (15, 35), (30, 50)),
+        (Face(30, 20, 10, 20, 1), 1.2, (18, 42), (23, 47)),
+        (Face(30.4, 19.6, 20, 20, 1), 1.0, (20, 40), (30, 50)),
+    ],
+)
+def test_a_crop_is_the_square_round_the_box_with_its_margin(face, margin, rows, columns):
+    expected = PICTURE[slice(*rows), slice(*columns)]
+    np.testing.assert_array_equal(cut(PICTURE, face, margin, expected.shape[0]), expected)
+
+
+@given(x=st.integers(-15, 75), y=st.integers(-15, 55))
+def test_what_lies_outside_the_picture_repeats_its_edge(x, y):
+    padded = np.pad(PICTURE, ((100, 100), (100, 100), (0, 0)), mode="edge")
+    expected = padded[y + 98 : y + 98 + 20, x + 98 : x + 98 + 20]
+    np.testing.assert_array_equal(cut(PICTURE, square(x, y, side=16), 1.25, 20), expected)
+
+
+@settings(deadline=None)
+@given(face=boxes, margin=st.floats(1, 3), size=st.sampled_from([1, 16, 64]))
+def test_a_crop_always_has_its_size_unless_it_holds_nothing_of_the_picture(face, margin, size):
+    try:
+        crop = cut(PICTURE, face, margin, size)
+    except UserError:
+        right, bottom = face.x + face.width, face.y + face.height
+        assert right < 2 or bottom < 2 or face.x > 78 or face.y > 58, "the picture is 80 x 60"
+    else:
+        assert crop.shape == (size, size, 3)
+        assert crop.dtype == np.uint8
+
+
+@pytest.mark.parametrize(("x", "y"), [(-30, 5), (5, -30), (90, 5), (5, 70), (1000, 1000)])
+def test_a_box_outside_the_picture_is_refused(x, y):
+    with pytest.raises(UserError, match="outside the 80 x 60 picture"):
+        cut(PICTURE, square(x, y), 1.2, 16)
+
+
+def test_a_box_outside_whose_margin_reaches_in_is_cut():
+    np.testing.assert_array_equal(cut(PICTURE, square(-12, 5), 1.6, 16)[:, 0], PICTURE[2:18, 0])
+
+
+@pytest.mark.parametrize(
+    ("picture", "square"),
+    [
+        (PICTURE, PICTURE[:, 10:70]),
+        (PICTURE.transpose(1, 0, 2), PICTURE.transpose(1, 0, 2)[10:70]),
+        (PICTURE[:, :60], PICTURE[:, :60]),
+    ],
+    ids=["wide", "tall", "square"],
+)
+def test_of_a_ready_crop_the_central_square_is_kept(picture, square):
+    np.testing.assert_array_equal(given_crop(picture, 60), square)
+
+
+def test_resizing_leaves_a_fitting_picture_alone_and_averages_when_it_shrinks():
+    square = PICTURE[:, :60]
+    np.testing.assert_array_equal(resize(square, 60), square)
+    halves = square.reshape(30, 2, 30, 2, 3).mean((1, 3))
+    assert np.abs(resize(square, 30) - halves).max() <= 0.51
+    assert np.unique(resize(np.full((8, 8, 3), 77, np.uint8), 20)).tolist() == [77]
+
+
+def test_a_flat_crop_has_its_brightness_and_no_contrast():
+    assert quality(np.full((40, 40, 3), 77, np.uint8)) == {"sharpness": 0.0, "brightness": 77.0, "contrast": 0.0}
+
+
+def test_contrast_is_the_standard_deviation_of_the_greys():
+    halves = np.zeros((128, 128, 3), np.uint8)
+    halves[:64] = 255
+    measured = quality(halves)
+    assert (measured["brightness"], measured["contrast"]) == (127.5, 127.5)
+
+
+def test_blurred_is_less_sharp():
+    sharp = cv2.resize(PICTURE, (128, 128), interpolation=cv2.INTER_NEAREST)
+    measured = [quality(cv2.GaussianBlur(sharp, (0, 0), sigma))["sharpness"] for sigma in (0.1, 1, 2, 4)]
+    assert measured == sorted(measured, reverse=True)
+    assert measured[-1] < 0.1 * measured[0]
+
+
+@given(seed=st.integers(0, 99), side=st.integers(1, 200), top=st.integers(1, 256))
+def test_quality_stays_in_its_ranges(seed, side, top):
+    measured = quality(np.random.default_rng(seed).integers(0, top, (side, side, 3), np.uint8))
+    assert list(measured) == ["sharpness", "brightness", "contrast"]
+    assert measured["sharpness"] >= 0
+    assert 0 <= measured["brightness"] <= 255
+    assert 0 <= measured["contrast"] <= 127.5
+
+
+@given(boxes, st.lists(st.floats(-50, 150), min_size=10, max_size=10), st.sampled_from([1.0, 1.1, 1.3]))
+def test_points_survive_the_way_into_the_crop_and_back(box, values, margin):
+    """A clip that borrows its original's boxes borrows the points too, digit for digit."""
+    face = replace(box, points=tuple(values))
+    text = points_in_crop(face, margin)
+    back = replace(face, points=points_in_frame(text, face, margin))
+    assert points_in_crop(back, margin) == text
+    side = max(2, round(face.side * margin))
+    assert np.abs(np.array(back.points) - values).max() <= 1e-4 * side
+
+
+def test_points_are_shares_of_the_square_that_is_cut():
+    """A box of 100 pixels at (50, 20) and a margin of 1.2 give the square of 120 pixels at (40, 10)."""
+    eyes_nose_mouth = (70, 50, 130, 50, 100, 70, 80, 100, 120, 100)
+    found = read_points(points_in_crop(Face(50, 20, 100, 100, 1.0, eyes_nose_mouth), 1.2))
+    wanted = [[30, 40], [90, 40], [60, 60], [40, 90], [80, 90]]
+    assert found == pytest.approx(np.array(wanted) / 120, abs=1e-4)
+
+
+def test_without_points_those_of_a_face_from_the_front_are_taken():
+    found = read_points(points_in_crop(Face(0, 0, 100, 100, 1.0), 1.0))
+    (left_eye, right_eye, nose, left_mouth, right_mouth) = found
+    assert left_eye[1] == right_eye[1] < nose[1] < left_mouth[1] == right_mouth[1]
+    assert nose[0] == pytest.approx(0.5)
+    assert left_eye[0] + right_eye[0] == pytest.approx(1)

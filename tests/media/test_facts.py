@@ -1,0 +1,70 @@
+"""Facts of files as they are, also where their headers are silent or wrong."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made import audio_only, clip, picture
+
+from deepfake_detector.media.facts import media_facts
+
+NOISE = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
+
+
+def facts(folder: Path, data: bytes, kind: str = "video") -> dict:
+    (folder / "file").write_bytes(data)
+    return media_facts(folder / "file", kind)
+
+
+@pytest.mark.parametrize(("container", "name"), [("mp4", "mov"), ("avi", "avi"), ("matroska", "matroska")])
+def test_a_clip_tells_its_frames_times_and_bitrate(tmp_path, container, name):
+    data = clip(24, rate=12, container=container)
+    found = facts(tmp_path, data)
+    assert (found["bytes"], found["container"], found["codec"]) == (len(data), name, "h264")
+    assert (found["frames_found"], found["variable_rate"]) == (24, 0)
+    assert found["duration"] == pytest.approx(2, rel=0.02)
+    assert found["frame_rate"] == pytest.approx(12, rel=0.02)
+    assert 0 < found["bitrate"] * found["duration"] / 8 < len(data)
+
+
+@pytest.mark.parametrize(
+    ("gaps", "varies"),
+    [([40] * 23, 0), ([33, 33, 34] * 7 + [33, 33], 0), ([40] * 11 + [80] + [40] * 11, 1), ([20, 60] * 11 + [20], 1)],
+    ids=["steady", "rounded to milliseconds", "one frame dropped", "uneven"],
+)
+def test_a_variable_frame_rate_is_seen_and_rounding_is_not_taken_for_one(tmp_path, gaps, varies):
+    stamps = [0, *np.cumsum(gaps).tolist()]
+    found = facts(tmp_path, clip(24, stamps=stamps))
+    assert found["variable_rate"] == varies
+    assert found["duration"] == pytest.approx(stamps[-1] / 1000 + float(np.median(gaps)) / 1000, rel=0.01)
+
+
+def test_a_header_that_counts_other_frames_than_there_are_is_contradicted(tmp_path):
+    data = clip(24, container="avi")
+    at = data.index(b"vids") + 32  # of the stream's header: its length in frames
+    assert int.from_bytes(data[at : at + 4], "little") == 24
+    found = facts(tmp_path, data[:at] + (99).to_bytes(4, "little") + data[at + 4 :])
+    assert (found["frames_declared"], found["frames_found"]) == (99, 24)
+
+
+@pytest.mark.parametrize("quality", [20, 30, 50, 75, 90, 95])
+def test_the_quality_of_a_jpeg_is_read_from_its_tables(tmp_path, quality):
+    found = facts(tmp_path, picture(NOISE, "JPEG", quality=quality), "image")
+    assert found["jpeg_quality"] == pytest.approx(quality, abs=3)
+    assert (found["codec"], found["frames_found"]) == ("jpeg", 1)
+
+
+def test_other_stills_have_no_jpeg_quality(tmp_path):
+    found = facts(tmp_path, picture(NOISE), "face")
+    assert found == {"bytes": found["bytes"], "container": "png", "codec": "png", "frames_found": 1}
+
+
+@pytest.mark.parametrize("data", [b"", b"text", audio_only()], ids=["empty", "text", "audio only"])
+@pytest.mark.parametrize("kind", ["video", "image"])
+def test_of_what_cannot_be_read_the_size_is_told(tmp_path, data, kind):
+    assert facts(tmp_path, data, kind) == {"bytes": len(data)}
+
+
+def test_a_missing_file_is_an_error_for_whoever_asked(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        media_facts(tmp_path / "gone.mp4", "video")

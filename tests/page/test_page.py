@@ -1,0 +1,442 @@
+"""The page, driven without a browser: what it says for every kind of input and model."""
+
+import hashlib
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import made
+import numpy as np
+import pytest
+from served import clip_side_by_side, side_by_side, write_verdicts
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Block
+
+from benchmarks.served_page import APP
+from deepfake_detector.media.reading import read_image
+from deepfake_detector.serving.inference import DEMONSTRATION, Detector
+from deepfake_detector.serving.report import LIMITS, SAID
+
+GREY = made.picture(np.full((80, 80, 3), 90, np.uint8))
+CLIP, STILL = made.person_clip(), made.person_still()
+LIMITS_FILE = "upload_mb = 5\nclip_seconds = {}\nmegapixels = {}\nseconds_per_clip = 60\nvisitors_at_once = 1\n"
+
+
+@pytest.fixture(autouse=True)
+def own_main(monkeypatch):
+    """AppTest leaves the page as Python's main module, which later processes of `spawn` would then run."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """A folder without models and examples."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def model_of(tmp_path_factory) -> dict[str, Path]:
+    return write_verdicts(tmp_path_factory.mktemp("verdicts"))
+
+
+@pytest.fixture
+def page_of(model_of, monkeypatch) -> Callable[[str], AppTest]:
+    """The page with the model that gives a verdict, or with the one at a path."""
+
+    def opened(model: str | Path) -> AppTest:
+        monkeypatch.setenv("DEEPFAKE_MODEL", str(model_of.get(model, model)))
+        return opened_page()
+
+    return opened
+
+
+def opened_page() -> AppTest:
+    page = AppTest.from_file(str(APP), default_timeout=60).run()
+    assert not page.exception
+    return page
+
+
+def upload(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    page.file_uploader[0].set_value([(name, data, "video/mp4") for name, data in files]).run()
+    assert not page.exception
+    return page
+
+
+def words(block: AppTest | Block) -> str:
+    """What is written in a block, or beside the sidebar on the whole page; names without their backslashes."""
+    kinds = ("title", "header", "markdown", "html", "caption", "warning", "info", "error")
+    place = block.main if isinstance(block, AppTest) else block
+    shown = [str(element.value) for kind in kinds for element in getattr(place, kind)]
+    return re.sub(r"\\([^\w]|_)", r"\1", "\n".join(shown))
+
+
+def captions(block: AppTest | Block) -> list[str]:
+    return [caption for image in block.image for caption in image.captions if caption]
+
+
+def urls(page: AppTest) -> list[str]:
+    return [url for image in page.image for url in image.value]
+
+
+def test_it_opens_with_what_the_model_learned_from_and_cannot_do(page_of):
+    page = page_of("fake")
+    assert "pick an example" in words(page)
+    assert not page.warning
+    beside = words(page.sidebar)
+    for said in (
+        "möwe: 3 real, 2 swap",
+        "Checked on 3 real and 2 fake clips",
+        "fake.onnx, fp32, faces found by haar",
+        *LIMITS,
+    ):
+        assert said.replace("möwe:", "**möwe**:") in beside
+
+
+@pytest.mark.parametrize(
+    ("model", "verdict", "said", "meaning"),
+    [
+        ("fake", "FAKE", "FAKE from 0%, REAL below.", "Of 3 real clips that the model was checked on"),
+        ("real", "REAL", "FAKE from 100%, REAL below.", "Of 2 fake clips that the model was checked on"),
+        ("band", "INCONCLUSIVE", "in between there is no verdict", "wrong too often on clips it was checked on"),
+    ],
+)
+@pytest.mark.parametrize(("suffix", "data"), [("mp4", CLIP), ("jpg", STILL)], ids=["clip", "still"])
+def test_a_verdict_comes_with_its_score_what_that_means_and_the_faces(
+    page_of, model, verdict, said, meaning, suffix, data
+):
+    page = upload(page_of(model), (f"one.{suffix}", data))
+    assert f"</span> {verdict}</strong>" in words(page)
+    assert SAID[verdict] in words(page)
+    assert page.metric[0].label == "Probability of fake"
+    assert re.fullmatch(r"\d+%", page.metric[0].value)
+    assert said in words(page)
+    assert meaning in words(page)
+    assert "A sign, not a proof" in words(page)
+    assert all(caption.endswith(f"{page.metric[0].value} fake") for caption in captions(page)[:1] if data is STILL)
+    assert len(captions(page)) >= 1
+
+
+def test_the_faces_come_by_suspicion(page_of):
+    page = upload(page_of("fake"), ("clip.mp4", CLIP))
+    shares = [int(found.group(1)) for one in captions(page)[2:] if (found := re.search(r"s, (\d+)% fake$", one))]
+    assert len(shares) == 6
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_the_moment_chosen_shows_its_face_plain_and_marked(page_of):
+    page = upload(page_of("fake"), ("clip.mp4", CLIP))
+    assert captions(page)[0] == captions(page)[2], "the most suspicious moment comes first"
+    moments = page.session_state["history"].get(1).report.faces[0].frames
+    assert len(moments) == 6
+    for one in moments:
+        page.select_slider[0].set_value(one.frame).run()
+        assert captions(page)[:2] == [f"{one.time:.1f} s, {one.fake_probability:.0%} fake", "What spoke for fake"]
+
+
+def test_faces_can_be_marked(page_of):
+    page = upload(page_of("fake"), ("still.png", side_by_side(0, 2)))
+    plain = urls(page)
+    page.toggle[0].set_value(True).run()
+    marked = urls(page)
+    assert len(plain) == len(marked) == 4
+    assert plain[:2] == marked[:2], "those of the people stay as they are"
+    assert plain[2] != marked[2]
+
+
+@pytest.mark.parametrize("data", [side_by_side(0, 2), clip_side_by_side(0, 2)], ids=["still", "clip"])
+def test_of_several_people_each_has_a_verdict_and_one_decides(page_of, data):
+    page = upload(page_of("fake"), ("two.mp4", data))
+    cards = [words(block) for block in people(page)]
+    assert len(cards) == 2
+    assert all("FAKE]" in card and re.search(r"Probability of fake: \d+%", card) for card in cards)
+    assert ["Decides the verdict" in card for card in cards] == [True, False]
+    assert f"Probability of fake: {page.metric[0].value}" in cards[0]
+
+
+def people(page: AppTest) -> list[Block]:
+    """The cards of the people."""
+    found = []
+
+    def search(block: Block) -> None:
+        for child in block.children.values():
+            if str(getattr(child, "value", "")).startswith("**Person "):
+                found.append(block)
+            if isinstance(child, Block):
+                search(child)
+
+    search(page.main)
+    return found
+
+
+def test_somebody_who_is_seen_too_seldom_gets_no_score(page_of, tmp_path):
+    frames = [read_image(side_by_side(0, 2)) for _ in range(6)]
+    for frame in frames[2:]:
+        frame[:, frame.shape[1] // 2 :] = 90  # the second person is there in the first frames only
+    model = made.write_model(tmp_path / "m.onnx", decision={"band_low": 0.0, "band_high": 0.0, "min_faces": 3})
+    page = upload(page_of(model), ("two.mp4", made.clip_of(frames)))
+    (judged,) = [card for card in people(page) if "Decides" in words(card)]
+    (seldom,) = [card for card in people(page) if "Decides" not in words(card)]
+    assert "Probability of fake" in words(judged)
+    assert "INCONCLUSIVE" in words(seldom)
+    assert "too few of the frames" in words(seldom)
+    assert "Probability of fake" not in words(seldom)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "verdict", "said"),
+    [
+        ("grey.png", GREY, "INCONCLUSIVE", "No face was found in any frame"),
+        ("numbers.mp4", made.clip(), "INCONCLUSIVE", "No face was found in any frame"),
+        ("empty.mp4", b"", "ERROR", "empty file"),
+        ("text.mp4", b"this is no video at all" * 50, "ERROR", "not a video that can be decoded"),
+        ("sound.mp4", made.audio_only(), "ERROR", "audio only"),
+        ("half.jpg", STILL[:2000], "ERROR", "damaged image"),
+    ],
+)
+def test_what_has_no_verdict_gets_clear_words_and_no_number(page_of, name, data, verdict, said):
+    page = upload(page_of("fake"), (name, data))
+    assert f"</span> {verdict}</strong>" in words(page)
+    assert said in words(page)
+    assert name in words(page)
+    assert not page.metric
+    assert not page.image
+
+
+@pytest.mark.parametrize(
+    ("seconds", "megapixels", "said"),
+    [(0.1, 64, "too long: 0 seconds, the limit is 0.1"), (60, 0.001, "the limit is 0.001 million")],
+    ids=["too long", "too large"],
+)
+def test_a_file_beyond_a_limit_is_told_which(page_of, tmp_path, monkeypatch, seconds, megapixels, said):
+    (tmp_path / "limits.toml").write_text(LIMITS_FILE.format(seconds, megapixels))
+    monkeypatch.setenv("DEEPFAKE_LIMITS", str(tmp_path / "limits.toml"))
+    page = upload(page_of("fake"), ("clip.mp4", CLIP))
+    assert "ERROR" in words(page)
+    assert said in words(page)
+    assert not page.metric
+
+
+def test_the_uploader_takes_files_up_to_the_limit(page_of, tmp_path, monkeypatch):
+    (tmp_path / "limits.toml").write_text(LIMITS_FILE.format(60, 64))
+    monkeypatch.setenv("DEEPFAKE_LIMITS", str(tmp_path / "limits.toml"))
+    assert page_of("fake").file_uploader[0].proto.max_upload_size_mb == 5
+
+
+def test_limits_that_make_no_sense_stop_the_page_with_their_key(page_of, tmp_path, monkeypatch):
+    (tmp_path / "limits.toml").write_text("upload_mb = 0\n")
+    monkeypatch.setenv("DEEPFAKE_LIMITS", str(tmp_path / "limits.toml"))
+    page = page_of("fake")
+    assert "limits.toml: upload_mb: Input should be greater than 0" in words(page)
+    assert not page.file_uploader
+
+
+def test_several_files_are_judged_in_order_and_the_first_is_shown(page_of):
+    page = upload(page_of("fake"), ("a.mp4", CLIP), ("b.png", GREY), ("c.mp4", b"broken"))
+    assert [re.sub(r"\\", "", option) for option in page.radio[0].options] == [
+        ":gray-badge[:material/error: ERROR] c.mp4",
+        ":gray-badge[:material/help: INCONCLUSIVE] b.png",
+        f":orange-badge[:material/warning: FAKE] a.mp4, {page.metric[0].value} fake",
+    ]
+    assert "a.mp4: **Signs of face manipulation found.**" in words(page)
+
+
+def test_what_was_judged_is_shown_again_without_judging_it_anew(page_of, monkeypatch):
+    page = upload(page_of("fake"), ("a.mp4", CLIP), ("b.png", GREY))
+    monkeypatch.setattr(Detector, "predict", None)
+    page.radio[0].set_value(2).run()
+    assert not page.exception
+    assert "No face was found" in words(page)
+    page.radio[0].set_value(1).run()
+    assert "a.mp4: **Signs of face manipulation found.**" in words(page)
+    upload(page, ("b.png", GREY))
+    assert "No face was found" in words(page)
+    assert len(page.radio[0].options) == 2
+
+
+def test_a_file_that_comes_later_is_shown_when_it_is_judged(page_of):
+    page = upload(page_of("fake"), ("a.mp4", CLIP))
+    assert not page.radio
+    upload(page, ("b.png", GREY))
+    assert "b.png: **No verdict.**" in words(page)
+
+
+def test_the_bytes_of_a_file_are_dropped_once_it_is_judged(page_of, monkeypatch):
+    from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+
+    dropped, remove = [], MemoryUploadedFileManager.remove_file
+    monkeypatch.setattr(
+        MemoryUploadedFileManager,
+        "remove_file",
+        lambda self, session_id, file_id: (dropped.append(file_id), remove(self, session_id, file_id)),
+    )
+    page = page_of("fake")
+    page.file_uploader[0].set_value([("a.mp4", CLIP, "video/mp4"), ("b.png", GREY, "image/png")])
+    files = [file_id for file_id, *_ in page.file_uploader[0]._files]
+    page.run()
+    assert dropped == files
+    assert [one.getvalue() for one in page.file_uploader[0].value] == [b"", b""]
+
+
+def test_everything_judged_can_be_forgotten(page_of):
+    page = upload(page_of("fake"), ("a.mp4", CLIP), ("b.png", GREY))
+    page.sidebar.button[0].click().run()
+    assert not page.exception
+    assert not page.radio
+    assert not page.metric
+    assert "pick an example" in words(page)
+    history = page.session_state["history"]
+    assert history.numbers() == []
+
+
+def test_a_visit_keeps_twenty_inputs(page_of):
+    page = upload(page_of("fake"), *((f"{number}.mp4", b"broken %d" % number) for number in range(22)))
+    assert len(page.radio[0].options) == 20
+    assert "2\\.mp4" in page.radio[0].options[-1]
+    assert "20.mp4: **This file cannot be judged.**" in words(page), "shown since the first is kept no more"
+
+
+def test_judging_leaves_no_file_behind(page_of, tmp_path, monkeypatch):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    before = sorted(tmp_path.rglob("*"))
+    upload(page_of("fake"), ("clip.mp4", CLIP), ("still.png", STILL), ("broken.mp4", b"broken"))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def models(folder: Path, **terms: dict) -> None:
+    for name, own in terms.items():
+        made.write_model(folder / "models" / f"{name}.onnx", **own)
+
+
+def test_of_several_models_the_usable_ones_are_offered_and_the_others_named_with_the_reason(tmp_path):
+    models(tmp_path, detector={}, other={"decision": {"band_low": 1.0, "band_high": 1.0, "min_faces": 2}})
+    models(tmp_path, weak={"withheld": "it loses too much"})
+    (tmp_path / "models/torn.onnx").write_bytes((tmp_path / "models/other.onnx").read_bytes()[:900])
+    page = opened_page()
+    assert page.selectbox[0].options == ["detector", "other"]
+    beside = words(page.sidebar)
+    assert "weak.onnx: not to be used: it loses too much" in beside
+    assert "torn.onnx: not an ONNX model that can be loaded" in beside
+    assert str(tmp_path) not in beside
+    upload(page, ("a.mp4", CLIP))
+    page.selectbox[0].set_value(page.selectbox[0].options[1]).run()
+    upload(page, ("b.mp4", CLIP))
+    verdicts = [re.search(r": (\w+)\] (\w)", option).groups() for option in page.radio[0].options]
+    assert verdicts == [("REAL", "b"), ("FAKE", "a")]
+
+
+def test_one_model_alone_is_offered_without_a_choice(tmp_path):
+    models(tmp_path, other={})
+    page = opened_page()
+    assert not page.selectbox
+    assert "other.onnx" in words(page.sidebar)
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        (True, "none.onnx: not there; `make repro`"),
+        (False, "detector.onnx: not there; `make repro`"),
+    ],
+    ids=["named", "none at all"],
+)
+def test_without_a_model_it_says_what_to_do_and_names_no_folder(tmp_path, monkeypatch, named, said):
+    if named:
+        monkeypatch.setenv("DEEPFAKE_MODEL", str(tmp_path / "none.onnx"))
+    page = opened_page()
+    assert said in words(page)
+    assert str(tmp_path) not in words(page)
+    assert not page.file_uploader
+
+
+def test_a_model_that_is_exchanged_is_loaded_anew(page_of, tmp_path):
+    path = made.write_model(tmp_path / "m.onnx")
+    before = words(page_of(path).sidebar)
+    made.write_model(path, frames=4)
+    assert "looks at 6 frames" in before
+    assert "looks at 4 frames" in words(page_of(path).sidebar)
+
+
+@pytest.fixture
+def demonstration(tmp_path) -> Path:
+    """A demonstration model whose own files are the examples beside it."""
+    (tmp_path / "models/examples").mkdir(parents=True)
+    (tmp_path / "models/examples/real_video.mp4").write_bytes(CLIP)
+    trained = {"demonstration": True, "demo_files": (hashlib.sha256(CLIP).hexdigest(),)}
+    return made.write_model(tmp_path / "models/detector.onnx", trained_on=trained)
+
+
+def test_a_demonstration_model_always_says_that_it_is_one(demonstration):
+    page = opened_page()
+    assert [one.value for one in page.warning] == [DEMONSTRATION]
+    upload(page, ("stranger.mp4", made.person_clip(2)))
+    assert [one.value for one in page.warning] == [DEMONSTRATION]
+
+
+def test_a_demonstration_model_judges_its_own_files(demonstration):
+    page = opened_page()
+    page.button_group[0].select("real video").run()
+    assert not page.exception
+    assert "real_video.mp4: **Signs of face manipulation found.**" in words(page)
+    assert page.metric
+
+
+def test_an_example_can_be_picked_again(demonstration):
+    page = opened_page()
+    page.button_group[0].select("real video").run()
+    upload(page, ("stranger.png", GREY))
+    page.button_group[0].select("real video").run()
+    assert "real_video.mp4: **Signs of face manipulation found.**" in words(page)
+    assert len(page.radio[0].options) == 2
+
+
+@pytest.mark.parametrize("data", [made.person_clip(2), made.person_still(2), GREY], ids=["clip", "still", "no face"])
+def test_a_demonstration_model_shows_no_score_of_other_files_but_among_the_details(demonstration, data):
+    page = upload(opened_page(), ("stranger.mp4", data))
+    assert "judges nothing but the demo's own files" in words(page)
+    assert not page.metric
+    details = page.expander[-1]
+    assert len(captions(details)) == len(captions(page))
+    assert bool(captions(details)) == (data != GREY)
+    outside = words(page).replace(words(details), "")
+    assert "%" not in outside.partition("stranger.mp4:")[2]
+
+
+def test_what_a_demonstration_model_judged_keeps_its_banner_under_another_model(demonstration, tmp_path):
+    made.write_model(tmp_path / "models/other.onnx")
+    page = upload(opened_page(), ("stranger.mp4", made.person_clip(2)))
+    page.selectbox[0].set_value(page.selectbox[0].options[1]).run()
+    assert [one.value for one in page.warning] == [DEMONSTRATION]
+
+
+def test_warnings_of_the_report_are_shown(page_of, tmp_path):
+    given = made.write_model(tmp_path / "m.onnx", crop={"kind": "given"})
+    page = upload(page_of(given), ("clip.mp4", CLIP))
+    assert "learned from ready-made crops" in page.warning[0].value
+
+
+def test_the_demos_own_detector_judges_its_examples(in_toy_project):
+    page = opened_page()
+    assert [one.value for one in page.warning] == [DEMONSTRATION]
+    names = list(page.button_group[0].options)
+    for name in names:
+        page.button_group[0].select(name).run()
+        assert not page.exception
+        assert page.metric
+    assert len(page.radio[0].options) == len(names)
+
+
+def test_the_details_hold_the_whole_report_and_the_facts_of_the_file(page_of):
+    page = upload(page_of("fake"), ("clip.mp4", CLIP))
+    details = page.expander[-1]
+    assert '"schema": "deepfake-detector-report/1"' in details.json[0].value
+    for fact in (
+        "- size: ",
+        "- resolution: ",
+        "- duration: ",
+        "- frames looked at: 6, 6 of them with a face",
+        "by fake.onnx",
+    ):
+        assert fact in words(details)

@@ -1,0 +1,399 @@
+"""The page in a real browser: every state it can be in, by mouse, by keyboard and on a phone."""
+
+import hashlib
+import json
+import re
+import shutil
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jsonschema
+import made
+import numpy as np
+import pytest
+from served import VERDICTS, clip_side_by_side, side_by_side
+
+from benchmarks.served_page import PROJECT, served
+from deepfake_detector.serving.inference import DEMONSTRATION, Detector
+from deepfake_detector.serving.report import LIMITS, SAID
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright (requirements-dev.txt)")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe (requirements-dev.txt)")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs the system's Chromium (Debian: apt install chromium)")
+PATIENCE = 60_000  # milliseconds
+sync_api.expect.set_options(timeout=PATIENCE)
+SCREEN, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+SERIOUS = ("serious", "critical")
+LIMITS_FILE = "upload_mb = 5\nclip_seconds = 60\nmegapixels = 64\nseconds_per_clip = 60\nvisitors_at_once = 2\n"
+LONG_NAME = f"{'long' * 25} **b** $x$ [y](z) :red[r] <i>t<i>.mp4"
+SLOW = {"frames": 30, "detection": {"detect_size": 640}}
+FILES = {
+    "clip.mp4": lambda: made.person_clip(),
+    "still.jpg": lambda: made.person_still(),
+    "two.png": lambda: side_by_side(0, 2),
+    "two.mp4": lambda: clip_side_by_side(0, 2),
+    "grey.png": lambda: made.picture(np.full((80, 80, 3), 90, np.uint8)),
+    "broken.mp4": lambda: b"no video",
+    LONG_NAME: lambda: made.person_clip(2),
+    "slow.mp4": lambda: made.person_clip(1, 3.0),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """What is served: models for every verdict, a slow one, a demonstration with an example, and one that is withheld."""
+    folder = tmp_path_factory.mktemp("served")
+    for name in ("in", "models/examples"):
+        (folder / name).mkdir(parents=True)
+    for name, make in FILES.items():
+        (folder / "in" / name).write_bytes(make())
+    clip = (folder / "in/clip.mp4").read_bytes()
+    (folder / "models/examples/real_video.mp4").write_bytes(clip)
+    (folder / "models/examples/gone.mp4").symlink_to(folder / "nowhere.mp4")
+    (folder / "limits.toml").write_text(LIMITS_FILE)
+    own = {name: {"decision": terms} for name, terms in VERDICTS.items()}
+    own |= {"slow": SLOW, "weak": {"withheld": "it loses too much"}}
+    own["detector"] = own.pop("fake")
+    own["demo"] = {"trained_on": {"demonstration": True, "demo_files": (hashlib.sha256(clip).hexdigest(),)}}
+    for name, terms in own.items():
+        made.write_model(folder / f"models/{name}.onnx", **terms)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(folder) -> Iterator[str]:
+    with served(folder, DEEPFAKE_LIMITS=str(folder / "limits.toml")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["sync_api.Browser"]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def context(browser) -> "sync_api.BrowserContext":
+    """One for all: the browser loads the page's own files once. Streamlit takes each opened page for a visitor of its own."""
+    return browser.new_context()
+
+
+@pytest.fixture
+def visit(context, address) -> Iterator[Callable[..., "sync_api.Page"]]:
+    """Opens the page as another visitor; none may make the browser ask any other address."""
+    pages, asked = [], []
+
+    def opened(size: dict = SCREEN, model: str = "") -> "sync_api.Page":
+        page = context.new_page()
+        pages.append(page)
+        page.set_viewport_size(size)
+        page.set_default_timeout(PATIENCE)
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(address)
+        page.get_by_text("Drop images or clips above").wait_for()
+        page.get_by_text("Forget what was judged").wait_for(state="attached")  # buttons come after texts
+        if model:
+            page.get_by_role("combobox", name=re.compile("Judges the files")).click()
+            page.get_by_role("option", name=model).click()
+            page.get_by_text(re.compile(f"^{model}.onnx, ")).wait_for()
+        return page
+
+    yield opened
+    for page in pages:
+        page.close()
+    assert [
+        url for url in asked if not url.startswith((address, address.replace("http", "ws"), "data:", "blob:"))
+    ] == []
+
+
+def drop(page: "sync_api.Page", folder: Path, *names: str) -> None:
+    """Upload files and wait until they are judged."""
+    page.locator("input[type=file]").set_input_files([folder / "in" / name for name in names])
+    page.get_by_text("Details for experts").wait_for()
+    if len(names) > 1:
+        page.locator("[data-testid=stRadio] input").nth(len(names) - 1).wait_for(state="attached")
+    page.get_by_test_id("stStatusWidget").wait_for(state="hidden")
+    page.wait_for_function("!document.querySelector('[data-stale=true]')")
+
+
+def text(page: "sync_api.Page") -> str:
+    return page.inner_text("[data-testid=stMain]")
+
+
+def judged(page: "sync_api.Page") -> str:
+    """The verdict that is shown."""
+    return page.get_by_test_id("stMain").get_by_role("status").inner_text()
+
+
+def download(page: "sync_api.Page", button: str, path: Path) -> str:
+    with page.expect_download() as found:
+        page.get_by_role("button", name=button).click()
+    found.value.save_as(path)
+    return found.value.suggested_filename
+
+
+def violations(page: "sync_api.Page") -> list[str]:
+    found = axe.Axe().run(page).response["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in SERIOUS]
+
+
+@pytest.mark.parametrize(("model", "verdict"), [("", "▲ FAKE"), ("real", "● REAL"), ("band", "○ INCONCLUSIVE")])
+def test_each_verdict_is_told_by_word_and_sign_with_score_and_faces(visit, folder, model, verdict):
+    page = visit(model=model)
+    drop(page, folder, "clip.mp4")
+    assert judged(page) == verdict
+    assert SAID[verdict.split()[1]] in text(page)
+    for said in ("Probability of fake", "Through the clip", "Faces, the most suspicious first", "A sign, not a proof"):
+        assert said in text(page)
+    sync_api.expect(page.get_by_test_id("stImage")).to_have_count(8)
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "said"),
+    [("grey.png", "○ INCONCLUSIVE", "No face was found"), ("broken.mp4", "○ ERROR", "This file cannot be judged")],
+)
+def test_what_has_no_verdict_says_why_and_shows_no_score(visit, folder, name, verdict, said):
+    page = visit()
+    drop(page, folder, name)
+    assert judged(page) == verdict
+    assert said in text(page)
+    assert "%" not in text(page)
+
+
+def test_of_several_people_each_is_judged_and_one_decides(visit, folder):
+    page = visit()
+    drop(page, folder, "two.mp4")
+    shown = text(page)
+    assert len(re.findall(r"Person \d\s+(?:warning)?\s*FAKE\s+Probability of fake: \d+%", shown)) == 2
+    assert shown.count("Decides the verdict") == 1
+
+
+def test_while_it_works_it_says_what_it_does_and_shows_no_verdict_on_another_file(visit, folder):
+    page = visit(model="slow")
+    drop(page, folder, "broken.mp4")
+    page.locator("input[type=file]").set_input_files([folder / "in/slow.mp4", folder / "in/grey.png"])
+    page.get_by_text(re.compile(r"Looking for faces: frame \d+ of 30")).wait_for()
+    assert "slow.mp4 (1 more to come)" in text(page)
+    assert page.get_by_role("progressbar").count() == 1
+    assert page.get_by_test_id("stMain").get_by_role("status").count() == 0
+    page.get_by_text("Details for experts").wait_for()
+    assert judged(page) == "▲ FAKE"
+
+
+def test_files_are_listed_with_their_verdicts_and_can_be_shown_again(visit, folder):
+    page = visit()
+    drop(page, folder, "clip.mp4", "grey.png", "broken.mp4")
+    assert judged(page) == "▲ FAKE"
+    labels = page.locator("[data-testid=stRadio] label").all_inner_texts()
+    assert [re.sub(r"^\W*(?:error|help|warning)?\s*|\s+", " ", one).split()[0] for one in labels[-3:]] == [
+        "ERROR",
+        "INCONCLUSIVE",
+        "FAKE",
+    ]
+    page.get_by_test_id("stRadio").get_by_text("grey.png").click()
+    page.get_by_text("grey.png: No verdict.").wait_for()
+    assert judged(page) == "○ INCONCLUSIVE"
+    page.get_by_role("button", name="Forget what was judged").click()
+    page.get_by_text("Drop images or clips above").wait_for()
+    assert "grey.png" not in text(page)
+
+
+def test_models_are_offered_and_one_that_is_withheld_is_named_with_the_reason(visit):
+    page = visit()
+    assert "weak.onnx: not to be used: it loses too much" in page.inner_text("[data-testid=stSidebar]")
+    page.get_by_role("combobox").click()
+    offered = page.get_by_role("option").all_inner_texts()
+    assert offered == ["detector", "band", "demo", "real", "slow"]
+
+
+def test_the_model_and_its_limits_are_one_click_away_on_a_phone(visit):
+    page = visit(PHONE)
+    page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_text("What it cannot do").wait_for()
+    beside = page.inner_text("[data-testid=stSidebar]")
+    assert all(limit in beside for limit in LIMITS)
+
+
+def test_a_demonstration_says_so_judges_its_own_example_and_nothing_else(visit, folder):
+    page = visit(model="demo")
+    assert DEMONSTRATION in text(page)
+    page.get_by_role("radio", name="real video").or_(page.get_by_role("button", name="real video")).first.click()
+    page.get_by_text("Probability of fake", exact=True).wait_for()
+    page.locator("input[type=file]").set_input_files(folder / "in/still.jpg")
+    page.get_by_text("still.jpg: No verdict.").wait_for()
+    assert DEMONSTRATION in text(page)
+    assert page.get_by_text("Probability of fake", exact=True).count() == 0
+
+
+def test_a_file_beyond_the_size_limit_is_refused_with_the_limit(visit, tmp_path):
+    (tmp_path / "large.mp4").write_bytes(bytes(6_000_000))
+    page = visit()
+    page.locator("input[type=file]").set_input_files(tmp_path / "large.mp4")
+    page.get_by_text(re.compile("5(.0)?MB or smaller")).wait_for()
+
+
+def test_a_name_is_shown_as_it_is(visit, folder):
+    page = visit()
+    drop(page, folder, LONG_NAME)
+    assert f"{LONG_NAME}: Signs of face manipulation found." in text(page)
+
+
+def test_an_error_of_the_page_itself_names_no_folder(visit, folder):
+    page = visit()
+    page.get_by_role("radio", name="gone").or_(page.get_by_role("button", name="gone")).first.click()
+    page.get_by_test_id("stException").wait_for()
+    assert "models/examples/gone.mp4" in (folder / "server.log").read_text()
+    for secret in (str(folder), "models/examples", "FileNotFound", "streamlit_app.py"):
+        assert secret not in page.content()
+
+
+def test_a_point_of_the_timeline_and_the_slider_show_the_face_of_their_moment(visit, folder):
+    page = visit()
+    drop(page, folder, "clip.mp4")
+    faces, slider = page.get_by_test_id("stImage"), page.get_by_role("slider")
+    points = page.locator("[data-testid=stVegaLiteChart] path[aria-roledescription=point]")
+    for place in (0, 4):
+        points.nth(place).click()
+        second = float(re.search(r"clip: ([\d.]+)", points.nth(place).get_attribute("aria-label")).group(1))
+        sync_api.expect(slider).to_have_attribute("aria-valuetext", re.compile(f"^{second:.2f} s"))
+        sync_api.expect(faces.first).to_contain_text(f"{second:.1f} s, ")
+    slider.focus()
+    page.keyboard.press("Home")
+    sync_api.expect(slider).to_have_attribute("aria-valuetext", "0.00 s")
+    sync_api.expect(faces.first).to_contain_text("0.0 s, ")
+
+
+def test_the_reports_can_be_downloaded_and_need_nothing_else(visit, folder, tmp_path):
+    page = visit()
+    drop(page, folder, "two.mp4")
+    assert download(page, "Report for programs (JSON)", tmp_path / "r.json") == "two.report.json"
+    report = json.loads((tmp_path / "r.json").read_text())
+    jsonschema.validate(report, json.loads((PROJECT / "docs/report.schema.json").read_text()))
+    assert (report["verdict"], report["input"]["name"], len(report["people"])) == ("FAKE", "two.mp4", 2)
+    assert download(page, "Report to print or pass on (HTML)", tmp_path / "r.html") == "two.report.html"
+    html = (tmp_path / "r.html").read_text()
+    assert "▲ FAKE" in html
+    assert not re.findall(r"""(?:src|href)=["'](?!data:|#)|@import|url\((?!["']?(?:data:|#))""", html)
+    assert "<script" not in html
+
+
+def test_the_html_report_is_accessible(visit, folder, tmp_path):
+    page = visit()
+    drop(page, folder, "two.mp4")
+    download(page, "Report to print or pass on (HTML)", tmp_path / "r.html")
+    report = page.context.browser.new_page(viewport=PHONE)
+    report.goto((tmp_path / "r.html").as_uri())
+    assert violations(report) == []
+    report.close()
+
+
+STATES = {
+    "empty": (),
+    "a verdict": ("clip.mp4",),
+    "several people": ("two.mp4",),
+    "an error": ("broken.mp4",),
+    "several files": ("two.png", "grey.png", "broken.mp4", LONG_NAME),
+}
+
+
+@pytest.mark.parametrize("names", STATES.values(), ids=STATES)
+def test_every_state_is_accessible_and_no_wider_than_the_window(visit, folder, names):
+    page = visit()
+    if names:
+        drop(page, folder, *names)
+        page.get_by_text("Details for experts").click()
+        page.get_by_text("frames looked at").wait_for()
+    for size in (SCREEN, PHONE):
+        page.set_viewport_size(size)
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.get_by_test_id("stMain").evaluate("main => main.scrollWidth <= main.clientWidth")
+
+
+def test_uploader_and_examples_are_reached_by_tab(visit):
+    page = visit()
+    reached = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.innerText || document.activeElement.ariaLabel || ''"))
+    found = " | ".join(reached)
+    assert "Upload" in found
+    assert "real video" in found
+    assert found.index("Upload") < found.index("real video")
+
+
+def test_eight_visitors_at_once_each_get_the_answer_on_their_own_file(visit, folder, tmp_path):
+    detector = Detector.load(folder / "models/detector.onnx")
+    clips = {f"visitor {number}.mp4": made.person_clip(number, 1.0) for number in range(8)}
+    pages = {name: visit() for name in clips}
+    for name, data in clips.items():
+        (tmp_path / name).write_bytes(data)
+    for name, page in pages.items():
+        page.locator("input[type=file]").set_input_files(tmp_path / name, no_wait_after=True)
+    for name, page in pages.items():
+        page.get_by_text("Details for experts").wait_for()
+        expected = detector.predict(clips[name])
+        assert f"{name}: {SAID[expected.verdict]}." in text(page)
+        download(page, "Report for programs (JSON)", tmp_path / "r.json")
+        report = json.loads((tmp_path / "r.json").read_text())
+        assert (report["input"]["name"], report["input"]["sha256"]) == (name, expected.sha256)
+        if expected.fake_probability is not None:
+            assert report["fake_probability"] == pytest.approx(expected.fake_probability, abs=1e-5)
+
+
+def test_visitors_wait_in_line_and_one_who_leaves_gives_the_place_up(visit, folder):
+    pages = [visit(model="slow") for _ in range(4)]
+    for page in pages:
+        page.locator("input[type=file]").set_input_files(folder / "in/slow.mp4")
+        page.get_by_text(re.compile("Looking for faces|Waiting for your turn")).wait_for()
+    pages[2].get_by_text("You are next.").wait_for()
+    pages[3].get_by_text("One visitor is before you.").wait_for()
+    pages[2].close()
+    pages[3].get_by_text("You are next.").wait_for()
+    pages[0].close()  # while it is judged
+    pages[3].get_by_text("Details for experts").wait_for()
+    assert judged(pages[3]) == "▲ FAKE"
+
+
+def test_nothing_is_left_in_the_temporary_folder(visit, folder, tmp_path):
+    padded = (
+        (folder / "in/clip.mp4").read_bytes() + b"\0\0\0\0free" + bytes(3_000_000)
+    )  # above what the web server keeps in memory
+    (tmp_path / "large.mp4").write_bytes(padded)
+    page = visit()
+    page.locator("input[type=file]").set_input_files(tmp_path / "large.mp4")
+    page.get_by_text("Details for experts").wait_for()
+    assert "3,0" in page.get_by_test_id("stMain").locator("details").last.text_content()
+    assert list((folder / "temporary").iterdir()) == []
+
+
+def test_it_serves_this_computer_alone(address):
+    port = int(address.rpartition(":")[2])
+    with socket.socket() as other:
+        other.bind(("127.0.0.2", port))  # fails where the server listens on every address
+
+
+def test_an_upload_without_the_pages_token_is_refused(address):
+    request = urllib.request.Request(f"{address}/_stcore/upload_file/a/b", data=b"x", method="PUT")
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(request, timeout=10)
+
+
+def test_the_demos_own_page_gives_its_example_a_verdict(toy_project, browser, tmp_path):
+    (tmp_path / "models").symlink_to(toy_project / "models")
+    with served(tmp_path) as address:
+        page = browser.new_page(viewport=SCREEN)
+        page.set_default_timeout(PATIENCE)
+        page.goto(address)
+        page.locator("[data-testid=stButtonGroup] button").filter(has_text="swap video").first.click()
+        page.get_by_text("Probability of fake", exact=True).wait_for()
+        page.get_by_test_id("stImage").first.wait_for()
+        assert DEMONSTRATION in text(page)
+        assert judged(page).split()[1] in SAID
+        page.close()

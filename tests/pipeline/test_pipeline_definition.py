@@ -1,0 +1,132 @@
+"""dvc.yaml says what runs on what: imports and params are not tracked by DVC, so each stage must list its own."""
+
+import ast
+import re
+from itertools import pairwise, product
+from pathlib import Path
+
+import networkx
+import pytest
+from ruamel.yaml import YAML
+
+from deepfake_detector.faces import cropping
+from deepfake_detector.media import extraction
+
+STAGES = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
+# cannot change what a stage writes: the error class, printing, checking of values that DVC tracks as params,
+# scheduling, locking, the finding of files whose hash is a param, and the check of the Python in use
+NOT_TRACKED = {
+    f"deepfake_detector/{name}.py"
+    for name in (
+        *("__init__", "params", "storage/assets"),
+        *(f"common/{module}" for module in ("console", "locks", "packages", "parallel", "settings")),
+    )
+} | {"stages/__init__.py"}
+UNTRACKED_SECTIONS = {"parallel", "scratch"}  # results do not depend on them
+
+
+def definition(stage: str) -> dict:
+    entry = STAGES[stage]
+    return entry.get("do", entry)
+
+
+def made(stage: str) -> list[str]:
+    """The paths of a stage's outputs of all kinds."""
+    entries = [entry for kind in ("outs", "metrics", "plots") for entry in definition(stage).get(kind, [])]
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+
+
+def module_files(name: str) -> list[Path]:
+    """A module's file and the `__init__.py` of each package that it lies in, which importing it runs too."""
+    path = Path(name.replace(".", "/"))
+    packages = [folder / "__init__.py" for folder in (path, *path.parents)]
+    return [file for file in (path.with_suffix(".py"), *packages) if file.is_file() and file.stat().st_size]
+
+
+def imported(path: Path) -> set[Path]:
+    """Files of this project that `path` imports anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            if name.split(".")[0] in ("deepfake_detector", "stages"):
+                found |= set(module_files(name))
+    return found
+
+
+def everything_imported(start: str) -> set[str]:
+    todo, seen = [Path(start)], set()
+    while todo:
+        path = todo.pop()
+        if path not in seen:
+            seen.add(path)
+            todo += imported(path)
+    return {path.as_posix() for path in seen}
+
+
+def sections_read(stage: str) -> set[str]:
+    """Literals given to `params.read` in a stage's script."""
+    calls = [node for node in ast.walk(ast.parse(Path(f"stages/{stage}.py").read_text())) if isinstance(node, ast.Call)]
+    reads = [call for call in calls if ast.unparse(call.func) == "params.read"]
+    return {argument.value for call in reads for argument in call.args if isinstance(argument, ast.Constant)}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_hold_every_library_file_the_stage_imports(stage):
+    listed = {dep for dep in definition(stage)["deps"] if dep.startswith(("stages", "deepfake_detector"))}
+    covered = {
+        file.as_posix()
+        for dep in listed
+        for file in ([Path(dep)] if dep.endswith(".py") else Path(dep).rglob("*.py"))
+        if file.stat().st_size  # an empty __init__.py says nothing
+    }
+    assert covered == everything_imported(f"stages/{stage}.py") - NOT_TRACKED
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_params_hold_every_section_the_stage_reads(stage):
+    listed = {param.split(".")[0] for param in definition(stage).get("params", [])}
+    assert listed == sections_read(stage) - UNTRACKED_SECTIONS
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_says_what_it_does(stage):
+    assert definition(stage)["desc"].endswith(".")
+    assert definition(stage)["cmd"].startswith(f"python -m stages.{stage}")
+
+
+def test_no_output_persists_and_none_is_uncached_outside_metrics_and_plots():
+    for stage in STAGES:
+        assert all(isinstance(out, str) for out in definition(stage).get("outs", [])), stage
+
+
+def test_nothing_before_evaluate_depends_on_test():
+    """Neither the weights nor the decision can have seen a test label."""
+    for stage in ("train", "calibrate"):
+        assert "data/splits" not in definition(stage)["deps"]
+        assert "data/splits/test.csv" not in definition(stage)["deps"]
+
+
+def test_the_picture_of_the_pipeline_is_that_of_dvc_yaml():
+    graph = networkx.DiGraph([("synthesize", "scan")])  # by the root that params.yaml names
+    for one, other in product(STAGES, STAGES):
+        outs = [*map(Path, made(one))]
+        read = [Path(dep) for dep in definition(other)["deps"]]
+        if one != other and any(out.is_relative_to(dep) or dep.is_relative_to(out) for out in outs for dep in read):
+            graph.add_edge(one, other)
+    picture = re.search(r"```mermaid\n(.+?)```", Path("docs/architecture.md").read_text(), re.DOTALL)[1]
+    drawn = {pair for line in picture.splitlines()[1:] for pair in pairwise(line.strip().split(" --> "))}
+    assert {pair for pair in drawn if set(pair) <= set(STAGES)} == set(networkx.transitive_reduction(graph).edges)
+
+
+@pytest.mark.parametrize("module", [extraction, cropping])
+def test_what_the_scratch_store_keeps_is_named_by_all_the_code_that_makes_it(module):
+    """Else an entry made by other code would be taken for what this code makes."""
+    file = module.__name__.replace(".", "/") + ".py"
+    moves_bytes_only = {f"deepfake_detector/storage/{name}.py" for name in ("files", "packs", "store")}
+    makes = everything_imported(file) - NOT_TRACKED - moves_bytes_only
+    assert {f"deepfake_detector/{name}.py" for name in module.CODE} == makes

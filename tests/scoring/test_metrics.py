@@ -1,0 +1,134 @@
+"""Figures and curves against brute force, scikit-learn and pen and paper."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made import BOTH_CLASSES, STEPS, arrays, few
+from sklearn import metrics as theirs
+
+from deepfake_detector.scoring import metrics
+
+# figures
+
+
+def test_figures_are_those_worked_out_by_hand():
+    figures = metrics.figures([0, 0, 0, 0, 1, 1, 1], [0.1, 0.2, 0.6, 0.7, 0.4, 0.8, 0.9], 0.5)
+    surprise = math.log(0.9) + math.log(0.8) + math.log(0.4) + math.log(0.3) + math.log(0.4 * 0.8 * 0.9)
+    assert figures == pytest.approx(
+        {
+            "count": 7,
+            "roc_auc": 10 / 12,
+            "pr_auc": 13 / 15,
+            "accuracy": 4 / 7,
+            "balanced_accuracy": 7 / 12,
+            "precision": 1 / 2,
+            "recall": 2 / 3,
+            "f1": 4 / 7,
+            "log_loss": -surprise / 7,
+            "brier": 1.31 / 7,
+            "eer": 1 / 3,
+            "tpr_at_fpr_1": 2 / 3,
+            "tpr_at_fpr_5": 2 / 3,
+            "true_real": 2,
+            "false_fake": 2,
+            "false_real": 1,
+            "true_fake": 2,
+        }
+    )
+
+
+@few
+@given(BOTH_CLASSES, STEPS)
+def test_figures_are_those_of_scikit_learn(rows, step):
+    labels, probabilities = arrays(rows)
+    threshold = step / 20
+    predicted = probabilities >= threshold
+    figures = metrics.figures(labels, probabilities, threshold)
+    expected = {
+        "roc_auc": theirs.roc_auc_score(labels, probabilities),
+        "pr_auc": theirs.average_precision_score(labels, probabilities),
+        "accuracy": theirs.accuracy_score(labels, predicted),
+        "balanced_accuracy": theirs.balanced_accuracy_score(labels, predicted),
+        "precision": theirs.precision_score(labels, predicted) if predicted.any() else None,
+        "recall": theirs.recall_score(labels, predicted),
+        "f1": theirs.f1_score(labels, predicted),
+        "log_loss": theirs.log_loss(labels, probabilities),
+        "brier": theirs.brier_score_loss(labels, probabilities),
+    }
+    assert {name: figures[name] for name in expected} == pytest.approx(expected)
+    cells = [figures[name] for name in ("true_real", "false_fake", "false_real", "true_fake")]
+    assert cells == theirs.confusion_matrix(labels, predicted).ravel().tolist()
+
+
+@few
+@given(BOTH_CLASSES)
+def test_an_equal_error_rate_lies_on_the_roc_curve(rows):
+    labels, probabilities = arrays(rows)
+    eer = metrics.figures(labels, probabilities, 0.5)["eer"]
+    false_alarms, recall, _ = theirs.roc_curve(labels, probabilities, drop_intermediate=False)
+    assert theirs.auc(false_alarms, recall) == pytest.approx(theirs.roc_auc_score(labels, probabilities))
+    if eer not in false_alarms:  # else a step of the curve: any recall between its ends
+        assert np.interp(eer, false_alarms, recall) == pytest.approx(1 - eer)
+
+
+NEED_BOTH = {"roc_auc", "pr_auc", "balanced_accuracy", "eer", "tpr_at_fpr_1", "tpr_at_fpr_5"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "probabilities", "none"),
+    [
+        ([], [], NEED_BOTH | {"accuracy", "precision", "recall", "f1", "log_loss", "brier"}),
+        ([0, 0], [0.2, 0.4], NEED_BOTH | {"precision", "recall", "f1"}),
+        ([0, 0], [0.2, 0.9], NEED_BOTH | {"recall", "f1"}),
+        ([1, 1], [0.2, 0.4], NEED_BOTH | {"precision"}),
+        ([1, 1], [0.2, 0.9], NEED_BOTH),
+        ([0, 1], [0.2, 0.4], {"precision"}),
+        ([0, 1], [0.0, 1.0], set()),
+    ],
+)
+def test_what_is_undefined_is_none_and_nothing_warns(labels, probabilities, none):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figures = metrics.figures(labels, probabilities, 0.5)
+    assert {name for name, value in figures.items() if value is None} == none
+    assert all(math.isfinite(value) for value in figures.values() if value is not None)
+
+
+# curves
+
+
+@pytest.mark.parametrize("count", [4, 5000])
+def test_curves_have_their_ends_and_at_most_500_points(count):
+    rng = np.random.default_rng(1)
+    labels = np.arange(count) % 4 == 0
+    probabilities = rng.random(count)
+    roc, pr = metrics.roc_points(labels, probabilities), metrics.pr_points(labels, probabilities)
+    assert (roc[0], roc[-1]) == ((0, 0), (1, 1))
+    assert (pr[0], pr[-1]) == ((0, 1), (1, 0.25))
+    for points in (roc, pr):
+        assert len(points) <= 500
+        assert [x for x, _ in points] == sorted(x for x, _ in points)
+
+
+def test_a_short_curve_is_drawn_point_by_point():
+    assert metrics.roc_points([0, 1, 0, 1], [0.1, 0.3, 0.5, 0.9]) == [(0, 0), (0, 0.5), (0.5, 0.5), (0.5, 1), (1, 1)]
+    assert metrics.pr_points([0, 1], [0.2, 0.8]) == [(0, 1), (1, 1), (1, 0.5)]
+
+
+@given(st.lists(st.floats(0, 1), max_size=50))
+def test_a_histogram_counts_every_score_once(probabilities):
+    bins = metrics.histogram(np.array(probabilities))
+    assert len(bins) == 20
+    assert sum(count for _, count in bins) == len(probabilities)
+
+
+def test_a_histogram_counts_in_the_right_bin():
+    assert [one for one in metrics.histogram(np.array([0.0, 0.26, 0.27, 1.0])) if one[1]] == [
+        (pytest.approx(0.025), 1),
+        (pytest.approx(0.275), 2),
+        (pytest.approx(0.975), 1),
+    ]

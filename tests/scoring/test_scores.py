@@ -1,0 +1,116 @@
+"""From frames to a clip, its probability and its verdict."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepfake_detector.scoring import scores
+from deepfake_detector.storage import tables
+
+# from frames to a clip
+
+
+@pytest.mark.parametrize(
+    ("tracks", "sampled", "too_small", "logit", "track", "reason"),
+    [
+        ({0: [1.0] * 8}, 32, 0, 1.0, 0, ""),
+        ({0: [1.0] * 7}, 32, 0, None, None, "too few faces: 7 of at least 8"),
+        ({0: [1.0] * 3}, 6, 0, 1.0, 0, ""),
+        ({0: [1.0] * 2}, 6, 0, None, None, "too few faces: 2 of at least 3"),
+        ({0: [1.0] * 2}, 5, 0, None, None, "too few faces: 2 of at least 3"),
+        ({0: [-2.0]}, 1, 0, -2.0, 0, ""),
+        ({0: [-1.0] * 8, 1: [3.0] * 8}, 16, 0, 3.0, 1, ""),
+        ({0: [-1.0] * 8, 1: [3.0] * 7}, 16, 0, -1.0, 0, ""),
+        ({2: [1.0] * 8, 1: [1.0] * 8}, 16, 0, 1.0, 1, ""),
+        ({}, 16, 0, None, None, "no face"),
+        ({}, 16, 2, None, None, "faces too small"),
+        ({0: [1.0]}, 16, 2, None, None, "too few faces: 1 of at least 8"),
+        ({}, 0, 0, None, None, "no face"),
+    ],
+    ids=[
+        "enough",
+        "too few",
+        "half of few frames",
+        "less than half",
+        "half rounds up",
+        "a picture",
+        "highest track",
+        "a short track does not count",
+        "of equals the first",
+        "no face",
+        "too small",
+        "some too small",
+        "unreadable",
+    ],
+)
+def test_a_clip_is_the_highest_track_that_was_seen_often_enough(tracks, sampled, too_small, logit, track, reason):
+    assert scores.score_clip(tracks, sampled, 8, too_small) == scores.ClipScore(logit, track, reason)
+
+
+def test_logits_are_averaged_and_not_probabilities():
+    logits = [6.0, -2.0, -2.0]
+    clip = scores.probability(scores.score_clip({0: logits}, 3, 3).logit, 1)
+    assert np.mean(scores.probability(np.array(logits), 1)) < 0.5 < clip
+    assert clip == pytest.approx(1 / (1 + math.exp(-2 / 3)))
+
+
+def test_a_table_of_faces_is_scored_clip_by_clip():
+    def face(item: str, frame: int | None, track: int | None = 0, status: str = "ok") -> dict:
+        return {"item": item, "frame": frame, "track": track, "status": status}
+
+    faces = [
+        *(face("two people", frame, track) for frame in range(4) for track in (0, 1)),
+        *(face("half seen", frame, None if frame else 0, "no face" if frame else "ok") for frame in range(4)),
+        face("far away", 0, status="face too small"),
+        face("broken", None, None, "no video stream"),
+    ]
+    logits = [row | {"logit": row["frame"] + 10.0 * row["track"]} for row in faces if row["status"] == "ok"]
+    table = scores.score_clips(tables.make(faces, tables.FACES), pd.DataFrame(logits), 3).set_index("item")
+    expected = {
+        "two people": (scores.score_clip({0: range(4), 1: range(10, 14)}, 4, 3), 4, 4),
+        "half seen": (scores.score_clip({0: [0]}, 4, 3), 4, 1),
+        "far away": (scores.score_clip({}, 1, 3, too_small=1), 1, 0),
+        "broken": (scores.score_clip({}, 0, 3), 0, 0),
+    }
+    assert set(table.index) == set(expected)
+    for item, (clip, sampled, with_face) in expected.items():
+        row = table.loc[item]
+        assert (None if math.isnan(row["logit"]) else row["logit"], row["reason"]) == (clip.logit, clip.reason)
+        assert (row["frames_sampled"], row["frames_with_face"]) == (sampled, with_face)
+    assert table.loc["two people", "logit"] == 11.5
+
+
+# from a logit to a probability and a verdict
+
+
+@given(st.floats(-30, 30), st.floats(-30, 30), st.floats(0.5, 20))
+def test_probability_is_the_softmax_of_two_logits_over_the_temperature(real, fake, temperature):
+    softmax = math.exp(fake / temperature) / (math.exp(real / temperature) + math.exp(fake / temperature))
+    assert scores.probability(fake - real, temperature) == pytest.approx(softmax, rel=1e-9)
+
+
+@pytest.mark.parametrize(("logit", "expected"), [(1e308, 1), (-1e308, 0), (0, 0.5)])
+@pytest.mark.filterwarnings("error")
+def test_extreme_logits_give_probabilities(logit, expected):
+    assert scores.probability(logit, 1.0) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("probability", "low", "high", "verdict"),
+    [
+        (0.6, 0.4, 0.6, "FAKE"),
+        (0.5999, 0.4, 0.6, "INCONCLUSIVE"),
+        (0.4001, 0.4, 0.6, "INCONCLUSIVE"),
+        (0.4, 0.4, 0.6, "REAL"),
+        (0.5, 0.5, 0.5, "FAKE"),
+        (0.4999, 0.5, 0.5, "REAL"),
+        (1.0, 0.0, 1.0, "FAKE"),
+        (0.0, 0.0, 1.0, "REAL"),
+    ],
+)
+def test_the_ends_of_the_band_are_decided(probability, low, high, verdict):
+    assert scores.decide(probability, low, high) == verdict

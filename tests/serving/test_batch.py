@@ -1,0 +1,148 @@
+"""Judging many files: the journal brings a stopped run back, and what is written is in order, whole and one row per input."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from deepfake_detector import UserError
+from deepfake_detector.serving import batch
+from deepfake_detector.serving.batch import Journal
+
+TERMS = {"model": "ab", "kind": "auto", "html": "None"}
+
+
+def found(name: str, verdict: str = "REAL") -> dict:
+    """A report with what the tables need."""
+    return {
+        "input": {"name": name, "sha256": "ab" * 32, "kind": "image"},
+        "verdict": verdict,
+        "reason": "",
+        "error": None,
+        "fake_probability": 0.25,
+        "decided_by": 1,
+        "people": [{}],
+        "frames_sampled": 1,
+        "frames_with_face": 1,
+        "seconds": 0.1,
+        "warnings": [],
+    }
+
+
+@pytest.fixture
+def files(tmp_path) -> list[Path]:
+    paths = [tmp_path / name for name in ("b.jpg", "a.jpg", "gone.jpg")]
+    for path in paths[:2]:
+        path.write_bytes(b"x")
+    return paths
+
+
+@pytest.fixture
+def begun(tmp_path, files) -> Path:
+    """A journal that was stopped after two files; gives the file it belongs to."""
+    target = tmp_path / "out" / "all.json"
+    journal = Journal(target, TERMS)
+    journal.begin(resume=False)
+    for path in (files[2], files[0]):
+        journal.add(path, found(str(path)))
+    return target
+
+
+def resumed(target: Path, terms: dict = TERMS) -> Journal:
+    journal = Journal(target, terms)
+    journal.begin(resume=True)
+    return journal
+
+
+def test_a_stopped_run_knows_what_it_has_judged(begun, files):
+    journal = resumed(begun)
+    assert [journal.has(path) for path in files] == [True, False, True]
+    journal.add(files[1], found(str(files[1]), "FAKE"))
+    assert [one["input"]["name"] for one in journal.reports(files)] == [str(path) for path in files]
+    journal.end()
+    assert not journal.path.exists()
+
+
+@pytest.mark.parametrize("torn", [1, 20, 100])
+def test_a_line_that_was_not_written_whole_does_not_count(begun, files, torn):
+    path = begun.with_name("all.json.partial")
+    path.write_bytes(path.read_bytes()[:-torn])
+    journal = resumed(begun)
+    assert [journal.has(one) for one in files] == [False, False, True]
+    journal.add(files[0], found(str(files[0])))
+    assert [journal.has(one) for one in files] == [resumed(begun).has(one) for one in files] == [True, False, True]
+
+
+def test_a_file_that_has_changed_is_judged_anew(begun, files):
+    files[0].write_bytes(b"something longer")
+    files[2].write_bytes(b"it is there now")
+    assert [resumed(begun).has(path) for path in files] == [False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("terms", "resume", "said"),
+    [
+        (TERMS, False, "all.json.partial: left by a run that was stopped; go on with --resume, or delete it"),
+        (TERMS | {"model": "cd"}, True, "all.json.partial: not of a run with this model and these options"),
+        (TERMS | {"kind": "face"}, True, "all.json.partial: not of a run with this model and these options"),
+    ],
+    ids=["not asked to go on", "another model", "other options"],
+)
+def test_another_run_does_not_go_on_with_it(begun, terms, resume, said):
+    before = begun.with_name("all.json.partial").read_bytes()
+    with pytest.raises(UserError, match=said):
+        Journal(begun, terms).begin(resume)
+    assert begun.with_name("all.json.partial").read_bytes() == before
+
+
+def test_to_resume_what_never_began_is_to_begin(tmp_path, files):
+    journal = resumed(tmp_path / "new.json")
+    assert not any(journal.has(path) for path in files)
+
+
+def test_json_is_one_list(tmp_path):
+    many = [found("a"), found("b\n\udcff", "FAKE")]
+    batch.write_json_list(tmp_path / "x.json", iter(many))
+    assert json.loads((tmp_path / "x.json").read_text()) == many
+    batch.write_json_list(tmp_path / "x.json", iter([]))
+    assert json.loads((tmp_path / "x.json").read_text()) == []
+
+
+def test_csv_has_a_row_for_each_input_whatever_its_name(tmp_path):
+    names = ["a.jpg", 'b,"c"\n.jpg', "é.jpg"]
+    batch.write_csv(tmp_path / "x.csv", map(found, names))
+    with open(tmp_path / "x.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["input"] for row in rows] == names
+    assert (rows[0]["verdict"], rows[0]["fake_probability"], rows[0]["people"], rows[0]["error"]) == (
+        "REAL",
+        "0.25",
+        "1",
+        "",
+    )
+    batch.write_csv(tmp_path / "x.csv", iter([]))
+    assert (tmp_path / "x.csv").read_text().startswith("input,verdict,")
+
+
+def test_what_fails_while_it_is_written_leaves_the_file_before(tmp_path):
+    def half():
+        yield found("a")
+        raise OSError("disk full")
+
+    (tmp_path / "x.json").write_text("before")
+    with pytest.raises(OSError, match="disk full"):
+        batch.write_json_list(tmp_path / "x.json", half())
+    assert (tmp_path / "x.json").read_text() == "before"
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "../a b/ü.mp4", "-x.mp4", "\n", "." * 200, "é" * 100, "con\udcff.mp4"])
+def test_a_page_gets_a_plain_name_of_its_own(name):
+    made = batch.page_name(Path("folder") / name)
+    assert made.isascii()
+    assert "/" not in made
+    assert not made.startswith((".", "-"))
+    assert made.endswith(".html")
+    assert len(made) < 110
+    assert made != batch.page_name(Path("other") / name)

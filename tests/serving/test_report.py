@@ -1,0 +1,151 @@
+"""The evidence: JSON that keeps its schema, words that say what a score means, and a page that needs nothing else."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from made import contract_terms
+
+from deepfake_detector.serving import report
+from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
+
+SCHEMA = json.loads(Path("docs/report.schema.json").read_text())
+SHA = "ab" * 32
+
+
+def frame(second: float, fake_probability: float) -> FaceFrame:
+    crop = np.full((32, 32, 3), round(255 * fake_probability), np.uint8)
+    return FaceFrame(round(second * 10), second, (1.0, 2.0, 30.0, 40.04), fake_probability, crop, np.eye(2) * 3.0)
+
+
+def track(number: int, verdict: str, *scores: float) -> FaceTrack:
+    frames = tuple(frame(place / 10, score) for place, score in enumerate(scores))
+    return FaceTrack(number, verdict, "", float(np.mean(scores)), frames)
+
+
+JUDGED = Report(
+    "folder/<b>clip</b>.mp4",
+    SHA,
+    "video",
+    "FAKE",
+    fake_probability=0.8,
+    decided_by=1,
+    frames_sampled=4,
+    frames_with_face=3,
+    faces=(track(0, "REAL", 0.1, 0.2, 0.1), track(1, "FAKE", 0.7, 0.8, 0.9)),
+    facts={"bytes": 12345, "codec": "h264", "duration": 2.00049, "width": 64, "height": 48, "frame_rate": None},
+    seconds=0.5,
+)
+UNREADABLE = Report("x", None, None, "ERROR", reason="cannot be read", error="empty file")
+FACELESS = Report("x", SHA, "image", "INCONCLUSIVE", reason="no face", frames_sampled=1)
+TERMS = contract_terms(
+    decision={
+        "threshold": 0.5,
+        "band_low": 0.4,
+        "band_high": 0.6,
+        "validation": {
+            "real_clips": 4,
+            "fake_clips": 2,
+            "inconclusive": 0,
+            "wrong_outside_band": 1,
+            "real_scores": (0.1, 0.2, 0.3, 0.85),
+            "fake_scores": (0.7, 0.9),
+        },
+    }
+)
+
+
+@pytest.mark.parametrize("one", [JUDGED, UNREADABLE, FACELESS], ids=["judged", "unreadable", "no face"])
+def test_json_keeps_its_published_schema(one):
+    plain = json.loads(json.dumps(report.as_json(one, TERMS, SHA), allow_nan=False))
+    jsonschema.validate(plain, SCHEMA)
+
+
+def test_json_has_what_was_found_and_counts_people_from_one():
+    plain = report.as_json(JUDGED, TERMS, SHA)
+    assert (plain["verdict"], plain["fake_probability"], plain["decided_by"]) == ("FAKE", 0.8, 2)
+    assert plain["at_this_score"] == {
+        "real_clips": 4,
+        "share_of_reals_as_high": 0.25,
+        "fake_clips": 2,
+        "share_of_fakes_as_low": 0.5,
+    }
+    assert plain["input"]["facts"] == {"bytes": 12345, "codec": "h264", "duration": 2.0, "width": 64, "height": 48}
+    assert [one["person"] for one in plain["people"]] == [1, 2]
+    assert plain["people"][1]["frames"][2] == {
+        "frame": 2,
+        "time": 0.2,
+        "box": [1.0, 2.0, 30.0, 40.0],
+        "fake_probability": 0.9,
+    }
+
+
+REALS = "Of 4 real clips that the model was checked on, 1 scored"
+FAKES = "Of 2 fake clips that the model was checked on, 1 scored"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "fake_probability", "told"),
+    [
+        ("FAKE", 0.8, f"{REALS} as high or higher."),
+        ("REAL", 0.7, f"{FAKES} as low or lower."),
+        ("INCONCLUSIVE", 0.75, f"{REALS} as high or higher. {FAKES} as low or lower."),
+        ("INCONCLUSIVE", None, ""),
+    ],
+)
+def test_a_score_is_told_by_the_clips_that_scored_like_it(verdict, fake_probability, told):
+    assert report.meaning(replace(JUDGED, verdict=verdict, fake_probability=fake_probability), TERMS) == told
+
+
+def test_without_a_class_in_validation_nothing_is_told_of_it():
+    found = TERMS.decision.validation.model_copy(update={"real_clips": 0, "real_scores": ()})
+    terms = TERMS.model_copy(update={"decision": TERMS.decision.model_copy(update={"validation": found})})
+    assert report.meaning(JUDGED, terms) == ""
+
+
+@pytest.mark.parametrize("reason", report.EXPLAINED)
+def test_every_reason_is_put_into_words(reason):
+    assert report.in_words(replace(FACELESS, reason=f"{reason}: 2 of 8")) == report.EXPLAINED[reason]
+
+
+def test_an_error_says_what_it_was():
+    assert report.in_words(UNREADABLE).endswith("(empty file)")
+
+
+def test_the_most_suspicious_face_comes_first():
+    found = report.most_suspicious(JUDGED)
+    assert [(person, round(one.fake_probability, 1)) for person, one in found[:4]] == [
+        (2, 0.9),
+        (2, 0.8),
+        (2, 0.7),
+        (1, 0.2),
+    ]
+
+
+def test_the_page_has_everything_in_it_and_asks_for_nothing():
+    page = report.as_html(JUDGED, TERMS, SHA).decode()
+    assert page.count("<svg") == 2  # gauge and timeline
+    assert page.count("data:image/jpeg") == 6
+    assert "&lt;b&gt;clip&lt;/b&gt;.mp4" in page
+    assert "<b>clip" not in page
+    for part in ("▲ FAKE", report.SAID["FAKE"], "12,345 bytes", "64 x 48", SHA, *report.LIMITS, "2 (decides)"):
+        assert part in page, part
+    assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", page)
+    assert "<script" not in page
+
+
+def test_the_page_comes_back_byte_for_byte():
+    assert report.as_html(JUDGED, TERMS, SHA) == report.as_html(JUDGED, TERMS, SHA)
+
+
+@pytest.mark.parametrize("one", [UNREADABLE, FACELESS], ids=["unreadable", "no face"])
+def test_without_a_probability_the_page_shows_no_score_and_no_face(one):
+    page = report.as_html(one, TERMS, SHA).decode()
+    assert f"○ {one.verdict}" in page
+    assert report.in_words(one) in page
+    assert "<svg" not in page
+    assert "<img" not in page

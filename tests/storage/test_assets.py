@@ -1,0 +1,135 @@
+"""Files the project does not ship: only the right one is used or kept, and errors name the file and the remedy."""
+
+import hashlib
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from deepfake_detector import UserError
+from deepfake_detector.storage import assets
+from deepfake_detector.storage.assets import Asset, fetch, folder, locate
+
+CONTENT, OTHER = b"the weights", b"something else"
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+REMEDY = "python -m deepfake_detector fetch-assets tiny"
+
+
+class Server(BaseHTTPRequestHandler):
+    """Serves /right, /wrong and /short (which ends before all it promised has come)."""
+
+    def do_GET(self) -> None:  # noqa: N802
+        data = {"/right": CONTENT, "/wrong": OTHER, "/short": CONTENT}.get(self.path)
+        self.send_response(200 if data else 404)
+        self.send_header("Content-Length", str(len(data or b"") + (10 if self.path == "/short" else 0)))
+        self.end_headers()
+        self.wfile.write(data or b"")
+
+    def log_message(self, *_: object) -> None:
+        """Nothing on standard error."""
+
+
+@pytest.fixture
+def server():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """An asset `tiny` whose address leads nowhere; returns where it has to lie."""
+    set_address(monkeypatch, "http://127.0.0.1:9/tiny.onnx")
+    monkeypatch.setenv("DEEPFAKE_ASSETS", str(tmp_path / "assets"))
+    return tmp_path / "assets" / "tiny.onnx"
+
+
+def set_address(monkeypatch, url: str) -> None:
+    monkeypatch.setitem(assets.ASSETS, "tiny", Asset("tiny.onnx", url, SHA256, 0.1))
+
+
+def put(path, content: bytes):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path.parent
+
+
+def test_assets_lie_in_the_home_folder_unless_the_environment_says_otherwise(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DEEPFAKE_ASSETS", str(tmp_path))
+    assert folder() == tmp_path
+    monkeypatch.setenv("DEEPFAKE_ASSETS", "")
+    assert folder() == tmp_path / "home" / ".cache" / "deepfake-detector"
+    monkeypatch.delenv("DEEPFAKE_ASSETS")
+    assert folder() == tmp_path / "home" / ".cache" / "deepfake-detector"
+
+
+def test_the_right_file_is_found(tiny):
+    put(tiny, CONTENT)
+    assert locate("tiny", SHA256) == tiny
+
+
+def test_a_missing_file_is_named_with_the_remedy(tiny):
+    with pytest.raises(UserError, match=f"{tiny}: not there.*`{REMEDY}`.*--from FOLDER"):
+        locate("tiny", SHA256)
+
+
+def test_another_file_is_refused_with_both_hashes_and_the_remedy(tiny):
+    put(tiny, OTHER)
+    found = hashlib.sha256(OTHER).hexdigest()
+    with pytest.raises(UserError, match=f"{tiny}: sha256 is {found}, params or model want {SHA256}.*`{REMEDY}`"):
+        locate("tiny", SHA256)
+
+
+@pytest.mark.parametrize("before", [None, OTHER], ids=["nothing there", "another file there"])
+def test_the_right_file_of_a_folder_is_put_in_place(tiny, tmp_path, before):
+    if before:
+        put(tiny, before)
+    assert fetch("tiny", put(tmp_path / "stick" / "tiny.onnx", CONTENT)) == tiny
+    assert locate("tiny", SHA256).read_bytes() == CONTENT
+
+
+def test_the_right_file_in_place_is_not_fetched_again(tiny):
+    put(tiny, CONTENT)
+    assert fetch("tiny") == tiny
+
+
+@pytest.mark.parametrize("before", [None, OTHER], ids=["nothing there", "another version there"])
+def test_a_wrong_file_of_a_folder_is_not_kept_and_costs_nothing(tiny, tmp_path, before):
+    if before:
+        put(tiny, before)
+    with pytest.raises(UserError, match=f"tiny.onnx from .*stick: sha256 is .*, expected {SHA256}; not kept"):
+        fetch("tiny", put(tmp_path / "stick" / "tiny.onnx", b"wrong"))
+    assert (tiny.read_bytes() if tiny.exists() else None) == before
+
+
+def test_a_folder_without_the_file_is_named(tiny, tmp_path):
+    with pytest.raises(UserError, match=f"{tmp_path}/tiny.onnx: No such file or directory"):
+        fetch("tiny", tmp_path)
+    assert not tiny.exists()
+
+
+def test_a_file_comes_from_the_web(tiny, server, monkeypatch):
+    set_address(monkeypatch, f"{server}/right")
+    assert fetch("tiny").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/missing", "/missing: Not Found; get tiny.onnx on a machine with a network"),
+        ("/short", "/short: .*; get tiny.onnx on a machine with a network"),
+        ("/wrong", "/wrong: sha256 is .*, expected .*; not kept"),
+    ],
+)
+def test_what_the_web_does_not_give_is_named_and_not_kept(tiny, server, monkeypatch, path, message):
+    set_address(monkeypatch, server + path)
+    with pytest.raises(UserError, match=message):
+        fetch("tiny")
+    assert not tiny.exists()
+
+
+def test_without_a_network_the_remedy_is_named(tiny):
+    with pytest.raises(UserError, match=f"127.0.0.1:9/tiny.onnx: .*refused.*`{REMEDY} --from FOLDER`"):
+        fetch("tiny")

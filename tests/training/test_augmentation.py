@@ -1,0 +1,106 @@
+"""Changes to training crops: each works, keeps what it must keep, and comes back with its seed."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made import textured
+
+from deepfake_detector.training import augmentation
+from deepfake_detector.training.augmentation import Augmentation
+
+NAMES = ("flip", "shift", "scale", "rotate", "colour", "blur", "downscale", "jpeg", "blocks", "noise", "erase")
+OFF = Augmentation(**dict.fromkeys(NAMES, 0))
+STRENGTH = {"shift": 0.1, "scale": 0.2, "rotate": 20, "colour": 0.3}  # of the others 1: they are probabilities
+
+
+def test_augmentation_off_changes_no_pixel():
+    crop = textured()
+    assert np.array_equal(OFF.apply(crop, 48, np.random.default_rng(0)), crop)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_augmentation_works_alone(name):
+    crop = textured()
+    changed = replace(OFF, **{name: STRENGTH.get(name, 1)}).apply(crop, 48, np.random.default_rng(0))
+    assert not np.array_equal(changed, crop)
+
+
+def test_flip_mirrors_exactly():
+    crop = textured()
+    assert np.array_equal(replace(OFF, flip=1).apply(crop, 48, np.random.default_rng(0)), crop[:, ::-1])
+
+
+SHARE = st.floats(0, 1)
+
+
+@given(
+    st.builds(
+        Augmentation,
+        **dict.fromkeys(NAMES, SHARE) | {"shift": st.floats(0, 0.5), "scale": st.floats(0, 0.9)},
+    ),
+    st.integers(0, 2**32),
+    st.integers(16, 64),
+    st.integers(16, 64),
+)
+def test_augmentation_keeps_the_type_and_the_original_and_gives_the_size_asked_for(changes, seed, size, wanted):
+    crop = textured(64)[:size, :size]
+    before = crop.copy()
+    changed = changes.apply(crop, wanted, np.random.default_rng(seed))
+    assert (changed.shape, changed.dtype) == ((wanted, wanted, 3), np.uint8)
+    assert np.array_equal(crop, before)
+    assert np.array_equal(changed, changes.apply(crop, wanted, np.random.default_rng(seed)))
+
+
+@pytest.mark.parametrize(
+    ("factors", "wanted"),
+    [  # two pixels with grey values 50.75 and 170.75 (BT.601), mean 110.75
+        ((1, 1, 1), [[10, 60, 110], [130, 180, 230]]),
+        ((1.1, 1, 1), [[21, 71, 121], [141, 191, 241]]),  # a tenth of the mean grey more
+        ((1, 0.5, 1), [[60, 85, 110], [120, 145, 170]]),  # half as far from the mean grey
+        ((1, 1, 0), [[51, 51, 51], [171, 171, 171]]),  # grey
+    ],
+)
+def test_brightness_contrast_and_saturation_change_as_named(factors, wanted):
+    crop = np.array([[[10, 60, 110], [130, 180, 230]]], np.uint8)
+    assert np.abs(augmentation._coloured(crop, *factors)[0].astype(int) - wanted).max() <= 1
+
+
+def test_blocks_are_flat_at_a_coarse_quantiser_and_lie_on_the_grid_asked_for():
+    """With a step larger than any coefficient but the first, each 4 x 4 block has one grey value."""
+    ramp = np.tile(np.linspace(90, 160, 64).astype(np.uint8), (64, 1))
+    coarse = augmentation._blocky(np.dstack([ramp] * 3), 40, np.array([0, 1]))[..., 1].astype(int)
+    steps = np.flatnonzero(np.abs(np.diff(coarse[8])) > 0) + 1
+    assert len(steps)
+    assert set((steps + 1) % 4) == {0}
+
+
+def test_a_finer_quantiser_loses_less():
+    crop = textured(64)
+    smooth = cv2.GaussianBlur(crop, (0, 0), 2)
+    errors = [
+        np.abs(augmentation._blocky(smooth, q, np.array([1, 2])).astype(int) - smooth).mean() for q in (10, 26, 40)
+    ]
+    assert errors == sorted(errors)
+    assert errors[0] < 3
+
+
+def test_the_block_transform_is_orthonormal_and_the_cosine_one():
+    matrix = augmentation._transform()
+    assert np.allclose(matrix @ matrix.T, np.eye(16), atol=1e-6)
+    block = np.arange(16, dtype=np.float32).reshape(4, 4)
+    assert np.allclose(matrix @ block.ravel(), cv2.dct(block).ravel(), atol=1e-4)
+
+
+@given(st.integers(0, 2**32))
+def test_an_erased_rectangle_covers_2_to_15_percent_in_one_colour(seed):
+    crop = np.zeros((100, 100, 3), np.uint8)
+    rng = np.random.default_rng(seed)
+    changed = augmentation._erased(crop, rng)
+    covered = (changed != crop).any(axis=2)
+    if covered.any():  # black on black is not seen
+        assert 0.018 <= covered.mean() <= 0.16
+        assert len(np.unique(changed[covered], axis=0)) == 1

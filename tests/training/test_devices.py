@@ -1,0 +1,71 @@
+"""Devices and precisions: what is asked for is there, or is told."""
+
+import pytest
+import torch
+
+from deepfake_detector import UserError
+from deepfake_detector.training import devices
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+
+
+@pytest.fixture(autouse=True)
+def not_deterministic_afterwards():
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@no_gpu
+def test_a_gpu_that_is_not_there_is_told():
+    with pytest.raises(UserError, match=r"train\.accelerator: cuda, but torch finds no GPU; use auto or cpu"):
+        devices.setup("cuda", 1, "fp32", 1)
+
+
+@needs_gpu
+def test_more_gpus_than_there_are_are_told():
+    with pytest.raises(UserError, match=r"train\.devices: 1000, but this machine has \d+ GPUs"):
+        devices.setup("cuda", 1000, "fp32", 1)
+
+
+@no_gpu
+def test_auto_falls_back_to_the_processor():
+    assert devices.setup("auto", 1, "auto", 1).device.type == "cpu"
+
+
+def test_setup_seeds_the_weights():
+    first, second = (devices.setup("cpu", 1, "fp32", 7) and torch.rand(3) for _ in range(2))
+    assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("on_gpu", [False, pytest.param(True, marks=needs_gpu)])
+def test_the_fastest_precision_is_one_that_can_be_set(on_gpu):
+    assert devices.fastest_precision(on_gpu) in devices.PRECISIONS
+
+
+@pytest.mark.parametrize(
+    ("processor", "amx", "chosen"),
+    [
+        ({"cpu_name": "AMD EPYC 9655", "avx512_bf16": True}, False, "bf16"),
+        ({"cpu_name": "AMD EPYC 7763", "avx512_bf16": False}, False, "fp32"),
+        ({"cpu_name": "Intel(R) Xeon(R)", "avx512_bf16": True}, False, "fp32"),
+        ({"cpu_name": "Intel(R) Xeon(R)", "avx512_bf16": True}, True, "bf16"),
+        ({"architecture": "aarch64"}, False, "fp32"),
+    ],
+)
+def test_processors_that_compute_bf16_fast_get_it(monkeypatch, processor, amx, chosen):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: processor)
+    monkeypatch.setattr(devices, "amx_works", lambda: amx)
+    assert devices.fastest_precision(on_gpu=False) == chosen
+
+
+@pytest.mark.parametrize(
+    ("environment", "first"),
+    [({}, True), ({"LOCAL_RANK": "0"}, True), ({"LOCAL_RANK": "1"}, False), ({"RANK": "2", "LOCAL_RANK": "0"}, False)],
+)
+def test_only_one_process_of_a_run_is_the_first(monkeypatch, environment, first):
+    for name in ("RANK", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert devices.first_process() == first

@@ -1,0 +1,494 @@
+"""The fit loop: choice of the epoch, what it refuses, and that a stopped run ends like one that was not."""
+
+import io
+import os
+import shutil
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from deepfake_detector import Stopped, UserError
+from deepfake_detector.faces.cutting import points_of_ready_crop
+from deepfake_detector.storage.archive import encode, write_archive
+from deepfake_detector.training import crops, devices, fit
+from deepfake_detector.training.augmentation import Augmentation
+from deepfake_detector.training.checkpoints import Checkpoints
+from deepfake_detector.training.learner import Recipe
+from deepfake_detector.training.network import Detector
+from deepfake_detector.training.progress import Epoch, best_epoch
+from deepfake_detector.training.sampling import BalancedBatches, LearningCrops
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+RECIPE = Recipe(
+    epochs=3,
+    batch_size=8,
+    optimizer="adamw",
+    lr=5e-3,
+    weight_decay=0.05,
+    warmup=0.1,
+    label_smoothing=0.05,
+    clip=1.0,
+    ema=0.9,
+    patience=0,
+    unfreeze_every=0,
+    loader_workers=0,
+    checkpoint_minutes=10,
+)
+OFF = Augmentation(**dict.fromkeys(Augmentation.__dataclass_fields__, 0))
+GENTLE = replace(OFF, flip=0.5, shift=0.03, colour=0.05)
+EPOCHS = range(RECIPE.epochs)
+UPDATES = 6  # in an epoch
+
+
+class Small(nn.Module):
+    """A network with all that the loop must handle (convolution, batch-norm, head) that trains in a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.head = nn.Conv2d(3, 8, 5, stride=2), nn.BatchNorm2d(8), nn.Linear(8, 2)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.relu(self.norm(self.conv(images))).mean(dim=(2, 3)))
+
+    def parts(self) -> list[list[nn.Module]]:
+        return [[self.head], [self.conv, self.norm]]
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory) -> tuple[Path, pd.DataFrame]:
+    """A folder with 64 stored crops, the fake ones with a bright bar, and their rows: 16 items a class, 2 crops each."""
+    folder, rng = tmp_path_factory.mktemp("faces"), np.random.default_rng(0)
+    pictures, rows = {}, []
+    for number in range(64):
+        picture = rng.integers(40, 160, (32, 32, 3)).astype(np.uint8)
+        if label := number % 2:
+            picture[12:20] += 80
+        pictures[f"{number:02d}.png"] = encode(picture, "png")
+        rows.append(
+            {"archive": "toy.zip", "member": f"{number:02d}.png", "label": label, "item": f"{number // 4}{label}"}
+            | {"points": points_of_ready_crop()}
+        )
+    write_archive(folder / crops.FOLDER / "toy.zip", pictures)
+    return folder, pd.DataFrame(rows)
+
+
+def run(
+    folder: Path,
+    rows: pd.DataFrame,
+    recipe: Recipe = RECIPE,
+    network=Small,
+    watch=None,
+    device: tuple[str, str] = ("cpu", "fp32"),
+    self_blend: float = 0.0,
+    pieces: int = 1,
+    on_report=lambda epoch: None,
+):
+    """Fit on 48 of the crops, validate on 16; returns the detector, the progress and the numbers of the epochs reported."""
+    reported = []
+
+    def report(epoch: Epoch, _best: bool) -> None:
+        reported.append(epoch.epoch)
+        on_report(epoch.epoch)
+
+    train, val = rows.iloc[:48].reset_index(drop=True), rows.iloc[48:].reset_index(drop=True)
+    fabric = devices.setup(device[0], 1, device[1], seed=1)
+    detector = network()
+    labels = train["label"].to_numpy()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        progress = fit.fit(
+            fabric,
+            detector,
+            detector.parts(),
+            LearningCrops(train, 32, 1, GENTLE),
+            train["item"].to_list(),
+            BalancedBatches(
+                np.full(48, 1 / 48),
+                labels,
+                train["item"].to_numpy(),
+                recipe.batch_size,
+                1,
+                self_blend=self_blend,
+                micro_batch_size=recipe.batch_size // pieces,
+            ),
+            LearningCrops(val, 32, 1),
+            val,
+            recipe,
+            Checkpoints(folder / STATES),
+            watch or (lambda batches, *_: batches),
+            report,
+        )
+    return detector, progress, reported
+
+
+STATES = "states"
+
+
+def forget(folder: Path) -> None:
+    """Drop the saved states: the next run begins anew."""
+    shutil.rmtree(folder / STATES, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def fresh(faces):
+    """No checkpoint of another test; torch on one thread (its threads wait for each other on a busy machine)."""
+    forget(faces[0])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(False)
+
+
+def validate(detector: nn.Module, crops_of: LearningCrops, rows: pd.DataFrame):
+    return fit.validate(detector, crops_of, rows, 0, lambda batches, _: batches)
+
+
+def saved(detector: nn.Module) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(detector.cpu().state_dict(), buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(("network", "lr"), [(Small, 5e-3), (Detector, 5e-4)])
+def test_a_separable_set_is_learned(faces, network, lr):
+    _, state, reported = run(*faces, replace(RECIPE, lr=lr, ema=0.0), network=network)
+    assert reported == list(EPOCHS)
+    assert [epoch.epoch for epoch in state.history] == list(EPOCHS)
+    best = state.history[state.best]
+    assert best.val_frame_roc_auc > 0.95
+    assert best.val_video_roc_auc > 0.95
+    assert state.history[-1].train_loss < state.history[0].train_loss
+
+
+def test_the_detector_is_left_with_the_best_epochs_weights(faces, monkeypatch):
+    folder, rows = faces
+    rows = rows.assign(label=rows["label"].where(rows.index < 48, 1 - rows["label"]))  # the more learned, the worse
+    detector, state, _ = run(folder, rows)
+    assert state.best == 0
+    monkeypatch.chdir(folder)
+    val = rows.iloc[48:].reset_index(drop=True)
+    figures, _ = validate(detector, LearningCrops(val, 32, 1), val)
+    assert figures == pytest.approx({name: getattr(state.history[0], name) for name in figures}, rel=1e-5)
+
+
+VARIANTS = {
+    "plain": {"recipe": replace(RECIPE, ema=0.0, clip=0.0)},
+    "mean of weights, clipped": {},
+    "self-blended": {"self_blend": 0.5},
+    "in pieces": {"pieces": 4},
+    "unfrozen in stages": {"recipe": replace(RECIPE, unfreeze_every=1)},
+    "SGD": {"recipe": replace(RECIPE, optimizer="sgd")},
+    "loaded by processes": {"recipe": replace(RECIPE, loader_workers=2)},
+}
+
+
+def asks_to_stop(at: list[int], number: int = signal.SIGTERM, times: int = 1):
+    """A `watch` that sends this process a signal, so many `times`, before the batches that `at` counts over the run."""
+    seen = iter(range(1000))
+
+    def watch(batches, _total, what, _size):
+        for batch in batches:
+            if what != "validation" and next(seen) in at:
+                for _ in range(times):
+                    os.kill(os.getpid(), number)
+            yield batch
+
+    return watch
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
+def test_a_run_stopped_in_the_middle_of_an_epoch_ends_at_the_same_bytes(faces, variant):
+    detector, whole, _ = run(*faces, **variant)
+    forget(faces[0])
+    pieces = variant.get("pieces", 1)
+    with pytest.raises(Stopped, match=r"stopped in epoch 2, after update 3; the same command goes on from there"):
+        run(*faces, **variant, watch=asks_to_stop([(UPDATES + 2) * pieces]))
+    again, progress, reported = run(*faces, **variant)
+    assert reported == [1, 2]  # epoch 0 was not done again
+    assert progress.history == whole.history
+    assert progress.best_logits == whole.best_logits
+    assert saved(again) == saved(detector)
+
+
+def test_the_same_run_gives_the_same_bytes_and_another_seed_others(faces):
+    detector, whole, _ = run(*faces)
+    forget(faces[0])
+    again, progress, _ = run(*faces)
+    assert progress.history == whole.history
+    assert saved(again) == saved(detector)
+    forget(faces[0])
+    assert saved(run(*faces, self_blend=0.5)[0]) != saved(detector)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 2), (signal.SIGTERM, 15)])
+def test_a_signal_is_told_apart(faces, number, code):
+    with pytest.raises(Stopped) as stopped:
+        run(*faces, watch=asks_to_stop([1], number))
+    assert stopped.value.signal_number == code
+
+
+def test_a_second_signal_ends_it_at_once_and_the_last_state_is_used(faces):
+    whole = saved(run(*faces)[0])
+    forget(faces[0])
+    with pytest.raises(KeyboardInterrupt):
+        run(*faces, watch=asks_to_stop([UPDATES + 2], times=2))
+    assert saved(run(*faces)[0]) == whole
+
+
+def test_a_signal_in_validation_saves_too(faces):
+    whole = saved(run(*faces)[0])
+    forget(faces[0])
+
+    def watch(batches, _total, what, _size):
+        if what == "validation":
+            os.kill(os.getpid(), signal.SIGTERM)
+        yield from batches
+
+    with pytest.raises(Stopped, match="epoch 1, after update 6"):
+        run(*faces, watch=watch)
+    assert saved(run(*faces)[0]) == whole
+
+
+def test_handlers_of_signals_are_put_back(faces):
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    run(*faces)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+class Killed(BaseException):
+    """As SIGKILL: nothing gets a chance to save."""
+
+
+def test_a_killed_run_goes_on_from_its_last_state_even_when_the_newest_is_torn(faces):
+    detector, whole, _ = run(*faces)
+    forget(faces[0])
+
+    def die(epoch):
+        if epoch == 1:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(*faces, on_report=die)
+    newest = max((faces[0] / STATES).iterdir())
+    newest.write_bytes(newest.read_bytes()[:1000])
+    again, progress, reported = run(*faces)
+    assert reported == [1, 2]
+    assert progress.history == whole.history
+    assert saved(again) == saved(detector)
+
+
+def test_states_are_saved_as_often_as_asked_for(faces, monkeypatch):
+    written = []
+    monkeypatch.setattr(Checkpoints, "write", lambda _, content: written.append(content["progress"]["update"]))
+    run(*faces, replace(RECIPE, epochs=1, checkpoint_minutes=1e-9))
+    assert written == [1, 2, 3, 4, 5, 6, 0]
+    written.clear()
+    run(*faces, replace(RECIPE, epochs=1))
+    assert written == [0]
+
+
+def test_a_finished_run_that_was_killed_before_writing_its_results_trains_nothing_again(faces):
+    detector, whole, _ = run(*faces)
+    again, progress, reported = run(*faces)
+    assert reported == []
+    assert progress.history == whole.history
+    assert saved(again) == saved(detector)
+
+
+def test_a_state_of_another_network_is_refused_with_what_differs(faces):
+    run(*faces, replace(RECIPE, epochs=1))
+    with pytest.raises(UserError, match=r"saved state of this run: weights of another network \(missing: backbone"):
+        run(*faces, network=Detector)
+
+
+def test_pieces_of_a_batch_give_the_update_of_the_whole(faces):
+    """Without batch-norm the mean over pieces is the mean over the batch."""
+
+    class NoNorm(Small):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.Identity()
+
+    figures = []
+    for pieces in (1, 4):
+        forget(faces[0])
+        figures.append(run(*faces, network=NoNorm, pieces=pieces)[1].history[-1])
+    assert figures[1].train_loss == pytest.approx(figures[0].train_loss, rel=1e-4)
+    assert figures[1].val_frame_log_loss == pytest.approx(figures[0].val_frame_log_loss, rel=1e-3)
+
+
+def test_training_on_self_blended_faces_alone_works(faces):
+    folder, rows = faces
+    reals = rows[rows["label"] == 0]
+    twins = reals.assign(label=1, item=reals["item"] + "x", blended=True)
+    train, val = reals.iloc[:24], pd.concat([reals.iloc[24:].assign(blended=False), twins.iloc[24:]])
+    rows = pd.concat([train, train, val], ignore_index=True).fillna({"blended": False})
+    _, progress, _ = run(folder, rows, self_blend=1.0)
+    assert [epoch.epoch for epoch in progress.history] == list(EPOCHS)
+
+
+def test_patience_ends_a_run_that_gets_no_better(faces):
+    folder, rows = faces
+    rows = rows.assign(label=rows["label"].where(rows.index < 48, 1 - rows["label"]))  # the more learned, the worse
+    _, progress, reported = run(folder, rows, replace(RECIPE, epochs=6, patience=2))
+    assert (progress.best, reported) == (0, [0, 1, 2])
+
+
+def test_parts_learn_one_after_the_other(faces):
+    """In epoch 1 the head alone; then all: frozen weights and batch-norm keep every bit until their time comes."""
+    detectors, kept = [], []
+
+    def network():
+        detectors.append(Small())
+        return detectors[-1]
+
+    def note(_epoch):
+        kept.append({name: value.clone() for name, value in detectors[0].state_dict().items()})
+
+    start = run(*faces, replace(RECIPE, unfreeze_every=1, ema=0.0), network=network, on_report=note)
+    assert start[1].history
+    torch.manual_seed(1)
+    fresh = Small().state_dict()
+    backbone = [name for name in fresh if not name.startswith("head")]
+    assert all(torch.equal(kept[0][name], fresh[name]) for name in backbone)
+    assert not torch.equal(kept[0]["head.weight"], fresh["head.weight"])
+    assert all(not torch.equal(kept[1][name], fresh[name]) for name in backbone)
+
+
+def test_batch_norm_learns_in_training_and_rests_in_validation(faces, monkeypatch):
+    detector, modes = Small(), []
+
+    def watch(batches, _total, what, _size):
+        for batch in batches:
+            if what != "validation":
+                modes.append(detector.training)
+            yield batch
+
+    folder, rows = faces
+    start = detector.norm.running_mean.clone()
+    run(folder, rows, replace(RECIPE, epochs=2, ema=0.0), network=lambda: detector, watch=watch)
+    assert modes == [True] * 12  # also in the second epoch, after a validation
+    trained = {name: value.clone() for name, value in detector.state_dict().items()}
+    assert not torch.equal(trained["norm.running_mean"], start)
+    monkeypatch.chdir(folder)
+    validate(detector.train(), LearningCrops(rows, 32, 1), rows)
+    assert all(torch.equal(value, trained[name]) for name, value in detector.state_dict().items())
+
+
+def test_every_epoch_draws_its_own_faces(faces):
+    drawn = []
+
+    def watch(batches, _total, what, _size):
+        if what == "validation":
+            return batches
+        drawn.append([])
+        return [drawn[-1].extend(batch[2].tolist()) or batch for batch in batches].__iter__()
+
+    run(*faces, watch=watch)
+    assert [len(epoch) for epoch in drawn] == [48, 48, 48]
+    assert drawn[0] != drawn[1] != drawn[2] != drawn[0]
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_items(faces):
+    with pytest.raises(
+        UserError, match=r"not a number any more, in epoch 1 at update \d; lower train\.lr.* batch: \d+[01], "
+    ):
+        run(*faces, replace(RECIPE, lr=1e30, warmup=0.0, clip=0.0))
+    assert Checkpoints(faces[0] / STATES).latest() is None
+
+
+def test_too_few_faces_for_a_batch_stop_the_run(faces):
+    with pytest.raises(UserError, match=r"48 training faces do not fill a batch of 49; lower train\.batch_size"):
+        run(*faces, replace(RECIPE, batch_size=49))
+
+
+@pytest.mark.parametrize(
+    ("label", "error"),
+    [(1, r"train\.csv holds no real face"), (0, r"holds no fake face .* train\.self_blend: 1\.0 makes them")],
+)
+def test_one_class_alone_stops_the_run(faces, label, error):
+    folder, rows = faces
+    with pytest.raises(UserError, match=error):
+        run(folder, rows.assign(label=label))
+
+
+def test_blank_faces_stop_the_run(faces, monkeypatch):
+    monkeypatch.setattr(
+        LearningCrops, "__getitem__", lambda self, draw: (torch.zeros(3, 32, 32, dtype=torch.uint8), 1, 0)
+    )
+    with pytest.raises(UserError, match=r"first batch's faces are blank; look at plots/training_samples"):
+        run(*faces)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_archive_is_named_by_its_loader(faces, workers):
+    folder, rows = faces
+    with pytest.raises(UserError, match=r"^data/faces/none\.zip: cannot read") as failed:
+        run(folder, rows.assign(archive="none.zip"), replace(RECIPE, loader_workers=workers))
+    assert "Traceback" not in str(failed.value)
+
+
+def test_a_loader_that_dies_is_told_with_the_remedy(faces, monkeypatch):
+    def die(*_):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(LearningCrops, "__getitem__", die)
+    with pytest.raises(UserError, match=r"a process that loads faces died .* lower train\.loader_workers"):
+        run(*faces, replace(RECIPE, loader_workers=1))
+
+
+@needs_gpu
+@pytest.mark.parametrize("precision", ["auto", "fp32", "fp16"])
+def test_the_gpu_learns_a_separable_set(faces, precision):
+    detector, progress, _ = run(
+        *faces, replace(RECIPE, lr=5e-4), network=Detector, device=("cuda", precision), self_blend=0.2
+    )
+    assert next(detector.parameters()).is_cuda
+    assert progress.history[progress.best].val_frame_roc_auc > 0.95
+
+
+@needs_gpu
+@pytest.mark.parametrize("precision", ["auto", "fp16"])
+def test_a_stopped_run_on_the_gpu_goes_on_to_the_same_bytes(faces, precision):
+    whole = saved(run(*faces, device=("cuda", precision))[0])
+    forget(faces[0])
+    with pytest.raises(Stopped):
+        run(*faces, device=("cuda", precision), watch=asks_to_stop([UPDATES + 2]))
+    assert saved(run(*faces, device=("cuda", precision))[0]) == whole
+
+
+def history(*figures: tuple[float, float, float]) -> list[Epoch]:
+    """Epochs of (frame log loss, video ROC-AUC, video log loss)."""
+    return [
+        Epoch(
+            number,
+            lr=0.1,
+            train_loss=1.0,
+            val_frame_log_loss=frame_loss,
+            val_frame_roc_auc=0.5,
+            val_video_log_loss=video_loss,
+            val_video_roc_auc=auc,
+        )
+        for number, (frame_loss, auc, video_loss) in enumerate(figures)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("figures", "by_frames", "best"),
+    [
+        ([(0.1, 0.8, 0.1), (0.9, 0.9, 0.9)], False, 1),  # the higher video AUC, whatever the losses
+        ([(0.1, 0.9, 0.5), (0.9, 0.9, 0.4), (0.1, 0.9, 0.6)], False, 1),  # a tie: the lower video loss
+        ([(0.1, 0.9, 0.4), (0.1, 0.9, 0.4)], False, 0),  # all equal: the first
+        ([(0.2, 0.9, 0.1), (0.1, 0.8, 0.9)], True, 1),  # few videos: the lower frame loss, whatever the AUC
+        ([(0.1, 0.5, 0.9), (0.1, 0.9, 0.1)], True, 0),
+    ],
+)
+def test_the_best_epoch_is_chosen_by_validation(figures, by_frames, best):
+    assert best_epoch(history(*figures), by_frames) == best

@@ -1,0 +1,53 @@
+"""What a training run came to: its table of epochs, and whether it learned anything."""
+
+import pandas as pd
+import pytest
+
+from deepfake_detector.training import results
+from deepfake_detector.training.progress import Epoch, Progress
+
+FRAME = {"val_frame_log_loss": 0.5, "val_frame_roc_auc": 0.8}
+
+
+def finished(logits: list[float]) -> Progress:
+    """A run of two epochs whose first was the better one, with these logits of its validation faces."""
+    epochs = [
+        Epoch(number, 0.1, 0.7 - number, val_video_log_loss=0.4, val_video_roc_auc=auc, **FRAME)
+        for number, auc in enumerate((0.123456789, 0.1))
+    ]
+    return Progress(history=epochs, best=0, best_logits=logits)
+
+
+def val(groups: int) -> pd.DataFrame:
+    """Two faces of a real and two of a fake item in each group."""
+    names = [f"{label}{group}" for group in range(groups) for label in (0, 1) for _ in range(2)]
+    return pd.DataFrame(
+        {"item": names, "label": [int(name[0]) for name in names], "group": [name[1:] for name in names]}
+    )
+
+
+def test_epochs_are_counted_from_1():
+    assert results.history(finished([]))["epoch"].to_list() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("logits", "learned"),
+    [([-1.0, -1.0, 1.0, 1.0], True), ([0.0, 1.0, 1.0, 0.0], False)],
+    ids=["told apart", "not told apart"],
+)
+def test_it_learned_where_the_interval_leaves_a_half_out(logits, learned):
+    rows = val(8)
+    found = results.figures(finished(logits * 8), rows)
+    assert found["learned"] is learned
+    assert (found["best_epoch"], found["epochs"]) == (1, 2)
+    assert found["val_video_roc_auc"] == 0.123457
+    assert (found["val_video_roc_auc_low"] <= 0.5 <= found["val_video_roc_auc_high"]) is not learned
+    assert "reason" not in found
+    assert "lr" not in found
+
+
+def test_with_too_few_sources_it_is_not_known_whether_it_learned():
+    found = results.figures(finished([-1.0, -1.0, 1.0, 1.0] * 3), val(3))
+    assert found["learned"] is None
+    assert found["reason"] == "too few groups"
+    assert found["val_video_roc_auc_low"] is None

@@ -1,0 +1,239 @@
+"""What is learned from: drawn how often, self-blended, changed, and in which order it comes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepfake_detector import UserError
+from deepfake_detector.training import crops, sampling
+from deepfake_detector.training.augmentation import Augmentation
+from deepfake_detector.training.sampling import BalancedBatches, Draw, LearningCrops
+
+ON = Augmentation(
+    flip=0.5,
+    shift=0.1,
+    scale=0.1,
+    rotate=10,
+    colour=0.3,
+    blur=0.5,
+    downscale=0.5,
+    jpeg=0.5,
+    blocks=0.5,
+    noise=0.5,
+    erase=0.5,
+)
+OFF = Augmentation(**dict.fromkeys(ON.__dataclass_fields__, 0))
+ROWS = pd.DataFrame(
+    [(0, "real", "anna")] * 5 + [(0, "real", "bert")] + [(1, "swap", "anna")] * 3 + [(1, "reenact", "bert")],
+    columns=["label", "method", "group"],
+)
+
+
+FACES = pd.DataFrame(
+    [
+        {"item": "r", "track": 0, "status": "ok", "member": "r0"},
+        {"item": "r", "track": 1, "status": "ok", "member": "r1"},
+        {"item": "f", "track": 0, "status": "ok", "member": "f0"},
+        {"item": "f", "track": 0, "status": "no face", "member": ""},
+        {"item": "elsewhere", "track": 0, "status": "ok", "member": "e0"},
+    ]
+)
+SPLIT = pd.DataFrame([("r", 0, "real", "anna"), ("f", 1, "swap", "anna")], columns=["item", "label", "method", "group"])
+
+
+def test_dominant_faces_of_the_split_are_learned_from_and_judged():
+    for rows in (sampling.to_learn_from(FACES, SPLIT, "all"), sampling.to_be_judged(FACES, SPLIT, "all")):
+        assert rows[["member", "label", "group"]].values.tolist() == [["r0", 0, "anna"], ["f0", 1, "anna"]]
+
+
+def test_without_fakes_reals_are_learned_from_and_judged_beside_their_pseudo_fakes():
+    assert sampling.to_learn_from(FACES, SPLIT, "none")["member"].to_list() == ["r0"]
+    judged = sampling.to_be_judged(FACES, SPLIT, "none")[["item", "member", "label", "method", "blended"]]
+    assert judged.values.tolist() == [
+        ["r", "r0", 0, "real", False],
+        ["r (self-blended)", "r0", 1, "self-blended", True],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("balance", "columns", "shares"),
+    [
+        ("label", ["label"], {0: 1 / 2, 1: 1 / 2}),
+        ("label", ["method"], {"real": 1 / 2, "swap": 3 / 8, "reenact": 1 / 8}),
+        ("method", ["method"], {"real": 1 / 2, "swap": 1 / 4, "reenact": 1 / 4}),
+        (
+            "method",
+            ["label", "group"],
+            {(0, "anna"): 5 / 12, (0, "bert"): 1 / 12, (1, "anna"): 1 / 4, (1, "bert"): 1 / 4},
+        ),
+        ("group", ["label", "group"], {(0, "anna"): 1 / 4, (0, "bert"): 1 / 4, (1, "anna"): 1 / 4, (1, "bert"): 1 / 4}),
+    ],
+)
+def test_weights_balance_what_they_say(balance, columns, shares):
+    found = ROWS.assign(weight=sampling.draw_weights(ROWS, balance)).groupby(columns)["weight"].sum()
+    assert found.to_dict() == pytest.approx(shares)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["real", "swap", "reenact"]), st.sampled_from("abc")), max_size=30),
+    st.sampled_from(["label", "method", "group"]),
+)
+def test_any_rows_of_two_classes_are_drawn_half_and_half(extra, balance):
+    rows = pd.DataFrame([("real", "a"), ("swap", "a"), *extra], columns=["method", "group"])
+    rows["label"] = (rows["method"] != "real").astype(int)
+    weights = sampling.draw_weights(rows, balance)
+    assert weights.sum() == pytest.approx(1)
+    assert weights[rows["label"] == 1].sum() == pytest.approx(0.5)
+    assert (weights > 0).all()
+
+
+def batches(weights, labels=None, batch_size=10, seed=3, groups=None, **options) -> BalancedBatches:
+    labels = np.arange(len(weights)) % 2 if labels is None else np.asarray(labels)
+    groups = np.arange(len(weights)) if groups is None else np.asarray(groups)
+    return BalancedBatches(np.asarray(weights), labels, groups, batch_size, seed, **options)
+
+
+EVEN = np.full(50, 1 / 50)
+
+
+def test_an_epoch_is_drawn_the_same_again_and_another_one_differently():
+    epochs = [batches(EVEN).draws(epoch) for epoch in range(3)]
+    rows = [[draw.row for draw in epoch] for epoch in epochs]
+    assert rows[0] != rows[1] != rows[2] != rows[0]
+    assert batches(EVEN).draws(2) == epochs[2]  # as a resumed run does
+    assert [draw.row for draw in batches(EVEN, seed=4).draws(2)] != rows[2]
+
+
+def test_real_and_fake_take_turns_and_two_share_their_augmentation():
+    draws = batches(EVEN).draws(2)
+    assert [draw.row % 2 for draw in draws] == [0, 1] * 25
+    assert [(draw.epoch, draw.pair) for draw in draws] == [(2, place // 2) for place in range(50)]
+
+
+def test_rows_are_drawn_by_their_weight():
+    weights = np.zeros(4000)
+    weights[[0, 1, 3]] = 0.5, 0.375, 0.125
+    rows = [draw.row for draw in batches(weights).draws(0)]
+    assert np.bincount(rows, minlength=4000)[:4] / 4000 == pytest.approx([0.5, 0.375, 0, 0.125], abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("ranks", "largest", "sizes"), [(1, 10, [10]), (1, 5, [5, 5]), (1, 4, [2] * 5), (2, 5, [5]), (2, 100, [5])]
+)
+def test_an_update_is_made_of_the_same_faces_however_it_is_cut(ranks, largest, sizes):
+    whole = batches(EVEN).draws(1)
+    for update in range(5):
+        found = []
+        for rank in range(ranks):
+            own = batches(EVEN, micro_batch_size=largest, rank=rank, ranks=ranks)
+            own.start(1)
+            pieces = list(own)[update * own.pieces : (update + 1) * own.pieces]
+            assert [len(piece) for piece in pieces] == sizes
+            found += [draw for piece in pieces for draw in piece]
+        assert found == whole[update * 10 : (update + 1) * 10]
+
+
+def test_a_batch_that_cannot_be_cut_is_refused():
+    with pytest.raises(UserError, match=r"train\.batch_size: 7 faces on a device cannot be cut .* 2 to 3"):
+        batches(EVEN, batch_size=7, micro_batch_size=3)
+
+
+def test_an_epoch_can_go_on_in_its_middle():
+    own = batches(EVEN, micro_batch_size=5)
+    own.start(2)
+    whole = list(own)
+    own.start(2, update=3)
+    assert len(own) == 4
+    assert list(own) == whole[6:]
+
+
+def test_an_incomplete_last_batch_is_left_out():
+    own = batches(np.full(29, 1 / 29))
+    assert len(list(own)) == len(own) == own.updates == 2
+    assert len(own.draws(0)) == 20
+
+
+GROUPS = np.arange(400) // 8  # each of four real and four fake faces
+GROUPS[-8:] = range(1000, 1008)  # and eight faces that stand alone
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_the_share_asked_for_of_fakes_stands_beside_a_real_face_of_its_group(share):
+    own = batches(np.full(400, 1 / 400), batch_size=20, groups=GROUPS, pairs=share)
+    draws = [draw for epoch in range(10) for draw in own.draws(epoch)]
+    pairs = [(real.row, fake.row) for real, fake in zip(draws[::2], draws[1::2], strict=True)]
+    alone = [(real, fake) for real, fake in pairs if fake >= 392]
+    beside = [GROUPS[real] == GROUPS[fake] for real, fake in pairs if fake < 392]
+    assert np.mean(beside) == pytest.approx(share, abs=0.04)
+    assert len({real for real, _ in alone}) > len(alone) / 2  # any real face
+    partners = {real for real, fake in pairs if fake == 1}
+    assert share < 1 or partners == {0, 2, 4, 6}
+
+
+def test_self_blending_replaces_the_share_of_fakes_asked_for_by_twins_of_the_reals_beside_them():
+    plain = batches(np.full(4000, 1 / 4000), batch_size=20).draws(0)
+    draws = batches(np.full(4000, 1 / 4000), batch_size=20, self_blend=0.25).draws(0)
+    assert draws[::2] == plain[::2]
+    assert np.mean([draw.blended for draw in draws[1::2]]) == pytest.approx(0.25, abs=0.03)
+    for real, before, after in zip(plain[::2], plain[1::2], draws[1::2], strict=True):
+        assert after == (real._replace(blended=True) if after.blended else before)
+
+
+def test_with_reals_alone_every_second_draw_is_a_pseudo_fake():
+    draws = batches(EVEN, np.zeros(50), self_blend=1.0).draws(0)
+    assert [draw.blended for draw in draws] == [False, True] * 25
+    assert len({draw.row for draw in draws}) > 10
+
+
+def test_a_pseudo_fake_is_labelled_fake_and_shares_its_twins_augmentation(stored_crops):
+    crops_of = LearningCrops(stored_crops, 48, 1, replace(OFF, flip=1))
+    real, label, row = crops_of[Draw(2, 0, 5)]
+    fake, fake_label, fake_row = crops_of[Draw(2, 0, 5, blended=True)]
+    assert (label, fake_label, row, fake_row) == (0, 1, 2, 2)
+    assert not torch.equal(real, fake)
+    other, *_ = crops_of[Draw(2, 0, 6, blended=True)]
+    assert not torch.equal(other, fake)
+    textured_rows = LearningCrops(stored_crops.assign(label=0), 48, 1, replace(OFF, shift=0.1))
+    moved, blended = textured_rows[Draw(3, 0, 5)][0], textured_rows[Draw(3, 0, 5, blended=True)][0]
+    outside = (
+        moved[:, :, :4].float() - blended[:, :, :4].float()
+    )  # far from the mask: the same shift of the same picture
+    unmoved = LearningCrops(stored_crops, 48, 1, OFF)[Draw(3, 0, 5)][0]
+    assert outside.abs().mean() < (moved - unmoved)[:, :, :4].float().abs().mean()
+
+
+def test_validations_pseudo_fakes_are_the_same_every_time(stored_crops):
+    rows = pd.concat([stored_crops.assign(blended=False), stored_crops.assign(blended=True)], ignore_index=True)
+    own = LearningCrops(rows, 48, 1)
+    plain, label, _ = own[2]
+    blended, blended_label, _ = own[6]
+    assert (label, blended_label) == (0, 1)
+    assert not torch.equal(plain, blended)
+    assert torch.equal(blended, LearningCrops(rows, 48, 1)[6][0])
+
+
+def test_augmentation_depends_on_seed_epoch_and_pair_alone(stored_crops):
+    def sample(seed, epoch, pair):
+        return LearningCrops(stored_crops, 48, seed, ON)[Draw(3, epoch, pair)][0]
+
+    wanted = sample(1, 2, 5)
+    reused = LearningCrops(stored_crops, 48, 1, ON)
+    for other in (Draw(0, 0, 0), Draw(3, 2, 4)):  # what was read before does not matter
+        reused[other]
+    assert torch.equal(reused[Draw(3, 2, 5)][0], wanted)
+    for key in ((2, 2, 5), (1, 3, 5), (1, 2, 6)):
+        assert not torch.equal(sample(*key), wanted), key
+
+
+def test_loader_processes_do_not_change_the_samples(stored_crops, no_hang):
+    def epoch(workers):
+        order = batches(np.full(4, 0.25), batch_size=2, self_blend=0.5)
+        return list(crops.loader(LearningCrops(stored_crops, 32, 1, ON), order, workers))
+
+    for alone, helped in zip(epoch(0), epoch(2), strict=True):
+        assert all(torch.equal(one, other) for one, other in zip(alone, helped, strict=True))
