@@ -16,19 +16,22 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks import goals
-from deepfake_detector.common.parallel import Execution, run
+from deepfake_detector.common.parallel import run
+from deepfake_detector.common.settings import Parallel
 from deepfake_detector.datasets.layouts import files_below, media_kind
 from deepfake_detector.datasets.synthesis.clips import plan, produce
-from deepfake_detector.faces.cropping import CropSettings, crop_faces, crop_tasks
-from deepfake_detector.media.extraction import FrameSettings, extract_frames, frame_tasks
+from deepfake_detector.faces.cropping import crop_faces, crop_tasks
+from deepfake_detector.faces.settings import CropFaces
+from deepfake_detector.media.extraction import extract_frames, frame_tasks
 from deepfake_detector.media.reading import opened, video
-from deepfake_detector.storage import assets, tables
+from deepfake_detector.media.settings import ExtractFrames
+from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import pack
 from deepfake_detector.storage.files import file_hash
 from deepfake_detector.storage.packs import run_packs
 from deepfake_detector.storage.store import Store
 
-FRAMES = FrameSettings(frames=32, format="jpeg", jpeg_quality=95)
+FRAMES = ExtractFrames()
 DETECTION = {"haar": {"detect_size": 240, "min_score": 0.0}, "yunet": {"detect_size": 320, "min_score": 0.6}}
 
 
@@ -67,8 +70,8 @@ def main() -> None:
     goals.at_least(f"efficiency of {arguments.workers} workers against 1 ({kind})", efficiency, 0.9, "")
 
 
-def execution(workers: int) -> Execution:
-    return Execution("local", workers, seconds_per_item=600, memory_per_item=4)
+def execution(workers: int) -> Parallel:
+    return Parallel(workers=workers)
 
 
 def _drawn(folder: Path) -> Path:
@@ -87,7 +90,7 @@ def clips_below(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _decode(clips: pd.DataFrame, execution: Execution) -> None:
+def _decode(clips: pd.DataFrame, execution: Parallel) -> None:
     for outcome in run(_decode_one, [(path,) for path in clips["path"]], execution):
         if outcome.failure:
             raise SystemExit(outcome.failure)
@@ -98,17 +101,8 @@ def _decode_one(path: str) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
-def extract_and_crop(clips: pd.DataFrame, detector: str, execution: Execution) -> None:
-    settings = CropSettings(
-        detector=detector,
-        yunet_sha256=assets.ASSETS["yunet"].sha256,
-        min_face=64,
-        margin=1.3,
-        size=256,
-        dominant="area",
-        realign=True,
-        **DETECTION[detector],
-    )
+def extract_and_crop(clips: pd.DataFrame, detector: str, execution: Parallel) -> None:
+    settings = CropFaces(detector=detector, **DETECTION[detector])
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         tasks = frame_tasks(clips, FRAMES)

@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks import goals
 from benchmarks.score_clip import saved
-from deepfake_detector.common.parallel import Execution
+from deepfake_detector.common.settings import Parallel
 from deepfake_detector.datasets.synthesis.clips import Clip, produce
 from deepfake_detector.serving.batch import Judge, judge_all
 from deepfake_detector.training import network
@@ -38,7 +38,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         clips = arguments.clips or list(_drawn(Path(folder)))
         model = saved(Path(folder), network.Detector().eval(), "fp32", 224, arguments.detector)
-        execution = Execution("local", arguments.workers, 300.0, 0.0)
+        execution = Parallel(workers=arguments.workers, seconds_per_item=300.0, memory_per_item=0.0)
         samples: list[tuple[float, float]] = []
         ended = threading.Event()
         watching = threading.Thread(target=_watch, args=(samples, ended))

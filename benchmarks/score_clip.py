@@ -113,7 +113,7 @@ def drawn(folder: Path, height: int, length: int) -> Path:
 
 def saved(folder: Path, net: network.Detector, variant: str, side: int, detector: str) -> Path:
     """That network as an exported model; `variant` is `fp32` or `int8`."""
-    found = load_detector(detector, **DETECTION[detector], yunet_sha256=assets.ASSETS["yunet"].sha256)
+    found = load_detector(detector, **DETECTION[detector], asset_sha256=assets.ASSETS["yunet"].sha256)
     crop = contract.Crop(
         kind="detected",
         min_face=32,
@@ -169,7 +169,7 @@ def _seconds(measured: Callable[[], object]) -> tuple[float, float]:
 
 def _parts(clip: Path, models: list[Path], detector: str) -> dict[str, Callable[[], object]]:
     """Each part of scoring the clip, to be done by itself."""
-    finder = load_detector(detector, **DETECTION[detector], yunet_sha256=assets.ASSETS["yunet"].sha256)
+    finder = load_detector(detector, **DETECTION[detector], asset_sha256=assets.ASSETS["yunet"].sha256)
     fp32, int8 = map(model_file.load, models)
     frames = list(sample_frames(clip, FRAMES))
     found = [(frame.image, face) for frame in frames for face in finder.detect(frame.image)]

@@ -15,24 +15,11 @@ from torch import nn
 from benchmarks import goals
 from deepfake_detector.training import devices
 from deepfake_detector.training.crops import normalise
-from deepfake_detector.training.learner import Learner, Recipe
+from deepfake_detector.training.learner import Learner
 from deepfake_detector.training.network import build
+from deepfake_detector.training.settings import Train
 
-RECIPE = Recipe(
-    epochs=1,
-    batch_size=64,
-    optimizer="adamw",
-    lr=1e-4,
-    weight_decay=0.05,
-    warmup=0.0,
-    label_smoothing=0.05,
-    clip=1.0,
-    ema=0.999,
-    patience=0,
-    unfreeze_every=0,
-    loader_workers=0,
-    checkpoint_minutes=10,
-)
+RECIPE = Train(epochs=1, lr=1e-4, warmup=0.0)
 GB = 1e9
 
 

@@ -25,15 +25,15 @@ from benchmarks import goals
 from deepfake_detector.datasets.synthesis.clips import plan, produce
 from deepfake_detector.faces.cutting import given_crop, points_of_ready_crop, read_points, resize
 from deepfake_detector.media.reading import read_image
-from deepfake_detector.params import load
 from deepfake_detector.storage.archive import encode, write_archive
 from deepfake_detector.training import devices
-from deepfake_detector.training.augmentation import Augmentation
+from deepfake_detector.training.augmentation import augment
 from deepfake_detector.training.crops import FOLDER, loader
-from deepfake_detector.training.learner import Learner, Recipe
+from deepfake_detector.training.learner import Learner
 from deepfake_detector.training.network import build
 from deepfake_detector.training.sampling import BalancedBatches, LearningCrops
 from deepfake_detector.training.selfblend import self_blend
+from deepfake_detector.training.settings import Train
 
 CROPS, SIDE = 256, 256
 GOALS = {  # (pixels, precision): least share of the speed in memory, and with every second face self-blended
@@ -41,7 +41,7 @@ GOALS = {  # (pixels, precision): least share of the speed in memory, and with e
     (224, "bf16"): (0.90, 0.85),
     (128, "fp32"): (0.80, 0.70),
 }
-PROFILE = Path("profiles/folder.yaml")  # its recipe and strengths of augmentation are measured
+TRAIN = Train()  # the default recipe and strengths of augmentation are measured
 
 
 def main() -> None:
@@ -65,14 +65,9 @@ def main() -> None:
         os.chdir("/")
 
 
-TRAIN = load(PROFILE).train
-AUGMENTATION = Augmentation(**TRAIN.augment.model_dump())
-
-
 def _compare(rows: pd.DataFrame, size: int, precision: str, batch: int, workers: int, rounds: int) -> None:
     fabric = devices.setup("auto", 1, precision, seed=1)
-    recipe = Recipe(**TRAIN.model_dump(include=set(Recipe.__dataclass_fields__)))
-    learner = Learner(fabric, build("random", ""), recipe, updates=10**6)
+    learner = Learner(fabric, build("random", ""), TRAIN, updates=10**6)
     learner.model.train()
     kinds = {
         "in memory": _in_memory(rows, size, batch),
@@ -106,12 +101,12 @@ def _compare(rows: pd.DataFrame, size: int, precision: str, batch: int, workers:
 def _parts(rows: pd.DataFrame, size: int) -> None:
     """Processor time of each part, one thread."""
     cv2.setNumThreads(1)
-    crops = LearningCrops(rows, size, 1, AUGMENTATION)
+    crops = LearningCrops(rows, size, 1, TRAIN.augment)
     pictures = [crops.picture(row) for row in range(len(crops))]
     points = read_points(points_of_ready_crop())
     work: dict[str, Callable[[int], object]] = {
         "read": crops.picture,
-        "augment": lambda row: AUGMENTATION.apply(pictures[row], size, np.random.default_rng(row)),
+        "augment": lambda row: augment(pictures[row], size, TRAIN.augment, np.random.default_rng(row)),
         "resize alone": lambda row: resize(pictures[row], size),
         "self-blend": lambda row: self_blend(pictures[row], points, np.random.default_rng(row)),
     }
@@ -127,8 +122,7 @@ def _parts(rows: pd.DataFrame, size: int) -> None:
 def _growth(rows: pd.DataFrame, size: int, batch: int, workers: int) -> None:
     """Seconds of an epoch over one, two and four times the crops, with one optimizer going on."""
     fabric = devices.setup("auto", 1, "fp32", seed=1)
-    recipe = Recipe(**TRAIN.model_dump(include=set(Recipe.__dataclass_fields__)))
-    learner = Learner(fabric, build("random", ""), recipe, updates=10**6)
+    learner = Learner(fabric, build("random", ""), TRAIN, updates=10**6)
     learner.model.train()
     told = []
     for times in (1, 1, 2, 4):  # the first warms up
@@ -155,7 +149,7 @@ def _in_memory(rows: pd.DataFrame, size: int, batch: int) -> Iterator:
 
 def _loaded(rows: pd.DataFrame, size: int, batch: int, workers: int, blend: float) -> Iterator:
     """Batches of one epoch after the other, without end."""
-    crops = LearningCrops(rows, size, 1, AUGMENTATION)
+    crops = LearningCrops(rows, size, 1, TRAIN.augment)
     even, labels = np.full(len(rows), 1 / len(rows)), rows["label"].to_numpy()
     order = BalancedBatches(even, labels, np.arange(len(rows)), batch, 1, self_blend=blend)
     batches = loader(crops, order, workers, keep_workers=True)

@@ -15,7 +15,8 @@ from deepfake_detector.training import crops, network
 
 
 def main() -> str:
-    aggregation, calibrate = params.read("aggregation", "calibrate")
+    settings = params.load()
+    aggregation, calibrate = settings.aggregation, settings.calibrate
     detector, facts = network.load("models/resnet18.pt")
     split = tables.read("data/splits/val.csv", tables.SPLIT)
     faces = tables.read("data/faces.csv", tables.FACES)

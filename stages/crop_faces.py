@@ -16,8 +16,7 @@ import pandas as pd
 from deepfake_detector import params
 from deepfake_detector.common import console
 from deepfake_detector.common.locks import only_writer
-from deepfake_detector.common.parallel import Execution
-from deepfake_detector.faces.cropping import CropSettings, crop_faces, crop_tasks, lenders
+from deepfake_detector.faces.cropping import crop_faces, crop_tasks, lenders
 from deepfake_detector.faces.detection import load_detector
 from deepfake_detector.storage import packs, store, tables
 from deepfake_detector.storage.archive import pack
@@ -26,19 +25,18 @@ FRAMES, FACES = Path("data/frames"), Path("data/faces")
 
 
 def main() -> str:
-    crop, parallel, scratch = params.read("crop_faces", "parallel", "scratch")
-    settings = CropSettings(**crop.model_dump(exclude={"share_boxes"}))
-    load_detector(settings.detector, settings.detect_size, settings.min_score, settings.yunet_sha256)
+    settings = params.load()
+    crop = settings.crop_faces
+    load_detector(crop.detector, crop.detect_size, crop.min_score, crop.detector_sha256)
     index = tables.read("data/index.csv", tables.INDEX)
     frames = tables.read("data/frames.csv", tables.FRAMES)
-    execution = Execution(**parallel.model_dump())
     kept = store.Store(store.root() / "faces")
     lender = lenders(index, frames) if crop.share_boxes else {}
     borrows = index["item"].isin(list(lender))
 
     def cropped(part: pd.DataFrame, known: dict[str, pd.DataFrame]) -> packs.Done:
-        plan = crop_tasks(part, frames, known, FRAMES, settings)
-        return packs.run_packs(crop_faces, pack(part), plan, kept, FACES, execution)
+        plan = crop_tasks(part, frames, known, FRAMES, crop)
+        return packs.run_packs(crop_faces, pack(part), plan, kept, FACES, settings.parallel)
 
     with only_writer(Path(".cache"), "crop_faces"):
         shutil.rmtree(FACES, ignore_errors=True)  # as DVC does: nothing of an earlier index stays
@@ -48,13 +46,13 @@ def main() -> str:
         faces = _table(own, lent)
         tables.write("data/faces.csv", faces, tables.FACES)
     kept.mark(own.used | lent.used)
-    kept.shrink(scratch.max_gb * store.GB)
+    kept.shrink(settings.scratch.max_gb * store.GB)
     print(f"  {own.made + lent.made} items cropped, {own.reused + lent.reused} taken from the scratch store")
     ok = faces[faces["status"] == "ok"]
     tried = faces.dropna(subset="frame").drop_duplicates(["item", "frame"])
     with_face = ok.drop_duplicates(["item", "frame"])
     return (
-        f"{len(ok)} faces by {settings.detector} in {len(with_face)} of {len(tried)} frames, "
+        f"{len(ok)} faces by {crop.detector} in {len(with_face)} of {len(tried)} frames, "
         f"{faces['item'].nunique() - ok['item'].nunique()} items without any"
     )
 

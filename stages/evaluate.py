@@ -20,7 +20,7 @@ from deepfake_detector.training import crops, network
 
 
 def main() -> str:
-    (evaluate,) = params.read("evaluate")
+    evaluate = params.load().evaluate
     detector, facts = network.load("models/resnet18.pt")
     decision = contract.read_decision("models/decision.json")
     detector = network.to_fastest(detector)

@@ -23,6 +23,7 @@ from deepfake_detector.export import graphs, parity
 from deepfake_detector.faces.detection import FaceDetector, load_detector
 from deepfake_detector.scoring import calibration, scores
 from deepfake_detector.scoring.decision import Decision
+from deepfake_detector.scoring.settings import Aggregation, Calibrate
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_json, write_whole
 from deepfake_detector.training import crops, network
@@ -34,11 +35,11 @@ TOLERANCE = {"fp32": 1e-3, "int8": 0.1}  # of the golden sample's logit on anoth
 
 
 def main() -> str:
-    aggregation, calibrate, export_settings = params.read("aggregation", "calibrate", "export")
+    settings = params.load()
     detector, facts = network.load("models/resnet18.pt")
     index = tables.read("data/index.csv", tables.INDEX)
     splits = {part: tables.read(f"data/splits/{part}.csv", tables.SPLIT) for part in ("train", "val", "test")}
-    clips = subset.of_each_class(splits["val"], export_settings.clips_per_class)
+    clips = subset.of_each_class(splits["val"], settings.export.clips_per_class)
     found = tables.read("data/faces.csv", tables.FACES)
     found = found[found["item"].isin(clips["item"])]
     rows = found[found["status"] == "ok"].reset_index(drop=True)
@@ -49,14 +50,17 @@ def main() -> str:
     sessions = {name: model_file.open_session(graph.SerializeToString()) for name, graph in models.items()}
     logits, speeds = parity.logits_of(network.to_fastest(detector), sessions, rows, common["crop"])
     scored = {
-        name: scores.score_clips(found, rows.assign(logit=own), aggregation.min_faces).merge(clips, on="item")
+        name: scores.score_clips(found, rows.assign(logit=own), settings.aggregation.min_faces).merge(clips, on="item")
         for name, own in logits.items()
     }
     compared = parity.figures(logits, scored)
     withheld = parity.why_withheld(compared)
     own_parts = {
         "fp32": {"decision": contract.read_decision("models/decision.json")},
-        "int8": {"decision": _int8_decision(scored["int8"], aggregation, calibrate), "withheld": withheld},
+        "int8": {
+            "decision": _int8_decision(scored["int8"], settings.aggregation, settings.calibrate),
+            "withheld": withheld,
+        },
     }
     for name, path in FILES.items():
         judge = partial(model_file.judge, sessions[name], common["crop"])
@@ -76,13 +80,14 @@ def main() -> str:
 
 def _common(index: pd.DataFrame, train: pd.DataFrame, input_size: int) -> tuple[dict, FaceDetector, list[str]]:
     """What the contracts of both files have in common, the face detector, and the names of the drawn data sets."""
-    data_sets, extract, crop, split = params.read("data_sets", "extract_frames", "crop_faces", "split")
-    drawn = sorted(name for name, data_set in data_sets.items() if data_set.layout == "demo")
-    detector = load_detector(crop.detector, crop.detect_size, crop.min_score, crop.yunet_sha256)
+    settings = params.load()
+    crop = settings.crop_faces
+    drawn = sorted(name for name, data_set in settings.data_sets.items() if data_set.layout == "demo")
+    detector = load_detector(crop.detector, crop.detect_size, crop.min_score, crop.detector_sha256)
     parts = {
         "version": contract.VERSION,
         "labels": ("real", "fake"),
-        "frames": extract.frames,
+        "frames": settings.extract_frames.frames,
         "detection": contract.FaceDetection(
             name=crop.detector, sha256=detector.sha256, detect_size=crop.detect_size, min_score=crop.min_score
         ),
@@ -96,7 +101,7 @@ def _common(index: pd.DataFrame, train: pd.DataFrame, input_size: int) -> tuple[
             mean=crops.MEAN,
             std=crops.STD,
         ),
-        "trained_on": provenance.trained_on(index, train, drawn, split.policy, split.seed),
+        "trained_on": provenance.trained_on(index, train, drawn, settings.split.policy, settings.split.seed),
         "libraries": contract.library_versions(),
     }
     return parts, detector, drawn
@@ -108,7 +113,7 @@ def _normalised(rows: pd.DataFrame, input_size: int) -> np.ndarray:
     return crops.normalise(torch.stack([image for image, _, _ in crops.FaceCrops(chosen, input_size)])).numpy()
 
 
-def _int8_decision(clips: pd.DataFrame, aggregation: params.Aggregation, calibrate: params.Calibrate) -> Decision:
+def _int8_decision(clips: pd.DataFrame, aggregation: Aggregation, calibrate: Calibrate) -> Decision:
     judged = clips.dropna(subset="logit")
     fitted = calibration.decision(
         judged["label"].to_numpy(int),

@@ -12,8 +12,7 @@ from pathlib import Path
 from deepfake_detector import params
 from deepfake_detector.common import console
 from deepfake_detector.common.locks import only_writer
-from deepfake_detector.common.parallel import Execution
-from deepfake_detector.media.extraction import FrameSettings, extract_frames, frame_tasks
+from deepfake_detector.media.extraction import extract_frames, frame_tasks
 from deepfake_detector.storage import packs, store, tables
 from deepfake_detector.storage.archive import pack
 
@@ -21,20 +20,19 @@ FOLDER = Path("data/frames")
 
 
 def main() -> str:
-    extract, parallel, scratch = params.read("extract_frames", "parallel", "scratch")
+    settings = params.load()
     index = tables.read("data/index.csv", tables.INDEX)
-    plan = frame_tasks(index, FrameSettings(**extract.model_dump()))
-    execution = Execution(**parallel.model_dump())
+    plan = frame_tasks(index, settings.extract_frames)
     kept = store.Store(store.root() / "frames")
     with only_writer(Path(".cache"), "extract_frames"):
         shutil.rmtree(FOLDER, ignore_errors=True)  # as DVC does: nothing of an earlier index stays
-        done = packs.run_packs(extract_frames, pack(index), plan, kept, FOLDER, execution)
+        done = packs.run_packs(extract_frames, pack(index), plan, kept, FOLDER, settings.parallel)
         rows = done.rows.get("frames", []) + [{"item": item, "status": why} for item, why in done.failures.items()]
         frames = tables.make(rows, tables.FRAMES)
         tables.write("data/frames.csv", frames, tables.FRAMES)
         tables.write("data/media.csv", tables.make(done.rows.get("media", []), tables.MEDIA), tables.MEDIA)
     kept.mark(done.used)
-    kept.shrink(scratch.max_gb * store.GB)
+    kept.shrink(settings.scratch.max_gb * store.GB)
     bad = frames[frames["status"] != "ok"]
     for row in bad.itertuples():
         print(f"  {row.item}: {row.status}")

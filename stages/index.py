@@ -14,7 +14,7 @@ from deepfake_detector.storage import tables
 
 
 def main() -> str:
-    (data_sets,) = params.read("data_sets")
+    data_sets = params.load().data_sets
     lists = [tables.read(f"data/scan/{name}.csv", tables.INDEX) for name in sorted(data_sets)]
     index = tables.make(pd.concat(lists).to_dict("records"), tables.INDEX)
     tables.write("data/index.csv", index, tables.INDEX)

@@ -26,12 +26,13 @@ PAGE, CARD = Path("plots/run_report.html"), Path("models/MODEL_CARD.md")
 
 
 def main() -> str:
-    data_sets, split, train, evaluate = params.read("data_sets", "split", "train", "evaluate")
+    settings = params.load()
+    data_sets, evaluate = settings.data_sets, settings.evaluate
     metrics = {name: json.loads(Path(f"metrics/{name}.json").read_text()) for name in METRICS}
     tables = {name: pd.read_csv(f"plots/{name}.csv") for name in TABLES}
     decision = contract.read_decision("models/decision.json")
     sheets = {path.stem: path.read_bytes() for path in sorted(Path("plots/mistakes").glob("*.jpg"))}
-    policy, recipe = split.policy, train.model_dump()
+    policy, recipe = settings.split.policy, settings.train.model_dump()
     sections = [
         run_report.in_short(metrics["split"], metrics["train"], metrics["evaluation"], policy, recipe),
         run_report.headline(metrics["evaluation"]),

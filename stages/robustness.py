@@ -14,7 +14,7 @@ import pandas as pd
 
 from deepfake_detector import params
 from deepfake_detector.common import console
-from deepfake_detector.common.parallel import Execution, run
+from deepfake_detector.common.parallel import run
 from deepfake_detector.datasets import subset
 from deepfake_detector.evaluation import robustness
 from deepfake_detector.evaluation.corruptions import CORRUPTIONS
@@ -28,27 +28,28 @@ FRAMES = Path("data/frames")
 
 
 def main() -> str:
-    settings, evaluate, parallel = params.read("robustness", "evaluate", "parallel")
-    part = "test" if "test" in evaluate.splits else "val"
+    settings = params.load()
+    chosen = settings.robustness
+    part = "test" if "test" in settings.evaluate.splits else "val"
     index = tables.read("data/index.csv", tables.INDEX)
     split = tables.read(f"data/splits/{part}.csv", tables.SPLIT)
     cells = [robustness.CLEAN]
-    cells += [(name, level) for name in CORRUPTIONS if name in settings.corruptions for level in settings.levels]
-    items = index[index["item"].isin(subset.of_each_class(split, settings.items_per_class)["item"])]
+    cells += [(name, level) for name in CORRUPTIONS if name in chosen.corruptions for level in chosen.levels]
+    items = index[index["item"].isin(subset.of_each_class(split, chosen.items_per_class)["item"])]
     frames = {item: frame_rows(rows) for item, rows in tables.read("data/frames.csv", tables.FRAMES).groupby("item")}
     model = inference.MODEL.absolute()
     tasks = [
         (
             Item(row.item, row.kind, row.path),
-            subset.evenly(frames[row.item], settings.frames),
+            subset.evenly(frames[row.item], chosen.frames),
             FRAMES.absolute(),
             model,
             cells,
-            settings.seed,
+            chosen.seed,
         )
         for row in items.itertuples()
     ]
-    outcomes = run(robustness.corrupted_scores, tasks, Execution(**parallel.model_dump()))
+    outcomes = run(robustness.corrupted_scores, tasks, settings.parallel)
     rows, failed = [], 0
     for task, outcome in zip(tasks, console.progress(outcomes, len(tasks), "robustness", "item"), strict=True):
         if outcome.failure:

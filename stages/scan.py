@@ -15,7 +15,7 @@ from deepfake_detector.storage import tables
 
 
 def main(name: str) -> str:
-    (data_sets,) = params.read("data_sets")
+    data_sets = params.load().data_sets
     if name not in data_sets:
         raise UserError(f"params.yaml: data_sets has no {name!r}; it has {', '.join(data_sets)}")
     result = layouts.scan(name, data_sets[name])

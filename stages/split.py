@@ -23,7 +23,7 @@ NAMED = 100  # leaks named in the metrics; all of them are printed
 
 
 def main() -> str:
-    (split,) = params.read("split")
+    split = params.load().split
     index = tables.read("data/index.csv", tables.INDEX)
     verified = tables.read("data/verified.csv", tables.VERIFIED)
     near = tables.read("data/near_duplicates.csv", tables.NEAR_DUPLICATES)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from deepfake_detector import UserError, params
 from deepfake_detector.common import console
-from deepfake_detector.common.parallel import Execution, run
+from deepfake_detector.common.parallel import run
+from deepfake_detector.datasets.settings import RAW
 from deepfake_detector.datasets.synthesis.clips import plan, produce_film
 from deepfake_detector.storage.files import write_whole
 
@@ -20,23 +21,24 @@ FILM = attrgetter("target", "take")
 
 
 def main(name: str) -> str:
-    synthesize, parallel = params.read("synthesize", "parallel")
-    if name not in synthesize:
-        raise UserError(f"params.yaml: synthesize has no {name!r}; it has {', '.join(synthesize) or 'nothing'}")
-    settings = synthesize[name]
-    clips = plan(settings.pairs)
+    settings = params.load()
+    if name not in settings.synthesize:
+        there = ", ".join(settings.synthesize) or "nothing"
+        raise UserError(f"params.yaml: synthesize has no {name!r}; it has {there}")
+    drawn = settings.synthesize[name]
+    clips = plan(drawn.pairs)
     films = [list(film) for _, film in groupby(sorted(clips, key=FILM), key=FILM)]
-    tasks = [(film, settings.seed, settings.seconds, tuple(settings.resolution)) for film in films]
-    drawn = run(produce_film, tasks, Execution(**parallel.model_dump()))
+    tasks = [(film, drawn.seed, drawn.seconds, tuple(drawn.resolution)) for film in films]
+    outcomes = run(produce_film, tasks, settings.parallel)
     size = 0
-    for film, outcome in zip(films, console.progress(drawn, len(films), "draw", "film"), strict=True):
+    for film, outcome in zip(films, console.progress(outcomes, len(films), "draw", "film"), strict=True):
         if outcome.failure:
             raise UserError(f"{film[0].path}: {outcome.failure}; raise parallel.seconds_per_item, or use fewer workers")
         for clip, data in zip(film, outcome.result, strict=True):
-            write_whole(Path(params.RAW) / name / clip.path, data)
+            write_whole(Path(RAW) / name / clip.path, data)
             size += len(data)
     fakes = sum(clip.source is not None for clip in clips)
-    return f"{len(clips) - fakes} real and {fakes} fake files of {2 * settings.pairs} drawn people, {size / 1e6:.0f} MB"
+    return f"{len(clips) - fakes} real and {fakes} fake files of {2 * drawn.pairs} drawn people, {size / 1e6:.0f} MB"
 
 
 if __name__ == "__main__":

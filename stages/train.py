@@ -27,11 +27,10 @@ from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import ArchiveReader, fingerprint
 from deepfake_detector.storage.files import file_hash, write_json, write_whole
 from deepfake_detector.training import crops, devices, network, results, sampling, sheets
-from deepfake_detector.training.augmentation import Augmentation
 from deepfake_detector.training.checkpoints import Checkpoints
 from deepfake_detector.training.fit import fit
-from deepfake_detector.training.learner import Recipe
 from deepfake_detector.training.progress import Epoch, Progress
+from deepfake_detector.training.settings import Train
 
 CODE = (  # what a saved state's meaning depends on
     *("faces/cutting", "faces/detection", "storage/archive", "storage/tables"),
@@ -44,7 +43,7 @@ SHEETS = Path("plots/training_samples")
 
 
 def main() -> str:
-    (train,) = params.read("train")
+    train = params.load().train
     faces = tables.read("data/faces.csv", tables.FACES)
     split = {part: tables.read(f"data/splits/{part}.csv", tables.SPLIT) for part in ("train", "val")}
     rows = {
@@ -58,13 +57,14 @@ def main() -> str:
     return summary
 
 
-def _train(train: params.Train, rows: dict[str, pd.DataFrame], checkpoints: Checkpoints) -> str:
+def _train(train: Train, rows: dict[str, pd.DataFrame], checkpoints: Checkpoints) -> str:
     stages = train.unfreeze_every > 0
     fabric = devices.setup(train.accelerator, train.devices, train.precision, train.seed, unused_weights=stages)
-    augmentation = Augmentation(**train.augment.model_dump())
     if fabric.is_global_zero:
         with ArchiveReader(crops.FOLDER) as reader:
-            for name, sheet in sheets.sheets(rows["train"], reader, augmentation, train.input_size, train.seed).items():
+            for name, sheet in sheets.sheets(
+                rows["train"], reader, train.augment, train.input_size, train.seed
+            ).items():
                 write_whole(SHEETS / f"{name}.jpg", sheet)
     detector = network.build(train.init, train.imagenet_sha256)
     fabric.print(
@@ -87,12 +87,12 @@ def _train(train: params.Train, rows: dict[str, pd.DataFrame], checkpoints: Chec
         fabric,
         detector,
         detector.parts(),
-        sampling.LearningCrops(rows["train"], train.input_size, train.seed, augmentation),
+        sampling.LearningCrops(rows["train"], train.input_size, train.seed, train.augment),
         rows["train"]["item"].to_list(),
         batches,
         sampling.LearningCrops(rows["val"], train.input_size, train.seed),
         rows["val"],
-        Recipe(**train.model_dump(include=set(Recipe.__dataclass_fields__))),
+        train,
         checkpoints,
         _progress,
         _report,
@@ -104,7 +104,7 @@ def _train(train: params.Train, rows: dict[str, pd.DataFrame], checkpoints: Chec
     return _write_results(progress, rows["val"])
 
 
-def _scratch(train: params.Train, rows: dict[str, pd.DataFrame]) -> Path:
+def _scratch(train: Train, rows: dict[str, pd.DataFrame]) -> Path:
     """The folder of this run's states: another one for other params, data or code, or another number of threads, on which
     the order of sums depends.
 

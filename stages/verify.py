@@ -25,8 +25,7 @@ SHEETS = Path("plots/contact_sheets")
 
 
 def main() -> str:
-    (verify,) = params.read("verify")
-    limits = audit.Limits(**verify.model_dump())
+    limits = params.load().verify
     index = tables.read("data/index.csv", tables.INDEX)
     media = tables.read("data/media.csv", tables.MEDIA)
     frames = tables.read("data/frames.csv", tables.FRAMES)

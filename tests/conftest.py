@@ -20,6 +20,7 @@ os.environ.setdefault(
     "OMP_NUM_THREADS", "1"
 )  # tests run side by side; two pools of threads on the same cores wait for each other
 PROJECT = Path(__file__).resolve().parent.parent
+os.chdir(PROJECT)  # the tests name its files from there, wherever pytest was called
 SHARED = Path(os.environ.get("DEEPFAKE_TEST_MATERIAL", PROJECT.parent / "shared"))
 COLOURS = (250, 10, 20), (10, 250, 20), (10, 20, 250)  # red, green, blue
 LONGEST = "test_readme_commands.py"

@@ -13,6 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
+from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 from deepfake_detector.contract import VERSION, Contract, golden, model_file
@@ -63,6 +64,11 @@ TERMS = {
     },
     "libraries": {"numpy": "2.0"},
 }
+
+
+def changed(settings: BaseModel, **changes: object) -> BaseModel:
+    """The same settings with some of them changed."""
+    return type(settings)(**settings.model_dump() | changes)
 
 
 def numbered_frame(number: int, width: int = 96, height: int = 64) -> np.ndarray:

@@ -77,7 +77,7 @@ def _add_doctor(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         "Exit code 0: nothing stands in the way; 1: something does, and what to do about it is said.",
     )
     command.add_argument(
-        "--profile", type=Path, default=params.PARAMS_FILE, metavar="FILE", help="params file (default: %(default)s)"
+        "--params", type=Path, default=params.PARAMS_FILE, metavar="FILE", help="params file (default: %(default)s)"
     )
     command.set_defaults(run=commands.examine)
 
@@ -86,9 +86,9 @@ def _add_use_profile(to: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command = to.add_parser(
         "use-profile",
         help="switch params.yaml to another data set's values",
-        description=f"Write params.yaml from a complete file in profiles/: {', '.join(profiles.names())}.",
+        description=f"Write params.yaml with the values of a profile: {', '.join(profiles.names())}.",
     )
-    command.add_argument("profile", help="name of a file in profiles/, without .yaml")
+    command.add_argument("profile", help="one of these")
     command.add_argument(
         "--root",
         action="append",

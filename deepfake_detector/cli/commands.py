@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from deepfake_detector import UserError, params
 from deepfake_detector.cli import profiles
 from deepfake_detector.common import console
-from deepfake_detector.common.parallel import Execution
+from deepfake_detector.common.settings import Parallel
 from deepfake_detector.storage import assets
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def examine(arguments: argparse.Namespace) -> int:
     """0 where nothing stands in the way of a run, 1 where something does."""
     from deepfake_detector.cli import doctor  # opens the video decoder and, later, torch
 
-    return int(doctor.report(doctor.examine(params.load(arguments.profile))) > 0)
+    return int(doctor.report(doctor.examine(params.load(arguments.params))) > 0)
 
 
 def compare(arguments: argparse.Namespace) -> int:
@@ -107,14 +107,14 @@ def prune(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _judged(paths: list[Path], judge: "batch.Judge", execution: Execution | None) -> Iterator[tuple[Path, dict]]:
+def _judged(paths: list[Path], judge: "batch.Judge", execution: Parallel | None) -> Iterator[tuple[Path, dict]]:
     from deepfake_detector.serving import batch
 
     reports = batch.judge_all(paths, judge, execution)
     return zip(paths, console.progress(reports, len(paths), "predict", "input"), strict=True)
 
 
-def _judge_on(journal: "batch.Journal", inputs: list[Path], judge: "batch.Judge", execution: Execution | None) -> None:
+def _judge_on(journal: "batch.Journal", inputs: list[Path], judge: "batch.Judge", execution: Parallel | None) -> None:
     """Those that the journal has not got yet."""
     left = [path for path in inputs if not journal.has(path)]
     if len(left) < len(inputs):
@@ -128,11 +128,16 @@ def _judge_on(journal: "batch.Journal", inputs: list[Path], judge: "batch.Judge"
         raise
 
 
-def _execution(arguments: argparse.Namespace) -> Execution | None:
+def _execution(arguments: argparse.Namespace) -> Parallel | None:
     """Workers where they were asked for; else this process judges alone, with all cores."""
     if arguments.executor == "local" and not arguments.workers:
         return None
-    return Execution(arguments.executor, arguments.workers, arguments.seconds_per_item, arguments.memory_per_item)
+    return Parallel(
+        executor=arguments.executor,
+        workers=arguments.workers,
+        seconds_per_item=arguments.seconds_per_item,
+        memory_per_item=arguments.memory_per_item,
+    )
 
 
 def _inputs(paths: list[Path], listed: str | None) -> list[Path]:

@@ -1,6 +1,6 @@
 """What this machine and the data sets of a params file lack, found before anything runs.
 
-python -m deepfake_detector doctor [--profile FILE]
+python -m deepfake_detector doctor [--params FILE]
 """
 
 import json
@@ -26,8 +26,10 @@ from deepfake_detector.common import packages
 from deepfake_detector.common.parallel import available_cores
 from deepfake_detector.datasets import layouts
 from deepfake_detector.faces.detection import HAAR_FILE
+from deepfake_detector.faces.settings import CropFaces
 from deepfake_detector.media.reading import MediaError, read_image, reason, sample_frames
 from deepfake_detector.storage import assets
+from deepfake_detector.training.settings import Train
 
 LABELS = ("real", "fake")
 DECODERS = {"H.264": "h264", "HEVC": "hevc", "VP9": "vp9", "AV1": "libdav1d", "MPEG-4": "mpeg4"}  # by FFmpeg's names
@@ -112,7 +114,7 @@ def _packages() -> Finding:
     return Finding("problem", "packages", f"{python} lacks what requirements.txt pins: {', '.join(wrong)}", remedy)
 
 
-def _device(train: params.Train) -> Finding:
+def _device(train: Train) -> Finding:
     import torch  # costs seconds
 
     if train.accelerator != "cpu" and torch.cuda.is_available():
@@ -138,9 +140,9 @@ def _decoder() -> Finding:
     return Finding(level, "decoder", f"{version} does not decode {', '.join(missing)}", remedy)
 
 
-def _files(crop: params.CropFaces, train: params.Train) -> Iterator[Finding]:
+def _files(crop: CropFaces, train: Train) -> Iterator[Finding]:
     if crop.detector == "yunet":
-        yield _asset("face detector", "yunet", crop.yunet_sha256)
+        yield _asset("face detector", "yunet", crop.detector_sha256)
     else:
         yield _file("face detector", HAAR_FILE, "install opencv-python-headless as requirements.txt pins it")
     if train.init == "imagenet":

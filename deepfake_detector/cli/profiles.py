@@ -1,16 +1,18 @@
-"""Switch params.yaml between the complete files in profiles/: other data, other values, captions kept."""
+"""Switch params.yaml to a profile: the defaults of all settings with that profile's differences."""
 
-import io
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
-
-from ruamel.yaml import YAML
 
 from deepfake_detector import UserError, params
 from deepfake_detector.storage.files import write_whole
 
 FOLDER = Path("profiles")
 SCANS = Path("data/scan")
+HEAD = (
+    "Every setting of the pipeline, one section per stage. Unknown keys and impossible values are refused.",
+    "Written by `python -m deepfake_detector use-profile {name}`; change values here, or with `dvc exp run -S`.",
+)
 
 
 def names() -> list[str]:
@@ -18,42 +20,53 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
-def use(name: str, roots: dict[str, str]) -> list[str]:
+def use(name: str, roots: Mapping[str, str]) -> list[str]:
     """Make profile `name` the project's params.yaml, with the data sets' folders given as `roots`.
 
-    Returns the names of its data sets. Raises UserError where a root is missing, or where params.yaml holds changes that
-    would be lost; scans of data sets that are no longer named are removed.
+    Returns the names of its data sets. Raises UserError where a root is missing, or where params.yaml
+    holds changes that would be lost; scans of data sets that are no longer named are removed.
     """
-    path = FOLDER / f"{name}.yaml"
-    if name not in names():
-        raise UserError(f"{path}: no such profile; there are {', '.join(names())}")
-    yaml = _yaml()
-    content = yaml.load(path)
-    outside = {set_name for set_name, data_set in content["data_sets"].items() if data_set["layout"] != "demo"}
+    chosen = load(name)
+    outside = {key for key, data_set in chosen.data_sets.items() if data_set.layout != "demo"}
     if wrong := set(roots) - outside:
         raise UserError(f"--root {wrong.pop()}=…: profile {name} takes {', '.join(sorted(outside)) or 'no roots'}")
     if missing := sorted(outside - set(roots)):
         raise UserError(f"profile {name} needs the folder of {missing[0]}: add --root {missing[0]}=/absolute/path")
-    for set_name, root in roots.items():
+    for key, root in roots.items():
         if not Path(root).is_dir():
-            raise UserError(f"--root {set_name}={root}: no such folder")
-        content["data_sets"][set_name]["root"] = str(Path(root).absolute())
+            raise UserError(f"--root {key}={root}: no such folder")
     _refuse_loss()
-    buffer = io.BytesIO()
-    yaml.dump(content, buffer)
-    write_whole(params.PARAMS_FILE, buffer.getvalue())
+    write_whole(params.PARAMS_FILE, text(name, roots).encode())
     for scan in SCANS.glob("*.csv"):
-        if scan.stem not in content["data_sets"]:
+        if scan.stem not in chosen.data_sets:
             scan.unlink()
-    return list(params.load(params.PARAMS_FILE).data_sets)
+    return list(chosen.data_sets)
+
+
+def load(name: str) -> params.Params:
+    """The settings of profile `name`."""
+    if name not in names():
+        raise UserError(f"{_file(name)}: no such profile; there are {', '.join(names())}")
+    return params.load_differences(_file(name))
+
+
+def text(name: str, roots: Mapping[str, str]) -> str:
+    """The params file of profile `name` with the data sets' folders given as `roots`."""
+    chosen = load(name)
+    placed = {
+        key: data_set.model_copy(update={"root": str(Path(roots[key]).absolute())} if key in roots else {})
+        for key, data_set in chosen.data_sets.items()
+    }
+    lines = _file(name).read_text().splitlines()
+    about = [line.removeprefix("# ") for line in lines[: next(i for i, line in enumerate(lines) if line[:1] != "#")]]
+    head = [line.format(name=name) for line in HEAD]
+    return params.rendered(chosen.model_copy(update={"data_sets": placed}), [*about, *head])
 
 
 def _refuse_loss() -> None:
     """params.yaml may be replaced where it is the committed one, or a profile in which only roots were set."""
     current = params.PARAMS_FILE
-    if not current.exists():
-        return
-    if any(_without_roots(current) == _without_roots(FOLDER / f"{name}.yaml") for name in names()):
+    if not current.exists() or _is_a_profile(current):
         return
     status = subprocess.run(
         ["git", "status", "--porcelain", "--", str(current)], capture_output=True, text=True, check=False
@@ -62,19 +75,20 @@ def _refuse_loss() -> None:
         raise UserError(f"{current} has changes that are not committed; commit them, or `git checkout {current}`")
 
 
-def _without_roots(path: Path) -> dict | None:
-    """The content of a params file but for its roots; None where it is not one."""
+def _is_a_profile(path: Path) -> bool:
     try:
-        content = params.load(path).model_dump()
+        found = _without_roots(params.load(path))
     except UserError:
-        return None
+        return False
+    return any(found == _without_roots(load(name)) for name in names())
+
+
+def _without_roots(settings: params.Params) -> dict:
+    content = settings.model_dump()
     for data_set in content["data_sets"].values():
         del data_set["root"]
     return content
 
 
-def _yaml() -> YAML:
-    yaml = YAML()
-    yaml.width = 200
-    yaml.preserve_quotes = True
-    return yaml
+def _file(name: str) -> Path:
+    return FOLDER / f"{name}.yaml"

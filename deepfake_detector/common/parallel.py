@@ -18,31 +18,18 @@ from dataclasses import dataclass
 from functools import cache
 from multiprocessing import active_children, get_context, resource_tracker
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
 from deepfake_detector import UserError
+from deepfake_detector.common.settings import Parallel
 
 Result = TypeVar("Result")
 OPENCV_NO_MEMORY = -4
 CONNECT_SECONDS = 10
 RAY_RETRIES = 5  # of a task whose node was lost
 INHERITED = ("DEEPFAKE_ASSETS", "DVC_ROOT")  # what workers on other machines need of this one's environment
-
-
-@dataclass(frozen=True)
-class Execution:
-    """Where the work is done, and the limits of one call.
-
-    `workers` processes (0: one per core) if `executor` is `local`; a Ray cluster decides itself. `seconds_per_item` bounds one
-    call, `memory_per_item` (GiB; 0: no limit) one process.
-    """
-
-    executor: Literal["local", "ray"]
-    workers: int
-    seconds_per_item: float
-    memory_per_item: float
 
 
 @dataclass(frozen=True)
@@ -53,7 +40,7 @@ class Outcome(Generic[Result]):
     failure: str | None = None
 
 
-def run(function: Callable[..., Result], tasks: Sequence[tuple], execution: Execution) -> Iterator[Outcome[Result]]:
+def run(function: Callable[..., Result], tasks: Sequence[tuple], execution: Parallel) -> Iterator[Outcome[Result]]:
     """Yield what became of `function(*task)` for each of `tasks`, in their order.
 
     A worker that dies, takes longer or needs more memory than it may fails its own task only. Other exceptions that
@@ -69,7 +56,7 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _local(function: Callable[..., Result], tasks: Sequence[tuple], execution: Execution) -> Iterator[Outcome[Result]]:
+def _local(function: Callable[..., Result], tasks: Sequence[tuple], execution: Parallel) -> Iterator[Outcome[Result]]:
     others = set(active_children())
     with _pool(min(execution.workers or available_cores(), len(tasks)), execution.memory_per_item) as pool:
         with _no_interrupts_for_workers():
@@ -85,7 +72,7 @@ def _local(function: Callable[..., Result], tasks: Sequence[tuple], execution: E
                 worker.kill()
 
 
-def _on_ray(function: Callable[..., Result], tasks: Sequence[tuple], execution: Execution) -> Iterator[Outcome[Result]]:
+def _on_ray(function: Callable[..., Result], tasks: Sequence[tuple], execution: Parallel) -> Iterator[Outcome[Result]]:
     try:
         import ray
     except ImportError as error:
@@ -123,7 +110,7 @@ def _check_address(address: str) -> None:
         raise UserError(f"RAY_ADDRESS {address}: no cluster there ({error}); it is written as host:port") from error
 
 
-def _in_folder(folder: str, function: Callable[..., Result], task: tuple, execution: Execution) -> Outcome[Result]:
+def _in_folder(folder: str, function: Callable[..., Result], task: tuple, execution: Parallel) -> Outcome[Result]:
     """On a node of the cluster: one call in a process of its own, started in the project's folder."""
     os.chdir(folder)
     future = _own_process(execution.memory_per_item).schedule(
@@ -167,7 +154,7 @@ def _called(function: Callable[..., Result], *task: object) -> Result:
         raise
 
 
-def _outcome(future: Future, execution: Execution) -> Outcome:
+def _outcome(future: Future, execution: Parallel) -> Outcome:
     try:
         return Outcome(result=future.result())
     except FutureTimeout as error:

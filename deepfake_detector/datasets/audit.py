@@ -1,10 +1,10 @@
 """Checks of the data before anything is learned from it: what is dropped and why, and what must stop the run."""
 
 from collections import Counter
-from dataclasses import dataclass
 
 import pandas as pd
 
+from deepfake_detector.datasets.settings import Verify
 from deepfake_detector.datasets.shortcuts import Shortcut
 
 CLASSES = {0: "real", 1: "fake"}
@@ -12,23 +12,7 @@ FAULTS = {"contrast": "blank", "sharpness": "blurred", "brightness": "dark"}
 NAMED = 5  # items named in one message
 
 
-@dataclass(frozen=True)
-class Limits:
-    """`min_side` in pixels; contrast, sharpness and brightness as `faces.quality` has them, of an item's median face; the
-    rest are shares of frames, a ratio of items, and what `shortcuts.audit` may come to (`fail` or `warn` above it)."""
-
-    min_side: int
-    min_contrast: float
-    min_sharpness: float
-    min_brightness: float
-    min_coverage: float
-    max_coverage_gap: float
-    max_imbalance: float
-    max_shortcut_auc: float
-    on_shortcut: str
-
-
-def judge(index: pd.DataFrame, frames: pd.DataFrame, faces: pd.DataFrame, limits: Limits) -> pd.DataFrame:
+def judge(index: pd.DataFrame, frames: pd.DataFrame, faces: pd.DataFrame, limits: Verify) -> pd.DataFrame:
     """For every item of the index whether it is kept, and the reason why not: columns item, keep (0 or 1), reason."""
     reasons = {}
     faces_of, frames_of = dict(tuple(faces.groupby("item"))), dict(tuple(frames.groupby("item")))
@@ -107,7 +91,7 @@ def oddities(media: pd.DataFrame) -> dict[str, list[str]]:
     return {what: media.loc[true.fillna(False).astype(bool), "item"].to_list() for what, true in odd.items()}
 
 
-def stoppers(index: pd.DataFrame, faces: pd.DataFrame, verified: pd.DataFrame, limits: Limits) -> list[str]:
+def stoppers(index: pd.DataFrame, faces: pd.DataFrame, verified: pd.DataFrame, limits: Verify) -> list[str]:
     """What would make every later result wrong, a sentence each; empty where the data can be used."""
     found = [
         f"the same file is labelled real and fake: {', '.join(items)}; decide which, and remove the other"
@@ -127,17 +111,17 @@ def stoppers(index: pd.DataFrame, faces: pd.DataFrame, verified: pd.DataFrame, l
     return found + _coverage_stoppers(coverage(index, faces), limits)
 
 
-def shortcut_stopper(shortcut: Shortcut, limits: Limits) -> list[str]:
+def shortcut_stopper(shortcut: Shortcut, limits: Verify) -> list[str]:
     """A sentence where file facts alone tell the classes apart and `limits` make that a failure."""
     return _shortcut_told(shortcut, limits) if limits.on_shortcut == "fail" else []
 
 
-def shortcut_warning(shortcut: Shortcut, limits: Limits) -> list[str]:
+def shortcut_warning(shortcut: Shortcut, limits: Verify) -> list[str]:
     """The same sentence where `limits` make it a warning."""
     return _shortcut_told(shortcut, limits) if limits.on_shortcut == "warn" else []
 
 
-def _shortcut_told(shortcut: Shortcut, limits: Limits) -> list[str]:
+def _shortcut_told(shortcut: Shortcut, limits: Verify) -> list[str]:
     if shortcut.auc is None or shortcut.auc <= limits.max_shortcut_auc:
         return []
     facts = ", ".join(
@@ -152,7 +136,7 @@ def _shortcut_told(shortcut: Shortcut, limits: Limits) -> list[str]:
     ]
 
 
-def _coverage_stoppers(shares: dict[str, float], limits: Limits) -> list[str]:
+def _coverage_stoppers(shares: dict[str, float], limits: Verify) -> list[str]:
     low = [f"{name} {share:.1%}" for name, share in shares.items() if share < limits.min_coverage]
     if low:
         return [
@@ -167,7 +151,7 @@ def _coverage_stoppers(shares: dict[str, float], limits: Limits) -> list[str]:
     return []
 
 
-def _fault(faces: pd.DataFrame | None, frames: pd.DataFrame | None, limits: Limits) -> str:
+def _fault(faces: pd.DataFrame | None, frames: pd.DataFrame | None, limits: Verify) -> str:
     """Why an item cannot be used; empty where it can."""
     if faces is None:
         return "not cropped"

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from deepfake_detector.datasets.settings import AnyDataSet
 from deepfake_detector.evaluation import run_report
 from deepfake_detector.pages.html_page import Section
-from deepfake_detector.params import AnyDataSet
 from deepfake_detector.scoring.decision import Decision
 
 FILES = {"fp32": "detector.onnx", "int8": "detector.int8.onnx"}

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from deepfake_detector.datasets.settings import AnyDataSet
 from deepfake_detector.evaluation import run_charts
 from deepfake_detector.pages.html_page import Section
-from deepfake_detector.params import AnyDataSet
 
 COLUMNS = {  # of the headline table
     "count": "count",

@@ -1,7 +1,7 @@
 """From archives of frames to archives of face crops: what one worker of `crop_faces` does with one archive."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from deepfake_detector.faces.cutting import (
     quality,
 )
 from deepfake_detector.faces.detection import Face, FaceDetector, load_detector
+from deepfake_detector.faces.settings import CropFaces
 from deepfake_detector.faces.tracking import follow
 from deepfake_detector.media.reading import MediaError, reason
 from deepfake_detector.media.stored_frames import frame_rows, picture
@@ -32,26 +33,8 @@ BOX = ("x", "y", "width", "height", "score")
 Found = list[tuple[dict, np.ndarray | None]]  # a row of the faces table and the crop, if there is one
 
 
-@dataclass(frozen=True)
-class CropSettings:
-    """Which detector finds the faces, and how they are cut; lengths in pixels.
-
-    `dominant` says which track a clip's label is about (`faces.follow`); `realign`: ready crops are searched for the face too.
-    """
-
-    detector: str
-    detect_size: int
-    min_score: float
-    yunet_sha256: str
-    min_face: int
-    margin: float
-    size: int
-    dominant: str
-    realign: bool
-
-
 def crop_tasks(
-    index: pd.DataFrame, frames: pd.DataFrame, known: dict[str, pd.DataFrame], source: Path, settings: CropSettings
+    index: pd.DataFrame, frames: pd.DataFrame, known: dict[str, pd.DataFrame], source: Path, settings: CropFaces
 ) -> Callable[[Pack], Task]:
     """What turns packs of the index into tasks for `crop_faces`.
 
@@ -69,14 +52,14 @@ def crop_tasks(
         stored = any("archive" in row for rows in own.values() for row in rows)
         pictures = fingerprint(source / pack.archive) if stored else []
         items = [(item.item, item.kind, md5[item.item]) for item in pack.items]
-        key = key_of(code, asdict(settings), pack.archive, items, own, boxes, pictures)
+        key = key_of(code, settings.model_dump(exclude={"share_boxes"}), pack.archive, items, own, boxes, pictures)
         return Task(pack, (own, boxes, source.absolute(), settings), key)
 
     return task
 
 
 def crop_faces(
-    pack: Pack, frames: dict[str, list[dict]], boxes: dict[str, list[dict]], source: Path, settings: CropSettings
+    pack: Pack, frames: dict[str, list[dict]], boxes: dict[str, list[dict]], source: Path, settings: CropFaces
 ) -> Made:
     """The faces of a pack's frames, with rows of the table `faces`.
 
@@ -107,7 +90,7 @@ def lenders(index: pd.DataFrame, frames: pd.DataFrame) -> dict[str, str]:
 
 
 def _faces(
-    item: Item, frames: list[dict], boxes: list[dict] | None, reader: ArchiveReader, settings: CropSettings
+    item: Item, frames: list[dict], boxes: list[dict] | None, reader: ArchiveReader, settings: CropFaces
 ) -> Found:
     if bad := next((row for row in frames if row["status"] != "ok"), None):
         return [({"status": bad["status"]}, None)]
@@ -131,7 +114,7 @@ def _detected(
     frames: list[dict],
     picture: Callable[[dict], np.ndarray],
     boxes: list[dict] | None,
-    settings: CropSettings,
+    settings: CropFaces,
 ) -> Found:
     """A row for every face in an item's frames, with its crop unless the face is too small.
 
@@ -160,13 +143,13 @@ def _known(boxes: list[dict], frame: int, margin: float) -> list[Face]:
     return [replace(face, points=points_in_frame(points, face, margin)) for face, points in found]
 
 
-def _crop(image: np.ndarray, face: Face, settings: CropSettings) -> np.ndarray | None:
+def _crop(image: np.ndarray, face: Face, settings: CropFaces) -> np.ndarray | None:
     return None if face.side < settings.min_face else cut(image, face, settings.margin, settings.size)
 
 
 @cache
-def _detector(settings: CropSettings) -> FaceDetector:
-    return load_detector(settings.detector, settings.detect_size, settings.min_score, settings.yunet_sha256)
+def _detector(settings: CropFaces) -> FaceDetector:
+    return load_detector(settings.detector, settings.detect_size, settings.min_score, settings.detector_sha256)
 
 
 def _box_rows(rows: pd.DataFrame) -> list[dict]:

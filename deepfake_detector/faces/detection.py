@@ -47,11 +47,11 @@ class FaceDetector(Protocol):
     def detect(self, image: np.ndarray) -> list[Face]: ...
 
 
-def load_detector(name: str, detect_size: int, min_score: float, yunet_sha256: str) -> FaceDetector:
+def load_detector(name: str, detect_size: int, min_score: float, asset_sha256: str) -> FaceDetector:
     """The detector `haar` or `yunet`, looking at pictures scaled to `detect_size` pixels on their longer side."""
     if name == "haar":
         return Haar(detect_size, min_score)
-    return YuNet(assets.locate("yunet", yunet_sha256), detect_size, min_score)
+    return YuNet(assets.locate("yunet", asset_sha256), detect_size, min_score)
 
 
 class Haar:

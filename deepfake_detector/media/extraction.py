@@ -1,7 +1,7 @@
 """From media to archives of frames: what one worker of `extract_frames` does with one archive."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +9,7 @@ import pandas as pd
 from deepfake_detector.media.facts import media_facts
 from deepfake_detector.media.perceptual_hash import perceptual_hash
 from deepfake_detector.media.reading import Frame, MediaError, read_image, reason, sample_frames
+from deepfake_detector.media.settings import ExtractFrames
 from deepfake_detector.storage.archive import Pack, encode, member_of
 from deepfake_detector.storage.packs import Task
 from deepfake_detector.storage.store import Made, code_hash, key_of
@@ -16,15 +17,6 @@ from deepfake_detector.storage.store import Made, code_hash, key_of
 CODE = [  # that frames and rows are made by
     *("media/extraction", "media/facts", "media/perceptual_hash", "media/reading", "storage/archive"),
 ]
-
-
-@dataclass(frozen=True)
-class FrameSettings:
-    """How many frames of a video are kept, and how: `format` is `jpeg` (at `jpeg_quality`, 4:4:4) or `png`."""
-
-    frames: int
-    format: str
-    jpeg_quality: int
 
 
 @dataclass(frozen=True)
@@ -37,19 +29,19 @@ class Picture:
     rotation: int
 
 
-def frame_tasks(index: pd.DataFrame, settings: FrameSettings) -> Callable[[Pack], Task]:
+def frame_tasks(index: pd.DataFrame, settings: ExtractFrames) -> Callable[[Pack], Task]:
     """What turns packs of the index into tasks for `extract_frames`; its md5 column stands for the media."""
     code = code_hash(CODE)
     md5 = dict(zip(index["item"], index["md5"], strict=True))
 
     def task(pack: Pack) -> Task:
         items = [(item.item, item.kind, Path(item.path).suffix.lower(), md5[item.item]) for item in pack.items]
-        return Task(pack, (settings,), key_of(code, asdict(settings), pack.archive, items))
+        return Task(pack, (settings,), key_of(code, settings.model_dump(), pack.archive, items))
 
     return task
 
 
-def extract_frames(pack: Pack, settings: FrameSettings) -> Made:
+def extract_frames(pack: Pack, settings: ExtractFrames) -> Made:
     """The sampled frames of a pack, with rows of the tables `frames` and `media`; a bad item costs itself only.
 
     Ready crops are looked at but stay where they are: they get rows, and no place in the archive.
@@ -73,7 +65,7 @@ def extract_frames(pack: Pack, settings: FrameSettings) -> Made:
     return Made({"frames": rows, "media": facts}, members)
 
 
-def _sampled(path: Path, settings: FrameSettings) -> Iterator[Picture]:
+def _sampled(path: Path, settings: ExtractFrames) -> Iterator[Picture]:
     suffix = "png" if settings.format == "png" else "jpg"
     for frame in sample_frames(path, settings.frames, threads=1):  # workers are many, and share the cores
         data = encode(frame.image, suffix, settings.jpeg_quality)

@@ -15,7 +15,8 @@ from functools import cache
 from pathlib import Path
 
 from deepfake_detector import UserError
-from deepfake_detector.common.parallel import Execution, run
+from deepfake_detector.common.parallel import run
+from deepfake_detector.common.settings import Parallel
 from deepfake_detector.serving import report
 from deepfake_detector.serving.inference import Detector, Report
 from deepfake_detector.storage.files import write_whole
@@ -67,7 +68,7 @@ class Judge:
         return report.as_json(lost, detector.contract, detector.sha256)
 
 
-def judge_all(paths: Sequence[Path], judge: Judge, execution: Execution | None) -> Iterator[dict]:
+def judge_all(paths: Sequence[Path], judge: Judge, execution: Parallel | None) -> Iterator[dict]:
     """The reports, in order. With `execution` by workers, each file within limits of time and memory; else in this process."""
     if execution is None:
         yield from map(judge, paths)

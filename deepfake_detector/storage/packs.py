@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepfake_detector.common.console import progress
-from deepfake_detector.common.parallel import Execution, run
+from deepfake_detector.common.parallel import run
+from deepfake_detector.common.settings import Parallel
 from deepfake_detector.storage.archive import Pack
 from deepfake_detector.storage.store import Made, Store
 
@@ -33,7 +34,7 @@ class Done:
 
 
 def run_packs(
-    work: Work, packs: Sequence[Pack], plan: Callable[[Pack], Task], store: Store, folder: Path, execution: Execution
+    work: Work, packs: Sequence[Pack], plan: Callable[[Pack], Task], store: Store, folder: Path, execution: Parallel
 ) -> Done:
     """Fill `folder` with the archives of `packs`: taken from the store where they are in it, else made and kept there.
 
@@ -55,7 +56,7 @@ def run_packs(
     return done
 
 
-def _make(work: Work, tasks: list[Task], store: Store, execution: Execution) -> dict[str, str]:
+def _make(work: Work, tasks: list[Task], store: Store, execution: Parallel) -> dict[str, str]:
     """Make the archives of `tasks` in the store; returns the reasons of those that failed, by key."""
     outcomes = run(_made, [(work, task, store) for task in tasks], execution)
     pairs = zip(tasks, progress(outcomes, len(tasks), work.__name__, "archive"), strict=True)
@@ -68,7 +69,7 @@ def _made(work: Work, task: Task, store: Store) -> None:
 
 
 def _without_bad_items(
-    work: Work, torn: Task, plan: Callable[[Pack], Task], store: Store, execution: Execution, failures: dict[str, str]
+    work: Work, torn: Task, plan: Callable[[Pack], Task], store: Store, execution: Parallel, failures: dict[str, str]
 ) -> Task:
     """The task of a pack without its bad items, which are told in `failures`."""
     archive, items = torn.pack.archive, torn.pack.items

@@ -1,68 +1,53 @@
 """What the world does to a face in a video, done to training crops: moved, recoloured, blurred, compressed, covered."""
 
-from dataclasses import dataclass
 from functools import cache
 
 import cv2
 import numpy as np
 
 from deepfake_detector.faces.cutting import resize
+from deepfake_detector.training.settings import Augment
 
 GREY = np.array([0.299, 0.587, 0.114])  # of red, green, blue in a pixel's brightness (ITU-R BT.601)
 BLOCK = 4  # pixels a side of H.264's smallest transform
 DEAD_ZONE = 1 / 6  # H.264's encoders round a coefficient up only from 1 - 1/6 of a step on
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """How much training crops are changed: `shift`, `scale` and `colour` are largest shares, `rotate` degrees, the others
-    probabilities."""
+def augment(crop: np.ndarray, size: int, strengths: Augment, rng: np.random.Generator) -> np.ndarray:
+    """A changed copy of `crop`, (any, the same, 3) RGB uint8, at `size` pixels a side.
 
-    flip: float
-    shift: float
-    scale: float
-    rotate: float
-    colour: float
-    blur: float
-    downscale: float
-    jpeg: float
-    blocks: float
-    noise: float
-    erase: float
+    The same generator state gives the same pixels.
+    """
+    crop = resize(_moved(crop, strengths, rng), size)
+    crop = _coloured(crop, *(1 + rng.uniform(-strengths.colour, strengths.colour, 3)))
+    if rng.random() < strengths.downscale:
+        crop = resize(resize(crop, max(16, round(size * rng.uniform(0.35, 0.9)))), size)
+    if rng.random() < strengths.blur:
+        crop = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.3, 1.5))
+    if rng.random() < strengths.noise:
+        noisy = crop + rng.standard_normal(crop.shape, np.float32) * np.float32(rng.uniform(1, 8))
+        crop = np.clip(noisy, 0, 255).astype(np.uint8)
+    if rng.random() < strengths.blocks:
+        crop = _blocky(crop, int(rng.integers(26, 41)), rng.integers(0, BLOCK, 2))
+    if rng.random() < strengths.jpeg:
+        swapped = cv2.cvtColor(crop, cv2.COLOR_RGB2BGR)
+        _, data = cv2.imencode(".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 101))])
+        crop = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+    if rng.random() < strengths.erase:
+        crop = _erased(crop, rng)
+    return crop
 
-    def apply(self, crop: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-        """A changed copy of `crop`, (any, the same, 3) RGB uint8, at `size` pixels a side.
 
-        The same generator state gives the same pixels.
-        """
-        crop = resize(self._moved(crop, rng), size)
-        crop = _coloured(crop, *(1 + rng.uniform(-self.colour, self.colour, 3)))
-        if rng.random() < self.downscale:
-            crop = resize(resize(crop, max(16, round(size * rng.uniform(0.35, 0.9)))), size)
-        if rng.random() < self.blur:
-            crop = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.3, 1.5))
-        if rng.random() < self.noise:
-            noisy = crop + rng.standard_normal(crop.shape, np.float32) * np.float32(rng.uniform(1, 8))
-            crop = np.clip(noisy, 0, 255).astype(np.uint8)
-        if rng.random() < self.blocks:
-            crop = _blocky(crop, int(rng.integers(26, 41)), rng.integers(0, BLOCK, 2))
-        if rng.random() < self.jpeg:
-            swapped = cv2.cvtColor(crop, cv2.COLOR_RGB2BGR)
-            _, data = cv2.imencode(".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 101))])
-            crop = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
-        if rng.random() < self.erase:
-            crop = _erased(crop, rng)
-        return crop
-
-    def _moved(self, crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        size = crop.shape[0]
-        angle, zoom = rng.uniform(-self.rotate, self.rotate), 1 + rng.uniform(-self.scale, self.scale)
-        shift = rng.uniform(-self.shift, self.shift, 2) * size
-        matrix = cv2.getRotationMatrix2D(((size - 1) / 2, (size - 1) / 2), angle, zoom)
-        matrix[:, 2] += shift
-        if rng.random() < self.flip:
-            matrix = np.array([[-1, 0, size - 1], [0, 1, 0]]) @ np.vstack([matrix, [0, 0, 1]])
-        return cv2.warpAffine(crop, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+def _moved(crop: np.ndarray, strengths: Augment, rng: np.random.Generator) -> np.ndarray:
+    size = crop.shape[0]
+    angle = rng.uniform(-strengths.rotate, strengths.rotate)
+    zoom = 1 + rng.uniform(-strengths.scale, strengths.scale)
+    shift = rng.uniform(-strengths.shift, strengths.shift, 2) * size
+    matrix = cv2.getRotationMatrix2D(((size - 1) / 2, (size - 1) / 2), angle, zoom)
+    matrix[:, 2] += shift
+    if rng.random() < strengths.flip:
+        matrix = np.array([[-1, 0, size - 1], [0, 1, 0]]) @ np.vstack([matrix, [0, 0, 1]])
+    return cv2.warpAffine(crop, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _coloured(crop: np.ndarray, brightness: float, contrast: float, saturation: float) -> np.ndarray:

@@ -14,10 +14,11 @@ from deepfake_detector import UserError
 from deepfake_detector.training.checkpoints import Checkpoints
 from deepfake_detector.training.crops import JUDGE_BATCH, Batches, FaceCrops, frame_logits, loader
 from deepfake_detector.training.keeper import Keeper, Watch, loaders_death_told, resume, signals
-from deepfake_detector.training.learner import Learner, Recipe
+from deepfake_detector.training.learner import Learner
 from deepfake_detector.training.optimization import let_learn
 from deepfake_detector.training.progress import FEWEST_VIDEOS, Epoch, Progress
 from deepfake_detector.training.sampling import BalancedBatches, LearningCrops
+from deepfake_detector.training.settings import Train
 
 FLAT = 1.0  # standard deviation of all pixels of a batch (0..255) below which there is nothing in it to learn from
 
@@ -31,7 +32,7 @@ def fit(
     batches: BalancedBatches,
     val: LearningCrops,
     val_rows: pd.DataFrame,
-    recipe: Recipe,
+    recipe: Train,
     checkpoints: Checkpoints,
     watch: Watch,
     report: Callable[[Epoch, bool], None],

@@ -2,7 +2,6 @@
 their state as it is saved."""
 
 import random
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,31 +11,13 @@ from torch import nn
 from deepfake_detector.training.crops import normalise
 from deepfake_detector.training.network import check_same
 from deepfake_detector.training.optimization import cosine_with_warmup, make_optimizer, running_mean
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to fit; each value as params.yaml captions it under `train`."""
-
-    epochs: int
-    batch_size: int
-    optimizer: str
-    lr: float
-    weight_decay: float
-    warmup: float
-    label_smoothing: float
-    clip: float
-    ema: float
-    patience: int
-    unfreeze_every: int
-    loader_workers: int
-    checkpoint_minutes: float
+from deepfake_detector.training.settings import Train
 
 
 class Learner:
     """All that changes while a detector learns. `judged` is the module that is validated and kept."""
 
-    def __init__(self, fabric: Fabric, detector: nn.Module, recipe: Recipe, updates: int) -> None:
+    def __init__(self, fabric: Fabric, detector: nn.Module, recipe: Train, updates: int) -> None:
         self.fabric, self.detector = fabric, detector.to(memory_format=torch.channels_last)
         # less than half the time on a processor; with fp16's scaler Fabric could not clip gradients
         fused = fabric.device.type == "cpu" and not fabric.strategy.precision.state_dict()

@@ -11,9 +11,10 @@ from torch.utils.data import Sampler, WeightedRandomSampler
 from deepfake_detector import UserError
 from deepfake_detector.faces.cutting import read_points
 from deepfake_detector.storage.tables import DOMINANT
-from deepfake_detector.training.augmentation import Augmentation
+from deepfake_detector.training.augmentation import augment
 from deepfake_detector.training.crops import FaceCrops
 from deepfake_detector.training.selfblend import self_blend
+from deepfake_detector.training.settings import Augment
 
 SELF_BLENDED = " (self-blended)"  # what a validation item's pseudo-fake is called
 BLENDING = 1  # sets the random numbers of self-blending apart from those of augmentation
@@ -39,9 +40,7 @@ class LearningCrops(FaceCrops):
     `points` too; where it has a column `blended`, the rows in which that holds are pseudo-fakes whatever the draw says.
     """
 
-    def __init__(
-        self, rows: pd.DataFrame, input_size: int, seed: int, augmentation: Augmentation | None = None
-    ) -> None:
+    def __init__(self, rows: pd.DataFrame, input_size: int, seed: int, augmentation: Augment | None = None) -> None:
         super().__init__(rows, input_size)
         self.points = np.array([read_points(points) for points in rows["points"]], np.float32)
         self.blended = rows["blended"].to_numpy(bool) if "blended" in rows else np.zeros(len(rows), bool)
@@ -56,7 +55,7 @@ class LearningCrops(FaceCrops):
             label = 1
         if self.augmentation:
             rng = np.random.default_rng([self.seed, draw.epoch, draw.pair])
-            crop = self.augmentation.apply(crop, self.input_size, rng)
+            crop = augment(crop, self.input_size, self.augmentation, rng)
         return self.as_sample(crop, label, draw.row)
 
 

@@ -9,15 +9,14 @@ import pandas as pd
 from deepfake_detector.faces.cutting import read_points, resize
 from deepfake_detector.pages.contact_sheet import COLUMNS, contact_sheet
 from deepfake_detector.storage.archive import ArchiveReader
-from deepfake_detector.training.augmentation import Augmentation
+from deepfake_detector.training.augmentation import augment
 from deepfake_detector.training.selfblend import self_blend
+from deepfake_detector.training.settings import Augment
 
 AUGMENTED, BLENDED = 6, 12  # faces on each sheet
 
 
-def sheets(
-    rows: pd.DataFrame, reader: ArchiveReader, augmentation: Augmentation, size: int, seed: int
-) -> dict[str, bytes]:
+def sheets(rows: pd.DataFrame, reader: ArchiveReader, augmentation: Augment, size: int, seed: int) -> dict[str, bytes]:
     """JPEGs by name. `rows` (columns archive, member, label, points) are the training faces, which `reader` reads; what is
     shown is spread over them, of pseudo-fakes over the real ones."""
     some, reals = _spread(rows, AUGMENTED), _spread(rows[rows["label"] == 0], BLENDED)
@@ -27,12 +26,13 @@ def sheets(
     }
 
 
-def augmentation_sheet(crops: Sequence[np.ndarray], augmentation: Augmentation, size: int, seed: int) -> bytes:
+def augmentation_sheet(crops: Sequence[np.ndarray], augmentation: Augment, size: int, seed: int) -> bytes:
     """A JPEG with a row for each crop (RGB uint8): as the network sees it, then as seven epochs might change it."""
     pictures, captions = [], []
     for number, crop in enumerate(crops):
         changed = [
-            augmentation.apply(crop, size, np.random.default_rng([seed, epoch, number])) for epoch in range(COLUMNS - 1)
+            augment(crop, size, augmentation, np.random.default_rng([seed, epoch, number]))
+            for epoch in range(COLUMNS - 1)
         ]
         pictures += [resize(crop, size), *changed]
         captions += ["as it is"] + ["augmented"] * len(changed)

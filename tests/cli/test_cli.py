@@ -12,6 +12,7 @@ import made
 import numpy as np
 import pytest
 
+from deepfake_detector.cli import profiles
 from deepfake_detector.evaluation import comparison
 from deepfake_detector.evaluation.comparison import Difference, Level
 from deepfake_detector.serving.inference import DEMONSTRATION
@@ -320,10 +321,8 @@ def test_fetch_assets_ends_with_1_and_keeps_nothing_it_was_not_asked_for(call, e
 
 
 def test_doctor_says_what_is_missing_and_exits_1(call, tmp_path, empty_assets):
-    made.change_params(
-        Path(shutil.copy("profiles/folder.yaml", tmp_path)), {"data_sets.mine.root": str(tmp_path / "gone")}
-    )
-    code, out, _ = call("doctor", "--profile", tmp_path / "folder.yaml")
+    (tmp_path / "other.yaml").write_text(profiles.text("folder", {"mine": str(tmp_path / "gone")}))
+    code, out, _ = call("doctor", "--params", tmp_path / "other.yaml")
     assert code == 1
     assert f"{tmp_path / 'gone'}: no such folder" in out
     assert "fetch-assets yunet" in out

@@ -1,7 +1,6 @@
 """The doctor: what a machine or a data set lacks is a problem with a remedy, and what is well is told as such."""
 
 import os
-import shutil
 from collections import namedtuple
 from importlib import metadata
 from pathlib import Path
@@ -13,13 +12,12 @@ import pytest
 import torch
 
 from deepfake_detector import params
-from deepfake_detector.cli import doctor
+from deepfake_detector.cli import doctor, profiles
 from deepfake_detector.cli.doctor import Finding
 from deepfake_detector.common import packages
 from deepfake_detector.storage import assets
 from deepfake_detector.storage.files import file_hash
 
-PROFILES = Path(__file__).resolve().parents[2] / "profiles"
 Usage = namedtuple("Usage", "total used free")
 CLIPS = ("real/a.mp4", "fake/swap/b.mp4", "fake/blend/c.mp4")
 
@@ -58,7 +56,7 @@ def tree(tmp_path):
 def settings(tmp_path: Path, profile: str = "demo", **changes: object) -> params.Params:
     """A profile with keys like `train__init` set."""
     path = tmp_path / "params.yaml"
-    shutil.copy(PROFILES / f"{profile}.yaml", path)
+    path.write_text(profiles.text(profile, {}))
     made.change_params(path, {key.replace("__", "."): value for key, value in changes.items()})
     return params.load(path)
 
@@ -186,7 +184,7 @@ def test_a_missing_cascade_is_a_problem_where_it_is_the_detector(tmp_path, monke
 @pytest.mark.parametrize(
     ("what", "name", "changes", "hash_key"),
     [
-        ("face detector", "yunet", {"crop_faces__detector": "yunet"}, "crop_faces__yunet_sha256"),
+        ("face detector", "yunet", {"crop_faces__detector": "yunet"}, "crop_faces__detector_sha256"),
         ("ImageNet weights", "imagenet", {"train__init": "imagenet"}, "train__imagenet_sha256"),
     ],
 )

@@ -1,36 +1,43 @@
-"""The profiles are complete, alike and captioned alike, and switching to one loses nothing."""
+"""Profiles are differences from the defaults, and switching to one loses nothing."""
 
 import re
 import shutil
 import subprocess
+from functools import reduce
 from pathlib import Path
 
 import pytest
+import yaml as pyyaml
 from made import change_params
 from ruamel.yaml import YAML
 
 from deepfake_detector import UserError, params
 from deepfake_detector.cli import profiles
+from deepfake_detector.common.settings import StrictModel
 
 PROJECT = Path(__file__).resolve().parents[2]
-PROFILES = sorted((PROJECT / "profiles").glob("*.yaml"))
-every_profile = pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
+every_profile = pytest.mark.parametrize("name", profiles.names())
 
 
-def keys(content: dict, above: str = "") -> list[str]:
-    """Paths of all keys in order, without the names and contents of data sets."""
+def keys(model: StrictModel, changed: bool = False, above: str = "") -> list[str]:
+    """Paths of all settings but those of data sets; with `changed` of those that a file sets."""
     found = []
-    for key, value in content.items():
-        found.append(above + key)
-        if isinstance(value, dict) and key not in ("data_sets", "synthesize"):
-            found += keys(value, f"{above}{key}.")
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if changed and name not in model.model_fields_set or isinstance(value, dict):
+            continue
+        found += keys(value, changed, f"{above}{name}.") if isinstance(value, StrictModel) else [above + name]
     return found
 
 
-def captions(path: Path) -> dict[str, str]:
+def value(of: StrictModel, path: str) -> object:
+    return reduce(getattr, path.split("."), of)
+
+
+def captions(text: str) -> dict[str, str]:
     """Path of a key -> the words behind it; data sets are called NAME."""
     found, above = {}, []
-    for line in path.read_text().splitlines():
+    for line in text.splitlines():
         if match := re.fullmatch(r"( *)(\w+):(?: .*?)??(?: +# (.*))?", line):
             depth = len(match[1]) // 2
             name = "NAME" if depth == 1 and above[0] in ("data_sets", "synthesize") else match[2]
@@ -44,8 +51,8 @@ def project(tmp_path, monkeypatch) -> Path:
     """A repository of params.yaml and the profiles, as the working folder."""
     folder = tmp_path / "project"
     shutil.copytree(PROJECT / "profiles", folder / "profiles")
-    shutil.copy(folder / "profiles/demo.yaml", folder / "params.yaml")
     monkeypatch.chdir(folder)
+    (folder / "params.yaml").write_text(profiles.text("demo", {}))
     git("init", "-q")
     commit()
     return folder
@@ -67,49 +74,55 @@ def commit() -> None:
 
 
 @every_profile
-def test_a_profile_is_valid(path):
-    assert params.load(path)
+def test_a_profile_becomes_a_params_file_with_every_setting(name, tmp_path):
+    (tmp_path / "params.yaml").write_text(profiles.text(name, {}))
+    assert params.load(tmp_path / "params.yaml") == profiles.load(name)
+
+
+@every_profile
+def test_a_profile_holds_its_differences_alone(name):
+    chosen, defaults = profiles.load(name), profiles.load("folder")
+    assert [key for key in keys(chosen, changed=True) if value(chosen, key) == value(defaults, key)] == []
 
 
 def test_the_committed_params_are_the_demo_profile():
-    assert (PROJECT / "params.yaml").read_bytes() == (PROJECT / "profiles/demo.yaml").read_bytes()
+    assert (PROJECT / "params.yaml").read_text() == profiles.text("demo", {})
 
 
 @every_profile
-def test_a_profile_has_the_keys_of_the_demo_in_the_same_order(path):
-    yaml = YAML(typ="safe", pure=True)
-    assert keys(yaml.load(path)) == keys(yaml.load(PROJECT / "profiles/demo.yaml"))
-
-
-@every_profile
-def test_a_profile_has_the_captions_of_the_demo(path):
-    demo, own = captions(PROJECT / "profiles/demo.yaml"), captions(path)
-    assert {key: own[key] for key in demo.keys() & own.keys()} == {key: demo[key] for key in demo.keys() & own.keys()}
-
-
-@every_profile
-def test_every_value_of_a_profile_has_a_caption(path):
-    own = captions(path)
+def test_every_value_of_a_params_file_has_a_caption(name):
+    own = captions(profiles.text(name, {}))
     sections = {key.rpartition(".")[0] for key in own}
     assert [key for key, caption in own.items() if not caption and key not in sections] == []
+
+
+@pytest.mark.parametrize("number", [1e-06, 3e-4, 1e-05, 2.5e-07, 1e22, 0.0, 1.0, 100.0])
+def test_a_float_is_one_for_yaml_1_1_too(number):
+    demo = profiles.load("demo")
+    changed = demo.model_copy(update={"train": demo.train.model_copy(update={"lr": number})})
+    text = params.rendered(changed, [])
+    assert [pyyaml.safe_load(text)["train"]["lr"], YAML(typ="safe").load(text)["train"]["lr"]] == [number] * 2
 
 
 def test_a_profile_becomes_params_yaml_whole_with_its_captions_and_an_absolute_root(project, clips):
     assert profiles.use("folder", {"mine": "../clips"}) == ["mine"]
     assert params.load(project / "params.yaml").data_sets["mine"].root == str(project / "../clips")
-    assert captions(project / "params.yaml") == captions(project / "profiles/folder.yaml")
 
 
 def test_nothing_but_the_root_is_changed(project, clips):
     profiles.use("faceforensics", {"faceforensics": str(clips)})
-    lines = zip(*((project / name).open() for name in ("profiles/faceforensics.yaml", "params.yaml")), strict=True)
+    lines = zip(
+        profiles.text("faceforensics", {}).splitlines(),
+        Path("params.yaml").read_text().splitlines(),
+        strict=True,
+    )
     assert [one.split(":")[0].strip() for one, other in lines if one != other] == ["root"]
 
 
 def test_the_demo_comes_back_byte_for_byte(project, clips):
     profiles.use("folder", {"mine": str(clips)})
     profiles.use("demo", {})
-    assert (project / "params.yaml").read_bytes() == (project / "profiles/demo.yaml").read_bytes()
+    assert (project / "params.yaml").read_bytes() == (PROJECT / "params.yaml").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["a: b", "# c", "'d'", "é", "l" * 200])

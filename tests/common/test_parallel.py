@@ -11,13 +11,14 @@ import cv2
 import numpy as np
 import pytest
 
-from deepfake_detector.common.parallel import Execution, Outcome, available_cores, run
+from deepfake_detector.common.parallel import Outcome, available_cores, run
+from deepfake_detector.common.settings import Parallel
 
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def local(workers: int, seconds: float = 60, memory: float = 0) -> Execution:
-    return Execution("local", workers, seconds, memory)
+def local(workers: int, seconds: float = 60, memory: float = 0) -> Parallel:
+    return Parallel(workers=workers, seconds_per_item=seconds, memory_per_item=memory)
 
 
 def power(base: int, exponent: int) -> int:
@@ -126,9 +127,10 @@ def test_a_worker_that_is_still_starting_when_the_run_is_stopped_says_nothing(tm
     """
     program = f"""
         import os, time
-        from deepfake_detector.parallel import Execution, run
+        from deepfake_detector.common.parallel import run
+        from deepfake_detector.common.settings import Parallel
         long = "import hashlib, os; os.mkdir({busy!r}); hashlib.pbkdf2_hmac('sha256', b'', b'', 20_000_000)"
-        outcomes = run(exec, [("",), (long,)], Execution("local", 2, 60, 0))
+        outcomes = run(exec, [("",), (long,)], Parallel(workers=2, seconds_per_item=60, memory_per_item=0))
         next(outcomes)
         while not os.path.exists({busy!r}):
             time.sleep(0.05)
@@ -146,8 +148,9 @@ def test_workers_end_when_their_parent_is_killed():
     """They hold standard output open, so that the end of the output is the end of the last of them."""
     work = "import time; print(1, flush=True); time.sleep(60)"
     program = (
-        "from deepfake_detector.parallel import Execution, run\n"
-        f"list(run(exec, [({work!r},)], Execution('local', 1, 60, 0)))"
+        "from deepfake_detector.common.parallel import run\n"
+        "from deepfake_detector.common.settings import Parallel\n"
+        f"list(run(exec, [({work!r},)], Parallel(workers=1, seconds_per_item=60, memory_per_item=0)))"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", program],

@@ -1,26 +1,17 @@
 """What is wrong with an item is said in words, and what would spoil every result stops the run."""
 
 import json
-from dataclasses import replace
 
 import pandas as pd
 import pytest
+from made import changed
 
 from deepfake_detector.datasets import audit
+from deepfake_detector.datasets.settings import Verify
 from deepfake_detector.datasets.shortcuts import Carrier, Shortcut
 from deepfake_detector.storage import tables
 
-LIMITS = audit.Limits(
-    min_side=64,
-    min_contrast=3.0,
-    min_sharpness=2.0,
-    min_brightness=12.0,
-    min_coverage=0.5,
-    max_coverage_gap=0.2,
-    max_imbalance=3.0,
-    max_shortcut_auc=0.9,
-    on_shortcut="fail",
-)
+LIMITS = Verify(max_imbalance=3.0)
 
 
 def index(*items: tuple) -> pd.DataFrame:
@@ -104,7 +95,7 @@ def test_a_dropped_item_is_no_reason_to_drop_its_twin():
     assert judged(items, [face("a", status="no face"), face("b")]) == {"a": "no face", "b": ""}
 
 
-def stoppers(items: pd.DataFrame, faces: list[dict], limits: audit.Limits = LIMITS) -> list[str]:
+def stoppers(items: pd.DataFrame, faces: list[dict], limits: Verify = LIMITS) -> list[str]:
     made = tables.make(faces, tables.FACES)
     frames = tables.make([frame(item) for item in items["item"]], tables.FRAMES)
     return audit.stoppers(items, made, audit.judge(items, frames, made, limits), limits)
@@ -154,7 +145,7 @@ def faces_in(item: str, found: int, of: int) -> list[dict]:
     ],
 )
 def test_faces_missed_too_often_or_more_often_in_one_class_stop_the_run(reals, fakes, said):
-    limits = replace(LIMITS, max_coverage_gap=0.25)
+    limits = changed(LIMITS, max_coverage_gap=0.25)
     found = stoppers(index(("a", 0), ("b", 1)), faces_in("a", reals, 10) + faces_in("b", fakes, 10), limits)
     assert len(found) == (said is not None)
     assert all(text.startswith(said) for text in found)
@@ -202,7 +193,7 @@ BITRATE = Carrier("bitrate", 0.97, 2e6, 1e6)
 )
 def test_a_shortcut_stops_the_run_or_warns_by_params(auc, carriers, action, said):
     shortcut = Shortcut(auc, "", carriers, 100)
-    limits = replace(LIMITS, on_shortcut=action)
+    limits = changed(LIMITS, on_shortcut=action)
     told = {"fail": audit.shortcut_stopper(shortcut, limits), "warn": audit.shortcut_warning(shortcut, limits)}
     assert [said in line for line in told.pop(action)] == [True] * (said is not None)
     assert list(told.values()) == [[]]

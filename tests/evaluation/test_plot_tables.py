@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from test_evaluation import rows
+from test_breakdown import rows
 
 from deepfake_detector.evaluation import breakdown, plot_tables
 from deepfake_detector.scoring import metrics

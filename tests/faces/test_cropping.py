@@ -1,26 +1,26 @@
 """An archive of frames becomes an archive of face crops, and the table says what became of every frame and face."""
 
 import zipfile
-from dataclasses import replace
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from made import clip, person_clip, person_still, picture
+from made import changed, clip, person_clip, person_still, picture
 
 from deepfake_detector import UserError
 from deepfake_detector.faces import cropping
-from deepfake_detector.faces.cropping import CropSettings, crop_tasks, lenders
+from deepfake_detector.faces.cropping import crop_tasks, lenders
 from deepfake_detector.faces.cutting import cut, given_crop, points_of_ready_crop, read_points
 from deepfake_detector.faces.detection import Face
-from deepfake_detector.media.extraction import FrameSettings, extract_frames
+from deepfake_detector.faces.settings import CropFaces
+from deepfake_detector.media.extraction import extract_frames
+from deepfake_detector.media.settings import ExtractFrames
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import ArchiveReader, Item, Pack, archive_of, write_archive
-from deepfake_detector.storage.assets import ASSETS
 from deepfake_detector.storage.packs import Task
 
-SETTINGS = CropSettings("haar", 240, 0.0, "", min_face=32, margin=1.1, size=64, dominant="area", realign=True)
+SETTINGS = CropFaces(detector="haar", detect_size=240, min_score=0.0, min_face=32, margin=1.1, size=64)
 NOISE = np.random.default_rng(1).integers(0, 256, (20, 30, 3), np.uint8)
 
 
@@ -32,7 +32,7 @@ def framed(folder, kind: str, *files: bytes) -> tuple[Pack, list[dict]]:
         path.write_bytes(data)
         items.append(Item(f"demo/real/{number}", kind, str(path)))
     pack = Pack(archive_of("demo/real/0", kind), tuple(items))
-    made = extract_frames(pack, FrameSettings(3, "png", 95))
+    made = extract_frames(pack, ExtractFrames(frames=3, format="png"))
     if made.members:
         write_archive(folder / "frames" / pack.archive, made.members)
     return pack, made.rows["frames"]
@@ -42,7 +42,7 @@ def index_of(pack: Pack) -> pd.DataFrame:
     return pd.DataFrame([{"item": item.item, "kind": item.kind, "md5": "0"} for item in pack.items])
 
 
-def task(folder, pack: Pack, rows: list[dict], settings: CropSettings = SETTINGS, known: dict | None = None) -> Task:
+def task(folder, pack: Pack, rows: list[dict], settings: CropFaces = SETTINGS, known: dict | None = None) -> Task:
     frames = tables.make(rows, tables.FRAMES)
     return crop_tasks(index_of(pack), frames, known or {}, folder / "frames", settings)(pack)
 
@@ -51,7 +51,7 @@ def cropped(
     folder,
     pack: Pack,
     rows: list[dict],
-    settings: CropSettings = SETTINGS,
+    settings: CropFaces = SETTINGS,
     name: str = "crops",
     known: dict | None = None,
 ) -> list[dict]:
@@ -89,7 +89,7 @@ def test_every_frame_of_a_person_gives_its_crop(tmp_path):
 
 def test_every_face_of_a_frame_gets_a_row_the_dominant_one_track_0(tmp_path):
     pack, frames = framed(tmp_path, "image", picture(two_faces(), "JPEG", quality=95))
-    rows = cropped(tmp_path, pack, frames, replace(SETTINGS, detect_size=480))
+    rows = cropped(tmp_path, pack, frames, changed(SETTINGS, detect_size=480))
     assert [(row["track"], row["member"], row["status"]) for row in rows] == [
         (0, "real/0/000000_0.png", "ok"),
         (1, "real/0/000000_1.png", "ok"),
@@ -99,7 +99,7 @@ def test_every_face_of_a_frame_gets_a_row_the_dominant_one_track_0(tmp_path):
 
 def test_a_face_below_the_least_size_is_reported_without_a_crop(tmp_path):
     pack, frames = framed(tmp_path, "image", picture(two_faces(), "JPEG", quality=95))
-    between = replace(SETTINGS, detect_size=480, min_face=80)
+    between = changed(SETTINGS, detect_size=480, min_face=80)
     large, small = cropped(tmp_path, pack, frames, between)
     assert small["width"] < 80 < large["width"]
     assert (large["status"], small["status"]) == ("ok", "face too small")
@@ -127,7 +127,7 @@ def test_a_bad_item_keeps_its_reason_and_costs_only_itself(tmp_path):
     ]
 
 
-GIVEN = replace(SETTINGS, realign=False)
+GIVEN = changed(SETTINGS, realign=False)
 
 
 def test_a_ready_crop_is_cut_anew_round_the_face_in_it(tmp_path):
@@ -185,14 +185,14 @@ def test_a_damaged_archive_of_frames_stops_the_run_and_is_named(tmp_path):
 @pytest.mark.parametrize("size", [32, 96])
 def test_crops_have_the_size_that_is_set(tmp_path, size):
     pack, frames = framed(tmp_path, "image", person_still())
-    (row,) = cropped(tmp_path, pack, frames, replace(SETTINGS, size=size))
+    (row,) = cropped(tmp_path, pack, frames, changed(SETTINGS, size=size))
     with ArchiveReader(tmp_path / "crops") as crops:
         assert crops.picture(row["archive"], row["member"]).shape == (size, size, 3)
 
 
 def test_yunet_finds_the_person_too(tmp_path, yunet):
     pack, frames = framed(tmp_path, "video", person_clip())
-    settings = replace(SETTINGS, detector="yunet", detect_size=320, min_score=0.6, yunet_sha256=ASSETS["yunet"].sha256)
+    settings = changed(SETTINGS, detector="yunet", detect_size=320, min_score=0.6)
     rows = cropped(tmp_path, pack, frames, settings)
     assert [row["status"] for row in rows] == ["ok"] * 3
     for row in rows:
@@ -250,7 +250,7 @@ def test_what_a_task_is_named_by_is_all_that_its_result_depends_on(tmp_path):
     assert task(tmp_path, pack, frames).key == key
     known = {"demo/real/0": tables.make([], tables.FACES)}
     others = [
-        task(tmp_path, pack, frames, replace(SETTINGS, margin=1.2)).key,
+        task(tmp_path, pack, frames, changed(SETTINGS, margin=1.2)).key,
         task(tmp_path, pack, frames[:2]).key,
         task(tmp_path, pack, frames, known=known).key,
     ]

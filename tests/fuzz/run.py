@@ -23,7 +23,7 @@ from fuzz.mutations import mutated
 from fuzz.seeds import seeds
 
 from deepfake_detector.common.console import progress
-from deepfake_detector.common.parallel import Execution
+from deepfake_detector.common.settings import Parallel
 from deepfake_detector.serving.batch import Judge, judge_all
 
 AT_ONCE = 2000  # files that lie on the disk
@@ -50,7 +50,7 @@ def fuzz(inputs: int, seed: int, workers: int, keep: Path | None = None) -> Foun
         for one in (folder, temporary):
             one.mkdir()
         judge = Judge(made.write_model(Path(root) / "model.onnx"), threads=1)
-        execution = Execution("local", workers, SECONDS, GIBIBYTES)
+        execution = Parallel(workers=workers, seconds_per_item=SECONDS, memory_per_item=GIBIBYTES)
         with _temporary_files_in(temporary):
             for path, report in progress(_judged(folder, inputs, seed, judge, execution), inputs, "fuzz", "file"):
                 _examine(path, report, found, keep)
@@ -96,7 +96,7 @@ def tell(found: Found, inputs: int) -> None:
     )
 
 
-def _judged(folder: Path, inputs: int, seed: int, judge: Judge, execution: Execution) -> Iterator[tuple[Path, dict]]:
+def _judged(folder: Path, inputs: int, seed: int, judge: Judge, execution: Parallel) -> Iterator[tuple[Path, dict]]:
     for start in range(0, inputs, AT_ONCE):
         paths = []
         for number in range(start, min(inputs, start + AT_ONCE)):

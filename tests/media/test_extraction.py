@@ -10,11 +10,15 @@ from made import audio_only, clip, number_in, picture
 from PIL import Image
 
 from deepfake_detector.media import extraction
-from deepfake_detector.media.extraction import FrameSettings, frame_tasks
+from deepfake_detector.media.extraction import frame_tasks
 from deepfake_detector.media.reading import read_image, sample_frames
+from deepfake_detector.media.settings import ExtractFrames
 from deepfake_detector.storage.archive import ArchiveReader, Item, Pack, write_archive
 
-JPEG, PNG = FrameSettings(3, "jpeg", 95), FrameSettings(3, "png", 95)
+JPEG, PNG = (
+    ExtractFrames(frames=3, format="jpeg", jpeg_quality=95),
+    ExtractFrames(frames=3, format="png", jpeg_quality=95),
+)
 STILL = np.random.default_rng(1).integers(0, 256, (20, 30, 3), np.uint8)
 
 
@@ -34,7 +38,7 @@ def stills(folder, **files: bytes) -> Pack:
     return Pack("demo/_images/00.zip", tuple(items))
 
 
-def extracted(pack: Pack, folder: Path, settings: FrameSettings) -> tuple[list[dict], list[dict]]:
+def extracted(pack: Pack, folder: Path, settings: ExtractFrames) -> tuple[list[dict], list[dict]]:
     """Rows of the tables `frames` and `media`; the archive, if there is one, lies below `folder`."""
     made = extraction.extract_frames(pack, settings)
     if made.members:
@@ -42,7 +46,7 @@ def extracted(pack: Pack, folder: Path, settings: FrameSettings) -> tuple[list[d
     return made.rows["frames"], made.rows["media"]
 
 
-def extract_frames(pack: Pack, folder: Path, settings: FrameSettings) -> list[dict]:
+def extract_frames(pack: Pack, folder: Path, settings: ExtractFrames) -> list[dict]:
     return extracted(pack, folder, settings)[0]
 
 
@@ -87,7 +91,9 @@ def test_png_frames_are_lossless_and_jpeg_frames_are_near(tmp_path, settings, su
 def test_a_lower_jpeg_quality_gives_smaller_frames(tmp_path):
     sizes = []
     for quality in (20, 95):
-        extract_frames(video(tmp_path, clip()), tmp_path / "out", FrameSettings(3, "jpeg", quality))
+        extract_frames(
+            video(tmp_path, clip()), tmp_path / "out", ExtractFrames(frames=3, format="jpeg", jpeg_quality=quality)
+        )
         sizes.append((tmp_path / "out/demo/real/0.zip").stat().st_size)
     assert sizes[0] < sizes[1]
 
@@ -204,5 +210,5 @@ def test_what_a_task_is_named_by_is_all_that_its_result_depends_on(tmp_path):
     moved = Pack("demo/real/0.zip", (Item("demo/real/0", "video", "y/z.mp4"),))
     key = frame_tasks(index(tmp_path), JPEG)(pack).key
     assert frame_tasks(index(tmp_path), JPEG)(moved).key == key
-    assert frame_tasks(index(tmp_path), FrameSettings(4, "jpeg", 95))(pack).key != key
+    assert frame_tasks(index(tmp_path), ExtractFrames(frames=4, format="jpeg", jpeg_quality=95))(pack).key != key
     assert frame_tasks(index(tmp_path, "b" * 32), JPEG)(pack).key != key

@@ -16,12 +16,11 @@ STAGES = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
 # cannot change what a stage writes: the error class, printing, checking of values that DVC tracks as params,
 # scheduling, locking, the finding of files whose hash is a param, and the check of the Python in use
 NOT_TRACKED = {
-    f"deepfake_detector/{name}.py"
-    for name in (
-        *("__init__", "params", "storage/assets"),
-        *(f"common/{module}" for module in ("console", "locks", "packages", "parallel", "settings")),
-    )
-} | {"stages/__init__.py"}
+    "stages/__init__.py",
+    *(f"deepfake_detector/{name}.py" for name in ("__init__", "params", "storage/assets")),
+    *(f"deepfake_detector/common/{name}.py" for name in ("console", "locks", "packages", "parallel")),
+    *(path.as_posix() for path in Path("deepfake_detector").glob("*/settings.py")),
+}
 UNTRACKED_SECTIONS = {"parallel", "scratch"}  # results do not depend on them
 
 
@@ -45,8 +44,9 @@ def module_files(name: str) -> list[Path]:
 
 def imported(path: Path) -> set[Path]:
     """Files of this project that `path` imports anywhere in it."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    text = path.read_text()
+    found = set(path.parent.glob("*.py")) if "import_module(" in text else set()  # it imports its folder's by name
+    for node in ast.walk(ast.parse(text)):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -69,10 +69,10 @@ def everything_imported(start: str) -> set[str]:
 
 
 def sections_read(stage: str) -> set[str]:
-    """Literals given to `params.read` in a stage's script."""
-    calls = [node for node in ast.walk(ast.parse(Path(f"stages/{stage}.py").read_text())) if isinstance(node, ast.Call)]
-    reads = [call for call in calls if ast.unparse(call.func) == "params.read"]
-    return {argument.value for call in reads for argument in call.args if isinstance(argument, ast.Constant)}
+    """What a stage's script takes of `params.load()`, at once or of the name `settings`."""
+    tree = ast.parse(Path(f"stages/{stage}.py").read_text())
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    return {node.attr for node in nodes if ast.unparse(node.value) in ("params.load()", "settings")}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -91,6 +91,15 @@ def test_deps_hold_every_library_file_the_stage_imports(stage):
 def test_params_hold_every_section_the_stage_reads(stage):
     listed = {param.split(".")[0] for param in definition(stage).get("params", [])}
     assert listed == sections_read(stage) - UNTRACKED_SECTIONS
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_hands_on_sections_and_never_all_settings(stage):
+    tree = ast.parse(Path(f"stages/{stage}.py").read_text())
+    taken_apart = [node.value for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    used = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "settings"]
+    whole = [node for node in used if isinstance(node.ctx, ast.Load) and node not in taken_apart]
+    assert whole == []
 
 
 @pytest.mark.parametrize("stage", STAGES)

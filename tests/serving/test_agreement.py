@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 
 from deepfake_detector.contract import model_file
-from deepfake_detector.faces.cropping import CropSettings, crop_faces, crop_tasks
-from deepfake_detector.media.extraction import FrameSettings, extract_frames
+from deepfake_detector.faces.cropping import crop_faces, crop_tasks
+from deepfake_detector.faces.settings import CropFaces
+from deepfake_detector.media.extraction import extract_frames
 from deepfake_detector.media.reading import read_image, sample_frames
+from deepfake_detector.media.settings import ExtractFrames
 from deepfake_detector.scoring import scores
 from deepfake_detector.serving.inference import Detector
 from deepfake_detector.storage import tables
@@ -23,11 +25,16 @@ WITHIN = {"png": 1e-4, "jpeg": 0.02}  # of the probability
 def by_stages(clip: Path, terms: model_file.Contract, form: str, folder: Path) -> tuple[pd.DataFrame, list[np.ndarray]]:
     """Rows of the faces table, and the crop of each, as extract_frames and crop_faces leave them."""
     pack = Pack(archive_of("demo/real/0", "video"), (Item("demo/real/0", "video", str(clip)),))
-    extracted = extract_frames(pack, FrameSettings(terms.frames, form, 95))
+    extracted = extract_frames(pack, ExtractFrames(frames=terms.frames, format=form))
     write_archive(folder / "frames" / pack.archive, extracted.members)
     found, crop = terms.detection, terms.crop
-    settings = CropSettings(
-        found.name, found.detect_size, found.min_score, "", crop.min_face, crop.margin, crop.size, "area", realign=True
+    settings = CropFaces(
+        detector=found.name,
+        detect_size=found.detect_size,
+        min_score=found.min_score,
+        min_face=crop.min_face,
+        margin=crop.margin,
+        size=crop.size,
     )
     index = pd.DataFrame([{"item": "demo/real/0", "kind": "video", "md5": "0"}])
     frames = tables.make(extracted.rows["frames"], tables.FRAMES)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_detector.common.parallel import Execution
+from deepfake_detector.common.settings import Parallel
 from deepfake_detector.storage.archive import Item, Pack
 from deepfake_detector.storage.packs import Done, Task, run_packs
 from deepfake_detector.storage.store import Made, Store, key_of
 
-EXECUTION = Execution("local", 2, 4.0, 1.0)
+EXECUTION = Parallel(workers=2, seconds_per_item=4.0, memory_per_item=1.0)
 
 
 def work(pack: Pack, log: Path) -> Made:

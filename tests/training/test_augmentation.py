@@ -1,37 +1,36 @@
 """Changes to training crops: each works, keeps what it must keep, and comes back with its seed."""
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made import textured
+from made import changed, textured
 
 from deepfake_detector.training import augmentation
-from deepfake_detector.training.augmentation import Augmentation
+from deepfake_detector.training.augmentation import augment
+from deepfake_detector.training.settings import Augment
 
 NAMES = ("flip", "shift", "scale", "rotate", "colour", "blur", "downscale", "jpeg", "blocks", "noise", "erase")
-OFF = Augmentation(**dict.fromkeys(NAMES, 0))
+OFF = Augment(**dict.fromkeys(NAMES, 0))
 STRENGTH = {"shift": 0.1, "scale": 0.2, "rotate": 20, "colour": 0.3}  # of the others 1: they are probabilities
 
 
 def test_augmentation_off_changes_no_pixel():
     crop = textured()
-    assert np.array_equal(OFF.apply(crop, 48, np.random.default_rng(0)), crop)
+    assert np.array_equal(augment(crop, 48, OFF, np.random.default_rng(0)), crop)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_augmentation_works_alone(name):
     crop = textured()
-    changed = replace(OFF, **{name: STRENGTH.get(name, 1)}).apply(crop, 48, np.random.default_rng(0))
-    assert not np.array_equal(changed, crop)
+    alone = changed(OFF, **{name: STRENGTH.get(name, 1)})
+    assert not np.array_equal(augment(crop, 48, alone, np.random.default_rng(0)), crop)
 
 
 def test_flip_mirrors_exactly():
     crop = textured()
-    assert np.array_equal(replace(OFF, flip=1).apply(crop, 48, np.random.default_rng(0)), crop[:, ::-1])
+    assert np.array_equal(augment(crop, 48, changed(OFF, flip=1), np.random.default_rng(0)), crop[:, ::-1])
 
 
 SHARE = st.floats(0, 1)
@@ -39,20 +38,21 @@ SHARE = st.floats(0, 1)
 
 @given(
     st.builds(
-        Augmentation,
-        **dict.fromkeys(NAMES, SHARE) | {"shift": st.floats(0, 0.5), "scale": st.floats(0, 0.9)},
+        Augment,
+        **dict.fromkeys(NAMES, SHARE)
+        | {"shift": st.floats(0, 0.3), "scale": st.floats(0, 0.5), "rotate": st.floats(0, 45)},
     ),
     st.integers(0, 2**32),
     st.integers(16, 64),
     st.integers(16, 64),
 )
-def test_augmentation_keeps_the_type_and_the_original_and_gives_the_size_asked_for(changes, seed, size, wanted):
+def test_augmentation_keeps_the_type_and_the_original_and_gives_the_size_asked_for(strengths, seed, size, wanted):
     crop = textured(64)[:size, :size]
     before = crop.copy()
-    changed = changes.apply(crop, wanted, np.random.default_rng(seed))
-    assert (changed.shape, changed.dtype) == ((wanted, wanted, 3), np.uint8)
+    found = augment(crop, wanted, strengths, np.random.default_rng(seed))
+    assert (found.shape, found.dtype) == ((wanted, wanted, 3), np.uint8)
     assert np.array_equal(crop, before)
-    assert np.array_equal(changed, changes.apply(crop, wanted, np.random.default_rng(seed)))
+    assert np.array_equal(found, augment(crop, wanted, strengths, np.random.default_rng(seed)))
 
 
 @pytest.mark.parametrize(

@@ -4,44 +4,29 @@ import io
 import os
 import shutil
 import signal
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from made import changed
 from torch import nn
 
 from deepfake_detector import Stopped, UserError
 from deepfake_detector.faces.cutting import points_of_ready_crop
 from deepfake_detector.storage.archive import encode, write_archive
 from deepfake_detector.training import crops, devices, fit
-from deepfake_detector.training.augmentation import Augmentation
 from deepfake_detector.training.checkpoints import Checkpoints
-from deepfake_detector.training.learner import Recipe
 from deepfake_detector.training.network import Detector
 from deepfake_detector.training.progress import Epoch, best_epoch
 from deepfake_detector.training.sampling import BalancedBatches, LearningCrops
+from deepfake_detector.training.settings import Augment, Train
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-RECIPE = Recipe(
-    epochs=3,
-    batch_size=8,
-    optimizer="adamw",
-    lr=5e-3,
-    weight_decay=0.05,
-    warmup=0.1,
-    label_smoothing=0.05,
-    clip=1.0,
-    ema=0.9,
-    patience=0,
-    unfreeze_every=0,
-    loader_workers=0,
-    checkpoint_minutes=10,
-)
-OFF = Augmentation(**dict.fromkeys(Augmentation.__dataclass_fields__, 0))
-GENTLE = replace(OFF, flip=0.5, shift=0.03, colour=0.05)
+RECIPE = Train(epochs=3, batch_size=8, lr=5e-3, ema=0.9, loader_workers=0)
+OFF = Augment(**dict.fromkeys(Augment.model_fields, 0))
+GENTLE = changed(OFF, flip=0.5, shift=0.03, colour=0.05)
 EPOCHS = range(RECIPE.epochs)
 UPDATES = 6  # in an epoch
 
@@ -81,7 +66,7 @@ def faces(tmp_path_factory) -> tuple[Path, pd.DataFrame]:
 def run(
     folder: Path,
     rows: pd.DataFrame,
-    recipe: Recipe = RECIPE,
+    recipe: Train = RECIPE,
     network=Small,
     watch=None,
     device: tuple[str, str] = ("cpu", "fp32"),
@@ -158,7 +143,7 @@ def saved(detector: nn.Module) -> bytes:
 
 @pytest.mark.parametrize(("network", "lr"), [(Small, 5e-3), (Detector, 5e-4)])
 def test_a_separable_set_is_learned(faces, network, lr):
-    _, state, reported = run(*faces, replace(RECIPE, lr=lr, ema=0.0), network=network)
+    _, state, reported = run(*faces, changed(RECIPE, lr=lr, ema=0.0), network=network)
     assert reported == list(EPOCHS)
     assert [epoch.epoch for epoch in state.history] == list(EPOCHS)
     best = state.history[state.best]
@@ -179,13 +164,13 @@ def test_the_detector_is_left_with_the_best_epochs_weights(faces, monkeypatch):
 
 
 VARIANTS = {
-    "plain": {"recipe": replace(RECIPE, ema=0.0, clip=0.0)},
+    "plain": {"recipe": changed(RECIPE, ema=0.0, clip=0.0)},
     "mean of weights, clipped": {},
     "self-blended": {"self_blend": 0.5},
     "in pieces": {"pieces": 4},
-    "unfrozen in stages": {"recipe": replace(RECIPE, unfreeze_every=1)},
-    "SGD": {"recipe": replace(RECIPE, optimizer="sgd")},
-    "loaded by processes": {"recipe": replace(RECIPE, loader_workers=2)},
+    "unfrozen in stages": {"recipe": changed(RECIPE, unfreeze_every=1)},
+    "SGD": {"recipe": changed(RECIPE, optimizer="sgd")},
+    "loaded by processes": {"recipe": changed(RECIPE, loader_workers=2)},
 }
 
 
@@ -287,10 +272,10 @@ def test_a_killed_run_goes_on_from_its_last_state_even_when_the_newest_is_torn(f
 def test_states_are_saved_as_often_as_asked_for(faces, monkeypatch):
     written = []
     monkeypatch.setattr(Checkpoints, "write", lambda _, content: written.append(content["progress"]["update"]))
-    run(*faces, replace(RECIPE, epochs=1, checkpoint_minutes=1e-9))
+    run(*faces, changed(RECIPE, epochs=1, checkpoint_minutes=1e-9))
     assert written == [1, 2, 3, 4, 5, 6, 0]
     written.clear()
-    run(*faces, replace(RECIPE, epochs=1))
+    run(*faces, changed(RECIPE, epochs=1))
     assert written == [0]
 
 
@@ -303,7 +288,7 @@ def test_a_finished_run_that_was_killed_before_writing_its_results_trains_nothin
 
 
 def test_a_state_of_another_network_is_refused_with_what_differs(faces):
-    run(*faces, replace(RECIPE, epochs=1))
+    run(*faces, changed(RECIPE, epochs=1))
     with pytest.raises(UserError, match=r"saved state of this run: weights of another network \(missing: backbone"):
         run(*faces, network=Detector)
 
@@ -337,7 +322,7 @@ def test_training_on_self_blended_faces_alone_works(faces):
 def test_patience_ends_a_run_that_gets_no_better(faces):
     folder, rows = faces
     rows = rows.assign(label=rows["label"].where(rows.index < 48, 1 - rows["label"]))  # the more learned, the worse
-    _, progress, reported = run(folder, rows, replace(RECIPE, epochs=6, patience=2))
+    _, progress, reported = run(folder, rows, changed(RECIPE, epochs=6, patience=2))
     assert (progress.best, reported) == (0, [0, 1, 2])
 
 
@@ -352,7 +337,7 @@ def test_parts_learn_one_after_the_other(faces):
     def note(_epoch):
         kept.append({name: value.clone() for name, value in detectors[0].state_dict().items()})
 
-    start = run(*faces, replace(RECIPE, unfreeze_every=1, ema=0.0), network=network, on_report=note)
+    start = run(*faces, changed(RECIPE, unfreeze_every=1, ema=0.0), network=network, on_report=note)
     assert start[1].history
     torch.manual_seed(1)
     fresh = Small().state_dict()
@@ -373,7 +358,7 @@ def test_batch_norm_learns_in_training_and_rests_in_validation(faces, monkeypatc
 
     folder, rows = faces
     start = detector.norm.running_mean.clone()
-    run(folder, rows, replace(RECIPE, epochs=2, ema=0.0), network=lambda: detector, watch=watch)
+    run(folder, rows, changed(RECIPE, epochs=2, ema=0.0), network=lambda: detector, watch=watch)
     assert modes == [True] * 12  # also in the second epoch, after a validation
     trained = {name: value.clone() for name, value in detector.state_dict().items()}
     assert not torch.equal(trained["norm.running_mean"], start)
@@ -400,13 +385,13 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_items(faces):
     with pytest.raises(
         UserError, match=r"not a number any more, in epoch 1 at update \d; lower train\.lr.* batch: \d+[01], "
     ):
-        run(*faces, replace(RECIPE, lr=1e30, warmup=0.0, clip=0.0))
+        run(*faces, changed(RECIPE, lr=1e30, warmup=0.0, clip=0.0))
     assert Checkpoints(faces[0] / STATES).latest() is None
 
 
 def test_too_few_faces_for_a_batch_stop_the_run(faces):
     with pytest.raises(UserError, match=r"48 training faces do not fill a batch of 49; lower train\.batch_size"):
-        run(*faces, replace(RECIPE, batch_size=49))
+        run(*faces, changed(RECIPE, batch_size=49))
 
 
 @pytest.mark.parametrize(
@@ -431,7 +416,7 @@ def test_blank_faces_stop_the_run(faces, monkeypatch):
 def test_a_damaged_archive_is_named_by_its_loader(faces, workers):
     folder, rows = faces
     with pytest.raises(UserError, match=r"^data/faces/none\.zip: cannot read") as failed:
-        run(folder, rows.assign(archive="none.zip"), replace(RECIPE, loader_workers=workers))
+        run(folder, rows.assign(archive="none.zip"), changed(RECIPE, loader_workers=workers))
     assert "Traceback" not in str(failed.value)
 
 
@@ -441,14 +426,14 @@ def test_a_loader_that_dies_is_told_with_the_remedy(faces, monkeypatch):
 
     monkeypatch.setattr(LearningCrops, "__getitem__", die)
     with pytest.raises(UserError, match=r"a process that loads faces died .* lower train\.loader_workers"):
-        run(*faces, replace(RECIPE, loader_workers=1))
+        run(*faces, changed(RECIPE, loader_workers=1))
 
 
 @needs_gpu
 @pytest.mark.parametrize("precision", ["auto", "fp32", "fp16"])
 def test_the_gpu_learns_a_separable_set(faces, precision):
     detector, progress, _ = run(
-        *faces, replace(RECIPE, lr=5e-4), network=Detector, device=("cuda", precision), self_blend=0.2
+        *faces, changed(RECIPE, lr=5e-4), network=Detector, device=("cuda", precision), self_blend=0.2
     )
     assert next(detector.parameters()).is_cuda
     assert progress.history[progress.best].val_frame_roc_auc > 0.95

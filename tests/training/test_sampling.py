@@ -1,20 +1,19 @@
 """What is learned from: drawn how often, self-blended, changed, and in which order it comes."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from made import changed
 
 from deepfake_detector import UserError
 from deepfake_detector.training import crops, sampling
-from deepfake_detector.training.augmentation import Augmentation
 from deepfake_detector.training.sampling import BalancedBatches, Draw, LearningCrops
+from deepfake_detector.training.settings import Augment
 
-ON = Augmentation(
+ON = Augment(
     flip=0.5,
     shift=0.1,
     scale=0.1,
@@ -27,7 +26,7 @@ ON = Augmentation(
     noise=0.5,
     erase=0.5,
 )
-OFF = Augmentation(**dict.fromkeys(ON.__dataclass_fields__, 0))
+OFF = Augment(**dict.fromkeys(Augment.model_fields, 0))
 ROWS = pd.DataFrame(
     [(0, "real", "anna")] * 5 + [(0, "real", "bert")] + [(1, "swap", "anna")] * 3 + [(1, "reenact", "bert")],
     columns=["label", "method", "group"],
@@ -191,14 +190,14 @@ def test_with_reals_alone_every_second_draw_is_a_pseudo_fake():
 
 
 def test_a_pseudo_fake_is_labelled_fake_and_shares_its_twins_augmentation(stored_crops):
-    crops_of = LearningCrops(stored_crops, 48, 1, replace(OFF, flip=1))
+    crops_of = LearningCrops(stored_crops, 48, 1, changed(OFF, flip=1))
     real, label, row = crops_of[Draw(2, 0, 5)]
     fake, fake_label, fake_row = crops_of[Draw(2, 0, 5, blended=True)]
     assert (label, fake_label, row, fake_row) == (0, 1, 2, 2)
     assert not torch.equal(real, fake)
     other, *_ = crops_of[Draw(2, 0, 6, blended=True)]
     assert not torch.equal(other, fake)
-    textured_rows = LearningCrops(stored_crops.assign(label=0), 48, 1, replace(OFF, shift=0.1))
+    textured_rows = LearningCrops(stored_crops.assign(label=0), 48, 1, changed(OFF, shift=0.1))
     moved, blended = textured_rows[Draw(3, 0, 5)][0], textured_rows[Draw(3, 0, 5, blended=True)][0]
     outside = (
         moved[:, :, :4].float() - blended[:, :, :4].float()

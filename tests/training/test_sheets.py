@@ -3,16 +3,16 @@
 import io
 
 import numpy as np
-from made import textured
+from made import changed, textured
 from PIL import Image
 
 from deepfake_detector.faces.cutting import points_of_ready_crop
 from deepfake_detector.pages.contact_sheet import CAPTION, TILE
 from deepfake_detector.storage.archive import ArchiveReader
-from deepfake_detector.training.augmentation import Augmentation
+from deepfake_detector.training.settings import Augment
 from deepfake_detector.training.sheets import augmentation_sheet, self_blend_sheet, sheets
 
-OFF = Augmentation(**dict.fromkeys(Augmentation.__dataclass_fields__, 0))
+OFF = Augment(**dict.fromkeys(Augment.model_fields, 0))
 
 
 def tiles(jpeg: bytes) -> np.ndarray:
@@ -23,7 +23,7 @@ def tiles(jpeg: bytes) -> np.ndarray:
 
 
 def test_each_face_has_a_row_of_its_changes():
-    flipped = Augmentation(**OFF.__dict__ | {"flip": 1})
+    flipped = changed(OFF, flip=1)
     crops = [textured(64), textured(64)[::-1].copy()]
     found = tiles(augmentation_sheet(crops, flipped, 64, 1))
     assert found.shape[:2] == (2, 8)

@@ -19,11 +19,12 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path, PurePosixPath
 
 from deepfake_detector import UserError
+from deepfake_detector.datasets.settings import DataSet
 from deepfake_detector.media.reading import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from deepfake_detector.params import DataSet
 from deepfake_detector.storage.files import file_hash
 
 SHOWN = 5  # names given in a note; the rest is counted
@@ -128,11 +129,8 @@ def counted(text: str, places: set[str]) -> list[str]:
 
 
 def _layout(name: str) -> Callable[[str, Path, DataSet], Scan]:
-    from deepfake_detector.datasets.layouts import celebdf, demo, dfdc, dfdc_preview, faceforensics, folder
-
-    layouts = {"celebdf": celebdf, "demo": demo, "dfdc": dfdc, "dfdc_preview": dfdc_preview}
-    layouts |= {"faceforensics": faceforensics, "folder": folder}
-    return layouts[name].scan
+    """The module of that name in this folder scans it."""
+    return import_module(f"{__name__}.{name}").scan
 
 
 def _stem(name: str) -> str:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from deepfake_detector import UserError
 from deepfake_detector.datasets.layouts import Found, Scan, counted, files_below, media_kind
-from deepfake_detector.params import CelebDFSet
+from deepfake_detector.datasets.settings import DataSet
 
 EXPECTED = {"Celeb-real": 590, "YouTube-real": 300, "Celeb-synthesis": 5639}  # of v2; v1 has fewer
 TEST_LIST = "List_of_testing_videos.txt"
 FAKES = "Celeb-synthesis"
 
 
-def scan(name: str, root: Path, data_set: CelebDFSet) -> Scan:
+def scan(name: str, root: Path, data_set: DataSet) -> Scan:
     test = _test_list(root / TEST_LIST)
     found, notes, seen = [], [], set()
     for folder, expected in EXPECTED.items():

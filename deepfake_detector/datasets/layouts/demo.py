@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from deepfake_detector.datasets.layouts import Found, Scan, files_below, media_kind
-from deepfake_detector.params import DemoSet
+from deepfake_detector.datasets.settings import DataSet
 
 
-def scan(name: str, root: Path, data_set: DemoSet) -> Scan:
+def scan(name: str, root: Path, data_set: DataSet) -> Scan:
     found = []
     for path in files_below(root):
         method = path.parent.name

@@ -11,12 +11,12 @@ import pandas as pd
 
 from deepfake_detector import UserError
 from deepfake_detector.datasets.layouts import Found, Scan, counted, files_below, media_kind
-from deepfake_detector.params import DFDCSet
+from deepfake_detector.datasets.settings import DataSet
 
 LABELS = {"REAL": 0, "FAKE": 1}
 
 
-def scan(name: str, root: Path, data_set: DFDCSet) -> Scan:
+def scan(name: str, root: Path, data_set: DataSet) -> Scan:
     found, notes = [], []
     for metadata in _metadata_files(root):
         part = metadata.parent

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from deepfake_detector import UserError
 from deepfake_detector.datasets.layouts import Found, Scan, counted, files_below, media_kind
-from deepfake_detector.params import DFDCPreviewSet
+from deepfake_detector.datasets.settings import DataSet
 
 LABELS = {"real": 0, "fake": 1}
 SETS = {"train": "train", "test": "test"}
 SUBJECT = re.compile(r"\d{3,}")  # of the subjects' numbers in names of folders and files
 
 
-def scan(name: str, root: Path, data_set: DFDCPreviewSet) -> Scan:
+def scan(name: str, root: Path, data_set: DataSet) -> Scan:
     facts = _facts(root / "dataset.json")
     files = {path.relative_to(root).as_posix(): path for path in files_below(root) if media_kind(path) == "video"}
     here = sorted(set(files) & set(facts))

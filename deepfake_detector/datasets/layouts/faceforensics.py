@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deepfake_detector import UserError
 from deepfake_detector.datasets.layouts import Found, Scan, counted, files_below, media_kind
-from deepfake_detector.params import FaceForensicsSet
+from deepfake_detector.datasets.settings import FaceForensicsSet
 
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
 EXPECTED = {"original": 1000, "actors": 363, "DeepFakeDetection": 3068} | dict.fromkeys(METHODS, 1000)

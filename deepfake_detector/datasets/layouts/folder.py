@@ -12,7 +12,7 @@ import pandas as pd
 
 from deepfake_detector import UserError
 from deepfake_detector.datasets.layouts import Found, Scan, counted, files_below, media_kind
-from deepfake_detector.params import FolderSet
+from deepfake_detector.datasets.settings import FolderSet
 
 LABELS = {"real": 0, "fake": 1}
 COLUMNS = {"path", "label", "method", "sources", "original", "split"}

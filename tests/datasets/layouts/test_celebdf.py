@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_detector import UserError, params
+from deepfake_detector import UserError
 from deepfake_detector.datasets import layouts
+from deepfake_detector.datasets.settings import DataSet
 
 FILES = (
     "Celeb-real/id0_0000.mp4",
@@ -28,7 +29,7 @@ def root(request, tmp_path) -> Path:
 
 
 def scan(root: Path) -> layouts.Scan:
-    return layouts.scan("celeb", params.CelebDFSet(layout="celebdf", root=str(root), use="test"))
+    return layouts.scan("celeb", DataSet(layout="celebdf", root=str(root), use="test"))
 
 
 def rows(root: Path) -> dict[str, dict]:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_detector import params
 from deepfake_detector.datasets import layouts, splitting
+from deepfake_detector.datasets.settings import DataSet
 from deepfake_detector.datasets.synthesis.clips import plan
 from deepfake_detector.storage import tables
 
@@ -18,7 +18,7 @@ def index(tmp_path):
     for clip in plan(PAIRS):
         (tmp_path / clip.path).parent.mkdir(exist_ok=True)
         (tmp_path / clip.path).write_text(clip.path)
-    result = layouts.scan("demo", params.DemoSet(layout="demo", root=str(tmp_path), use="train"))
+    result = layouts.scan("demo", DataSet(layout="demo", root=str(tmp_path), use="train"))
     assert result.notes == []
     return tables.make(layouts.index_rows("demo", "train", result.found), tables.INDEX)
 

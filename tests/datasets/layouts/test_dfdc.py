@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_detector import UserError, params
+from deepfake_detector import UserError
 from deepfake_detector.datasets import layouts
+from deepfake_detector.datasets.settings import DataSet
 
 PART = {
     "aaa.mp4": {"label": "REAL", "split": "train"},
@@ -41,8 +42,7 @@ def preview(root: Path) -> Path:
 
 
 def scan(root: Path, layout: str = "dfdc") -> layouts.Scan:
-    sets = {"dfdc": params.DFDCSet, "dfdc_preview": params.DFDCPreviewSet}
-    return layouts.scan("d", sets[layout](layout=layout, root=str(root), use="train"))
+    return layouts.scan("d", DataSet(layout=layout, root=str(root), use="train"))
 
 
 def rows(root: Path, layout: str = "dfdc") -> dict[str, dict]:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_detector import UserError, params
+from deepfake_detector import UserError
 from deepfake_detector.datasets import layouts, splitting
+from deepfake_detector.datasets.settings import FaceForensicsSet
 from deepfake_detector.storage import tables
 
 YOUTUBE, ACTORS = "original_sequences/youtube", "original_sequences/actors"
@@ -46,7 +47,7 @@ def tree(tmp_path):
 
 def scan(root: Path, compression: str = "c23") -> layouts.Scan:
     settings = {"layout": "faceforensics", "root": str(root), "use": "train", "compression": compression}
-    return layouts.scan("ff", params.FaceForensicsSet(**settings))
+    return layouts.scan("ff", FaceForensicsSet(**settings))
 
 
 def rows(root: Path, compression: str = "c23") -> dict[str, dict]:

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_detector import UserError, params
+from deepfake_detector import UserError
 from deepfake_detector.datasets import layouts, splitting
+from deepfake_detector.datasets.settings import FolderSet
 from deepfake_detector.storage import tables
 
 
 def scan(root: Path, kind: str = "media") -> layouts.Scan:
-    return layouts.scan("mine", params.FolderSet(layout="folder", root=str(root), use="train", kind=kind))
+    return layouts.scan("mine", FolderSet(layout="folder", root=str(root), use="train", kind=kind))
 
 
 def rows(root: Path) -> dict[str, dict]:

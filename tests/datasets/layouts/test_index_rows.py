@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deepfake_detector import UserError, params
+from deepfake_detector import UserError
 from deepfake_detector.datasets import layouts
 from deepfake_detector.datasets.layouts import Found
+from deepfake_detector.datasets.settings import FolderSet
 
 PARTS = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=12)
 NAMES = st.lists(PARTS.filter(lambda part: part not in (".", "..")), min_size=1, max_size=3).map("/".join)
@@ -118,7 +119,7 @@ def test_a_key_of_two_files_is_refused_with_both_paths(tmp_path):
 )
 def test_a_root_that_holds_nothing_is_refused_by_name(tmp_path, folder, said):
     (tmp_path / "empty").mkdir()
-    data_set = params.FolderSet(layout="folder", root=str(tmp_path / folder), use="train", kind="media")
+    data_set = FolderSet(layout="folder", root=str(tmp_path / folder), use="train", kind="media")
     with pytest.raises(UserError) as raised:
         layouts.scan("mine", data_set)
     assert str(raised.value).startswith(f"{tmp_path / folder}: {said}")

@@ -1,0 +1,29 @@
+"""Settings of how frame logits become a clip's verdict."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from deepfake_detector.common.settings import Fraction, StrictModel
+
+
+class Aggregation(StrictModel):
+    """From frames to one probability per clip."""
+
+    min_faces: int = Field(8, ge=1, description="a track counts with so many faces, or half of the sampled frames")
+
+
+class Calibrate(StrictModel):
+    """What the threshold and the inconclusive band are fitted for, on validation clips."""
+
+    threshold: Literal["balanced_accuracy", "false_alarms"] = Field(
+        "balanced_accuracy",
+        description="fitted for the highest balanced_accuracy, or for at most so many false_alarms",
+    )
+    false_alarms: Fraction = Field(
+        0.05, description="fraction of real clips that may be called fake (threshold: false_alarms)"
+    )
+    band_error: Fraction = Field(
+        0.05, description="at most this fraction of the clips outside the inconclusive band is wrong"
+    )
+    band_share: Fraction = Field(0.3, description="the inconclusive band holds at most this fraction of the clips")
