@@ -16,15 +16,29 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 FIGURES, NEAR = "metrics/evaluation.json", 0.05
-TRAINED = {"train", "calibrate", "evaluate", "export", "robustness", "report"}  # stages whose outputs depend on weights
+TRAINED = {
+    "train",
+    "calibrate",
+    "evaluate",
+    "export",
+    "robustness",
+    "report",
+}  # stages whose outputs depend on weights
 
 
 def main() -> int:
     committed, here = _hashes(_committed("dvc.lock")), _hashes(Path("dvc.lock").read_text())
-    changed = sorted(out for out in committed.keys() | here.keys() if committed.get(out) != here.get(out))
+    changed = sorted(
+        out for out in committed.keys() | here.keys() if committed.get(out) != here.get(out)
+    )
     wrong = [f"{path} of {stage} differs" for stage, path in changed if stage not in TRAINED]
-    print(f"dvc.lock: {len(committed)} outputs, {len(committed) - len(changed)} of them the same bytes")
-    figures, found = (dict(_figures(json.loads(text))) for text in (_committed(FIGURES), Path(FIGURES).read_text()))
+    print(
+        f"dvc.lock: {len(committed)} outputs, {len(committed) - len(changed)} of them the same bytes"
+    )
+    figures, found = (
+        dict(_figures(json.loads(text)))
+        for text in (_committed(FIGURES), Path(FIGURES).read_text())
+    )
     for name, (value, low, high) in figures.items():
         if name not in found or _apart((value, low, high), found[name]):
             wrong.append(f"{name}: committed {value} ({low} to {high}), here {found.get(name)}")
@@ -35,13 +49,17 @@ def main() -> int:
 
 
 def _committed(path: str) -> str:
-    return subprocess.run(["git", "show", f"HEAD:{path}"], capture_output=True, check=True, text=True).stdout
+    return subprocess.run(
+        ["git", "show", f"HEAD:{path}"], capture_output=True, check=True, text=True
+    ).stdout
 
 
 def _hashes(lock: str) -> dict[tuple[str, str], str]:
     """(stage, path) of every output -> its hash."""
     stages = YAML(typ="safe").load(lock)["stages"]
-    return {(name, out["path"]): out["md5"] for name, stage in stages.items() for out in stage["outs"]}
+    return {
+        (name, out["path"]): out["md5"] for name, stage in stages.items() for out in stage["outs"]
+    }
 
 
 def _figures(part: dict, path: str = "") -> Iterator[tuple[str, tuple[float, float, float]]]:

@@ -3,7 +3,12 @@
 import altair as alt
 import pandas as pd
 
-BLUE, ORANGE, GREY, INK = "#0072b2", "#d55e00", "#6b6b6b", "#222222"  # told apart by colour-blind readers too
+BLUE, ORANGE, GREY, INK = (
+    "#0072b2",
+    "#d55e00",
+    "#6b6b6b",
+    "#222222",
+)  # told apart by colour-blind readers too
 PEOPLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#a07800")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 NAMED = 0.2  # of the gauge, where a zone is wide enough for its name on a phone
@@ -14,7 +19,8 @@ POINT = "point"  # name of the selection on the timeline
 def gauge(fake_probability: float, low: float, high: float) -> alt.LayerChart:
     """The score between 0 and 1, with what is REAL (up to `low`), what is FAKE (from `high`) and the band between."""
     zones = pd.DataFrame(
-        [(0.0, low, "REAL"), (low, high, "no verdict"), (high, 1.0, "FAKE")], columns=["from", "to", "zone"]
+        [(0.0, low, "REAL"), (low, high, "no verdict"), (high, 1.0, "FAKE")],
+        columns=["from", "to", "zone"],
     )
     zones = zones[zones["to"] > zones["from"]]
     x = alt.X("from:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1]))
@@ -22,12 +28,26 @@ def gauge(fake_probability: float, low: float, high: float) -> alt.LayerChart:
     areas = (
         alt.Chart(zones)
         .mark_rect(opacity=0.3)
-        .encode(x, x2="to:Q", y=alt.value(6), y2=alt.value(28), color=alt.Color("zone:N", scale=colours, legend=None))
+        .encode(
+            x,
+            x2="to:Q",
+            y=alt.value(6),
+            y2=alt.value(28),
+            color=alt.Color("zone:N", scale=colours, legend=None),
+        )
     )
-    named = zones.assign(middle=(zones["from"] + zones["to"]) / 2)[zones["to"] - zones["from"] > NAMED]
-    names = alt.Chart(named).mark_text(color=INK, fontSize=13).encode(alt.X("middle:Q"), y=alt.value(46), text="zone:N")
+    named = zones.assign(middle=(zones["from"] + zones["to"]) / 2)[
+        zones["to"] - zones["from"] > NAMED
+    ]
+    names = (
+        alt.Chart(named)
+        .mark_text(color=INK, fontSize=13)
+        .encode(alt.X("middle:Q"), y=alt.value(46), text="zone:N")
+    )
     score = alt.Chart(pd.DataFrame([{"score": fake_probability}]))
-    mark = score.mark_rule(color=INK, strokeWidth=4).encode(alt.X("score:Q"), y=alt.value(0), y2=alt.value(34))
+    mark = score.mark_rule(color=INK, strokeWidth=4).encode(
+        alt.X("score:Q"), y=alt.value(0), y2=alt.value(34)
+    )
     return _styled(areas + names + mark, 56)
 
 
@@ -63,7 +83,10 @@ def timeline(moments: pd.DataFrame, low: float, high: float, frame: int) -> alt.
             axis=alt.Axis(format="%", tickCount=5),
         ),
         color=alt.Color(
-            "who:N", title=None, scale=alt.Scale(domain=names, range=list(PEOPLE[: len(names)])), legend=legend
+            "who:N",
+            title=None,
+            scale=alt.Scale(domain=names, range=list(PEOPLE[: len(names)])),
+            legend=legend,
         ),
         tooltip=[
             alt.Tooltip("who:N", title="who"),

@@ -40,7 +40,10 @@ def show(judged: Judged, banner: str) -> None:
 def _most_suspicious_people(judged: Judged) -> list[FaceTrack]:
     """Those shown one by one: who decides, then the others by falling probability."""
     decides = judged.report.decided_by
-    ordered = sorted(judged.report.faces, key=lambda one: (one.track != decides, -one.fake_probability, one.track))
+    ordered = sorted(
+        judged.report.faces,
+        key=lambda one: (one.track != decides, -one.fake_probability, one.track),
+    )
     return ordered[:PEOPLE_SHOWN]
 
 
@@ -48,7 +51,9 @@ def _show_verdict(judged: Judged) -> None:
     found, terms = judged.report, judged.terms
     with st.container(border=True):
         st.html(verdict_as_html(found.verdict))
-        st.markdown(f"{plain(found.input)}: **{report.SAID[found.verdict]}.** {plain(report.in_words(found))}")
+        st.markdown(
+            f"{plain(found.input)}: **{report.SAID[found.verdict]}.** {plain(report.in_words(found))}"
+        )
         if not judged.trusted:
             return
         decision, probability = terms.decision, f"{found.fake_probability:.0%}"
@@ -66,8 +71,14 @@ def _show_verdict(judged: Judged) -> None:
 def _show_people(judged: Judged, people: list[FaceTrack]) -> None:
     everyone = judged.report.faces
     st.header("People")
-    hidden = f" The {len(people)} most suspicious of {len(everyone)} are shown." if len(people) < len(everyone) else ""
-    st.markdown(f"Whoever has the highest probability among those seen often enough decides.{hidden}")
+    hidden = (
+        f" The {len(people)} most suspicious of {len(everyone)} are shown."
+        if len(people) < len(everyone)
+        else ""
+    )
+    st.markdown(
+        f"Whoever has the highest probability among those seen often enough decides.{hidden}"
+    )
     with st.container(horizontal=True, gap="small"):
         for track in people:
             with st.container(border=True, width=CARD_PIXELS):
@@ -113,8 +124,12 @@ def _show_timeline(judged: Judged, people: list[FaceTrack]) -> None:
         alt="Probability of fake of every face by second; the slider below shows the faces of one moment.",
     )
     line = "line" if decision.band_low == decision.band_high else "grey band"
-    st.caption(f"Each point is a face in a frame; choose one to see it. FAKE is above the {line}, REAL below it.")
-    st.select_slider("Moment in the clip", sorted(seconds), format_func=_labels(seconds).get, key=slider)
+    st.caption(
+        f"Each point is a face in a frame; choose one to see it. FAKE is above the {line}, REAL below it."
+    )
+    st.select_slider(
+        "Moment in the clip", sorted(seconds), format_func=_labels(seconds).get, key=slider
+    )
     with st.container(horizontal=True, gap="small"):
         for track in people:
             for one in track.frames:
@@ -140,7 +155,9 @@ def _show_faces(judged: Judged) -> None:
         for person, one in every[:FACES_SHOWN]:
             _show_face(one, _caption(judged, person, one), _scale(judged) if marked else None)
     if len(every) > FACES_SHOWN:
-        st.caption(f"{FACES_SHOWN} of {len(every)} faces are shown; the JSON report has all scores.")
+        st.caption(
+            f"{FACES_SHOWN} of {len(every)} faces are shown; the JSON report has all scores."
+        )
 
 
 def _show_face(one: FaceFrame, caption: str, scale: float | None = None) -> None:
@@ -150,7 +167,12 @@ def _show_face(one: FaceFrame, caption: str, scale: float | None = None) -> None
         st.image(crop, caption=caption, width=FACE_PIXELS, alt=f"Face as judged: {caption}")
     else:
         marked = overlay.draw(crop, one.activation, scale)
-        st.image(marked, caption=caption, width=FACE_PIXELS, alt=f"Face with what spoke for fake: {caption}")
+        st.image(
+            marked,
+            caption=caption,
+            width=FACE_PIXELS,
+            alt=f"Face with what spoke for fake: {caption}",
+        )
 
 
 def _caption(judged: Judged, person: int, one: FaceFrame) -> str:
@@ -161,7 +183,9 @@ def _caption(judged: Judged, person: int, one: FaceFrame) -> str:
 
 def _scale(judged: Judged) -> float:
     """One for all marks on the page."""
-    return overlay.scale_of(one.activation for _, one in report.most_suspicious(judged.report)[:FACES_SHOWN])
+    return overlay.scale_of(
+        one.activation for _, one in report.most_suspicious(judged.report)[:FACES_SHOWN]
+    )
 
 
 def _show_downloads(judged: Judged) -> None:
@@ -190,7 +214,9 @@ def _show_downloads(judged: Judged) -> None:
 def _show_details(judged: Judged) -> None:
     found = judged.report
     with st.expander("Details for experts"):
-        st.markdown("\n".join(f"- {title}: {plain(value)}" for title, value in _facts(judged).items()))
+        st.markdown(
+            "\n".join(f"- {title}: {plain(value)}" for title, value in _facts(judged).items())
+        )
         if found.faces and not judged.trusted:
             st.markdown("Scores with no verdict behind them:")
             with st.container(horizontal=True, gap="small"):
@@ -201,7 +227,9 @@ def _show_details(judged: Judged) -> None:
 
 def _facts(judged: Judged) -> dict[str, str]:
     found = judged.report
-    frames = {"frames looked at": f"{found.frames_sampled}, {found.frames_with_face} of them with a face"}
+    frames = {
+        "frames looked at": f"{found.frames_sampled}, {found.frames_with_face} of them with a face"
+    }
     return (
         report.file_facts(found)
         | frames

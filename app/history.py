@@ -50,7 +50,9 @@ class History:
         """The same input judged by the same model before."""
         wanted = (name, sha256, model_sha256)
         same = (
-            one for one in self._judged.values() if (one.report.input, one.report.sha256, one.model_sha256) == wanted
+            one
+            for one in self._judged.values()
+            if (one.report.input, one.report.sha256, one.model_sha256) == wanted
         )
         return next(same, None)
 

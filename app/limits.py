@@ -25,7 +25,9 @@ class PageLimits(BaseModel):
 
     @property
     def of_a_file(self) -> reading.Limits:
-        return reading.Limits(round(self.megapixels * 1e6), self.clip_seconds, self.seconds_per_clip)
+        return reading.Limits(
+            round(self.megapixels * 1e6), self.clip_seconds, self.seconds_per_clip
+        )
 
 
 def read(server_mb: int) -> PageLimits:
@@ -37,11 +39,17 @@ def read(server_mb: int) -> PageLimits:
     try:
         found = PageLimits(**tomllib.loads(path.read_text()))
     except OSError as error:
-        raise UserError(f"{path.name}: {error.strerror}; DEEPFAKE_LIMITS names a file like app/limits.toml") from error
+        raise UserError(
+            f"{path.name}: {error.strerror}; DEEPFAKE_LIMITS names a file like app/limits.toml"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path.name}: no TOML file: {error}; app/limits.toml shows how it is written") from error
+        raise UserError(
+            f"{path.name}: no TOML file: {error}; app/limits.toml shows how it is written"
+        ) from error
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        problems = "; ".join(
+            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()
+        )
         raise UserError(f"{path.name}: {problems}; app/limits.toml explains its keys") from error
     if found.upload_mb > server_mb:
         raise UserError(

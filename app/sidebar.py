@@ -53,4 +53,6 @@ def show_facts(terms: Contract, sha256: str, name: str, forget: Callable[[], Non
             "stay until you forget them or leave the page. Nothing is sent anywhere else."
         )
         st.button("Forget what was judged", icon=":material/delete:", on_click=forget)
-        st.caption(f"{plain(name)}, {terms.variant}, faces found by {terms.detection.name}, sha256 {sha256[:16]}…")
+        st.caption(
+            f"{plain(name)}, {terms.variant}, faces found by {terms.detection.name}, sha256 {sha256[:16]}…"
+        )

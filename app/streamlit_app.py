@@ -45,7 +45,10 @@ def main() -> None:
         path = sidebar.choose_model(paths)
         detector = models.load(path, page_limits.visitors_at_once)
     except UserError as error:
-        st.error(f"The page cannot work: {plain(models.without_folder(str(error), paths[0]))}", icon=":material/error:")
+        st.error(
+            f"The page cannot work: {plain(models.without_folder(str(error), paths[0]))}",
+            icon=":material/error:",
+        )
         st.stop()
     sidebar.show_facts(detector.contract, detector.sha256, path.name, forget_all)
     banner = DEMONSTRATION if detector.contract.trained_on.demonstration else ""
@@ -53,12 +56,22 @@ def main() -> None:
         st.warning(banner, icon=":material/science:")
     state = st.session_state
     if "history" not in state:
-        state.update(history=History(), judged=set(), round=0, example=None, shown=None, newest=None, busy=False)
+        state.update(
+            history=History(),
+            judged=set(),
+            round=0,
+            example=None,
+            shown=None,
+            newest=None,
+            busy=False,
+        )
     arrivals = arrived(page_limits)
     if state.newest:
         state.shown, state.newest = state.newest, None
     elif arrivals and not state.busy:
-        state.shown = None  # the verdict on another file must not stand below a file that is being judged
+        state.shown = (
+            None  # the verdict on another file must not stand below a file that is being judged
+        )
     state.busy = bool(arrivals)
     working, results = st.container(), st.empty()
     if arrivals and state.shown is None:
@@ -86,10 +99,14 @@ def arrived(page_limits: limits.PageLimits) -> list[Arrival]:
         help="Judged in memory, then forgotten.",
     )
     arrivals = [
-        Arrival(one.name, one.getvalue(), partial(forget, one)) for one in uploads if one.file_id not in state.judged
+        Arrival(one.name, one.getvalue(), partial(forget, one))
+        for one in uploads
+        if one.file_id not in state.judged
     ]
     if example := picked_example(unfolded=not arrivals and not state.history.numbers()):
-        arrivals.append(Arrival(example.name, example.read_bytes(), partial(state.update, example=None)))
+        arrivals.append(
+            Arrival(example.name, example.read_bytes(), partial(state.update, example=None))
+        )
     return arrivals
 
 
@@ -114,7 +131,12 @@ def picked_example(unfolded: bool) -> Path | None:
         return None
     wanted = st.session_state.example
     with st.expander("Or try an example", expanded=unfolded and not wanted):
-        st.pills("Drawn people that the model has not learned from", list(examples), key="pill", on_change=pick)
+        st.pills(
+            "Drawn people that the model has not learned from",
+            list(examples),
+            key="pill",
+            on_change=pick,
+        )
     return examples.get(wanted)
 
 
@@ -123,7 +145,9 @@ def pick() -> None:
     st.session_state.example, st.session_state.pill = st.session_state.pill, None
 
 
-def judge(arrivals: list[Arrival], history: History, path: Path, page_limits: limits.PageLimits) -> Judged:
+def judge(
+    arrivals: list[Arrival], history: History, path: Path, page_limits: limits.PageLimits
+) -> Judged:
     """Judge the first, when its turn has come; what was judged before by the same model is not judged again."""
     arrival, others = arrivals[0], len(arrivals) - 1
     detector = models.load(path, page_limits.visitors_at_once)
@@ -143,7 +167,9 @@ def judged_in_turn(arrival: Arrival, path: Path, page_limits: limits.PageLimits)
     step = st.empty()
 
     def waiting(before: int) -> None:
-        ahead = {0: "You are next.", 1: "One visitor is before you."}.get(before, f"{before} visitors are before you.")
+        ahead = {0: "You are next.", 1: "One visitor is before you."}.get(
+            before, f"{before} visitors are before you."
+        )
         step.progress(0.0, f"Waiting for your turn. {ahead}")
 
     with turns(page_limits.visitors_at_once).turn(waiting) as place:
@@ -162,7 +188,9 @@ def judged_in_turn(arrival: Arrival, path: Path, page_limits: limits.PageLimits)
             else:
                 step.progress(done / total, f"Looking for faces: frame {done} of {total}")
 
-        return detector.predict(arrival.data, arrival.name, watch=looked_at, limits=page_limits.of_a_file)
+        return detector.predict(
+            arrival.data, arrival.name, watch=looked_at, limits=page_limits.of_a_file
+        )
 
 
 @st.cache_resource(max_entries=1)

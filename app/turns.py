@@ -43,11 +43,15 @@ class Turns:
     def _called(self, me: object, seconds: float) -> int | None:
         """The place for whoever is first in line; None where there was none for so long."""
         with self._changed:
-            if not self._changed.wait_for(lambda: bool(self._free) and self._line[0] is me, seconds):
+            if not self._changed.wait_for(
+                lambda: bool(self._free) and self._line[0] is me, seconds
+            ):
                 return None
             self._line.popleft()
             self._changed.notify_all()
-            place = min(self._free)  # the lowest, so that no model is loaded for a place that is not needed
+            place = min(
+                self._free
+            )  # the lowest, so that no model is loaded for a place that is not needed
             self._free.remove(place)
             return place
 

@@ -8,7 +8,10 @@ SIGNS = {
     "INCONCLUSIVE": ("gray", ":material/help:"),
     "ERROR": ("gray", ":material/error:"),
 }
-LOOKS = {"REAL": ("#005a8c", "#e8f3fa", "solid"), "FAKE": ("#a34700", "#fdf0e6", "solid")}  # text, ground, outline
+LOOKS = {
+    "REAL": ("#005a8c", "#e8f3fa", "solid"),
+    "FAKE": ("#a34700", "#fdf0e6", "solid"),
+}  # text, ground, outline
 
 
 def badge(verdict: str) -> str:

@@ -37,14 +37,20 @@ Written by `make bench`, which takes more than an hour. Ratios are within one ru
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "--clips",
         default="",
         help="a folder of real clips; faces are then found with YuNet (default: clips are drawn)",
     )
-    parser.add_argument("--crops", default="", help="a folder of real faces to train on (default: faces are drawn)")
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these benchmarks, as page and repro")
+    parser.add_argument(
+        "--crops", default="", help="a folder of real faces to train on (default: faces are drawn)"
+    )
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="NAME", help="these benchmarks, as page and repro"
+    )
     arguments = parser.parse_args()
     detector = "--detector yunet" if arguments.clips else ""
     precisions = dict.fromkeys(["fp32", devices.fastest_precision(torch.cuda.is_available())])
@@ -88,13 +94,17 @@ def _sections_on_page() -> dict[str, str]:
     """The command and the text of each section of the page."""
     page = PAGE.read_text() if PAGE.exists() else ""
     if not page.startswith(_head()):
-        raise SystemExit(f"{PAGE} is not of a machine like this one, with these libraries: measure all, without --only")
+        raise SystemExit(
+            f"{PAGE} is not of a machine like this one, with these libraries: measure all, without --only"
+        )
     sections = [f"## {section}" for section in page.removeprefix(_head()).split("\n## ")[1:]]
     return {section.split("\n$ ")[1].split("\n")[0]: section for section in sections}
 
 
 def _shown(module: str, options: str, folder: str) -> str:
-    return " ".join(filter(None, ["python -m", module, "FOLDER" if folder else "", options.strip()]))
+    return " ".join(
+        filter(None, ["python -m", module, "FOLDER" if folder else "", options.strip()])
+    )
 
 
 def _section(module: str, options: str, folder: str, shown: str) -> str:

@@ -32,7 +32,9 @@ STAGE = "stages:\n  make:\n    cmd: echo made\n    outs:\n      - data\n"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=5, help="(default: %(default)s)")
     rounds = parser.parse_args().rounds
     for case, kind, items, frames in CASES:
@@ -41,7 +43,8 @@ def main() -> None:
             for packed, times in taken.items():
                 times.append(_timed(kind, items, frames, packed))
         (commit, idle), (loose_commit, loose_idle) = (
-            [statistics.median(times) for times in zip(*taken[packed], strict=True)] for packed in (True, False)
+            [statistics.median(times) for times in zip(*taken[packed], strict=True)]
+            for packed in (True, False)
         )
         print(
             f"{case}: commit {commit:.1f} s in archives, {loose_commit:.1f} s loose ({loose_commit / commit:.1f} x); "
@@ -49,10 +52,19 @@ def main() -> None:
         )
         if items in GOALS:
             goals.at_most(f"DVC commit of {case} in archives", commit, 3, "s")
-            goals.at_least(f"DVC commit of {case}, faster than loose files", loose_commit / commit, 6, "x")
+            goals.at_least(
+                f"DVC commit of {case}, faster than loose files", loose_commit / commit, 6, "x"
+            )
             goals.at_most(f"DVC with nothing to do, {case} in archives", idle, 2, "s")
-            goals.at_least(f"DVC with nothing to do, {case}, faster than loose files", loose_idle / idle, 6, "x")
-    print(f"`dvc version` alone: {statistics.median(_seconds(Path.cwd(), 'version') for _ in range(rounds)):.1f} s")
+            goals.at_least(
+                f"DVC with nothing to do, {case}, faster than loose files",
+                loose_idle / idle,
+                6,
+                "x",
+            )
+    print(
+        f"`dvc version` alone: {statistics.median(_seconds(Path.cwd(), 'version') for _ in range(rounds)):.1f} s"
+    )
 
 
 def _timed(kind: str, items: int, frames: int, packed: bool) -> tuple[float, float]:
@@ -90,7 +102,9 @@ def _write_loose(folder: Path, members: dict[str, bytes]) -> None:
 
 def _seconds(folder: Path, *command: str) -> float:
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "dvc", *command], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-m", "dvc", *command], cwd=folder, check=True, stdout=subprocess.DEVNULL
+    )
     return time.perf_counter() - started
 
 

@@ -32,23 +32,36 @@ from deepfake_detector.storage.packs import run_packs
 from deepfake_detector.storage.store import Store
 
 FRAMES = ExtractFrames()
-DETECTION = {"haar": {"detect_size": 240, "min_score": 0.0}, "yunet": {"detect_size": 320, "min_score": 0.6}}
+DETECTION = {
+    "haar": {"detect_size": 240, "min_score": 0.0},
+    "yunet": {"detect_size": 320, "min_score": 0.6},
+}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", nargs="?", type=Path, help="clips (default: 24 are drawn)")
-    parser.add_argument("--detector", choices=sorted(DETECTION), default="haar", help="(default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=2, help="compared with 1 (default: %(default)s)")
+    parser.add_argument(
+        "--detector", choices=sorted(DETECTION), default="haar", help="(default: %(default)s)"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=2, help="compared with 1 (default: %(default)s)"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="(default: %(default)s)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         clips = clips_below(arguments.folder or _drawn(Path(scratch)))
-        print(f"{len(clips)} clips, {clips['path'].map(lambda path: Path(path).stat().st_size).sum() / 1e6:.0f} MB")
+        print(
+            f"{len(clips)} clips, {clips['path'].map(lambda path: Path(path).stat().st_size).sum() / 1e6:.0f} MB"
+        )
         kinds: dict[str, Callable[[], None]] = {
             "decode": lambda: _decode(clips, execution(arguments.workers)),
             "one": lambda: extract_and_crop(clips, arguments.detector, execution(1)),
-            "all": lambda: extract_and_crop(clips, arguments.detector, execution(arguments.workers)),
+            "all": lambda: extract_and_crop(
+                clips, arguments.detector, execution(arguments.workers)
+            ),
         }
         seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
         for _ in range(arguments.rounds):
@@ -58,16 +71,23 @@ def main() -> None:
                 seconds[kind].append(time.perf_counter() - started)
     decode, one, several = (statistics.median(seconds[kind]) for kind in kinds)
     print(f"decoding all clips, {arguments.workers} workers: {decode:.1f} s")
-    print(f"extract and crop, {arguments.workers} workers: {several:.1f} s, {several / decode:.2f} x decoding")
+    print(
+        f"extract and crop, {arguments.workers} workers: {several:.1f} s, {several / decode:.2f} x decoding"
+    )
     print(
         f"extract and crop, 1 worker: {one:.1f} s; efficiency of {arguments.workers}: {one / several / arguments.workers:.2f}"
     )
     kind = f"{arguments.detector}, {'given' if arguments.folder else 'drawn'} clips"
     goals.at_most(
-        f"extract and crop with {arguments.workers} workers, against decoding ({kind})", several / decode, 2, "x"
+        f"extract and crop with {arguments.workers} workers, against decoding ({kind})",
+        several / decode,
+        2,
+        "x",
     )
     efficiency = one / several / arguments.workers
-    goals.at_least(f"efficiency of {arguments.workers} workers against 1 ({kind})", efficiency, 0.9, "")
+    goals.at_least(
+        f"efficiency of {arguments.workers} workers against 1 ({kind})", efficiency, 0.9, ""
+    )
 
 
 def execution(workers: int) -> Parallel:
@@ -84,7 +104,12 @@ def _drawn(folder: Path) -> Path:
 def clips_below(folder: Path) -> pd.DataFrame:
     paths = [path for path in files_below(folder) if media_kind(path) == "video"]
     rows = [
-        {"item": f"bench/real/{number:04d}", "kind": "video", "path": str(path), "md5": file_hash(path, "md5")}
+        {
+            "item": f"bench/real/{number:04d}",
+            "kind": "video",
+            "path": str(path),
+            "md5": file_hash(path, "md5"),
+        }
         for number, path in enumerate(paths)
     ]
     return pd.DataFrame(rows)
@@ -106,7 +131,9 @@ def extract_and_crop(clips: pd.DataFrame, detector: str, execution: Parallel) ->
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         tasks = frame_tasks(clips, FRAMES)
-        done = run_packs(extract_frames, pack(clips), tasks, Store(out / "a"), out / "frames", execution)
+        done = run_packs(
+            extract_frames, pack(clips), tasks, Store(out / "a"), out / "frames", execution
+        )
         frames = tables.make(done.rows["frames"], tables.FRAMES)
         tasks = crop_tasks(clips, frames, {}, out / "frames", settings)
         run_packs(crop_faces, pack(clips), tasks, Store(out / "b"), out / "faces", execution)

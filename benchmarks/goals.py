@@ -13,7 +13,11 @@ def at_least(what: str, measured: float, goal: float, unit: str) -> None:
 
 def table(printed: str) -> list[str]:
     """The goals among what benchmarks printed, as rows of a Markdown table."""
-    told = [line.removeprefix(MARK).split(" | ") for line in printed.splitlines() if line.startswith(MARK)]
+    told = [
+        line.removeprefix(MARK).split(" | ")
+        for line in printed.splitlines()
+        if line.startswith(MARK)
+    ]
     head = ["| what | measured | goal | |", "|---|---|---|---|"]
     return head + [f"| {' | '.join(cells)} |" for cells in told]
 
@@ -21,5 +25,12 @@ def table(printed: str) -> list[str]:
 def _tell(what: str, measured: float, goal: str, unit: str, met: bool) -> None:
     print(
         MARK
-        + " | ".join((what, f"{measured:.3g} {unit}".strip(), f"{goal} {unit}".strip(), "met" if met else "**missed**"))
+        + " | ".join(
+            (
+                what,
+                f"{measured:.3g} {unit}".strip(),
+                f"{goal} {unit}".strip(),
+                "met" if met else "**missed**",
+            )
+        )
     )

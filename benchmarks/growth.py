@@ -23,10 +23,14 @@ TIMES = 1, 4, 16
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--clips", type=int, default=8, help="to begin with (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="(default: %(default)s)")
-    parser.add_argument("--measure", type=Path, metavar="FOLDER", help="measure one folder and print JSON")
+    parser.add_argument(
+        "--measure", type=Path, metavar="FOLDER", help="measure one folder and print JSON"
+    )
     arguments = parser.parse_args()
     if arguments.measure:
         print(json.dumps(_measured(arguments.measure, arguments.workers)))
@@ -41,15 +45,31 @@ def main() -> None:
             for number in range(times * len(drawn)):
                 own = b"\0\0\0\x0cfree" + number.to_bytes(4)
                 (folder / f"{number:05d}.mp4").write_bytes(drawn[number % len(drawn)] + own)
-            own_process = [sys.executable, "-m", "benchmarks.growth", "--workers", str(arguments.workers)]
-            done = subprocess.run([*own_process, "--measure", folder], check=True, stdout=subprocess.PIPE)
+            own_process = [
+                sys.executable,
+                "-m",
+                "benchmarks.growth",
+                "--workers",
+                str(arguments.workers),
+            ]
+            done = subprocess.run(
+                [*own_process, "--measure", folder], check=True, stdout=subprocess.PIPE
+            )
             seconds, main_mb, worker_mb = json.loads(done.stdout)
             count = times * len(drawn)
             measured.append((seconds / count, main_mb, worker_mb))
-            print(f"{count:7d}  {seconds:7.1f}  {seconds / count:8.3f}  {main_mb:16.0f}  {worker_mb:18.0f}", flush=True)
+            print(
+                f"{count:7d}  {seconds:7.1f}  {seconds / count:8.3f}  {main_mb:16.0f}  {worker_mb:18.0f}",
+                flush=True,
+            )
     names = "time a clip", "memory of the main process", "memory of a worker"
     for name, few, many in zip(names, measured[0], measured[-1], strict=True):
-        goals.at_most(f"extract and crop: {name}, {TIMES[-1]} times the clips against once", many / few, 1.1, "x")
+        goals.at_most(
+            f"extract and crop: {name}, {TIMES[-1]} times the clips against once",
+            many / few,
+            1.1,
+            "x",
+        )
 
 
 def _measured(folder: Path, workers: int) -> tuple[float, float, float]:

@@ -22,10 +22,16 @@ FRAMES = 10
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tries", type=int, default=1000, help="simulations of each kind (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--tries", type=int, default=1000, help="simulations of each kind (default: %(default)s)"
+    )
     tries = parser.parse_args().tries
-    print(f"true ROC-AUC {AUC} in its 95 % interval, of {tries} simulations with {DRAWS} draws each:")
+    print(
+        f"true ROC-AUC {AUC} in its 95 % interval, of {tries} simulations with {DRAWS} draws each:"
+    )
     for name, groups, mixed, apart in (
         ("60 groups, each of one class", 60, False, False),
         ("60 groups, each of both classes", 60, True, False),
@@ -33,7 +39,10 @@ def main() -> None:
         ("60 groups, every frame a witness", 60, False, True),
     ):
         held, below, width = _tried(groups, mixed, apart, tries)
-        print(f"  {name}: {held:.1%} (truth below the interval {below:.1%}); mean width {width:.3f}", flush=True)
+        print(
+            f"  {name}: {held:.1%} (truth below the interval {below:.1%}); mean width {width:.3f}",
+            flush=True,
+        )
     _timed()
 
 

@@ -29,11 +29,17 @@ PAGE = 4096  # bytes
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("clips", nargs="*", type=Path, metavar="CLIP", help="(default: some are drawn)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "clips", nargs="*", type=Path, metavar="CLIP", help="(default: some are drawn)"
+    )
     parser.add_argument("--minutes", type=float, default=10, help="(default: %(default)s)")
     parser.add_argument("--workers", type=int, default=4, help="(default: %(default)s)")
-    parser.add_argument("--detector", choices=("haar", "yunet"), default="haar", help="(default: %(default)s)")
+    parser.add_argument(
+        "--detector", choices=("haar", "yunet"), default="haar", help="(default: %(default)s)"
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         clips = arguments.clips or list(_drawn(Path(folder)))
@@ -44,7 +50,9 @@ def main() -> None:
         watching = threading.Thread(target=_watch, args=(samples, ended))
         watching.start()
         done, errors, until = 0, 0, time.monotonic() + 60 * arguments.minutes
-        for report in judge_all(list(islice(cycle(clips), MOST)), Judge(model, threads=1), execution):
+        for report in judge_all(
+            list(islice(cycle(clips), MOST)), Judge(model, threads=1), execution
+        ):
             done, errors = done + 1, errors + (report["verdict"] == "ERROR")
             if time.monotonic() > until:
                 break
@@ -64,7 +72,9 @@ def _watch(samples: list[tuple[float, float]], ended: threading.Event) -> None:
     """Add (seconds, MB) every second."""
     started = time.monotonic()
     while not ended.wait(1):
-        samples.append((time.monotonic() - started, sum(_resident(pid) for pid in _workers()) / 1e6))
+        samples.append(
+            (time.monotonic() - started, sum(_resident(pid) for pid in _workers()) / 1e6)
+        )
 
 
 def _workers() -> list[str]:
@@ -85,10 +95,19 @@ def _tell(samples: np.ndarray, done: int, errors: int, minutes: float, workers: 
     slope, _ = np.polyfit(steady[:, 0] / 60, steady[:, 1], 1)
     quarters = [part[:, 1].mean() for part in np.array_split(samples, 4)]
     print(f"{done} predictions by {workers} workers in {minutes:g} minutes, {errors} errors")
-    print("MB by quarter: " + ", ".join(f"{mean:.0f}" for mean in quarters) + f"; largest {samples[:, 1].max():.0f}")
+    print(
+        "MB by quarter: "
+        + ", ".join(f"{mean:.0f}" for mean in quarters)
+        + f"; largest {samples[:, 1].max():.0f}"
+    )
     share = 100 * slope / steady[:, 1].mean()
     print(f"slope after the first quarter: {slope:+.2f} MB a minute ({share:+.3f} % a minute)")
-    goals.at_most(f"growth of the memory of {workers} workers that judge clip after clip", share, 0.1, "% a minute")
+    goals.at_most(
+        f"growth of the memory of {workers} workers that judge clip after clip",
+        share,
+        0.1,
+        "% a minute",
+    )
 
 
 if __name__ == "__main__":

@@ -29,7 +29,9 @@ VERDICT = re.compile("REAL|FAKE|INCONCLUSIVE")  # other statuses tell what is be
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=5, help="(default: %(default)s)")
     rounds = parser.parse_args().rounds
     if not (chromium := shutil.which("chromium")):
@@ -39,21 +41,32 @@ def main() -> None:
         clip = drawn(folder, HEIGHT, DRAWN[HEIGHT][0])
         model = saved(folder, network.Detector().eval(), "fp32", 224, "haar")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        taken = [(_page(browser, folder, clip, model), _command(clip, model)) for _ in range(rounds)]
+        taken = [
+            (_page(browser, folder, clip, model), _command(clip, model)) for _ in range(rounds)
+        ]
         browser.close()
     page, command = (statistics.median(times) for times in zip(*taken, strict=True))
     print(f"first verdict in the page: {page:.2f} s; by the command: {command:.2f} s")
-    goals.at_most("first verdict in the page on a 1080p clip of 10 s, against the command", page / command, MOST, "x")
+    goals.at_most(
+        "first verdict in the page on a 1080p clip of 10 s, against the command",
+        page / command,
+        MOST,
+        "x",
+    )
 
 
 def _page(browser: Browser, folder: Path, clip: Path, model: Path) -> float:
     with served(folder, DEEPFAKE_MODEL=str(model)) as address:
         page = browser.new_page()
         page.goto(address)
-        page.get_by_text("Forget what was judged").wait_for(state="attached")  # the last thing to come
+        page.get_by_text("Forget what was judged").wait_for(
+            state="attached"
+        )  # the last thing to come
         started = time.perf_counter()
         page.locator("input[type=file]").set_input_files(clip)
-        page.get_by_test_id("stMain").get_by_role("status").filter(has_text=VERDICT).wait_for(timeout=120_000)
+        page.get_by_test_id("stMain").get_by_role("status").filter(has_text=VERDICT).wait_for(
+            timeout=120_000
+        )
         taken = time.perf_counter() - started
         page.close()
     return taken
@@ -61,7 +74,15 @@ def _page(browser: Browser, folder: Path, clip: Path, model: Path) -> float:
 
 def _command(clip: Path, model: Path) -> float:
     started = time.perf_counter()
-    command = [sys.executable, "-m", "deepfake_detector", "predict", str(clip), "--model", str(model)]
+    command = [
+        sys.executable,
+        "-m",
+        "deepfake_detector",
+        "predict",
+        str(clip),
+        "--model",
+        str(model),
+    ]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started
 

@@ -21,7 +21,9 @@ ROUNDS, SECONDS = 5, 3
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--size", type=int, nargs="+", default=[112, 224], help="pixels a side")
     parser.add_argument("--batch", type=int, default=16, help="images per step")
     arguments = parser.parse_args()
@@ -30,13 +32,18 @@ def main() -> None:
         f"auto chooses {devices.fastest_precision(on_gpu)}; {'GPU' if on_gpu else f'{torch.get_num_threads()} threads'}"
     )
     for size in arguments.size:
-        steps = {precision: _stepper(precision, size, arguments.batch) for precision in ("fp32", "bf16")}
+        steps = {
+            precision: _stepper(precision, size, arguments.batch) for precision in ("fp32", "bf16")
+        }
         rates: dict[str, list[float]] = {precision: [] for precision in steps}
         for _ in range(ROUNDS):
             for precision, step in steps.items():
                 rates[precision].append(arguments.batch * _steps_a_second(step))
         speeds = {name: statistics.median(own) for name, own in rates.items()}
-        print(f"{size} pixels: " + ", ".join(f"{name} {speed:.1f} images/s" for name, speed in speeds.items()))
+        print(
+            f"{size} pixels: "
+            + ", ".join(f"{name} {speed:.1f} images/s" for name, speed in speeds.items())
+        )
 
 
 def _steps_a_second(step: Callable[[], None]) -> float:
@@ -52,7 +59,9 @@ def _stepper(precision: str, size: int, batch: int) -> Callable[[], None]:
     fabric = devices.setup("auto", 1, precision, seed=1)
     detector = build("random", "").to(memory_format=torch.channels_last)
     model, optimizer = fabric.setup(detector, make_optimizer(detector, "adamw", 1e-4, 0.05))
-    images = torch.rand(batch, 3, size, size, device=fabric.device).to(memory_format=torch.channels_last)
+    images = torch.rand(batch, 3, size, size, device=fabric.device).to(
+        memory_format=torch.channels_last
+    )
     labels = torch.arange(batch, device=fabric.device) % 2
 
     def step() -> None:

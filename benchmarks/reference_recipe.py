@@ -27,11 +27,18 @@ MEAN, STD = np.float32([124, 116, 104]), np.float32([58, 57, 57])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--epochs", type=int, default=14, help="(default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("reference.csv"), help="(default: %(default)s)")
     parser.add_argument(
-        "--split", choices=("val", "test"), default="val", help="what is told; test: once (default: %(default)s)"
+        "--out", type=Path, default=Path("reference.csv"), help="(default: %(default)s)"
+    )
+    parser.add_argument(
+        "--split",
+        choices=("val", "test"),
+        default="val",
+        help="what is told; test: once (default: %(default)s)",
     )
     parser.add_argument("--against", type=Path, help="the pipeline's data/predictions.csv")
     arguments = parser.parse_args()
@@ -44,13 +51,17 @@ def _run(epochs: int) -> pd.DataFrame:
     torch.manual_seed(1)
     index = tables.read("data/index.csv", tables.INDEX).set_index("item")
     index = index.loc[index["kind"] == "face", "path"]
-    splits = (tables.read(f"data/splits/{part}.csv", tables.SPLIT) for part in ("train", "val", "test"))
+    splits = (
+        tables.read(f"data/splits/{part}.csv", tables.SPLIT) for part in ("train", "val", "test")
+    )
     train, val, test = (split[split["item"].isin(index.index)] for split in splits)
     images, labels = _pictures(index[train["item"]]), torch.tensor(train["label"].to_numpy(int))
     net = resnet18(num_classes=2).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(net.parameters(), lr=HIGHEST_RATE, weight_decay=0.05)
     steps = len(images) // BATCH
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, HIGHEST_RATE, total_steps=steps * epochs)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, HIGHEST_RATE, total_steps=steps * epochs
+    )
     rng = np.random.default_rng(1)
     for epoch in range(epochs):
         net.train()
@@ -65,7 +76,9 @@ def _run(epochs: int) -> pd.DataFrame:
             total += loss.item()
         print(f"epoch {epoch + 1} of {epochs}: loss {total / steps:.4f}", flush=True)
     both = pd.concat([val.assign(split="val"), test.assign(split="test")])
-    return both[["item", "label", "group", "split"]].assign(logit=_logits(net.eval(), _pictures(index[both["item"]])))
+    return both[["item", "label", "group", "split"]].assign(
+        logit=_logits(net.eval(), _pictures(index[both["item"]]))
+    )
 
 
 @torch.inference_mode()
@@ -79,7 +92,10 @@ def _logits(net: torch.nn.Module, images: list[np.ndarray]) -> np.ndarray:
 
 
 def _pictures(paths: pd.Series) -> list[np.ndarray]:
-    return [cv2.resize(cv2.imread(path), (SIZE, SIZE), interpolation=cv2.INTER_AREA)[..., ::-1] for path in paths]
+    return [
+        cv2.resize(cv2.imread(path), (SIZE, SIZE), interpolation=cv2.INTER_AREA)[..., ::-1]
+        for path in paths
+    ]
 
 
 def _batch(images: list[np.ndarray]) -> torch.Tensor:
@@ -91,7 +107,9 @@ def _changed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.5:
         image = image[:, ::-1]
     image = np.roll(image, rng.integers(-8, 9, 2), axis=(0, 1))
-    return np.clip(image * rng.uniform(0.85, 1.15, 3).astype(np.float32) + rng.uniform(-15, 15), 0, 255)
+    return np.clip(
+        image * rng.uniform(0.85, 1.15, 3).astype(np.float32) + rng.uniform(-15, 15), 0, 255
+    )
 
 
 def _tell(reference: pd.DataFrame, split: str, against: Path | None) -> None:
@@ -106,15 +124,23 @@ def _tell(reference: pd.DataFrame, split: str, against: Path | None) -> None:
     _tell_one("the pipeline", both)
     _tell_one("reference", both.assign(logit=both["logit_reference"]))
     scored = (Scores(both[name]) for name in ("logit", "logit_reference"))
-    low, high = difference_intervals(both["label"], *scored, both["group"], ["roc_auc"]).ends["roc_auc"]
-    difference = roc_auc_score(both["label"], both["logit"]) - roc_auc_score(both["label"], both["logit_reference"])
+    low, high = difference_intervals(both["label"], *scored, both["group"], ["roc_auc"]).ends[
+        "roc_auc"
+    ]
+    difference = roc_auc_score(both["label"], both["logit"]) - roc_auc_score(
+        both["label"], both["logit_reference"]
+    )
     print(f"difference {difference:+.4f} (95 % interval {low:+.4f} to {high:+.4f})")
 
 
 def _tell_one(name: str, rows: pd.DataFrame) -> None:
-    low, high = intervals(rows["label"], Scores(rows["logit"]), rows["group"], ["roc_auc"]).ends["roc_auc"]
+    low, high = intervals(rows["label"], Scores(rows["logit"]), rows["group"], ["roc_auc"]).ends[
+        "roc_auc"
+    ]
     auc = roc_auc_score(rows["label"], rows["logit"])
-    print(f"{name}: frame ROC-AUC {auc:.4f} (95 % interval {low:.4f} to {high:.4f}), {len(rows)} faces")
+    print(
+        f"{name}: frame ROC-AUC {auc:.4f} (95 % interval {low:.4f} to {high:.4f}), {len(rows)} faces"
+    )
 
 
 if __name__ == "__main__":

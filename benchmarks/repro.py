@@ -19,12 +19,16 @@ MINUTES = 6
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=1, help="(default: %(default)s)")
     rounds = parser.parse_args().rounds
     minutes = [_minutes() for _ in range(rounds)]
     print("minutes: " + ", ".join(f"{taken:.1f}" for taken in minutes))
-    goals.at_most("the whole pipeline on the demo, from nothing", statistics.median(minutes), MINUTES, "min")
+    goals.at_most(
+        "the whole pipeline on the demo, from nothing", statistics.median(minutes), MINUTES, "min"
+    )
 
 
 def _minutes() -> float:
@@ -32,7 +36,9 @@ def _minutes() -> float:
         clone = Path(scratch) / "clone"
         subprocess.run(["git", "clone", "-q", Path.cwd(), clone], check=True)
         started = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=clone, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, "-m", "dvc", "repro"], cwd=clone, check=True, stdout=subprocess.DEVNULL
+        )
         return (time.perf_counter() - started) / 60
 
 

@@ -42,19 +42,35 @@ USUAL = 12  # times slower the usual way is to be, at 1080
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("clip", nargs="?", type=Path, help="(default: one is drawn)")
     parser.add_argument(
-        "--height", type=int, choices=sorted(DRAWN), default=1080, help="of what is drawn (default: 1080)"
+        "--height",
+        type=int,
+        choices=sorted(DRAWN),
+        default=1080,
+        help="of what is drawn (default: 1080)",
     )
-    parser.add_argument("--detector", choices=sorted(DETECTION), default="haar", help="(default: %(default)s)")
-    parser.add_argument("--side", type=int, default=224, help="of the network's input, pixels (default: %(default)s)")
+    parser.add_argument(
+        "--detector", choices=sorted(DETECTION), default="haar", help="(default: %(default)s)"
+    )
+    parser.add_argument(
+        "--side",
+        type=int,
+        default=224,
+        help="of the network's input, pixels (default: %(default)s)",
+    )
     parser.add_argument("--rounds", type=int, default=5, help="(default: %(default)s)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         clip = arguments.clip or drawn(Path(folder), arguments.height, DRAWN[arguments.height][0])
         net = network.Detector().eval()
-        paths = [saved(Path(folder), net, kind, arguments.side, arguments.detector) for kind in ("fp32", "int8")]
+        paths = [
+            saved(Path(folder), net, kind, arguments.side, arguments.detector)
+            for kind in ("fp32", "int8")
+        ]
         fp32, int8 = map(Detector.load, paths)
         kinds: dict[str, Callable[[], object]] = {
             "decoding with PyAV": lambda: _decode(clip),
@@ -73,12 +89,19 @@ def main() -> None:
         for _ in range(arguments.rounds):
             for kind, measured in (kinds | parts).items():
                 taken[kind].append(_seconds(measured))
-    medians = {kind: tuple(map(statistics.median, zip(*own, strict=True))) for kind, own in taken.items()}
+    medians = {
+        kind: tuple(map(statistics.median, zip(*own, strict=True))) for kind, own in taken.items()
+    }
     floor = medians["decoding with PyAV"][0]
     for kind in kinds:
         wall, processor = medians[kind]
-        print(f"{kind:<24} {wall:7.2f} s  {wall / floor:6.2f} x decoding, {processor:7.2f} processor seconds")
-    print("processor seconds of the parts: " + ", ".join(f"{kind} {medians[kind][1]:.2f}" for kind in parts))
+        print(
+            f"{kind:<24} {wall:7.2f} s  {wall / floor:6.2f} x decoding, {processor:7.2f} processor seconds"
+        )
+    print(
+        "processor seconds of the parts: "
+        + ", ".join(f"{kind} {medians[kind][1]:.2f}" for kind in parts)
+    )
     scored = medians["Detector.predict, fp32"][0]
     faster = medians["the usual way"][0] / scored
     print(f"fp32 is {faster:.1f} x faster than the usual way")
@@ -98,11 +121,17 @@ def drawn(folder: Path, height: int, length: int) -> Path:
     width, count = height * 16 // 9, 30 * length
     noise = rng.integers(-4, 5, (height, width, 3), np.int16)
     with av.open(buffer, "w", format="mp4") as output:
-        stream = output.add_stream("libx264", rate=30, options={"g": "250", "sc_threshold": "0", "preset": "fast"})
+        stream = output.add_stream(
+            "libx264", rate=30, options={"g": "250", "sc_threshold": "0", "preset": "fast"}
+        )
         stream.bit_rate = 2_400_000
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for number, frame in enumerate(sample_frames(produce(Clip(0, 0), 1, 1.5 * length, (0.2, 0.3)), count)):
-            image = cv2.resize(frame.image, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.int16)
+        for number, frame in enumerate(
+            sample_frames(produce(Clip(0, 0), 1, 1.5 * length, (0.2, 0.3)), count)
+        ):
+            image = cv2.resize(frame.image, (width, height), interpolation=cv2.INTER_CUBIC).astype(
+                np.int16
+            )
             noisy = (image + np.roll(noise, number * 37, axis=1)).clip(0, 255).astype(np.uint8)
             output.mux(stream.encode(av.VideoFrame.from_ndarray(noisy, format="rgb24")))
         output.mux(stream.encode())
@@ -113,7 +142,9 @@ def drawn(folder: Path, height: int, length: int) -> Path:
 
 def saved(folder: Path, net: network.Detector, variant: str, side: int, detector: str) -> Path:
     """That network as an exported model; `variant` is `fp32` or `int8`."""
-    found = load_detector(detector, **DETECTION[detector], asset_sha256=assets.ASSETS["yunet"].sha256)
+    found = load_detector(
+        detector, **DETECTION[detector], asset_sha256=assets.ASSETS["yunet"].sha256
+    )
     crop = contract.Crop(
         kind="detected",
         min_face=32,
@@ -126,7 +157,9 @@ def saved(folder: Path, net: network.Detector, variant: str, side: int, detector
     )
     graph = graphs.to_onnx(net, side)
     if variant == "int8":
-        graph = graphs.to_int8(graph, np.random.default_rng(1).normal(size=(16, 3, side, side)).astype(np.float32))
+        graph = graphs.to_int8(
+            graph, np.random.default_rng(1).normal(size=(16, 3, side, side)).astype(np.float32)
+        )
     session = model_file.open_session(graph.SerializeToString())
     terms = contract.Contract(
         version=contract.VERSION,
@@ -142,10 +175,17 @@ def saved(folder: Path, net: network.Detector, variant: str, side: int, detector
             band_low=0.5,
             band_high=0.5,
             validation=Validation(
-                real_clips=0, fake_clips=0, inconclusive=0, wrong_outside_band=0, real_scores=(), fake_scores=()
+                real_clips=0,
+                fake_clips=0,
+                inconclusive=0,
+                wrong_outside_band=0,
+                real_scores=(),
+                fake_scores=(),
             ),
         ),
-        golden=golden.sample(found, crop, lambda images: model_file.judge(session, crop, images), 0.1),
+        golden=golden.sample(
+            found, crop, lambda images: model_file.judge(session, crop, images), 0.1
+        ),
         trained_on=contract.TrainedOn(data_sets={}, split="none", demonstration=False),
         libraries=contract.library_versions(),
     )
@@ -169,7 +209,9 @@ def _seconds(measured: Callable[[], object]) -> tuple[float, float]:
 
 def _parts(clip: Path, models: list[Path], detector: str) -> dict[str, Callable[[], object]]:
     """Each part of scoring the clip, to be done by itself."""
-    finder = load_detector(detector, **DETECTION[detector], asset_sha256=assets.ASSETS["yunet"].sha256)
+    finder = load_detector(
+        detector, **DETECTION[detector], asset_sha256=assets.ASSETS["yunet"].sha256
+    )
     fp32, int8 = map(model_file.load, models)
     frames = list(sample_frames(clip, FRAMES))
     found = [(frame.image, face) for frame in frames for face in finder.detect(frame.image)]

@@ -26,7 +26,9 @@ def served(folder: Path, **environment: str) -> Iterator[str]:
     command = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.port", str(port)]
     environment = {"PYTHONPATH": str(PROJECT), "TMPDIR": str(folder / "temporary")} | environment
     with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=os.environ | environment)
+        server = subprocess.Popen(
+            command, cwd=folder, stdout=log, stderr=log, env=os.environ | environment
+        )
         try:
             _wait_for(f"http://127.0.0.1:{port}/_stcore/health")
             yield f"http://127.0.0.1:{port}"

@@ -24,11 +24,19 @@ GB = 1e9
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", type=int, default=224, help="pixels a side (default: %(default)s)")
-    parser.add_argument("--batch", type=int, default=64, help="faces at a time (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--size", type=int, default=224, help="pixels a side (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--batch", type=int, default=64, help="faces at a time (default: %(default)s)"
+    )
     arguments = parser.parse_args()
-    images = torch.randint(0, 256, (arguments.batch, 3, arguments.size, arguments.size), dtype=torch.uint8)
+    images = torch.randint(
+        0, 256, (arguments.batch, 3, arguments.size, arguments.size), dtype=torch.uint8
+    )
     labels = torch.arange(arguments.batch) % 2
     print(f"{arguments.batch} faces of {arguments.size} pixels, mixed precision:")
     if torch.cuda.is_available():
@@ -38,14 +46,23 @@ def main() -> None:
 
 
 def _measure(images: torch.Tensor, labels: torch.Tensor) -> None:
-    learner = Learner(devices.setup("cuda", 1, "auto", seed=1), build("random", ""), RECIPE, updates=10)
+    learner = Learner(
+        devices.setup("cuda", 1, "auto", seed=1), build("random", ""), RECIPE, updates=10
+    )
     learner.model.train()
     for _ in range(5):
         learner.learn([(images, labels)])
     torch.cuda.synchronize()
     peak, reserved = torch.cuda.max_memory_allocated() / GB, torch.cuda.max_memory_reserved() / GB
-    print(f"  peak on {torch.cuda.get_device_name()}: {peak:.2f} GB in tensors, {reserved:.2f} GB reserved")
-    goals.at_most(f"GPU memory of a training update, {images.shape[-1]} px, batch {len(images)}", reserved, 3, "GB")
+    print(
+        f"  peak on {torch.cuda.get_device_name()}: {peak:.2f} GB in tensors, {reserved:.2f} GB reserved"
+    )
+    goals.at_most(
+        f"GPU memory of a training update, {images.shape[-1]} px, batch {len(images)}",
+        reserved,
+        3,
+        "GB",
+    )
 
 
 def _account(images: torch.Tensor, labels: torch.Tensor) -> None:
@@ -59,7 +76,9 @@ def _account(images: torch.Tensor, labels: torch.Tensor) -> None:
             saved[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    fabric = devices.setup("cpu", 1, "bf16", seed=1)  # which keeps off the matrix unit where that traps
+    fabric = devices.setup(
+        "cpu", 1, "bf16", seed=1
+    )  # which keeps off the matrix unit where that traps
     with fabric.autocast(), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         loss = nn.functional.cross_entropy(detector(normalise(images)), labels)
     weights = sum(tensor.nbytes for tensor in detector.state_dict().values())
@@ -73,7 +92,9 @@ def _account(images: torch.Tensor, labels: torch.Tensor) -> None:
     total = sum(parts.values()) / GB
     print(f"  sum, by account: {total:.2f} GB (loss {loss.item():.2f})")
     size, batch = images.shape[-1], len(images)
-    goals.at_most(f"memory of a training update by account, {size} px, batch {batch}, bf16", total, 3, "GB")
+    goals.at_most(
+        f"memory of a training update by account, {size} px, batch {batch}, bf16", total, 3, "GB"
+    )
 
 
 if __name__ == "__main__":

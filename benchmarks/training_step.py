@@ -45,12 +45,20 @@ TRAIN = Train()  # the default recipe and strengths of augmentation are measured
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", type=Path, help="face crops (default: faces are drawn)")
-    parser.add_argument("--size", type=int, nargs="+", default=[224, 128], help="pixels a side fed to the network")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "folder", nargs="?", type=Path, help="face crops (default: faces are drawn)"
+    )
+    parser.add_argument(
+        "--size", type=int, nargs="+", default=[224, 128], help="pixels a side fed to the network"
+    )
     parser.add_argument("--batch", type=int, default=32, help="faces per step")
     parser.add_argument("--workers", type=int, default=0, help="processes that load; 0: threads")
-    parser.add_argument("--precision", nargs="+", default=["fp32"], choices=sorted(devices.PRECISIONS))
+    parser.add_argument(
+        "--precision", nargs="+", default=["fp32"], choices=sorted(devices.PRECISIONS)
+    )
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     pictures = _pictures(arguments.folder)
@@ -60,12 +68,16 @@ def main() -> None:
         for size in arguments.size:
             _parts(rows, size)
             for precision in arguments.precision:
-                _compare(rows, size, precision, arguments.batch, arguments.workers, arguments.rounds)
+                _compare(
+                    rows, size, precision, arguments.batch, arguments.workers, arguments.rounds
+                )
         _growth(rows, arguments.size[-1], arguments.batch, arguments.workers)
         os.chdir("/")
 
 
-def _compare(rows: pd.DataFrame, size: int, precision: str, batch: int, workers: int, rounds: int) -> None:
+def _compare(
+    rows: pd.DataFrame, size: int, precision: str, batch: int, workers: int, rounds: int
+) -> None:
     fabric = devices.setup("auto", 1, precision, seed=1)
     learner = Learner(fabric, build("random", ""), TRAIN, updates=10**6)
     learner.model.train()
@@ -88,14 +100,23 @@ def _compare(rows: pd.DataFrame, size: int, precision: str, batch: int, workers:
     speeds = {kind: steps * batch / statistics.median(taken) for kind, taken in seconds.items()}
     print(f"{size} pixels, {precision}, batches of {batch}, {workers} loading:")
     for kind, speed in speeds.items():
-        print(f"  {kind}: {speed:.1f} faces/s, {speed / speeds['in memory']:.2f} of the speed in memory")
+        print(
+            f"  {kind}: {speed:.1f} faces/s, {speed / speeds['in memory']:.2f} of the speed in memory"
+        )
     cores = torch.get_num_threads()
-    print(f"  a step in memory: {1000 * cores / speeds['in memory']:.1f} core-ms per face on {cores} cores")
+    print(
+        f"  a step in memory: {1000 * cores / speeds['in memory']:.1f} core-ms per face on {cores} cores"
+    )
     if (size, precision) not in GOALS:
         return
     for kind, goal in zip(list(kinds)[1:], GOALS[size, precision], strict=True):
         share = speeds[kind] / speeds["in memory"]
-        goals.at_least(f"training step, {size} px, {precision}, {kind}, of its speed in memory", share, goal, "")
+        goals.at_least(
+            f"training step, {size} px, {precision}, {kind}, of its speed in memory",
+            share,
+            goal,
+            "",
+        )
 
 
 def _parts(rows: pd.DataFrame, size: int) -> None:
@@ -106,7 +127,9 @@ def _parts(rows: pd.DataFrame, size: int) -> None:
     points = read_points(points_of_ready_crop())
     work: dict[str, Callable[[int], object]] = {
         "read": crops.picture,
-        "augment": lambda row: augment(pictures[row], size, TRAIN.augment, np.random.default_rng(row)),
+        "augment": lambda row: augment(
+            pictures[row], size, TRAIN.augment, np.random.default_rng(row)
+        ),
         "resize alone": lambda row: resize(pictures[row], size),
         "self-blend": lambda row: self_blend(pictures[row], points, np.random.default_rng(row)),
     }
@@ -128,14 +151,17 @@ def _growth(rows: pd.DataFrame, size: int, batch: int, workers: int) -> None:
     for times in (1, 1, 2, 4):  # the first warms up
         started = time.perf_counter()
         for images, labels, _ in islice(
-            _loaded(pd.concat([rows] * times), size, batch, workers, 0.0), len(rows) * times // batch
+            _loaded(pd.concat([rows] * times), size, batch, workers, 0.0),
+            len(rows) * times // batch,
         ):
             learner.learn([(images, labels)])
         told.append((times * len(rows), time.perf_counter() - started))
     base = told[1][1]
     print(
         f"an epoch at {size} pixels: "
-        + ", ".join(f"{count} crops {seconds:.1f} s ({seconds / base:.2f} x)" for count, seconds in told[1:])
+        + ", ".join(
+            f"{count} crops {seconds:.1f} s ({seconds / base:.2f} x)" for count, seconds in told[1:]
+        )
     )
 
 
@@ -162,7 +188,9 @@ def _loaded(rows: pd.DataFrame, size: int, batch: int, workers: int, blend: floa
 
 def _pictures(folder: Path | None) -> list[np.ndarray]:
     if folder:
-        paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
+        paths = sorted(
+            path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png")
+        )
         return [read_image(path) for path in paths[:: max(1, len(paths) // CROPS)][:CROPS]]
     stills = [clip for clip in plan(2) if not clip.path.endswith(".mp4")]
     return [read_image(produce(still, 1, 1.0, (0.2, 0.3))) for still in stills]
@@ -170,9 +198,14 @@ def _pictures(folder: Path | None) -> list[np.ndarray]:
 
 def _store(pictures: list[np.ndarray]) -> pd.DataFrame:
     """The pictures as crops in an archive, so often that there are enough, and their rows."""
-    members = {f"{n:04d}.png": encode(given_crop(pictures[n % len(pictures)], SIDE), "png") for n in range(CROPS)}
+    members = {
+        f"{n:04d}.png": encode(given_crop(pictures[n % len(pictures)], SIDE), "png")
+        for n in range(CROPS)
+    }
     write_archive(Path(FOLDER) / "bench.zip", members)
-    rows = pd.DataFrame({"archive": "bench.zip", "member": sorted(members), "points": points_of_ready_crop()})
+    rows = pd.DataFrame(
+        {"archive": "bench.zip", "member": sorted(members), "points": points_of_ready_crop()}
+    )
     return rows.assign(label=np.arange(CROPS) % 2)
 
 

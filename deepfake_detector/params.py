@@ -42,13 +42,17 @@ class Params(StrictModel):
     )
     synthesize: dict[Name, Synthesize] = Field({}, description="drawn data sets, by name; {}: none")
     parallel: Parallel = Field(Parallel(), description="not tracked: results do not depend on it")
-    scratch: Scratch = Field(Scratch(), description="not tracked: finished frames and faces are kept in .cache/")
+    scratch: Scratch = Field(
+        Scratch(), description="not tracked: finished frames and faces are kept in .cache/"
+    )
     extract_frames: ExtractFrames = ExtractFrames()
     crop_faces: CropFaces = CropFaces()
     verify: Verify = Verify()
     split: Split = Split()
     train: Train = Train()
-    aggregation: Aggregation = Field(Aggregation(), description="from frames to one probability per clip")
+    aggregation: Aggregation = Field(
+        Aggregation(), description="from frames to one probability per clip"
+    )
     calibrate: Calibrate = Calibrate()
     evaluate: Evaluate = Evaluate()
     export: Export = Export()
@@ -65,7 +69,9 @@ class Params(StrictModel):
                     "one is lost when `dvc exp run --temp` or `--queue` works in a copy"
                 )
         if unread := sorted(set(self.synthesize) - set(self.data_sets)):
-            raise ValueError(f"synthesize.{unread[0]}: no data set of that name under data_sets; add it or drop this")
+            raise ValueError(
+                f"synthesize.{unread[0]}: no data set of that name under data_sets; add it or drop this"
+            )
         return self
 
 
@@ -97,7 +103,9 @@ def load_differences(path: Path) -> Params:
     try:
         content = YAML(typ="safe", pure=True).load(path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); run this in the folder that holds it") from error
+        raise UserError(
+            f"{path}: cannot be read ({error.strerror}); run this in the folder that holds it"
+        ) from error
     except YAMLError as error:
         raise UserError(f"{path}: not valid YAML: {error}") from error
     try:
@@ -132,7 +140,9 @@ def _entry(name: str, field: FieldInfo | None, value: Any, indent: str) -> Itera
 
 def _captioned(text: str, caption: str) -> Iterator[str]:
     """The text with its caption behind it, wrapped into comment lines below."""
-    first, *rest = textwrap.wrap(caption, LINE_WIDTH - CAPTION_COLUMN - 4, break_on_hyphens=False) or [""]
+    first, *rest = textwrap.wrap(
+        caption, LINE_WIDTH - CAPTION_COLUMN - 4, break_on_hyphens=False
+    ) or [""]
     yield f"{text:<{CAPTION_COLUMN}}  # {first}" if first else text
     yield from (f"{'':<{CAPTION_COLUMN}}  # {line}" for line in rest)
 
@@ -187,5 +197,8 @@ def _legal_range(path: list[str]) -> str:
             return ""
         section, rules = fields[part].annotation, fields[part].metadata
     return ", ".join(
-        f"{words} {getattr(rule, end):g}" for end, words in ENDS.items() for rule in rules if hasattr(rule, end)
+        f"{words} {getattr(rule, end):g}"
+        for end, words in ENDS.items()
+        for rule in rules
+        if hasattr(rule, end)
     )

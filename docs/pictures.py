@@ -31,7 +31,9 @@ def main() -> None:
 def draw_roc(path: Path) -> None:
     """The ROC plot as `dvc plots show` draws it."""
     drawn = subprocess.run(
-        [sys.executable, "-m", "dvc", "plots", "show", "plots/roc.csv", "--show-vega"], capture_output=True, check=True
+        [sys.executable, "-m", "dvc", "plots", "show", "plots/roc.csv", "--show-vega"],
+        capture_output=True,
+        check=True,
     )
     path.write_bytes(vl_convert.vegalite_to_png(json.loads(drawn.stdout), scale=1))
 
@@ -39,10 +41,14 @@ def draw_roc(path: Path) -> None:
 def photograph_page(path: Path, address: str) -> None:
     """The page with the verdict on a forged example."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
         page = browser.new_page(viewport={"width": 1060, "height": 1560})
         page.goto(address)
-        page.locator("[data-testid=stButtonGroup] button").filter(has_text="swap video").first.click()
+        page.locator("[data-testid=stButtonGroup] button").filter(
+            has_text="swap video"
+        ).first.click()
         page.locator("img").first.wait_for()
         page.wait_for_timeout(2000)  # the chart is drawn after the faces
         page.screenshot(path=path)

@@ -21,11 +21,15 @@ def main() -> str:
     split = tables.read("data/splits/val.csv", tables.SPLIT)
     faces = tables.read("data/faces.csv", tables.FACES)
     judged = crops.judge_faces(network.to_fastest(detector), faces, split, facts["input_size"])
-    clips = scores.score_clips(faces[faces["item"].isin(split["item"])], judged, aggregation.min_faces)
+    clips = scores.score_clips(
+        faces[faces["item"].isin(split["item"])], judged, aggregation.min_faces
+    )
     clips = clips.merge(split, on="item").dropna(subset="logit")
     labels = clips["label"].to_numpy(int)
     if len(set(labels)) < 2:
-        raise UserError("validation has no scored clip of one class; give split.val a larger share, or add material")
+        raise UserError(
+            "validation has no scored clip of one class; give split.val a larger share, or add material"
+        )
     found = calibration.decision(
         labels,
         clips["logit"],
@@ -36,7 +40,11 @@ def main() -> str:
         calibrate.band_share,
     )
     write_json("models/decision.json", found)
-    aim = "" if found["band_reached"] else f" (an error of {calibrate.band_error:.0%} outside it was not reached)"
+    aim = (
+        ""
+        if found["band_reached"]
+        else f" (an error of {calibrate.band_error:.0%} outside it was not reached)"
+    )
     return (
         f"temperature {found['temperature']:.3f}, threshold {found['threshold']:.3f}, inconclusive from "
         f"{found['band_low']:.3f} to {found['band_high']:.3f}: {found['validation']['inconclusive']} of {len(clips)} "

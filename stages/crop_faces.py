@@ -42,12 +42,16 @@ def main() -> str:
         shutil.rmtree(FACES, ignore_errors=True)  # as DVC does: nothing of an earlier index stays
         own = cropped(index[~borrows], {})
         found = dict(tuple(_table(own).groupby("item")))
-        lent = cropped(index[borrows], {item: found[real] for item, real in lender.items() if real in found})
+        lent = cropped(
+            index[borrows], {item: found[real] for item, real in lender.items() if real in found}
+        )
         faces = _table(own, lent)
         tables.write("data/faces.csv", faces, tables.FACES)
     kept.mark(own.used | lent.used)
     kept.shrink(settings.scratch.max_gb * store.GB)
-    print(f"  {own.made + lent.made} items cropped, {own.reused + lent.reused} taken from the scratch store")
+    print(
+        f"  {own.made + lent.made} items cropped, {own.reused + lent.reused} taken from the scratch store"
+    )
     ok = faces[faces["status"] == "ok"]
     tried = faces.dropna(subset="frame").drop_duplicates(["item", "frame"])
     with_face = ok.drop_duplicates(["item", "frame"])

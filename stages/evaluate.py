@@ -30,8 +30,12 @@ def main() -> str:
         split = tables.read(f"data/splits/{part}.csv", tables.SPLIT)
         judged = crops.judge_faces(detector, faces, split, facts["input_size"])
         frames.append(judged.assign(split=part))
-        scored = scores.score_clips(faces[faces["item"].isin(split["item"])], judged, decision.min_faces)
-        clips.append(breakdown.with_verdicts(scored.merge(split, on="item"), decision).assign(split=part))
+        scored = scores.score_clips(
+            faces[faces["item"].isin(split["item"])], judged, decision.min_faces
+        )
+        clips.append(
+            breakdown.with_verdicts(scored.merge(split, on="item"), decision).assign(split=part)
+        )
     frames, clips = pd.concat(frames, ignore_index=True), pd.concat(clips, ignore_index=True)
     _write_table("data/predictions.csv", frames, tables.PREDICTIONS)
     _write_table("data/clip_predictions.csv", clips, tables.CLIP_PREDICTIONS)
@@ -49,7 +53,8 @@ def main() -> str:
         for name, sheet in mistakes.sheets(clips, frames, decision.threshold, reader).items():
             write_whole(f"plots/mistakes/{name}.jpg", sheet)
     return "; ".join(
-        f"{part} ROC-AUC " + ", ".join(f"{_told(own)} by {level}" for level, own in figures[part].items())
+        f"{part} ROC-AUC "
+        + ", ".join(f"{_told(own)} by {level}" for level, own in figures[part].items())
         for part in evaluate.splits
     )
 
@@ -59,11 +64,16 @@ def _told(figures: dict) -> str:
         return "undefined"
     if "roc_auc_low" not in figures:
         return f"{figures['roc_auc']:.3f}"
-    return f"{figures['roc_auc']:.3f} ({figures['roc_auc_low']:.3f} to {figures['roc_auc_high']:.3f})"
+    return (
+        f"{figures['roc_auc']:.3f} ({figures['roc_auc_low']:.3f} to {figures['roc_auc_high']:.3f})"
+    )
 
 
 def _write_plot(name: str, rows: pd.DataFrame) -> None:
-    write_whole(f"plots/{name}.csv", rows.to_csv(index=False, float_format="%.6f", lineterminator="\n").encode())
+    write_whole(
+        f"plots/{name}.csv",
+        rows.to_csv(index=False, float_format="%.6f", lineterminator="\n").encode(),
+    )
 
 
 def _write_table(path: str, rows: pd.DataFrame, schema) -> None:

@@ -38,7 +38,10 @@ def main() -> str:
     settings = params.load()
     detector, facts = network.load("models/resnet18.pt")
     index = tables.read("data/index.csv", tables.INDEX)
-    splits = {part: tables.read(f"data/splits/{part}.csv", tables.SPLIT) for part in ("train", "val", "test")}
+    splits = {
+        part: tables.read(f"data/splits/{part}.csv", tables.SPLIT)
+        for part in ("train", "val", "test")
+    }
     clips = subset.of_each_class(splits["val"], settings.export.clips_per_class)
     found = tables.read("data/faces.csv", tables.FACES)
     found = found[found["item"].isin(clips["item"])]
@@ -47,10 +50,14 @@ def main() -> str:
 
     models = {"fp32": graphs.to_onnx(detector, facts["input_size"])}
     models["int8"] = graphs.to_int8(models["fp32"], _normalised(rows, facts["input_size"]))
-    sessions = {name: model_file.open_session(graph.SerializeToString()) for name, graph in models.items()}
+    sessions = {
+        name: model_file.open_session(graph.SerializeToString()) for name, graph in models.items()
+    }
     logits, speeds = parity.logits_of(network.to_fastest(detector), sessions, rows, common["crop"])
     scored = {
-        name: scores.score_clips(found, rows.assign(logit=own), settings.aggregation.min_faces).merge(clips, on="item")
+        name: scores.score_clips(
+            found, rows.assign(logit=own), settings.aggregation.min_faces
+        ).merge(clips, on="item")
         for name, own in logits.items()
     }
     compared = parity.figures(logits, scored)
@@ -70,7 +77,9 @@ def main() -> str:
     sizes = {name: path.stat().st_size for name, path in FILES.items()}
     write_json(
         "metrics/export.json",
-        {"clips": len(clips), "faces": len(rows)} | compared | {"bytes": sizes, "int8_withheld": withheld},
+        {"clips": len(clips), "faces": len(rows)}
+        | compared
+        | {"bytes": sizes, "int8_withheld": withheld},
     )
     examples = _write_examples(index, splits["test"], drawn)
     speed = ", ".join(f"{name} {each:.0f}" for name, each in speeds.items())
@@ -78,18 +87,25 @@ def main() -> str:
     return f"detector.onnx {sizes['fp32'] / 1e6:.1f} MB, detector.int8.onnx {offered}; faces/s: {speed}; {examples} examples"
 
 
-def _common(index: pd.DataFrame, train: pd.DataFrame, input_size: int) -> tuple[dict, FaceDetector, list[str]]:
+def _common(
+    index: pd.DataFrame, train: pd.DataFrame, input_size: int
+) -> tuple[dict, FaceDetector, list[str]]:
     """What the contracts of both files have in common, the face detector, and the names of the drawn data sets."""
     settings = params.load()
     crop = settings.crop_faces
-    drawn = sorted(name for name, data_set in settings.data_sets.items() if data_set.layout == "demo")
+    drawn = sorted(
+        name for name, data_set in settings.data_sets.items() if data_set.layout == "demo"
+    )
     detector = load_detector(crop.detector, crop.detect_size, crop.min_score, crop.detector_sha256)
     parts = {
         "version": contract.VERSION,
         "labels": ("real", "fake"),
         "frames": settings.extract_frames.frames,
         "detection": contract.FaceDetection(
-            name=crop.detector, sha256=detector.sha256, detect_size=crop.detect_size, min_score=crop.min_score
+            name=crop.detector,
+            sha256=detector.sha256,
+            detect_size=crop.detect_size,
+            min_score=crop.min_score,
         ),
         "crop": contract.Crop(
             kind=provenance.crop_kind(index, train, crop.realign),
@@ -101,7 +117,9 @@ def _common(index: pd.DataFrame, train: pd.DataFrame, input_size: int) -> tuple[
             mean=crops.MEAN,
             std=crops.STD,
         ),
-        "trained_on": provenance.trained_on(index, train, drawn, settings.split.policy, settings.split.seed),
+        "trained_on": provenance.trained_on(
+            index, train, drawn, settings.split.policy, settings.split.seed
+        ),
         "libraries": contract.library_versions(),
     }
     return parts, detector, drawn
@@ -110,7 +128,9 @@ def _common(index: pd.DataFrame, train: pd.DataFrame, input_size: int) -> tuple[
 def _normalised(rows: pd.DataFrame, input_size: int) -> np.ndarray:
     """Up to 256 of the faces, evenly, as the network takes them."""
     chosen = rows.iloc[subset.evenly(range(len(rows)), RANGE_CROPS)].assign(label=0)
-    return crops.normalise(torch.stack([image for image, _, _ in crops.FaceCrops(chosen, input_size)])).numpy()
+    return crops.normalise(
+        torch.stack([image for image, _, _ in crops.FaceCrops(chosen, input_size)])
+    ).numpy()
 
 
 def _int8_decision(clips: pd.DataFrame, aggregation: Aggregation, calibrate: Calibrate) -> Decision:
@@ -130,7 +150,9 @@ def _int8_decision(clips: pd.DataFrame, aggregation: Aggregation, calibrate: Cal
 def _write_examples(index: pd.DataFrame, test: pd.DataFrame, drawn: list[str]) -> int:
     """One clip of each method and one still, of people the model has not learned from. Real data are never copied."""
     EXAMPLES.mkdir(parents=True, exist_ok=True)
-    rows = index[index["item"].isin(test["item"]) & index["data_set"].isin(drawn)].sort_values("item")
+    rows = index[index["item"].isin(test["item"]) & index["data_set"].isin(drawn)].sort_values(
+        "item"
+    )
     chosen = rows.drop_duplicates(["method", "kind"])
     for row in chosen.itertuples():
         name = f"{'real' if row.label == 0 else f'fake_{row.method}'}_{row.kind}{Path(row.path).suffix}"

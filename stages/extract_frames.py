@@ -27,19 +27,21 @@ def main() -> str:
     with only_writer(Path(".cache"), "extract_frames"):
         shutil.rmtree(FOLDER, ignore_errors=True)  # as DVC does: nothing of an earlier index stays
         done = packs.run_packs(extract_frames, pack(index), plan, kept, FOLDER, settings.parallel)
-        rows = done.rows.get("frames", []) + [{"item": item, "status": why} for item, why in done.failures.items()]
+        rows = done.rows.get("frames", []) + [
+            {"item": item, "status": why} for item, why in done.failures.items()
+        ]
         frames = tables.make(rows, tables.FRAMES)
         tables.write("data/frames.csv", frames, tables.FRAMES)
-        tables.write("data/media.csv", tables.make(done.rows.get("media", []), tables.MEDIA), tables.MEDIA)
+        tables.write(
+            "data/media.csv", tables.make(done.rows.get("media", []), tables.MEDIA), tables.MEDIA
+        )
     kept.mark(done.used)
     kept.shrink(settings.scratch.max_gb * store.GB)
     bad = frames[frames["status"] != "ok"]
     for row in bad.itertuples():
         print(f"  {row.item}: {row.status}")
     print(f"  {done.made} items decoded, {done.reused} taken from the scratch store")
-    return (
-        f"{len(frames) - len(bad)} frames of {frames['item'].nunique() - len(bad)} items, {len(bad)} items unreadable"
-    )
+    return f"{len(frames) - len(bad)} frames of {frames['item'].nunique() - len(bad)} items, {len(bad)} items unreadable"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ def main() -> str:
     index = tables.make(pd.concat(lists).to_dict("records"), tables.INDEX)
     tables.write("data/index.csv", index, tables.INDEX)
     fakes = int(index["label"].sum())
-    return f"{len(index)} items of {len(lists)} data set(s): {len(index) - fakes} real, {fakes} fake"
+    return (
+        f"{len(index)} items of {len(lists)} data set(s): {len(index) - fakes} real, {fakes} fake"
+    )
 
 
 if __name__ == "__main__":

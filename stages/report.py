@@ -34,10 +34,14 @@ def main() -> str:
     sheets = {path.stem: path.read_bytes() for path in sorted(Path("plots/mistakes").glob("*.jpg"))}
     policy, recipe = settings.split.policy, settings.train.model_dump()
     sections = [
-        run_report.in_short(metrics["split"], metrics["train"], metrics["evaluation"], policy, recipe),
+        run_report.in_short(
+            metrics["split"], metrics["train"], metrics["evaluation"], policy, recipe
+        ),
         run_report.headline(metrics["evaluation"]),
         run_report.charts(tables, evaluate.splits, decision.threshold),
-        run_report.across_sets(metrics["evaluation"], {name: one.use for name, one in data_sets.items()}),
+        run_report.across_sets(
+            metrics["evaluation"], {name: one.use for name, one in data_sets.items()}
+        ),
         run_report.by_kind(tables, evaluate.splits),
         run_report.robustness(metrics["robustness"], tables["robustness"]),
         *run_report.mistakes(sheets),
@@ -45,7 +49,9 @@ def main() -> str:
         run_report.data_checks(metrics["verify"]),
         Section("Limits", run_report.LIMITS),
     ]
-    page = html_page.render("The run", [run_report.DEMONSTRATION] if run_report.only_drawn(data_sets) else [], sections)
+    page = html_page.render(
+        "The run", [run_report.DEMONSTRATION] if run_report.only_drawn(data_sets) else [], sections
+    )
     write_whole(PAGE, page)
     card = model_card.card(metrics, decision, _items(), data_sets, policy, recipe)
     write_whole(CARD, card.encode())
@@ -55,7 +61,9 @@ def main() -> str:
 def _items() -> pd.DataFrame:
     """What was dealt out, with the part it went to."""
     parts = ("train", "val", "test")
-    return pd.concat([tables.read(f"data/splits/{part}.csv", tables.SPLIT).assign(part=part) for part in parts])
+    return pd.concat(
+        [tables.read(f"data/splits/{part}.csv", tables.SPLIT).assign(part=part) for part in parts]
+    )
 
 
 if __name__ == "__main__":

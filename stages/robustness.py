@@ -34,9 +34,17 @@ def main() -> str:
     index = tables.read("data/index.csv", tables.INDEX)
     split = tables.read(f"data/splits/{part}.csv", tables.SPLIT)
     cells = [robustness.CLEAN]
-    cells += [(name, level) for name in CORRUPTIONS if name in chosen.corruptions for level in chosen.levels]
+    cells += [
+        (name, level)
+        for name in CORRUPTIONS
+        if name in chosen.corruptions
+        for level in chosen.levels
+    ]
     items = index[index["item"].isin(subset.of_each_class(split, chosen.items_per_class)["item"])]
-    frames = {item: frame_rows(rows) for item, rows in tables.read("data/frames.csv", tables.FRAMES).groupby("item")}
+    frames = {
+        item: frame_rows(rows)
+        for item, rows in tables.read("data/frames.csv", tables.FRAMES).groupby("item")
+    }
     model = inference.MODEL.absolute()
     tasks = [
         (
@@ -51,7 +59,9 @@ def main() -> str:
     ]
     outcomes = run(robustness.corrupted_scores, tasks, settings.parallel)
     rows, failed = [], 0
-    for task, outcome in zip(tasks, console.progress(outcomes, len(tasks), "robustness", "item"), strict=True):
+    for task, outcome in zip(
+        tasks, console.progress(outcomes, len(tasks), "robustness", "item"), strict=True
+    ):
         if outcome.failure:
             print(f"  {task[0].item}: left out, it {outcome.failure}")
             failed += 1
@@ -59,9 +69,15 @@ def main() -> str:
     decision = inference.Detector.load(model).contract.decision
     scored = pd.DataFrame(rows).merge(split[["item", "label"]], on="item")
     measured = robustness.table(scored, decision.temperature, decision.threshold)
-    write_whole("plots/robustness.csv", robustness.lines(measured).to_csv(index=False, float_format="%.6f").encode())
+    write_whole(
+        "plots/robustness.csv",
+        robustness.lines(measured).to_csv(index=False, float_format="%.6f").encode(),
+    )
     figures = robustness.by_corruption(measured)
-    write_json("metrics/robustness.json", {"split": part, "items": len(tasks) - failed, "failed": failed} | figures)
+    write_json(
+        "metrics/robustness.json",
+        {"split": part, "items": len(tasks) - failed, "failed": failed} | figures,
+    )
     drops = [f"{_told(figures[of]['mean_relative_drop'])} by {of}" for of in ("frame", "video")]
     return f"{len(cells) - 1} corruptions of {len(tasks)} {part} items: ROC-AUC drops by {', '.join(drops)} on average"
 

@@ -24,7 +24,9 @@ def main(name: str) -> str:
     for note in result.notes:
         print(f"  {note}")
     counts = Counter(row["method"] for row in rows)
-    return f"{len(rows)} items in {name}: " + ", ".join(f"{counts[method]} {method}" for method in sorted(counts))
+    return f"{len(rows)} items in {name}: " + ", ".join(
+        f"{counts[method]} {method}" for method in sorted(counts)
+    )
 
 
 if __name__ == "__main__":

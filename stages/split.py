@@ -41,7 +41,11 @@ def main() -> str:
     splitting.refuse_one_class(items)
     for part in splitting.PARTS:
         rows = items.loc[items["part"] == part, list(tables.SPLIT.columns)]
-        tables.write(f"data/splits/{part}.csv", tables.make(rows.to_dict("records"), tables.SPLIT), tables.SPLIT)
+        tables.write(
+            f"data/splits/{part}.csv",
+            tables.make(rows.to_dict("records"), tables.SPLIT),
+            tables.SPLIT,
+        )
     sizes = items.groupby("group").size()
     published = items[items["official_split"] != ""]
     moved = published[published["official_split"] != published["part"]]
@@ -59,12 +63,15 @@ def main() -> str:
     _tell("left out: no published split", left_out["item"])
     _tell("leaks of the published split", found)
     told = ", ".join(
-        f"{part} {counts['real']} real + {counts['fake']} fake" for part, counts in figures["items"].items()
+        f"{part} {counts['real']} real + {counts['fake']} fake"
+        for part, counts in figures["items"].items()
     )
     return f"{len(sizes)} groups, {len(left) or 'none'} on two sides: {told}"
 
 
-def _published_leaks(index: pd.DataFrame, near: pd.DataFrame, items: pd.DataFrame, policy: str) -> list[splitting.Leak]:
+def _published_leaks(
+    index: pd.DataFrame, near: pd.DataFrame, items: pd.DataFrame, policy: str
+) -> list[splitting.Leak]:
     """What leaks in the published split before `strict` mends it; nothing where no published split is used."""
     if policy == "shares":
         return []
@@ -81,8 +88,15 @@ def _tell(what: str, lines: Iterable[str]) -> None:
 
 def _counts(rows: pd.DataFrame) -> dict[str, int]:
     fakes = rows[rows["label"] == 1]
-    methods = {f"fake_{method}": int(count) for method, count in fakes["method"].value_counts().sort_index().items()}
-    return {"groups": rows["group"].nunique(), "real": len(rows) - len(fakes), "fake": len(fakes)} | methods
+    methods = {
+        f"fake_{method}": int(count)
+        for method, count in fakes["method"].value_counts().sort_index().items()
+    }
+    return {
+        "groups": rows["group"].nunique(),
+        "real": len(rows) - len(fakes),
+        "fake": len(fakes),
+    } | methods
 
 
 if __name__ == "__main__":

@@ -31,9 +31,13 @@ def main(name: str) -> str:
     tasks = [(film, drawn.seed, drawn.seconds, tuple(drawn.resolution)) for film in films]
     outcomes = run(produce_film, tasks, settings.parallel)
     size = 0
-    for film, outcome in zip(films, console.progress(outcomes, len(films), "draw", "film"), strict=True):
+    for film, outcome in zip(
+        films, console.progress(outcomes, len(films), "draw", "film"), strict=True
+    ):
         if outcome.failure:
-            raise UserError(f"{film[0].path}: {outcome.failure}; raise parallel.seconds_per_item, or use fewer workers")
+            raise UserError(
+                f"{film[0].path}: {outcome.failure}; raise parallel.seconds_per_item, or use fewer workers"
+            )
         for clip, data in zip(film, outcome.result, strict=True):
             write_whole(Path(RAW) / name / clip.path, data)
             size += len(data)

@@ -34,18 +34,35 @@ from deepfake_detector.training.settings import Train
 
 CODE = (  # what a saved state's meaning depends on
     *("faces/cutting", "faces/detection", "storage/archive", "storage/tables"),
-    *("training/augmentation", "training/checkpoints", "training/crops", "training/devices", "training/fit"),
-    *("training/keeper", "training/learner", "training/network", "training/optimization", "training/progress"),
+    *(
+        "training/augmentation",
+        "training/checkpoints",
+        "training/crops",
+        "training/devices",
+        "training/fit",
+    ),
+    *(
+        "training/keeper",
+        "training/learner",
+        "training/network",
+        "training/optimization",
+        "training/progress",
+    ),
     *("training/sampling", "training/selfblend"),
 )
-CHANGES_NOTHING = {"loader_workers", "checkpoint_minutes"}  # a run may go on with other values of these
+CHANGES_NOTHING = {
+    "loader_workers",
+    "checkpoint_minutes",
+}  # a run may go on with other values of these
 SHEETS = Path("plots/training_samples")
 
 
 def main() -> str:
     train = params.load().train
     faces = tables.read("data/faces.csv", tables.FACES)
-    split = {part: tables.read(f"data/splits/{part}.csv", tables.SPLIT) for part in ("train", "val")}
+    split = {
+        part: tables.read(f"data/splits/{part}.csv", tables.SPLIT) for part in ("train", "val")
+    }
     rows = {
         "train": sampling.to_learn_from(faces, split["train"], train.fakes),
         "val": sampling.to_be_judged(faces, split["val"], train.fakes),
@@ -59,7 +76,9 @@ def main() -> str:
 
 def _train(train: Train, rows: dict[str, pd.DataFrame], checkpoints: Checkpoints) -> str:
     stages = train.unfreeze_every > 0
-    fabric = devices.setup(train.accelerator, train.devices, train.precision, train.seed, unused_weights=stages)
+    fabric = devices.setup(
+        train.accelerator, train.devices, train.precision, train.seed, unused_weights=stages
+    )
     if fabric.is_global_zero:
         with ArchiveReader(crops.FOLDER) as reader:
             for name, sheet in sheets.sheets(
@@ -124,12 +143,17 @@ def _scratch(train: Train, rows: dict[str, pd.DataFrame]) -> Path:
 def _write_results(progress: Progress, val: pd.DataFrame) -> str:
     """The table of epochs and the figures of the best one; returns the summary line."""
     history = results.history(progress)
-    write_whole("plots/training.csv", history.to_csv(index=False, float_format="%.6f", lineterminator="\n").encode())
+    write_whole(
+        "plots/training.csv",
+        history.to_csv(index=False, float_format="%.6f", lineterminator="\n").encode(),
+    )
     found = results.figures(progress, val)
     write_json("metrics/train.json", found)
     if found["learned"] is False:
         ends = f"{found['val_video_roc_auc_low']:.3f} to {found['val_video_roc_auc_high']:.3f}"
-        print(f"  this run learned nothing: the 95 % interval of the validation video ROC-AUC is {ends}")
+        print(
+            f"  this run learned nothing: the 95 % interval of the validation video ROC-AUC is {ends}"
+        )
     return (
         f"best epoch {found['best_epoch']} of {found['epochs']}: validation ROC-AUC {found['val_frame_roc_auc']:.3f} by "
         f"frame, {found['val_video_roc_auc']:.3f} by video"

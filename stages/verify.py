@@ -30,15 +30,21 @@ def main() -> str:
     media = tables.read("data/media.csv", tables.MEDIA)
     frames = tables.read("data/frames.csv", tables.FRAMES)
     faces = tables.read("data/faces.csv", tables.FACES)
-    verified = tables.make(audit.judge(index, frames, faces, limits).to_dict("records"), tables.VERIFIED)
+    verified = tables.make(
+        audit.judge(index, frames, faces, limits).to_dict("records"), tables.VERIFIED
+    )
     tables.write("data/verified.csv", verified, tables.VERIFIED)
     with ArchiveReader("data/frames") as frame_reader, ArchiveReader("data/faces") as face_reader:
         picture = frame_pictures(frames, index, frame_reader)
         known = splitting.groups(index, tables.make([], tables.NEAR_DUPLICATES))
-        near = tables.make(duplicates.near_duplicates(frames, index, known, picture), tables.NEAR_DUPLICATES)
+        near = tables.make(
+            duplicates.near_duplicates(frames, index, known, picture), tables.NEAR_DUPLICATES
+        )
         tables.write("data/near_duplicates.csv", near, tables.NEAR_DUPLICATES)
         shortcut = _shortcut(index, verified, media, faces, near)
-        stops = audit.stoppers(index, faces, verified, limits) + audit.shortcut_stopper(shortcut, limits)
+        stops = audit.stoppers(index, faces, verified, limits) + audit.shortcut_stopper(
+            shortcut, limits
+        )
         jpegs = face_sheets(faces, index, face_reader)
         sections = [
             data_report.what_there_is(index, verified, media, faces),
@@ -67,13 +73,19 @@ def main() -> str:
 
 
 def _shortcut(
-    index: pd.DataFrame, verified: pd.DataFrame, media: pd.DataFrame, faces: pd.DataFrame, near: pd.DataFrame
+    index: pd.DataFrame,
+    verified: pd.DataFrame,
+    media: pd.DataFrame,
+    faces: pd.DataFrame,
+    near: pd.DataFrame,
 ) -> shortcuts.Shortcut:
     """Of what will be trained and chosen on."""
     kept = index["item"].isin(verified.loc[verified["keep"] == 1, "item"])
     items = index[kept & (index["use"] == "train")]
     labels = items.set_index("item")["label"].astype(int)
-    return shortcuts.audit(shortcuts.file_facts(items, media, faces), labels, splitting.groups(index, near))
+    return shortcuts.audit(
+        shortcuts.file_facts(items, media, faces), labels, splitting.groups(index, near)
+    )
 
 
 if __name__ == "__main__":

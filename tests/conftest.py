@@ -52,7 +52,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     )
 
 
-def run(folder: Path, *command: str, timeout: float = 500, **environment: str) -> subprocess.CompletedProcess:
+def run(
+    folder: Path, *command: str, timeout: float = 500, **environment: str
+) -> subprocess.CompletedProcess:
     """Run a command in a project with this Python's programs first on PATH."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
@@ -68,7 +70,9 @@ def run(folder: Path, *command: str, timeout: float = 500, **environment: str) -
 
 def copy_project(target: Path) -> Path:
     """The project's own files, without what runs have made, as a Git repository of their own."""
-    listed = run(PROJECT, "git", "ls-files", "--cached", "--others", "--exclude-standard").stdout.splitlines()
+    listed = run(
+        PROJECT, "git", "ls-files", "--cached", "--others", "--exclude-standard"
+    ).stdout.splitlines()
     made = ("dvc.lock", "metrics/", "plots/")
     for name in listed:
         if not name.startswith(made) and (PROJECT / name).is_file():
@@ -139,13 +143,17 @@ def make_toy_project(shared: Path) -> str:
 
 def copy_toy_project(toy: Path, target: Path) -> Path:
     """A copy that a test may change; what a DVC at work next door writes for itself stays behind."""
-    return shutil.copytree(toy, target, symlinks=True, ignore=shutil.ignore_patterns("tmp", "__pycache__"))
+    return shutil.copytree(
+        toy, target, symlinks=True, ignore=shutil.ignore_patterns("tmp", "__pycache__")
+    )
 
 
 def outputs(folder: Path) -> dict[str, dict[str, str]]:
     """The stages that ran in a project, and of each what it made: path -> hash."""
     stages = YAML(typ="safe").load(folder / "dvc.lock")["stages"]
-    return {name: {out["path"]: out["md5"] for out in stage["outs"]} for name, stage in stages.items()}
+    return {
+        name: {out["path"]: out["md5"] for out in stage["outs"]} for name, stage in stages.items()
+    }
 
 
 def forget(folder: Path, stages: list[str]) -> None:
@@ -165,7 +173,10 @@ def processes() -> dict[int, tuple[int, str]]:
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            found[int(entry.name)] = parent, (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            found[int(entry.name)] = (
+                parent,
+                (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(),
+            )
         except (OSError, IndexError):  # it has just ended
             continue
     return found
@@ -195,7 +206,9 @@ def toy_project_alone(in_toy_project):
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     if not (SHARED / "data").is_dir():
-        pytest.skip(f"needs real clips under {SHARED / 'data'} (DEEPFAKE_TEST_MATERIAL names another folder)")
+        pytest.skip(
+            f"needs real clips under {SHARED / 'data'} (DEEPFAKE_TEST_MATERIAL names another folder)"
+        )
     return SHARED / "data"
 
 
@@ -208,11 +221,14 @@ def stored_crops(tmp_path, monkeypatch) -> pd.DataFrame:
 
     pictures = [np.full((48, 48, 3), colour, np.uint8) for colour in COLOURS] + [textured()]
     write_archive(
-        tmp_path / "data/faces" / "toy.zip", {f"{i}.png": encode(one, "png") for i, one in enumerate(pictures)}
+        tmp_path / "data/faces" / "toy.zip",
+        {f"{i}.png": encode(one, "png") for i, one in enumerate(pictures)},
     )
     members = [f"{i}.png" for i in range(4)]
     points = points_of_ready_crop()
-    return pd.DataFrame({"archive": "toy.zip", "member": members, "label": [0, 1, 0, 1], "points": points})
+    return pd.DataFrame(
+        {"archive": "toy.zip", "member": members, "label": [0, 1, 0, 1], "points": points}
+    )
 
 
 @pytest.fixture

@@ -21,7 +21,9 @@ from deepfake_detector.datasets.synthesis.clips import Clip, produce
 from deepfake_detector.faces.detection import load_detector
 
 few = settings(max_examples=40, deadline=None)
-STEPS = st.integers(1, 19)  # of probabilities in twentieths: equal scores are common, cuts between them are exact
+STEPS = st.integers(
+    1, 19
+)  # of probabilities in twentieths: equal scores are common, cuts between them are exact
 LABELLED = st.lists(st.tuples(st.integers(0, 1), STEPS), min_size=2, max_size=9)
 BOTH_CLASSES = LABELLED.filter(lambda rows: len({label for label, _ in rows}) == 2)
 SURE = {"band_low": 0.0, "band_high": 0.0, "min_faces": 2}  # whoever is seen twice is FAKE
@@ -82,7 +84,9 @@ def numbered_frame(number: int, width: int = 96, height: int = 64) -> np.ndarray
 
 def number_in(frame: np.ndarray) -> int:
     height, width = frame.shape[:2]
-    means = [frame[: height // 2, bit * width // 8 : (bit + 1) * width // 8].mean() for bit in range(8)]
+    means = [
+        frame[: height // 2, bit * width // 8 : (bit + 1) * width // 8].mean() for bit in range(8)
+    ]
     return sum(1 << bit for bit, mean in enumerate(means) if mean > 120)
 
 
@@ -98,12 +102,16 @@ def clip(
     """An H.264 clip of `numbered_frame`s; `stamps` are presentation times in milliseconds (variable frame rate)."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container) as output:
-        stream = output.add_stream("libx264", rate=rate, options={"crf": "12", "preset": "ultrafast"})
+        stream = output.add_stream(
+            "libx264", rate=rate, options={"crf": "12", "preset": "ultrafast"}
+        )
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         if stamps:
             stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
         for number in range(frames):
-            frame = av.VideoFrame.from_ndarray(numbered_frame(number, width, height), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(
+                numbered_frame(number, width, height), format="rgb24"
+            )
             if stamps:
                 frame.pts, frame.time_base = stamps[number], Fraction(1, 1000)
             output.mux(stream.encode(frame))
@@ -116,7 +124,9 @@ def clip_of(images: list[np.ndarray], rate: int = 12) -> bytes:
     """An H.264 clip of these pictures, whose sides are even and alike."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as output:
-        stream = output.add_stream("libx264", rate=rate, options={"crf": "12", "preset": "ultrafast"})
+        stream = output.add_stream(
+            "libx264", rate=rate, options={"crf": "12", "preset": "ultrafast"}
+        )
         (stream.height, stream.width, _), stream.pix_fmt = images[0].shape, "yuv420p"
         for image in images:
             output.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
@@ -126,12 +136,30 @@ def clip_of(images: list[np.ndarray], rate: int = 12) -> bytes:
 
 def rotated(data: bytes, degrees: int) -> bytes:
     """The MP4 with a display matrix in its track header that asks players to turn it clockwise by `degrees`."""
-    at = data.index(b"tkhd") + 4 + 40  # version, flags, times, id, duration, layer, volume: then nine 32-bit numbers
+    at = (
+        data.index(b"tkhd") + 4 + 40
+    )  # version, flags, times, id, duration, layer, volume: then nine 32-bit numbers
     one, none, minus = 0x10000, 0, 0x100000000 - 0x10000
-    turn = {90: (none, one, minus, none), 180: (minus, none, none, minus), 270: (none, minus, one, none)}[degrees]
+    turn = {
+        90: (none, one, minus, none),
+        180: (minus, none, none, minus),
+        270: (none, minus, one, none),
+    }[degrees]
     a, b, c, d = (value.to_bytes(4, "big") for value in turn)
     zero = bytes(4)
-    return data[:at] + a + b + zero + c + d + zero + zero + zero + (0x40000000).to_bytes(4, "big") + data[at + 36 :]
+    return (
+        data[:at]
+        + a
+        + b
+        + zero
+        + c
+        + d
+        + zero
+        + zero
+        + zero
+        + (0x40000000).to_bytes(4, "big")
+        + data[at + 36 :]
+    )
 
 
 def audio_only() -> bytes:
@@ -139,7 +167,9 @@ def audio_only() -> bytes:
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as output:
         stream = output.add_stream("aac", rate=16000, layout="mono")
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), format="fltp", layout="mono")
+        frame = av.AudioFrame.from_ndarray(
+            np.zeros((1, 16000), np.float32), format="fltp", layout="mono"
+        )
         frame.sample_rate = 16000
         output.mux(stream.encode(frame))
         output.mux(stream.encode())
@@ -190,7 +220,8 @@ def arrays(rows: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
 def contract_terms(terms: dict = TERMS, **changes: object) -> Contract:
     """A contract that differs from `terms` in some values: `contract_terms(frames=3, crop={"margin": 1.2})`."""
     changed = {
-        part: terms.get(part, {}) | values if isinstance(values, dict) else values for part, values in changes.items()
+        part: terms.get(part, {}) | values if isinstance(values, dict) else values
+        for part, values in changes.items()
     }
     return Contract(**terms | changed)
 
@@ -201,7 +232,9 @@ def write_model(path: Path, **terms: object) -> Path:
     detection = {"name": "haar", "sha256": haar.sha256} | dict(terms.pop("detection", {}))
     contract = contract_terms(**{"decision": SURE, **terms}, detection=detection)
     network = small_network(contract.crop.input_size)
-    judge = partial(model_file.judge, model_file.open_session(network.SerializeToString()), contract.crop)
+    judge = partial(
+        model_file.judge, model_file.open_session(network.SerializeToString()), contract.crop
+    )
     faces = load_detector("haar", contract.detection.detect_size, 0.0, "")
     sample = golden.sample(faces, contract.crop, judge, 1e-3)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -212,20 +245,29 @@ def write_model(path: Path, **terms: object) -> Path:
 def small_network(side: int = 64, seed: int = 1) -> onnx.ModelProto:
     """A network with the inputs and outputs of an exported one and a few weights, those of the seed."""
     rng = np.random.default_rng(seed)
-    kernel, head = (rng.normal(0, scale, shape) for scale, shape in ((0.02, (4, 3, 32, 32)), (1, (4, 2))))
+    kernel, head = (
+        rng.normal(0, scale, shape) for scale, shape in ((0.02, (4, 3, 32, 32)), (1, (4, 2)))
+    )
     weights = {"kernel": kernel, "head": head, "towards_fake": head[:, 1] - head[:, 0]}
     nodes = [
-        helper.make_node("Conv", ["images", "kernel"], ["features"], strides=[32, 32], auto_pad="SAME_UPPER"),
+        helper.make_node(
+            "Conv", ["images", "kernel"], ["features"], strides=[32, 32], auto_pad="SAME_UPPER"
+        ),
         helper.make_node("ReduceMean", ["features", "places"], ["mean"], keepdims=0),
         helper.make_node("MatMul", ["mean", "head"], ["logits"]),
-        helper.make_node("Einsum", ["features", "towards_fake"], ["activation_map"], equation="nchw,c->nhw"),
+        helper.make_node(
+            "Einsum", ["features", "towards_fake"], ["activation_map"], equation="nchw,c->nhw"
+        ),
     ]
     places = -(-side // 32)
     shapes = {"images": [3, side, side], "logits": [2], "activation_map": [places, places]}
     images, *outputs = (
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape]) for name, shape in shapes.items()
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape])
+        for name, shape in shapes.items()
     )
-    values = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()]
+    values = [
+        numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()
+    ]
     values.append(numpy_helper.from_array(np.array([2, 3]), "places"))
     graph = helper.make_graph(nodes, "small", [images], outputs, values)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)

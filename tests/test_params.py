@@ -30,7 +30,10 @@ def test_without_a_path_the_file_in_the_working_folder_is_read(params_file, monk
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"split.tets": 0.2}, "split.tets: unknown key; check its spelling, or remove it (it is 0.2)"),
+        (
+            {"split.tets": 0.2},
+            "split.tets: unknown key; check its spelling, or remove it (it is 0.2)",
+        ),
         ({"trian": {}}, "trian: unknown key"),
         ({"train.augment.blurr": 0.1}, "train.augment.blurr: unknown key"),
         ({"data_sets.demo.kind": "media"}, "data_sets.demo.kind: unknown key"),
@@ -38,43 +41,85 @@ def test_without_a_path_the_file_in_the_working_folder_is_read(params_file, monk
             {"train.epochs": "5"},
             "train.epochs: Input should be a valid integer (it is '5'; legal is at least 1, at most 10000)",
         ),
-        ({"train.epochs": True}, "train.epochs: Input should be a valid integer (it is True; legal is"),
+        (
+            {"train.epochs": True},
+            "train.epochs: Input should be a valid integer (it is True; legal is",
+        ),
         ({"train.epochs": 5.0}, "train.epochs: Input should be a valid integer (it is 5.0; legal"),
         ({"train.epochs": None}, "train.epochs: Input should be a valid integer (it is None"),
-        ({"train.lr": True}, "train.lr: Input should be a valid number (it is True; legal is above 0, at most 10)"),
+        (
+            {"train.lr": True},
+            "train.lr: Input should be a valid number (it is True; legal is above 0, at most 10)",
+        ),
         ({"train.lr": "fast"}, "train.lr: Input should be a valid number (it is 'fast'"),
-        ({"train.precision": 5}, "train.precision: Input should be 'auto', 'fp32', 'bf16' or 'fp16' (it is 5)"),
-        ({"crop_faces.detector": "dlib"}, "crop_faces.detector: Input should be 'haar' or 'yunet' (it is 'dlib')"),
+        (
+            {"train.precision": 5},
+            "train.precision: Input should be 'auto', 'fp32', 'bf16' or 'fp16' (it is 5)",
+        ),
+        (
+            {"crop_faces.detector": "dlib"},
+            "crop_faces.detector: Input should be 'haar' or 'yunet' (it is 'dlib')",
+        ),
         ({"train": [1]}, "train: Input should be a valid dictionary"),
         (
             {"train.epochs": 0},
             "train.epochs: Input should be greater than or equal to 1 (it is 0; legal is at least 1, at most 10000)",
         ),
-        ({"train.epochs": 10_001}, "train.epochs: Input should be less than or equal to 10000 (it is 10001"),
+        (
+            {"train.epochs": 10_001},
+            "train.epochs: Input should be less than or equal to 10000 (it is 10001",
+        ),
         (
             {"train.augment.flip": 1.1},
             "train.augment.flip: Input should be less than or equal to 1 (it is 1.1; legal is at least 0, at most 1)",
         ),
         ({"train.lr": float("nan")}, "train.lr: "),
         ({"train.devices": 5}, "train: batch_size 16 is no multiple of devices 5"),
-        ({"train.fakes": "none", "train.self_blend": 0.5}, "train: fakes: none leaves only self-blended ones"),
+        (
+            {"train.fakes": "none", "train.self_blend": 0.5},
+            "train: fakes: none leaves only self-blended ones",
+        ),
         ({"crop_faces.min_score": float("nan")}, "crop_faces.min_score: "),
         ({"crop_faces.min_score": float("inf")}, "crop_faces.min_score: "),
         ({"parallel.seconds_per_item": float("inf")}, "parallel.seconds_per_item: "),
-        ({"crop_faces.detector_sha256": "8F23"}, "crop_faces.detector_sha256: String should match pattern"),
-        ({"synthesize.demo.resolution": [0.1]}, "synthesize.demo.resolution: List should have at least 2 items"),
-        ({"synthesize.demo.resolution": [0.3, 0.1]}, "synthesize.demo: resolution: the lower end of the range comes"),
+        (
+            {"crop_faces.detector_sha256": "8F23"},
+            "crop_faces.detector_sha256: String should match pattern",
+        ),
+        (
+            {"synthesize.demo.resolution": [0.1]},
+            "synthesize.demo.resolution: List should have at least 2 items",
+        ),
+        (
+            {"synthesize.demo.resolution": [0.3, 0.1]},
+            "synthesize.demo: resolution: the lower end of the range comes",
+        ),
         ({"export": {}}, "export.clips_per_class: missing; every key must be there"),
-        ({"split.policy": "random"}, "split.policy: Input should be 'shares', 'official' or 'strict' (it is 'random')"),
-        ({"split.train": 0.5}, "split: train, val and test must add up to 1, with train and val above 0"),
-        ({"split.val": 0.0, "split.test": 0.42}, "split: train, val and test must add up to 1, with train and val"),
+        (
+            {"split.policy": "random"},
+            "split.policy: Input should be 'shares', 'official' or 'strict' (it is 'random')",
+        ),
+        (
+            {"split.train": 0.5},
+            "split: train, val and test must add up to 1, with train and val above 0",
+        ),
+        (
+            {"split.val": 0.0, "split.test": 0.42},
+            "split: train, val and test must add up to 1, with train and val",
+        ),
         ({"evaluate.splits": ["val", "val"]}, "evaluate: each split once"),
         ({"evaluate.splits": []}, "evaluate.splits: List should have at least 1 item"),
         ({"data_sets": {}}, "data_sets: Dictionary should have at least 1 item"),
         ({"data_sets.Mine": FOLDER_SET}, "data_sets.Mine: String should match pattern"),
         ({"data_sets.demo.layout": "zip"}, "data_sets.demo: Input tag 'zip' found"),
-        ({"data_sets.mine": FOLDER_SET | {"root": "clips"}}, "data_sets.mine.root: 'clips' must be an absolute path"),
-        ({"data_sets.mine": FOLDER_SET | {"kind": "sound"}}, "data_sets.mine.kind: Input should be 'media' or 'face'"),
+        (
+            {"data_sets.mine": FOLDER_SET | {"root": "clips"}},
+            "data_sets.mine.root: 'clips' must be an absolute path",
+        ),
+        (
+            {"data_sets.mine": FOLDER_SET | {"kind": "sound"}},
+            "data_sets.mine.kind: Input should be 'media' or 'face'",
+        ),
         (
             {"data_sets.demo.root": "data/raw/other"},
             "data_sets.demo: layout demo is drawn by `synthesize`, so its root",
@@ -84,7 +129,10 @@ def test_without_a_path_the_file_in_the_working_folder_is_read(params_file, monk
             "data_sets.demo: layout demo is drawn by `synthesize`, so its root",
         ),
         ({"synthesize": {}}, "data_sets.demo: layout demo is drawn by `synthesize`, so its root"),
-        ({"synthesize.other": DRAWN_SET}, "synthesize.other: no data set of that name under data_sets"),
+        (
+            {"synthesize.other": DRAWN_SET},
+            "synthesize.other: no data set of that name under data_sets",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(params_file, changes, said):

@@ -25,7 +25,15 @@ def _root(text: str) -> tuple[str, str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deepfake_detector", description=__doc__)
     to = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_predict, _add_doctor, _add_use_profile, _add_fetch_assets, _add_compare, _add_plots, _add_prune):
+    for add in (
+        _add_predict,
+        _add_doctor,
+        _add_use_profile,
+        _add_fetch_assets,
+        _add_compare,
+        _add_plots,
+        _add_prune,
+    ):
         add(to)
     return parser
 
@@ -37,34 +45,68 @@ def _add_predict(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         description="Judge images, videos and folders. Exit code 0: every input got a verdict; 1: one was an ERROR. What was "
         "judged before a run was stopped is kept beside the file of --json or --csv; --resume goes on with it.",
     )
-    command.add_argument("inputs", nargs="*", type=Path, metavar="PATH", help="an image, a video, or a folder of them")
-    command.add_argument("--list", metavar="FILE", help="also the paths in FILE, one a line (-: standard input)")
     command.add_argument(
-        "--model", type=Path, default=Path("models/detector.onnx"), help="exported model (default: %(default)s)"
+        "inputs",
+        nargs="*",
+        type=Path,
+        metavar="PATH",
+        help="an image, a video, or a folder of them",
     )
-    command.add_argument("--sha256", metavar="HEX", help="refuse any other model file than the one with this hash")
+    command.add_argument(
+        "--list", metavar="FILE", help="also the paths in FILE, one a line (-: standard input)"
+    )
+    command.add_argument(
+        "--model",
+        type=Path,
+        default=Path("models/detector.onnx"),
+        help="exported model (default: %(default)s)",
+    )
+    command.add_argument(
+        "--sha256", metavar="HEX", help="refuse any other model file than the one with this hash"
+    )
     command.add_argument(
         "--kind",
         choices=("auto", "face"),
         default="auto",
         help="face: the pictures are face crops already (default: auto)",
     )
-    command.add_argument("--json", type=Path, metavar="FILE", help="the full reports (docs/report.schema.json)")
+    command.add_argument(
+        "--json", type=Path, metavar="FILE", help="the full reports (docs/report.schema.json)"
+    )
     command.add_argument("--csv", type=Path, metavar="FILE", help="a row for each input")
-    command.add_argument("--html", type=Path, metavar="FOLDER", help="a page of evidence for each input")
+    command.add_argument(
+        "--html", type=Path, metavar="FOLDER", help="a page of evidence for each input"
+    )
     command.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
-    command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="(default: %(default)s)")
     command.add_argument(
-        "--workers", type=int, default=0, metavar="N", help="so many processes side by side (default: this one alone)"
+        "--device", choices=("cpu", "cuda"), default="cpu", help="(default: %(default)s)"
     )
     command.add_argument(
-        "--executor", choices=("local", "ray"), default="local", help="ray: a cluster (docs/scaling.md; default: local)"
+        "--workers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="so many processes side by side (default: this one alone)",
     )
     command.add_argument(
-        "--seconds-per-item", type=float, default=600, metavar="S", help="a worker's time for an input (default: 600)"
+        "--executor",
+        choices=("local", "ray"),
+        default="local",
+        help="ray: a cluster (docs/scaling.md; default: local)",
     )
     command.add_argument(
-        "--memory-per-item", type=float, default=4, metavar="GIB", help="and its memory; 0: no limit (default: 4)"
+        "--seconds-per-item",
+        type=float,
+        default=600,
+        metavar="S",
+        help="a worker's time for an input (default: 600)",
+    )
+    command.add_argument(
+        "--memory-per-item",
+        type=float,
+        default=4,
+        metavar="GIB",
+        help="and its memory; 0: no limit (default: 4)",
     )
     command.set_defaults(run=commands.predict)
 
@@ -77,7 +119,11 @@ def _add_doctor(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         "Exit code 0: nothing stands in the way; 1: something does, and what to do about it is said.",
     )
     command.add_argument(
-        "--params", type=Path, default=params.PARAMS_FILE, metavar="FILE", help="params file (default: %(default)s)"
+        "--params",
+        type=Path,
+        default=params.PARAMS_FILE,
+        metavar="FILE",
+        help="params file (default: %(default)s)",
     )
     command.set_defaults(run=commands.examine)
 
@@ -105,13 +151,23 @@ def _add_fetch_assets(to: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "fetch-assets",
         help="get the face detector and the ImageNet weights",
         description=f"Put files the project does not ship into {assets.folder()} ($DEEPFAKE_ASSETS), checked by sha256: "
-        + ", ".join(f"{name} ({asset.file}, {asset.size_mb} MB)" for name, asset in assets.ASSETS.items()),
+        + ", ".join(
+            f"{name} ({asset.file}, {asset.size_mb} MB)" for name, asset in assets.ASSETS.items()
+        ),
     )
     command.add_argument(
-        "names", nargs="*", choices=sorted(assets.ASSETS), metavar="NAME", help="yunet, imagenet; all by default"
+        "names",
+        nargs="*",
+        choices=sorted(assets.ASSETS),
+        metavar="NAME",
+        help="yunet, imagenet; all by default",
     )
     command.add_argument(
-        "--from", dest="source", type=Path, metavar="FOLDER", help="take the files from FOLDER, not the web"
+        "--from",
+        dest="source",
+        type=Path,
+        metavar="FOLDER",
+        help="take the files from FOLDER, not the web",
     )
     command.set_defaults(run=commands.fetch_assets)
 
@@ -123,9 +179,16 @@ def _add_compare(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         description="Figures of two runs on the same items side by side, with the 95 % interval of their difference: source "
         "groups are drawn anew 2,000 times, the same for both runs.",
     )
-    command.add_argument("first", metavar="REV_A", help="a commit, branch or experiment, or `workspace`")
+    command.add_argument(
+        "first", metavar="REV_A", help="a commit, branch or experiment, or `workspace`"
+    )
     command.add_argument("second", metavar="REV_B", help="another one")
-    command.add_argument("--split", choices=("test", "val"), default="test", help="measured on (default: %(default)s)")
+    command.add_argument(
+        "--split",
+        choices=("test", "val"),
+        default="test",
+        help="measured on (default: %(default)s)",
+    )
     command.add_argument("--md", action="store_true", help="as Markdown tables")
     command.set_defaults(run=commands.compare)
 
@@ -137,7 +200,10 @@ def _add_plots(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         description="`dvc plots show`, or `dvc plots diff` of the revisions named, as a page that needs no network.",
     )
     command.add_argument(
-        "revisions", nargs="*", metavar="REV", help="commits, branches or experiments to lay over each other"
+        "revisions",
+        nargs="*",
+        metavar="REV",
+        help="commits, branches or experiments to lay over each other",
     )
     command.set_defaults(run=commands.plots)
 

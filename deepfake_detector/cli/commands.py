@@ -40,12 +40,16 @@ def predict(arguments: argparse.Namespace) -> int:
     inputs = _inputs(arguments.inputs, arguments.list)
     target = arguments.json or arguments.csv
     if arguments.resume and not target:
-        raise UserError("--resume goes on with what lies beside the file of --json or --csv; name one")
+        raise UserError(
+            "--resume goes on with what lies beside the file of --json or --csv; name one"
+        )
     print(f"{'verdict':<13} {'P(fake)':>8}  {'faces':>7}  input")
     if target is None:
         verdicts = [_told(path, one) for path, one in _judged(inputs, judge, execution)]
         return int("ERROR" in verdicts)
-    journal = batch.Journal(target, {"model": detector.sha256, "kind": arguments.kind, "html": str(judge.html)})
+    journal = batch.Journal(
+        target, {"model": detector.sha256, "kind": arguments.kind, "html": str(judge.html)}
+    )
     journal.begin(arguments.resume)
     _judge_on(journal, inputs, judge, execution)
     if arguments.json:
@@ -60,7 +64,9 @@ def predict(arguments: argparse.Namespace) -> int:
 def use_profile(arguments: argparse.Namespace) -> int:
     roots = dict(pair for pair in arguments.root)
     data_sets = profiles.use(arguments.profile, roots)
-    print(f"params.yaml is now the profile {arguments.profile} ({', '.join(data_sets)}); next: dvc repro")
+    print(
+        f"params.yaml is now the profile {arguments.profile} ({', '.join(data_sets)}); next: dvc repro"
+    )
     return 0
 
 
@@ -83,7 +89,9 @@ def compare(arguments: argparse.Namespace) -> int:
     levels = comparison.compare(arguments.first, arguments.second, arguments.split)
     show = _markdown if arguments.md else _columns
     for level in levels:
-        left_out = f", {level.left_out} left out that one run could not judge" if level.left_out else ""
+        left_out = (
+            f", {level.left_out} left out that one run could not judge" if level.left_out else ""
+        )
         print(f"{arguments.split}, {level.count} {level.name}s{left_out}\n")
         heads = ("figure", arguments.first, arguments.second, "difference", "95 % interval")
         print(show([heads, *(_row(one) for one in level.differences)]) + "\n")
@@ -107,14 +115,18 @@ def prune(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _judged(paths: list[Path], judge: "batch.Judge", execution: Parallel | None) -> Iterator[tuple[Path, dict]]:
+def _judged(
+    paths: list[Path], judge: "batch.Judge", execution: Parallel | None
+) -> Iterator[tuple[Path, dict]]:
     from deepfake_detector.serving import batch
 
     reports = batch.judge_all(paths, judge, execution)
     return zip(paths, console.progress(reports, len(paths), "predict", "input"), strict=True)
 
 
-def _judge_on(journal: "batch.Journal", inputs: list[Path], judge: "batch.Judge", execution: Parallel | None) -> None:
+def _judge_on(
+    journal: "batch.Journal", inputs: list[Path], judge: "batch.Judge", execution: Parallel | None
+) -> None:
     """Those that the journal has not got yet."""
     left = [path for path in inputs if not journal.has(path)]
     if len(left) < len(inputs):
@@ -148,7 +160,9 @@ def _inputs(paths: list[Path], listed: str | None) -> list[Path]:
         lines = sys.stdin if listed == "-" else _lines_of(Path(listed))
         paths = paths + [Path(line) for line in map(str.strip, lines) if line]
     if not paths:
-        raise UserError("nothing to judge: name files or folders, or --list a file with one path a line")
+        raise UserError(
+            "nothing to judge: name files or folders, or --list a file with one path a line"
+        )
     found = []
     for path in paths:
         inside = [one for one in files_below(path) if media_kind(one)] if path.is_dir() else [path]
@@ -178,7 +192,9 @@ def _told(path: Path, found: dict) -> str:
 
 
 def _row(one: "comparison.Difference") -> tuple[str, ...]:
-    interval = "-" if one.low is None else f"{one.low:+.4f} to {one.high:+.4f}{'  *' if one.sure else ''}"
+    interval = (
+        "-" if one.low is None else f"{one.low:+.4f} to {one.high:+.4f}{'  *' if one.sure else ''}"
+    )
     return one.figure, f"{one.first:.4f}", f"{one.second:.4f}", f"{one.by:+.4f}", interval
 
 
@@ -198,7 +214,8 @@ def _conclusion(level: "comparison.Level") -> str:
 def _columns(rows: list[tuple[str, ...]]) -> str:
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
     )
 
 

@@ -32,13 +32,28 @@ from deepfake_detector.storage import assets
 from deepfake_detector.training.settings import Train
 
 LABELS = ("real", "fake")
-DECODERS = {"H.264": "h264", "HEVC": "hevc", "VP9": "vp9", "AV1": "libdav1d", "MPEG-4": "mpeg4"}  # by FFmpeg's names
+DECODERS = {
+    "H.264": "h264",
+    "HEVC": "hevc",
+    "VP9": "vp9",
+    "AV1": "libdav1d",
+    "MPEG-4": "mpeg4",
+}  # by FFmpeg's names
 THERE = {"data": "data", "DVC cache": ".dvc/cache", "scratch store": ".cache"}
-FRAME = {"jpeg": 0.25, "png": 0.92}  # bytes per pixel, measured on FaceForensics++ c23 and DFDC (jpeg: quality 95)
+FRAME = {
+    "jpeg": 0.25,
+    "png": 0.92,
+}  # bytes per pixel, measured on FaceForensics++ c23 and DFDC (jpeg: quality 95)
 CROP = 1.23  # bytes per pixel of a face, measured on the same clips at 256 pixels a side
-DRAWN_CLIPS, DRAWN_PIXELS, DRAWN_SECOND = 8, 100_000, 125_000  # of a pair, of a frame, bytes a second; measured
+DRAWN_CLIPS, DRAWN_PIXELS, DRAWN_SECOND = (
+    8,
+    100_000,
+    125_000,
+)  # of a pair, of a frame, bytes a second; measured
 COPIES = 3  # in the working folder, in DVC's cache and in the scratch store
-MODELS = 360e6  # bytes: weights and exported model, each twice, and the checkpoint of a running training
+MODELS = (
+    360e6  # bytes: weights and exported model, each twice, and the checkpoint of a running training
+)
 
 
 Level = Literal["ok", "note", "problem"]
@@ -68,7 +83,9 @@ def examine(settings: params.Params) -> Iterator[Finding]:
         stored += size
         labels |= own if data_set.use == "train" else set()
     for label in sorted(set(LABELS) - labels):
-        remedy = f"add {label} clips to one, or set data_sets.NAME.use to train where there are some"
+        remedy = (
+            f"add {label} clips to one, or set data_sets.NAME.use to train where there are some"
+        )
         yield Finding("problem", "data sets", f"those with use: train have no {label} item", remedy)
     yield _disk(MODELS + COPIES * stored)
 
@@ -81,7 +98,9 @@ def report(findings: Iterable[Finding]) -> int:
         level = finding.level.upper() if finding.level == "problem" else finding.level
         lines = [f"{level:<9}{finding.what:<23} {finding.text}", f"{'':<9}-> {finding.remedy}"]
         for line in lines if finding.remedy else lines[:1]:
-            print("".join(one if one.isprintable() else "?" for one in line), flush=True)  # names hold anything
+            print(
+                "".join(one if one.isprintable() else "?" for one in line), flush=True
+            )  # names hold anything
     print(f"{problems or 'no'} problem{'' if problems == 1 else 's'}")
     return problems
 
@@ -90,7 +109,10 @@ def _torn() -> Iterator[Finding]:
     """DVC writes these files in place; killed, or out of disk, while it does, it refuses to run afterwards."""
     kept = "`git checkout dvc.lock`, or remove it; then `dvc repro`: what is finished comes from DVC's cache"
     files: dict[Path, tuple[Callable[[bytes], object], str]] = {
-        Path("dvc.lock"): (lambda text: COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(text)), kept),
+        Path("dvc.lock"): (
+            lambda text: COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(text)),
+            kept,
+        ),
         Path(".dvc/tmp/rwlock"): (json.loads, "make sure that no dvc runs here, and remove it"),
     }
     for path, (read, remedy) in files.items():
@@ -99,7 +121,9 @@ def _torn() -> Iterator[Finding]:
         try:
             read(path.read_bytes())
         except (YAMLError, Invalid, ValueError):
-            yield Finding("problem", str(path), "torn: DVC was stopped while it wrote this file", remedy)
+            yield Finding(
+                "problem", str(path), "torn: DVC was stopped while it wrote this file", remedy
+            )
 
 
 def _packages() -> Finding:
@@ -107,11 +131,22 @@ def _packages() -> Finding:
     try:
         pins = packages.pinned()
     except FileNotFoundError as error:
-        return Finding("note", "packages", f"{python}; {error.filename} is not there, so versions are not checked")
+        return Finding(
+            "note",
+            "packages",
+            f"{python}; {error.filename} is not there, so versions are not checked",
+        )
     if not (wrong := packages.wrong(pins)):
-        return Finding("ok", "packages", f"{python}, {len(pins)} packages as pinned in requirements.txt")
+        return Finding(
+            "ok", "packages", f"{python}, {len(pins)} packages as pinned in requirements.txt"
+        )
     remedy = "activate the project's environment: `. .venv/bin/activate` (`make repro` makes it)"
-    return Finding("problem", "packages", f"{python} lacks what requirements.txt pins: {', '.join(wrong)}", remedy)
+    return Finding(
+        "problem",
+        "packages",
+        f"{python} lacks what requirements.txt pins: {', '.join(wrong)}",
+        remedy,
+    )
 
 
 def _device(train: Train) -> Finding:
@@ -122,12 +157,24 @@ def _device(train: Train) -> Finding:
         text = f"{torch.cuda.get_device_name()}, {_size(free)} of {_size(total)} free"
         if free >= 4e9:
             return Finding("ok", "device", text)
-        return Finding("note", "device", text, f"lower train.batch_size (it is {train.batch_size}) if memory runs out")
+        return Finding(
+            "note",
+            "device",
+            text,
+            f"lower train.batch_size (it is {train.batch_size}) if memory runs out",
+        )
     if train.accelerator == "cuda":
         remedy = "check the driver (`nvidia-smi`), or set train.accelerator to auto"
-        return Finding("problem", "device", "train.accelerator: cuda, but torch finds no GPU", remedy)
+        return Finding(
+            "problem", "device", "train.accelerator: cuda, but torch finds no GPU", remedy
+        )
     remedy = f"use an NVIDIA GPU, with train.accelerator auto or cuda (it is {train.accelerator})"
-    return Finding("note", "device", f"CPU, {available_cores()} cores: training on a real data set is slow", remedy)
+    return Finding(
+        "note",
+        "device",
+        f"CPU, {available_cores()} cores: training on a real data set is slow",
+        remedy,
+    )
 
 
 def _decoder() -> Finding:
@@ -144,15 +191,25 @@ def _files(crop: CropFaces, train: Train) -> Iterator[Finding]:
     if crop.detector == "yunet":
         yield _asset("face detector", "yunet", crop.detector_sha256)
     else:
-        yield _file("face detector", HAAR_FILE, "install opencv-python-headless as requirements.txt pins it")
+        yield _file(
+            "face detector", HAAR_FILE, "install opencv-python-headless as requirements.txt pins it"
+        )
     if train.init == "imagenet":
         yield _asset("ImageNet weights", "imagenet", train.imagenet_sha256)
     elif train.init != "random":
-        yield _file("initial weights", Path(train.init), "set train.init to imagenet, random or a file of weights")
+        yield _file(
+            "initial weights",
+            Path(train.init),
+            "set train.init to imagenet, random or a file of weights",
+        )
 
 
 def _file(what: str, path: Path, remedy: str) -> Finding:
-    return Finding("ok", what, str(path)) if path.is_file() else Finding("problem", what, f"{path}: not there", remedy)
+    return (
+        Finding("ok", what, str(path))
+        if path.is_file()
+        else Finding("problem", what, f"{path}: not there", remedy)
+    )
 
 
 def _asset(what: str, name: str, sha256: str) -> Finding:
@@ -162,7 +219,9 @@ def _asset(what: str, name: str, sha256: str) -> Finding:
         return _refusal(what, error)
 
 
-def _data_set(name: str, settings: params.Params) -> Generator[Finding, None, tuple[set[str], float]]:
+def _data_set(
+    name: str, settings: params.Params
+) -> Generator[Finding, None, tuple[set[str], float]]:
     """Returns the labels it has, and the bytes that its frames and faces will take."""
     what, data_set = f"data set {name}", settings.data_sets[name]
     if data_set.layout == "demo":
@@ -176,13 +235,17 @@ def _data_set(name: str, settings: params.Params) -> Generator[Finding, None, tu
         listed = ", ".join(f"{count} {method}" for (_, method), count in sorted(counts.items()))
         yield Finding("ok", what, f"{len(result.found)} items: {listed}")
         yield from (Finding("note", what, note) for note in result.notes)
-        return {LABELS[one.label] for one in result.found}, (yield from _stored(what, result.found, settings))
+        return {LABELS[one.label] for one in result.found}, (
+            yield from _stored(what, result.found, settings)
+        )
     except (UserError, OSError) as error:
         yield _refusal(what, error)
         return set(LABELS), 0.0  # its labels are not known, and one problem is enough
 
 
-def _stored(what: str, found: list[layouts.Found], settings: params.Params) -> Generator[Finding, None, float]:
+def _stored(
+    what: str, found: list[layouts.Found], settings: params.Params
+) -> Generator[Finding, None, float]:
     """Opens the first item of each method and judges by it how many bytes frames and faces will take."""
     groups: dict[tuple[str, str], list[layouts.Found]] = {}
     for one in found:
@@ -194,8 +257,14 @@ def _stored(what: str, found: list[layouts.Found], settings: params.Params) -> G
             image = next(sample_frames(path, 1)).image if kind == "video" else read_image(path)
             pixels = image.size // 3
         except (MediaError, OSError) as error:
-            yield Finding("note", what, f"{path}: {reason(error)}", "get it anew; a run passes over it")
-        each = _video_bytes(pixels, settings) if kind == "video" else settings.crop_faces.size**2 * CROP
+            yield Finding(
+                "note", what, f"{path}: {reason(error)}", "get it anew; a run passes over it"
+            )
+        each = (
+            _video_bytes(pixels, settings)
+            if kind == "video"
+            else settings.crop_faces.size**2 * CROP
+        )
         own = sum(one.path.stat().st_size for one in items) if kind == "image" else 0
         total += len(items) * each + own
     return total
@@ -210,7 +279,9 @@ def _disk(needed: float) -> Finding:
     free, there = shutil.disk_usage(".").free, _there()
     already = ", ".join(f"{name} {_size(size)}" for name, size in there.items()) or "nothing"
     text = f"a run from scratch stores about {_size(needed)}, {_size(free)} free; there already: {already}"
-    level: Level = "ok" if needed <= free else "note" if needed <= free + sum(there.values()) else "problem"
+    level: Level = (
+        "ok" if needed <= free else "note" if needed <= free + sum(there.values()) else "problem"
+    )
     remedy = "lower extract_frames.frames, set extract_frames.format to jpeg, or use another disk"
     return Finding(level, "disk", text, "" if level == "ok" else remedy)
 
@@ -236,4 +307,6 @@ def _size(count: float) -> str:
 def _refusal(what: str, error: UserError | OSError) -> Finding:
     """An error as a problem: its second clause or sentence is the remedy."""
     text, *remedy = re.split(r"; |\. (?=[A-Z])", str(error), maxsplit=1)
-    return Finding("problem", what, text, remedy[0] if remedy else "mend or remove it (docs/data-sets.md)")
+    return Finding(
+        "problem", what, text, remedy[0] if remedy else "mend or remove it (docs/data-sets.md)"
+    )

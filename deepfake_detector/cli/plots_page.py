@@ -34,9 +34,9 @@ def write(revisions: list[str]) -> Path:
 
     Raises UserError where there are none, or DVC cannot draw them.
     """
-    library = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version="5.20").replace(
-        "</script", "<\\/script"
-    )
+    library = vl_convert.javascript_bundle(
+        "window.vegaEmbed = vegaEmbed;", vl_version="5.20"
+    ).replace("</script", "<\\/script")
     write_whole(TEMPLATE, (HEAD + library + TAIL).encode())
     PAGE.unlink(missing_ok=True)
     command = ["diff", *revisions] if revisions else ["show"]

@@ -29,9 +29,13 @@ def use(name: str, roots: Mapping[str, str]) -> list[str]:
     chosen = load(name)
     outside = {key for key, data_set in chosen.data_sets.items() if data_set.layout != "demo"}
     if wrong := set(roots) - outside:
-        raise UserError(f"--root {wrong.pop()}=…: profile {name} takes {', '.join(sorted(outside)) or 'no roots'}")
+        raise UserError(
+            f"--root {wrong.pop()}=…: profile {name} takes {', '.join(sorted(outside)) or 'no roots'}"
+        )
     if missing := sorted(outside - set(roots)):
-        raise UserError(f"profile {name} needs the folder of {missing[0]}: add --root {missing[0]}=/absolute/path")
+        raise UserError(
+            f"profile {name} needs the folder of {missing[0]}: add --root {missing[0]}=/absolute/path"
+        )
     for key, root in roots.items():
         if not Path(root).is_dir():
             raise UserError(f"--root {key}={root}: no such folder")
@@ -54,11 +58,16 @@ def text(name: str, roots: Mapping[str, str]) -> str:
     """The params file of profile `name` with the data sets' folders given as `roots`."""
     chosen = load(name)
     placed = {
-        key: data_set.model_copy(update={"root": str(Path(roots[key]).absolute())} if key in roots else {})
+        key: data_set.model_copy(
+            update={"root": str(Path(roots[key]).absolute())} if key in roots else {}
+        )
         for key, data_set in chosen.data_sets.items()
     }
     lines = _file(name).read_text().splitlines()
-    about = [line.removeprefix("# ") for line in lines[: next(i for i, line in enumerate(lines) if line[:1] != "#")]]
+    about = [
+        line.removeprefix("# ")
+        for line in lines[: next(i for i, line in enumerate(lines) if line[:1] != "#")]
+    ]
     head = [line.format(name=name) for line in HEAD]
     return params.rendered(chosen.model_copy(update={"data_sets": placed}), [*about, *head])
 
@@ -69,10 +78,15 @@ def _refuse_loss() -> None:
     if not current.exists() or _is_a_profile(current):
         return
     status = subprocess.run(
-        ["git", "status", "--porcelain", "--", str(current)], capture_output=True, text=True, check=False
+        ["git", "status", "--porcelain", "--", str(current)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if status.returncode or status.stdout:
-        raise UserError(f"{current} has changes that are not committed; commit them, or `git checkout {current}`")
+        raise UserError(
+            f"{current} has changes that are not committed; commit them, or `git checkout {current}`"
+        )
 
 
 def _is_a_profile(path: Path) -> bool:

@@ -25,14 +25,24 @@ OF_THE_DISK = {  # errors that somebody can mend -> how
 LINE_SECONDS = 10  # where there is no terminal, a plain line at most this often
 
 
-def progress(items: Iterable[Item], total: int, what: str, unit: str = "item", size: int = 1) -> Iterator[Item]:
+def progress(
+    items: Iterable[Item], total: int, what: str, unit: str = "item", size: int = 1
+) -> Iterator[Item]:
     """Yield `items`, showing a bar on a terminal and plain lines elsewhere (both on standard error).
 
     Each of the `total` items counts as `size` units.
     """
     if sys.stderr.isatty():
         scale = size if size > 1 else False
-        yield from tqdm(items, total=total, desc=what, unit=unit, unit_scale=scale, smoothing=0.1, dynamic_ncols=True)
+        yield from tqdm(
+            items,
+            total=total,
+            desc=what,
+            unit=unit,
+            unit_scale=scale,
+            smoothing=0.1,
+            dynamic_ncols=True,
+        )
         return
     started = said = time.monotonic()
     for done, item in enumerate(items, start=1):
@@ -41,7 +51,11 @@ def progress(items: Iterable[Item], total: int, what: str, unit: str = "item", s
         if now - said >= LINE_SECONDS and done < total:
             each = (now - started) / done
             counted = f"{done * size} of {total * size} {unit}s, {size / each:.3g} a second"
-            print(f"{what}: {counted}, about {each * (total - done):.0f} s left", file=sys.stderr, flush=True)
+            print(
+                f"{what}: {counted}, about {each * (total - done):.0f} s left",
+                file=sys.stderr,
+                flush=True,
+            )
             said = now
 
 
@@ -53,7 +67,9 @@ def run_stage(stage: Callable[..., str], doc: str, **arguments: str) -> None:
     module = inspect.getmodule(stage)
     name = module.__spec__.name if module and module.__spec__ else "stage"
     parser = argparse.ArgumentParser(
-        prog=f"python -m {name}", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=f"python -m {name}",
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     for argument, text in arguments.items():
         parser.add_argument(argument, help=text)
@@ -75,7 +91,10 @@ def guarded(work: Callable[[], Item]) -> Item:
         if error.errno not in OF_THE_DISK:
             raise
         where, remedy = error.filename or "writing a file", OF_THE_DISK[error.errno]
-        print(f"error: {where}: {error.strerror}; {remedy}, then run the same command again", file=sys.stderr)
+        print(
+            f"error: {where}: {error.strerror}; {remedy}, then run the same command again",
+            file=sys.stderr,
+        )
         sys.exit(1)
     except Stopped as stopped:
         print(stopped, file=sys.stderr)

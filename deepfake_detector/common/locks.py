@@ -26,12 +26,15 @@ def only_writer(folder: Path, stage: str, wait: float = WAIT_SECONDS) -> Iterato
     except Timeout:
         process = holder.read_text() if holder.exists() else "unknown"
         print(
-            f"{stage} is running here already (process {process}); waiting {wait:.0f} s for it to end", file=sys.stderr
+            f"{stage} is running here already (process {process}); waiting {wait:.0f} s for it to end",
+            file=sys.stderr,
         )
         try:
             lock.acquire(timeout=wait)
         except Timeout as error:
-            raise UserError(f"{stage} is running here already (process {process}); wait for it, or stop it") from error
+            raise UserError(
+                f"{stage} is running here already (process {process}); wait for it, or stop it"
+            ) from error
     with lock:
         holder.write_text(str(os.getpid()))
         yield

@@ -17,7 +17,11 @@ def pinned() -> dict[str, str]:
 
 def wrong(pins: dict[str, str]) -> list[str]:
     """Those that are missing here or of another version, as `name wanted (found)`."""
-    return [f"{name} {pin} ({found})" for name, pin in pins.items() if (found := _installed(name)) != pin]
+    return [
+        f"{name} {pin} ({found})"
+        for name, pin in pins.items()
+        if (found := _installed(name)) != pin
+    ]
 
 
 def _installed(name: str) -> str:

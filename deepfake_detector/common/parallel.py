@@ -29,7 +29,10 @@ Result = TypeVar("Result")
 OPENCV_NO_MEMORY = -4
 CONNECT_SECONDS = 10
 RAY_RETRIES = 5  # of a task whose node was lost
-INHERITED = ("DEEPFAKE_ASSETS", "DVC_ROOT")  # what workers on other machines need of this one's environment
+INHERITED = (
+    "DEEPFAKE_ASSETS",
+    "DVC_ROOT",
+)  # what workers on other machines need of this one's environment
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,9 @@ class Outcome(Generic[Result]):
     failure: str | None = None
 
 
-def run(function: Callable[..., Result], tasks: Sequence[tuple], execution: Parallel) -> Iterator[Outcome[Result]]:
+def run(
+    function: Callable[..., Result], tasks: Sequence[tuple], execution: Parallel
+) -> Iterator[Outcome[Result]]:
     """Yield what became of `function(*task)` for each of `tasks`, in their order.
 
     A worker that dies, takes longer or needs more memory than it may fails its own task only. Other exceptions that
@@ -48,7 +53,11 @@ def run(function: Callable[..., Result], tasks: Sequence[tuple], execution: Para
     """
     if not tasks:
         return iter(())
-    return _on_ray(function, tasks, execution) if execution.executor == "ray" else _local(function, tasks, execution)
+    return (
+        _on_ray(function, tasks, execution)
+        if execution.executor == "ray"
+        else _local(function, tasks, execution)
+    )
 
 
 def available_cores() -> int:
@@ -56,23 +65,32 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _local(function: Callable[..., Result], tasks: Sequence[tuple], execution: Parallel) -> Iterator[Outcome[Result]]:
+def _local(
+    function: Callable[..., Result], tasks: Sequence[tuple], execution: Parallel
+) -> Iterator[Outcome[Result]]:
     others = set(active_children())
-    with _pool(min(execution.workers or available_cores(), len(tasks)), execution.memory_per_item) as pool:
+    with _pool(
+        min(execution.workers or available_cores(), len(tasks)), execution.memory_per_item
+    ) as pool:
         with _no_interrupts_for_workers():
             futures = [
-                pool.schedule(_called, args=(function, *task), timeout=execution.seconds_per_item) for task in tasks
+                pool.schedule(_called, args=(function, *task), timeout=execution.seconds_per_item)
+                for task in tasks
             ]
         try:
             for future in futures:
                 yield _outcome(future, execution)
         finally:
             pool.stop()  # first: it starts another worker for each that ends
-            for worker in set(active_children()) - others:  # one still starting would miss locks that the pool removes
+            for worker in (
+                set(active_children()) - others
+            ):  # one still starting would miss locks that the pool removes
                 worker.kill()
 
 
-def _on_ray(function: Callable[..., Result], tasks: Sequence[tuple], execution: Parallel) -> Iterator[Outcome[Result]]:
+def _on_ray(
+    function: Callable[..., Result], tasks: Sequence[tuple], execution: Parallel
+) -> Iterator[Outcome[Result]]:
     try:
         import ray
     except ImportError as error:
@@ -89,10 +107,14 @@ def _on_ray(function: Callable[..., Result], tasks: Sequence[tuple], execution: 
         for answer in [remote.remote(here, function, task, execution) for task in tasks]:
             try:
                 yield ray.get(answer)
-            except ray.exceptions.RayTaskError as error:  # an error of the program, wrapped with its remote traceback
+            except (
+                ray.exceptions.RayTaskError
+            ) as error:  # an error of the program, wrapped with its remote traceback
                 raise error.cause from error
             except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError) as error:
-                yield Outcome(failure=f"lost with {RAY_RETRIES + 1} workers of the cluster ({type(error).__name__})")
+                yield Outcome(
+                    failure=f"lost with {RAY_RETRIES + 1} workers of the cluster ({type(error).__name__})"
+                )
     finally:
         ray.shutdown()
 
@@ -107,10 +129,14 @@ def _check_address(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
     except (OSError, ValueError) as error:
-        raise UserError(f"RAY_ADDRESS {address}: no cluster there ({error}); it is written as host:port") from error
+        raise UserError(
+            f"RAY_ADDRESS {address}: no cluster there ({error}); it is written as host:port"
+        ) from error
 
 
-def _in_folder(folder: str, function: Callable[..., Result], task: tuple, execution: Parallel) -> Outcome[Result]:
+def _in_folder(
+    folder: str, function: Callable[..., Result], task: tuple, execution: Parallel
+) -> Outcome[Result]:
     """On a node of the cluster: one call in a process of its own, started in the project's folder."""
     os.chdir(folder)
     future = _own_process(execution.memory_per_item).schedule(
@@ -127,7 +153,10 @@ def _own_process(memory: float) -> ProcessPool:
 
 def _pool(count: int, memory: float) -> ProcessPool:
     return ProcessPool(
-        max_workers=count, context=get_context("spawn"), initializer=_start_worker, initargs=(os.getpid(), memory)
+        max_workers=count,
+        context=get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(os.getpid(), memory),
     )
 
 
@@ -149,7 +178,9 @@ def _called(function: Callable[..., Result], *task: object) -> Result:
     try:
         return function(*task)
     except Exception as error:
-        if getattr(error, "code", None) == OPENCV_NO_MEMORY:  # OpenCV has no exception of its own for it
+        if (
+            getattr(error, "code", None) == OPENCV_NO_MEMORY
+        ):  # OpenCV has no exception of its own for it
             raise MemoryError from error
         raise
 

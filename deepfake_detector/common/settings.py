@@ -26,6 +26,12 @@ class Parallel(StrictModel):
         "local",
         description="local, or ray: the running cluster that RAY_ADDRESS names (docs/scaling.md)",
     )
-    workers: int = Field(0, ge=0, le=1024, description="processes; 0: one per core; a cluster decides for itself")
-    seconds_per_item: float = Field(600.0, gt=0, description="an archive that takes longer fails, alone")
-    memory_per_item: float = Field(4.0, ge=0, description="GiB; an archive that needs more fails, alone; 0: no limit")
+    workers: int = Field(
+        0, ge=0, le=1024, description="processes; 0: one per core; a cluster decides for itself"
+    )
+    seconds_per_item: float = Field(
+        600.0, gt=0, description="an archive that takes longer fails, alone"
+    )
+    memory_per_item: float = Field(
+        4.0, ge=0, description="GiB; an archive that needs more fails, alone; 0: no limit"
+    )

@@ -18,7 +18,16 @@ from deepfake_detector.scoring.decision import Decision
 VERSION = 2
 KEY = "deepfake_detector_contract"  # of the ONNX metadata entry that holds the contract
 Part = TypeVar("Part")
-LIBRARIES = ("torch", "torchvision", "onnx", "onnxruntime", "opencv-python-headless", "av", "pillow", "numpy")
+LIBRARIES = (
+    "torch",
+    "torchvision",
+    "onnx",
+    "onnxruntime",
+    "opencv-python-headless",
+    "av",
+    "pillow",
+    "numpy",
+)
 
 
 class FaceDetection(StrictModel):
@@ -113,11 +122,15 @@ def decision_of(found: dict) -> Decision:
 def parse(text: str | None, source: str) -> Contract:
     """The contract in the metadata of the model file `source`. Raises UserError where there is none of this version."""
     if text is None:
-        raise UserError(f"{source}: an ONNX file without this project's contract; use one that the export stage made")
+        raise UserError(
+            f"{source}: an ONNX file without this project's contract; use one that the export stage made"
+        )
     try:
         return Contract.model_validate_json(text)
     except ValidationError as error:
-        places = ", ".join(".".join(str(part) for part in one["loc"]) or one["msg"] for one in error.errors()[:3])
+        places = ", ".join(
+            ".".join(str(part) for part in one["loc"]) or one["msg"] for one in error.errors()[:3]
+        )
         raise UserError(
             f"{source}: its contract is not of version {VERSION} ({places}); export the model again with this version"
         ) from error

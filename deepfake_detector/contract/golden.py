@@ -13,7 +13,9 @@ from deepfake_detector.contract import Crop, Golden
 from deepfake_detector.faces.cutting import cut, given_crop
 from deepfake_detector.faces.detection import Face, FaceDetector
 
-Judge = Callable[[list[np.ndarray]], tuple[np.ndarray, np.ndarray]]  # crops -> logits, activation maps
+Judge = Callable[
+    [list[np.ndarray]], tuple[np.ndarray, np.ndarray]
+]  # crops -> logits, activation maps
 PIXELS = 1.0  # that a box may differ by
 REMEDY = "install the versions of requirements.txt, or export the model again"
 SIDE = 256
@@ -58,7 +60,9 @@ def image() -> np.ndarray:
     picture[:] = BACKGROUND
     picture -= ((x + y) // 16)[..., None]  # light from the upper left
     for colour, centre_x, centre_y, half_x, half_y in ELLIPSES:
-        inside = ((x - centre_x) * half_y) ** 2 + ((y - centre_y) * half_x) ** 2 <= (half_x * half_y) ** 2
+        inside = ((x - centre_x) * half_y) ** 2 + ((y - centre_y) * half_x) ** 2 <= (
+            half_x * half_y
+        ) ** 2
         shaded = np.array(colour) - (np.abs(x - 116) // 4)[..., None]
         picture[inside] = shaded[inside]
     for _ in range(BLURS):
@@ -70,7 +74,9 @@ def sample(faces: FaceDetector, crop: Crop, judge: Judge, tolerance: float) -> G
     """What a face detector and a network make of the drawn face."""
     found = faces.detect(image())
     (logit,), _ = judge([_crop([_box(face) for face in found], crop)])
-    return Golden(boxes=tuple(_box(face) for face in found), logit=round(float(logit), 6), tolerance=tolerance)
+    return Golden(
+        boxes=tuple(_box(face) for face in found), logit=round(float(logit), 6), tolerance=tolerance
+    )
 
 
 def check(expected: Golden, faces: FaceDetector, crop: Crop, judge: Judge, source: str) -> None:
@@ -79,7 +85,10 @@ def check(expected: Golden, faces: FaceDetector, crop: Crop, judge: Judge, sourc
     The network sees the expected box, so that a fraction of a pixel in the detector is not taken for another network.
     """
     found = [_box(face) for face in faces.detect(image())]
-    if len(found) != len(expected.boxes) or np.abs(np.subtract(found, expected.boxes)).max(initial=0) > PIXELS:
+    if (
+        len(found) != len(expected.boxes)
+        or np.abs(np.subtract(found, expected.boxes)).max(initial=0) > PIXELS
+    ):
         raise UserError(
             f"{source}: the face detector finds other faces here than where the model was exported: {found} in the drawn "
             f"sample, wanted {list(expected.boxes)}; {REMEDY}"
@@ -105,4 +114,11 @@ def _crop(boxes: Sequence[tuple[float, float, float, float]], crop: Crop) -> np.
 def _blurred(picture: np.ndarray) -> np.ndarray:
     """Mean of each pixel's 3 x 3 neighbours, rounded down."""
     wide = np.pad(picture, ((1, 1), (1, 1), (0, 0)), mode="edge")
-    return sum(wide[down : down + SIDE, across : across + SIDE] for down in range(3) for across in range(3)) // 9
+    return (
+        sum(
+            wide[down : down + SIDE, across : across + SIDE]
+            for down in range(3)
+            for across in range(3)
+        )
+        // 9
+    )

@@ -26,7 +26,9 @@ STRIDE = 32  # of the network's last feature map
 MAX_BYTES = 2**31  # of the format itself
 SEAL = "sha256"
 ZEROS = b"0" * 64
-WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"  # nothing lies below a device
+WEIGHTS_FOLDER = (
+    "session.model_external_initializers_file_folder_path"  # nothing lies below a device
+)
 SPINNING = "session.intra_op.allow_spinning"
 _BEFORE_SEAL = b"\n\x06sha256\x12\x40"  # how the format writes an entry `sha256` of 64 characters
 INPUT, OUTPUTS = "images", ("logits", "activation_map")
@@ -51,14 +53,18 @@ class Model:
         return judge(self.session, self.contract.crop, crops)
 
 
-def judge(session: onnxruntime.InferenceSession, crop: Crop, crops: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def judge(
+    session: onnxruntime.InferenceSession, crop: Crop, crops: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
     """`Model.judge` for a session whose contract is still to be written."""
     mean, std = np.float32(crop.mean) * 255, np.float32(crop.std) * 255
     places = math.ceil(crop.input_size / STRIDE)
     logits, maps = [np.zeros((0, 2), np.float32)], [np.zeros((0, places, places), np.float32)]
     for start in range(0, len(crops), BATCH):
         images = np.stack([resize(one, crop.input_size) for one in crops[start : start + BATCH]])
-        inputs = np.ascontiguousarray(((images.astype(np.float32) - mean) / std).transpose(0, 3, 1, 2))
+        inputs = np.ascontiguousarray(
+            ((images.astype(np.float32) - mean) / std).transpose(0, 3, 1, 2)
+        )
         found = session.run(OUTPUTS, {INPUT: inputs})
         logits.append(found[0])
         maps.append(found[1])
@@ -66,14 +72,18 @@ def judge(session: onnxruntime.InferenceSession, crop: Crop, crops: list[np.ndar
     return both[:, 1] - both[:, 0], np.concatenate(maps)
 
 
-def open_session(data: bytes, threads: int = 0, device: str = "cpu") -> onnxruntime.InferenceSession:
+def open_session(
+    data: bytes, threads: int = 0, device: str = "cpu"
+) -> onnxruntime.InferenceSession:
     """A session that computes on `cpu` with so many threads (0: one per core), or on `cuda`. Of these bytes alone: a model
     that keeps weights in another file is refused."""
     onnxruntime.set_default_logger_severity(4)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry(WEIGHTS_FOLDER, os.devnull)
-    options.add_session_config_entry(SPINNING, "0")  # idle threads leave the cores to decoding and to other workers
+    options.add_session_config_entry(
+        SPINNING, "0"
+    )  # idle threads leave the cores to decoding and to other workers
     return onnxruntime.InferenceSession(
         data, options, providers=PROVIDERS[device], enable_fallback=0
     )  # to another device
@@ -91,7 +101,9 @@ def sealed(model: "onnx.ModelProto", terms: Contract) -> bytes:
     return data[:place] + digits + data[place + len(digits) :]
 
 
-def load(path: str | Path, threads: int = 0, pinned: str | None = None, device: str = "cpu") -> Model:
+def load(
+    path: str | Path, threads: int = 0, pinned: str | None = None, device: str = "cpu"
+) -> Model:
     """The model at `path`, computing on `cpu` with so many threads (0: one per core), or on `cuda`.
 
     Raises UserError where it is missing, too large, not the `pinned` file (sha256), damaged, no ONNX file, without a
@@ -103,7 +115,9 @@ def load(path: str | Path, threads: int = 0, pinned: str | None = None, device: 
         )
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"{path}: not there; `make repro` (or `dvc repro`) makes models/detector.onnx")
+        raise UserError(
+            f"{path}: not there; `make repro` (or `dvc repro`) makes models/detector.onnx"
+        )
     if path.stat().st_size > MAX_BYTES:
         raise UserError(f"{path}: larger than 2 GiB, which no exported model is")
     try:
@@ -112,7 +126,9 @@ def load(path: str | Path, threads: int = 0, pinned: str | None = None, device: 
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     sha256 = hashlib.sha256(data).hexdigest()
     if pinned and sha256 != pinned.lower():
-        raise UserError(f"{path}: not the file that was asked for (sha256 {sha256}, wanted {pinned.lower()})")
+        raise UserError(
+            f"{path}: not the file that was asked for (sha256 {sha256}, wanted {pinned.lower()})"
+        )
     is_sealed = _is_sealed(path, data)  # first: what is damaged is not parsed at all
     try:
         session = open_session(data, threads, device)
@@ -143,7 +159,12 @@ def _check_shape(path: Path, session: onnxruntime.InferenceSession, side: int) -
     places = math.ceil(side / STRIDE)
     promised = {INPUT: [3, side, side], OUTPUTS[0]: [2], OUTPUTS[1]: [places, places]}
     takes, gives = (
-        [(one.name, one.type, one.shape) for one in ends] for ends in (session.get_inputs(), session.get_outputs())
+        [(one.name, one.type, one.shape) for one in ends]
+        for ends in (session.get_inputs(), session.get_outputs())
     )
-    if takes + gives != [(name, "tensor(float)", ["batch", *shape]) for name, shape in promised.items()]:
-        raise UserError(f"{path}: another network than its contract says: takes {takes}, gives {gives}; {REMEDY}")
+    if takes + gives != [
+        (name, "tensor(float)", ["batch", *shape]) for name, shape in promised.items()
+    ]:
+        raise UserError(
+            f"{path}: another network than its contract says: takes {takes}, gives {gives}; {REMEDY}"
+        )

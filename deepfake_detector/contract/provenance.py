@@ -23,15 +23,22 @@ def crop_kind(index: pd.DataFrame, train: pd.DataFrame, realign: bool) -> str:
         return "detected"
     ready = index.loc[index["item"].isin(train["item"]), "kind"] == "face"
     if ready.any() and not ready.all():
-        raise UserError("training data mix ready-made crops (kind: face) with detected faces; set crop_faces.realign")
+        raise UserError(
+            "training data mix ready-made crops (kind: face) with detected faces; set crop_faces.realign"
+        )
     return "given" if ready.all() else "detected"
 
 
-def trained_on(index: pd.DataFrame, train: pd.DataFrame, drawn: list[str], policy: str, seed: int) -> TrainedOn:
+def trained_on(
+    index: pd.DataFrame, train: pd.DataFrame, drawn: list[str], policy: str, seed: int
+) -> TrainedOn:
     """The counts of what was learned from, by data set and method, and how it was split; `drawn` names the data sets that
     `synthesize` draws. A model that has seen these alone is a demonstration, and their files are listed."""
     counts = {
-        name: {method: int(count) for method, count in rows["method"].value_counts().sort_index().items()}
+        name: {
+            method: int(count)
+            for method, count in rows["method"].value_counts().sort_index().items()
+        }
         for name, rows in train.groupby("data_set")
     }
     demonstration = set(counts) <= set(drawn)

@@ -12,7 +12,9 @@ FAULTS = {"contrast": "blank", "sharpness": "blurred", "brightness": "dark"}
 NAMED = 5  # items named in one message
 
 
-def judge(index: pd.DataFrame, frames: pd.DataFrame, faces: pd.DataFrame, limits: Verify) -> pd.DataFrame:
+def judge(
+    index: pd.DataFrame, frames: pd.DataFrame, faces: pd.DataFrame, limits: Verify
+) -> pd.DataFrame:
     """For every item of the index whether it is kept, and the reason why not: columns item, keep (0 or 1), reason."""
     reasons = {}
     faces_of, frames_of = dict(tuple(faces.groupby("item"))), dict(tuple(frames.groupby("item")))
@@ -25,7 +27,9 @@ def judge(index: pd.DataFrame, frames: pd.DataFrame, faces: pd.DataFrame, limits
         twin = first.setdefault((row.md5, row.label), row.item)
         if twin != row.item:
             reasons[row.item] = f"duplicate of {twin}"
-    return pd.DataFrame([{"item": item, "keep": int(not why), "reason": why} for item, why in reasons.items()])
+    return pd.DataFrame(
+        [{"item": item, "keep": int(not why), "reason": why} for item, why in reasons.items()]
+    )
 
 
 def label_conflicts(index: pd.DataFrame) -> list[list[str]]:
@@ -37,7 +41,9 @@ def label_conflicts(index: pd.DataFrame) -> list[list[str]]:
 def coverage(index: pd.DataFrame, faces: pd.DataFrame) -> dict[str, float]:
     """Per class the share of its sampled frames in which a face large enough was found."""
     tried = faces.dropna(subset="frame").merge(index[["item", "label"]], on="item")
-    seen = tried.assign(seen=tried["status"] == "ok").groupby(["label", "item", "frame"])["seen"].any()
+    seen = (
+        tried.assign(seen=tried["status"] == "ok").groupby(["label", "item", "frame"])["seen"].any()
+    )
     return {CLASSES[label]: float(share) for label, share in seen.groupby("label").mean().items()}
 
 
@@ -68,7 +74,10 @@ def figures(
         "kept": int(joined["keep"].sum()),
         "dropped": dict(sorted(kinds.items())),
         "label_conflicts": len(label_conflicts(index)),
-        "items_kept": {CLASSES[label]: int(kept) for label, kept in joined.groupby("label")["keep"].sum().items()},
+        "items_kept": {
+            CLASSES[label]: int(kept)
+            for label, kept in joined.groupby("label")["keep"].sum().items()
+        },
         "face_coverage": {name: round(share, 6) for name, share in coverage(index, faces).items()},
         "near_duplicates": {"pairs": len(near), "across_labels": across_labels(near, index)},
         "odd_files": {what: len(items) for what, items in oddities(media).items()},
@@ -88,10 +97,15 @@ def oddities(media: pd.DataFrame) -> dict[str, list[str]]:
         "other number of frames in the header than in the file": media["frames_declared"].notna()
         & (media["frames_declared"] != media["frames_found"]),
     }
-    return {what: media.loc[true.fillna(False).astype(bool), "item"].to_list() for what, true in odd.items()}
+    return {
+        what: media.loc[true.fillna(False).astype(bool), "item"].to_list()
+        for what, true in odd.items()
+    }
 
 
-def stoppers(index: pd.DataFrame, faces: pd.DataFrame, verified: pd.DataFrame, limits: Verify) -> list[str]:
+def stoppers(
+    index: pd.DataFrame, faces: pd.DataFrame, verified: pd.DataFrame, limits: Verify
+) -> list[str]:
     """What would make every later result wrong, a sentence each; empty where the data can be used."""
     found = [
         f"the same file is labelled real and fake: {', '.join(items)}; decide which, and remove the other"
@@ -102,7 +116,11 @@ def stoppers(index: pd.DataFrame, faces: pd.DataFrame, verified: pd.DataFrame, l
     for label, name in CLASSES.items():
         if label not in counts.index:
             dropped = verified.loc[verified["keep"] == 0, "reason"].value_counts().head(3)
-            why = f" (dropped: {', '.join(f'{n} x {reason}' for reason, n in dropped.items())})" if len(dropped) else ""
+            why = (
+                f" (dropped: {', '.join(f'{n} x {reason}' for reason, n in dropped.items())})"
+                if len(dropped)
+                else ""
+            )
             found.append(f"no {name} item is left{why}; check the data set's root and layout")
     if len(counts) == 2 and counts.max() > limits.max_imbalance * counts.min():
         found.append(
@@ -163,6 +181,10 @@ def _fault(faces: pd.DataFrame | None, frames: pd.DataFrame | None, limits: Veri
     found = faces[faces["status"] == "ok"]
     if found.empty:
         return "no face" if (faces["status"] == "no face").any() else "faces too small"
-    least = {"contrast": limits.min_contrast, "sharpness": limits.min_sharpness, "brightness": limits.min_brightness}
+    least = {
+        "contrast": limits.min_contrast,
+        "sharpness": limits.min_sharpness,
+        "brightness": limits.min_brightness,
+    }
     medians = found[list(least)].median()
     return next((FAULTS[name] for name, limit in least.items() if medians[name] < limit), "")

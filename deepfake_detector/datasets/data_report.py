@@ -17,11 +17,17 @@ NAMED = 20  # items named in one table
 Picture = Callable[[str, int], np.ndarray]
 
 
-def what_there_is(index: pd.DataFrame, verified: pd.DataFrame, media: pd.DataFrame, faces: pd.DataFrame) -> Section:
+def what_there_is(
+    index: pd.DataFrame, verified: pd.DataFrame, media: pd.DataFrame, faces: pd.DataFrame
+) -> Section:
     """Items by data set and method, with the medians of their files' facts side by side."""
     tried = faces.dropna(subset="frame").assign(found=lambda rows: rows["status"] == "ok")
     seen = tried.groupby(["item", "frame"])["found"].any().groupby("item").mean().rename("coverage")
-    joined = index.merge(verified, on="item").merge(media, on="item", how="left").merge(seen, on="item", how="left")
+    joined = (
+        index.merge(verified, on="item")
+        .merge(media, on="item", how="left")
+        .merge(seen, on="item", how="left")
+    )
     rows = []
     for (data_set, _, method), items in joined.groupby(["data_set", "label", "method"]):
         rows.append(
@@ -48,32 +54,47 @@ def dropped(verified: pd.DataFrame, frames: pd.DataFrame, picture: Picture) -> l
     out = verified[verified["keep"] == 0]
     if out.empty:
         return [Section("What was dropped", ["Nothing."])]
-    middle = frames[frames["status"] == "ok"].groupby("item")["frame"].apply(lambda rows: rows.iloc[len(rows) // 2])
+    middle = (
+        frames[frames["status"] == "ok"]
+        .groupby("item")["frame"]
+        .apply(lambda rows: rows.iloc[len(rows) // 2])
+    )
     sections = []
     for kind, rows in out.groupby(out["reason"].map(kind_of_reason)):
         shown = [item for item in rows["item"] if item in middle.index][:COLUMNS]
         named = [{"item": row.item, "reason": row.reason} for row in rows.head(NAMED).itertuples()]
         more = [f"The first {NAMED} are named."] if len(rows) > NAMED else []
         pictures = [picture(item, int(middle[item])) for item in shown]
-        sheet = contact_sheet(pictures, [item.partition("/")[2] for item in shown]) if shown else b""
+        sheet = (
+            contact_sheet(pictures, [item.partition("/")[2] for item in shown]) if shown else b""
+        )
         sections.append(Section(f"Dropped: {kind} ({len(rows)})", more, named, sheet))
     return sections
 
 
-def look_alikes(near: pd.DataFrame, index: pd.DataFrame, frames: pd.DataFrame, picture: Picture) -> Section:
+def look_alikes(
+    near: pd.DataFrame, index: pd.DataFrame, frames: pd.DataFrame, picture: Picture
+) -> Section:
     """Pairs of items that look alike though nothing said that they belong together, and the first of them in pictures."""
     if near.empty:
-        return Section("Nearly the same pictures", ["None but of items that are known to belong together."])
+        return Section(
+            "Nearly the same pictures", ["None but of items that are known to belong together."]
+        )
     across = across_labels(near, index)
     first = frames[frames["status"] == "ok"].groupby("item")["frame"].first()
     shown = [item for row in near.head(COLUMNS * 2).itertuples() for item in (row.item, row.other)]
-    sheet = contact_sheet([picture(item, int(first[item])) for item in shown], [i.partition("/")[2] for i in shown])
+    sheet = contact_sheet(
+        [picture(item, int(first[item])) for item in shown], [i.partition("/")[2] for i in shown]
+    )
     text = [
         f"{len(near)} pairs, {across} of them of a real and a fake item. Both of a pair are kept on one side of the split. "
         f"The first {min(NAMED, len(near))} are named; their first frames stand side by side."
     ]
     return Section(
-        "Nearly the same pictures", text, near.head(NAMED).round({"correlation": 4}).to_dict("records"), sheet
+        "Nearly the same pictures",
+        text,
+        near.head(NAMED).round({"correlation": 4}).to_dict("records"),
+        sheet,
     )
 
 

@@ -16,13 +16,18 @@ NEAR = 6  # bits two hashes may differ in
 NEAR_CROP = 4  # the same where one is a ready crop: faces alone differ less than whole frames
 ALIKE = 0.95  # correlation of the grey values
 FRAMES_NEEDED = 3  # of a pair of videos
-BANDS, BAND = 4, 16  # of the 16-bit bands of two near hashes one differs in at most one bit, as 4 x 2 > NEAR
+BANDS, BAND = (
+    4,
+    16,
+)  # of the 16-bit bands of two near hashes one differs in at most one bit, as 4 x 2 > NEAR
 CHUNK = 1 << 18  # pairs of hashes compared at once
 CACHED = 8192  # thumbnails of 16 KiB
 Picture = Callable[[str, int], np.ndarray]  # of an item's frame: RGB uint8
 
 
-def near_duplicates(frames: pd.DataFrame, index: pd.DataFrame, groups: pd.Series, picture: Picture) -> list[dict]:
+def near_duplicates(
+    frames: pd.DataFrame, index: pd.DataFrame, groups: pd.Series, picture: Picture
+) -> list[dict]:
     """Pairs of items of different groups that look alike: rows of tables.NEAR_DUPLICATES, item before other, sorted.
 
     Frames match where their hashes differ in at most NEAR bits (NEAR_CROP where one item is a ready crop) and their grey
@@ -76,9 +81,13 @@ def _neighbours(value: np.ndarray, group: np.ndarray, near: np.ndarray) -> tuple
             close = np.flatnonzero(np.bitwise_count(differ) <= NEAR)
             one, other, differ = order[one[close]], order[other[close]], differ[close]
             distance = np.bitwise_count(differ)
-            known = (np.bitwise_count(_bands(differ)[:, :band]) <= 1).any(axis=1)  # from an earlier band
+            known = (np.bitwise_count(_bands(differ)[:, :band]) <= 1).any(
+                axis=1
+            )  # from an earlier band
             fits = ~known & (distance <= np.minimum(near[one], near[other]))
-            found.append((np.minimum(one, other)[fits], np.maximum(one, other)[fits], distance[fits]))
+            found.append(
+                (np.minimum(one, other)[fits], np.maximum(one, other)[fits], distance[fits])
+            )
     return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
 
 
@@ -99,34 +108,55 @@ def _sharing(bits: np.ndarray, group: np.ndarray) -> Iterator[tuple[np.ndarray, 
             yield from _ranges(rows, bounds[sought], np.searchsorted(keys, same, "left"))
 
 
-def _ranges(rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _ranges(
+    rows: np.ndarray, first: np.ndarray, last: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Each row with each position from its `first` to before its `last`, about CHUNK of them at a time."""
     size = last - first
     cuts = np.searchsorted(size.cumsum(), np.arange(CHUNK, size.sum(), CHUNK))
-    for row, begin, many in zip(*(np.split(each, cuts) for each in (rows, first, size)), strict=True):
-        yield np.repeat(row, many), np.repeat(begin - many.cumsum() + many, many) + np.arange(many.sum())
+    for row, begin, many in zip(
+        *(np.split(each, cuts) for each in (rows, first, size)), strict=True
+    ):
+        yield (
+            np.repeat(row, many),
+            np.repeat(begin - many.cumsum() + many, many) + np.arange(many.sum()),
+        )
 
 
-def _by_pair(one: np.ndarray, other: np.ndarray, most: np.ndarray, needed: np.ndarray) -> Iterator[tuple]:
+def _by_pair(
+    one: np.ndarray, other: np.ndarray, most: np.ndarray, needed: np.ndarray
+) -> Iterator[tuple]:
     """The rows of each pair of items, in order, and the matches it needs; `most` is how many a row can bring."""
     order = np.lexsort((other, one))
     one, other = one[order], other[order]
     start = np.flatnonzero(np.diff(one, prepend=-1) | np.diff(other, prepend=-1))
     need = np.minimum(needed[one[start]], needed[other[start]])
     enough = np.add.reduceat(most[order], start) >= need
-    for begin, end, matches in zip(start[enough], np.append(start[1:], len(order))[enough], need[enough], strict=True):
+    for begin, end, matches in zip(
+        start[enough], np.append(start[1:], len(order))[enough], need[enough], strict=True
+    ):
         yield order[begin:end], int(matches)
 
 
-def _confirmed(matches: list[tuple[int, int, int]], need: int, ours: Callable, theirs: Callable) -> dict | None:
+def _confirmed(
+    matches: list[tuple[int, int, int]], need: int, ours: Callable, theirs: Callable
+) -> dict | None:
     """The first `need` matches (distance, mine, yours), each frame used once, whose thumbnails correlate, summed up."""
     if min(len({mine for _, mine, _ in matches}), len({yours for *_, yours in matches})) < need:
         return None
     found: dict[int, float] = {}
     taken: dict[int, int] = {}
     for distance, mine, yours in matches:
-        if mine not in found and yours not in taken and (correlation := float(ours(mine) @ theirs(yours))) >= ALIKE:
+        if (
+            mine not in found
+            and yours not in taken
+            and (correlation := float(ours(mine) @ theirs(yours))) >= ALIKE
+        ):
             found[mine], taken[yours] = correlation, distance
         if len(found) == need:
-            return {"frames": need, "distance": min(taken.values()), "correlation": max(found.values())}
+            return {
+                "frames": need,
+                "distance": min(taken.values()),
+                "correlation": max(found.values()),
+            }
     return None

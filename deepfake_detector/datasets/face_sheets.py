@@ -7,7 +7,9 @@ from deepfake_detector.pages.contact_sheet import SHOWN, contact_sheet
 from deepfake_detector.storage.archive import ArchiveReader
 
 
-def face_sheets(faces: pd.DataFrame, index: pd.DataFrame, reader: ArchiveReader) -> dict[str, bytes]:
+def face_sheets(
+    faces: pd.DataFrame, index: pd.DataFrame, reader: ArchiveReader
+) -> dict[str, bytes]:
     """Sheets by name: faces spread over each class and method, and the least sharp face of each person.
 
     `faces` and `index` are the tables of that name, `reader` reads the archives of faces.
@@ -24,5 +26,8 @@ def face_sheets(faces: pd.DataFrame, index: pd.DataFrame, reader: ArchiveReader)
 
 def _face_sheet(rows: pd.DataFrame, reader: ArchiveReader) -> bytes:
     crops = [reader.picture(row.archive, row.member) for row in rows.itertuples()]
-    captions = [f"{row.item.partition('/')[2]}\nframe {row.frame} track {row.track}" for row in rows.itertuples()]
+    captions = [
+        f"{row.item.partition('/')[2]}\nframe {row.frame} track {row.track}"
+        for row in rows.itertuples()
+    ]
     return contact_sheet(crops, captions)

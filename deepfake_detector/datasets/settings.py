@@ -16,7 +16,9 @@ class DataSet(StrictModel):
     """A data set: how its tree is laid out, where it lies, and what it is used for."""
 
     layout: Literal["demo", "celebdf", "dfdc", "dfdc_preview"] = Field(description=LAYOUT)
-    root: str = Field(min_length=1, description="its folder: an absolute path, or what `synthesize` draws")
+    root: str = Field(
+        min_length=1, description="its folder: an absolute path, or what `synthesize` draws"
+    )
     use: Literal["train", "test"] = Field(
         description="train: split into train, val and test; test: kept out of training altogether"
     )
@@ -54,7 +56,9 @@ class Synthesize(StrictModel):
         description="pairs of people; each: 4 real and 4 fake clips, a real and a fake still",
     )
     seconds: float = Field(1.5, ge=0.2, le=60, description="length of a clip")
-    resolution: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=2, max_length=2)] = Field(
+    resolution: Annotated[
+        list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=2, max_length=2)
+    ] = Field(
         [0.12, 0.31],
         description="range of a forged part's own resolution, as a fraction; higher is harder",
     )
@@ -90,7 +94,9 @@ class Verify(StrictModel):
     max_coverage_gap: Fraction = Field(
         0.2, description="largest difference of that between the classes; more stops the run"
     )
-    max_imbalance: float = Field(20.0, ge=1, description="largest ratio of the two classes' items; more stops the run")
+    max_imbalance: float = Field(
+        20.0, ge=1, description="largest ratio of the two classes' items; more stops the run"
+    )
     max_shortcut_auc: float = Field(
         0.9,
         ge=0.5,
@@ -108,8 +114,12 @@ class Split(StrictModel):
         description="shares (below), official (as published, leaks reported), strict (leaks mended)",
     )
     seed: int = Field(1, ge=0, description="which groups go where (policy shares)")
-    train: Fraction = Field(0.7, description="fraction of the items; groups stay whole, so it is met approximately")
-    val: Fraction = Field(0.15, description="fraction that epochs, threshold and temperature are chosen on")
+    train: Fraction = Field(
+        0.7, description="fraction of the items; groups stay whole, so it is met approximately"
+    )
+    val: Fraction = Field(
+        0.15, description="fraction that epochs, threshold and temperature are chosen on"
+    )
     test: Fraction = Field(0.15, description="fraction that is read once, at the end")
 
     @model_validator(mode="after")

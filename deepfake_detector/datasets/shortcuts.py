@@ -86,7 +86,10 @@ def audit(facts: pd.DataFrame, labels: pd.Series, groups: pd.Series, seed: int =
     labels = labels.sort_index().astype(int)
     groups = groups.loc[labels.index]
     facts = facts.loc[labels.index, list(FACTS)]
-    for what, counted, wanted in (("items", labels.index, MIN_ITEMS), ("source groups", groups, MIN_GROUPS)):
+    for what, counted, wanted in (
+        ("items", labels.index, MIN_ITEMS),
+        ("source groups", groups, MIN_GROUPS),
+    ):
         real, fake = (counted[labels == label].nunique() for label in (0, 1))
         if min(real, fake) < wanted:
             reason = f"too few {what}: {real} real, {fake} fake, {wanted} of each are wanted"
@@ -99,7 +102,9 @@ def audit(facts: pd.DataFrame, labels: pd.Series, groups: pd.Series, seed: int =
 def _sample(labels: pd.Series, groups: pd.Series, seed: int) -> pd.Index:
     """At most MOST_ITEMS items of each class, sorted: one from every group, then a second from every group, ..."""
     shuffled = labels.sample(frac=1, random_state=seed)
-    turn = shuffled.groupby([shuffled, groups[shuffled.index]]).cumcount().sort_values(kind="stable")
+    turn = (
+        shuffled.groupby([shuffled, groups[shuffled.index]]).cumcount().sort_values(kind="stable")
+    )
     return labels[turn.index].groupby(labels).head(MOST_ITEMS).sort_index().index
 
 
@@ -111,8 +116,12 @@ def _separation(facts: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, see
     folds = min(FOLDS, *(len(np.unique(groups[labels == label])) for label in (0, 1)))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     for learned, judged in splitter.split(shown, labels, groups):
-        worth = 4 * labels[learned].var() * len(learned)  # items of which half are fake that would tell as much
-        if not worth:  # one class: few groups of very unequal size leave nothing to learn, so 0.5 stays
+        worth = (
+            4 * labels[learned].var() * len(learned)
+        )  # items of which half are fake that would tell as much
+        if (
+            not worth
+        ):  # one class: few groups of very unequal size leave nothing to learn, so 0.5 stays
             continue
         forest = ExtraTreesClassifier(
             TREES,
@@ -121,8 +130,12 @@ def _separation(facts: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, see
             class_weight="balanced",  # else a fold's probabilities tell its class ratio, opposite to the judged part's
             random_state=seed,
         )
-        probabilities[judged] = forest.fit(shown[learned], labels[learned]).predict_proba(shown[judged])[:, 1]
-    return float(roc_auc_score(labels, probabilities.round(6)))  # rounding errors must not order equal probabilities
+        probabilities[judged] = forest.fit(shown[learned], labels[learned]).predict_proba(
+            shown[judged]
+        )[:, 1]
+    return float(
+        roc_auc_score(labels, probabilities.round(6))
+    )  # rounding errors must not order equal probabilities
 
 
 def _carriers(facts: pd.DataFrame, labels: pd.Series) -> tuple[Carrier, ...]:

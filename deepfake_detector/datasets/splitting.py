@@ -39,20 +39,32 @@ def marks(index: pd.DataFrame, near: pd.DataFrame) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for row in index.sort_values("item").itertuples():
         own = [f"source {source}" for source in row.sources.split(";") if source]
-        for mark in dict.fromkeys([*own, f"original {row.original or row.item}", f"file {row.md5}"]):
+        for mark in dict.fromkeys(
+            [*own, f"original {row.original or row.item}", f"file {row.md5}"]
+        ):
             found.setdefault(mark, []).append(row.item)
     here = set(index["item"])
     pairs = zip(near["item"], near["other"], strict=True)
-    return found | {f"near-duplicates {one} and {other}": [one, other] for one, other in pairs if {one, other} <= here}
+    return found | {
+        f"near-duplicates {one} and {other}": [one, other]
+        for one, other in pairs
+        if {one, other} <= here
+    }
 
 
 def groups(index: pd.DataFrame, near: pd.DataFrame) -> pd.Series:
     """Item -> the group it belongs to: the connected components of shared `marks`, named after their first item."""
     items = index["item"].sort_values().to_list()
     number = {item: position for position, item in enumerate(items)}
-    tied = [(number[bearers[0]], number[other]) for bearers in marks(index, near).values() for other in bearers[1:]]
+    tied = [
+        (number[bearers[0]], number[other])
+        for bearers in marks(index, near).values()
+        for other in bearers[1:]
+    ]
     pairs = np.array(tied, int).reshape(-1, 2)
-    graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(items), len(items)))
+    graph = coo_matrix(
+        (np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(items), len(items))
+    )
     _, component = connected_components(graph, directed=False)
     names = pd.Series(items).groupby(component).transform("min")
     return pd.Series(names.to_numpy(), index=items, name="group")
@@ -81,7 +93,9 @@ def part_of(items: pd.DataFrame, policy: str, shares: dict[str, float], seed: in
     if policy == "shares":
         return items["group"].map(assign(items, shares, seed))
     if not (items["official_split"] != "").any():
-        raise UserError(f"split.policy is {policy}, but no item has a published split; set it to shares")
+        raise UserError(
+            f"split.policy is {policy}, but no item has a published split; set it to shares"
+        )
     return items["item"].map(assign_published(items, strict=policy == "strict"))
 
 
@@ -108,7 +122,9 @@ def assign(items: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.Serie
     counts = pd.crosstab(items["group"], items["method"])
     free = [group for group in counts.index if group not in placed]
     order = np.random.default_rng(seed).permutation(len(free))
-    free = sorted((free[position] for position in order), key=lambda group: -counts.loc[group].sum())
+    free = sorted(
+        (free[position] for position in order), key=lambda group: -counts.loc[group].sum()
+    )
     parts = [part for part in PARTS if shares[part] > 0]
     targets = pd.DataFrame({part: counts.loc[free].sum() * shares[part] for part in parts}).T
     filled = pd.DataFrame(0.0, index=parts, columns=counts.columns)
@@ -117,7 +133,10 @@ def assign(items: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.Serie
         filled.loc[part] += counts.loc[group]
     for group in free:
         if group not in placed:
-            placed[group] = min(parts, key=lambda part: _excess(filled.loc[part], counts.loc[group], targets.loc[part]))
+            placed[group] = min(
+                parts,
+                key=lambda part: _excess(filled.loc[part], counts.loc[group], targets.loc[part]),
+            )
             filled.loc[placed[group]] += counts.loc[group]
     return pd.Series(placed, name="part").rename_axis("group").sort_index()
 
@@ -128,11 +147,15 @@ def assign_published(items: pd.DataFrame, strict: bool) -> pd.Series:
     `strict` moves every group that the published split tears apart, whole, to the part that holds most of it (of equal
     ones train, then val), and takes items without a published split along with their group.
     """
-    part = items.set_index("item")["official_split"].where(items.set_index("item")["use"] == "train", "test")
+    part = items.set_index("item")["official_split"].where(
+        items.set_index("item")["use"] == "train", "test"
+    )
     if not strict:
         return part[part != ""].rename("part")
     group = items.set_index("item")["group"]
-    counts = pd.crosstab(group[part != ""], part[part != ""]).reindex(columns=list(PARTS), fill_value=0)
+    counts = pd.crosstab(group[part != ""], part[part != ""]).reindex(
+        columns=list(PARTS), fill_value=0
+    )
     held_out = items.loc[items["use"] == "test", "group"].unique()
     home = counts.idxmax(axis=1)  # of equal ones the first
     home.loc[home.index.isin(held_out)] = "test"
@@ -159,7 +182,11 @@ def _both_classes(
     left = sorted(free, key=lambda group: counts.loc[group].sum())
     for part in sorted(parts, key=lambda part: shares[part]):
         mixed = next((group for group in left if real[group] and fake[group]), None)
-        chosen = [mixed] if mixed else [next((g for g in left if kind[g]), None) for kind in (real, fake)]
+        chosen = (
+            [mixed]
+            if mixed
+            else [next((g for g in left if kind[g]), None) for kind in (real, fake)]
+        )
         groups = [group for group in chosen if group]
         if len(groups) < len(chosen):
             raise UserError(

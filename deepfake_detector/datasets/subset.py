@@ -20,5 +20,7 @@ def of_each_class(split: pd.DataFrame, per_class: int) -> pd.DataFrame:
     """The rows of so many items of each `label`, evenly over their names; 0: all."""
     if not per_class:
         return split
-    items = [item for _, rows in split.groupby("label") for item in evenly(list(rows["item"]), per_class)]
+    items = [
+        item for _, rows in split.groupby("label") for item in evenly(list(rows["item"]), per_class)
+    ]
     return split[split["item"].isin(items)]

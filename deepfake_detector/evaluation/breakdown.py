@@ -17,7 +17,12 @@ from deepfake_detector.scoring.scores import decide, probability
 from deepfake_detector.storage.tables import DOMINANT
 
 FEW_VIDEOS = 20  # a slice with fewer says little
-FACTS = ("face_size", "sharpness", "brightness", "frames_with_face")  # what rows are cut into slices by
+FACTS = (
+    "face_size",
+    "sharpness",
+    "brightness",
+    "frames_with_face",
+)  # what rows are cut into slices by
 SLICES = 3  # of each fact, equally many videos in each
 CHIEF = ("count", "roc_auc", "roc_auc_low", "roc_auc_high", "balanced_accuracy", "coverage")
 
@@ -50,7 +55,9 @@ def with_verdicts(clips: pd.DataFrame, decision: Decision) -> pd.DataFrame:
     return clips.assign(fake_probability=probabilities, verdict=verdicts, reason=reasons)
 
 
-def levels_of(frames: pd.DataFrame, clips: pd.DataFrame, temperature: float) -> dict[str, pd.DataFrame]:
+def levels_of(
+    frames: pd.DataFrame, clips: pd.DataFrame, temperature: float
+) -> dict[str, pd.DataFrame]:
     """The faces of dominant tracks, and the clips, both with a probability and what the faces look like."""
     faces = frames[frames["track"] == DOMINANT]
     faces = faces.assign(
@@ -91,7 +98,9 @@ def of(rows: pd.DataFrame, threshold: float, names: tuple[str, ...] = HEADLINE) 
     found: dict = figures(labels, probabilities, threshold)
     found["coverage"] = len(scored) / len(rows) if len(rows) else None
     found["ece"] = expected_calibration_error(labels, probabilities)
-    found["ece_before_scaling"] = expected_calibration_error(labels, probability(scored["logit"].to_numpy(), 1.0))
+    found["ece_before_scaling"] = expected_calibration_error(
+        labels, probability(scored["logit"].to_numpy(), 1.0)
+    )
     if "verdict" in rows:
         decided = rows[rows["verdict"] != "INCONCLUSIVE"]
         right = (decided["verdict"] == "FAKE") == (decided["label"] == 1)
@@ -107,7 +116,10 @@ def of(rows: pd.DataFrame, threshold: float, names: tuple[str, ...] = HEADLINE) 
         found["interval_exact"] = " ".join(sure.exact)
     if sure.undefined:
         found["interval_undefined_draws"] = sure.undefined
-    return {name: round(value, 6) if isinstance(value, float) else value for name, value in found.items()}
+    return {
+        name: round(value, 6) if isinstance(value, float) else value
+        for name, value in found.items()
+    }
 
 
 def by_method(rows: pd.DataFrame, threshold: float) -> dict[str, dict]:
@@ -134,7 +146,11 @@ def by_slice(rows: pd.DataFrame, facts: tuple[str, ...], threshold: float) -> li
     found = []
     for fact in facts:
         known = rows.dropna(subset=[fact, "logit"])
-        edges = np.unique(np.quantile(known[fact], np.linspace(0, 1, SLICES + 1))) if len(known) else np.array([])
+        edges = (
+            np.unique(np.quantile(known[fact], np.linspace(0, 1, SLICES + 1)))
+            if len(known)
+            else np.array([])
+        )
         place = np.searchsorted(edges[1:-1], known[fact], side="right")
         for number in np.unique(place):
             low, high = edges[number], edges[min(number + 1, len(edges) - 1)]

@@ -70,26 +70,36 @@ class _Predictions:
     threshold: float
 
 
-def _level(name: str, key: list[str], one: _Predictions, other: _Predictions, names: tuple[str, str]) -> Level:
+def _level(
+    name: str, key: list[str], one: _Predictions, other: _Predictions, names: tuple[str, str]
+) -> Level:
     rows, others = one.levels[name], other.levels[name]
     if name == "video":
         _check_same_items(rows, others, names)
-    both = rows.merge(others[[*key, "logit"]], on=key, suffixes=("", "_other")).dropna(subset=["logit", "logit_other"])
+    both = rows.merge(others[[*key, "logit"]], on=key, suffixes=("", "_other")).dropna(
+        subset=["logit", "logit_other"]
+    )
     scored = [
         Scores(probability(both[column].to_numpy(), run.temperature), run.threshold)
         for column, run in (("logit", one), ("logit_other", other))
     ]
     first, second = (figures(both["label"], run.scores, run.threshold) for run in scored)
-    defined = [figure for figure in HEADLINE if first[figure] is not None and second[figure] is not None]
+    defined = [
+        figure for figure in HEADLINE if first[figure] is not None and second[figure] is not None
+    ]
     sure = difference_intervals(both["label"], scored[1], scored[0], both["group"], defined)
     differences = tuple(
-        Difference(figure, first[figure], second[figure], *sure.ends.get(figure, (None, None))) for figure in defined
+        Difference(figure, first[figure], second[figure], *sure.ends.get(figure, (None, None)))
+        for figure in defined
     )
     return Level(name, len(both), max(len(rows), len(others)) - len(both), differences, sure.reason)
 
 
 def _check_same_items(rows: pd.DataFrame, others: pd.DataFrame, names: tuple[str, str]) -> None:
-    own, their = (set(zip(table["item"], table["label"], table["md5"], strict=True)) for table in (rows, others))
+    own, their = (
+        set(zip(table["item"], table["label"], table["md5"], strict=True))
+        for table in (rows, others)
+    )
     if own == their:
         return
     only = ", ".join(
@@ -109,18 +119,26 @@ def _predictions(revision: str, split: str) -> _Predictions:
             write_whole(Path(folder) / path, _content(revision, path))
         frames = tables.read(Path(folder) / FRAMES, tables.PREDICTIONS)
         index = tables.read(Path(folder) / INDEX, tables.INDEX)
-        clips = tables.read(Path(folder) / CLIPS, tables.CLIP_PREDICTIONS).merge(index[["item", "md5"]], on="item")
+        clips = tables.read(Path(folder) / CLIPS, tables.CLIP_PREDICTIONS).merge(
+            index[["item", "md5"]], on="item"
+        )
         scale = contract.read_scale(Path(folder) / DECISION)
     levels = {"frame": frames[frames["track"] == DOMINANT], "video": clips}
     levels = {name: table[table["split"] == split] for name, table in levels.items()}
     if levels["video"].empty:
-        raise UserError(f"{revision}: it was not measured on {split} (evaluate.splits); choose another with --split")
+        raise UserError(
+            f"{revision}: it was not measured on {split} (evaluate.splits); choose another with --split"
+        )
     return _Predictions(levels, *scale)
 
 
 def _content(revision: str, path: Path) -> bytes:
     try:
-        return path.read_bytes() if revision == WORKSPACE else dvc.api.read(str(path), rev=revision, mode="rb")
+        return (
+            path.read_bytes()
+            if revision == WORKSPACE
+            else dvc.api.read(str(path), rev=revision, mode="rb")
+        )
     except (DvcException, SCMError, OSError) as error:
         raise UserError(
             f"{path} of {revision} is not to be had ({error}); name a commit, branch or experiment (`dvc exp show`) whose "

@@ -45,14 +45,18 @@ def _blocks(image: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarr
     height, width = image.shape[:2]
     count = max(min(height, width) // 256 * BLOCKS[level], BLOCKS[level] // 16)
     changed = image.copy()
-    for top, left in rng.integers(0, (max(1, height - BLOCK + 1), max(1, width - BLOCK + 1)), (count, 2)):
+    for top, left in rng.integers(
+        0, (max(1, height - BLOCK + 1), max(1, width - BLOCK + 1)), (count, 2)
+    ):
         changed[top : top + BLOCK, left : left + BLOCK] = 127
     return changed
 
 
 def _noise(image: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
     deviation = np.float32(255 * NOISE[level] ** 0.5)
-    return np.clip(np.rint(image + rng.standard_normal(image.shape, np.float32) * deviation), 0, 255).astype(np.uint8)
+    return np.clip(
+        np.rint(image + rng.standard_normal(image.shape, np.float32) * deviation), 0, 255
+    ).astype(np.uint8)
 
 
 def _blur(image: np.ndarray, level: int, _rng: np.random.Generator) -> np.ndarray:
@@ -61,7 +65,9 @@ def _blur(image: np.ndarray, level: int, _rng: np.random.Generator) -> np.ndarra
 
 def _pixelation(image: np.ndarray, level: int, _rng: np.random.Generator) -> np.ndarray:
     size = image.shape[1::-1]
-    small = cv2.resize(image, [max(1, side // PIXELATION[level]) for side in size], interpolation=cv2.INTER_LINEAR)
+    small = cv2.resize(
+        image, [max(1, side // PIXELATION[level]) for side in size], interpolation=cv2.INTER_LINEAR
+    )
     return cv2.resize(small, size, interpolation=cv2.INTER_NEAREST)
 
 
@@ -93,7 +99,9 @@ def _downsize(image: np.ndarray, level: int, _rng: np.random.Generator) -> np.nd
     scale = DOWNSIZE[level] / min(size)
     if scale >= 1:
         return image.copy()
-    small = cv2.resize(image, [max(1, round(side * scale)) for side in size], interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        image, [max(1, round(side * scale)) for side in size], interpolation=cv2.INTER_AREA
+    )
     return cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
 
 

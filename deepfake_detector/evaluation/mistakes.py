@@ -8,7 +8,9 @@ from deepfake_detector.storage.archive import ArchiveReader
 SHEETS = {"real_called_fake": 0, "fake_called_real": 1}  # name -> label
 
 
-def sheets(clips: pd.DataFrame, frames: pd.DataFrame, threshold: float, reader: ArchiveReader) -> dict[str, bytes]:
+def sheets(
+    clips: pd.DataFrame, frames: pd.DataFrame, threshold: float, reader: ArchiveReader
+) -> dict[str, bytes]:
     """Contact sheets by name: of each clip on the wrong side of the threshold the face that speaks most for its verdict,
     the most confident mistake first.
 
@@ -20,11 +22,18 @@ def sheets(clips: pd.DataFrame, frames: pd.DataFrame, threshold: float, reader: 
     for name, label in SHEETS.items():
         own = scored[scored["label"] == label]
         wrong = own[(own["fake_probability"] >= threshold) != (label == 1)]
-        wrong = wrong.sort_values(["fake_probability", "item"], ascending=[label == 1, True]).head(SHOWN)
-        faces = frames.sort_values(["logit", "frame"], ascending=[label == 1, True]).drop_duplicates("item")
+        wrong = wrong.sort_values(["fake_probability", "item"], ascending=[label == 1, True]).head(
+            SHOWN
+        )
+        faces = frames.sort_values(
+            ["logit", "frame"], ascending=[label == 1, True]
+        ).drop_duplicates("item")
         told = wrong.merge(faces[["item", "archive", "member"]], on="item")
         result[name] = contact_sheet(
             [reader.picture(row.archive, row.member) for row in told.itertuples()],
-            [f"{row.item.partition('/')[2]}\nfake {row.fake_probability:.2f}" for row in told.itertuples()],
+            [
+                f"{row.item.partition('/')[2]}\nfake {row.fake_probability:.2f}"
+                for row in told.itertuples()
+            ],
         )
     return result

@@ -74,7 +74,11 @@ def card(
     ]
     banner = [f"> **{_plain(run_report.DEMONSTRATION)}**"] if drawn else []
     head = HEAD.format(license=OWN_LICENSE if drawn else OTHER_LICENSE)
-    blocks = [f"{head}\n# Deepfake detector", *banner, *(block for one in sections for block in _blocks(one))]
+    blocks = [
+        f"{head}\n# Deepfake detector",
+        *banner,
+        *(block for one in sections for block in _blocks(one)),
+    ]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -105,7 +109,10 @@ def _files(export: Mapping) -> Section:
 
 def _learned_from(items: pd.DataFrame) -> Section:
     counts = (
-        items.groupby(["data_set", "method", "part"]).size().unstack(fill_value=0).reindex(columns=PARTS, fill_value=0)
+        items.groupby(["data_set", "method", "part"])
+        .size()
+        .unstack(fill_value=0)
+        .reindex(columns=PARTS, fill_value=0)
     )
     rows = [
         {"data set": data_set, "method": method} | {part: int(own[part]) for part in PARTS}
@@ -125,7 +132,11 @@ def _by_method(methods: Mapping, part: str) -> Section:
         for name, levels in sorted(methods.items())
         if part in levels
     ]
-    return Section("By method", [f"By video, on {part}: each method's fakes against the reals of its data set."], rows)
+    return Section(
+        "By method",
+        [f"By video, on {part}: each method's fakes against the reals of its data set."],
+        rows,
+    )
 
 
 def _decision(decision: Decision) -> Section:
@@ -152,7 +163,11 @@ def _decision(decision: Decision) -> Section:
 def _robustness(measured: Mapping) -> Section:
     video = dict(measured["video"])
     clean, drop = video.pop("none")["0"]["roc_auc"], video.pop("mean_relative_drop")
-    cells = [(own["roc_auc"], name, level) for name, levels in video.items() for level, own in levels.items()]
+    cells = [
+        (own["roc_auc"], name, level)
+        for name, levels in video.items()
+        for level, own in levels.items()
+    ]
     defined = [one for one in cells if one[0] is not None]
     text = [
         f"{measured['items']} {measured['split']} items, their frames corrupted in {len(video)} ways at the levels "
@@ -163,7 +178,9 @@ def _robustness(measured: Mapping) -> Section:
         auc, name, level = min(defined, key=lambda one: one[0])
         text.append(f"The worst is {name} at level {level}: {_figure(auc)}.")
     if len(defined) < len(cells):
-        text.append(f"Undefined in {len(cells) - len(defined)} of {len(cells)} cases, where a class had no face left.")
+        text.append(
+            f"Undefined in {len(cells) - len(defined)} of {len(cells)} cases, where a class had no face left."
+        )
     return Section("When pictures suffer", text)
 
 

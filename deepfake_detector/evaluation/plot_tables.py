@@ -26,7 +26,13 @@ def roc(levels: Levels, splits: list[str], threshold: float) -> pd.DataFrame:
     for own in _wholes(levels, splits):
         figures = metrics.figures(own["label"], own["fake_probability"], threshold)
         false_alarms = figures["false_fake"] / (figures["false_fake"] + figures["true_real"])
-        rows.append({"curve": OPERATING_POINT, "false_positive_rate": false_alarms, "recall": figures["recall"]})
+        rows.append(
+            {
+                "curve": OPERATING_POINT,
+                "false_positive_rate": false_alarms,
+                "recall": figures["recall"],
+            }
+        )
     rows += [{"curve": CHANCE, "false_positive_rate": end, "recall": end} for end in (0.0, 1.0)]
     return pd.DataFrame(rows)
 
@@ -72,7 +78,10 @@ def reliability_diagram(levels: Levels, splits: list[str]) -> pd.DataFrame:
         for level, table in levels.items():
             own = _scored(table, part)
             before = scores.probability(own["logit"].to_numpy(), 1.0)
-            for scaling, found in (("before scaling", before), ("after scaling", own["fake_probability"])):
+            for scaling, found in (
+                ("before scaling", before),
+                ("after scaling", own["fake_probability"]),
+            ):
                 rows += [
                     {
                         "curve": f"{part}, {level}s",
@@ -94,7 +103,9 @@ def methods(found: Mapping[str, dict]) -> pd.DataFrame:
         for part, levels in parts.items()
         for level, figures in levels.items()
     ]
-    return pd.DataFrame(rows, columns=["curve", "name", *CHIEF]).sort_values(["curve", "name"], kind="stable")
+    return pd.DataFrame(rows, columns=["curve", "name", *CHIEF]).sort_values(
+        ["curve", "name"], kind="stable"
+    )
 
 
 def slices(levels: Levels, splits: list[str], threshold: float) -> pd.DataFrame:
@@ -137,7 +148,11 @@ def _by_class(levels: Levels, splits: list[str]) -> Iterator[tuple[str, str, np.
         for level, table in levels.items():
             own = _scored(table, part)
             for label, name in ((0, "real"), (1, "fake")):
-                yield f"{part}, {level}s", name, own.loc[own["label"] == label, "fake_probability"].to_numpy()
+                yield (
+                    f"{part}, {level}s",
+                    name,
+                    own.loc[own["label"] == label, "fake_probability"].to_numpy(),
+                )
 
 
 def _scored(table: pd.DataFrame, part: str) -> pd.DataFrame:

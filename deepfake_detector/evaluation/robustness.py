@@ -34,7 +34,12 @@ def corrupted_scores(
     rows = []
     for name, level in cells:
         changed = [
-            Frame(row["frame"], None, row["time"], _changed(image, name, level, (seed, item.item, row["frame"])))
+            Frame(
+                row["frame"],
+                None,
+                row["time"],
+                _changed(image, name, level, (seed, item.item, row["frame"])),
+            )
             for row, image in pictures
         ]
         ready = item.kind == "face" and detector.contract.crop.kind == "given"
@@ -42,7 +47,10 @@ def corrupted_scores(
         cell = {"item": item.item, "corruption": name, "level": level}
         rows.append(cell | {"frame": -1, "logit": np.nan if clip.logit is None else clip.logit})
         main = tracks.get(DOMINANT, {})
-        rows += [cell | {"frame": row["frame"], "logit": main.get(row["frame"], np.nan)} for row in frames]
+        rows += [
+            cell | {"frame": row["frame"], "logit": main.get(row["frame"], np.nan)}
+            for row in frames
+        ]
     return rows
 
 
@@ -59,10 +67,14 @@ def table(rows: pd.DataFrame, temperature: float, threshold: float) -> pd.DataFr
     ):
         for what, own in (("frame", cell[cell["frame"] >= 0]), ("video", cell[cell["frame"] < 0])):
             scored = own.dropna(subset="logit")
-            of = figures(scored["label"], probability(scored["logit"].to_numpy(), temperature), threshold)
+            of = figures(
+                scored["label"], probability(scored["logit"].to_numpy(), temperature), threshold
+            )
             share = {"coverage": len(scored) / len(own)}
             kept = {figure: of[figure] for figure in ("roc_auc", "accuracy")}
-            found.append({"corruption": name, "level": level, "of": what, "count": len(own)} | kept | share)
+            found.append(
+                {"corruption": name, "level": level, "of": what, "count": len(own)} | kept | share
+            )
     return pd.DataFrame(found).astype({"roc_auc": float, "accuracy": float})
 
 
@@ -94,7 +106,10 @@ def lines(measured: pd.DataFrame) -> pd.DataFrame:
     clean = measured[measured["corruption"] == "none"]
     names = [name for name in measured["corruption"].unique() if name != "none"]
     return pd.concat(
-        [pd.concat([clean.assign(corruption=name), measured[measured["corruption"] == name]]) for name in names],
+        [
+            pd.concat([clean.assign(corruption=name), measured[measured["corruption"] == name]])
+            for name in names
+        ],
         ignore_index=True,
     )
 
@@ -103,7 +118,9 @@ def _changed(image: np.ndarray, name: str, level: int, key: tuple[int, str, int]
     if (name, level) == CLEAN:
         return image
     seed, item, frame = key
-    rng = np.random.default_rng([seed, crc32(item.encode()), frame, list(CORRUPTIONS).index(name), level])
+    rng = np.random.default_rng(
+        [seed, crc32(item.encode()), frame, list(CORRUPTIONS).index(name), level]
+    )
     return corrupt(image, name, level, rng)
 
 

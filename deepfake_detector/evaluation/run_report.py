@@ -37,17 +37,19 @@ LIMITS = (
     "with other cameras, other compressions or other forgeries.",
     "A verdict is a sign, not a proof. Never take it as the only evidence against a person.",
 )
-DEMONSTRATION = (
-    "This model has seen drawn people only. Its figures show that the pipeline works, not that it detects deepfakes."
-)
+DEMONSTRATION = "This model has seen drawn people only. Its figures show that the pipeline works, not that it detects deepfakes."
 
 
 def only_drawn(data_sets: Mapping[str, AnyDataSet]) -> bool:
     """Whether all that is learned from is the drawn demo."""
-    return all(data_set.layout == "demo" for data_set in data_sets.values() if data_set.use == "train")
+    return all(
+        data_set.layout == "demo" for data_set in data_sets.values() if data_set.use == "train"
+    )
 
 
-def in_short(split: Mapping, train: Mapping, evaluation: Mapping, policy: str, recipe: Mapping) -> Section:
+def in_short(
+    split: Mapping, train: Mapping, evaluation: Mapping, policy: str, recipe: Mapping
+) -> Section:
     """What was learned from what, and what came out, in sentences."""
     leaks, told = split["leaks"], []
     for part in ("train", "val", "test"):
@@ -74,18 +76,32 @@ def headline(evaluation: Mapping) -> Section:
     rows = []
     for part in ("test", "val"):
         for level, own in evaluation.get(part, {}).items():
-            cells = {title: with_interval(own, name) for name, title in COLUMNS.items() if name in own}
+            cells = {
+                title: with_interval(own, name) for name, title in COLUMNS.items() if name in own
+            }
             rows.append({"of": f"{part}, {level}s"} | cells)
     names = list(dict.fromkeys(name for row in rows for name in row))
-    turned = [{"figure": name} | {row["of"]: row.get(name, "–") for row in rows} for name in names[1:]]
-    reasons = {own["interval_reason"] for part in _rows_of(evaluation) for own in part if "interval_reason" in own}
+    turned = [
+        {"figure": name} | {row["of"]: row.get(name, "–") for row in rows} for name in names[1:]
+    ]
+    reasons = {
+        own["interval_reason"]
+        for part in _rows_of(evaluation)
+        for own in part
+        if "interval_reason" in own
+    }
     text = [
         "In brackets the 95 % interval: source groups are drawn anew 2,000 times. Frames are those of each clip's dominant face; "
         "videos are whole clips, as the page judges them. Epoch, temperature, threshold and band were chosen on validation."
     ]
     if reasons:
         text.append(f"Where there is no interval: {', '.join(sorted(reasons))}.")
-    if exact := {own["interval_exact"] for part in _rows_of(evaluation) for own in part if "interval_exact" in own}:
+    if exact := {
+        own["interval_exact"]
+        for part in _rows_of(evaluation)
+        for own in part
+        if "interval_exact" in own
+    }:
         text.append(f"One end is exact (Clopper and Pearson) for: {'; '.join(sorted(exact))}.")
     return Section("How good it is", text, turned)
 
@@ -94,9 +110,16 @@ def charts(tables: Mapping[str, pd.DataFrame], splits: list[str], threshold: flo
     part = "test" if "test" in splits else "val"
     drawn = [
         run_charts.curves(
-            tables["roc"], "false_positive_rate", "recall", "real called fake", "fake called fake", "ROC"
+            tables["roc"],
+            "false_positive_rate",
+            "recall",
+            "real called fake",
+            "fake called fake",
+            "ROC",
         ),
-        run_charts.curves(tables["pr"], "recall", "precision", "recall", "precision", "Precision and recall"),
+        run_charts.curves(
+            tables["pr"], "recall", "precision", "recall", "precision", "Precision and recall"
+        ),
     ]
     for level in ("videos", "frames"):
         drawn += [
@@ -109,14 +132,21 @@ def charts(tables: Mapping[str, pd.DataFrame], splits: list[str], threshold: flo
 def across_sets(evaluation: Mapping, uses: Mapping[str, str]) -> Section:
     """In-set and cross-set figures side by side, and how far apart they are; without any, that this is not known."""
     sets = evaluation.get("data_sets", {})
-    text = ["What was not seen in training tells what to expect of clips from elsewhere.", *_gaps(sets, uses)]
+    text = [
+        "What was not seen in training tells what to expect of clips from elsewhere.",
+        *_gaps(sets, uses),
+    ]
     if all(uses.get(name) == "train" for name in sets):
         text = [
             "All figures are of what was learned from. How the detector does on another data set is not known; name one with "
             "use: test, and evaluate on test, to find out."
         ]
     rows = [
-        {"data set": name, "seen in training": "yes" if uses.get(name) == "train" else "no", "of": f"{part}, {level}s"}
+        {
+            "data set": name,
+            "seen in training": "yes" if uses.get(name) == "train" else "no",
+            "of": f"{part}, {level}s",
+        }
         | {
             "count": own["count"],
             "ROC-AUC": with_interval(own, "roc_auc"),
@@ -141,7 +171,11 @@ def by_kind(tables: Mapping[str, pd.DataFrame], splits: list[str]) -> Section:
 
 def data_checks(verify: Mapping) -> Section:
     auc = verify["shortcut"]["roc_auc"]
-    told = f"not examined ({verify['shortcut']['reason']})" if auc is None else f"ROC-AUC {auc:.3f} (0.5 is guessing)"
+    told = (
+        f"not examined ({verify['shortcut']['reason']})"
+        if auc is None
+        else f"ROC-AUC {auc:.3f} (0.5 is guessing)"
+    )
     facts = ", ".join(f"{name} {value}" for name, value in verify["shortcut"]["facts"].items())
     text = [
         f"{verify['kept']} of {verify['items']} items kept"
@@ -161,7 +195,9 @@ def robustness(measured: Mapping, table: pd.DataFrame) -> Section:
     for name, cells in measured["video"].items():
         if name in ("none", "mean_relative_drop"):
             continue
-        rows.append({"corruption": name} | {f"level {level}": _cell(cells[str(level)]) for level in levels})
+        rows.append(
+            {"corruption": name} | {f"level {level}": _cell(cells[str(level)]) for level in levels}
+        )
     clean = measured["video"]["none"]["0"]
     drop = measured["video"]["mean_relative_drop"]
     text = [
@@ -173,15 +209,26 @@ def robustness(measured: Mapping, table: pd.DataFrame) -> Section:
 
 
 def training(table: pd.DataFrame, train: Mapping) -> Section:
-    learned = {True: "It learned something", False: "It learned nothing", None: "Whether it learned anything is open"}
+    learned = {
+        True: "It learned something",
+        False: "It learned nothing",
+        None: "Whether it learned anything is open",
+    }
     low, high = train["val_video_roc_auc_low"], train["val_video_roc_auc_high"]
-    sure = f"the interval is {low:.3f} to {high:.3f}" if low is not None else f"{train['reason']} for an interval"
+    sure = (
+        f"the interval is {low:.3f} to {high:.3f}"
+        if low is not None
+        else f"{train['reason']} for an interval"
+    )
     text = f"{learned[train['learned']]}: validation ROC-AUC by video {train['val_video_roc_auc']:.3f} ({sure})."
     return Section("Training", [text], charts=run_charts.training(table))
 
 
 def mistakes(sheets: Mapping[str, bytes]) -> list[Section]:
-    return [Section(f"Most confidently wrong: {name.replace('_', ' ')}", jpeg=sheet) for name, sheet in sheets.items()]
+    return [
+        Section(f"Most confidently wrong: {name.replace('_', ' ')}", jpeg=sheet)
+        for name, sheet in sheets.items()
+    ]
 
 
 def with_interval(own: Mapping, name: str) -> str:
@@ -191,7 +238,9 @@ def with_interval(own: Mapping, name: str) -> str:
         return "–"
     if isinstance(value, int):
         return str(value)
-    ends = f" ({own[f'{name}_low']:.3f} to {own[f'{name}_high']:.3f})" if f"{name}_low" in own else ""
+    ends = (
+        f" ({own[f'{name}_low']:.3f} to {own[f'{name}_high']:.3f})" if f"{name}_low" in own else ""
+    )
     return f"{value:.3f}{ends}"
 
 

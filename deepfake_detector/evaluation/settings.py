@@ -40,9 +40,15 @@ class Robustness(StrictModel):
     """Which frames are corrupted, and how."""
 
     seed: int = Field(1, ge=0, description="of noise and of the places of blocks")
-    frames: int = Field(8, ge=1, le=1000, description="of each video at most, evenly over those extracted")
-    levels: list[Level] = Field([1, 2, 3, 4, 5], min_length=1, description="1 (little) to 5 (much) of each corruption")
+    frames: int = Field(
+        8, ge=1, le=1000, description="of each video at most, evenly over those extracted"
+    )
+    levels: list[Level] = Field(
+        [1, 2, 3, 4, 5], min_length=1, description="1 (little) to 5 (much) of each corruption"
+    )
     corruptions: list[Corruption] = Field(
         list(Corruption.__args__), min_length=1, description="a few of them for a quick look"
     )
-    items_per_class: int = Field(0, ge=0, description="real and fake ones each, evenly over the split; 0: all")
+    items_per_class: int = Field(
+        0, ge=0, description="real and fake ones each, evenly over the split; 0: all"
+    )

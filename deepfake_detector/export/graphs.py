@@ -15,7 +15,12 @@ from deepfake_detector.contract.model_file import BATCH, INPUT, OUTPUTS
 from deepfake_detector.training.network import Detector, WithActivationMap
 
 OPSET = 20
-IN_INT8 = ["Conv", "Relu", "Add", "MaxPool"]  # the tail that makes logits and activation map stays in fp32
+IN_INT8 = [
+    "Conv",
+    "Relu",
+    "Add",
+    "MaxPool",
+]  # the tail that makes logits and activation map stays in fp32
 
 
 def to_onnx(detector: Detector, side: int) -> onnx.ModelProto:
@@ -47,7 +52,9 @@ def to_int8(model: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "int8.onnx"
-        logging.disable(logging.WARNING)  # it asks for a preparation that the exporter has already done
+        logging.disable(
+            logging.WARNING
+        )  # it asks for a preparation that the exporter has already done
         try:
             quantization.quantize_static(
                 copy.deepcopy(model),  # it moves the weights of the one it is given to a file
@@ -70,7 +77,9 @@ class _Images(quantization.CalibrationDataReader):
     """Hands out batches of the images."""
 
     def __init__(self, images: np.ndarray) -> None:
-        self._batches: Iterator = iter([images[start : start + BATCH] for start in range(0, len(images), BATCH)])
+        self._batches: Iterator = iter(
+            [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
+        )
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         batch = next(self._batches, None)

@@ -28,7 +28,9 @@ def logits_of(
     logits: dict[str, list[np.ndarray]] = {name: [] for name in ("torch", *sessions)}
     seconds = dict.fromkeys(logits, 0.0)
     for start in range(0, len(crops), BATCH):
-        images = torch.stack([image for image, _, _ in crops.__getitems__(list(range(start, len(crops)))[:BATCH])])
+        images = torch.stack(
+            [image for image, _, _ in crops.__getitems__(list(range(start, len(crops)))[:BATCH])]
+        )
         plain = list(images.permute(0, 2, 3, 1).contiguous().numpy())
         for name in logits:
             started = time.perf_counter()
@@ -50,7 +52,10 @@ def figures(logits: Mapping[str, np.ndarray], clips: Mapping[str, pd.DataFrame])
     `clips` have the columns label and logit (empty where nothing could be judged). Raises UserError where fp32 differs by more
     than rounding, or where one class has no clip.
     """
-    difference = {name: float(np.abs(logits[name] - logits["torch"]).max(initial=0)) for name in ("fp32", "int8")}
+    difference = {
+        name: float(np.abs(logits[name] - logits["torch"]).max(initial=0))
+        for name in ("fp32", "int8")
+    }
     if difference["fp32"] > ROUNDING:
         raise UserError(
             f"the exported model differs from torch by {difference['fp32']:.2g} in a logit; {ROUNDING:g} is rounding"
@@ -63,7 +68,8 @@ def figures(logits: Mapping[str, np.ndarray], clips: Mapping[str, pd.DataFrame])
     return {
         "largest_logit_difference": {"fp32_below": ROUNDING, "int8": round(difference["int8"], 4)},
         "val_video_roc_auc": {
-            name: round(float(roc_auc_score(own["label"], own["logit"])), 6) for name, own in judged.items()
+            name: round(float(roc_auc_score(own["label"], own["logit"])), 6)
+            for name, own in judged.items()
         },
     }
 
@@ -72,4 +78,6 @@ def why_withheld(found: dict) -> str:
     """Why the int8 model must not be served, by its `figures`; empty where it may."""
     aucs = found["val_video_roc_auc"]
     lost = aucs["fp32"] - aucs["int8"]
-    return f"on validation int8 loses {lost:.3f} of the ROC-AUC by video" if lost > INT8_LOSS else ""
+    return (
+        f"on validation int8 loses {lost:.3f} of the ROC-AUC by video" if lost > INT8_LOSS else ""
+    )

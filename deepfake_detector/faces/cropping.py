@@ -21,7 +21,14 @@ from deepfake_detector.faces.settings import CropFaces
 from deepfake_detector.faces.tracking import follow
 from deepfake_detector.media.reading import MediaError, reason
 from deepfake_detector.media.stored_frames import frame_rows, picture
-from deepfake_detector.storage.archive import ArchiveReader, Item, Pack, encode, fingerprint, member_of
+from deepfake_detector.storage.archive import (
+    ArchiveReader,
+    Item,
+    Pack,
+    encode,
+    fingerprint,
+    member_of,
+)
 from deepfake_detector.storage.packs import Task
 from deepfake_detector.storage.store import Made, code_hash, key_of
 
@@ -30,11 +37,17 @@ CODE = [  # that crops and rows are made by
     *("media/reading", "media/stored_frames", "storage/archive"),
 ]
 BOX = ("x", "y", "width", "height", "score")
-Found = list[tuple[dict, np.ndarray | None]]  # a row of the faces table and the crop, if there is one
+Found = list[
+    tuple[dict, np.ndarray | None]
+]  # a row of the faces table and the crop, if there is one
 
 
 def crop_tasks(
-    index: pd.DataFrame, frames: pd.DataFrame, known: dict[str, pd.DataFrame], source: Path, settings: CropFaces
+    index: pd.DataFrame,
+    frames: pd.DataFrame,
+    known: dict[str, pd.DataFrame],
+    source: Path,
+    settings: CropFaces,
 ) -> Callable[[Pack], Task]:
     """What turns packs of the index into tasks for `crop_faces`.
 
@@ -52,14 +65,26 @@ def crop_tasks(
         stored = any("archive" in row for rows in own.values() for row in rows)
         pictures = fingerprint(source / pack.archive) if stored else []
         items = [(item.item, item.kind, md5[item.item]) for item in pack.items]
-        key = key_of(code, settings.model_dump(exclude={"share_boxes"}), pack.archive, items, own, boxes, pictures)
+        key = key_of(
+            code,
+            settings.model_dump(exclude={"share_boxes"}),
+            pack.archive,
+            items,
+            own,
+            boxes,
+            pictures,
+        )
         return Task(pack, (own, boxes, source.absolute(), settings), key)
 
     return task
 
 
 def crop_faces(
-    pack: Pack, frames: dict[str, list[dict]], boxes: dict[str, list[dict]], source: Path, settings: CropFaces
+    pack: Pack,
+    frames: dict[str, list[dict]],
+    boxes: dict[str, list[dict]],
+    source: Path,
+    settings: CropFaces,
 ) -> Made:
     """The faces of a pack's frames, with rows of the table `faces`.
 
@@ -69,9 +94,13 @@ def crop_faces(
     rows, members = [], {}
     with ArchiveReader(source) as reader:
         for item in pack.items:
-            for row, crop in _faces(item, frames[item.item], boxes.get(item.item), reader, settings):
+            for row, crop in _faces(
+                item, frames[item.item], boxes.get(item.item), reader, settings
+            ):
                 if crop is not None:
-                    member = member_of(item.item, item.kind, f"{row['frame']:06d}_{row['track']}.png")
+                    member = member_of(
+                        item.item, item.kind, f"{row['frame']:06d}_{row['track']}.png"
+                    )
                     members[member] = encode(crop, "png")
                     row |= {"archive": pack.archive, "member": member} | quality(crop)
                 rows.append({"item": item.item} | row)
@@ -85,12 +114,22 @@ def lenders(index: pd.DataFrame, frames: pd.DataFrame) -> dict[str, str]:
         item: tuple(rows[["frame", "width", "height"]].itertuples(index=False, name=None))
         for item, rows in readable.groupby("item")
     }
-    fakes = index[(index["label"] == 1) & (index["kind"] == "video") & index["original"].isin(list(shape_of))]
-    return {row.item: row.original for row in fakes.itertuples() if shape_of.get(row.item) == shape_of[row.original]}
+    fakes = index[
+        (index["label"] == 1) & (index["kind"] == "video") & index["original"].isin(list(shape_of))
+    ]
+    return {
+        row.item: row.original
+        for row in fakes.itertuples()
+        if shape_of.get(row.item) == shape_of[row.original]
+    }
 
 
 def _faces(
-    item: Item, frames: list[dict], boxes: list[dict] | None, reader: ArchiveReader, settings: CropFaces
+    item: Item,
+    frames: list[dict],
+    boxes: list[dict] | None,
+    reader: ArchiveReader,
+    settings: CropFaces,
 ) -> Found:
     if bad := next((row for row in frames if row["status"] != "ok"), None):
         return [({"status": bad["status"]}, None)]
@@ -100,12 +139,25 @@ def _faces(
         image = picture(item, {}, reader)
     except (MediaError, OSError) as error:
         return [({"status": reason(error)}, None)]
-    return _detected(frames, lambda _: image, None, settings) if settings.realign else _ready_crop(image, settings.size)
+    return (
+        _detected(frames, lambda _: image, None, settings)
+        if settings.realign
+        else _ready_crop(image, settings.size)
+    )
 
 
 def _ready_crop(image: np.ndarray, size: int) -> Found:
     height, width = image.shape[:2]
-    row = {"frame": 0, "time": 0.0, "track": 0, "x": 0, "y": 0, "width": width, "height": height, "status": "ok"}
+    row = {
+        "frame": 0,
+        "time": 0.0,
+        "track": 0,
+        "x": 0,
+        "y": 0,
+        "width": width,
+        "height": height,
+        "status": "ok",
+    }
     row["points"] = points_of_ready_crop()
     return [(row, given_crop(image, size))]
 
@@ -123,37 +175,56 @@ def _detected(
     found, crops = [], []
     for frame in frames:
         image = picture(frame)
-        faces = _detector(settings).detect(image) if boxes is None else _known(boxes, frame["frame"], settings.margin)
+        faces = (
+            _detector(settings).detect(image)
+            if boxes is None
+            else _known(boxes, frame["frame"], settings.margin)
+        )
         found.append(faces)
         crops.append([_crop(image, face, settings) for face in faces])
     rows: Found = []
-    for frame, faces, cut_out, tracks in zip(frames, found, crops, follow(found, settings.dominant), strict=True):
+    for frame, faces, cut_out, tracks in zip(
+        frames, found, crops, follow(found, settings.dominant), strict=True
+    ):
         base = {"frame": frame["frame"], "time": frame["time"]}
         if not faces:
             rows.append((base | {"status": "no face"}, None))
         for face, crop, track in zip(faces, cut_out, tracks, strict=True):
             status = "ok" if crop is not None else "face too small"
-            row = base | {"track": track, "status": status} | {name: getattr(face, name) for name in BOX}
+            row = (
+                base
+                | {"track": track, "status": status}
+                | {name: getattr(face, name) for name in BOX}
+            )
             rows.append((row | {"points": points_in_crop(face, settings.margin)}, crop))
     return rows
 
 
 def _known(boxes: list[dict], frame: int, margin: float) -> list[Face]:
-    found = [(Face(*(box[name] for name in BOX)), box["points"]) for box in boxes if box["frame"] == frame]
+    found = [
+        (Face(*(box[name] for name in BOX)), box["points"])
+        for box in boxes
+        if box["frame"] == frame
+    ]
     return [replace(face, points=points_in_frame(points, face, margin)) for face, points in found]
 
 
 def _crop(image: np.ndarray, face: Face, settings: CropFaces) -> np.ndarray | None:
-    return None if face.side < settings.min_face else cut(image, face, settings.margin, settings.size)
+    return (
+        None if face.side < settings.min_face else cut(image, face, settings.margin, settings.size)
+    )
 
 
 @cache
 def _detector(settings: CropFaces) -> FaceDetector:
-    return load_detector(settings.detector, settings.detect_size, settings.min_score, settings.detector_sha256)
+    return load_detector(
+        settings.detector, settings.detect_size, settings.min_score, settings.detector_sha256
+    )
 
 
 def _box_rows(rows: pd.DataFrame) -> list[dict]:
     return [
-        {"frame": int(row.frame), "points": row.points} | {name: float(getattr(row, name)) for name in BOX}
+        {"frame": int(row.frame), "points": row.points}
+        | {name: float(getattr(row, name)) for name in BOX}
         for row in rows.dropna(subset=["x"]).itertuples()
     ]

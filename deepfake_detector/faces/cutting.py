@@ -22,9 +22,14 @@ def cut(image: np.ndarray, face: Face, margin: float, size: int) -> np.ndarray:
     part = image[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
     if not part.size:
         raise UserError(f"face box {face} lies outside the {width} x {height} picture")
-    before, after = (max(-top, 0), max(-left, 0)), (max(top + side - height, 0), max(left + side - width, 0))
+    before, after = (
+        (max(-top, 0), max(-left, 0)),
+        (max(top + side - height, 0), max(left + side - width, 0)),
+    )
     if any(before) or any(after):
-        part = cv2.copyMakeBorder(part, before[0], after[0], before[1], after[1], cv2.BORDER_REPLICATE)
+        part = cv2.copyMakeBorder(
+            part, before[0], after[0], before[1], after[1], cv2.BORDER_REPLICATE
+        )
     return resize(part, size)
 
 
@@ -68,7 +73,9 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
     if image.shape[:2] == (size, size):
         return np.ascontiguousarray(image)
     shrinks = size < image.shape[0]
-    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return cv2.resize(
+        image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
 
 
 def quality(crop: np.ndarray) -> dict[str, float]:
@@ -89,7 +96,11 @@ def quality(crop: np.ndarray) -> dict[str, float]:
 def _square(face: Face, margin: float) -> tuple[int, int, int]:
     """Left, top and side of the crop, in pixels of the frame."""
     side = max(2, round(face.side * margin))
-    return round(face.x + face.width / 2 - side / 2), round(face.y + face.height / 2 - side / 2), side
+    return (
+        round(face.x + face.width / 2 - side / 2),
+        round(face.y + face.height / 2 - side / 2),
+        side,
+    )
 
 
 def _in_box(face: Face) -> np.ndarray:

@@ -72,7 +72,11 @@ class Haar:
         grey = self._equaliser.apply(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
         least = max(24, round(SMALLEST * min(grey.shape)))
         boxes, _, weights = self._cascade.detectMultiScale3(
-            grey, scaleFactor=HAAR_STEP, minNeighbors=HAAR_NEIGHBOURS, minSize=(least, least), outputRejectLevels=True
+            grey,
+            scaleFactor=HAAR_STEP,
+            minNeighbors=HAAR_NEIGHBOURS,
+            minSize=(least, least),
+            outputRejectLevels=True,
         )
         faces = [
             Face(*(float(value) / scale for value in box), score=float(weight))
@@ -90,7 +94,9 @@ class YuNet:
             1
         )  # a second thread doubles its processor time and saves nothing; others use the cores meanwhile
         self.sha256 = file_hash(path)
-        self._net = cv2.FaceDetectorYN.create(str(path), "", (detect_size, detect_size), min_score, OVERLAP)
+        self._net = cv2.FaceDetectorYN.create(
+            str(path), "", (detect_size, detect_size), min_score, OVERLAP
+        )
         self._detect_size = detect_size
 
     def detect(self, image: np.ndarray) -> list[Face]:

@@ -14,15 +14,24 @@ class CropFaces(StrictModel):
         "yunet", description="yunet (`fetch-assets yunet`), or haar (embedded, for the demo)"
     )
     detect_size: int = Field(
-        320, ge=64, le=4096, description="pixels of the longer side that frames are scaled to for it"
+        320,
+        ge=64,
+        le=4096,
+        description="pixels of the longer side that frames are scaled to for it",
     )
-    min_score: float = Field(0.6, description="least score: YuNet's confidence 0..1; Haar's last stage weight 0..12")
+    min_score: float = Field(
+        0.6, description="least score: YuNet's confidence 0..1; Haar's last stage weight 0..12"
+    )
     detector_sha256: Sha256 = Field(
         "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
         description="of the detector's file (yunet)",
     )
-    min_face: int = Field(64, ge=8, le=2048, description="pixels; smaller faces are reported, not judged")
-    margin: float = Field(1.3, ge=1, le=3, description="side of the square crop, as a multiple of the face box")
+    min_face: int = Field(
+        64, ge=8, le=2048, description="pixels; smaller faces are reported, not judged"
+    )
+    margin: float = Field(
+        1.3, ge=1, le=3, description="side of the square crop, as a multiple of the face box"
+    )
     size: int = Field(256, ge=32, le=1024, description="pixels a side of a stored crop")
     dominant: Literal["area", "frames"] = Field(
         "area",

@@ -15,7 +15,13 @@ from deepfake_detector.storage.packs import Task
 from deepfake_detector.storage.store import Made, code_hash, key_of
 
 CODE = [  # that frames and rows are made by
-    *("media/extraction", "media/facts", "media/perceptual_hash", "media/reading", "storage/archive"),
+    *(
+        "media/extraction",
+        "media/facts",
+        "media/perceptual_hash",
+        "media/reading",
+        "storage/archive",
+    ),
 ]
 
 
@@ -35,7 +41,10 @@ def frame_tasks(index: pd.DataFrame, settings: ExtractFrames) -> Callable[[Pack]
     md5 = dict(zip(index["item"], index["md5"], strict=True))
 
     def task(pack: Pack) -> Task:
-        items = [(item.item, item.kind, Path(item.path).suffix.lower(), md5[item.item]) for item in pack.items]
+        items = [
+            (item.item, item.kind, Path(item.path).suffix.lower(), md5[item.item])
+            for item in pack.items
+        ]
         return Task(pack, (settings,), key_of(code, settings.model_dump(), pack.archive, items))
 
     return task
@@ -51,23 +60,32 @@ def extract_frames(pack: Pack, settings: ExtractFrames) -> Made:
         path = Path(item.path)
         try:
             facts.append({"item": item.item} | media_facts(path, item.kind))
-            pictures = list(_sampled(path, settings) if item.kind == "video" else _still(path, item.kind))
+            pictures = list(
+                _sampled(path, settings) if item.kind == "video" else _still(path, item.kind)
+            )
         except (MediaError, OSError) as error:
             rows.append({"item": item.item, "status": reason(error)})
             continue
         for picture in pictures:
             row = {"item": item.item, "status": "ok"} | picture.row
             if picture.data is not None:
-                row |= {"archive": pack.archive, "member": member_of(item.item, item.kind, picture.name)}
+                row |= {
+                    "archive": pack.archive,
+                    "member": member_of(item.item, item.kind, picture.name),
+                }
                 members[row["member"]] = picture.data
             rows.append(row)
-        facts[-1] |= {name: rows[-1][name] for name in ("width", "height")} | {"rotation": pictures[0].rotation}
+        facts[-1] |= {name: rows[-1][name] for name in ("width", "height")} | {
+            "rotation": pictures[0].rotation
+        }
     return Made({"frames": rows, "media": facts}, members)
 
 
 def _sampled(path: Path, settings: ExtractFrames) -> Iterator[Picture]:
     suffix = "png" if settings.format == "png" else "jpg"
-    for frame in sample_frames(path, settings.frames, threads=1):  # workers are many, and share the cores
+    for frame in sample_frames(
+        path, settings.frames, threads=1
+    ):  # workers are many, and share the cores
         data = encode(frame.image, suffix, settings.jpeg_quality)
         yield Picture(_row(frame), f"{frame.index:06d}.{suffix}", data, frame.rotation)
 
@@ -81,5 +99,11 @@ def _still(path: Path, kind: str) -> Iterator[Picture]:
 
 def _row(frame: Frame) -> dict:
     height, width = frame.image.shape[:2]
-    row = {"frame": frame.index, "pts": frame.pts, "time": frame.time, "width": width, "height": height}
+    row = {
+        "frame": frame.index,
+        "pts": frame.pts,
+        "time": frame.time,
+        "width": width,
+        "height": height,
+    }
     return row | {"hash": perceptual_hash(frame.image)}

@@ -6,7 +6,15 @@ import av
 import numpy as np
 from PIL import Image
 
-from deepfake_detector.media.reading import IMAGE_FORMATS, LIMITS, Limits, MediaError, Source, opened, video
+from deepfake_detector.media.reading import (
+    IMAGE_FORMATS,
+    LIMITS,
+    Limits,
+    MediaError,
+    Source,
+    opened,
+    video,
+)
 
 VARIES = 0.2  # of the usual time between frames; rounding to a container's clock stays far below
 STANDARD_SUM = 3688  # of the luminance table that JPEG quality 50 means (ITU-T T.81, annex K)
@@ -31,7 +39,13 @@ def _video(source: Source, limits: Limits) -> dict:
         rate = float(stream.average_rate or 0)
         stamps = sorted(pts for pts, _ in packets if pts is not None)
         seconds = np.diff(stamps) * float(stream.time_base or 0)
-        duration = float(seconds.sum() + np.median(seconds)) if len(seconds) else len(packets) / rate if rate else None
+        duration = (
+            float(seconds.sum() + np.median(seconds))
+            if len(seconds)
+            else len(packets) / rate
+            if rate
+            else None
+        )
         return {
             "container": container.format.name.partition(",")[0],
             "codec": stream.codec_context.name,
@@ -53,7 +67,11 @@ def _varies(seconds: np.ndarray) -> bool:
 
 def _still(source: Source) -> dict:
     with opened(source) as file, Image.open(file, formats=IMAGE_FORMATS) as image:
-        facts = {"container": image.format.lower(), "codec": image.format.lower(), "frames_found": 1}
+        facts = {
+            "container": image.format.lower(),
+            "codec": image.format.lower(),
+            "frames_found": 1,
+        }
         tables = getattr(image, "quantization", None)
         return facts | ({"jpeg_quality": _quality(tables[min(tables)])} if tables else {})
 

@@ -23,12 +23,21 @@ from deepfake_detector import UserError
 
 Source = Path | bytes
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".3gp", ".gif"})
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".3gp", ".gif"}
+)
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,gif"
-OPTIONS = {"format_whitelist": CONTAINERS, "protocol_whitelist": "pipe", "max_streams": "64"}  # of FFmpeg
-STILLS = ("TIFF", "MPO")  # of several pictures in one file the first counts (MPO: a phone's photo with its preview)
+OPTIONS = {
+    "format_whitelist": CONTAINERS,
+    "protocol_whitelist": "pipe",
+    "max_streams": "64",
+}  # of FFmpeg
+STILLS = (
+    "TIFF",
+    "MPO",
+)  # of several pictures in one file the first counts (MPO: a phone's photo with its preview)
 ORIENTATION = 0x0112  # EXIF tag
 UPRIGHT = {  # what makes a picture upright, by the value of that tag
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -79,7 +88,9 @@ def kind_of(source: Source) -> str:
     """`image` or `video`, by content: a still that Pillow knows is an image, all else is tried as a video."""
     try:
         with opened(source) as file, Image.open(file, formats=IMAGE_FORMATS) as image:
-            return "image" if image.format in STILLS or getattr(image, "n_frames", 1) == 1 else "video"
+            return (
+                "image" if image.format in STILLS or getattr(image, "n_frames", 1) == 1 else "video"
+            )
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
         return "video"
 
@@ -107,7 +118,9 @@ def read_image(source: Source, limits: Limits = LIMITS) -> np.ndarray:
         raise MediaError(f"damaged image: {error}") from error
 
 
-def sample_frames(source: Source, count: int, threads: int = 0, limits: Limits = LIMITS) -> Iterator[Frame]:
+def sample_frames(
+    source: Source, count: int, threads: int = 0, limits: Limits = LIMITS
+) -> Iterator[Frame]:
     """Yield up to `count` frames spread evenly over the whole clip, in order of presentation.
 
     The clip is cut into `count` equal parts and the middle frame of each is taken; a clip of fewer frames gives all of
@@ -132,16 +145,23 @@ def sample_frames(source: Source, count: int, threads: int = 0, limits: Limits =
                     if stamps
                     else _decoded_by_count(container, total, count, upright)
                 )
-    except (MediaError, MemoryError):  # FFmpeg's error of the latter kind is one of its own errors too
+    except (
+        MediaError,
+        MemoryError,
+    ):  # FFmpeg's error of the latter kind is one of its own errors too
         raise
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise MediaError(f"not a video that can be decoded: {getattr(error, 'strerror', None) or error}") from error
+        raise MediaError(
+            f"not a video that can be decoded: {getattr(error, 'strerror', None) or error}"
+        ) from error
 
 
 def reason(error: Exception) -> str:
     """Why a file gave nothing, for a table or a report."""
     return (
-        str(error) if isinstance(error, MediaError) else f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        str(error)
+        if isinstance(error, MediaError)
+        else f"cannot be read: {getattr(error, 'strerror', None) or error}"
     )
 
 
@@ -153,7 +173,9 @@ def opened(source: Source, seconds: float = math.inf) -> Iterator["_Nameless"]:
 
 
 @contextmanager
-def video(file: "_Nameless", threads: int = 0, limits: Limits = LIMITS) -> Iterator["av.container.InputContainer"]:
+def video(
+    file: "_Nameless", threads: int = 0, limits: Limits = LIMITS
+) -> Iterator["av.container.InputContainer"]:
     """The file as an opened container whose first video stream `threads` can decode (0: one per core).
 
     Raises MediaError where it has none.
@@ -161,7 +183,9 @@ def video(file: "_Nameless", threads: int = 0, limits: Limits = LIMITS) -> Itera
     try:
         opening = av.open(file, "r", options=OPTIONS, metadata_errors="replace")
     except av.error.MemoryError as error:  # what FFmpeg says of too many streams as well
-        raise MediaError(f"more than {OPTIONS['max_streams']} streams in it, or too little memory") from error
+        raise MediaError(
+            f"more than {OPTIONS['max_streams']} streams in it, or too little memory"
+        ) from error
     with opening as container:
         if not container.streams.video:
             raise MediaError("no video in it (audio only?)")
@@ -198,7 +222,9 @@ class _Nameless:
 def _timestamps(container: "av.container.InputContainer") -> list[int]:
     """Presentation times of all frames, sorted; empty where the container gives none (AVI: none that hold)."""
     stream = container.streams.video[0]
-    stamps = [packet.pts for packet in container.demux(stream) if packet.size and not packet.is_discard]
+    stamps = [
+        packet.pts for packet in container.demux(stream) if packet.size and not packet.is_discard
+    ]
     if not stamps:
         raise MediaError("no frame in it")
     return [] if None in stamps or container.format.name == "avi" else sorted(set(stamps))
@@ -215,7 +241,13 @@ def _decoded(
         if frame.pts is None or frame.pts < wanted[found]:
             continue
         index = bisect.bisect_left(stamps, frame.pts)
-        yield Frame(index, frame.pts, float((frame.pts - stamps[0]) * base), upright(frame), _rotation(frame))
+        yield Frame(
+            index,
+            frame.pts,
+            float((frame.pts - stamps[0]) * base),
+            upright(frame),
+            _rotation(frame),
+        )
         found = bisect.bisect_right(wanted, frame.pts)
         if found == len(wanted):
             return
@@ -237,7 +269,9 @@ def _decoded_by_count(
             yield Frame(index, None, index / rate, upright(frame), _rotation(frame))
 
 
-def _frames(container: "av.container.InputContainer", wanted: frozenset[int] | None = None) -> Iterator[av.VideoFrame]:
+def _frames(
+    container: "av.container.InputContainer", wanted: frozenset[int] | None = None
+) -> Iterator[av.VideoFrame]:
     """All frames that decode; damaged packets are passed over, as a player does.
 
     With the times of those that are `wanted`, a frame is left out that is neither wanted nor needed to decode another.
@@ -262,7 +296,11 @@ class _Upright:
     """Turns a clip's decoded frames into upright RGB pictures; one converter serves them all, on so many threads."""
 
     def __init__(self, threads: int, pixels: int) -> None:
-        self._converter, self._threads, self._pixels = av.video.reformatter.VideoReformatter(), threads, pixels
+        self._converter, self._threads, self._pixels = (
+            av.video.reformatter.VideoReformatter(),
+            threads,
+            pixels,
+        )
 
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
         _check_size(frame.width, frame.height, self._pixels)
@@ -284,10 +322,14 @@ def _eight_bit(values: np.ndarray) -> np.ndarray:
 
 def _check_size(width: int, height: int, most: int) -> None:
     if width * height > most:
-        raise MediaError(f"too large: {width} x {height} pixels, the limit is {most / 1e6:g} million")
+        raise MediaError(
+            f"too large: {width} x {height} pixels, the limit is {most / 1e6:g} million"
+        )
 
 
-def _check_duration(container: "av.container.InputContainer", stamps: list[int], most: float) -> None:
+def _check_duration(
+    container: "av.container.InputContainer", stamps: list[int], most: float
+) -> None:
     stream = container.streams.video[0]
     seconds = float((stamps[-1] - stamps[0]) * (stream.time_base or 0)) if stamps else 0.0
     if seconds > most:

@@ -17,7 +17,9 @@ def picture(item: Item, frame: dict, reader: ArchiveReader) -> np.ndarray:
     """
     if item.kind == "video":  # this project wrote it itself: upright RGB
         return reader.picture(frame["archive"], frame["member"])
-    return read_image(Path(item.path) if item.kind == "face" else reader.read(frame["archive"], frame["member"]))
+    return read_image(
+        Path(item.path) if item.kind == "face" else reader.read(frame["archive"], frame["member"])
+    )
 
 
 def frame_pictures(

@@ -19,7 +19,9 @@ def contact_sheet(pictures: Sequence[np.ndarray], captions: Sequence[str]) -> by
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=9)
     for position, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
         left, top = position % COLUMNS * TILE, position // COLUMNS * (TILE + CAPTION)
-        sheet.paste(ImageOps.pad(Image.fromarray(picture), (TILE, TILE), color="white"), (left, top))
+        sheet.paste(
+            ImageOps.pad(Image.fromarray(picture), (TILE, TILE), color="white"), (left, top)
+        )
         draw.multiline_text((left + 2, top + TILE), caption, fill="black", font=font, spacing=1)
     buffer = io.BytesIO()
     sheet.save(buffer, "JPEG", quality=88)

@@ -91,6 +91,10 @@ class Section:
         return base64.b64encode(self.jpeg).decode()
 
 
-def render(title: str, stops: Sequence[str], sections: Sequence[Section], badge: Badge | None = None) -> bytes:
+def render(
+    title: str, stops: Sequence[str], sections: Sequence[Section], badge: Badge | None = None
+) -> bytes:
     """The page; `stops` are sentences that nobody may miss, shown first, after the badge."""
-    return _PAGE.render(title=title, stops=stops, sections=sections, badge=badge).encode("utf-8", "replace")
+    return _PAGE.render(title=title, stops=stops, sections=sections, badge=badge).encode(
+        "utf-8", "replace"
+    )

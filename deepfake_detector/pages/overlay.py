@@ -20,5 +20,8 @@ def draw(crop: np.ndarray, activation: np.ndarray, scale: float) -> np.ndarray:
     if scale <= 0:
         return crop.copy()
     towards_fake = np.clip(activation / scale, 0, 1).astype(np.float32)
-    share = cv2.resize(towards_fake, crop.shape[1::-1], interpolation=cv2.INTER_LINEAR)[..., None] * STRONGEST
+    share = (
+        cv2.resize(towards_fake, crop.shape[1::-1], interpolation=cv2.INTER_LINEAR)[..., None]
+        * STRONGEST
+    )
     return np.rint(crop * (1 - share) + np.float32(ORANGE) * share).astype(np.uint8)

@@ -72,4 +72,6 @@ def _svg(figure: Figure, title: str) -> str:
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
-    return f'<svg role="img" aria-label="{escape(title)}"' + text[text.index("<svg") + len("<svg") :]
+    return (
+        f'<svg role="img" aria-label="{escape(title)}"' + text[text.index("<svg") + len("<svg") :]
+    )

@@ -82,7 +82,9 @@ def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
         return float(np.mean(np.logaddexp(0, scaled) - targets * scaled))
 
     bounds = tuple(math.log(end) for end in TEMPERATURES)
-    return float(math.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6}).x))
+    return float(
+        math.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6}).x)
+    )
 
 
 def most_balanced(labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -122,7 +124,11 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray) -> list[tuple[flo
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, float)
     place = np.searchsorted(np.linspace(0, 1, RELIABILITY_BINS + 1)[1:-1], probabilities)
     return [
-        (float(probabilities[place == one].mean()), float(labels[place == one].mean()), int((place == one).sum()))
+        (
+            float(probabilities[place == one].mean()),
+            float(labels[place == one].mean()),
+            int((place == one).sum()),
+        )
         for one in np.unique(place)
     ]
 
@@ -140,7 +146,9 @@ def inconclusive_band(
     labels, probabilities = labels[order], probabilities[order]
     middle = int(np.searchsorted(probabilities, threshold))
     total, most = len(labels), math.floor(share * len(labels) + 1e-9)
-    wrong_below = np.concatenate([[0], np.cumsum(labels[:middle] == 1)])[::-1]  # [k]: wrong when k below are taken in
+    wrong_below = np.concatenate([[0], np.cumsum(labels[:middle] == 1)])[
+        ::-1
+    ]  # [k]: wrong when k below are taken in
     wrong_above = np.concatenate([[0], np.cumsum((labels[middle:] == 0)[::-1])])[::-1]
     below, above = np.meshgrid(
         np.arange(min(most, middle) + 1), np.arange(min(most, total - middle) + 1), indexing="ij"
@@ -148,12 +156,16 @@ def inconclusive_band(
     outside = total - below - above
     wrong = wrong_below[below] + wrong_above[above]
     rate = np.where(outside > 0, wrong / np.maximum(outside, 1), 0.0)
-    distinct = np.concatenate([[True], probabilities[1:] > probabilities[:-1], [True]])  # a cut may fall here
+    distinct = np.concatenate(
+        [[True], probabilities[1:] > probabilities[:-1], [True]]
+    )  # a cut may fall here
     allowed = (below + above <= most) & distinct[middle - below] & distinct[middle + above]
     good = allowed & (rate <= error)
     reached = bool(good.any())
     cost = np.where(good, below + above, np.inf) if reached else np.where(allowed, rate, np.inf)
-    taken_below, taken_above = (int(axis[np.unravel_index(np.argmin(cost), cost.shape)]) for axis in (below, above))
+    taken_below, taken_above = (
+        int(axis[np.unravel_index(np.argmin(cost), cost.shape)]) for axis in (below, above)
+    )
     return Band(
         low=_half_way(probabilities, middle - taken_below) if taken_below else threshold,
         high=_half_way(probabilities, middle + taken_above) if taken_above else threshold,
@@ -171,7 +183,9 @@ def _thinned(probabilities: np.ndarray) -> list[float]:
 def _between(probabilities: np.ndarray) -> np.ndarray:
     """Thresholds that tell the observed scores apart in every way, ascending."""
     observed = np.unique(probabilities)
-    return np.concatenate([[observed[0] / 2], (observed[1:] + observed[:-1]) / 2, [(observed[-1] + 1) / 2]])
+    return np.concatenate(
+        [[observed[0] / 2], (observed[1:] + observed[:-1]) / 2, [(observed[-1] + 1) / 2]]
+    )
 
 
 def _half_way(ordered: np.ndarray, position: int) -> float:

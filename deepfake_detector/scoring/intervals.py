@@ -66,7 +66,9 @@ def intervals(
     if not drawn:
         return Intervals({}, reason=TOO_FEW)
     ends, exact = {}, []
-    for name, values, point, without in zip(names, drawn.values[0], drawn.points[0], drawn.without[0], strict=True):
+    for name, values, point, without in zip(
+        names, drawn.values[0], drawn.points[0], drawn.without[0], strict=True
+    ):
         ends[name] = _ends(values, point, without, drawn)
         if ends[name] in ((1.0, 1.0), (0.0, 0.0)) and np.ptp(values) == 0:
             far = ((1 - LEVEL) / 2) ** (1 / drawn.fewest)
@@ -88,8 +90,12 @@ def difference_intervals(
     drawn = _draw(labels, [ours, theirs], groups, names, draws, seed)
     if not drawn:
         return Intervals({}, reason=TOO_FEW)
-    values, points, without = (both[0] - both[1] for both in (drawn.values, drawn.points, drawn.without))
-    ends = {name: _ends(*own, drawn) for name, *own in zip(names, values, points, without, strict=True)}
+    values, points, without = (
+        both[0] - both[1] for both in (drawn.values, drawn.points, drawn.without)
+    )
+    ends = {
+        name: _ends(*own, drawn) for name, *own in zip(names, values, points, without, strict=True)
+    }
     return Intervals(ends, undefined=drawn.undefined)
 
 
@@ -106,7 +112,12 @@ class _Drawn:
 
 
 def _draw(
-    labels: np.ndarray, scored: list[Scores], groups: np.ndarray, names: Sequence[str], draws: int, seed: int
+    labels: np.ndarray,
+    scored: list[Scores],
+    groups: np.ndarray,
+    names: Sequence[str],
+    draws: int,
+    seed: int,
 ) -> _Drawn | None:
     """None where fewer than 6 groups hold a class."""
     labels = np.asarray(labels, int)
@@ -134,14 +145,25 @@ def _draw(
     left = [np.ones((CHUNK, count)) for _ in range(0, count, CHUNK)]
     for number in range(count):
         left[number // CHUNK][number % CHUNK, number] = 0
-    without = np.concatenate([np.stack([own(times) for own in figures]) for times in left], axis=2)[:, :, :count]
-    return _Drawn(np.concatenate(parts, axis=2)[:, :, :draws], points, without, strata, fewest, undefined)
+    without = np.concatenate([np.stack([own(times) for own in figures]) for times in left], axis=2)[
+        :, :, :count
+    ]
+    return _Drawn(
+        np.concatenate(parts, axis=2)[:, :, :draws], points, without, strata, fewest, undefined
+    )
 
 
 class _Figures:
     """The figures `names` of one detector under weights of the groups, (draws, groups): an array of (names, draws)."""
 
-    def __init__(self, labels: np.ndarray, scored: Scores, group: np.ndarray, count: int, names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        labels: np.ndarray,
+        scored: Scores,
+        group: np.ndarray,
+        count: int,
+        names: Sequence[str],
+    ) -> None:
         self.names = names
         self.ranks = _Ranks(labels, scored, group) if set(names) & set(RANKED) else None
         self.counts = _Counts(labels, scored, group, count) if set(names) & set(DECIDED) else None
@@ -190,7 +212,9 @@ class _Counts:
     def __init__(self, labels: np.ndarray, scored: Scores, group: np.ndarray, count: int) -> None:
         scores = np.asarray(scored.scores, float)
         flagged = scores >= scored.threshold
-        own = np.clip(np.where(labels == 1, scores, 1 - scores), LEAST_PROBABILITY, 1)  # probability of the true class
+        own = np.clip(
+            np.where(labels == 1, scores, 1 - scores), LEAST_PROBABILITY, 1
+        )  # probability of the true class
         columns = (
             labels == 0,
             labels == 1,
@@ -229,7 +253,9 @@ def _equal_error(false_alarms: np.ndarray, recall: np.ndarray) -> np.ndarray:
     after = (gap < 0).sum(axis=1)
     rows = np.arange(len(gap))
     share = -gap[rows, after - 1] / (gap[rows, after] - gap[rows, after - 1])
-    return false_alarms[rows, after - 1] + share * (false_alarms[rows, after] - false_alarms[rows, after - 1])
+    return false_alarms[rows, after - 1] + share * (
+        false_alarms[rows, after] - false_alarms[rows, after - 1]
+    )
 
 
 def _times_drawn(strata: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
@@ -237,11 +263,15 @@ def _times_drawn(strata: np.ndarray, draws: int, rng: np.random.Generator) -> np
     times = np.zeros((draws, len(strata)))
     for stratum in np.unique(strata):
         members = np.flatnonzero(strata == stratum)
-        times[:, members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), draws)
+        times[:, members] = rng.multinomial(
+            len(members), np.full(len(members), 1 / len(members)), draws
+        )
     return times
 
 
-def _ends(values: np.ndarray, point: float, without: np.ndarray, drawn: _Drawn) -> tuple[float, float]:
+def _ends(
+    values: np.ndarray, point: float, without: np.ndarray, drawn: _Drawn
+) -> tuple[float, float]:
     """The BCa percentiles, the normal quantile replaced by Student's with as many degrees of freedom as the groups leave."""
     tail = abs(t.ppf((1 - LEVEL) / 2, len(drawn.strata) - len(np.unique(drawn.strata))))
     below = ((values < point).mean() + (values <= point).mean()) / 2

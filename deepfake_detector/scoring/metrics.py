@@ -10,24 +10,38 @@ CURVE_POINTS = 500
 HISTOGRAM_BINS = 20
 
 
-def figures(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> dict[str, float | int | None]:
+def figures(
+    labels: np.ndarray, probabilities: np.ndarray, threshold: float
+) -> dict[str, float | int | None]:
     """Every figure of one set of scores. Fake is the positive class, predicted at or above the threshold."""
     labels, probabilities = np.asarray(labels, int), np.asarray(probabilities, float)
     predicted = (probabilities >= threshold).astype(int)
     both = len(np.unique(labels)) == 2
     fakes, flagged = bool((labels == 1).any()), bool(predicted.any())
-    matrix = metrics.confusion_matrix(labels, predicted, labels=[0, 1]) if len(labels) else np.zeros((2, 2), int)
-    ranked = _ranked(labels, probabilities) if both else dict.fromkeys(("eer", "tpr_at_fpr_1", "tpr_at_fpr_5"))
+    matrix = (
+        metrics.confusion_matrix(labels, predicted, labels=[0, 1])
+        if len(labels)
+        else np.zeros((2, 2), int)
+    )
+    ranked = (
+        _ranked(labels, probabilities)
+        if both
+        else dict.fromkeys(("eer", "tpr_at_fpr_1", "tpr_at_fpr_5"))
+    )
     return {
         "count": len(labels),
         "roc_auc": float(metrics.roc_auc_score(labels, probabilities)) if both else None,
         "pr_auc": float(metrics.average_precision_score(labels, probabilities)) if both else None,
         "accuracy": float(metrics.accuracy_score(labels, predicted)) if len(labels) else None,
-        "balanced_accuracy": float(metrics.balanced_accuracy_score(labels, predicted)) if both else None,
+        "balanced_accuracy": float(metrics.balanced_accuracy_score(labels, predicted))
+        if both
+        else None,
         "precision": float(metrics.precision_score(labels, predicted)) if flagged else None,
         "recall": float(metrics.recall_score(labels, predicted)) if fakes else None,
         "f1": float(metrics.f1_score(labels, predicted, zero_division=0)) if fakes else None,
-        "log_loss": float(metrics.log_loss(labels, probabilities, labels=[0, 1])) if len(labels) else None,
+        "log_loss": float(metrics.log_loss(labels, probabilities, labels=[0, 1]))
+        if len(labels)
+        else None,
         "brier": float(np.mean((probabilities - labels) ** 2)) if len(labels) else None,
         **ranked,
         "true_real": int(matrix[0, 0]),
@@ -45,7 +59,9 @@ def _ranked(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     after = int(np.argmax(gap >= 0))
     share = -gap[after - 1] / (gap[after] - gap[after - 1])
     return {
-        "eer": float(false_alarms[after - 1] + share * (false_alarms[after] - false_alarms[after - 1])),
+        "eer": float(
+            false_alarms[after - 1] + share * (false_alarms[after] - false_alarms[after - 1])
+        ),
         "tpr_at_fpr_1": float(recall[false_alarms <= 0.01].max()),
         "tpr_at_fpr_5": float(recall[false_alarms <= 0.05].max()),
     }
@@ -66,7 +82,10 @@ def pr_points(labels: np.ndarray, probabilities: np.ndarray) -> list[tuple[float
 def histogram(probabilities: np.ndarray) -> list[tuple[float, int]]:
     """(middle of the bin, count) for 20 equal bins of 0..1."""
     counts, edges = np.histogram(probabilities, bins=HISTOGRAM_BINS, range=(0, 1))
-    return [(float(middle), int(count)) for middle, count in zip((edges[1:] + edges[:-1]) / 2, counts, strict=True)]
+    return [
+        (float(middle), int(count))
+        for middle, count in zip((edges[1:] + edges[:-1]) / 2, counts, strict=True)
+    ]
 
 
 def _thinned(x: np.ndarray, y: np.ndarray) -> list[tuple[float, float]]:

@@ -21,14 +21,18 @@ class ClipScore:
     reason: str = ""
 
 
-def score_clip(tracks: Mapping[int, Sequence[float]], sampled: int, min_faces: int, too_small: int = 0) -> ClipScore:
+def score_clip(
+    tracks: Mapping[int, Sequence[float]], sampled: int, min_faces: int, too_small: int = 0
+) -> ClipScore:
     """The clip's logit: the highest mean frame logit among tracks with enough faces.
 
     `tracks` maps a track number to the logits of its frames. Enough is `min_faces`, or half of the `sampled` frames
     where that is fewer. `too_small` faces were found but are not to be judged.
     """
     enough = max(1, min(min_faces, math.ceil(sampled / 2)))
-    means = {track: float(np.mean(logits)) for track, logits in tracks.items() if len(logits) >= enough}
+    means = {
+        track: float(np.mean(logits)) for track, logits in tracks.items() if len(logits) >= enough
+    }
     if means:
         track = max(means, key=lambda one: (means[one], -one))
         return ClipScore(means[track], track)
@@ -49,7 +53,9 @@ def score_clips(faces: pd.DataFrame, logits: pd.DataFrame, min_faces: int) -> pd
     rows = []
     for item, own in faces.groupby("item"):
         sampled, seen = own["frame"].nunique(), own.loc[own["status"] == "ok", "frame"].nunique()
-        score = score_clip(tracks.get(item, {}), sampled, min_faces, int((own["status"] == "face too small").sum()))
+        score = score_clip(
+            tracks.get(item, {}), sampled, min_faces, int((own["status"] == "face too small").sum())
+        )
         facts = {"frames_sampled": sampled, "frames_with_face": seen}
         rows.append({"item": item, "logit": score.logit, "reason": score.reason} | facts)
     return pd.DataFrame(rows).astype({"logit": float})

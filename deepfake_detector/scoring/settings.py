@@ -10,7 +10,9 @@ from deepfake_detector.common.settings import Fraction, StrictModel
 class Aggregation(StrictModel):
     """From frames to one probability per clip."""
 
-    min_faces: int = Field(8, ge=1, description="a track counts with so many faces, or half of the sampled frames")
+    min_faces: int = Field(
+        8, ge=1, description="a track counts with so many faces, or half of the sampled frames"
+    )
 
 
 class Calibrate(StrictModel):
@@ -24,6 +26,9 @@ class Calibrate(StrictModel):
         0.05, description="fraction of real clips that may be called fake (threshold: false_alarms)"
     )
     band_error: Fraction = Field(
-        0.05, description="at most this fraction of the clips outside the inconclusive band is wrong"
+        0.05,
+        description="at most this fraction of the clips outside the inconclusive band is wrong",
     )
-    band_share: Fraction = Field(0.3, description="the inconclusive band holds at most this fraction of the clips")
+    band_share: Fraction = Field(
+        0.3, description="the inconclusive band holds at most this fraction of the clips"
+    )

@@ -73,7 +73,9 @@ def judge_all(paths: Sequence[Path], judge: Judge, execution: Parallel | None) -
     if execution is None:
         yield from map(judge, paths)
         return
-    for path, outcome in zip(paths, run(judge, [(path,) for path in paths], execution), strict=True):
+    for path, outcome in zip(
+        paths, run(judge, [(path,) for path in paths], execution), strict=True
+    ):
         yield judge.failed(path, outcome.failure) if outcome.failure else outcome.result
 
 
@@ -89,7 +91,9 @@ def write_json_list(target: Path, reports: Iterable[dict]) -> None:
     def parts() -> Iterator[bytes]:
         yield b"["
         for number, one in enumerate(reports):
-            yield (b",\n" if number else b"\n") + json.dumps(one, indent=2, ensure_ascii=True).encode()
+            yield (b",\n" if number else b"\n") + json.dumps(
+                one, indent=2, ensure_ascii=True
+            ).encode()
         yield b"\n]\n"
 
     write_whole(target, parts())
@@ -103,7 +107,11 @@ def write_csv(target: Path, reports: Iterable[dict]) -> None:
         writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
         writer.writeheader()
         for one in reports:
-            facts = {"input": one["input"]["name"], "kind": one["input"]["kind"], "sha256": one["input"]["sha256"]}
+            facts = {
+                "input": one["input"]["name"],
+                "kind": one["input"]["kind"],
+                "sha256": one["input"]["sha256"],
+            }
             own = {name: one[name] for name in COLUMNS if name in one and name not in facts}
             writer.writerow(own | facts | {"people": len(one["people"])})
             yield buffer.getvalue().encode("utf-8", "surrogateescape")
@@ -132,10 +140,14 @@ class Journal:
             self.path.write_bytes(_line({"terms": self._terms}))
             return
         if not resume:
-            raise UserError(f"{self.path}: left by a run that was stopped; go on with --resume, or delete it")
+            raise UserError(
+                f"{self.path}: left by a run that was stopped; go on with --resume, or delete it"
+            )
         whole = self._read()
         if whole == 0:
-            raise UserError(f"{self.path}: not of a run with this model and these options; delete it to begin anew")
+            raise UserError(
+                f"{self.path}: not of a run with this model and these options; delete it to begin anew"
+            )
         with open(self.path, "r+b") as file:  # a torn last line
             file.truncate(whole)
 

@@ -103,7 +103,9 @@ class _Seen:
 
     frames: list[Frame] = field(default_factory=list)
     faces: list[list[Face]] = field(default_factory=list)
-    crops: list[dict[int, np.ndarray]] = field(default_factory=list)  # by the face's place in its frame
+    crops: list[dict[int, np.ndarray]] = field(
+        default_factory=list
+    )  # by the face's place in its frame
     size: tuple[int, int] | None = None
 
 
@@ -124,7 +126,11 @@ class Detector:
 
     @classmethod
     def load(
-        cls, path: str | Path = MODEL, threads: int = 0, sha256: str | None = None, device: str = "cpu"
+        cls,
+        path: str | Path = MODEL,
+        threads: int = 0,
+        sha256: str | None = None,
+        device: str = "cpu",
     ) -> "Detector":
         """The model at `path`, computing on `cpu` with so many threads (0: one per core), or on `cuda`; with `sha256` no other
         file than that one.
@@ -148,9 +154,15 @@ class Detector:
         ERROR, never in an exception.
         """
         started = time.monotonic()
-        report = Report(name or (str(source) if isinstance(source, Path) else "upload"), None, None, "ERROR")
+        report = Report(
+            name or (str(source) if isinstance(source, Path) else "upload"), None, None, "ERROR"
+        )
         try:
-            digest = hashlib.sha256(source).hexdigest() if isinstance(source, bytes) else file_hash(source)
+            digest = (
+                hashlib.sha256(source).hexdigest()
+                if isinstance(source, bytes)
+                else file_hash(source)
+            )
             report = replace(report, sha256=digest, kind=kind_of(source))
             report = replace(report, facts=media_facts(source, report.kind, limits))
             with self._lock:
@@ -167,10 +179,13 @@ class Detector:
             seen, judged = self._looked_at(frames, ready_crops)
         tracks = self._tracks(seen, judged)
         return self._clip(seen, tracks), {
-            track: {frame.index: logit for frame, _, _, logit, _ in rows} for track, rows in tracks.items()
+            track: {frame.index: logit for frame, _, _, logit, _ in rows}
+            for track, rows in tracks.items()
         }
 
-    def _judge(self, report: Report, source: Source, kind: str, watch: Callable | None, limits: Limits) -> Report:
+    def _judge(
+        self, report: Report, source: Source, kind: str, watch: Callable | None, limits: Limits
+    ) -> Report:
         terms = self.contract
         warnings = [DEMONSTRATION] if terms.trained_on.demonstration else []
         if terms.crop.kind == "given" and kind == "auto":
@@ -187,7 +202,9 @@ class Detector:
             report,
             frames_sampled=len(seen.frames),
             frames_with_face=len({frame.index for rows in tracks.values() for frame, *_ in rows}),
-            faces=tuple(self._track(track, tracks[track], len(seen.frames)) for track in sorted(tracks)),
+            faces=tuple(
+                self._track(track, tracks[track], len(seen.frames)) for track in sorted(tracks)
+            ),
             facts=report.facts | size,
             warnings=tuple(warnings),
         )
@@ -196,7 +213,9 @@ class Detector:
     def _decided(self, report: Report, clip: ClipScore) -> Report:
         terms = self.contract
         if terms.trained_on.demonstration and report.sha256 not in terms.trained_on.demo_files:
-            nobody = tuple(replace(one, verdict="INCONCLUSIVE", reason=NOT_JUDGED) for one in report.faces)
+            nobody = tuple(
+                replace(one, verdict="INCONCLUSIVE", reason=NOT_JUDGED) for one in report.faces
+            )
             return replace(report, verdict="INCONCLUSIVE", reason=NOT_JUDGED, faces=nobody)
         if clip.logit is None:
             return replace(report, verdict="INCONCLUSIVE", reason=clip.reason)
@@ -204,11 +223,23 @@ class Detector:
         verdict = scores.decide(probability, terms.decision.band_low, terms.decision.band_high)
         reason = "" if verdict != "INCONCLUSIVE" else IN_BAND
         if reason and any(track.verdict == "REAL" for track in report.faces):
-            reason = f"{DISAGREE}: one looks real, the score of another lies in the inconclusive band"
-        return replace(report, verdict=verdict, reason=reason, fake_probability=probability, decided_by=clip.track)
+            reason = (
+                f"{DISAGREE}: one looks real, the score of another lies in the inconclusive band"
+            )
+        return replace(
+            report,
+            verdict=verdict,
+            reason=reason,
+            fake_probability=probability,
+            decided_by=clip.track,
+        )
 
     def _looked_at(
-        self, frames: Iterable[Frame], ready_crops: bool, watch: Callable | None = None, seconds: float = math.inf
+        self,
+        frames: Iterable[Frame],
+        ready_crops: bool,
+        watch: Callable | None = None,
+        seconds: float = math.inf,
     ) -> tuple[_Seen, list[tuple[float, np.ndarray]]]:
         """The frames' faces, and logit and activation map of each crop in order; the network judges while the next frames
         are looked at. Raises MediaError after so many `seconds`."""
@@ -235,7 +266,9 @@ class Detector:
     def _found(self, image: np.ndarray) -> tuple[list[Face], dict[int, np.ndarray]]:
         crop, faces = self.contract.crop, self._faces.detect(image)
         large = {place: face for place, face in enumerate(faces) if face.side >= crop.min_face}
-        return faces, {place: cut(image, face, crop.margin, crop.size) for place, face in large.items()}
+        return faces, {
+            place: cut(image, face, crop.margin, crop.size) for place, face in large.items()
+        }
 
     def _given(self, image: np.ndarray) -> tuple[list[Face], dict[int, np.ndarray]]:
         height, width = image.shape[:2]
@@ -244,15 +277,21 @@ class Detector:
     def _tracks(self, seen: _Seen, judged: list[tuple[float, np.ndarray]]) -> dict[int, list]:
         """Track -> (frame, face, crop, logit, activation map) for every face judged."""
         found, tracks = iter(judged), {}
-        for frame, faces, crops, row in zip(seen.frames, seen.faces, seen.crops, follow(seen.faces), strict=True):
+        for frame, faces, crops, row in zip(
+            seen.frames, seen.faces, seen.crops, follow(seen.faces), strict=True
+        ):
             for place, crop in crops.items():
                 tracks.setdefault(row[place], []).append((frame, faces[place], crop, *next(found)))
         return tracks
 
     def _clip(self, seen: _Seen, tracks: dict[int, list]) -> ClipScore:
-        too_small = sum(len(faces) - len(crops) for faces, crops in zip(seen.faces, seen.crops, strict=True))
+        too_small = sum(
+            len(faces) - len(crops) for faces, crops in zip(seen.faces, seen.crops, strict=True)
+        )
         logits = {track: [logit for _, _, _, logit, _ in rows] for track, rows in tracks.items()}
-        return scores.score_clip(logits, len(seen.frames), self.contract.decision.min_faces, too_small)
+        return scores.score_clip(
+            logits, len(seen.frames), self.contract.decision.min_faces, too_small
+        )
 
     def _track(self, track: int, rows: list, sampled: int) -> FaceTrack:
         decision = self.contract.decision
@@ -272,14 +311,20 @@ class Detector:
         if score.logit is None:
             return FaceTrack(track, "INCONCLUSIVE", score.reason, probability, frames)
         verdict = scores.decide(probability, decision.band_low, decision.band_high)
-        return FaceTrack(track, verdict, IN_BAND if verdict == "INCONCLUSIVE" else "", probability, frames)
+        return FaceTrack(
+            track, verdict, IN_BAND if verdict == "INCONCLUSIVE" else "", probability, frames
+        )
 
     def _probability(self, logit: float) -> float:
         return float(scores.probability(logit, self.contract.decision.temperature))
 
 
 def _in_order(futures: list[Future]) -> list[tuple[float, np.ndarray]]:
-    return [(float(logit), activation) for done in futures for logit, activation in zip(*done.result(), strict=True)]
+    return [
+        (float(logit), activation)
+        for done in futures
+        for logit, activation in zip(*done.result(), strict=True)
+    ]
 
 
 def _ahead(frames: Iterator[Frame]) -> Iterator[Frame]:

@@ -56,7 +56,10 @@ LIMITS = (
 
 def in_words(report: Report) -> str:
     """Why there is no verdict, for a person; empty where there is one."""
-    text = next((words for start, words in EXPLAINED.items() if report.reason.startswith(start)), report.reason)
+    text = next(
+        (words for start, words in EXPLAINED.items() if report.reason.startswith(start)),
+        report.reason,
+    )
     return f"{text} ({report.error})" if report.error else text
 
 
@@ -73,8 +76,12 @@ def meaning(report: Report, terms: Contract) -> str:
     if report.fake_probability is None:
         return ""
     found = terms.decision.validation
-    reals = _counted(found.reals_as_high(report.fake_probability), found.real_clips, "real", "high or higher")
-    fakes = _counted(found.fakes_as_low(report.fake_probability), found.fake_clips, "fake", "low or lower")
+    reals = _counted(
+        found.reals_as_high(report.fake_probability), found.real_clips, "real", "high or higher"
+    )
+    fakes = _counted(
+        found.fakes_as_low(report.fake_probability), found.fake_clips, "fake", "low or lower"
+    )
     told = {"FAKE": (reals,), "REAL": (fakes,)}.get(report.verdict, (reals, fakes))
     return " ".join(filter(None, told))
 
@@ -85,7 +92,12 @@ def as_json(report: Report, terms: Contract, model_sha256: str) -> dict:
     probability = report.fake_probability
     return {
         "schema": SCHEMA,
-        "input": {"name": report.input, "sha256": report.sha256, "kind": report.kind, "facts": _rounded(report.facts)},
+        "input": {
+            "name": report.input,
+            "sha256": report.sha256,
+            "kind": report.kind,
+            "facts": _rounded(report.facts),
+        },
         "verdict": report.verdict,
         "reason": report.reason,
         "in_words": " ".join(filter(None, (SAID[report.verdict] + ".", in_words(report)))),
@@ -132,44 +144,70 @@ def as_json(report: Report, terms: Contract, model_sha256: str) -> dict:
 
 def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:
     """The evidence as one page; the same report gives the same bytes."""
-    from deepfake_detector.evaluation import run_charts  # the drawing library costs a second that JSON need not pay
+    from deepfake_detector.evaluation import (
+        run_charts,
+    )  # the drawing library costs a second that JSON need not pay
 
     trusted = report.fake_probability is not None
     charts, first = [], [in_words(report)] if report.reason else []
     if trusted:
         decision = terms.decision
-        charts.append(run_charts.gauge(report.fake_probability, decision.band_low, decision.band_high))
+        charts.append(
+            run_charts.gauge(report.fake_probability, decision.band_low, decision.band_high)
+        )
         first += [
             f"Probability of fake: {report.fake_probability:.0%}. {limits_in_words(terms)}",
             meaning(report, terms),
         ]
     moments = timeline(report)
     if trusted and moments["second"].nunique() > 1:
-        charts.append(run_charts.timeline(moments, terms.decision.band_low, terms.decision.band_high))
+        charts.append(
+            run_charts.timeline(moments, terms.decision.band_low, terms.decision.band_high)
+        )
     sections = [Section(SAID[report.verdict], first, charts=charts)]
     if trusted:
         sections += [_people(report), _faces(report)]
     sections += [
-        Section("The file", rows=[{"fact": name, "value": value} for name, value in _input_facts(report).items()]),
         Section(
-            "The model", rows=[{"fact": name, "value": value} for name, value in _model_facts(terms, model_sha256)]
+            "The file",
+            rows=[{"fact": name, "value": value} for name, value in _input_facts(report).items()],
+        ),
+        Section(
+            "The model",
+            rows=[
+                {"fact": name, "value": value} for name, value in _model_facts(terms, model_sha256)
+            ],
         ),
         Section("Limits", LIMITS),
     ]
-    return render(f"Deepfake detector: {Path(report.input).name}", report.warnings, sections, Badge(report.verdict))
+    return render(
+        f"Deepfake detector: {Path(report.input).name}",
+        report.warnings,
+        sections,
+        Badge(report.verdict),
+    )
 
 
 def file_facts(report: Report) -> dict[str, str]:
     """What the file says of itself, in words and with units; what is not known is left out."""
     facts = {name: value for name, value in report.facts.items() if value is not None}
     size = {"width": f"{facts['width']} x {facts['height']}"} if "width" in facts else {}
-    return {title: form.format((facts | size)[name]) for name, (title, form) in FACTS.items() if name in facts}
+    return {
+        title: form.format((facts | size)[name])
+        for name, (title, form) in FACTS.items()
+        if name in facts
+    }
 
 
 def timeline(report: Report) -> pd.DataFrame:
     """A row for every face judged: second, fake_probability, person (from 1), frame."""
     rows = [
-        {"second": one.time, "fake_probability": one.fake_probability, "person": track.track + 1, "frame": one.frame}
+        {
+            "second": one.time,
+            "fake_probability": one.fake_probability,
+            "person": track.track + 1,
+            "frame": one.frame,
+        }
         for track in report.faces
         for one in track.frames
     ]
@@ -185,7 +223,8 @@ def most_suspicious(report: Report) -> list[tuple[int, FaceFrame]]:
 def _people(report: Report) -> Section:
     rows = [
         {
-            "person": str(track.track + 1) + (" (decides)" if track.track == report.decided_by else ""),
+            "person": str(track.track + 1)
+            + (" (decides)" if track.track == report.decided_by else ""),
             "verdict": track.verdict + (f" ({track.reason})" if track.reason else ""),
             "probability of fake": f"{track.fake_probability:.1%}",
             "frames": len(track.frames),
@@ -193,7 +232,11 @@ def _people(report: Report) -> Section:
         }
         for track in report.faces
     ]
-    return Section("People", ["Whoever has the highest probability among those seen often enough decides."], rows)
+    return Section(
+        "People",
+        ["Whoever has the highest probability among those seen often enough decides."],
+        rows,
+    )
 
 
 def _faces(report: Report) -> Section:
@@ -203,15 +246,26 @@ def _faces(report: Report) -> Section:
     for person, one in shown:
         both = np.hstack([one.crop, overlay.draw(one.crop, one.activation, scale)])
         caption = f"person {person}, {one.time:.1f} s, {one.fake_probability:.0%}"
-        pictures.append(Picture(_jpeg(both), caption, f"Face as judged, and marked where it looked fake: {caption}"))
+        pictures.append(
+            Picture(
+                _jpeg(both), caption, f"Face as judged, and marked where it looked fake: {caption}"
+            )
+        )
     text = "Each as it was judged, and beside it in orange what spoke for fake; the strength is the same scale for all."
     return Section("The most suspicious faces", [text], pictures=pictures)
 
 
 def _input_facts(report: Report) -> dict[str, object]:
     own = {"name": report.input, "sha256": report.sha256, "kind": report.kind}
-    frames = {"frames looked at": report.frames_sampled, "of them with a face": report.frames_with_face}
-    return {name: value for name, value in (own | file_facts(report) | frames).items() if value is not None}
+    frames = {
+        "frames looked at": report.frames_sampled,
+        "of them with a face": report.frames_with_face,
+    }
+    return {
+        name: value
+        for name, value in (own | file_facts(report) | frames).items()
+        if value is not None
+    }
 
 
 def _model_facts(terms: Contract, model_sha256: str) -> list[tuple[str, object]]:

@@ -28,7 +28,11 @@ PNG = [  # on face crops the fastest to write and read of all settings, and smal
     *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
     *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
 ]
-JPEG_444 = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444, cv2.IMWRITE_JPEG_QUALITY]
+JPEG_444 = [
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    cv2.IMWRITE_JPEG_QUALITY,
+]
 _REMEDY = "delete {folder} and run `dvc checkout`, or `dvc repro` where the cache lacks it"
 
 
@@ -66,7 +70,9 @@ def pack(index: pd.DataFrame) -> list[Pack]:
     """The rows of the index as packs, sorted by archive."""
     packs: dict[str, list[Item]] = {}
     for row in index.itertuples():
-        packs.setdefault(archive_of(row.item, row.kind), []).append(Item(row.item, row.kind, row.path))
+        packs.setdefault(archive_of(row.item, row.kind), []).append(
+            Item(row.item, row.kind, row.path)
+        )
     return [Pack(archive, tuple(packs[archive])) for archive in sorted(packs)]
 
 
@@ -93,9 +99,13 @@ def fingerprint(path: Path) -> list[tuple[str, int, int]]:
     """Name, checksum and size of every member, from the archive's directory alone. Raises UserError where it has none."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return [(member.filename, member.CRC, member.file_size) for member in archive.infolist()]
+            return [
+                (member.filename, member.CRC, member.file_size) for member in archive.infolist()
+            ]
     except (OSError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: cannot be read ({error}); {_REMEDY.format(folder=path.parent)}") from error
+        raise UserError(
+            f"{path}: cannot be read ({error}); {_REMEDY.format(folder=path.parent)}"
+        ) from error
 
 
 class ArchiveReader:

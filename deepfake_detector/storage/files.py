@@ -15,7 +15,9 @@ def write_whole(path: str | os.PathLike, data: bytes | Iterable[bytes]) -> None:
     between."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
+    handle, temporary = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part"
+    )
     try:
         with os.fdopen(handle, "wb") as file:
             file.writelines([data] if isinstance(data, bytes) else data)
@@ -30,7 +32,9 @@ def write_whole(path: str | os.PathLike, data: bytes | Iterable[bytes]) -> None:
 
 def write_json(path: str | os.PathLike, content: object) -> None:
     """JSON in one fixed format; numbers that are not finite are refused with ValueError."""
-    write_whole(path, (json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode())
+    write_whole(
+        path, (json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode()
+    )
 
 
 def file_hash(path: str | os.PathLike, algorithm: str = "sha256") -> str:

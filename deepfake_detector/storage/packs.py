@@ -34,7 +34,12 @@ class Done:
 
 
 def run_packs(
-    work: Work, packs: Sequence[Pack], plan: Callable[[Pack], Task], store: Store, folder: Path, execution: Parallel
+    work: Work,
+    packs: Sequence[Pack],
+    plan: Callable[[Pack], Task],
+    store: Store,
+    folder: Path,
+    execution: Parallel,
 ) -> Done:
     """Fill `folder` with the archives of `packs`: taken from the store where they are in it, else made and kept there.
 
@@ -69,7 +74,12 @@ def _made(work: Work, task: Task, store: Store) -> None:
 
 
 def _without_bad_items(
-    work: Work, torn: Task, plan: Callable[[Pack], Task], store: Store, execution: Parallel, failures: dict[str, str]
+    work: Work,
+    torn: Task,
+    plan: Callable[[Pack], Task],
+    store: Store,
+    execution: Parallel,
+    failures: dict[str, str],
 ) -> Task:
     """The task of a pack without its bad items, which are told in `failures`."""
     archive, items = torn.pack.archive, torn.pack.items
@@ -77,7 +87,9 @@ def _without_bad_items(
     reasons = _make(work, list(alone.values()), store, execution)
     bad = {item: reasons[task.key] for item, task in alone.items() if task.key in reasons}
     good = plan(Pack(archive, tuple(item for item in items if item.item not in bad)))
-    failed = _make(work, [good], store, execution) if good.pack.items and not store.has(good.key) else {}
+    failed = (
+        _make(work, [good], store, execution) if good.pack.items and not store.has(good.key) else {}
+    )
     failures.update(bad)
     failures.update({item.item: reason for reason in failed.values() for item in good.pack.items})
     return plan(Pack(archive, ())) if failed else good
@@ -86,7 +98,9 @@ def _without_bad_items(
 def _take(task: Task, store: Store, folder: Path, done: Done) -> None:
     rows = store.take(task.key, folder / task.pack.archive)
     if rows is None:
-        raise RuntimeError(f"{task.pack.archive} was made but is not in the scratch store {store.folder}")
+        raise RuntimeError(
+            f"{task.pack.archive} was made but is not in the scratch store {store.folder}"
+        )
     for table, found in rows.items():
         done.rows.setdefault(table, []).extend(found)
     done.used[task.key] = str(folder / task.pack.archive)

@@ -72,7 +72,9 @@ class Store:
         if made.members:
             write_archive(archive, made.members)
             stamp = _stamp(archive)
-        write_json(rows, {"rows": made.rows, "archive": stamp})  # last: an entry without it does not count
+        write_json(
+            rows, {"rows": made.rows, "archive": stamp}
+        )  # last: an entry without it does not count
 
     def has(self, key: str) -> bool:
         """Whether there is an entry, its archive being the one that was written."""
@@ -102,7 +104,10 @@ class Store:
         entry has none). An archive that goes later, as when DVC brings back an earlier run's outputs, ends its entry's use."""
         here = Path.cwd()
         there = {key: archive if (here / archive).exists() else "" for key, archive in used.items()}
-        write_json(self.folder / "used_by" / f"{key_of(str(here))}.json", {"folder": str(here), "archives": there})
+        write_json(
+            self.folder / "used_by" / f"{key_of(str(here))}.json",
+            {"folder": str(here), "archives": there},
+        )
 
     def prune(self) -> tuple[int, int]:
         """Drop every entry that no outputs use, and what killed runs left half written.
@@ -134,7 +139,9 @@ class Store:
         rows, archive = self._paths(key)
         try:
             entry = json.loads(rows.read_bytes())
-            return entry if entry["archive"] is None or entry["archive"] == _stamp(archive) else None
+            return (
+                entry if entry["archive"] is None or entry["archive"] == _stamp(archive) else None
+            )
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 
@@ -145,12 +152,17 @@ class Store:
     def _in_use(self) -> set[str]:
         notes = [json.loads(path.read_bytes()) for path in self.folder.glob("used_by/*.json")]
         return {
-            key for note in notes for key, archive in note["archives"].items() if Path(note["folder"], archive).exists()
+            key
+            for note in notes
+            for key, archive in note["archives"].items()
+            if Path(note["folder"], archive).exists()
         }
 
     def _entries(self) -> list[tuple[int, str, int]]:
         """When it was used last, its key and its size in bytes, of every entry."""
-        found = sorted(path for path in self.folder.glob("??/*.json") if not path.name.startswith("."))
+        found = sorted(
+            path for path in self.folder.glob("??/*.json") if not path.name.startswith(".")
+        )
         return [(path.stat().st_mtime_ns, path.stem, self._size(path.stem)) for path in found]
 
     def _size(self, key: str) -> int:

@@ -113,7 +113,9 @@ FACES = _table(
         "sharpness": _number(),
         "brightness": _number(),
         "contrast": _number(),
-        "points": pa.Column(TEXT),  # eyes, nose, corners of the mouth: x and y as shares of the crop's side
+        "points": pa.Column(
+            TEXT
+        ),  # eyes, nose, corners of the mouth: x and y as shares of the crop's side
         "archive": pa.Column(TEXT),
         "member": pa.Column(TEXT),
         "status": _filled(),  # "ok", or why there is no crop
@@ -122,7 +124,13 @@ FACES = _table(
 VERIFIED = _table(["item"], {"item": _filled(), "keep": _label(), "reason": pa.Column(TEXT)})
 SPLIT = _table(
     ["item"],
-    {"item": _filled(), "data_set": _filled(), "label": _label(), "method": _filled(), "group": _filled()},
+    {
+        "item": _filled(),
+        "data_set": _filled(),
+        "label": _label(),
+        "method": _filled(),
+        "group": _filled(),
+    },
 )
 PREDICTIONS = _table(
     ["split", "item", "frame", "track"],
@@ -171,7 +179,9 @@ def read(path: str | Path, schema: pa.DataFrameSchema) -> pd.DataFrame:
     texts = _texts(schema)
     empty = {name: [""] for name in schema.columns if name not in texts}
     try:
-        frame = pd.read_csv(path, dtype=_dtypes(schema), na_values=empty, keep_default_na=False, lineterminator="\n")
+        frame = pd.read_csv(
+            path, dtype=_dtypes(schema), na_values=empty, keep_default_na=False, lineterminator="\n"
+        )
         return schema.validate(frame.fillna(dict.fromkeys(texts, "")))
     except FileNotFoundError as error:
         raise UserError(f"{path}: not there; `dvc repro` makes it") from error

@@ -8,13 +8,23 @@ import cv2
 import numpy as np
 import pandas as pd
 import torch
-from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler, get_worker_info
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    Sampler,
+    SequentialSampler,
+    get_worker_info,
+)
 
 from deepfake_detector.faces.cutting import resize
 from deepfake_detector.storage.archive import ArchiveReader
 
 FOLDER = "data/faces"
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB, those of torchvision's ImageNet weights
+MEAN, STD = (
+    (0.485, 0.456, 0.406),
+    (0.229, 0.224, 0.225),
+)  # RGB, those of torchvision's ImageNet weights
 JUDGE_BATCH = 64  # faces at a time where nothing is learned
 Batches = Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
 
@@ -28,7 +38,9 @@ class FaceCrops(Dataset):
 
     def __init__(self, rows: pd.DataFrame, input_size: int) -> None:
         self.labels, self.input_size = rows["label"].to_numpy(np.int64), input_size
-        self._archives, self._archive_of = np.unique(rows["archive"].to_numpy(bytes), return_inverse=True)
+        self._archives, self._archive_of = np.unique(
+            rows["archive"].to_numpy(bytes), return_inverse=True
+        )
         self._members = rows["member"].to_numpy(bytes)
         self._reader = ArchiveReader(FOLDER)
 
@@ -47,7 +59,9 @@ class FaceCrops(Dataset):
 
     def picture(self, row: int) -> np.ndarray:
         """The stored crop, RGB uint8."""
-        return self._reader.picture(self._archives[self._archive_of[row]].decode(), self._members[row].decode())
+        return self._reader.picture(
+            self._archives[self._archive_of[row]].decode(), self._members[row].decode()
+        )
 
     def as_sample(self, crop: np.ndarray, label: int, row: int) -> tuple[torch.Tensor, int, int]:
         crop = resize(crop, self.input_size)
@@ -83,16 +97,24 @@ def frame_logits(
     return (both[:, 1] - both[:, 0]).double().numpy()
 
 
-def judge_faces(detector: torch.nn.Module, faces: pd.DataFrame, split: pd.DataFrame, input_size: int) -> pd.DataFrame:
+def judge_faces(
+    detector: torch.nn.Module, faces: pd.DataFrame, split: pd.DataFrame, input_size: int
+) -> pd.DataFrame:
     """All faces (every track) of a split's items with their logits: rows of the faces and split tables, and `logit`."""
     rows = faces[faces["status"] == "ok"].merge(split, on="item").astype({"label": int})
-    return rows.assign(logit=frame_logits(detector, FaceCrops(rows, input_size), JUDGE_BATCH, workers=0))
+    return rows.assign(
+        logit=frame_logits(detector, FaceCrops(rows, input_size), JUDGE_BATCH, workers=0)
+    )
 
 
-def loader(crops: FaceCrops, batches: Sampler, workers: int, keep_workers: bool = False) -> DataLoader:
+def loader(
+    crops: FaceCrops, batches: Sampler, workers: int, keep_workers: bool = False
+) -> DataLoader:
     """`batches` of `crops`, made by `workers` processes (0: by threads of this one, while the network waits);
     `keep_workers` from one iteration to the next."""
-    cv2.setNumThreads(1)  # a process forked from one with a running OpenCV pool would wait for that pool for ever
+    cv2.setNumThreads(
+        1
+    )  # a process forked from one with a running OpenCV pool would wait for that pool for ever
     return DataLoader(
         crops,
         batch_sampler=batches,

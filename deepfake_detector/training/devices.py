@@ -14,28 +14,40 @@ from deepfake_detector import UserError
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
-def setup(accelerator: str, devices: int, precision: str, seed: int, unused_weights: bool = False) -> Fabric:
+def setup(
+    accelerator: str, devices: int, precision: str, seed: int, unused_weights: bool = False
+) -> Fabric:
     """A Fabric on the devices asked for, everything seeded and deterministic.
 
     With several devices it starts a process for each, which runs this same script; under torchrun those are there already.
     `unused_weights`: some may be frozen at times. Raises UserError where a device is missing.
     """
     if accelerator == "cuda" and not torch.cuda.is_available():
-        raise UserError("train.accelerator: cuda, but torch finds no GPU; use auto or cpu, or check the driver")
+        raise UserError(
+            "train.accelerator: cuda, but torch finds no GPU; use auto or cpu, or check the driver"
+        )
     on_gpu = accelerator != "cpu" and torch.cuda.is_available()
     if on_gpu and devices > torch.cuda.device_count():
-        raise UserError(f"train.devices: {devices}, but this machine has {torch.cuda.device_count()} GPUs")
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it deterministic CUDA raises
+        raise UserError(
+            f"train.devices: {devices}, but this machine has {torch.cuda.device_count()} GPUs"
+        )
+    os.environ.setdefault(
+        "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+    )  # without it deterministic CUDA raises
     torch.use_deterministic_algorithms(True)
     chosen = fastest_precision(on_gpu) if precision == "auto" else precision
     if not on_gpu and chosen == "bf16" and not amx_works():
         os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
-    nodes = int(os.environ.get("WORLD_SIZE", devices)) // devices  # torchrun says how many processes there are in all
+    nodes = (
+        int(os.environ.get("WORLD_SIZE", devices)) // devices
+    )  # torchrun says how many processes there are in all
     fabric = Fabric(
         accelerator="cuda" if on_gpu else "cpu",
         devices=devices,
         num_nodes=nodes,
-        strategy=DDPStrategy(find_unused_parameters=unused_weights) if devices * nodes > 1 else "auto",
+        strategy=DDPStrategy(find_unused_parameters=unused_weights)
+        if devices * nodes > 1
+        else "auto",
         precision=PRECISIONS[chosen],
     )
     fabric.launch()
@@ -70,4 +82,7 @@ def amx_works() -> bool:
     if not torch.cpu.get_capabilities().get("amx_bf16"):
         return False
     tried = "import torch; torch.ones(256, 256).bfloat16() @ torch.ones(256, 256).bfloat16()"
-    return subprocess.run([sys.executable, "-c", tried], capture_output=True, check=False).returncode == 0
+    return (
+        subprocess.run([sys.executable, "-c", tried], capture_output=True, check=False).returncode
+        == 0
+    )

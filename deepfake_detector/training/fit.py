@@ -61,7 +61,13 @@ def fit(
             loss = train_epoch(learner, progress, epoch, batches, items, keeper)
             judged = None
             if fabric.is_global_zero:
-                judged = validate(learner.judged, val, val_rows, recipe.loader_workers, keeper.interruptible(watch))
+                judged = validate(
+                    learner.judged,
+                    val,
+                    val_rows,
+                    recipe.loader_workers,
+                    keeper.interruptible(watch),
+                )
             figures, logits = fabric.broadcast(judged)
             done = Epoch(number, learner.schedule.get_last_lr()[0], loss, **figures)
             best = progress.finish_epoch(done, learner.judged.state_dict(), logits, by_frames)
@@ -95,11 +101,18 @@ def train_epoch(
             losses.settle()
             keeper.save()
     losses.settle()
-    return float(learner.fabric.all_reduce(torch.tensor(progress.loss, dtype=torch.float64))) / batches.updates
+    return (
+        float(learner.fabric.all_reduce(torch.tensor(progress.loss, dtype=torch.float64)))
+        / batches.updates
+    )
 
 
 def validate(
-    judged: nn.Module, val: FaceCrops, rows: pd.DataFrame, workers: int, watch: Callable[[Batches, int], Batches]
+    judged: nn.Module,
+    val: FaceCrops,
+    rows: pd.DataFrame,
+    workers: int,
+    watch: Callable[[Batches, int], Batches],
 ) -> tuple[dict[str, float], list[float]]:
     """The val figures of an `Epoch`, by mean logit per item, and the logit of every face."""
     judged.eval()

@@ -37,9 +37,19 @@ class Keeper:
     """Saves the state of a run when it is time to, and ends the run when a signal has come."""
 
     def __init__(
-        self, learner: Learner, progress: Progress, checkpoints: Checkpoints, minutes: float, received: list[int]
+        self,
+        learner: Learner,
+        progress: Progress,
+        checkpoints: Checkpoints,
+        minutes: float,
+        received: list[int],
     ) -> None:
-        self.learner, self.progress, self.checkpoints, self.received = learner, progress, checkpoints, received
+        self.learner, self.progress, self.checkpoints, self.received = (
+            learner,
+            progress,
+            checkpoints,
+            received,
+        )
         self.seconds, self.saved, self.asked = minutes * 60, time.monotonic(), 0
 
     def is_due(self) -> bool:
@@ -54,11 +64,16 @@ class Keeper:
         """Save; raises Stopped where a signal has come to any process of the run."""
         stopping = self._any(bool(self.received))
         if self.learner.fabric.is_global_zero:
-            self.checkpoints.write({"learner": self.learner.state(), "progress": self.progress.state()})
+            self.checkpoints.write(
+                {"learner": self.learner.state(), "progress": self.progress.state()}
+            )
         self.saved = time.monotonic()
         if stopping:
             done = f"epoch {len(self.progress.history) + 1}, after update {self.progress.update}"
-            stopped = Stopped(f"stopped in {done}; the same command goes on from there", max(self.received, default=2))
+            stopped = Stopped(
+                f"stopped in {done}; the same command goes on from there",
+                max(self.received, default=2),
+            )
             raise stopped if self.learner.fabric.is_global_zero else SystemExit  # told once
 
     def interruptible(self, watch: Watch) -> Callable[[Batches, int], Batches]:
@@ -76,7 +91,11 @@ class Keeper:
     def _any(self, here: bool) -> bool:
         """Whether it holds in any process of the run; all must ask."""
         fabric = self.learner.fabric
-        return here if fabric.world_size == 1 else bool(fabric.all_reduce(torch.tensor(float(here)), reduce_op="max"))
+        return (
+            here
+            if fabric.world_size == 1
+            else bool(fabric.all_reduce(torch.tensor(float(here)), reduce_op="max"))
+        )
 
 
 @contextmanager
@@ -106,7 +125,9 @@ def loaders_death_told(received: list[int]) -> Iterator[None]:
         if "DataLoader worker" not in str(error):
             raise
         if received:  # a signal to all processes of the run has ended the loaders before a state could be saved
-            raise Stopped("stopped; the same command goes on from the last saved state", received[0]) from error
+            raise Stopped(
+                "stopped; the same command goes on from the last saved state", received[0]
+            ) from error
         raise UserError(
             f"a process that loads faces died ({error}); where memory is short lower train.loader_workers. The same "
             "command goes on from the last saved state"

@@ -21,7 +21,9 @@ class Learner:
         self.fabric, self.detector = fabric, detector.to(memory_format=torch.channels_last)
         # less than half the time on a processor; with fp16's scaler Fabric could not clip gradients
         fused = fabric.device.type == "cpu" and not fabric.strategy.precision.state_dict()
-        optimizer = make_optimizer(detector, recipe.optimizer, recipe.lr, recipe.weight_decay, fused)
+        optimizer = make_optimizer(
+            detector, recipe.optimizer, recipe.lr, recipe.weight_decay, fused
+        )
         factor = cosine_with_warmup(updates, recipe.warmup)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         self.model, self.optimizer = fabric.setup(detector, optimizer)
@@ -38,7 +40,9 @@ class Learner:
                 self.fabric.backward(loss)
             total += loss.detach()
         if self.clip:
-            self.fabric.clip_gradients(self.model, self.optimizer, max_norm=self.clip, error_if_nonfinite=False)
+            self.fabric.clip_gradients(
+                self.model, self.optimizer, max_norm=self.clip, error_if_nonfinite=False
+            )
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad()
@@ -70,9 +74,13 @@ class Learner:
 
     def _loss(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         device = self.fabric.device
-        inputs = normalise(images.to(device, non_blocking=True)).to(memory_format=torch.channels_last)
+        inputs = normalise(images.to(device, non_blocking=True)).to(
+            memory_format=torch.channels_last
+        )
         labels = labels.to(device, non_blocking=True)
-        return nn.functional.cross_entropy(self.model(inputs), labels, label_smoothing=self.label_smoothing)
+        return nn.functional.cross_entropy(
+            self.model(inputs), labels, label_smoothing=self.label_smoothing
+        )
 
 
 def _random_state() -> dict:

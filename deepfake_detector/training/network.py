@@ -28,7 +28,14 @@ class Detector(nn.Module):
     def parts(self) -> list[list[nn.Module]]:
         """Its modules from the head down, as they learn when they are unfrozen in stages."""
         net = self.backbone
-        return [[net.fc], [net.layer4], [net.layer3], [net.layer2], [net.layer1], [net.conv1, net.bn1]]
+        return [
+            [net.fc],
+            [net.layer4],
+            [net.layer3],
+            [net.layer2],
+            [net.layer1],
+            [net.conv1, net.bn1],
+        ]
 
 
 class WithActivationMap(nn.Module):
@@ -93,17 +100,25 @@ def load(path: str | Path) -> tuple[Detector, dict]:
 
 def to_fastest(detector: Detector) -> Detector:
     """The detector on the GPU where there is one, in fp32."""
-    return detector.to("cuda" if torch.cuda.is_available() else "cpu", memory_format=torch.channels_last)
+    return detector.to(
+        "cuda" if torch.cuda.is_available() else "cpu", memory_format=torch.channels_last
+    )
 
 
 def check_same(path: str | Path, found: dict, wanted: dict) -> None:
     """Raises UserError, naming those that differ, unless the names and shapes of two sets of weights agree exactly."""
     missing = sorted(set(wanted) - set(found))
     unknown = sorted(set(found) - set(wanted))
-    shapes = sorted(name for name in set(found) & set(wanted) if found[name].shape != wanted[name].shape)
+    shapes = sorted(
+        name for name in set(found) & set(wanted) if found[name].shape != wanted[name].shape
+    )
     told = [
         f"{what}: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
-        for what, names in (("missing", missing), ("unknown", unknown), ("of another shape", shapes))
+        for what, names in (
+            ("missing", missing),
+            ("unknown", unknown),
+            ("of another shape", shapes),
+        )
         if names
     ]
     if told:
@@ -116,7 +131,9 @@ def _read(path: Path, remedy: str) -> dict:
     except FileNotFoundError as error:
         raise UserError(f"{path}: not there; {remedy}") from error
     except Exception as error:  # torch raises whatever its unpickler met
-        raise UserError(f"{path}: not a file of weights that can be read safely ({type(error).__name__})") from error
+        raise UserError(
+            f"{path}: not a file of weights that can be read safely ({type(error).__name__})"
+        ) from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds a {type(content).__name__}, not named weights")
     return content

@@ -14,7 +14,10 @@ def make_optimizer(
     """AdamW or SGD with Nesterov momentum; biases and normalisation are not decayed. `fused`: all of an update in one pass."""
     decayed = [parameter for parameter in detector.parameters() if parameter.ndim > 1]
     plain = [parameter for parameter in detector.parameters() if parameter.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    groups = [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
     if name == "sgd":
         return torch.optim.SGD(groups, lr=lr, momentum=0.9, nesterov=True, fused=fused)
     return torch.optim.AdamW(groups, lr=lr, fused=fused)

@@ -66,4 +66,6 @@ def best_epoch(history: list[Epoch], by_frames: bool) -> int:
     """
     if by_frames:
         return min(history, key=lambda epoch: epoch.val_frame_log_loss).epoch
-    return min(history, key=lambda epoch: (-epoch.val_video_roc_auc, epoch.val_video_log_loss)).epoch
+    return min(
+        history, key=lambda epoch: (-epoch.val_video_roc_auc, epoch.val_video_log_loss)
+    ).epoch

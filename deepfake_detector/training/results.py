@@ -33,4 +33,6 @@ def figures(progress: Progress, val: pd.DataFrame) -> dict:
     }
     if interval.reason:
         told["reason"] = interval.reason
-    return told | {name: value if value is None else round(value, 6) for name, value in found.items()}
+    return told | {
+        name: value if value is None else round(value, 6) for name, value in found.items()
+    }

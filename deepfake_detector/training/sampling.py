@@ -40,10 +40,14 @@ class LearningCrops(FaceCrops):
     `points` too; where it has a column `blended`, the rows in which that holds are pseudo-fakes whatever the draw says.
     """
 
-    def __init__(self, rows: pd.DataFrame, input_size: int, seed: int, augmentation: Augment | None = None) -> None:
+    def __init__(
+        self, rows: pd.DataFrame, input_size: int, seed: int, augmentation: Augment | None = None
+    ) -> None:
         super().__init__(rows, input_size)
         self.points = np.array([read_points(points) for points in rows["points"]], np.float32)
-        self.blended = rows["blended"].to_numpy(bool) if "blended" in rows else np.zeros(len(rows), bool)
+        self.blended = (
+            rows["blended"].to_numpy(bool) if "blended" in rows else np.zeros(len(rows), bool)
+        )
         self.seed, self.augmentation = seed, augmentation
 
     def __getitem__(self, key: int | Draw) -> tuple[torch.Tensor, int, int]:
@@ -132,7 +136,9 @@ class BalancedBatches(Sampler[list[Draw]]):
         """For each fake a real face of its group, any of them alike often; where there is none, that of `reals`."""
         rows = np.flatnonzero(self.labels == 0)
         rows = rows[np.argsort(self.group[rows], kind="stable")]
-        first, end = (np.searchsorted(self.group[rows], self.group[fakes], side) for side in ("left", "right"))
+        first, end = (
+            np.searchsorted(self.group[rows], self.group[fakes], side) for side in ("left", "right")
+        )
         chosen = first + (rng.random(len(fakes)) * (end - first)).astype(int)
         return np.where(end > first, rows[np.minimum(chosen, len(rows) - 1)], reals)
 
@@ -150,7 +156,9 @@ def to_be_judged(faces: pd.DataFrame, split: pd.DataFrame, fakes: str) -> pd.Dat
     if fakes == "all":
         return rows
     reals = rows[rows["label"] == 0].assign(blended=False)
-    twins = reals.assign(item=reals["item"] + SELF_BLENDED, label=1, method="self-blended", blended=True)
+    twins = reals.assign(
+        item=reals["item"] + SELF_BLENDED, label=1, method="self-blended", blended=True
+    )
     return pd.concat([reals, twins], ignore_index=True)
 
 
@@ -165,7 +173,11 @@ def draw_weights(rows: pd.DataFrame, balance: str) -> np.ndarray:
     Real and fake weigh the same in all; with `method` so do the methods among the fakes; with `group` so do the source
     groups within each method.
     """
-    levels = {"label": ["label"], "method": ["label", "method"], "group": ["label", "method", "group"]}[balance]
+    levels = {
+        "label": ["label"],
+        "method": ["label", "method"],
+        "group": ["label", "method", "group"],
+    }[balance]
     weights = 1 / rows.groupby(levels)["label"].transform("size")
     for depth in range(1, len(levels)):
         weights /= rows.groupby(levels[:depth])[levels[depth]].transform("nunique")
@@ -174,7 +186,9 @@ def draw_weights(rows: pd.DataFrame, balance: str) -> np.ndarray:
 
 def _fewest_pieces(count: int, largest: int) -> int:
     """Into how many equal pieces of at most `largest` a process's part of a batch is cut."""
-    pieces = next(number for number in range(-(-count // largest), count + 1) if count % number == 0)
+    pieces = next(
+        number for number in range(-(-count // largest), count + 1) if count % number == 0
+    )
     if count // pieces < 2:
         raise UserError(
             f"train.batch_size: {count} faces on a device cannot be cut into equal pieces of 2 to {largest}; choose sizes "

@@ -21,12 +21,17 @@ RGB_SHIFT, RGB_PROBABILITY = 20, 0.3  # of 255
 HUE, SATURATION = 5.0, 0.3  # degrees; share
 BRIGHTNESS, CONTRAST = 0.1, 0.1  # shares
 MOVE_X, MOVE_Y, ZOOM = 0.03, 0.015, 0.05  # shares of the crop's side
-BEND, SMOOTH = 1.2 / 256, 7 / 256  # how far (root mean square) and how smoothly the mask is bent, shares of the side
+BEND, SMOOTH = (
+    1.2 / 256,
+    7 / 256,
+)  # how far (root mean square) and how smoothly the mask is bent, shares of the side
 KERNELS = (5, 25)  # pixels at 256 a side, smallest and largest blur of the mask
 RATIOS = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)  # of the changed face in the blend
 
 
-def self_blend(crop: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def self_blend(
+    crop: np.ndarray, points: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """A pseudo-fake of `crop` and the mask it was blended with.
 
     `crop` is (size, size, 3) RGB uint8, `points` (5, 2): eyes, nose and corners of the mouth as shares of the side, x and
@@ -82,7 +87,10 @@ def _deformed(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _softened(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Blurred, cut back to where it was full, blurred again, and weakened."""
     scale = mask.shape[0] / 256
-    first, second = (2 * round(int(kernel) * scale / 2) + 1 for kernel in rng.integers(*KERNELS, 2, endpoint=True))
+    first, second = (
+        2 * round(int(kernel) * scale / 2) + 1
+        for kernel in rng.integers(*KERNELS, 2, endpoint=True)
+    )
     mask = cv2.GaussianBlur(mask, (first, first), 0)
     mask = np.where(mask < 1 - 1e-3, np.float32(0), mask)
     mask = cv2.GaussianBlur(mask, (second, second), 0)
@@ -103,19 +111,29 @@ def _recoloured(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < RGB_PROBABILITY:
         shift = rng.uniform(-RGB_SHIFT, RGB_SHIFT, 3)
         crop = cv2.transform(crop, np.column_stack([np.eye(3), shift]))
-    hue, saturation = rng.uniform(-HUE, HUE) / 2, 1 + rng.uniform(-SATURATION, SATURATION)  # OpenCV halves degrees
+    hue, saturation = (
+        rng.uniform(-HUE, HUE) / 2,
+        1 + rng.uniform(-SATURATION, SATURATION),
+    )  # OpenCV halves degrees
     planes = cv2.cvtColor(crop, cv2.COLOR_RGB2HSV)
     values = np.arange(256)
     planes[..., 0] = cv2.LUT(planes[..., 0], ((values + round(hue)) % 180).astype(np.uint8))
     planes[..., 1] = cv2.LUT(planes[..., 1], np.clip(values * saturation, 0, 255).astype(np.uint8))
     crop = cv2.cvtColor(planes, cv2.COLOR_HSV2RGB)
-    brightness, contrast = rng.uniform(-BRIGHTNESS, BRIGHTNESS) * 255, 1 + rng.uniform(-CONTRAST, CONTRAST)
+    brightness, contrast = (
+        rng.uniform(-BRIGHTNESS, BRIGHTNESS) * 255,
+        1 + rng.uniform(-CONTRAST, CONTRAST),
+    )
     mean = float(np.mean(cv2.mean(crop)[:3]))
-    return cv2.LUT(crop, np.clip((values - mean) * contrast + mean + brightness, 0, 255).astype(np.uint8))
+    return cv2.LUT(
+        crop, np.clip((values - mean) * contrast + mean + brightness, 0, 255).astype(np.uint8)
+    )
 
 
 def _move(size: int, rng: np.random.Generator) -> np.ndarray:
     """A small shift and change of size about the middle, as a (2, 3) matrix."""
-    matrix = cv2.getRotationMatrix2D(((size - 1) / 2, (size - 1) / 2), 0, 1 + rng.uniform(-ZOOM, ZOOM))
+    matrix = cv2.getRotationMatrix2D(
+        ((size - 1) / 2, (size - 1) / 2), 0, 1 + rng.uniform(-ZOOM, ZOOM)
+    )
     matrix[:, 2] += rng.uniform(-MOVE_X, MOVE_X) * size, rng.uniform(-MOVE_Y, MOVE_Y) * size
     return matrix

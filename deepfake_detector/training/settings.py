@@ -14,13 +14,17 @@ class Augment(StrictModel):
     shift: float = Field(0.05, ge=0, le=0.3, description="largest shift, as a fraction of the side")
     scale: float = Field(0.1, ge=0, le=0.5, description="largest change of size")
     rotate: float = Field(8.0, ge=0, le=45, description="largest rotation, degrees")
-    colour: Fraction = Field(0.2, description="largest change of brightness, contrast and saturation")
+    colour: Fraction = Field(
+        0.2, description="largest change of brightness, contrast and saturation"
+    )
     blur: Fraction = Field(0.1, description="probability of a Gaussian blur")
     downscale: Fraction = Field(0.1, description="probability of a smaller picture, enlarged again")
     jpeg: Fraction = Field(0.3, description="probability of JPEG compression, quality 30..100")
     blocks: Fraction = Field(0.3, description="probability of coarse blocks, as H.264 leaves them")
     noise: Fraction = Field(0.05, description="probability of Gaussian noise")
-    erase: Fraction = Field(0.1, description="probability of a covered rectangle, 2 to 15 % of the area")
+    erase: Fraction = Field(
+        0.1, description="probability of a covered rectangle, 2 to 15 % of the area"
+    )
 
 
 class Train(StrictModel):
@@ -38,17 +42,25 @@ class Train(StrictModel):
     )
     input_size: int = Field(224, ge=32, le=1024, description="pixels a side fed to the network")
     epochs: int = Field(20, ge=1, le=10_000, description="passes over the training faces")
-    batch_size: int = Field(64, ge=2, le=65_536, description="faces per optimizer step, over all devices")
+    batch_size: int = Field(
+        64, ge=2, le=65_536, description="faces per optimizer step, over all devices"
+    )
     micro_batch_size: int = Field(
         64,
         ge=2,
         le=65_536,
         description="faces on a device at a time; gradients are accumulated over micro-batches",
     )
-    optimizer: Literal["adamw", "sgd"] = Field("adamw", description="adamw or sgd (Nesterov momentum 0.9)")
+    optimizer: Literal["adamw", "sgd"] = Field(
+        "adamw", description="adamw or sgd (Nesterov momentum 0.9)"
+    )
     lr: float = Field(3e-4, gt=0, le=10, description="highest learning rate")
-    weight_decay: float = Field(0.05, ge=0, le=1, description="of weights, not of biases and normalisation")
-    warmup: Fraction = Field(0.1, description="fraction of all steps with a linear warm-up; a half cosine to 0 follows")
+    weight_decay: float = Field(
+        0.05, ge=0, le=1, description="of weights, not of biases and normalisation"
+    )
+    warmup: Fraction = Field(
+        0.1, description="fraction of all steps with a linear warm-up; a half cosine to 0 follows"
+    )
     label_smoothing: float = Field(0.05, ge=0, lt=0.5, description="0..0.5")
     clip: float = Field(1.0, ge=0, description="largest gradient norm; 0: no limit")
     ema: float = Field(
@@ -57,7 +69,9 @@ class Train(StrictModel):
         lt=1,
         description="decay of the EMA of the weights, which is validated and kept; 0: no EMA",
     )
-    patience: int = Field(0, ge=0, description="epochs without improvement after which training stops; 0: never")
+    patience: int = Field(
+        0, ge=0, description="epochs without improvement after which training stops; 0: never"
+    )
     unfreeze_every: int = Field(
         0,
         ge=0,
@@ -66,9 +80,12 @@ class Train(StrictModel):
     fakes: Literal["all", "none"] = Field(
         "all", description="all, or none: real and self-blended faces alone (self_blend 1.0)"
     )
-    pairs: Fraction = Field(1.0, description="fraction of the fakes drawn beside a real face of their own source")
+    pairs: Fraction = Field(
+        1.0, description="fraction of the fakes drawn beside a real face of their own source"
+    )
     self_blend: Fraction = Field(
-        0.0, description="fraction of the fakes made from real faces on the fly (self-blended images)"
+        0.0,
+        description="fraction of the fakes made from real faces on the fly (self-blended images)",
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="auto, fp32, bf16 or fp16 (mixed); auto: what the device computes fast"
@@ -78,24 +95,32 @@ class Train(StrictModel):
         description="draw evenly from label (real, fake), method (each fake one) or group (of sources)",
     )
     accelerator: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto, cpu or cuda")
-    devices: int = Field(1, ge=1, le=1024, description="GPUs, or processes on a CPU, that train together")
+    devices: int = Field(
+        1, ge=1, le=1024, description="GPUs, or processes on a CPU, that train together"
+    )
     loader_workers: int = Field(
         4,
         ge=0,
         le=256,
         description="processes that load and augment, for a GPU; 0: threads, faster on a CPU",
     )
-    checkpoint_minutes: float = Field(10.0, gt=0, description="the state is saved this often, and after every epoch")
+    checkpoint_minutes: float = Field(
+        10.0, gt=0, description="the state is saved this often, and after every epoch"
+    )
     augment: Augment = Field(Augment(), description="strengths; 0 switches one off")
 
     @model_validator(mode="after")
     def _micro_batches_fit(self) -> "Train":
         if self.batch_size % self.devices:
-            raise ValueError(f"batch_size {self.batch_size} is no multiple of devices {self.devices}")
+            raise ValueError(
+                f"batch_size {self.batch_size} is no multiple of devices {self.devices}"
+            )
         return self
 
     @model_validator(mode="after")
     def _fakes_come_from_somewhere(self) -> "Train":
         if self.fakes == "none" and self.self_blend < 1:
-            raise ValueError("fakes: none leaves only self-blended ones to learn from, so self_blend must be 1.0")
+            raise ValueError(
+                "fakes: none leaves only self-blended ones to learn from, so self_blend must be 1.0"
+            )
         return self

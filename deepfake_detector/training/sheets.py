@@ -16,7 +16,9 @@ from deepfake_detector.training.settings import Augment
 AUGMENTED, BLENDED = 6, 12  # faces on each sheet
 
 
-def sheets(rows: pd.DataFrame, reader: ArchiveReader, augmentation: Augment, size: int, seed: int) -> dict[str, bytes]:
+def sheets(
+    rows: pd.DataFrame, reader: ArchiveReader, augmentation: Augment, size: int, seed: int
+) -> dict[str, bytes]:
     """JPEGs by name. `rows` (columns archive, member, label, points) are the training faces, which `reader` reads; what is
     shown is spread over them, of pseudo-fakes over the real ones."""
     some, reals = _spread(rows, AUGMENTED), _spread(rows[rows["label"] == 0], BLENDED)
@@ -26,7 +28,9 @@ def sheets(rows: pd.DataFrame, reader: ArchiveReader, augmentation: Augment, siz
     }
 
 
-def augmentation_sheet(crops: Sequence[np.ndarray], augmentation: Augment, size: int, seed: int) -> bytes:
+def augmentation_sheet(
+    crops: Sequence[np.ndarray], augmentation: Augment, size: int, seed: int
+) -> bytes:
     """A JPEG with a row for each crop (RGB uint8): as the network sees it, then as seven epochs might change it."""
     pictures, captions = [], []
     for number, crop in enumerate(crops):
@@ -43,7 +47,9 @@ def self_blend_sheet(crops: Sequence[np.ndarray], points: Sequence[str], seed: i
     """A JPEG with, for each real crop, the crop, the mask, the pseudo-fake, and four times their difference."""
     pictures, captions = [], []
     for number, (crop, where) in enumerate(zip(crops, points, strict=True)):
-        fake, mask = self_blend(crop, read_points(where), np.random.default_rng([seed, 0, number, number]))
+        fake, mask = self_blend(
+            crop, read_points(where), np.random.default_rng([seed, 0, number, number])
+        )
         white = cv2.cvtColor(np.rint(mask * 255).astype(np.uint8), cv2.COLOR_GRAY2RGB)
         pictures += [crop, white, fake, cv2.convertScaleAbs(cv2.absdiff(crop, fake), alpha=4)]
         captions += ["real", f"mask, up to {mask.max():.2f}", "pseudo-fake", "difference x 4"]

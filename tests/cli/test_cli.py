@@ -41,12 +41,15 @@ def empty_assets(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["predict"], ["doctor"], ["use-profile"], ["fetch-assets"], ["compare"], ["prune"]]
+    "command",
+    [[], ["predict"], ["doctor"], ["use-profile"], ["fetch-assets"], ["compare"], ["prune"]],
 )
 def test_help_tells_what_a_command_does(call, command):
     code, out, _ = call(*command, "--help")
     assert code == 0
-    assert out.startswith(f"usage: python -m deepfake_detector{' ' if command else ''}{' '.join(command)} [-h]")
+    assert out.startswith(
+        f"usage: python -m deepfake_detector{' ' if command else ''}{' '.join(command)} [-h]"
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,7 +96,10 @@ def test_compare_tells_what_is_more_than_chance(call, compared):
 
 def test_compare_writes_markdown(call, compared):
     _, out, _ = call("compare", "main", "slower", "--md", "--split", "val")
-    assert "| figure | main | slower | difference | 95 % interval |\n|---|---|---|---|---|\n| roc_auc | 0.9000 |" in out
+    assert (
+        "| figure | main | slower | difference | 95 % interval |\n|---|---|---|---|---|\n| roc_auc | 0.9000 |"
+        in out
+    )
     assert out.startswith("val, 20 frames")
 
 
@@ -128,9 +134,16 @@ def test_predict_passes_over_what_is_no_media_in_a_folder(in_toy_project, call, 
     ]
 
 
-def test_predict_ends_with_1_where_an_input_is_an_error_and_judges_the_others(in_toy_project, call, tmp_path):
+def test_predict_ends_with_1_where_an_input_is_an_error_and_judges_the_others(
+    in_toy_project, call, tmp_path
+):
     (tmp_path / "empty.mp4").touch()
-    code, out, _ = call("predict", tmp_path / "empty.mp4", tmp_path / "missing.mp4", "models/examples/real_video.mp4")
+    code, out, _ = call(
+        "predict",
+        tmp_path / "empty.mp4",
+        tmp_path / "missing.mp4",
+        "models/examples/real_video.mp4",
+    )
     first, second, third = out.splitlines()[1:]
     assert code == 1
     assert first.startswith("ERROR ") and first.endswith("empty.mp4  (empty file)")
@@ -145,7 +158,10 @@ def test_predict_writes_the_full_reports_as_json(in_toy_project, call, tmp_path)
     judged, broken = json.loads((tmp_path / "made" / "reports.json").read_text())
     assert code == 1
     assert [judged["input"]["name"], broken["input"]["name"]] == inputs
-    assert [line.split()[0] for line in out.splitlines()[1:]] == [judged["verdict"], broken["verdict"]]
+    assert [line.split()[0] for line in out.splitlines()[1:]] == [
+        judged["verdict"],
+        broken["verdict"],
+    ]
     assert f"{judged['fake_probability']:.3f}" in out
     assert judged["people"][0]["frames"]
     assert (broken["verdict"], broken["fake_probability"]) == ("ERROR", None)
@@ -172,10 +188,16 @@ def test_predict_prints_any_file_name_on_one_line(in_toy_project, call, tmp_path
     [
         (["{empty}"], "{empty}: no image or video in this folder"),
         (["clip.mp4", "--model", "{empty}/other.onnx"], "{empty}/other.onnx: not there"),
-        (["clip.mp4", "--sha256", "0" * 64], "models/detector.onnx: not the file that was asked for"),
+        (
+            ["clip.mp4", "--sha256", "0" * 64],
+            "models/detector.onnx: not the file that was asked for",
+        ),
         ([], "nothing to judge: name files or folders, or --list"),
         (["--list", "{empty}/list.txt"], "{empty}/list.txt: not a list of paths that can be read"),
-        (["clip.mp4", "--resume"], "--resume goes on with what lies beside the file of --json or --csv; name one"),
+        (
+            ["clip.mp4", "--resume"],
+            "--resume goes on with what lies beside the file of --json or --csv; name one",
+        ),
         (["clip.mp4", "--device", "cuda"], "no GPU for ONNX Runtime here"),
         (
             ["clip.mp4", "--executor", "ray"],
@@ -193,7 +215,9 @@ def test_predict_prints_any_file_name_on_one_line(in_toy_project, call, tmp_path
         "no cluster",
     ],
 )
-def test_predict_ends_with_1_where_there_is_nothing_to_do(in_toy_project, call, tmp_path, arguments, said):
+def test_predict_ends_with_1_where_there_is_nothing_to_do(
+    in_toy_project, call, tmp_path, arguments, said
+):
     code, out, err = call("predict", *(one.format(empty=tmp_path) for one in arguments))
     assert code == 1
     assert "error: " in err
@@ -203,7 +227,10 @@ def test_predict_ends_with_1_where_there_is_nothing_to_do(in_toy_project, call, 
 
 def plain(path: Path) -> list[dict]:
     """Reports without what differs between two runs."""
-    return [{name: value for name, value in one.items() if name != "seconds"} for one in json.loads(path.read_text())]
+    return [
+        {name: value for name, value in one.items() if name != "seconds"}
+        for one in json.loads(path.read_text())
+    ]
 
 
 def test_predict_takes_a_list_each_path_once(in_toy_project, call, tmp_path, monkeypatch):
@@ -229,16 +256,28 @@ def test_workers_give_what_one_process_gives(in_toy_project, call, tmp_path):
 
 
 def test_a_worker_that_takes_too_long_costs_its_own_input(in_toy_project, call, tmp_path):
-    code, out, _ = call("predict", "models/examples/real_video.mp4", "--workers", 1, "--seconds-per-item", 0.001)
+    code, out, _ = call(
+        "predict", "models/examples/real_video.mp4", "--workers", 1, "--seconds-per-item", 0.001
+    )
     assert code == 1
     assert "(took longer than 0.001 s)" in out
 
 
 def test_a_stopped_run_goes_on_where_it_was(in_toy_project, tmp_path):
     examples = sorted(str(path) for path in Path("models/examples").iterdir())
-    command = [sys.executable, "-m", "deepfake_detector", "predict", *examples, "--csv", str(tmp_path / "part.csv")]
+    command = [
+        sys.executable,
+        "-m",
+        "deepfake_detector",
+        "predict",
+        *examples,
+        "--csv",
+        str(tmp_path / "part.csv"),
+    ]
     command += ["--json", str(tmp_path / "part.json")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as stopped:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as stopped:
         for _ in range(3):  # the head and two verdicts
             stopped.stdout.readline()
         stopped.kill()
@@ -248,7 +287,8 @@ def test_a_stopped_run_goes_on_where_it_was(in_toy_project, tmp_path):
     assert before >= 2
     assert f"{before} of {len(examples)} were judged before" in done.stderr
     whole = subprocess.run(
-        [*command[:-3], str(tmp_path / "whole.csv"), "--json", str(tmp_path / "whole.json")], check=True
+        [*command[:-3], str(tmp_path / "whole.csv"), "--json", str(tmp_path / "whole.json")],
+        check=True,
     )
     assert whole.returncode == 0
     assert plain(tmp_path / "part.json") == plain(tmp_path / "whole.json")
@@ -260,7 +300,9 @@ def test_a_run_that_was_stopped_is_not_overwritten(in_toy_project, call, tmp_pat
     (tmp_path / "a.json.partial").write_text("what was judged")
     code, _, err = call("predict", "models/examples/real_image.jpg", "--json", tmp_path / "a.json")
     assert code == 1
-    assert "a.json.partial: left by a run that was stopped; go on with --resume, or delete it" in err
+    assert (
+        "a.json.partial: left by a run that was stopped; go on with --resume, or delete it" in err
+    )
     assert (tmp_path / "a.json.partial").read_text() == "what was judged"
 
 
@@ -280,7 +322,9 @@ def test_the_module_is_the_command(in_toy_project, tmp_path):
         (["demo", "--root", "demo=/somewhere"], "--root demo=…: profile demo takes no roots"),
     ],
 )
-def test_use_profile_ends_with_1_and_changes_nothing_where_it_cannot(in_toy_project, call, arguments, said):
+def test_use_profile_ends_with_1_and_changes_nothing_where_it_cannot(
+    in_toy_project, call, arguments, said
+):
     before = Path("params.yaml").read_bytes()
     code, out, err = call("use-profile", *arguments)
     assert (code, out) == (1, "")
@@ -310,7 +354,9 @@ def test_fetch_assets_takes_files_from_a_folder(call, yunet, tmp_path, monkeypat
     [(None, "No such file or directory; get"), (b"something else", "sha256 is")],
     ids=["missing", "another file"],
 )
-def test_fetch_assets_ends_with_1_and_keeps_nothing_it_was_not_asked_for(call, empty_assets, tmp_path, content, said):
+def test_fetch_assets_ends_with_1_and_keeps_nothing_it_was_not_asked_for(
+    call, empty_assets, tmp_path, content, said
+):
     if content:
         (tmp_path / YUNET).write_bytes(content)
     code, out, err = call("fetch-assets", "yunet", "--from", tmp_path)
@@ -342,5 +388,8 @@ def test_prune_frees_what_no_outputs_use(call, tmp_path, monkeypatch):
         kept.put(key, store.Made({"frames": []}, {"picture": bytes(5_000_000)}))
     kept.mark({"used": ""})
     code, out, _ = call("prune")
-    assert (code, out) == (0, "frames: 1 archives dropped, 5.0 MB freed\nfaces: 0 archives dropped, 0.0 MB freed\n")
+    assert (code, out) == (
+        0,
+        "frames: 1 archives dropped, 5.0 MB freed\nfaces: 0 archives dropped, 0.0 MB freed\n",
+    )
     assert (kept.has("used"), kept.has("unused")) == (True, False)

@@ -92,7 +92,9 @@ def test_the_demo_is_fit_to_run_and_every_check_is_told(tmp_path):
 
 
 def test_outside_of_the_projects_folder_it_says_so(tmp_path, project, monkeypatch):
-    assert the(settings(tmp_path), "project") == Finding("ok", "project", str(project / ".dvc/config"))
+    assert the(settings(tmp_path), "project") == Finding(
+        "ok", "project", str(project / ".dvc/config")
+    )
     monkeypatch.chdir(tmp_path)
     one = the(settings(tmp_path), "project")
     assert (one.level, one.remedy) == ("problem", "run it in the project's folder")
@@ -105,15 +107,30 @@ INSTALLED = metadata.version("pydantic")
 @pytest.mark.parametrize(
     ("named", "pinned", "level", "said"),
     [
-        ("pydantic\n", f"pydantic=={INSTALLED}\n    # via this\nnot-named==1\n", "ok", ", 1 packages as pinned"),
+        (
+            "pydantic\n",
+            f"pydantic=={INSTALLED}\n    # via this\nnot-named==1\n",
+            "ok",
+            ", 1 packages as pinned",
+        ),
         (
             "# all\nruamel.yaml>=1  # dots\n",
             f"ruamel-yaml=={metadata.version('ruamel.yaml')} ; x\n",
             "ok",
             ", 1 packages",
         ),
-        ("pydantic\n", "pydantic==0.1\n", "problem", f"lacks what requirements.txt pins: pydantic 0.1 ({INSTALLED})"),
-        ("no-such\npydantic\n", f"no-such==2\npydantic=={INSTALLED}\n", "problem", "pins: no-such 2 (missing)"),
+        (
+            "pydantic\n",
+            "pydantic==0.1\n",
+            "problem",
+            f"lacks what requirements.txt pins: pydantic 0.1 ({INSTALLED})",
+        ),
+        (
+            "no-such\npydantic\n",
+            f"no-such==2\npydantic=={INSTALLED}\n",
+            "problem",
+            "pins: no-such 2 (missing)",
+        ),
         ("pydantic\n", None, "note", "requirements.txt is not there, so versions are not checked"),
     ],
     ids=["right", "dots in its name", "another version", "missing", "no pins"],
@@ -141,13 +158,27 @@ def test_a_local_build_of_a_pinned_version_is_that_version(tmp_path, monkeypatch
     [
         ("auto", None, "note", "CPU, ", "train.accelerator auto or cuda (it is auto)"),
         ("cpu", 70e9, "note", "CPU, ", "train.accelerator auto or cuda (it is cpu)"),
-        ("cuda", None, "problem", "train.accelerator: cuda, but torch finds no GPU", "train.accelerator to auto"),
+        (
+            "cuda",
+            None,
+            "problem",
+            "train.accelerator: cuda, but torch finds no GPU",
+            "train.accelerator to auto",
+        ),
         ("auto", 70e9, "ok", "Big GPU, 70 GB of 80 GB free", ""),
         ("cuda", 4e9, "ok", "Big GPU, 4.0 GB of 80 GB free", ""),
-        ("cuda", 3.5e9, "note", "Big GPU, 3.5 GB of 80 GB free", "lower train.batch_size (it is 16)"),
+        (
+            "cuda",
+            3.5e9,
+            "note",
+            "Big GPU, 3.5 GB of 80 GB free",
+            "lower train.batch_size (it is 16)",
+        ),
     ],
 )
-def test_the_device_is_named_with_what_it_is_short_of(tmp_path, monkeypatch, accelerator, free, level, text, remedy):
+def test_the_device_is_named_with_what_it_is_short_of(
+    tmp_path, monkeypatch, accelerator, free, level, text, remedy
+):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: free is not None)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, 80e9))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Big GPU")
@@ -184,7 +215,12 @@ def test_a_missing_cascade_is_a_problem_where_it_is_the_detector(tmp_path, monke
 @pytest.mark.parametrize(
     ("what", "name", "changes", "hash_key"),
     [
-        ("face detector", "yunet", {"crop_faces__detector": "yunet"}, "crop_faces__detector_sha256"),
+        (
+            "face detector",
+            "yunet",
+            {"crop_faces__detector": "yunet"},
+            "crop_faces__detector_sha256",
+        ),
         ("ImageNet weights", "imagenet", {"train__init": "imagenet"}, "train__imagenet_sha256"),
     ],
 )
@@ -236,8 +272,16 @@ def test_notes_of_a_layout_are_passed_on(tmp_path, tree):
 @pytest.mark.parametrize(
     ("contents", "text", "remedy"),
     [
-        (None, "{root}: no such folder", "set data_sets.mine.root to where mine lies, or run `use-profile`"),
-        ({"readme.txt": b"x"}, "{root}: nothing in it has the layout 'folder'", "docs/data-sets.md shows that layout"),
+        (
+            None,
+            "{root}: no such folder",
+            "set data_sets.mine.root to where mine lies, or run `use-profile`",
+        ),
+        (
+            {"readme.txt": b"x"},
+            "{root}: nothing in it has the layout 'folder'",
+            "docs/data-sets.md shows that layout",
+        ),
         (
             {"real/a.mp4": b"x", "metadata.csv": b"path,label\nreal/a.mp4,real\nreal/a.mp4,real\n"},
             "{root}/metadata.csv: real/a.mp4 is listed more than once",
@@ -254,12 +298,19 @@ def test_notes_of_a_layout_are_passed_on(tmp_path, tree):
 def test_a_data_set_that_cannot_be_listed_is_one_problem(tmp_path, tree, contents, text, remedy):
     root = tree(contents=contents)
     of = folder_settings(tmp_path, root)
-    assert found(of, "data set mine") == [Finding("problem", "data set mine", text.format(root=root), remedy)]
+    assert found(of, "data set mine") == [
+        Finding("problem", "data set mine", text.format(root=root), remedy)
+    ]
     assert found(of, "data sets") == []
 
 
 def test_a_link_that_leads_nowhere_is_a_problem(tmp_path, tree):
-    root = tree(contents={"real/a.png": made.picture(np.zeros((64, 64, 3), np.uint8)), "fake/b.mp4": made.clip(3)})
+    root = tree(
+        contents={
+            "real/a.png": made.picture(np.zeros((64, 64, 3), np.uint8)),
+            "fake/b.mp4": made.clip(3),
+        }
+    )
     (root / "real/b.png").symlink_to(tmp_path / "nowhere.png")
     _, one = found(folder_settings(tmp_path, root), "data set mine")
     assert one.level == "problem" and str(root / "real/b.png") in one.text
@@ -280,7 +331,9 @@ def test_training_needs_reals_and_fakes(tmp_path, tree, names, use, missing):
     assert [(one.level, one.text) for one in problems] == [
         ("problem", f"those with use: train have no {label} item") for label in missing
     ]
-    assert [label in one.remedy for one, label in zip(problems, missing, strict=True)] == [True] * len(missing)
+    assert [label in one.remedy for one, label in zip(problems, missing, strict=True)] == [
+        True
+    ] * len(missing)
 
 
 @pytest.mark.parametrize(("use", "missing"), [("train", 0), ("test", 1)])
@@ -301,11 +354,15 @@ def test_another_training_set_may_have_the_other_label(tmp_path, tree, use, miss
     ],
     ids=["empty", "text", "audio only", "still"],
 )
-def test_the_first_item_of_a_method_is_opened_and_a_broken_one_noted(tmp_path, tree, name, data, why):
+def test_the_first_item_of_a_method_is_opened_and_a_broken_one_noted(
+    tmp_path, tree, name, data, why
+):
     root = tree("real/a.mp4", "fake/swap/c.mp4", "fake/blend/d.mp4", contents={name: data})
     one, *notes = found(folder_settings(tmp_path, root), "data set mine")
     assert one.level == "ok"
-    assert [(note.level, note.text.startswith(f"{root / name}: {why}")) for note in notes] == [("note", True)]
+    assert [(note.level, note.text.startswith(f"{root / name}: {why}")) for note in notes] == [
+        ("note", True)
+    ]
 
 
 def test_only_the_first_item_of_a_method_is_opened(tmp_path, tree):
@@ -330,15 +387,25 @@ STILL = made.picture(np.random.default_rng(1).integers(0, 255, (600, 600, 3), np
         ({}, {}, 3 * 100 * (640 * 480 * doctor.FRAME["jpeg"] + FACE)),
         ({}, {"extract_frames__format": "png"}, 3 * 100 * (640 * 480 * doctor.FRAME["png"] + FACE)),
         ({}, {"extract_frames__frames": 200}, 3 * 200 * (640 * 480 * doctor.FRAME["jpeg"] + FACE)),
-        ({"real/s.bmp": STILL}, {}, 3 * 100 * (640 * 480 * doctor.FRAME["jpeg"] + FACE) + len(STILL) + FACE),
+        (
+            {"real/s.bmp": STILL},
+            {},
+            3 * 100 * (640 * 480 * doctor.FRAME["jpeg"] + FACE) + len(STILL) + FACE,
+        ),
         ({"real/s.bmp": STILL}, {"data_sets__mine__kind": "face"}, 4 * FACE),
         ({"fake/swap/b.mp4": b"broken"}, {}, 3 * 100 * (640 * 480 * doctor.FRAME["jpeg"] + FACE)),
     ],
     ids=["jpeg", "png", "more frames", "a still", "ready crops", "a broken clip"],
 )
-def test_what_a_run_stores_is_estimated_from_its_material(tmp_path, tree, contents, changes, stored):
-    root = tree(contents=dict.fromkeys(CLIPS, made.clip(frames=3, width=640, height=480)) | contents)
-    of = folder_settings(tmp_path, root, **{"extract_frames__frames": 100, "crop_faces__size": 1000} | changes)
+def test_what_a_run_stores_is_estimated_from_its_material(
+    tmp_path, tree, contents, changes, stored
+):
+    root = tree(
+        contents=dict.fromkeys(CLIPS, made.clip(frames=3, width=640, height=480)) | contents
+    )
+    of = folder_settings(
+        tmp_path, root, **{"extract_frames__frames": 100, "crop_faces__size": 1000} | changes
+    )
     needed = (doctor.MODELS + doctor.COPIES * stored) / 1e6
     size = f"{needed:.0f} MB" if needed < 1000 else f"{needed / 1000:.1f} GB"
     assert the(of, "disk").text.startswith(f"a run from scratch stores about {size}, 1000 GB free")
@@ -346,7 +413,10 @@ def test_what_a_run_stores_is_estimated_from_its_material(tmp_path, tree, conten
 
 def test_a_drawn_set_is_estimated_by_its_clips(tmp_path):
     small, long, many = (
-        the(settings(tmp_path, synthesize__demo__seconds=seconds, synthesize__demo__pairs=pairs), "disk").text
+        the(
+            settings(tmp_path, synthesize__demo__seconds=seconds, synthesize__demo__pairs=pairs),
+            "disk",
+        ).text
         for seconds, pairs in ((2.0, 24), (60.0, 24), (2.0, 500))
     )
     sizes = [text.split("about ")[1].split(",")[0] for text in (small, long, many)]
@@ -363,7 +433,9 @@ def test_a_drawn_set_is_estimated_by_its_clips(tmp_path):
         (530e6, 50, "problem", "stores about 594 MB, 530 MB free; there already: data 50 MB"),
     ],
 )
-def test_free_space_is_compared_with_what_a_run_stores(tmp_path, project, monkeypatch, free, there, level, said):
+def test_free_space_is_compared_with_what_a_run_stores(
+    tmp_path, project, monkeypatch, free, there, level, said
+):
     set_free(monkeypatch, free)
     fill(project / "data/frames/a.zip", there)
     one = the(settings(tmp_path), "disk")
@@ -384,7 +456,9 @@ def test_files_linked_into_several_folders_count_once(tmp_path, project):
     fill(project / ".cache/items/c.zip", 2)
     os.link(project / "data/frames/a.zip", project / ".cache/items/a.zip")
     (project / "data/d.zip").symlink_to(project / ".dvc/cache/files/b")
-    assert the(settings(tmp_path), "disk").text.endswith(": data 3 MB, DVC cache 4 MB, scratch store 2 MB")
+    assert the(settings(tmp_path), "disk").text.endswith(
+        ": data 3 MB, DVC cache 4 MB, scratch store 2 MB"
+    )
 
 
 def test_findings_are_printed_line_by_line_with_their_remedies_and_a_count(capsys):
@@ -404,7 +478,9 @@ def test_findings_are_printed_line_by_line_with_their_remedies_and_a_count(capsy
     ]
 
 
-@pytest.mark.parametrize(("count", "last"), [(0, "no problems"), (1, "1 problem"), (2, "2 problems")])
+@pytest.mark.parametrize(
+    ("count", "last"), [(0, "no problems"), (1, "1 problem"), (2, "2 problems")]
+)
 def test_the_last_line_counts_the_problems(capsys, count, last):
     assert doctor.report([Finding("problem", "disk", "full", "empty it")] * count) == count
     assert capsys.readouterr().out.splitlines()[-1] == last
@@ -420,7 +496,9 @@ def test_findings_are_printed_as_they_come(capsys):
 
 
 def test_real_clips_are_listed_and_opened(tmp_path, shared_data):
-    of = settings(tmp_path, "faceforensics", data_sets__faceforensics__root=str(shared_data / "faceforensics"))
+    of = settings(
+        tmp_path, "faceforensics", data_sets__faceforensics__root=str(shared_data / "faceforensics")
+    )
     counts, *notes = found(of, "data set faceforensics")
     assert counts.text == "37 items: 9 real, 7 Deepfakes, 7 Face2Face, 7 FaceSwap, 7 NeuralTextures"
     assert notes[0] == Finding("note", "data set faceforensics", "found 9 of 1000 original")

@@ -9,7 +9,9 @@ import pytest
 from deepfake_detector import UserError
 from deepfake_detector.cli import plots_page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 
 
 def test_without_charts_it_says_what_makes_them(tmp_path, monkeypatch):
@@ -23,13 +25,17 @@ def test_an_unknown_revision_is_told(toy_project_alone):
         plots_page.write(["HEAD", "nowhere"])
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="needs the system's Chromium (Debian: apt install chromium)")
+@pytest.mark.skipif(
+    not CHROMIUM, reason="needs the system's Chromium (Debian: apt install chromium)"
+)
 def test_every_chart_is_drawn_without_a_network(toy_project_alone):
     from playwright.sync_api import sync_playwright
 
     page = plots_page.write([])
     assert "https://cdn" not in page.read_text().replace(plots_page.TEMPLATE.read_text(), "")
-    charts = len(re.findall(r"^      - plots/.+\.csv:$", Path("dvc.yaml").read_text(), re.MULTILINE))
+    charts = len(
+        re.findall(r"^      - plots/.+\.csv:$", Path("dvc.yaml").read_text(), re.MULTILINE)
+    )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         tab = browser.new_context(offline=True).new_page()

@@ -26,7 +26,11 @@ def keys(model: StrictModel, changed: bool = False, above: str = "") -> list[str
         value = getattr(model, name)
         if changed and name not in model.model_fields_set or isinstance(value, dict):
             continue
-        found += keys(value, changed, f"{above}{name}.") if isinstance(value, StrictModel) else [above + name]
+        found += (
+            keys(value, changed, f"{above}{name}.")
+            if isinstance(value, StrictModel)
+            else [above + name]
+        )
     return found
 
 
@@ -82,7 +86,9 @@ def test_a_profile_becomes_a_params_file_with_every_setting(name, tmp_path):
 @every_profile
 def test_a_profile_holds_its_differences_alone(name):
     chosen, defaults = profiles.load(name), profiles.load("folder")
-    assert [key for key in keys(chosen, changed=True) if value(chosen, key) == value(defaults, key)] == []
+    assert [
+        key for key in keys(chosen, changed=True) if value(chosen, key) == value(defaults, key)
+    ] == []
 
 
 def test_the_committed_params_are_the_demo_profile():
@@ -101,7 +107,9 @@ def test_a_float_is_one_for_yaml_1_1_too(number):
     demo = profiles.load("demo")
     changed = demo.model_copy(update={"train": demo.train.model_copy(update={"lr": number})})
     text = params.rendered(changed, [])
-    assert [pyyaml.safe_load(text)["train"]["lr"], YAML(typ="safe").load(text)["train"]["lr"]] == [number] * 2
+    assert [pyyaml.safe_load(text)["train"]["lr"], YAML(typ="safe").load(text)["train"]["lr"]] == [
+        number
+    ] * 2
 
 
 def test_a_profile_becomes_params_yaml_whole_with_its_captions_and_an_absolute_root(project, clips):
@@ -165,11 +173,17 @@ def test_changes_that_are_committed_may_be_replaced(project, clips):
 
 
 def test_profiles_may_be_switched_to_and_fro_without_a_commit(project, clips):
-    for name, roots in (("folder", {"mine": str(clips)}), ("demo", {}), ("faceforensics", {"faceforensics": "."})):
+    for name, roots in (
+        ("folder", {"mine": str(clips)}),
+        ("demo", {}),
+        ("faceforensics", {"faceforensics": "."}),
+    ):
         assert profiles.use(name, roots) == list(params.load(project / "params.yaml").data_sets)
 
 
-@pytest.mark.parametrize("text", ["train: [", "", "- 1\n", "data_sets:\n"], ids=["syntax", "empty", "list", "no sets"])
+@pytest.mark.parametrize(
+    "text", ["train: [", "", "- 1\n", "data_sets:\n"], ids=["syntax", "empty", "list", "no sets"]
+)
 def test_a_broken_params_yaml_that_is_not_committed_is_refused_like_any_other_change(project, text):
     (project / "params.yaml").write_text(text)
     with pytest.raises(UserError, match=r"params\.yaml has changes that are not committed"):

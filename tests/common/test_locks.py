@@ -42,7 +42,10 @@ def holder(tmp_path):
 def test_a_second_writer_stops_and_names_the_first(tmp_path, holder):
     first = holder(60)
     with (
-        pytest.raises(UserError, match=rf"running here already \(process {first.pid}\); wait for it, or stop it"),
+        pytest.raises(
+            UserError,
+            match=rf"running here already \(process {first.pid}\); wait for it, or stop it",
+        ),
         only_writer(tmp_path, "extract_frames", wait=0.2),
     ):
         pass

@@ -58,7 +58,9 @@ def test_results_come_in_the_order_of_the_tasks():
 
 
 def test_as_many_tasks_run_at_once_as_there_are_workers_each_in_its_own_process(tmp_path):
-    processes = [outcome.result for outcome in run(meet, [(tmp_path, name, 3) for name in "abc"], local(3))]
+    processes = [
+        outcome.result for outcome in run(meet, [(tmp_path, name, 3) for name in "abc"], local(3))
+    ]
     assert len({os.getpid(), *processes}) == 4
 
 
@@ -74,7 +76,12 @@ def test_0_workers_are_one_per_core():
 def test_a_worker_that_dies_fails_its_own_task_only():
     outcomes = list(run(exit_for, [(number, 1) for number in range(4)], local(2)))
     assert [outcome.result for outcome in outcomes] == [0, None, 2, 3]
-    assert [outcome.failure for outcome in outcomes] == [None, "crashed its worker (exit code 7)", None, None]
+    assert [outcome.failure for outcome in outcomes] == [
+        None,
+        "crashed its worker (exit code 7)",
+        None,
+        None,
+    ]
 
 
 def test_a_task_over_the_time_limit_fails_alone():
@@ -88,7 +95,11 @@ def take(gib: float) -> int:
 
 
 def take_by_opencv(gib: float) -> int:
-    return len(cv2.copyMakeBorder(np.ones((1, 1), np.uint8), 0, int(gib * 2**10), 0, 2**20, cv2.BORDER_REPLICATE))
+    return len(
+        cv2.copyMakeBorder(
+            np.ones((1, 1), np.uint8), 0, int(gib * 2**10), 0, 2**20, cv2.BORDER_REPLICATE
+        )
+    )
 
 
 @pytest.mark.parametrize("function", [take, take_by_opencv])
@@ -140,7 +151,9 @@ def test_a_worker_that_is_still_starting_when_the_run_is_stopped_says_nothing(tm
     (tmp_path / "sitecustomize.py").write_text(textwrap.dedent(late))
     path = os.pathsep.join([str(tmp_path), str(PROJECT)])
     command = [sys.executable, "-c", textwrap.dedent(program)]
-    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=60
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 

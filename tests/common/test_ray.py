@@ -23,7 +23,9 @@ def cluster(monkeypatch):
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args=NODE | {"num_cpus": 0, "include_dashboard": False})
+    cluster = Cluster(
+        initialize_head=True, head_node_args=NODE | {"num_cpus": 0, "include_dashboard": False}
+    )
     for _ in range(2):
         cluster.add_node(num_cpus=1, **NODE)
     yield cluster
@@ -41,15 +43,22 @@ def on_ray(toy_project, tmp_path) -> Path:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in [*folder.rglob("*.zip"), *folder.glob("*.csv")]}
+    return {
+        path.name: path.read_bytes() for path in [*folder.rglob("*.zip"), *folder.glob("*.csv")]
+    }
 
 
 def test_nodes_make_the_same_bytes_and_a_lost_node_changes_nothing(on_ray, toy_project, cluster):
     environment = os.environ | {"RAY_ADDRESS": cluster.address}
     command = [sys.executable, "-m", "stages.extract_frames"]
-    stage = subprocess.Popen(command, cwd=on_ray, env=environment, stdout=subprocess.PIPE, text=True)
+    stage = subprocess.Popen(
+        command, cwd=on_ray, env=environment, stdout=subprocess.PIPE, text=True
+    )
     until = time.monotonic() + 120
-    while len(done := list((on_ray / ".cache/items/frames").glob("??/*.json"))) < 2 and time.monotonic() < until:
+    while (
+        len(done := list((on_ray / ".cache/items/frames").glob("??/*.json"))) < 2
+        and time.monotonic() < until
+    ):
         time.sleep(0.01)
     cluster.remove_node(list(cluster.worker_nodes)[0], allow_graceful=False)
     assert 2 <= len(done) < ARCHIVES
@@ -59,7 +68,9 @@ def test_nodes_make_the_same_bytes_and_a_lost_node_changes_nothing(on_ray, toy_p
     assert crop.returncode == 0, crop.stderr
     for made in ("frames", "faces"):
         assert files(on_ray / "data" / made) == files(toy_project / "data" / made)
-        assert (on_ray / f"data/{made}.csv").read_bytes() == (toy_project / f"data/{made}.csv").read_bytes()
+        assert (on_ray / f"data/{made}.csv").read_bytes() == (
+            toy_project / f"data/{made}.csv"
+        ).read_bytes()
 
 
 def test_without_an_address_it_says_what_to_set(on_ray):

@@ -17,7 +17,9 @@ SHARE = st.floats(0, 1)
 SCORES = st.lists(SHARE, max_size=30).map(sorted)
 
 
-def validation(real_scores: tuple[float, ...] = (), fake_scores: tuple[float, ...] = ()) -> Validation:
+def validation(
+    real_scores: tuple[float, ...] = (), fake_scores: tuple[float, ...] = ()
+) -> Validation:
     return Validation(
         real_clips=len(real_scores),
         fake_clips=len(fake_scores),
@@ -30,14 +32,21 @@ def validation(real_scores: tuple[float, ...] = (), fake_scores: tuple[float, ..
 
 @given(st.floats(0.05, 20), SHARE, SHARE, SHARE, SCORES, st.floats(-1e6, 1e6))
 def test_it_comes_back_from_json_exactly(temperature, threshold, low, high, scores, logit):
-    decision = {"temperature": temperature, "threshold": threshold, "band_low": low, "band_high": high}
+    decision = {
+        "temperature": temperature,
+        "threshold": threshold,
+        "band_low": low,
+        "band_high": high,
+    }
     decision["validation"] = validation(scores, scores)
     one = contract_terms(decision=decision, golden={"logit": logit}, withheld="lost too much")
     assert contract.parse(one.model_dump_json(), "model.onnx") == one
 
 
 def test_a_model_without_one_is_refused_by_name():
-    with pytest.raises(UserError, match=r"^model\.onnx: an ONNX file without this project's contract; use one that"):
+    with pytest.raises(
+        UserError, match=r"^model\.onnx: an ONNX file without this project's contract; use one that"
+    ):
         contract.parse(None, "model.onnx")
 
 
@@ -55,7 +64,11 @@ def test_a_model_without_one_is_refused_by_name():
         (("decision", "temperature"), 0, "(decision.temperature)"),
         (("decision", "threshold"), 1.1, "(decision.threshold)"),
         (("decision", "validation", "real_clips"), -1, "(decision.validation.real_clips)"),
-        (("decision", "validation", "fake_scores"), ["high"], "(decision.validation.fake_scores.0)"),
+        (
+            ("decision", "validation", "fake_scores"),
+            ["high"],
+            "(decision.validation.fake_scores.0)",
+        ),
         (("golden", "tolerance"), 0, "(golden.tolerance)"),
         (("golden", "boxes"), [[1, 2, 3]], "(golden.boxes.0.3)"),
         (("golden", "logit"), None, "(golden.logit)"),
@@ -72,10 +85,14 @@ def test_what_is_not_of_this_version_is_refused_with_its_place(place, value, sai
     inner[last] = value
     with pytest.raises(UserError) as raised:
         contract.parse(json.dumps(content), "model.onnx")
-    assert str(raised.value).startswith(f"model.onnx: its contract is not of version 2 {said}; export the model again")
+    assert str(raised.value).startswith(
+        f"model.onnx: its contract is not of version 2 {said}; export the model again"
+    )
 
 
-@pytest.mark.parametrize("section", ["version", "variant", "decision", "crop", "golden", "trained_on"])
+@pytest.mark.parametrize(
+    "section", ["version", "variant", "decision", "crop", "golden", "trained_on"]
+)
 def test_a_part_that_is_missing_is_named(section):
     content = json.loads(contract_terms().model_dump_json())
     del content[section]
@@ -112,9 +129,14 @@ def test_a_decision_is_read_without_what_is_only_told_beside_it(tmp_path):
 
 
 def test_what_calibration_finds_is_a_decision():
-    labels, logits = np.array([0, 1] * 300), np.random.default_rng(1).normal(0, 1, 600) + [0, 2] * 300
+    labels, logits = (
+        np.array([0, 1] * 300),
+        np.random.default_rng(1).normal(0, 1, 600) + [0, 2] * 300,
+    )
     found = calibration.decision(labels, logits, 8, "balanced_accuracy", 0.05, 0.05, 0.3)
-    told = contract.decision_of(found).model_dump(mode="json") | {"band_reached": found["band_reached"]}
+    told = contract.decision_of(found).model_dump(mode="json") | {
+        "band_reached": found["band_reached"]
+    }
     assert told == found
 
 
@@ -141,13 +163,17 @@ def test_versions_of_all_libraries_that_figures_depend_on_are_told():
         ((0.5,), 0.5, 1, 1),
     ],
 )
-def test_the_share_of_clips_that_score_so_high_or_so_low_worked_out_by_hand(scores, at, as_high, as_low):
+def test_the_share_of_clips_that_score_so_high_or_so_low_worked_out_by_hand(
+    scores, at, as_high, as_low
+):
     assert validation(real_scores=scores).reals_as_high(at) == as_high
     assert validation(fake_scores=scores).fakes_as_low(at) == as_low
 
 
 @given(SCORES.filter(bool), SHARE, SHARE)
-def test_the_higher_a_score_the_fewer_reals_have_it_and_the_more_fakes_lie_below(scores, one, other):
+def test_the_higher_a_score_the_fewer_reals_have_it_and_the_more_fakes_lie_below(
+    scores, one, other
+):
     both, lower, higher = validation(scores, scores), min(one, other), max(one, other)
     assert 0 <= both.reals_as_high(higher) <= both.reals_as_high(lower) <= 1
     assert 0 <= both.fakes_as_low(lower) <= both.fakes_as_low(higher) <= 1

@@ -91,7 +91,9 @@ def test_where_no_face_is_found_the_whole_picture_is_judged():
         assert np.array_equal(shown, given_crop(golden.image(), CROP.size))
 
 
-@pytest.mark.parametrize(("box", "logit"), [(BOX, 0.5), (moved(0.9), 0.5), (moved(-0.9), 0.509), (BOX, 0.491)])
+@pytest.mark.parametrize(
+    ("box", "logit"), [(BOX, 0.5), (moved(0.9), 0.5), (moved(-0.9), 0.509), (BOX, 0.491)]
+)
 def test_a_model_passes_within_a_pixel_and_the_tolerance(box, logit):
     expected = golden.sample(Finds([BOX]), CROP, Says(0.5), tolerance=0.01)
     judge = Says(logit)
@@ -149,7 +151,9 @@ def written(tmp_path) -> Callable[[int], Path]:
     terms = contract_terms(detection=detection)
     session = model_file.open_session(small_network(seed=1).SerializeToString())
     haar = Haar(terms.detection.detect_size, terms.detection.min_score)
-    sample = golden.sample(haar, terms.crop, partial(model_file.judge, session, terms.crop), tolerance=1e-3)
+    sample = golden.sample(
+        haar, terms.crop, partial(model_file.judge, session, terms.crop), tolerance=1e-3
+    )
 
     def write(seed: int) -> Path:
         terms = contract_terms(detection=detection, golden=sample)

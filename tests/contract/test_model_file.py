@@ -28,7 +28,9 @@ RNG = np.random.default_rng(3)
 
 NO_MODEL = "not an ONNX model that can be loaded; export it again, or take another copy"
 NO_CONTRACT = "an ONNX file without this project's contract; use one that the export stage made"
-DAMAGED = "damaged: its bytes are not those that were exported; export it again, or take another copy"
+DAMAGED = (
+    "damaged: its bytes are not those that were exported; export it again, or take another copy"
+)
 NO_SEAL = "no seal in it; export it again, or take another copy"
 OTHER_NETWORK = "another network than its contract says: takes "
 
@@ -65,7 +67,9 @@ def test_a_model_sealed_again_has_the_new_terms_alone(tmp_path):
 
 @pytest.mark.parametrize("side", [64, 80])
 def test_a_model_judges_crops_of_any_size_and_number_alike(tmp_path, side):
-    model = load(written(tmp_path, sealed(small_network(side), contract_terms(crop={"input_size": side}))))
+    model = load(
+        written(tmp_path, sealed(small_network(side), contract_terms(crop={"input_size": side})))
+    )
     given = crops(35, side) + crops(2, 96) + crops(2, 48)
     logits, maps = model.judge(given)
     alone = [model.judge([one]) for one in given]
@@ -84,7 +88,9 @@ def test_crops_are_normalised_by_the_contracts_own_mean_and_deviation(tmp_path):
     logits, _ = load(written(tmp_path, sealed(small_network(), terms))).judge(given)
     inputs = (np.stack(given) / 255 - terms.crop.mean) / terms.crop.std
     session = onnxruntime.InferenceSession(GOOD, providers=["CPUExecutionProvider"])
-    both, _ = session.run(["logits", "activation_map"], {"images": inputs.transpose(0, 3, 1, 2).astype(np.float32)})
+    both, _ = session.run(
+        ["logits", "activation_map"], {"images": inputs.transpose(0, 3, 1, 2).astype(np.float32)}
+    )
     assert logits == pytest.approx(both[:, 1] - both[:, 0], abs=1e-4)
 
 
@@ -121,7 +127,9 @@ def with_entries(**entries: str) -> bytes:
 
 def entry(key: str, value: str) -> bytes:
     """What appends an entry to a file's metadata."""
-    return onnx.ModelProto(metadata_props=[onnx.StringStringEntryProto(key=key, value=value)]).SerializeToString()
+    return onnx.ModelProto(
+        metadata_props=[onnx.StringStringEntryProto(key=key, value=value)]
+    ).SerializeToString()
 
 
 def network(change: Callable[[onnx.GraphProto], object]) -> bytes:
@@ -180,8 +188,12 @@ def checkpoint() -> bytes:
 def plain_onnx() -> bytes:
     """A valid ONNX model of somebody else."""
     value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
-    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "plain", value[:1], value[1:])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10).SerializeToString()
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["y"])], "plain", value[:1], value[1:]
+    )
+    return helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10
+    ).SerializeToString()
 
 
 WITH_CONTRACT = with_entries(**{contract.KEY: TERMS.model_dump_json()})
@@ -200,18 +212,30 @@ TAMPERED = {
     "last byte lost": (GOOD[:-1], f"{NO_MODEL}|{DAMAGED}"),
     "a bit of the weights": (flipped(GOOD.index(WEIGHTS) + 1000), DAMAGED),
     "a bit of the seal": (flipped(len(GOOD) - 20), DAMAGED),
-    "a bit of the contract's text": (flipped(GOOD.index(b'"threshold"') + 3, bit=7), f"{NO_MODEL}|{DAMAGED}"),
+    "a bit of the contract's text": (
+        flipped(GOOD.index(b'"threshold"') + 3, bit=7),
+        f"{NO_MODEL}|{DAMAGED}",
+    ),
     "a threshold": (edited(b'"threshold":0.4', b'"threshold":0.9'), DAMAGED),
     "seal of zeros": (GOOD[:-64] + b"0" * 64, DAMAGED),
     "seal in capitals": (GOOD[:-64] + GOOD[-64:].upper(), DAMAGED),
     "no seal": (WITH_CONTRACT, NO_SEAL),
     "seal under another name": (edited(b"\x06sha256", b"\x06sha265"), NO_SEAL),
-    "a contract put behind": (GOOD + entry(contract.KEY, contract_terms(frames=1).model_dump_json()), DAMAGED),
+    "a contract put behind": (
+        GOOD + entry(contract.KEY, contract_terms(frames=1).model_dump_json()),
+        DAMAGED,
+    ),
     "a byte put behind": (GOOD + b"\0", f"{NO_MODEL}|{DAMAGED}"),
     "of somebody else": (plain_onnx(), NO_CONTRACT),
-    "of an earlier version": (OLD, r"its contract is not of version 2 \(version\); export the model again"),
+    "of an earlier version": (
+        OLD,
+        r"its contract is not of version 2 \(version\); export the model again",
+    ),
     "another input size": (sealed(small_network(96), TERMS), rf"{OTHER_NETWORK}.*3, 96, 96\]"),
-    "another input's name": (network(lambda graph: renamed(graph, "images", "pixels")), f"{OTHER_NETWORK}.*pixels"),
+    "another input's name": (
+        network(lambda graph: renamed(graph, "images", "pixels")),
+        f"{OTHER_NETWORK}.*pixels",
+    ),
     "another output's name": (
         network(lambda graph: renamed(graph, "logits", "scores")),
         f"{OTHER_NETWORK}.*, gives .*scores",
@@ -221,7 +245,10 @@ TAMPERED = {
     "one more input": (network(with_another_input), f"{OTHER_NETWORK}.*'more'"),
     "one output": (network(without_map), f"{OTHER_NETWORK}.*, gives (?!.*activation_map)"),
     "three logits": (network(with_three_logits), rf"{OTHER_NETWORK}.*, gives .*'logits'.*3\]"),
-    "another map's size": (network(with_a_map_of_one_place), rf"{OTHER_NETWORK}.*, gives .*'activation_map'.*1, 1\]"),
+    "another map's size": (
+        network(with_a_map_of_one_place),
+        rf"{OTHER_NETWORK}.*, gives .*'activation_map'.*1, 1\]",
+    ),
     "withheld": (
         sealed(small_network(), contract_terms(withheld="int8 loses 0.030")),
         "not to be used: int8 loses 0.030; use models/detector.onnx",
@@ -235,8 +262,13 @@ def test_a_file_that_is_not_what_was_exported_is_refused(tmp_path, data, message
         load(written(tmp_path, data))
 
 
-@given(st.integers(0, 400) | st.integers(0, len(GOOD) - 1) | st.integers(GRAPH_END, len(GOOD) - 1), st.integers(0, 7))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.integers(0, 400) | st.integers(0, len(GOOD) - 1) | st.integers(GRAPH_END, len(GOOD) - 1),
+    st.integers(0, 7),
+)
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_whichever_bit_is_flipped_the_file_is_refused(tmp_path, place, bit):
     with pytest.raises(UserError, match=r"model\.onnx: "):
         load(written(tmp_path, flipped(place, bit)))
@@ -244,7 +276,10 @@ def test_whichever_bit_is_flipped_the_file_is_refused(tmp_path, place, bit):
 
 def test_a_gpu_that_is_not_there_is_refused_and_not_replaced(tmp_path, monkeypatch):
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    with pytest.raises(UserError, match="no GPU for ONNX Runtime here: install onnxruntime-gpu .* or use --device cpu"):
+    with pytest.raises(
+        UserError,
+        match="no GPU for ONNX Runtime here: install onnxruntime-gpu .* or use --device cpu",
+    ):
         load(written(tmp_path), device="cuda")
 
 
@@ -252,7 +287,8 @@ def test_a_gpu_that_is_not_there_is_refused_and_not_replaced(tmp_path, monkeypat
 def test_a_path_without_a_file_is_refused_with_the_remedy(tmp_path, make):
     make(tmp_path / "model.onnx")
     with pytest.raises(
-        UserError, match=r"model\.onnx: not there; `make repro` \(or `dvc repro`\) makes models/detector.onnx"
+        UserError,
+        match=r"model\.onnx: not there; `make repro` \(or `dvc repro`\) makes models/detector.onnx",
     ):
         load(tmp_path / "model.onnx")
 
@@ -266,15 +302,14 @@ def test_a_file_of_more_than_two_gigabytes_is_refused_unread(tmp_path):
 
 def test_a_good_file_that_is_not_the_pinned_one_is_refused(tmp_path):
     other = hashlib.sha256(sealed(small_network(seed=2), TERMS)).hexdigest()
-    wanted = (
-        rf"model\.onnx: not the file that was asked for \(sha256 {hashlib.sha256(GOOD).hexdigest()}, wanted {other}\)"
-    )
+    wanted = rf"model\.onnx: not the file that was asked for \(sha256 {hashlib.sha256(GOOD).hexdigest()}, wanted {other}\)"
     with pytest.raises(UserError, match=wanted):
         load(written(tmp_path), pinned=other.upper())
 
 
 @pytest.mark.parametrize(
-    "where", ["weights.bin", "inner/../weights.bin", "{folder}/weights.bin", "../{name}/weights.bin"]
+    "where",
+    ["weights.bin", "inner/../weights.bin", "{folder}/weights.bin", "../{name}/weights.bin"],
 )
 def test_weights_in_another_file_are_not_read(tmp_path, monkeypatch, where):
     """They are the right ones: were they read, the model would load."""
@@ -285,7 +320,11 @@ def test_weights_in_another_file_are_not_read(tmp_path, monkeypatch, where):
     kernel = model.graph.initializer[0]
     kernel.ClearField("raw_data")
     kernel.data_location = TensorProto.EXTERNAL
-    place = {"location": where.format(folder=tmp_path, name=tmp_path.name), "offset": "0", "length": str(len(WEIGHTS))}
+    place = {
+        "location": where.format(folder=tmp_path, name=tmp_path.name),
+        "offset": "0",
+        "length": str(len(WEIGHTS)),
+    }
     for key, value in place.items():
         kernel.external_data.add(key=key, value=value)
     with pytest.raises(UserError, match=rf"model\.onnx: {NO_MODEL}"):

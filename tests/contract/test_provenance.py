@@ -16,13 +16,26 @@ def index(tmp_path, kinds: str) -> pd.DataFrame:
         path = tmp_path / f"{number}"
         path.write_bytes(b"file %d" % number)
         kind, method = {"v": "video", "f": "face"}[letter], ("real", "swap")[number % 2]
-        rows.append({"item": f"set/{number}", "data_set": "set", "kind": kind, "method": method, "path": str(path)})
+        rows.append(
+            {
+                "item": f"set/{number}",
+                "data_set": "set",
+                "kind": kind,
+                "method": method,
+                "path": str(path),
+            }
+        )
     return pd.DataFrame(rows)
 
 
 @pytest.mark.parametrize(
     ("kinds", "realign", "kind"),
-    [("vvv", False, "detected"), ("fff", False, "given"), ("fff", True, "detected"), ("vfv", True, "detected")],
+    [
+        ("vvv", False, "detected"),
+        ("fff", False, "given"),
+        ("fff", True, "detected"),
+        ("vfv", True, "detected"),
+    ],
 )
 def test_crops_are_given_where_training_saw_ready_ones_as_they_are(tmp_path, kinds, realign, kind):
     table = index(tmp_path, kinds)
@@ -59,7 +72,9 @@ def test_a_model_of_drawn_people_is_a_demonstration_that_knows_all_of_their_file
     table = index(tmp_path, "vvv")
     found = provenance.trained_on(table, table.iloc[:2], ["set"], "shares", 1)
     assert found.demonstration
-    assert found.demo_files == tuple(sorted(hashlib.sha256(b"file %d" % number).hexdigest() for number in range(3)))
+    assert found.demo_files == tuple(
+        sorted(hashlib.sha256(b"file %d" % number).hexdigest() for number in range(3))
+    )
 
 
 def test_drawn_people_beside_real_ones_make_no_demonstration(tmp_path):

@@ -36,12 +36,16 @@ def frame(item: str, number: int = 0, width: int = 320, height: int = 240) -> di
     return {"item": item, "frame": number, "width": width, "height": height, "status": "ok"}
 
 
-def face(item: str, number: int | None = 0, status: str = "ok", contrast: float = 30, **more: float) -> dict:
+def face(
+    item: str, number: int | None = 0, status: str = "ok", contrast: float = 30, **more: float
+) -> dict:
     row = {"item": item, "frame": number, "track": 0, "status": status}
     return row | {"contrast": contrast, "sharpness": 100, "brightness": 128} | more
 
 
-def judged(items: pd.DataFrame, faces: list[dict], frames: list[dict] | None = None) -> dict[str, str]:
+def judged(
+    items: pd.DataFrame, faces: list[dict], frames: list[dict] | None = None
+) -> dict[str, str]:
     """Item -> reason; empty where it is kept."""
     frames = [frame(item) for item in items["item"]] if frames is None else frames
     made = tables.make(frames, tables.FRAMES), tables.make(faces, tables.FACES)
@@ -67,8 +71,16 @@ def judged(items: pd.DataFrame, faces: list[dict], frames: list[dict] | None = N
         ([frame("a")], [face("a", sharpness=2.0)], ""),
         ([frame("a")], [face("a", brightness=11.9)], "dark"),
         ([frame("a")], [face("a", brightness=12.0)], ""),
-        ([frame("a", n) for n in range(3)], [face("a", n, sharpness=100 * (n == 2)) for n in range(3)], "blurred"),
-        ([frame("a", n) for n in range(3)], [face("a", n, sharpness=100 * (n > 0)) for n in range(3)], ""),
+        (
+            [frame("a", n) for n in range(3)],
+            [face("a", n, sharpness=100 * (n == 2)) for n in range(3)],
+            "blurred",
+        ),
+        (
+            [frame("a", n) for n in range(3)],
+            [face("a", n, sharpness=100 * (n > 0)) for n in range(3)],
+            "",
+        ),
         ([frame("a")], [face("a", contrast=0, sharpness=0, brightness=0)], "blank"),
         ([frame("a"), frame("a", 1)], [face("a", contrast=0), face("a", 1)], ""),
         ([], [face("a", width=40, height=90)], "picture too small"),
@@ -108,7 +120,9 @@ def test_sound_data_stop_nothing():
 def test_the_same_file_with_both_labels_stops_the_run():
     items = index(("a", 0, "1"), ("b", 1, "1"), ("c", 0), ("d", 1))
     (said,) = stoppers(items, [face(item) for item in "abcd"])
-    assert said == "the same file is labelled real and fake: a, b; decide which, and remove the other"
+    assert (
+        said == "the same file is labelled real and fake: a, b; decide which, and remove the other"
+    )
 
 
 def test_a_class_of_which_nothing_is_left_stops_the_run_and_says_where_it_went():
@@ -118,11 +132,14 @@ def test_a_class_of_which_nothing_is_left_stops_the_run_and_says_where_it_went()
 
 
 def test_a_class_that_never_was_there_stops_the_run():
-    assert stoppers(index(("a", 1)), [face("a")]) == ["no real item is left; check the data set's root and layout"]
+    assert stoppers(index(("a", 1)), [face("a")]) == [
+        "no real item is left; check the data set's root and layout"
+    ]
 
 
 @pytest.mark.parametrize(
-    ("fakes", "said"), [(3, []), (4, ["1 real and 4 fake items: a ratio above verify.max_imbalance 3"])]
+    ("fakes", "said"),
+    [(3, []), (4, ["1 real and 4 fake items: a ratio above verify.max_imbalance 3"])],
 )
 def test_too_unequal_classes_stop_the_run(fakes, said):
     items = index(("real", 0), *((f"fake{number}", 1) for number in range(fakes)))
@@ -138,7 +155,11 @@ def faces_in(item: str, found: int, of: int) -> list[dict]:
     [
         (5, 5, None),
         (4, 10, "a face was found in too few frames (real 40.0%; verify.min_coverage 50%)"),
-        (3, 4, "a face was found in too few frames (real 30.0%, fake 40.0%; verify.min_coverage 50%)"),
+        (
+            3,
+            4,
+            "a face was found in too few frames (real 30.0%, fake 40.0%; verify.min_coverage 50%)",
+        ),
         (7, 9, None),
         (6, 9, "a face was found in 60.0% of real and 90.0% of fake frames, further apart than"),
         (9, 6, "a face was found in 90.0% of real and 60.0% of fake frames, further apart than"),
@@ -146,19 +167,33 @@ def faces_in(item: str, found: int, of: int) -> list[dict]:
 )
 def test_faces_missed_too_often_or_more_often_in_one_class_stop_the_run(reals, fakes, said):
     limits = changed(LIMITS, max_coverage_gap=0.25)
-    found = stoppers(index(("a", 0), ("b", 1)), faces_in("a", reals, 10) + faces_in("b", fakes, 10), limits)
+    found = stoppers(
+        index(("a", 0), ("b", 1)), faces_in("a", reals, 10) + faces_in("b", fakes, 10), limits
+    )
     assert len(found) == (said is not None)
     assert all(text.startswith(said) for text in found)
 
 
 def test_coverage_counts_frames_and_neither_faces_nor_unreadable_items():
     items = index(("a", 0), ("b", 0), ("c", 1))
-    faces = [face("a"), face("a", track=1), face("a", 1, "face too small"), face("b", None, "broken"), face("c")]
+    faces = [
+        face("a"),
+        face("a", track=1),
+        face("a", 1, "face too small"),
+        face("b", None, "broken"),
+        face("c"),
+    ]
     assert audit.coverage(items, tables.make(faces, tables.FACES)) == {"real": 0.5, "fake": 1.0}
 
 
 def fact(item: str, declared: int | None = 10, **more: object) -> dict:
-    return {"item": item, "bytes": 1, "frames_declared": declared, "frames_found": 10, "rotation": 0} | more
+    return {
+        "item": item,
+        "bytes": 1,
+        "frames_declared": declared,
+        "frames_found": 10,
+        "rotation": 0,
+    } | more
 
 
 def test_what_readers_of_video_get_wrong_is_told_with_the_items():
@@ -194,16 +229,23 @@ BITRATE = Carrier("bitrate", 0.97, 2e6, 1e6)
 def test_a_shortcut_stops_the_run_or_warns_by_params(auc, carriers, action, said):
     shortcut = Shortcut(auc, "", carriers, 100)
     limits = changed(LIMITS, on_shortcut=action)
-    told = {"fail": audit.shortcut_stopper(shortcut, limits), "warn": audit.shortcut_warning(shortcut, limits)}
+    told = {
+        "fail": audit.shortcut_stopper(shortcut, limits),
+        "warn": audit.shortcut_warning(shortcut, limits),
+    }
     assert [said in line for line in told.pop(action)] == [True] * (said is not None)
     assert list(told.values()) == [[]]
 
 
 def test_the_figures_count_what_was_dropped_by_kind():
     items = index(("a", 0, "1"), ("b", 0, "1"), ("c", 1), ("d", 1))
-    faces = tables.make(faces_in("a", 1, 2) + [face("b"), face("c"), face("d", None, "broken")], tables.FACES)
+    faces = tables.make(
+        faces_in("a", 1, 2) + [face("b"), face("c"), face("d", None, "broken")], tables.FACES
+    )
     frames = tables.make([frame(item) for item in "abc"], tables.FRAMES)
-    verified = tables.make(audit.judge(items, frames, faces, LIMITS).to_dict("records"), tables.VERIFIED)
+    verified = tables.make(
+        audit.judge(items, frames, faces, LIMITS).to_dict("records"), tables.VERIFIED
+    )
     row = {"item": "a", "other": "c", "frames": 1, "distance": 2, "correlation": 0.97}
     near = tables.make([row], tables.NEAR_DUPLICATES)
     media = tables.make([fact("a"), fact("c", rotation=90)], tables.MEDIA)

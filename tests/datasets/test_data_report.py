@@ -37,7 +37,9 @@ def index(*items: tuple[str, int, str]) -> pd.DataFrame:
 
 
 def frames(*items: str) -> pd.DataFrame:
-    return tables.make([{"item": i, "frame": n, "status": "ok"} for i in items for n in range(3)], tables.FRAMES)
+    return tables.make(
+        [{"item": i, "frame": n, "status": "ok"} for i in items for n in range(3)], tables.FRAMES
+    )
 
 
 def verified(**reasons: str) -> pd.DataFrame:
@@ -46,7 +48,9 @@ def verified(**reasons: str) -> pd.DataFrame:
 
 
 def test_the_page_needs_nothing_else_and_starts_with_what_stops_the_run():
-    page = html_page.render("The data", ["no fake item is left"], [Section("One", ["two"], [{"a": 1}], b"jpeg")])
+    page = html_page.render(
+        "The data", ["no fake item is left"], [Section("One", ["two"], [{"a": 1}], b"jpeg")]
+    )
     assert b'src="data:image/jpeg;base64,anBlZw=="' in page
     assert not re.search(rb"(src|href)=\"(?!data:)", page)
     text = text_of(page)
@@ -54,7 +58,9 @@ def test_the_page_needs_nothing_else_and_starts_with_what_stops_the_run():
 
 
 def test_names_are_shown_and_never_run():
-    page = html_page.render("x", [], [Section("t", ["<script>alert(1)</script>"], [{"<b>": "<i>"}])])
+    page = html_page.render(
+        "x", [], [Section("t", ["<script>alert(1)</script>"], [{"<b>": "<i>"}])]
+    )
     assert b"<script" not in page
     assert b"&lt;script&gt;" in page
     assert b"<i>" not in page
@@ -63,8 +69,24 @@ def test_names_are_shown_and_never_run():
 def test_methods_stand_side_by_side_with_their_files_facts():
     items = index(("a", 0, "real"), ("b", 0, "real"), ("c", 1, "swap"))
     media = [
-        {"item": "a", "bytes": 1, "codec": "h264", "width": 640, "height": 480, "duration": 2.0, "bitrate": 1e6},
-        {"item": "b", "bytes": 1, "codec": "hevc", "width": 320, "height": 240, "duration": 4.0, "bitrate": 2e6},
+        {
+            "item": "a",
+            "bytes": 1,
+            "codec": "h264",
+            "width": 640,
+            "height": 480,
+            "duration": 2.0,
+            "bitrate": 1e6,
+        },
+        {
+            "item": "b",
+            "bytes": 1,
+            "codec": "hevc",
+            "width": 320,
+            "height": 240,
+            "duration": 4.0,
+            "bitrate": 2e6,
+        },
         {"item": "c", "bytes": 1},
     ]
     faces = [
@@ -83,8 +105,18 @@ def test_methods_stand_side_by_side_with_their_files_facts():
     real, swap = section.rows
     assert real["method"] == "real"
     assert (real["items"], real["kept"], real["frames with a face"]) == (2, 2, "75.0%")
-    assert (real["width"], real["seconds"], real["Mbit/s"], real["codecs"]) == ("480", "3.0", "1.50", "h264, hevc")
-    assert (swap["kept"], swap["frames with a face"], swap["width"], swap["codecs"]) == (0, "", "", "")
+    assert (real["width"], real["seconds"], real["Mbit/s"], real["codecs"]) == (
+        "480",
+        "3.0",
+        "1.50",
+        "h264, hevc",
+    )
+    assert (swap["kept"], swap["frames with a face"], swap["width"], swap["codecs"]) == (
+        0,
+        "",
+        "",
+        "",
+    )
 
 
 def test_every_reason_has_its_section_with_the_middle_frames():
@@ -119,7 +151,10 @@ def test_nothing_dropped_is_said():
 
 def test_look_alikes_stand_side_by_side_and_tell_how_many_cross_the_classes():
     items = index(("a", 0, "real"), ("b", 1, "swap"), ("c", 0, "real"))
-    rows = [{"item": "a", "other": other, "frames": 3, "distance": 1, "correlation": 0.99} for other in "bc"]
+    rows = [
+        {"item": "a", "other": other, "frames": 3, "distance": 1, "correlation": 0.99}
+        for other in "bc"
+    ]
     near = tables.make(rows, tables.NEAR_DUPLICATES)
     section = data_report.look_alikes(near, items, frames("a", "b", "c"), lambda *_: GREY)
     assert section.text[0].startswith("2 pairs, 1 of them of a real and a fake item.")
@@ -145,6 +180,8 @@ def test_the_shortcut_audit_is_told_in_words(found, said, rows):
 
 
 def test_odd_files_are_counted_with_examples():
-    section = data_report.odd_files({"variable frame rate": ["a", "b", "c", "d"], "to be turned": []})
+    section = data_report.odd_files(
+        {"variable frame rate": ["a", "b", "c", "d"], "to be turned": []}
+    )
     assert section.rows == [{"what": "variable frame rate", "items": 4, "for example": "a, b, c"}]
     assert data_report.odd_files({"to be turned": []}).text == ["None."]

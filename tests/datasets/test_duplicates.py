@@ -12,7 +12,9 @@ from deepfake_detector.datasets import duplicates
 from deepfake_detector.media.perceptual_hash import perceptual_hash
 from deepfake_detector.storage import tables
 
-A, B, C, D, E = (f"{number:016x}" for number in np.random.default_rng(1).integers(1 << 62, 1 << 63, 5))
+A, B, C, D, E = (
+    f"{number:016x}" for number in np.random.default_rng(1).integers(1 << 62, 1 << 63, 5)
+)
 FAR = [f"{number:016x}" for number in np.random.default_rng(2).integers(1 << 62, 1 << 63, 8)]
 
 
@@ -35,7 +37,9 @@ def noisy(image: np.ndarray, deviation: float, seed: int = 0) -> np.ndarray:
 
 
 def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
-    return cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
+    return cv2.imdecode(
+        cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR
+    )
 
 
 def resized(image: np.ndarray, factor: float) -> np.ndarray:
@@ -58,7 +62,9 @@ def search(
         for item, of_frames in hashes.items()
         for number, digits in enumerate(of_frames)
     ]
-    index = pd.DataFrame([(item, (kinds or {}).get(item, "video")) for item in hashes], columns=["item", "kind"])
+    index = pd.DataFrame(
+        [(item, (kinds or {}).get(item, "video")) for item in hashes], columns=["item", "kind"]
+    )
     group = pd.Series({item: item for item in hashes} | (groups or {}), dtype=object)
     found = duplicates.near_duplicates(tables.make(frames, tables.FRAMES), index, group, picture)
     tables.make(found, tables.NEAR_DUPLICATES)  # raises where they are not of that table
@@ -160,7 +166,9 @@ def test_the_search_finds_what_comparing_each_with_each_finds(monkeypatch, seed,
     expected = {}
     for one, other in combinations(sorted(hashes), 2):
         distance = near(hashes[one][0], hashes[other][0])
-        if groups[one] != groups[other] and distance <= (4 if "face" in (kinds[one], kinds[other]) else 6):
+        if groups[one] != groups[other] and distance <= (
+            4 if "face" in (kinds[one], kinds[other]) else 6
+        ):
             expected[one, other] = distance
     found = search(hashes, groups=groups, kinds=kinds)
     assert len(expected) > 50
@@ -168,7 +176,9 @@ def test_the_search_finds_what_comparing_each_with_each_finds(monkeypatch, seed,
     assert pairs(found) == sorted(expected)
 
 
-@pytest.mark.parametrize("bits", [(0, 1, 16, 17, 32, 48), (0, 16, 32, 33, 48, 49), (15, 31, 47, 61, 62, 63), range(6)])
+@pytest.mark.parametrize(
+    "bits", [(0, 1, 16, 17, 32, 48), (0, 16, 32, 33, 48, 49), (15, 31, 47, 61, 62, 63), range(6)]
+)
 def test_six_bits_are_found_wherever_they_lie(bits):
     (row,) = search({"a": [A], "b": [flipped(A, *bits)]})
     assert row["distance"] == 6
@@ -190,7 +200,9 @@ def test_six_bits_are_found_wherever_they_lie(bits):
     ],
 )
 def test_ready_crops_must_be_nearer(kind, other, bits, told):
-    found = search({"a": [A], "b": [flipped(A, *range(0, 7 * bits, 7))]}, kinds={"a": kind, "b": other})
+    found = search(
+        {"a": [A], "b": [flipped(A, *range(0, 7 * bits, 7))]}, kinds={"a": kind, "b": other}
+    )
     assert pairs(found) == [("a", "b")] * told
 
 
@@ -231,13 +243,17 @@ def test_videos_need_three_frames_alike_or_all_the_shorter_one_has(mine, yours, 
 
 
 @pytest.mark.parametrize(
-    ("alike", "frames"), [([0, 1, 2, 3], [3]), ([1, 2, 3], [3]), ([0, 3], []), ([], [])], ids=["4", "3", "2", "none"]
+    ("alike", "frames"),
+    [([0, 1, 2, 3], [3]), ([1, 2, 3], [3]), ([0, 3], []), ([], [])],
+    ids=["4", "3", "2", "none"],
 )
 def test_near_hashes_of_frames_that_look_different_do_not_count(alike, frames):
     def picture(item: str, frame: int) -> np.ndarray:
         return blobs(frame) if item == "a" or frame in alike else blobs(100 + frame)
 
-    assert [row["frames"] for row in search({"a": [A, B, C, D], "b": [A, B, C, D]}, picture)] == frames
+    assert [
+        row["frames"] for row in search({"a": [A, B, C, D], "b": [A, B, C, D]}, picture)
+    ] == frames
 
 
 def blended(one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
@@ -259,7 +275,9 @@ def test_near_hashes_alone_are_not_enough(other, told):
 
 
 def test_frames_of_a_still_scene_find_their_partners_by_their_looks():
-    found = search({"a": [A] * 3, "b": [A] * 3}, lambda item, frame: blobs(frame if item == "a" else 2 - frame))
+    found = search(
+        {"a": [A] * 3, "b": [A] * 3}, lambda item, frame: blobs(frame if item == "a" else 2 - frame)
+    )
     assert [row["frames"] for row in found] == [3]
 
 
@@ -267,8 +285,14 @@ def test_the_least_distance_and_the_highest_correlation_of_the_matches_are_told(
     def picture(item: str, frame: int) -> np.ndarray:
         return blobs(frame) if item == "a" or frame == 1 else noisy(blobs(frame), 60)
 
-    (row,) = search({"a": [A, B, C], "b": [flipped(A, 5), flipped(B, 3, 9), flipped(C, 1, 20, 40)]}, picture)
-    assert (row["frames"], row["distance"], row["correlation"]) == (3, 1, pytest.approx(1, abs=1e-5))
+    (row,) = search(
+        {"a": [A, B, C], "b": [flipped(A, 5), flipped(B, 3, 9), flipped(C, 1, 20, 40)]}, picture
+    )
+    assert (row["frames"], row["distance"], row["correlation"]) == (
+        3,
+        1,
+        pytest.approx(1, abs=1e-5),
+    )
 
 
 @pytest.mark.parametrize(
@@ -281,9 +305,22 @@ def test_the_least_distance_and_the_highest_correlation_of_the_matches_are_told(
         ({"a": [A, B, C], "b": [A, A, A]}, {}, []),
         ({"a": [A, NEAR_A, flipped(A, 2)], "b": [A, B, C]}, {}, []),
         ({"a": [A], "b": [A], "c": [A], "d": [B]}, {}, [("a", 0), ("b", 0), ("c", 0)]),
-        ({"a": [A, B, C, D], "b": [A, B, C, D]}, {}, [(item, frame) for item in "ab" for frame in range(3)]),
+        (
+            {"a": [A, B, C, D], "b": [A, B, C, D]},
+            {},
+            [(item, frame) for item in "ab" for frame in range(3)],
+        ),
     ],
-    ids=["far", "one group", "7 bits", "2 frames", "1 frame thrice", "3 near 1", "each once", "no more than needed"],
+    ids=[
+        "far",
+        "one group",
+        "7 bits",
+        "2 frames",
+        "1 frame thrice",
+        "3 near 1",
+        "each once",
+        "no more than needed",
+    ],
 )
 def test_pictures_are_asked_for_only_where_they_decide(hashes, groups, expected):
     calls = []
@@ -312,7 +349,9 @@ def test_the_order_of_the_rows_changes_nothing():
 
 @pytest.mark.parametrize(("indexed", "grouped"), [(["a"], ["a", "b"]), (["a", "b"], ["a"])])
 def test_an_item_that_the_index_or_the_groups_lack_is_an_error(indexed, grouped):
-    frames = tables.make([{"item": item, "frame": 0, "hash": A, "status": "ok"} for item in "ab"], tables.FRAMES)
+    frames = tables.make(
+        [{"item": item, "frame": 0, "hash": A, "status": "ok"} for item in "ab"], tables.FRAMES
+    )
     index = pd.DataFrame({"item": indexed, "kind": "image"})
     with pytest.raises(KeyError, match="b"):
         duplicates.near_duplicates(frames, index, pd.Series(grouped, index=grouped), same_picture)

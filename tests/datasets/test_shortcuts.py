@@ -12,14 +12,24 @@ NAN = float("nan")
 
 def index(**kinds: str) -> pd.DataFrame:
     rows = [
-        {"item": item, "data_set": "d", "kind": kind, "path": item, "label": 0, "method": "real", "use": "train"}
+        {
+            "item": item,
+            "data_set": "d",
+            "kind": kind,
+            "path": item,
+            "label": 0,
+            "method": "real",
+            "use": "train",
+        }
         | {"md5": f"{item:0>32}"}
         for item, kind in kinds.items()
     ]
     return tables.make(rows, tables.INDEX)
 
 
-def face(item: str, frame: int | None, width: float, height: float, brightness: float, **more) -> dict:
+def face(
+    item: str, frame: int | None, width: float, height: float, brightness: float, **more
+) -> dict:
     sizes = {"width": width, "height": height, "brightness": brightness}
     return {"item": item, "frame": frame, "track": 0, "status": "ok"} | sizes | more
 
@@ -52,26 +62,51 @@ FACES = [
 
 
 def test_facts_of_every_item_are_those_of_its_file_and_its_dominant_face():
-    items = index(clip="video", still="image", crop="face", broken="video", timeless="video", lost="video")
-    found = shortcuts.file_facts(items, tables.make(MEDIA, tables.MEDIA), tables.make(FACES, tables.FACES))
-    film_facts = {"bytes": 40_000, "bitrate": 120_000, "duration": 2.5, "frames_found": 50, "width": 100, "height": 50}
+    items = index(
+        clip="video", still="image", crop="face", broken="video", timeless="video", lost="video"
+    )
+    found = shortcuts.file_facts(
+        items, tables.make(MEDIA, tables.MEDIA), tables.make(FACES, tables.FACES)
+    )
+    film_facts = {
+        "bytes": 40_000,
+        "bitrate": 120_000,
+        "duration": 2.5,
+        "frames_found": 50,
+        "width": 100,
+        "height": 50,
+    }
     wanted = {
         "broken": {"bytes": 7},
-        "clip": film_facts | {"bits_per_pixel": 1.2, "frame_rate": 20, "face_size": 46, "brightness": 100},
+        "clip": film_facts
+        | {"bits_per_pixel": 1.2, "frame_rate": 20, "face_size": 46, "brightness": 100},
         "crop": {"bytes": 500, "bits_per_pixel": 20, "width": 20, "height": 10, "brightness": 55},
         "lost": {},
         "still": {"bytes": 3000, "bits_per_pixel": 5, "width": 60, "height": 80, "jpeg_quality": 90}
         | {"face_size": 12, "brightness": 77},
         "timeless": film_facts | {"frame_rate": 0},
     }
-    columns = ["bytes", "bitrate", "bits_per_pixel", "duration", "frame_rate", "frames_found", "width", "height"]
+    columns = [
+        "bytes",
+        "bitrate",
+        "bits_per_pixel",
+        "duration",
+        "frame_rate",
+        "frames_found",
+        "width",
+        "height",
+    ]
     columns += ["jpeg_quality", "face_size", "brightness"]
-    expected = pd.DataFrame.from_dict(wanted, orient="index", columns=columns, dtype="float64").rename_axis("item")
+    expected = pd.DataFrame.from_dict(
+        wanted, orient="index", columns=columns, dtype="float64"
+    ).rename_axis("item")
     pd.testing.assert_frame_equal(found, expected, check_index_type=False)
 
 
 def test_without_any_face_the_other_facts_stand():
-    found = shortcuts.file_facts(index(clip="video"), tables.make(MEDIA, tables.MEDIA), tables.make([], tables.FACES))
+    found = shortcuts.file_facts(
+        index(clip="video"), tables.make(MEDIA, tables.MEDIA), tables.make([], tables.FACES)
+    )
     assert found.loc["clip", "bits_per_pixel"] == 1.2
     assert found.loc["clip", ["face_size", "brightness"]].isna().all()
 
@@ -95,7 +130,9 @@ def paired(pairs: int, seed: int = 0, fakes: int = 1) -> tuple[pd.DataFrame, pd.
         "brightness": rng.normal(110, 15, len(labels)),
     }
     facts = pd.DataFrame(drawn, index=names, columns=list(shortcuts.FACTS), dtype="float64")
-    groups = pd.Series(np.repeat([f"group{number}" for number in range(pairs)], 1 + fakes), index=names)
+    groups = pd.Series(
+        np.repeat([f"group{number}" for number in range(pairs)], 1 + fakes), index=names
+    )
     return facts, pd.Series(labels, index=names, dtype="Int64"), groups
 
 
@@ -162,13 +199,17 @@ def test_a_fact_missing_in_every_second_fake_alone_is_found_in_few_items(seed):
     facts, labels, groups = paired(20, seed)
     fake = (labels == 1).to_numpy()
     facts.loc[fake & (fake.cumsum() % 2 > 0), "duration"] = NAN
-    assert 0.6 < shortcuts.audit(facts, labels, groups).auc < 0.8  # 0.75 where nothing else is made of it
+    assert (
+        0.6 < shortcuts.audit(facts, labels, groups).auc < 0.8
+    )  # 0.75 where nothing else is made of it
 
 
 def test_facts_that_tell_little_alone_tell_more_together():
     facts, labels, groups = paired(200)
     weak = ["duration", "face_size", "brightness"]
-    facts[weak] = np.random.default_rng(0).normal(size=(len(facts), 3)) + labels.to_numpy(float)[:, None]
+    facts[weak] = (
+        np.random.default_rng(0).normal(size=(len(facts), 3)) + labels.to_numpy(float)[:, None]
+    )
     found = shortcuts.audit(facts, labels, groups)
     assert {carrier.fact for carrier in found.carriers} == set(weak)
     assert found.auc > max(carrier.auc for carrier in found.carriers) + 0.05
@@ -195,7 +236,10 @@ def bare(pairs: int, **values: list[float]) -> tuple[pd.DataFrame, pd.Series, pd
 
 LOW, HIGH = list(range(10)), list(range(5, 15))
 CARRIERS = [
-    ({"width": LOW + HIGH}, [("width", 0.875, 4.5, 9.5)]),  # 50 + 5.5 + 6.5 + 7.5 + 8.5 + 9.5 of 100 pairs
+    (
+        {"width": LOW + HIGH},
+        [("width", 0.875, 4.5, 9.5)],
+    ),  # 50 + 5.5 + 6.5 + 7.5 + 8.5 + 9.5 of 100 pairs
     ({"width": HIGH + LOW}, [("width", 0.875, 9.5, 4.5)]),
     ({"width": [0] * 10 + [0] * 8 + [1] * 2}, [("width", 0.6, 0, 0)]),
     ({"width": [0] * 10 + [0] * 9 + [1]}, []),
@@ -208,7 +252,10 @@ CARRIERS = [
     ),
     (
         dict.fromkeys(shortcuts.FACTS, [0] * 10 + [1] * 10),
-        [(fact, 1, 0, 1) for fact in ("bitrate", "bits_per_pixel", "brightness", "bytes", "duration")],
+        [
+            (fact, 1, 0, 1)
+            for fact in ("bitrate", "bits_per_pixel", "brightness", "bytes", "duration")
+        ],
     ),
 ]
 
@@ -216,7 +263,9 @@ CARRIERS = [
 @pytest.mark.parametrize(("values", "carriers"), CARRIERS)
 def test_carriers_are_the_few_facts_that_alone_tell_most_whichever_way(values, carriers):
     found = shortcuts.audit(*bare(10, **values)).carriers
-    assert [(one.fact, round(one.auc, 9), one.real_median, one.fake_median) for one in found] == carriers
+    assert [
+        (one.fact, round(one.auc, 9), one.real_median, one.fake_median) for one in found
+    ] == carriers
 
 
 def test_values_that_are_not_known_do_not_count_for_a_carrier():
@@ -224,7 +273,9 @@ def test_values_that_are_not_known_do_not_count_for_a_carrier():
     assert (found.auc, found.real_median, found.fake_median) == (0.875, 4.5, 9.5)
 
 
-@pytest.mark.parametrize("values", [{}, {"width": [640.0] * 40}, {fact: [1.0] * 40 for fact in shortcuts.FACTS}])
+@pytest.mark.parametrize(
+    "values", [{}, {"width": [640.0] * 40}, {fact: [1.0] * 40 for fact in shortcuts.FACTS}]
+)
 def test_facts_that_are_all_the_same_or_unknown_tell_nothing(values):
     assert shortcuts.audit(*bare(20, **values)) == shortcuts.Shortcut(0.5, "", (), 40)
 
@@ -243,8 +294,14 @@ def test_facts_that_are_all_the_same_or_unknown_tell_nothing(values):
     ],
 )
 def test_too_little_to_judge_from_is_said_in_words(reals, fakes, real_groups, fake_groups, reason):
-    labels = pd.Series([0] * reals + [1] * fakes, index=[f"item{number}" for number in range(reals + fakes)], dtype=int)
-    numbers = [number % real_groups for number in range(reals)] + [number % fake_groups for number in range(fakes)]
+    labels = pd.Series(
+        [0] * reals + [1] * fakes,
+        index=[f"item{number}" for number in range(reals + fakes)],
+        dtype=int,
+    )
+    numbers = [number % real_groups for number in range(reals)] + [
+        number % fake_groups for number in range(fakes)
+    ]
     groups = pd.Series(numbers, index=labels.index, dtype=int).astype(str)
     facts = pd.DataFrame(1.0, index=labels.index, columns=list(shortcuts.FACTS))
     assert shortcuts.audit(facts, labels, groups) == shortcuts.Shortcut(
@@ -267,7 +324,9 @@ def test_groups_of_very_unequal_size_are_judged_as_far_as_they_can_be():
 
 
 def test_class_ratios_that_differ_from_fold_to_fold_tell_nothing():
-    _, labels, groups = in_groups([(5, 12), (2, 8), (1, 9), (5, 13), (5, 1), (1, 10), (1, 3), (4, 1), (4, 3)])
+    _, labels, groups = in_groups(
+        [(5, 12), (2, 8), (1, 9), (5, 13), (5, 1), (1, 10), (1, 3), (4, 1), (4, 3)]
+    )
     facts = pd.DataFrame(1.0, index=labels.index, columns=list(shortcuts.FACTS))
     assert shortcuts.audit(facts, labels, groups).auc == 0.5
 
@@ -291,7 +350,10 @@ def test_the_same_items_give_the_same_result_in_any_order(most, monkeypatch):
     once = shortcuts.audit(facts, labels, groups)
     assert 0.5 < once.auc < 1
     assert shortcuts.audit(facts, labels, groups) == once
-    mixed = [table.sample(frac=1, random_state=seed) for seed, table in enumerate((facts, labels, groups))]
+    mixed = [
+        table.sample(frac=1, random_state=seed)
+        for seed, table in enumerate((facts, labels, groups))
+    ]
     assert shortcuts.audit(*mixed) == once
 
 

@@ -48,7 +48,9 @@ def grouped(table: pd.DataFrame) -> pd.DataFrame:
 def placed(table: pd.DataFrame, shares: dict[str, float] = SHARES, seed: int = 1) -> dict[str, str]:
     """Item -> part."""
     items = grouped(table)
-    return dict(zip(items["item"], items["group"].map(splitting.assign(items, shares, seed)), strict=True))
+    return dict(
+        zip(items["item"], items["group"].map(splitting.assign(items, shares, seed)), strict=True)
+    )
 
 
 def together(table: pd.DataFrame) -> set[frozenset[str]]:
@@ -58,7 +60,8 @@ def together(table: pd.DataFrame) -> set[frozenset[str]]:
 def tied(one: dict, other: dict) -> bool:
     """Whether two items must stay on one side, straight from the words of the rule."""
     return bool(
-        set(filter(None, one["sources"].split(";"))) & set(filter(None, other["sources"].split(";")))
+        set(filter(None, one["sources"].split(";")))
+        & set(filter(None, other["sources"].split(";")))
         or one["md5"] == other["md5"]
         or (one["original"] and one["original"] == other["original"])
         or one["item"] == other["original"]
@@ -73,11 +76,18 @@ def indexes(draw, held_out: bool = False) -> list[dict]:
     file = st.just("") | st.integers(0, 20).map(str)
     use = st.sampled_from(["train"] * 5 + ["test"]) if held_out else st.just("train")
     reals = draw(st.lists(st.tuples(people, file, use), min_size=1, max_size=9))
-    fakes = draw(st.lists(st.tuples(people, file, use, st.integers(-4, 12)), min_size=1, max_size=9))
-    rows = [item(f"r{number:02}", who, file=same, use=use) for number, (who, same, use) in enumerate(reals)]
+    fakes = draw(
+        st.lists(st.tuples(people, file, use, st.integers(-4, 12)), min_size=1, max_size=9)
+    )
+    rows = [
+        item(f"r{number:02}", who, file=same, use=use)
+        for number, (who, same, use) in enumerate(reals)
+    ]
     for number, (who, same, use, target) in enumerate(fakes):
         original = f"r{target:02}" if target >= 0 else ""
-        rows.append(item(f"f{number:02}", who, original, ("swap", "reenact")[number % 2], same, use))
+        rows.append(
+            item(f"f{number:02}", who, original, ("swap", "reenact")[number % 2], same, use)
+        )
     return draw(st.permutations(rows))
 
 
@@ -85,7 +95,11 @@ def indexes(draw, held_out: bool = False) -> list[dict]:
 @given(indexes())
 def test_tied_items_share_a_group(rows):
     group = splitting.groups(index(*rows), NONE)
-    assert all(group[one["item"]] == group[other["item"]] for one, other in combinations(rows, 2) if tied(one, other))
+    assert all(
+        group[one["item"]] == group[other["item"]]
+        for one, other in combinations(rows, 2)
+        if tied(one, other)
+    )
 
 
 @few
@@ -95,7 +109,9 @@ def test_a_group_is_no_larger_than_its_ties(rows):
     by_name = {row["item"]: row for row in rows}
     for group in together(index(*rows)):
         reached, rest = {min(group)}, set(group) - {min(group)}
-        while near := {name for name in rest if any(tied(by_name[name], by_name[one]) for one in reached)}:
+        while near := {
+            name for name in rest if any(tied(by_name[name], by_name[one]) for one in reached)
+        }:
             reached, rest = reached | near, rest - near
         assert not rest
 
@@ -104,7 +120,11 @@ def test_a_group_is_no_larger_than_its_ties(rows):
 @given(indexes(held_out=True), st.integers(0, 5))
 def test_every_item_is_placed_no_tie_crosses_parts_and_parts_have_both_classes(rows, seed):
     table = index(*rows)
-    free = [group for group in together(table) if not any(row["use"] == "test" for row in rows if row["item"] in group)]
+    free = [
+        group
+        for group in together(table)
+        if not any(row["use"] == "test" for row in rows if row["item"] in group)
+    ]
     kinds = [{name[0] for name in group} for group in free]
     enough = kinds.count({"r", "f"}) + min(kinds.count({"r"}), kinds.count({"f"})) >= len(SHARES)
     if not enough:
@@ -113,9 +133,15 @@ def test_every_item_is_placed_no_tie_crosses_parts_and_parts_have_both_classes(r
         return
     part = placed(table, seed=seed)
     assert set(part) == set(table["item"])
-    assert all(part[one["item"]] == part[other["item"]] for one, other in combinations(rows, 2) if tied(one, other))
+    assert all(
+        part[one["item"]] == part[other["item"]]
+        for one, other in combinations(rows, 2)
+        if tied(one, other)
+    )
     assert splitting.leaks(table, NONE, part) == []
-    assert {(part[row["item"]], row["label"]) for row in rows} == {(name, label) for name in SHARES for label in (0, 1)}
+    assert {(part[row["item"]], row["label"]) for row in rows} == {
+        (name, label) for name in SHARES for label in (0, 1)
+    }
     assert all(part[row["item"]] == "test" for row in rows if row["use"] == "test")
 
 
@@ -124,7 +150,9 @@ def couples(number: int) -> list[dict]:
     rows = []
     for one in range(number):
         method = ("swap", "reenact")[one % 2]
-        rows += [item(f"r{one:03}{take}", f"{one}") for take in "ab"] + [item(f"f{one:03}", f"{one}", method=method)]
+        rows += [item(f"r{one:03}{take}", f"{one}") for take in "ab"] + [
+            item(f"f{one:03}", f"{one}", method=method)
+        ]
     return rows
 
 
@@ -132,7 +160,9 @@ def couples(number: int) -> list[dict]:
 def test_a_seed_gives_one_split_whatever_the_order_of_rows(seed):
     table = index(*couples(12))
     assert (
-        placed(table, seed=seed) == placed(table, seed=seed) == placed(table.sample(frac=1, random_state=7), seed=seed)
+        placed(table, seed=seed)
+        == placed(table, seed=seed)
+        == placed(table.sample(frac=1, random_state=7), seed=seed)
     )
 
 
@@ -143,7 +173,11 @@ def test_seeds_give_different_splits():
 
 def test_shares_are_met_for_every_method():
     table = index(*couples(100))
-    shares = table.assign(part=table["item"].map(placed(table))).groupby("method")["part"].value_counts(normalize=True)
+    shares = (
+        table.assign(part=table["item"].map(placed(table)))
+        .groupby("method")["part"]
+        .value_counts(normalize=True)
+    )
     for method in ("real", "swap", "reenact"):
         assert shares[method].to_dict() == pytest.approx(SHARES, abs=0.03)
 
@@ -162,13 +196,18 @@ def test_a_chain_of_different_ties_is_one_group():
 
 def test_a_fake_is_tied_to_its_source_and_not_to_its_target_alone():
     table = index(
-        item("target", "000"), item("source", "003"), item("fake", "000;003", "target", "swap"), item("other", "004")
+        item("target", "000"),
+        item("source", "003"),
+        item("fake", "000;003", "target", "swap"),
+        item("other", "004"),
     )
     assert together(table) == {frozenset({"target", "source", "fake"}), frozenset({"other"})}
 
 
 def test_fakes_of_one_original_belong_together_even_where_it_is_not_there():
-    table = index(item("a", original="gone", method="swap"), item("b", original="gone", method="reenact"))
+    table = index(
+        item("a", original="gone", method="swap"), item("b", original="gone", method="reenact")
+    )
     assert together(table) == {frozenset("ab")}
 
 
@@ -182,7 +221,9 @@ def test_the_same_number_in_two_methods_or_sets_is_no_tie():
 
 
 def test_a_held_out_set_is_test_with_all_that_is_tied_to_it():
-    table = index(*couples(6), item("held", "5", use="test"), item("held too", use="test", method="swap"))
+    table = index(
+        *couples(6), item("held", "5", use="test"), item("held too", use="test", method="swap")
+    )
     part = placed(table)
     assert {part[name] for name in ("held", "held too", "r005a", "r005b", "f005")} == {"test"}
 
@@ -194,7 +235,13 @@ def test_without_a_share_test_is_what_is_held_out():
 
 
 def test_groups_of_one_class_are_dealt_out_so_that_no_part_lacks_a_class():
-    table = index(*(item(f"{method}{number}", method=method) for method in ("real", "swap") for number in range(3)))
+    table = index(
+        *(
+            item(f"{method}{number}", method=method)
+            for method in ("real", "swap")
+            for number in range(3)
+        )
+    )
     part = placed(table, {"train": 0.8, "val": 0.1, "test": 0.1})
     assert {(part[row.item], row.label) for row in table.itertuples()} == {
         (p, label) for p in SHARES for label in (0, 1)
@@ -219,12 +266,18 @@ def test_too_few_groups_are_counted_and_a_way_out_named():
 )
 def test_a_planted_leak_is_found_and_explained(one, other, said):
     table = index(item("c", "y", "a", file="1"), other, one)
-    assert [str(leak) for leak in splitting.leaks(table, NONE, {"a": "train", "b": "test"})] == [said]
+    assert [str(leak) for leak in splitting.leaks(table, NONE, {"a": "train", "b": "test"})] == [
+        said
+    ]
 
 
 def test_no_leak_is_seen_where_parts_keep_to_groups():
     assert (
-        splitting.leaks(index(item("a", "x"), item("b", "x"), item("c")), NONE, {"a": "val", "b": "val", "c": "test"})
+        splitting.leaks(
+            index(item("a", "x"), item("b", "x"), item("c")),
+            NONE,
+            {"a": "val", "b": "val", "c": "test"},
+        )
         == []
     )
 
@@ -247,8 +300,13 @@ def faceforensics(spanning: dict[str, str]) -> pd.DataFrame:
             own = f"{target};yt{video[target]}"
             rows.append(item(f"real/{target:03d}", own, official_split=part_of[target]))
             for method in ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter"):
-                name, both = f"{method}/{target:03d}_{source:03d}", f"{own};{source};yt{video[source]}"
-                rows.append(item(name, both, f"real/{target:03d}", method, official_split=part_of[target]))
+                name, both = (
+                    f"{method}/{target:03d}_{source:03d}",
+                    f"{own};{source};yt{video[source]}",
+                )
+                rows.append(
+                    item(name, both, f"real/{target:03d}", method, official_split=part_of[target])
+                )
     return index(*rows)
 
 
@@ -275,13 +333,22 @@ def test_strict_moves_torn_groups_whole_and_leaves_no_leak():
     part = published(table, strict=True)
     assert set(part) == set(table["item"])
     assert splitting.leaks(table, NONE, part) == []
-    moved = {name for name, old in zip(table["item"], table["official_split"], strict=True) if part[name] != old}
+    moved = {
+        name
+        for name, old in zip(table["item"], table["official_split"], strict=True)
+        if part[name] != old
+    }
     assert len(moved) == 7 * 12  # a pair each: two reals and ten fakes
     assert all(part[name] == "train" for name in moved)
 
 
 def test_items_without_a_published_split_are_left_out_unless_strict_has_a_group_for_them():
-    table = index(item("a", "x", official_split="val"), item("b", "x"), item("c", "y"), item("d", "z", use="test"))
+    table = index(
+        item("a", "x", official_split="val"),
+        item("b", "x"),
+        item("c", "y"),
+        item("d", "z", use="test"),
+    )
     assert published(table, strict=False) == {"a": "val", "d": "test"}
     assert published(table, strict=True) == {"a": "val", "b": "val", "d": "test"}
 
@@ -296,7 +363,11 @@ def test_what_shares_a_group_with_a_held_out_set_goes_to_test_when_strict():
     [("official", ["val", None, "train"]), ("strict", ["val", "val", "train"])],
 )
 def test_the_published_split_gives_each_item_its_part_or_none(policy, parts):
-    items = grouped(index(item("a", "x", official_split="val"), item("b", "x"), item("c", official_split="train")))
+    items = grouped(
+        index(
+            item("a", "x", official_split="val"), item("b", "x"), item("c", official_split="train")
+        )
+    )
     found = splitting.part_of(items, policy, SHARES, 1)
     assert [part if isinstance(part, str) else None for part in found] == parts
 
@@ -310,7 +381,8 @@ def test_shares_give_each_item_the_part_of_its_group():
 @pytest.mark.parametrize("policy", ["official", "strict"])
 def test_a_published_split_has_to_be_there(policy):
     with pytest.raises(
-        UserError, match=f"split.policy is {policy}, but no item has a published split; set it to shares"
+        UserError,
+        match=f"split.policy is {policy}, but no item has a published split; set it to shares",
     ):
         splitting.part_of(grouped(index(item("a"))), policy, SHARES, 1)
 
@@ -319,7 +391,10 @@ def test_a_published_split_has_to_be_there(policy):
     ("rows", "said"),
     [
         ([("train", 0), ("train", 1), ("val", 0), ("val", 1)], "test has no items"),
-        ([("train", 0), ("train", 1), ("val", 1), ("test", 0), ("test", 1)], "val has only label 1"),
+        (
+            [("train", 0), ("train", 1), ("val", 1), ("test", 0), ("test", 1)],
+            "val has only label 1",
+        ),
     ],
 )
 def test_a_part_without_a_class_is_refused(rows, said):
@@ -333,9 +408,12 @@ def test_parts_with_both_classes_are_fine():
 
 
 def test_one_group_of_more_than_half_is_refused_with_what_ties_it():
-    table = index(*(item(f"a{n}", f"anna;x{n % 2}") for n in range(5)), item("b0", "ben"), *couples(1))
+    table = index(
+        *(item(f"a{n}", f"anna;x{n % 2}") for n in range(5)), item("b0", "ben"), *couples(1)
+    )
     with pytest.raises(
-        UserError, match=r"one group holds 5 of 9 items.*tied by source anna \(5 items\), source x0 \(3"
+        UserError,
+        match=r"one group holds 5 of 9 items.*tied by source anna \(5 items\), source x0 \(3",
     ):
         splitting.refuse_one_group(table, NONE, grouped(table))
 
@@ -353,11 +431,18 @@ def alike(*pairs: tuple[str, str]) -> pd.DataFrame:
 
 def test_items_that_look_alike_are_of_one_group():
     table = index(item("a"), item("b", "x"), item("c", "x"), item("d"))
-    assert splitting.groups(table, alike(("a", "b"))).to_dict() == {"a": "a", "b": "a", "c": "a", "d": "d"}
+    assert splitting.groups(table, alike(("a", "b"))).to_dict() == {
+        "a": "a",
+        "b": "a",
+        "c": "a",
+        "d": "d",
+    }
 
 
 def test_items_that_look_alike_on_two_sides_are_a_leak():
-    (leak,) = splitting.leaks(index(item("a"), item("b")), alike(("a", "b")), {"a": "train", "b": "test"})
+    (leak,) = splitting.leaks(
+        index(item("a"), item("b")), alike(("a", "b")), {"a": "train", "b": "test"}
+    )
     assert str(leak) == "near-duplicates a and b: train a; test b"
 
 

@@ -6,7 +6,9 @@ import pytest
 from deepfake_detector.datasets.subset import evenly, of_each_class
 
 
-@pytest.mark.parametrize(("count", "places"), [(3, [1, 4, 7]), (1, [4]), (9, list(range(9))), (20, list(range(9)))])
+@pytest.mark.parametrize(
+    ("count", "places"), [(3, [1, 4, 7]), (1, [4]), (9, list(range(9))), (20, list(range(9)))]
+)
 def test_some_are_taken_evenly(count, places):
     assert evenly(list(range(9)), count) == places
 

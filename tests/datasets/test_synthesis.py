@@ -26,7 +26,12 @@ from deepfake_detector.faces.detection import Haar
 from deepfake_detector.media.reading import kind_of, read_image, sample_frames
 
 SEED, SECONDS, RESOLUTION = 5, 0.4, (0.2, 0.3)
-FORGED = [Clip(0, 0, "swap", 1), Clip(1, 1, "reenact", 0), Clip(0, STILL, "swap", 1), Clip(2, STILL, "reenact", 3)]
+FORGED = [
+    Clip(0, 0, "swap", 1),
+    Clip(1, 1, "reenact", 0),
+    Clip(0, STILL, "swap", 1),
+    Clip(2, STILL, "reenact", 3),
+]
 NAMES = [clip.path for clip in FORGED]
 
 
@@ -41,7 +46,11 @@ def real_of(clip: Clip) -> Clip:
 
 def frames(clip: Clip) -> list[np.ndarray]:
     data = made(clip)
-    return [read_image(data)] if clip.take == STILL else [frame.image for frame in sample_frames(data, 1000)]
+    return (
+        [read_image(data)]
+        if clip.take == STILL
+        else [frame.image for frame in sample_frames(data, 1000)]
+    )
 
 
 @pytest.mark.parametrize("pairs", [1, 2, 3, 24])
@@ -91,7 +100,9 @@ def test_the_same_clip_has_the_same_bytes_also_in_another_process():
         "import hashlib\nfrom deepfake_detector.datasets.synthesis.clips import Clip, produce\n"
         f"for clip in {FORGED!r}: print(hashlib.sha256(produce(clip, {SEED}, {SECONDS}, {RESOLUTION})).hexdigest())"
     )
-    elsewhere = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    elsewhere = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
     for _ in range(2):
         assert [hashlib.sha256(made(clip)).hexdigest() for clip in FORGED] == elsewhere
 
@@ -108,7 +119,9 @@ def test_a_forged_video_is_h264_with_the_size_rate_and_length_of_its_film(forged
         with av.open(io.BytesIO(made(clip))) as container:
             (stream,) = container.streams
             count = sum(1 for _ in container.decode(stream))
-            streams.append((stream.name, stream.width, stream.height, int(stream.average_rate), count))
+            streams.append(
+                (stream.name, stream.width, stream.height, int(stream.average_rate), count)
+            )
     assert streams[0] == streams[1]
     name, width, height, rate, count = streams[0]
     assert name == "h264"
@@ -126,16 +139,23 @@ def test_a_forgery_differs_from_its_film_in_the_face(forged):
         grown = 0.25 * face.side
         head = np.zeros(real.shape[:2], bool)
         top, left = max(0, int(face.y - grown)), max(0, int(face.x - grown))
-        head[top : int(face.y + face.height + grown), left : int(face.x + face.width + grown)] = True
+        head[top : int(face.y + face.height + grown), left : int(face.x + face.width + grown)] = (
+            True
+        )
         difference = np.abs(real.astype(int) - fake).mean(axis=2)
         inside.append(difference[head].mean())
         outside.append(difference[~head].mean())
     assert np.mean(inside) > 0.3
-    assert np.mean(outside) < (1e-9 if forged.take == STILL else 0.5 * np.mean(inside))  # H.264 spreads differences
+    assert np.mean(outside) < (
+        1e-9 if forged.take == STILL else 0.5 * np.mean(inside)
+    )  # H.264 spreads differences
 
 
 def test_stills_are_images_and_the_rest_videos():
-    assert {clip.take == STILL: kind_of(made(clip)) for clip in FORGED} == {False: "video", True: "image"}
+    assert {clip.take == STILL: kind_of(made(clip)) for clip in FORGED} == {
+        False: "video",
+        True: "image",
+    }
 
 
 def test_the_pairs_have_every_skin_tone_from_light_to_dark():

@@ -43,7 +43,12 @@ def test_the_commands_that_judge_run(serving):
         command = [sys.executable, *shlex.split(line)[1:]]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in serving.iterdir()) == ["models", "pages", "reports.json", "table.csv"]
+    assert sorted(path.name for path in serving.iterdir()) == [
+        "models",
+        "pages",
+        "reports.json",
+        "table.csv",
+    ]
 
 
 def test_the_example_in_python_runs(serving):

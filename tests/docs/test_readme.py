@@ -13,7 +13,9 @@ def test_its_figures_are_those_of_the_committed_run():
     figures = json.loads(EVALUATION.read_text())
     rows = re.findall(r"^\| (val|test), (frame|video)s \| (.+) \|$", README, re.MULTILINE)
     header = re.search(r"^\| scored on \| (.+) \|$", README, re.MULTILINE)[1].split(" | ")
-    assert [row[:2] for row in rows] == [(part, level) for part in ("val", "test") for level in ("frame", "video")]
+    assert [row[:2] for row in rows] == [
+        (part, level) for part in ("val", "test") for level in ("frame", "video")
+    ]
     for part, level, cells in rows:
         for name, cell in zip(header, cells.split(" | "), strict=True):
             own = figures[part][level]
@@ -30,7 +32,9 @@ def test_every_file_it_names_is_there():
 
 
 def test_its_tree_names_all_that_git_holds_at_the_top():
-    tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True).stdout.splitlines()
+    tracked = subprocess.run(
+        ["git", "ls-files"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     folders = {name.split("/")[0] for name in tracked if "/" in name and not name.startswith(".")}
     tree = re.search(r"## Where things are\n\n```\n(.+?)```", README, re.DOTALL)[1]
     assert {f for f in folders if f"{f}/" not in tree} == set()

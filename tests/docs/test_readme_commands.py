@@ -24,7 +24,9 @@ ELSEWHERE = {  # not typed here -> why
 }
 START, ACTIVATED, OWN_CLIPS, EXPERIMENTS = (
     [re.sub(r"\s+#.*", "", line) for line in block.splitlines() if line.split("#")[0].strip()]
-    for block in re.findall(r"^```\n(.+?)^```$", Path("README.md").read_text(), re.DOTALL | re.MULTILINE)[:4]
+    for block in re.findall(
+        r"^```\n(.+?)^```$", Path("README.md").read_text(), re.DOTALL | re.MULTILINE
+    )[:4]
 )
 
 
@@ -32,7 +34,11 @@ START, ACTIVATED, OWN_CLIPS, EXPERIMENTS = (
 def clone(toy_project, tmp_path) -> Path:
     """A clone of a repository in which the toy-sized demo's results are committed, with this environment and DVC's cache."""
     origin, folder = copy_toy_project(toy_project, tmp_path / "origin"), tmp_path / "clone"
-    for command in (("add", "-A"), (*AUTHOR, "commit", "-q", "-m", "results"), ("clone", "-q", origin, folder)):
+    for command in (
+        ("add", "-A"),
+        (*AUTHOR, "commit", "-q", "-m", "results"),
+        ("clone", "-q", origin, folder),
+    ):
         assert run(origin, "git", *map(str, command)).returncode == 0
     shutil.move(origin / ".dvc/cache", folder / ".dvc/cache")
     borrow_environment(folder)
@@ -57,7 +63,9 @@ def enter(folder: Path, lines: list[str]) -> dict[str, str]:
 def app(folder: Path) -> str:
     """`make app` until the page is there; what its address gives."""
     with (folder / "app.log").open("w") as log:
-        server = subprocess.Popen(["make", "app"], cwd=folder, stdout=log, stderr=log, start_new_session=True)
+        server = subprocess.Popen(
+            ["make", "app"], cwd=folder, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         for _ in range(600):
             assert server.poll() is None, (folder / "app.log").read_text()
@@ -84,13 +92,20 @@ def test_ones_own_clips_become_a_detector(clone, tmp_path):
     for person in range(12):
         for label in ("real", "fake"):
             (clips / label).mkdir(parents=True, exist_ok=True)
-            (clips / label / f"{person}.mp4").write_bytes(person_clip(2 * person + (label == "fake"), 0.5))
+            (clips / label / f"{person}.mp4").write_bytes(
+                person_clip(2 * person + (label == "fake"), 0.5)
+            )
     fetch, use, *rest = OWN_CLIPS
     assert fetch in ELSEWHERE
     enter(clone, [use.replace("/absolute/path/to/clips", str(clips))])
-    toy = {key: value for key, value in TOY.items() if not key.startswith(("synthesize", "train.self"))}
+    toy = {
+        key: value for key, value in TOY.items() if not key.startswith(("synthesize", "train.self"))
+    }
     embedded = {"crop_faces.detector": "haar", "crop_faces.min_score": 0.0, "train.init": "random"}
-    change_params(clone / "params.yaml", toy | embedded | {"crop_faces.min_face": 32, "verify.on_shortcut": "warn"})
+    change_params(
+        clone / "params.yaml",
+        toy | embedded | {"crop_faces.min_face": 32, "verify.on_shortcut": "warn"},
+    )
     said = enter(clone, rest)
     assert "24" in said["python -m deepfake_detector doctor"]
     assert "Streamlit" in said["make app"]

@@ -12,7 +12,13 @@ from deepfake_detector.evaluation.breakdown import by_data_set, by_method, by_sl
 from deepfake_detector.scoring import metrics, scores
 
 DECISION = contract_terms(
-    decision={"min_faces": 1, "temperature": 2.0, "threshold": 0.5, "band_low": 0.4, "band_high": 0.6}
+    decision={
+        "min_faces": 1,
+        "temperature": 2.0,
+        "threshold": 0.5,
+        "band_low": 0.4,
+        "band_high": 0.6,
+    }
 ).decision
 
 
@@ -26,7 +32,9 @@ def rows(count: int = 80, groups: int = 20, seed: int = 0, **columns: object) ->
             "item": [f"i{number}" for number in range(count)],
             "label": labels,
             "data_set": "one",
-            "method": np.where(labels == 0, "real", np.where(np.arange(count) % 4 == 1, "swap", "reenact")),
+            "method": np.where(
+                labels == 0, "real", np.where(np.arange(count) % 4 == 1, "swap", "reenact")
+            ),
             "group": np.arange(count) * groups // count,
             "logit": logits,
             "fake_probability": scores.probability(logits, 2.0),
@@ -72,10 +80,24 @@ def test_an_exact_bound_is_named():
 
 
 def test_verdicts_give_the_share_left_open_and_the_accuracy_of_the_rest():
-    logits = pd.DataFrame({"logit": [-4, -0.1, 0.1, 4, 4, math.nan], "reason": [""] * 5 + ["no face"]})
+    logits = pd.DataFrame(
+        {"logit": [-4, -0.1, 0.1, 4, 4, math.nan], "reason": [""] * 5 + ["no face"]}
+    )
     clips = breakdown.with_verdicts(logits, DECISION)
-    assert clips["verdict"].tolist() == ["REAL", *["INCONCLUSIVE"] * 2, "FAKE", "FAKE", "INCONCLUSIVE"]
-    assert clips["reason"].tolist() == ["", *["score in the inconclusive band"] * 2, "", "", "no face"]
+    assert clips["verdict"].tolist() == [
+        "REAL",
+        *["INCONCLUSIVE"] * 2,
+        "FAKE",
+        "FAKE",
+        "INCONCLUSIVE",
+    ]
+    assert clips["reason"].tolist() == [
+        "",
+        *["score in the inconclusive band"] * 2,
+        "",
+        "",
+        "no face",
+    ]
     found = of(clips.assign(label=[0, 0, 1, 1, 0, 0], group=range(6)), 0.5)
     assert (found["inconclusive"], found["decided_accuracy"]) == (0.5, round(2 / 3, 6))
     assert found["coverage"] == round(5 / 6, 6)
@@ -122,12 +144,18 @@ def test_slices_hold_about_equally_many_and_every_row_once():
     ids=["all alike", "two values", "three values", "unknown"],
 )
 def test_repeated_and_unknown_facts_make_fewer_slices(values, counts):
-    assert [one.count for one in by_slice(rows(count=40, sharpness=values), ("sharpness",), 0.5)] == counts
+    assert [
+        one.count for one in by_slice(rows(count=40, sharpness=values), ("sharpness",), 0.5)
+    ] == counts
 
 
 def test_a_slice_of_few_videos_is_marked_however_many_frames_it_has():
-    table = rows(count=90, brightness=np.arange(90.0), item=[f"i{number % 15}" for number in range(90)])
-    assert [(one.videos, one.few) for one in by_slice(table, ("brightness",), 0.5)] == [(15, True)] * 3
+    table = rows(
+        count=90, brightness=np.arange(90.0), item=[f"i{number % 15}" for number in range(90)]
+    )
+    assert [(one.videos, one.few) for one in by_slice(table, ("brightness",), 0.5)] == [
+        (15, True)
+    ] * 3
 
 
 def test_frames_are_those_of_dominant_tracks_and_videos_know_their_typical_face():
@@ -142,9 +170,16 @@ def test_frames_are_those_of_dominant_tracks_and_videos_know_their_typical_face(
             "brightness": [100.0, 110.0, 9.0, 90.0],
         }
     )
-    clips = pd.DataFrame({"item": ["a", "b", "c"], "frames_with_face": [2, 1, 0], "logit": [9.0, 0.0, math.nan]})
+    clips = pd.DataFrame(
+        {"item": ["a", "b", "c"], "frames_with_face": [2, 1, 0], "logit": [9.0, 0.0, math.nan]}
+    )
     levels = breakdown.levels_of(frames, clips, 2.0)
     assert levels["frame"]["face_size"].tolist() == [12, 20, 40]
-    assert levels["frame"]["fake_probability"].tolist() == pytest.approx(scores.probability(np.array([1, 2, 0]), 2))
-    assert levels["video"][["face_size", "sharpness"]].iloc[:2].to_numpy().tolist() == [[16, 2], [40, 5]]
+    assert levels["frame"]["fake_probability"].tolist() == pytest.approx(
+        scores.probability(np.array([1, 2, 0]), 2)
+    )
+    assert levels["video"][["face_size", "sharpness"]].iloc[:2].to_numpy().tolist() == [
+        [16, 2],
+        [40, 5],
+    ]
     assert levels["video"].iloc[2][["face_size", "sharpness", "brightness"]].isna().all()

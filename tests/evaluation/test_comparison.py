@@ -19,7 +19,9 @@ ITEMS = [f"set/{'swap' if number % 2 else 'real'}/{number:02d}" for number in ra
 FRAMES = 3
 
 
-def write_run(folder: Path, logits: np.ndarray, split: str = "test", temperature: float = 2.0, md5: str = "0") -> None:
+def write_run(
+    folder: Path, logits: np.ndarray, split: str = "test", temperature: float = 2.0, md5: str = "0"
+) -> None:
     """The results of a run with these logits of 48 clips of 12 groups, three frames each."""
     clips, frames, index = [], [], []
     for number, (item, logit) in enumerate(zip(ITEMS, logits, strict=True)):
@@ -31,14 +33,22 @@ def write_run(folder: Path, logits: np.ndarray, split: str = "test", temperature
         for frame in range(0 if math.isnan(logit) else FRAMES):
             own = {"frame": frame, "time": float(frame), "track": 0, "logit": logit + frame - 1}
             frames += [facts | group | own, facts | group | own | {"track": 1, "logit": 99.0}]
-        index.append(facts | {"kind": "video", "path": f"{item}.mp4", "use": "train", "md5": md5 * 32})
+        index.append(
+            facts | {"kind": "video", "path": f"{item}.mp4", "use": "train", "md5": md5 * 32}
+        )
     for path, rows, schema in (
         (comparison.CLIPS, clips, tables.CLIP_PREDICTIONS),
         (comparison.FRAMES, frames, tables.PREDICTIONS),
         (comparison.INDEX, index, tables.INDEX),
     ):
         tables.write(folder / path, tables.make(rows, schema), schema)
-    decision = {"min_faces": 1, "temperature": temperature, "threshold": 0.5, "band_low": 0.5, "band_high": 0.5}
+    decision = {
+        "min_faces": 1,
+        "temperature": temperature,
+        "threshold": 0.5,
+        "band_low": 0.5,
+        "band_high": 0.5,
+    }
     (folder / comparison.DECISION).parent.mkdir(parents=True, exist_ok=True)
     (folder / comparison.DECISION).write_text(json.dumps(decision))
 
@@ -50,7 +60,9 @@ BETTER = LOGITS + 2 * (np.arange(48) % 2)
 @pytest.fixture
 def runs(tmp_path, monkeypatch):
     """`runs(name, logits)` writes a run that `compare` finds as a revision of that name."""
-    monkeypatch.setattr(comparison, "_content", lambda revision, path: (tmp_path / revision / path).read_bytes())
+    monkeypatch.setattr(
+        comparison, "_content", lambda revision, path: (tmp_path / revision / path).read_bytes()
+    )
     return lambda name, *arguments, **options: write_run(tmp_path / name, *arguments, **options)
 
 
@@ -65,12 +77,19 @@ def test_figures_stand_side_by_side_with_the_interval_of_second_less_first(runs)
     assert (frames.name, frames.count, videos.name, videos.count) == ("frame", 144, "video", 48)
     found = by_name(videos)["roc_auc"]
     labels = np.arange(48) % 2
-    assert found.first == pytest.approx(metrics.figures(labels, scores.probability(LOGITS, 2.0), 0.5)["roc_auc"])
-    assert found.second == pytest.approx(metrics.figures(labels, scores.probability(BETTER, 2.0), 0.5)["roc_auc"])
+    assert found.first == pytest.approx(
+        metrics.figures(labels, scores.probability(LOGITS, 2.0), 0.5)["roc_auc"]
+    )
+    assert found.second == pytest.approx(
+        metrics.figures(labels, scores.probability(BETTER, 2.0), 0.5)["roc_auc"]
+    )
     assert 0 < found.low < found.by < found.high
     assert found.sure
     turned = by_name(compare("b", "a", "test")[1])["roc_auc"]
-    assert (turned.by, turned.low) == (pytest.approx(-found.by), pytest.approx(-found.high, abs=0.02))
+    assert (turned.by, turned.low) == (
+        pytest.approx(-found.by),
+        pytest.approx(-found.high, abs=0.02),
+    )
 
 
 def test_each_run_is_measured_at_its_own_temperature(runs):
@@ -100,8 +119,16 @@ def test_a_clip_that_one_run_could_not_judge_is_left_out_of_both(runs):
 @pytest.mark.parametrize(
     ("other", "split", "error"),
     [
-        ({"md5": "1"}, "test", r"a and b were not measured on the same files: 48 only in a \(such as set/real/00\)"),
-        ({"split": "val"}, "test", r"b: it was not measured on test \(evaluate\.splits\); .* --split"),
+        (
+            {"md5": "1"},
+            "test",
+            r"a and b were not measured on the same files: 48 only in a \(such as set/real/00\)",
+        ),
+        (
+            {"split": "val"},
+            "test",
+            r"b: it was not measured on test \(evaluate\.splits\); .* --split",
+        ),
         ({}, "val", r"a: it was not measured on val"),
     ],
 )

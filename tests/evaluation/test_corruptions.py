@@ -8,7 +8,9 @@ from made import textured
 from deepfake_detector.evaluation.corruptions import CORRUPTIONS, LEVELS, corrupt
 
 BUSY = cv2.resize(
-    np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8), (480, 360), interpolation=cv2.INTER_CUBIC
+    np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8),
+    (480, 360),
+    interpolation=cv2.INTER_CUBIC,
 )
 every = pytest.mark.parametrize("name", CORRUPTIONS)
 
@@ -25,7 +27,9 @@ def change(before: np.ndarray, after: np.ndarray) -> float:
 def test_a_higher_level_changes_more_and_the_picture_keeps_its_shape(name):
     before = BUSY.copy()
     found = [corrupt(BUSY, name, level, rng()) for level in LEVELS]
-    assert all((one.shape, one.dtype) == (BUSY.shape, np.uint8) and one.flags.c_contiguous for one in found)
+    assert all(
+        (one.shape, one.dtype) == (BUSY.shape, np.uint8) and one.flags.c_contiguous for one in found
+    )
     changes = [change(BUSY, one) for one in found]
     assert changes[-1] > max(changes[0], 0.1)
     assert changes == pytest.approx(sorted(changes), rel=0.05)
@@ -55,7 +59,9 @@ def test_contrast_shrinks_about_mid_grey():
     assert corrupt(ends, "contrast", 1, rng())[0, :, 0].tolist() == [19, 236]
 
 
-@pytest.mark.parametrize(("shape", "level", "blocks"), [((256, 300), 1, 16), ((600, 800), 5, 160), ((100, 100), 3, 3)])
+@pytest.mark.parametrize(
+    ("shape", "level", "blocks"), [((256, 300), 1, 16), ((600, 800), 5, 160), ((100, 100), 3, 3)]
+)
 def test_grey_blocks_are_as_many_as_the_protocol_says(shape, level, blocks):
     changed = corrupt(np.zeros((*shape, 3), np.uint8), "blocks", level, rng())
     assert set(np.unique(changed)) == {0, 127}
@@ -78,7 +84,9 @@ def test_what_is_random_depends_on_the_generator(name):
 
 def test_coarse_pixels_have_their_side():
     coarse = corrupt(BUSY, "pixelation", 3, rng())
-    assert (coarse.reshape(90, 4, 120, 4, 3) == coarse.reshape(90, 4, 120, 4, 3)[:, :1, :, :1]).all()
+    assert (
+        coarse.reshape(90, 4, 120, 4, 3) == coarse.reshape(90, 4, 120, 4, 3)[:, :1, :, :1]
+    ).all()
 
 
 @pytest.mark.parametrize("name", ["jpeg", "h264", "saturation"])

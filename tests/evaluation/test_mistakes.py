@@ -7,11 +7,21 @@ import pytest
 from deepfake_detector.evaluation import mistakes
 
 CLIPS = pd.DataFrame(
-    [("s/real/a", 0, 0.9), ("s/real/b", 0, 0.7), ("s/real/c", 0, 0.2), ("s/swap/d", 1, 0.1), ("s/swap/e", 1, np.nan)],
+    [
+        ("s/real/a", 0, 0.9),
+        ("s/real/b", 0, 0.7),
+        ("s/real/c", 0, 0.2),
+        ("s/swap/d", 1, 0.1),
+        ("s/swap/e", 1, np.nan),
+    ],
     columns=["item", "label", "fake_probability"],
 )
 FRAMES = pd.DataFrame(
-    [(item, frame, logit, item, f"{frame}") for item in CLIPS["item"] for frame, logit in enumerate((1.0, 3.0, -2.0))],
+    [
+        (item, frame, logit, item, f"{frame}")
+        for item in CLIPS["item"]
+        for frame, logit in enumerate((1.0, 3.0, -2.0))
+    ],
     columns=["item", "frame", "logit", "archive", "member"],
 )
 
@@ -29,7 +39,9 @@ class Reader:
 def shown(monkeypatch):
     captions = []
     monkeypatch.setattr(
-        mistakes, "contact_sheet", lambda pictures, told: captions.append(told) or b"%d" % len(pictures)
+        mistakes,
+        "contact_sheet",
+        lambda pictures, told: captions.append(told) or b"%d" % len(pictures),
     )
     return captions
 

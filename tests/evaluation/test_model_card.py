@@ -23,7 +23,12 @@ DECISION = Decision(
     band_low=0.3,
     band_high=0.45,
     validation=Validation(
-        real_clips=20, fake_clips=19, inconclusive=5, wrong_outside_band=2, real_scores=(), fake_scores=()
+        real_clips=20,
+        fake_clips=19,
+        inconclusive=5,
+        wrong_outside_band=2,
+        real_scores=(),
+        fake_scores=(),
     ),
 )
 
@@ -36,15 +41,24 @@ def metrics() -> dict:
 
 def items(method: str = "swap") -> pd.DataFrame:
     counts = (("real", "train", 3), ("real", "test", 2), (method, "train", 4), (method, "val", 1))
-    rows = [{"data_set": "demo", "method": kind, "part": part} for kind, part, count in counts for _ in range(count)]
+    rows = [
+        {"data_set": "demo", "method": kind, "part": part}
+        for kind, part, count in counts
+        for _ in range(count)
+    ]
     return pd.DataFrame(rows)
 
 
 def card(
-    metrics: dict, data_sets: dict = DEMO, decision: Decision = DECISION, dealt: pd.DataFrame | None = None
+    metrics: dict,
+    data_sets: dict = DEMO,
+    decision: Decision = DECISION,
+    dealt: pd.DataFrame | None = None,
 ) -> str:
     recipe = {"init": "random", "input_size": 80}
-    return model_card.card(metrics, decision, items() if dealt is None else dealt, data_sets, "shares", recipe)
+    return model_card.card(
+        metrics, decision, items() if dealt is None else dealt, data_sets, "shares", recipe
+    )
 
 
 def rows_below(text: str, title: str) -> list[list[str]]:
@@ -94,7 +108,11 @@ def test_its_head_is_what_hugging_face_reads(metrics):
 
 
 def test_a_demonstration_says_so_first(metrics):
-    assert card(metrics).split("# Deepfake detector\n\n")[1].startswith(f"> **{run_report.DEMONSTRATION}**\n")
+    assert (
+        card(metrics)
+        .split("# Deepfake detector\n\n")[1]
+        .startswith(f"> **{run_report.DEMONSTRATION}**\n")
+    )
 
 
 @pytest.mark.parametrize("data_sets", [MINE, DEMO | MINE])
@@ -122,7 +140,9 @@ def test_another_data_set_stands_beside_the_one_learned_from(metrics):
     text = card(metrics, DEMO | THEIRS)
     assert "not known" not in text
     assert f"is 0.500 on theirs (test) and {own['video']['roc_auc']:.3f} on demo (test)" in text
-    assert ["theirs", "no", "test, videos", "12", "0.500", "1.000"] in rows_below(text, "On other material")
+    assert ["theirs", "no", "test, videos", "12", "0.500", "1.000"] in rows_below(
+        text, "On other material"
+    )
 
 
 def test_the_files_are_told_with_size_and_parity(metrics):
@@ -141,7 +161,10 @@ def test_the_files_are_told_with_size_and_parity(metrics):
 
 def test_a_withheld_file_is_said_to_be(metrics):
     metrics["export"]["int8_withheld"] = "on validation int8 loses 0.050 of the ROC-AUC by video"
-    assert "detector.int8.onnx is withheld and refuses to load: on validation int8 loses 0.050" in card(metrics)
+    assert (
+        "detector.int8.onnx is withheld and refuses to load: on validation int8 loses 0.050"
+        in card(metrics)
+    )
 
 
 def test_items_are_counted_by_data_set_method_and_split(metrics):
@@ -162,7 +185,10 @@ def test_items_are_counted_by_data_set_method_and_split(metrics):
 def test_the_decision_is_told_in_words(metrics, low, high, told):
     text = card(metrics, decision=DECISION.model_copy(update={"band_low": low, "band_high": high}))
     assert f"the temperature 1.250. Threshold 0.400: {told}" in text
-    assert "All fitted on 39 validation clips: 5 of them are inconclusive, 2 of the others wrong." in text
+    assert (
+        "All fitted on 39 validation clips: 5 of them are inconclusive, 2 of the others wrong."
+        in text
+    )
 
 
 def test_the_worst_corruption_is_named(metrics):
@@ -174,7 +200,11 @@ def test_the_worst_corruption_is_named(metrics):
 
 
 def test_an_undefined_corruption_is_counted_and_not_taken_for_the_worst(metrics):
-    levels = [own for name, own in metrics["robustness"]["video"].items() if name not in ("none", "mean_relative_drop")]
+    levels = [
+        own
+        for name, own in metrics["robustness"]["video"].items()
+        if name not in ("none", "mean_relative_drop")
+    ]
     cells = sum(len(own) for own in levels)
     metrics["robustness"]["video"]["blur"]["5"]["roc_auc"] = None
     metrics["robustness"]["video"]["mean_relative_drop"] = None
@@ -206,7 +236,11 @@ def test_names_are_not_taken_for_markdown(metrics):
 
 def test_limits_shortcuts_and_near_duplicates_are_told(metrics):
     text = card(metrics)
-    for line in (*run_report.LIMITS, *run_report.data_checks(metrics["verify"]).text, *model_card.INTENDED_USE):
+    for line in (
+        *run_report.LIMITS,
+        *run_report.data_checks(metrics["verify"]).text,
+        *model_card.INTENDED_USE,
+    ):
         assert line in text
 
 

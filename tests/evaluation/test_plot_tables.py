@@ -40,7 +40,11 @@ def test_each_of_several_data_sets_has_curves_of_its_own():
 def test_one_class_alone_has_no_curve():
     reals = TABLE[TABLE["label"] == 0]
     assert set(plot_tables.roc({"video": reals}, SPLITS, 0.5)["curve"]) == {"chance"}
-    assert plot_tables.pr({"video": reals}, SPLITS, 0.5).columns.tolist() == ["curve", "recall", "precision"]
+    assert plot_tables.pr({"video": reals}, SPLITS, 0.5).columns.tolist() == [
+        "curve",
+        "recall",
+        "precision",
+    ]
 
 
 def test_confusion_cells_are_the_figures():

@@ -44,7 +44,9 @@ def test_without_corruption_it_is_what_evaluate_found(one_clip):
     )
     frames = tables.read("data/predictions.csv", tables.PREDICTIONS)
     frames = frames[(frames["item"] == one_clip[0].item) & (frames["track"] == 0)]
-    assert rows.loc[rows["frame"] >= 0, "logit"].tolist() == pytest.approx(frames["logit"].tolist(), abs=1e-4)
+    assert rows.loc[rows["frame"] >= 0, "logit"].tolist() == pytest.approx(
+        frames["logit"].tolist(), abs=1e-4
+    )
 
 
 def test_noise_depends_on_the_seed_and_the_frame_alone(one_clip):
@@ -68,7 +70,13 @@ def measured() -> pd.DataFrame:
             for frame in (-1, 0, 1):
                 logit = (2.0 * (item % 2) - 1) * (1, 1, -1)[number]
                 hidden = name == "blur" and item == 0
-                row = {"item": item, "label": item % 2, "corruption": name, "level": level, "frame": frame}
+                row = {
+                    "item": item,
+                    "label": item % 2,
+                    "corruption": name,
+                    "level": level,
+                    "frame": frame,
+                }
                 rows.append(row | {"logit": np.nan if hidden else logit})
     return robustness.table(pd.DataFrame(rows), 1.0, 0.5)
 
@@ -76,10 +84,17 @@ def measured() -> pd.DataFrame:
 def test_figures_are_by_corruption_level_and_kind():
     table = measured()
     assert table[["corruption", "level", "of"]].to_numpy().tolist() == [
-        [name, level, of] for name, level in (CLEAN, ("blur", 5), ("jpeg", 1)) for of in ("frame", "video")
+        [name, level, of]
+        for name, level in (CLEAN, ("blur", 5), ("jpeg", 1))
+        for of in ("frame", "video")
     ]
     blurred = table[table["corruption"] == "blur"].set_index("of")
-    assert blurred.loc["video", ["roc_auc", "accuracy", "coverage", "count"]].tolist() == [0, 0, 0.75, 4]
+    assert blurred.loc["video", ["roc_auc", "accuracy", "coverage", "count"]].tolist() == [
+        0,
+        0,
+        0.75,
+        4,
+    ]
     assert blurred.loc["frame", "count"] == 8
     found = robustness.by_corruption(table)
     assert found["video"]["jpeg"]["1"] == {"roc_auc": 1.0, "accuracy": 1.0, "coverage": 1.0}
@@ -103,8 +118,20 @@ def test_every_line_starts_at_the_clean_figure():
 def test_the_stage_tells_of_every_cell(in_toy_project):
     found = json.loads(Path("metrics/robustness.json").read_text())
     assert (found["split"], found["failed"]) == ("test", 0)
-    assert set(found["frame"]) == set(found["video"]) >= {"none", "blur", "h264", "mean_relative_drop"}
+    assert (
+        set(found["frame"]) == set(found["video"]) >= {"none", "blur", "h264", "mean_relative_drop"}
+    )
     plotted = pd.read_csv("plots/robustness.csv")
-    assert set(plotted.columns) == {"corruption", "level", "of", "count", "roc_auc", "accuracy", "coverage"}
+    assert set(plotted.columns) == {
+        "corruption",
+        "level",
+        "of",
+        "count",
+        "roc_auc",
+        "accuracy",
+        "coverage",
+    }
     evaluated = json.loads(Path("metrics/evaluation.json").read_text())
-    assert found["video"]["none"]["0"]["accuracy"] == pytest.approx(evaluated["test"]["video"]["accuracy"], abs=1e-6)
+    assert found["video"]["none"]["0"]["accuracy"] == pytest.approx(
+        evaluated["test"]["video"]["accuracy"], abs=1e-6
+    )

@@ -38,10 +38,14 @@ def test_the_headline_table_has_every_figure_with_its_interval(metrics):
 def test_in_short_it_tells_what_was_learned_from_and_what_came_out(metrics):
     recipe = {"init": "random", "input_size": 80}
     text = " ".join(
-        run_report.in_short(metrics["split"], metrics["train"], metrics["evaluation"], "shares", recipe).text
+        run_report.in_short(
+            metrics["split"], metrics["train"], metrics["evaluation"], "shares", recipe
+        ).text
     )
     items = metrics["split"]["items"]["train"]
-    assert f"train {items['real']} real and {items['fake']} fake of {items['groups']} groups" in text
+    assert (
+        f"train {items['real']} real and {items['fake']} fake of {items['groups']} groups" in text
+    )
     assert f"ROC-AUC {metrics['evaluation']['test']['video']['roc_auc']:.3f}" in text
     assert "0 leaks" in text
 
@@ -61,9 +65,13 @@ def test_a_cell_tells_what_there_is(own, cell):
 
 
 def test_without_a_class_it_says_so(metrics):
-    lacking = metrics["evaluation"]["test"] | {"video": metrics["evaluation"]["test"]["video"] | {"roc_auc": None}}
+    lacking = metrics["evaluation"]["test"] | {
+        "video": metrics["evaluation"]["test"]["video"] | {"roc_auc": None}
+    }
     recipe = {"init": "random", "input_size": 80}
-    section = run_report.in_short(metrics["split"], metrics["train"], {"test": lacking}, "shares", recipe)
+    section = run_report.in_short(
+        metrics["split"], metrics["train"], {"test": lacking}, "shares", recipe
+    )
     assert any("one class is missing" in line for line in section.text)
 
 
@@ -76,7 +84,10 @@ def test_other_material_stands_beside_the_set_learned_from(metrics):
         *[("theirs", "no")] * 2,
     ]
     assert "not known" in run_report.across_sets({}, {"mine": "train"}).text[0]
-    assert "not known" in run_report.across_sets({"data_sets": sets}, {"mine": "train", "theirs": "train"}).text[0]
+    assert (
+        "not known"
+        in run_report.across_sets({"data_sets": sets}, {"mine": "train", "theirs": "train"}).text[0]
+    )
 
 
 def test_it_tells_how_far_other_material_is_from_the_set_learned_from():
@@ -93,12 +104,15 @@ def test_it_tells_how_far_other_material_is_from_the_set_learned_from():
 
 
 @pytest.mark.parametrize(
-    ("left", "told"), [(0, "clips of groups that training never saw: ROC-AUC"), (1, "clips: ROC-AUC")]
+    ("left", "told"),
+    [(0, "clips of groups that training never saw: ROC-AUC"), (1, "clips: ROC-AUC")],
 )
 def test_clips_are_called_unseen_only_where_no_leak_is_left(metrics, left, told):
     split = metrics["split"] | {"leaks": {"found": 1, "left": left, "by_name": ["source 605"]}}
     recipe = {"init": "random", "input_size": 80}
-    text = run_report.in_short(split, metrics["train"], metrics["evaluation"], "official", recipe).text
+    text = run_report.in_short(
+        split, metrics["train"], metrics["evaluation"], "official", recipe
+    ).text
     assert any(told in line for line in text)
 
 

@@ -113,7 +113,11 @@ def test_the_same_images_give_the_same_int8_bytes_and_others_do_not(fp32, int8):
 
 def test_int8_says_nearly_what_fp32_says(session, int8):
     names, inputs = ["logits", "activation_map"], {"images": normalised(64)}
-    found = zip(session.run(names, inputs), model_file.open_session(as_bytes(int8)).run(names, inputs), strict=True)
+    found = zip(
+        session.run(names, inputs),
+        model_file.open_session(as_bytes(int8)).run(names, inputs),
+        strict=True,
+    )
     (whole, small), maps = found
     assert np.corrcoef(whole[:, 1] - whole[:, 0], small[:, 1] - small[:, 0])[0, 1] > 0.95
     assert np.corrcoef(*(one.ravel() for one in maps))[0, 1] > 0.95
@@ -123,7 +127,11 @@ def test_int8_says_nearly_what_fp32_says(session, int8):
 def test_the_weights_of_convolutions_alone_are_quantised(int8):
     made_by = {name: node.op_type for node in int8.graph.node for name in node.output}
     kinds = {one.name: one.data_type for one in int8.graph.initializer}
-    weights = [(node.op_type, node.input[1]) for node in int8.graph.node if node.op_type in ("Conv", "Gemm", "Einsum")]
+    weights = [
+        (node.op_type, node.input[1])
+        for node in int8.graph.node
+        if node.op_type in ("Conv", "Gemm", "Einsum")
+    ]
     assert {made_by[name] for kind, name in weights if kind == "Conv"} == {"DequantizeLinear"}
     assert [(kind, kinds[name]) for kind, name in weights if kind != "Conv"] == [
         ("Einsum", onnx.TensorProto.FLOAT),
@@ -135,5 +143,9 @@ def test_logits_and_map_are_computed_in_fp32_from_the_last_feature_map(int8):
     after = {name: node for node in int8.graph.node for name in node.output}
     logits, activation_map = after["logits"], after["activation_map"]
     mean = after[logits.input[0]]
-    assert (logits.op_type, mean.op_type, activation_map.op_type) == ("Gemm", "ReduceMean", "Einsum")
+    assert (logits.op_type, mean.op_type, activation_map.op_type) == (
+        "Gemm",
+        "ReduceMean",
+        "Einsum",
+    )
     assert mean.input[0] == activation_map.input[0]

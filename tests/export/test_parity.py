@@ -29,15 +29,23 @@ def detector() -> Detector:
 @pytest.fixture(scope="module")
 def sessions(detector) -> dict[str, onnxruntime.InferenceSession]:
     fp32 = graphs.to_onnx(detector, SIDE)
-    int8 = graphs.to_int8(fp32, np.random.default_rng(1).normal(size=(16, 3, SIDE, SIDE)).astype(np.float32))
+    int8 = graphs.to_int8(
+        fp32, np.random.default_rng(1).normal(size=(16, 3, SIDE, SIDE)).astype(np.float32)
+    )
     models = {"fp32": fp32, "int8": int8}
-    return {name: model_file.open_session(model.SerializeToString()) for name, model in models.items()}
+    return {
+        name: model_file.open_session(model.SerializeToString()) for name, model in models.items()
+    }
 
 
-def test_every_face_gets_its_logit_from_torch_and_from_each_session_in_order(detector, sessions, stored_crops):
+def test_every_face_gets_its_logit_from_torch_and_from_each_session_in_order(
+    detector, sessions, stored_crops
+):
     order = [*range(4)] * 5  # more than a batch
     logits, speeds = parity.logits_of(detector, sessions, stored_crops.iloc[order], CROP)
-    alone = [parity.logits_of(detector, {}, stored_crops.iloc[[row]], CROP)[0]["torch"] for row in order]
+    alone = [
+        parity.logits_of(detector, {}, stored_crops.iloc[[row]], CROP)[0]["torch"] for row in order
+    ]
     assert list(logits) == list(speeds) == ["torch", "fp32", "int8"]
     assert {one.shape for one in logits.values()} == {(20,)}
     assert logits["torch"] == pytest.approx(np.concatenate(alone), abs=1e-5)
@@ -48,7 +56,9 @@ def test_every_face_gets_its_logit_from_torch_and_from_each_session_in_order(det
 
 
 def test_without_faces_there_are_no_logits(detector, sessions, stored_crops):
-    logits, speeds = parity.logits_of(detector, {"fp32": sessions["fp32"]}, stored_crops.iloc[:0], CROP)
+    logits, speeds = parity.logits_of(
+        detector, {"fp32": sessions["fp32"]}, stored_crops.iloc[:0], CROP
+    )
     assert {name: len(one) for name, one in logits.items()} == {"torch": 0, "fp32": 0}
     assert speeds == {"torch": 0, "fp32": 0}
 
@@ -60,18 +70,24 @@ def clips(reals: list[float], fakes: list[float]) -> pd.DataFrame:
 def compared(int8: pd.DataFrame, fp32_off: float = 0.0, int8_off: float = 0.3) -> dict:
     logits = np.array(REALS + FAKES)
     own = {"torch": logits, "fp32": logits + fp32_off, "int8": logits - int8_off}
-    return parity.figures(own, {"torch": clips(REALS, FAKES), "fp32": clips(REALS, FAKES), "int8": int8})
+    return parity.figures(
+        own, {"torch": clips(REALS, FAKES), "fp32": clips(REALS, FAKES), "int8": int8}
+    )
 
 
 def test_the_largest_difference_of_a_logit_and_the_roc_auc_by_clip_are_told():
-    swapped = clips([-2.0, 1.5, 0.5, np.nan], FAKES)  # 6 of 9; what could not be judged does not count
+    swapped = clips(
+        [-2.0, 1.5, 0.5, np.nan], FAKES
+    )  # 6 of 9; what could not be judged does not count
     found = compared(swapped, fp32_off=parity.ROUNDING / 2)
     assert found["largest_logit_difference"] == {"fp32_below": parity.ROUNDING, "int8": 0.3}
     assert found["val_video_roc_auc"] == {"torch": 0.888889, "fp32": 0.888889, "int8": 0.666667}
     assert parity.why_withheld(found) == "on validation int8 loses 0.222 of the ROC-AUC by video"
 
 
-@pytest.mark.parametrize("int8", [clips(REALS, FAKES), clips([-2.0, -1.0, -0.5], FAKES)], ids=["as good", "better"])
+@pytest.mark.parametrize(
+    "int8", [clips(REALS, FAKES), clips([-2.0, -1.0, -0.5], FAKES)], ids=["as good", "better"]
+)
 def test_int8_is_offered_where_it_loses_nothing(int8):
     assert parity.why_withheld(compared(int8)) == ""
 
@@ -85,5 +101,6 @@ def test_clips_of_one_class_are_an_error_that_names_the_param():
     reals = clips(REALS, [np.nan] * 3)
     with pytest.raises(UserError, match=r"raise export\.clips_per_class"):
         parity.figures(
-            dict.fromkeys(("torch", "fp32", "int8"), np.zeros(6)), dict.fromkeys(("torch", "fp32", "int8"), reals)
+            dict.fromkeys(("torch", "fp32", "int8"), np.zeros(6)),
+            dict.fromkeys(("torch", "fp32", "int8"), reals),
         )

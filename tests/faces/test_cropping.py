@@ -20,7 +20,9 @@ from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import ArchiveReader, Item, Pack, archive_of, write_archive
 from deepfake_detector.storage.packs import Task
 
-SETTINGS = CropFaces(detector="haar", detect_size=240, min_score=0.0, min_face=32, margin=1.1, size=64)
+SETTINGS = CropFaces(
+    detector="haar", detect_size=240, min_score=0.0, min_face=32, margin=1.1, size=64
+)
 NOISE = np.random.default_rng(1).integers(0, 256, (20, 30, 3), np.uint8)
 
 
@@ -42,7 +44,9 @@ def index_of(pack: Pack) -> pd.DataFrame:
     return pd.DataFrame([{"item": item.item, "kind": item.kind, "md5": "0"} for item in pack.items])
 
 
-def task(folder, pack: Pack, rows: list[dict], settings: CropFaces = SETTINGS, known: dict | None = None) -> Task:
+def task(
+    folder, pack: Pack, rows: list[dict], settings: CropFaces = SETTINGS, known: dict | None = None
+) -> Task:
     frames = tables.make(rows, tables.FRAMES)
     return crop_tasks(index_of(pack), frames, known or {}, folder / "frames", settings)(pack)
 
@@ -65,7 +69,9 @@ def cropped(
 
 def two_faces() -> np.ndarray:
     """A still in which one person is shown in full and, to the right, at half the size."""
-    image = cv2.cvtColor(cv2.imdecode(np.frombuffer(person_still(), np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    image = cv2.cvtColor(
+        cv2.imdecode(np.frombuffer(person_still(), np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB
+    )
     half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     beside = np.full((image.shape[0], half.shape[1], 3), 127, np.uint8)
     beside[: half.shape[0]] = half
@@ -75,7 +81,9 @@ def two_faces() -> np.ndarray:
 def test_every_frame_of_a_person_gives_its_crop(tmp_path):
     pack, frames = framed(tmp_path, "video", person_clip())
     rows = cropped(tmp_path, pack, frames)
-    assert [(row["frame"], row["time"]) for row in rows] == [(row["frame"], row["time"]) for row in frames]
+    assert [(row["frame"], row["time"]) for row in rows] == [
+        (row["frame"], row["time"]) for row in frames
+    ]
     assert [(row["item"], row["archive"], row["track"], row["status"]) for row in rows] == [
         ("demo/real/0", "demo/real/0.zip", 0, "ok")
     ] * 3
@@ -111,7 +119,8 @@ def test_a_face_below_the_least_size_is_reported_without_a_crop(tmp_path):
 def test_a_frame_without_a_face_gets_a_row_that_says_so(tmp_path):
     pack, frames = framed(tmp_path, "video", clip())
     assert cropped(tmp_path, pack, frames) == [
-        {"item": "demo/real/0", "frame": row["frame"], "time": row["time"], "status": "no face"} for row in frames
+        {"item": "demo/real/0", "frame": row["frame"], "time": row["time"], "status": "no face"}
+        for row in frames
     ]
     assert not (tmp_path / "crops").exists()
 
@@ -145,7 +154,9 @@ def test_a_ready_crop_is_its_central_square_where_it_is_taken_as_it_is(tmp_path)
     pack, frames = framed(tmp_path, "face", picture(NOISE), b"no picture")
     good, bad = cropped(tmp_path, pack, frames, GIVEN)
     assert bad == {"item": "demo/real/1", "status": "not an image that can be read"}
-    assert {key: good[key] for key in ("frame", "track", "x", "y", "width", "height", "status")} == {
+    assert {
+        key: good[key] for key in ("frame", "track", "x", "y", "width", "height", "status")
+    } == {
         "frame": 0,
         "track": 0,
         "x": 0,
@@ -156,7 +167,9 @@ def test_a_ready_crop_is_its_central_square_where_it_is_taken_as_it_is(tmp_path)
     }
     assert good["points"] == points_of_ready_crop()
     with ArchiveReader(tmp_path / "crops") as crops:
-        np.testing.assert_array_equal(crops.picture(good["archive"], good["member"]), given_crop(NOISE, 64))
+        np.testing.assert_array_equal(
+            crops.picture(good["archive"], good["member"]), given_crop(NOISE, 64)
+        )
 
 
 def test_a_crop_comes_with_its_quality(tmp_path):
@@ -167,12 +180,17 @@ def test_a_crop_comes_with_its_quality(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "data"), [("video", person_clip()), ("image", person_still()), ("face", person_still(1))]
+    ("kind", "data"),
+    [("video", person_clip()), ("image", person_still()), ("face", person_still(1))],
 )
 def test_two_runs_give_the_same_bytes_and_rows(tmp_path, kind, data):
     pack, frames = framed(tmp_path, kind, data)
-    assert cropped(tmp_path, pack, frames, name="first") == cropped(tmp_path, pack, frames, name="second")
-    assert (tmp_path / "first" / pack.archive).read_bytes() == (tmp_path / "second" / pack.archive).read_bytes()
+    assert cropped(tmp_path, pack, frames, name="first") == cropped(
+        tmp_path, pack, frames, name="second"
+    )
+    assert (tmp_path / "first" / pack.archive).read_bytes() == (
+        tmp_path / "second" / pack.archive
+    ).read_bytes()
 
 
 def test_a_damaged_archive_of_frames_stops_the_run_and_is_named(tmp_path):
@@ -206,9 +224,20 @@ def test_yunet_finds_the_person_too(tmp_path, yunet):
 def test_known_boxes_are_cut_and_nothing_is_looked_for(tmp_path):
     pack, frames = framed(tmp_path, "video", clip())
     first, second, _ = (row["frame"] for row in frames)
-    box = {"track": 0, "x": 10.5, "y": 5.0, "width": 40.0, "height": 48.0, "score": 0.9, "status": "ok"}
+    box = {
+        "track": 0,
+        "x": 10.5,
+        "y": 5.0,
+        "width": 40.0,
+        "height": 48.0,
+        "score": 0.9,
+        "status": "ok",
+    }
     box["points"] = "0.3173 0.4231 0.6731 0.4038 0.5000 0.5962 0.3654 0.7500 0.6346 0.7308"
-    known = [{"item": "o", "frame": first} | box, {"item": "o", "frame": second, "status": "no face"}]
+    known = [
+        {"item": "o", "frame": first} | box,
+        {"item": "o", "frame": second, "status": "no face"},
+    ]
     rows = cropped(tmp_path, pack, frames, known={"demo/real/0": tables.make(known, tables.FACES)})
     assert [row["status"] for row in rows] == ["ok", "no face", "no face"]
     assert {key: rows[0][key] for key in ("x", "y", "width", "height", "score", "points")} == {

@@ -42,14 +42,19 @@ def detector(request):
 @pytest.fixture(scope="module")
 def people() -> list[tuple[int, list[np.ndarray]]]:
     """Tone and frames of twelve drawn people: they come in pairs of one skin tone, from the lightest to the darkest."""
-    return [(person // 2, [frame.image for frame in sample_frames(person_clip(person), 99)]) for person in range(12)]
+    return [
+        (person // 2, [frame.image for frame in sample_frames(person_clip(person), 99)])
+        for person in range(12)
+    ]
 
 
 def shows_the_person(face: Face, image: np.ndarray) -> bool:
     """The head fills a third to a half of the picture's shorter side, about in its middle."""
     height, width = image.shape[:2]
     across, down = (face.x + face.width / 2) / width, (face.y + face.height / 2) / height
-    return 0.35 < across < 0.65 and 0.3 < down < 0.65 and 0.25 < face.side / min(height, width) < 0.6
+    return (
+        0.35 < across < 0.65 and 0.3 < down < 0.65 and 0.25 < face.side / min(height, width) < 0.6
+    )
 
 
 def square(x: float, y: float = 0.0, side: float = 10.0) -> Face:
@@ -57,7 +62,12 @@ def square(x: float, y: float = 0.0, side: float = 10.0) -> Face:
 
 
 boxes = st.builds(
-    Face, st.floats(-50, 120), st.floats(-50, 90), st.floats(1, 90), st.floats(1, 90), score=st.floats(0, 1)
+    Face,
+    st.floats(-50, 120),
+    st.floats(-50, 90),
+    st.floats(1, 90),
+    st.floats(1, 90),
+    score=st.floats(0, 1),
 )
 
 
@@ -65,7 +75,10 @@ def test_the_drawn_person_is_found_at_every_skin_tone(people, detector):
     assert {tone for tone, _ in people} == set(range(len(SKIN_TONES)))
     for tone, group in groupby(people, key=lambda entry: entry[0]):
         frames = [image for _, images in group for image in images]
-        found = sum(any(shows_the_person(face, image) for face in detector.detect(image)) for image in frames)
+        found = sum(
+            any(shows_the_person(face, image) for face in detector.detect(image))
+            for image in frames
+        )
         assert found >= 0.95 * len(frames), f"tone {tone}: {found} of {len(frames)} frames"
 
 
@@ -118,7 +131,9 @@ def test_a_detector_tells_the_hash_of_its_file(yunet):
 
 
 def test_a_yunet_file_other_than_the_named_one_is_refused(yunet):
-    with pytest.raises(UserError, match=f"{YUNET.file}: sha256 is {YUNET.sha256}, params or model want 00"):
+    with pytest.raises(
+        UserError, match=f"{YUNET.file}: sha256 is {YUNET.sha256}, params or model want 00"
+    ):
         load_detector("yunet", 320, 0.6, "00")
 
 
@@ -155,7 +170,9 @@ def test_faces_keep_their_numbers_and_the_dominant_one_has_0(frames, numbers):
 
 def test_two_people_who_cross_keep_their_numbers():
     """Both walk 8 pixels a frame, one from each side, one above the other by half a face."""
-    frames = [[square(8 * step, 0, side=21), square(80 - 8 * step, 10, side=20)] for step in range(11)]
+    frames = [
+        [square(8 * step, 0, side=21), square(80 - 8 * step, 10, side=20)] for step in range(11)
+    ]
     assert follow(frames) == [[0, 1]] * 11
     assert follow([faces[:: -1 if step % 2 else 1] for step, faces in enumerate(frames)]) == [
         [1, 0] if step % 2 else [0, 1] for step in range(11)
@@ -164,7 +181,11 @@ def test_two_people_who_cross_keep_their_numbers():
 
 def test_the_dominant_face_is_the_largest_or_the_one_that_is_there_most():
     """A large face passes by in one frame while a small one stays."""
-    frames = [[square(0, 0, side=20), square(200, 0, side=80)], [square(0, 0, side=20)], [square(0, 0, side=20)]]
+    frames = [
+        [square(0, 0, side=20), square(200, 0, side=80)],
+        [square(0, 0, side=20)],
+        [square(0, 0, side=20)],
+    ]
     assert follow(frames, "area") == [[1, 0], [1], [1]]
     assert follow(frames, "frames") == [[0, 1], [0], [0]]
     of_equal_counts_the_larger = [frames[0]]
@@ -252,7 +273,11 @@ def test_resizing_leaves_a_fitting_picture_alone_and_averages_when_it_shrinks():
 
 
 def test_a_flat_crop_has_its_brightness_and_no_contrast():
-    assert quality(np.full((40, 40, 3), 77, np.uint8)) == {"sharpness": 0.0, "brightness": 77.0, "contrast": 0.0}
+    assert quality(np.full((40, 40, 3), 77, np.uint8)) == {
+        "sharpness": 0.0,
+        "brightness": 77.0,
+        "contrast": 0.0,
+    }
 
 
 def test_contrast_is_the_standard_deviation_of_the_greys():
@@ -264,7 +289,9 @@ def test_contrast_is_the_standard_deviation_of_the_greys():
 
 def test_blurred_is_less_sharp():
     sharp = cv2.resize(PICTURE, (128, 128), interpolation=cv2.INTER_NEAREST)
-    measured = [quality(cv2.GaussianBlur(sharp, (0, 0), sigma))["sharpness"] for sigma in (0.1, 1, 2, 4)]
+    measured = [
+        quality(cv2.GaussianBlur(sharp, (0, 0), sigma))["sharpness"] for sigma in (0.1, 1, 2, 4)
+    ]
     assert measured == sorted(measured, reverse=True)
     assert measured[-1] < 0.1 * measured[0]
 
@@ -278,7 +305,9 @@ def test_quality_stays_in_its_ranges(seed, side, top):
     assert 0 <= measured["contrast"] <= 127.5
 
 
-@given(boxes, st.lists(st.floats(-50, 150), min_size=10, max_size=10), st.sampled_from([1.0, 1.1, 1.3]))
+@given(
+    boxes, st.lists(st.floats(-50, 150), min_size=10, max_size=10), st.sampled_from([1.0, 1.1, 1.3])
+)
 def test_points_survive_the_way_into_the_crop_and_back(box, values, margin):
     """A clip that borrows its original's boxes borrows the points too, digit for digit."""
     face = replace(box, points=tuple(values))

@@ -27,15 +27,26 @@ from made import change_params
 DISK = "4g"
 PATIENCE = 300  # seconds for one run of one stage
 MOST_FREE = 64_000  # bytes left on a full disk
-TORN = "dvc.lock", ".dvc/tmp/rwlock"  # what DVC writes in place, and cannot read after it was stopped while it did
+TORN = (
+    "dvc.lock",
+    ".dvc/tmp/rwlock",
+)  # what DVC writes in place, and cannot read after it was stopped while it did
 Outputs = dict[str, dict[str, str]]  # stage -> path -> hash
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=60, help="over all stages (default: %(default)s)")
-    parser.add_argument("--full", type=int, default=12, help="runs on a full disk (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of moments, victims and places (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--kills", type=int, default=60, help="over all stages (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--full", type=int, default=12, help="runs on a full disk (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="of moments, victims and places (default: %(default)s)"
+    )
     arguments = parser.parse_args()
     chance = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as folder, _small_disk(Path(folder), arguments.full) as disk:
@@ -47,7 +58,9 @@ def main() -> int:
             return 1
         wanted = outputs(project)
         killed = kill(project, arguments.kills, chance)
-        print(f"{sum(killed.values())} kills: {', '.join(f'{what} {times}' for what, times in sorted(killed.items()))}")
+        print(
+            f"{sum(killed.values())} kills: {', '.join(f'{what} {times}' for what, times in sorted(killed.items()))}"
+        )
         after_kills = _compared(wanted, outputs(project))
         refused = fill(project, disk, arguments.full, chance)
         print(f"{arguments.full} runs on a full disk, {refused} of them stopped by it")
@@ -68,7 +81,9 @@ def kill(project: Path, times: int, chance: random.Random) -> Counter:
                 what = _killed(project, stage, chance, chance.uniform(0.2, seconds))
             killed[what] += 1
             _recover(project, stage)
-            print(f"kill {sum(killed.values())} of {times}: {what} of {stage}, recovered", flush=True)
+            print(
+                f"kill {sum(killed.values())} of {times}: {what} of {stage}, recovered", flush=True
+            )
     return killed
 
 
@@ -80,7 +95,9 @@ def fill(project: Path, disk: Path, times: int, chance: random.Random) -> int:
         forget(project, [stage])
         ballast = disk / "ballast"
         with ballast.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free - chance.randrange(MOST_FREE))
+            os.posix_fallocate(
+                file.fileno(), 0, shutil.disk_usage(disk).free - chance.randrange(MOST_FREE)
+            )
         full = run(project, "dvc", "repro", "-s", stage, timeout=PATIENCE)
         ballast.unlink()
         stopped += full.returncode != 0

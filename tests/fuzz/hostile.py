@@ -35,12 +35,21 @@ def png_of(side: int) -> bytes:
     """A PNG that takes 100 kB and announces, truthfully, a black picture of so many pixels a side."""
     head = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
     pressed = zlib.compressobj(9)
-    rows = b"".join([*(pressed.compress(bytes(1 + side // 8)) for _ in range(side)), pressed.flush()])
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*one) for one in ((b"IHDR", head), (b"IDAT", rows), (b"IEND", b"")))
+    rows = b"".join(
+        [*(pressed.compress(bytes(1 + side // 8)) for _ in range(side)), pressed.flush()]
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        _chunk(*one) for one in ((b"IHDR", head), (b"IDAT", rows), (b"IEND", b""))
+    )
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    return (
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content))
+    )
 
 
 def with_sides(suffix: str, at: Callable[[bytes], int], code: str) -> bytes:
@@ -69,11 +78,19 @@ def of_streams(count: int) -> bytes:
     for one in range(2, count + 1):
         more += track[:number] + struct.pack(">I", one) + track[number + 4 :]
     size = moov.end - moov.start + len(more)
-    return data[: moov.start] + struct.pack(">I", size) + data[moov.start + 4 : trak.end] + more + data[trak.end :]
+    return (
+        data[: moov.start]
+        + struct.pack(">I", size)
+        + data[moov.start + 4 : trak.end]
+        + more
+        + data[trak.end :]
+    )
 
 
 def _box(data: bytes, kind: bytes) -> Part:
-    return next(part for part in parts(data, "mp4") if data[part.start + 4 : part.start + 8] == kind)
+    return next(
+        part for part in parts(data, "mp4") if data[part.start + 4 : part.start + 8] == kind
+    )
 
 
 def elsewhere(target: str) -> bytes:
@@ -116,11 +133,18 @@ def archive() -> bytes:
 
 def hostile() -> dict[str, tuple[bytes, str]]:
     """Name -> the file, and what its report's reason or error has to say."""
-    too_large, no_image, no_video = "too large: 30000 x 30000", "damaged image", "not a video that can be decoded"
+    too_large, no_image, no_video = (
+        "too large: 30000 x 30000",
+        "damaged image",
+        "not a video that can be decoded",
+    )
     return {
         "bomb.png": (png_of(SIDE), too_large),
         "lying.png": (with_checksums(with_sides("png", lambda _: 16, ">II")), too_large),
-        "lying.jpg": (with_sides("jpg", lambda data: data.index(b"\xff\xc0") + 5, ">HH"), too_large),
+        "lying.jpg": (
+            with_sides("jpg", lambda data: data.index(b"\xff\xc0") + 5, ">HH"),
+            too_large,
+        ),
         "lying.bmp": (with_sides("bmp", lambda _: 18, "<ii"), too_large),
         "lying.gif": (with_sides("gif", lambda _: 6, "<HH"), no_video),
         "hours.mp4": (of_ten_hours(), ""),

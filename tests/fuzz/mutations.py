@@ -8,7 +8,19 @@ import numpy as np
 
 MOST_AT_ONCE = 4
 LARGEST = 4_000_000  # bytes; what is repeated must not outgrow it
-BOXES_OF_BOXES = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"udta", b"mvex", b"moof", b"traf", b"dinf"}
+BOXES_OF_BOXES = {
+    b"moov",
+    b"trak",
+    b"mdia",
+    b"minf",
+    b"stbl",
+    b"edts",
+    b"udta",
+    b"mvex",
+    b"moof",
+    b"traf",
+    b"dinf",
+}
 LISTS = {b"RIFF", b"LIST"}
 EBML_MASTERS = {
     0x18538067,
@@ -65,7 +77,18 @@ def _numbers(data: bytes, found: list[Part], rng: np.random.Generator) -> bytes:
     at, length, order = part.numbers[rng.integers(len(part.numbers))]
     old = int.from_bytes(data[at : at + length], order)  # type: ignore[arg-type]
     top = 256**length - 1
-    choices = (0, 1, top, top // 2, top // 2 + 1, old + 1, old - 1, old * 2, old // 2, LYING[rng.integers(len(LYING))])
+    choices = (
+        0,
+        1,
+        top,
+        top // 2,
+        top // 2 + 1,
+        old + 1,
+        old - 1,
+        old * 2,
+        old // 2,
+        LYING[rng.integers(len(LYING))],
+    )
     new = choices[rng.integers(len(choices))] & top
     return data[:at] + new.to_bytes(length, order) + data[at + length :]  # type: ignore[arg-type]
 
@@ -153,8 +176,14 @@ def _chunks(data: bytes, start: int, end: int) -> Iterator[Part]:
     while start + 8 <= end:
         kind, size = data[start : start + 4], int.from_bytes(data[start + 4 : start + 8], "little")
         last = min(end, start + 8 + size + size % 2)
-        words = () if kind in LISTS else (*_words(start + 8, last, 4, "little"), *_words(start + 8, last, 2, "little"))
-        yield Part(start, last, (Number(start + 4, 4, "little"), Number(start, 4, "little"), *words))
+        words = (
+            ()
+            if kind in LISTS
+            else (*_words(start + 8, last, 4, "little"), *_words(start + 8, last, 2, "little"))
+        )
+        yield Part(
+            start, last, (Number(start + 4, 4, "little"), Number(start, 4, "little"), *words)
+        )
         if kind in LISTS:
             yield from _chunks(data, start + 12, last)
         start = last
@@ -172,9 +201,13 @@ def _elements(data: bytes, start: int, end: int) -> Iterator[Part]:
         first = at + size_length
         last = min(end, first + size)
         content = (
-            (Number(first, last - first, "big"),) if 0 < last - first <= 8 else tuple(_words(first, last, 1, "big"))
+            (Number(first, last - first, "big"),)
+            if 0 < last - first <= 8
+            else tuple(_words(first, last, 1, "big"))
         )
-        yield Part(start, last, (Number(at, size_length, "big"), Number(start, id_length, "big"), *content))
+        yield Part(
+            start, last, (Number(at, size_length, "big"), Number(start, id_length, "big"), *content)
+        )
         if int.from_bytes(data[start:at], "big") in EBML_MASTERS:
             yield from _elements(data, first, last)
         start = last
@@ -203,14 +236,18 @@ def _png_chunks(data: bytes, start: int, end: int) -> Iterator[Part]:
 
 def _blocks(data: bytes, start: int, end: int) -> Iterator[Part]:
     """GIF: the screen, then extensions and pictures, each with a chain of short blocks."""
-    yield Part(6, 13, (Number(6, 2, "little"), Number(8, 2, "little"), *_words(10, 13, 1, "little")))
+    yield Part(
+        6, 13, (Number(6, 2, "little"), Number(8, 2, "little"), *_words(10, 13, 1, "little"))
+    )
     start += 13 + _colours(data, 10)
     while start + 10 <= end and data[start] in b"\x21\x2c":
         at = start + 2 if data[start] == 0x21 else start + 11 + _colours(data, start + 9)
         while at < end and data[at]:
             at += 1 + data[at]
         last = min(end, at + 1)
-        yield Part(start, last, (*_words(start + 1, last, 2, "little"), *_words(start, last, 1, "little")))
+        yield Part(
+            start, last, (*_words(start + 1, last, 2, "little"), *_words(start, last, 1, "little"))
+        )
         start = last
 
 
@@ -236,5 +273,7 @@ def with_checksums(data: bytes) -> bytes:
     """A PNG whose checksums agree with its content, or readers stop at the first that is damaged."""
     changed = bytearray(data)
     for part in _png_chunks(data, 0, len(data)):
-        changed[part.end - 4 : part.end] = zlib.crc32(data[part.start + 4 : part.end - 4]).to_bytes(4, "big")
+        changed[part.end - 4 : part.end] = zlib.crc32(data[part.start + 4 : part.end - 4]).to_bytes(
+            4, "big"
+        )
     return bytes(changed)

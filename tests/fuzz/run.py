@@ -52,10 +52,14 @@ def fuzz(inputs: int, seed: int, workers: int, keep: Path | None = None) -> Foun
         judge = Judge(made.write_model(Path(root) / "model.onnx"), threads=1)
         execution = Parallel(workers=workers, seconds_per_item=SECONDS, memory_per_item=GIBIBYTES)
         with _temporary_files_in(temporary):
-            for path, report in progress(_judged(folder, inputs, seed, judge, execution), inputs, "fuzz", "file"):
+            for path, report in progress(
+                _judged(folder, inputs, seed, judge, execution), inputs, "fuzz", "file"
+            ):
                 _examine(path, report, found, keep)
                 path.unlink()
-        found.left = sorted(str(path.relative_to(root)) for one in (folder, temporary) for path in one.rglob("*"))
+        found.left = sorted(
+            str(path.relative_to(root)) for one in (folder, temporary) for path in one.rglob("*")
+        )
     found.megabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return found
 
@@ -75,7 +79,8 @@ def findings(report: dict) -> list[str]:
     verdict, error = report["verdict"], report["error"] or ""
     rules = {
         "a verdict without a face": verdict in ("REAL", "FAKE") and not report["frames_with_face"],
-        "a score in spite of an error": verdict == "ERROR" and report["fake_probability"] is not None,
+        "a score in spite of an error": verdict == "ERROR"
+        and report["fake_probability"] is not None,
         "an error without a reason": verdict == "ERROR" and not error,
         "its process died": "crashed its worker" in error,
         "it took too long": "took longer" in error,
@@ -96,7 +101,9 @@ def tell(found: Found, inputs: int) -> None:
     )
 
 
-def _judged(folder: Path, inputs: int, seed: int, judge: Judge, execution: Parallel) -> Iterator[tuple[Path, dict]]:
+def _judged(
+    folder: Path, inputs: int, seed: int, judge: Judge, execution: Parallel
+) -> Iterator[tuple[Path, dict]]:
     for start in range(0, inputs, AT_ONCE):
         paths = []
         for number in range(start, min(inputs, start + AT_ONCE)):
@@ -131,11 +138,17 @@ def _temporary_files_in(folder: Path) -> Iterator[None]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--inputs", type=int, default=20_000, help="(default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=0, help="processes; 0: one per core (default: %(default)s)")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where the files behind findings are saved")
+    parser.add_argument(
+        "--workers", type=int, default=0, help="processes; 0: one per core (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="where the files behind findings are saved"
+    )
     arguments = parser.parse_args()
     found = fuzz(arguments.inputs, arguments.seed, arguments.workers, arguments.keep)
     tell(found, arguments.inputs)

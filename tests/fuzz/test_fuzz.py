@@ -22,7 +22,9 @@ FILES = 150  # in this slice; `make fuzz` judges 20,000
 
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory) -> Detector:
-    return Detector.load(made.write_model(tmp_path_factory.mktemp("model") / "fake.onnx"), threads=1)
+    return Detector.load(
+        made.write_model(tmp_path_factory.mktemp("model") / "fake.onnx"), threads=1
+    )
 
 
 @pytest.fixture
@@ -62,7 +64,9 @@ def test_the_parts_of_a_seed_are_found_and_hold_numbers(suffix):
 @pytest.mark.parametrize("suffix", sorted([*CLIPS, *STILLS]))
 def test_damage_is_a_function_of_its_seed_and_changes_nearly_every_file(suffix):
     data = seeds()[suffix]
-    once, again = ([mutated(data, suffix, np.random.default_rng(seed)) for seed in range(20)] for _ in range(2))
+    once, again = (
+        [mutated(data, suffix, np.random.default_rng(seed)) for seed in range(20)] for _ in range(2)
+    )
     assert once == again
     assert sum(one != data for one in once) >= 18
 
@@ -94,7 +98,9 @@ def test_a_clip_longer_than_the_limit_is_refused_by_its_times(detector):
 
 
 @pytest.mark.parametrize("kind", sorted(hostile.playlists("x")))
-@pytest.mark.parametrize("scheme", ["http://{line}/x.mp4", "tcp://{line}", "file://{file}", "{file}", "concat:{file}"])
+@pytest.mark.parametrize(
+    "scheme", ["http://{line}/x.mp4", "tcp://{line}", "file://{file}", "{file}", "concat:{file}"]
+)
 def test_no_file_makes_it_open_another_one_or_call_anybody(detector, tmp_path, line, kind, scheme):
     address, calls = line
     secret = tmp_path / "secret.mp4"
@@ -118,4 +124,6 @@ def test_a_name_is_only_a_name(detector, tmp_path, monkeypatch, name):
 def test_what_lies_in_the_seeds_is_what_their_suffix_says():
     for suffix, data in seeds().items():
         assert kind_of(data) == ("image" if suffix in STILLS else "video"), suffix
-        assert (read_image(data) if suffix in STILLS else next(sample_frames(data, 1)).image).ndim == 3
+        assert (
+            read_image(data) if suffix in STILLS else next(sample_frames(data, 1)).image
+        ).ndim == 3

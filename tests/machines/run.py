@@ -55,7 +55,9 @@ def cells(pythons: list[str]) -> dict[str, Cell]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     pythons = ["python3.11", "python3.12", "python3.13"]
     parser.add_argument("--pythons", nargs="+", default=pythons, help="(default: %(default)s)")
     parser.add_argument("--cells", nargs="+", metavar="NAME", help="these only (default: all)")
@@ -73,7 +75,10 @@ def main() -> int:
                 print(f"{name}: FAILED\n{said}", flush=True)
                 continue
             video = json.loads((project / "metrics/evaluation.json").read_text())["test"]["video"]
-            print(f"{name}: done in {seconds:.0f} s, test video log loss {video['log_loss']:.4f}", end="")
+            print(
+                f"{name}: done in {seconds:.0f} s, test video log loss {video['log_loss']:.4f}",
+                end="",
+            )
             if not known[name].another_user:  # it has clips of its own, so other bytes
                 made = outputs(project)
                 first = first or (name, made)
@@ -97,7 +102,8 @@ def _project(folder: Path, cell: Cell) -> Path:
             target.write_bytes(person_clip(number))
         own = {"layout": "folder", "root": str(clips), "use": "train", "kind": "media"}
         change_params(
-            project / "params.yaml", {"synthesize": {}, "data_sets": {"own": own}, "verify.on_shortcut": "warn"}
+            project / "params.yaml",
+            {"synthesize": {}, "data_sets": {"own": own}, "verify.on_shortcut": "warn"},
         )
         for path in (project, *project.rglob("*")):
             os.chown(path, NOBODY, NOBODY)

@@ -75,11 +75,19 @@ def test_a_video_gives_a_row_and_a_member_per_sampled_frame(tmp_path):
     ]
     assert all(len(row["hash"]) == 16 for row in rows)
     with ArchiveReader(tmp_path / "out") as reader:
-        assert [number_in(reader.picture(row["archive"], row["member"])) for row in rows] == [4, 12, 20]
+        assert [number_in(reader.picture(row["archive"], row["member"])) for row in rows] == [
+            4,
+            12,
+            20,
+        ]
 
 
-@pytest.mark.parametrize(("settings", "suffix", "largest_error"), [(PNG, "png", 0), (JPEG, "jpg", 3)])
-def test_png_frames_are_lossless_and_jpeg_frames_are_near(tmp_path, settings, suffix, largest_error):
+@pytest.mark.parametrize(
+    ("settings", "suffix", "largest_error"), [(PNG, "png", 0), (JPEG, "jpg", 3)]
+)
+def test_png_frames_are_lossless_and_jpeg_frames_are_near(
+    tmp_path, settings, suffix, largest_error
+):
     rows = extract_frames(video(tmp_path, clip()), tmp_path / "out", settings)
     with ArchiveReader(tmp_path / "out") as reader:
         for row, frame in zip(rows, sample_frames(tmp_path / "0.mp4", 3), strict=True):
@@ -92,7 +100,9 @@ def test_a_lower_jpeg_quality_gives_smaller_frames(tmp_path):
     sizes = []
     for quality in (20, 95):
         extract_frames(
-            video(tmp_path, clip()), tmp_path / "out", ExtractFrames(frames=3, format="jpeg", jpeg_quality=quality)
+            video(tmp_path, clip()),
+            tmp_path / "out",
+            ExtractFrames(frames=3, format="jpeg", jpeg_quality=quality),
         )
         sizes.append((tmp_path / "out/demo/real/0.zip").stat().st_size)
     assert sizes[0] < sizes[1]
@@ -104,21 +114,31 @@ def test_a_still_keeps_its_own_bytes(tmp_path):
     assert [row["member"] for row in rows] == ["real/a/000000.jpg", "real/b/000000.png"]
     with ArchiveReader(tmp_path / "out") as reader:
         assert [reader.read(row["archive"], row["member"]) for row in rows] == list(files.values())
-    assert [(row["frame"], row["pts"], row["time"], row["width"], row["height"]) for row in rows] == [
-        (0, None, 0.0, 30, 20)
-    ] * 2
+    assert [
+        (row["frame"], row["pts"], row["time"], row["width"], row["height"]) for row in rows
+    ] == [(0, None, 0.0, 30, 20)] * 2
 
 
 def test_a_turned_still_is_measured_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
-    (row,) = extract_frames(stills(tmp_path, a_jpg=picture(STILL, "JPEG", exif=exif)), tmp_path / "out", JPEG)
+    (row,) = extract_frames(
+        stills(tmp_path, a_jpg=picture(STILL, "JPEG", exif=exif)), tmp_path / "out", JPEG
+    )
     assert (row["width"], row["height"]) == (20, 30)
 
 
 def test_a_bad_item_costs_only_itself(tmp_path):
     good = picture(STILL)
-    pack = stills(tmp_path, a_png=good, b_png=b"", c_png=b"no picture", d_png=good[:200], e_png=good, f_png=good)
+    pack = stills(
+        tmp_path,
+        a_png=good,
+        b_png=b"",
+        c_png=b"no picture",
+        d_png=good[:200],
+        e_png=good,
+        f_png=good,
+    )
     (tmp_path / "f.png").unlink()
     rows = extract_frames(pack, tmp_path / "out", JPEG)
     assert [row["item"] for row in rows] == [item.item for item in pack.items]
@@ -131,7 +151,10 @@ def test_a_bad_item_costs_only_itself(tmp_path):
         "cannot be read",
     ]
     assert all(set(row) == {"item", "status"} for row in rows if row["status"] != "ok")
-    assert members(tmp_path / "out/demo/_images/00.zip") == ["real/a/000000.png", "real/e/000000.png"]
+    assert members(tmp_path / "out/demo/_images/00.zip") == [
+        "real/a/000000.png",
+        "real/e/000000.png",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +167,9 @@ def test_a_bad_item_costs_only_itself(tmp_path):
     ids=["empty", "text", "audio only"],
 )
 def test_a_bad_video_gives_one_row_and_no_archive(tmp_path, data, status):
-    assert extract_frames(video(tmp_path, data), tmp_path / "out", JPEG) == [{"item": "demo/real/0", "status": status}]
+    assert extract_frames(video(tmp_path, data), tmp_path / "out", JPEG) == [
+        {"item": "demo/real/0", "status": status}
+    ]
     assert not (tmp_path / "out").exists()
 
 
@@ -153,7 +178,9 @@ def test_two_runs_give_the_same_bytes_and_rows(tmp_path, settings):
     for pack in (video(tmp_path, clip()), stills(tmp_path, a_png=picture(STILL), b_png=b"")):
         first = extract_frames(pack, tmp_path / "first", settings)
         assert extract_frames(pack, tmp_path / "second", settings) == first
-        assert (tmp_path / "first" / pack.archive).read_bytes() == (tmp_path / "second" / pack.archive).read_bytes()
+        assert (tmp_path / "first" / pack.archive).read_bytes() == (
+            tmp_path / "second" / pack.archive
+        ).read_bytes()
 
 
 def test_what_is_stored_can_be_read_as_a_still(tmp_path):
@@ -202,7 +229,9 @@ def test_a_ready_crop_is_looked_at_and_stays_where_it_is(tmp_path):
 
 
 def index(folder: Path, md5: str = "a" * 32) -> pd.DataFrame:
-    return pd.DataFrame([{"item": "demo/real/0", "kind": "video", "path": str(folder / "0.mp4"), "md5": md5}])
+    return pd.DataFrame(
+        [{"item": "demo/real/0", "kind": "video", "path": str(folder / "0.mp4"), "md5": md5}]
+    )
 
 
 def test_what_a_task_is_named_by_is_all_that_its_result_depends_on(tmp_path):
@@ -210,5 +239,10 @@ def test_what_a_task_is_named_by_is_all_that_its_result_depends_on(tmp_path):
     moved = Pack("demo/real/0.zip", (Item("demo/real/0", "video", "y/z.mp4"),))
     key = frame_tasks(index(tmp_path), JPEG)(pack).key
     assert frame_tasks(index(tmp_path), JPEG)(moved).key == key
-    assert frame_tasks(index(tmp_path), ExtractFrames(frames=4, format="jpeg", jpeg_quality=95))(pack).key != key
+    assert (
+        frame_tasks(index(tmp_path), ExtractFrames(frames=4, format="jpeg", jpeg_quality=95))(
+            pack
+        ).key
+        != key
+    )
     assert frame_tasks(index(tmp_path, "b" * 32), JPEG)(pack).key != key

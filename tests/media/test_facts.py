@@ -16,7 +16,9 @@ def facts(folder: Path, data: bytes, kind: str = "video") -> dict:
     return media_facts(folder / "file", kind)
 
 
-@pytest.mark.parametrize(("container", "name"), [("mp4", "mov"), ("avi", "avi"), ("matroska", "matroska")])
+@pytest.mark.parametrize(
+    ("container", "name"), [("mp4", "mov"), ("avi", "avi"), ("matroska", "matroska")]
+)
 def test_a_clip_tells_its_frames_times_and_bitrate(tmp_path, container, name):
     data = clip(24, rate=12, container=container)
     found = facts(tmp_path, data)
@@ -29,14 +31,21 @@ def test_a_clip_tells_its_frames_times_and_bitrate(tmp_path, container, name):
 
 @pytest.mark.parametrize(
     ("gaps", "varies"),
-    [([40] * 23, 0), ([33, 33, 34] * 7 + [33, 33], 0), ([40] * 11 + [80] + [40] * 11, 1), ([20, 60] * 11 + [20], 1)],
+    [
+        ([40] * 23, 0),
+        ([33, 33, 34] * 7 + [33, 33], 0),
+        ([40] * 11 + [80] + [40] * 11, 1),
+        ([20, 60] * 11 + [20], 1),
+    ],
     ids=["steady", "rounded to milliseconds", "one frame dropped", "uneven"],
 )
 def test_a_variable_frame_rate_is_seen_and_rounding_is_not_taken_for_one(tmp_path, gaps, varies):
     stamps = [0, *np.cumsum(gaps).tolist()]
     found = facts(tmp_path, clip(24, stamps=stamps))
     assert found["variable_rate"] == varies
-    assert found["duration"] == pytest.approx(stamps[-1] / 1000 + float(np.median(gaps)) / 1000, rel=0.01)
+    assert found["duration"] == pytest.approx(
+        stamps[-1] / 1000 + float(np.median(gaps)) / 1000, rel=0.01
+    )
 
 
 def test_a_header_that_counts_other_frames_than_there_are_is_contradicted(tmp_path):

@@ -31,10 +31,14 @@ def with_b_frames(container: str, frames: int = 20) -> bytes:
     """Frames lie in another order in the file than they are shown in."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container) as output:
-        stream = output.add_stream("libx264", rate=25, options={"crf": "12", "bf": "2", "b_strategy": "0"})
+        stream = output.add_stream(
+            "libx264", rate=25, options={"crf": "12", "bf": "2", "b_strategy": "0"}
+        )
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
         for number in range(frames):
-            output.mux(stream.encode(av.VideoFrame.from_ndarray(numbered_frame(number), format="rgb24")))
+            output.mux(
+                stream.encode(av.VideoFrame.from_ndarray(numbered_frame(number), format="rgb24"))
+            )
         output.mux(stream.encode())
     return buffer.getvalue()
 
@@ -53,14 +57,18 @@ def saved(image: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def two_pictures(kind: str, first: np.ndarray = BLOCKS, second: np.ndarray = 255 - BLOCKS) -> bytes:
-    return saved(Image.fromarray(first), kind, save_all=True, append_images=[Image.fromarray(second)])
+    return saved(
+        Image.fromarray(first), kind, save_all=True, append_images=[Image.fromarray(second)]
+    )
 
 
 def tiff_with_a_broken_second_page() -> bytes:
     data = bytearray(picture(COLOURS, "TIFF"))
     (directory,) = struct.unpack_from("<I", data, 4)
     (entries,) = struct.unpack_from("<H", data, directory)
-    struct.pack_into("<I", data, directory + 2 + 12 * entries, len(data))  # where the next page is described
+    struct.pack_into(
+        "<I", data, directory + 2 + 12 * entries, len(data)
+    )  # where the next page is described
     return bytes(data) + bytes(6)
 
 
@@ -113,20 +121,24 @@ def test_a_clip_that_lacks_presentation_times_is_sampled_by_counting():
 
 def test_times_are_those_of_the_clip_also_where_its_rate_varies():
     stamps = [0, 40, 100, 500, 1000]
-    assert [frame.time for frame in sample_frames(clip(5, stamps=stamps), 5)] == [stamp / 1000 for stamp in stamps]
+    assert [frame.time for frame in sample_frames(clip(5, stamps=stamps), 5)] == [
+        stamp / 1000 for stamp in stamps
+    ]
     assert [frame.time for frame in sample_frames(clip(5, stamps=stamps), 2)] == [0.04, 0.5]
 
 
 def test_times_count_from_the_first_frame():
     later = [5000 + 100 * number for number in range(4)]
-    assert [frame.time for frame in sample_frames(clip(4, stamps=later, container="matroska"), 4)] == pytest.approx(
-        [0, 0.1, 0.2, 0.3]
-    )
+    assert [
+        frame.time for frame in sample_frames(clip(4, stamps=later, container="matroska"), 4)
+    ] == pytest.approx([0, 0.1, 0.2, 0.3])
 
 
 @pytest.mark.parametrize(("degrees", "turns"), [(90, -1), (180, 2), (270, 1)])
 def test_a_frame_is_turned_clockwise_as_the_clip_asks(degrees, turns):
-    for plain, turned in zip(sample_frames(clip(), 3), sample_frames(clip(rotation=degrees), 3), strict=True):
+    for plain, turned in zip(
+        sample_frames(clip(), 3), sample_frames(clip(rotation=degrees), 3), strict=True
+    ):
         np.testing.assert_array_equal(turned.image, np.rot90(plain.image, turns))
 
 
@@ -141,7 +153,9 @@ def test_frames_are_rgb_and_keep_odd_sizes(height, width):
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_bytes_and_a_file_give_equal_frames(tmp_path, container):
     (tmp_path / "clip").write_bytes(TINY[container])
-    for first, second in zip(sample_frames(TINY[container], 3), sample_frames(tmp_path / "clip", 3), strict=True):
+    for first, second in zip(
+        sample_frames(TINY[container], 3), sample_frames(tmp_path / "clip", 3), strict=True
+    ):
         assert (first.index, first.pts, first.time) == (second.index, second.pts, second.time)
         np.testing.assert_array_equal(first.image, second.image)
 
@@ -150,14 +164,25 @@ def test_bytes_and_a_file_give_equal_frames(tmp_path, container):
     ("source", "reason"),
     [
         (b"", "empty file"),
-        (b"no video at all, whatever its name says\n" * 50, "not a video that can be decoded: Invalid data"),
+        (
+            b"no video at all, whatever its name says\n" * 50,
+            "not a video that can be decoded: Invalid data",
+        ),
         (audio_only(), "no video in it"),
         (TINY["mp4"][:400], "not a video that can be decoded"),
         (picture(COLOURS), "not a video that can be decoded"),
         (TINY["mp4"].replace(b"avc1", b"nope"), "codec"),
         (TINY["matroska"].replace(b"V_MPEG4/ISO/AVC", b"V_UNKNOWN/CODEC"), "codec"),
     ],
-    ids=["empty", "text", "audio only", "cut short", "picture", "unknown codec (mp4)", "unknown codec (matroska)"],
+    ids=[
+        "empty",
+        "text",
+        "audio only",
+        "cut short",
+        "picture",
+        "unknown codec (mp4)",
+        "unknown codec (matroska)",
+    ],
 )
 def test_a_file_without_a_frame_says_why(tmp_path, source, reason):
     (tmp_path / "clip.mp4").write_bytes(source)
@@ -176,7 +201,9 @@ def test_a_clip_cut_anywhere_gives_frames_or_a_reason(container, share):
 @fuzzed
 @given(
     container=st.sampled_from(CONTAINERS),
-    changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4),
+    changes=st.lists(
+        st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4
+    ),
 )
 def test_a_clip_with_wrong_bytes_gives_frames_or_a_reason(container, changes):
     data = bytearray(TINY[container])
@@ -196,7 +223,10 @@ def frames_or_reason(data: bytes) -> bool:
 
 @pytest.mark.parametrize(
     "text",
-    ["#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{}\n#EXT-X-ENDLIST\n", "ffconcat version 1.0\nfile {}\n"],
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{}\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile {}\n",
+    ],
     ids=["HLS", "concat"],
 )
 def test_a_playlist_cannot_open_another_file(tmp_path, text):
@@ -255,22 +285,29 @@ def test_nonsense_elsewhere_in_the_exif_data_does_not_cost_the_picture(kind):
     ids=["16 bits", "8 bits", "1 bit", "grey with alpha"],
 )
 def test_greys_become_rgb_on_the_scale_of_8_bits(image, expected):
-    np.testing.assert_array_equal(read_image(saved(image, "PNG")), np.repeat(np.array(expected)[None, :, None], 3, 2))
+    np.testing.assert_array_equal(
+        read_image(saved(image, "PNG")), np.repeat(np.array(expected)[None, :, None], 3, 2)
+    )
 
 
 @pytest.mark.parametrize("mode", ["P", "RGBA", "RGB"])
 def test_colours_are_kept_whatever_the_mode_of_the_file(mode):
     few = np.kron(
-        np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [9, 9, 9]]], np.uint8), np.ones((3, 3, 1), np.uint8)
+        np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [9, 9, 9]]], np.uint8),
+        np.ones((3, 3, 1), np.uint8),
     )
-    image = Image.fromarray(few).convert(mode, **({"palette": Image.Palette.ADAPTIVE} if mode == "P" else {}))
+    image = Image.fromarray(few).convert(
+        mode, **({"palette": Image.Palette.ADAPTIVE} if mode == "P" else {})
+    )
     assert image.mode == mode
     np.testing.assert_array_equal(read_image(saved(image, "PNG")), few)
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "RGB"])
 def test_a_jpeg_for_print_looks_like_one_for_the_screen(mode):
-    read = read_image(saved(Image.fromarray(BLOCKS).convert(mode), "JPEG", quality=98, subsampling=0))
+    read = read_image(
+        saved(Image.fromarray(BLOCKS).convert(mode), "JPEG", quality=98, subsampling=0)
+    )
     assert np.abs(read.astype(int) - BLOCKS).mean() < 4
 
 
@@ -338,7 +375,10 @@ def test_a_picture_with_too_many_pixels_is_refused(read, data):
 
 @pytest.mark.parametrize(
     ("limits", "message"),
-    [(Limits(duration=0.5), "too long: 1 seconds, the limit is 0.5"), (Limits(work=0), "took longer than 0 seconds")],
+    [
+        (Limits(duration=0.5), "too long: 1 seconds, the limit is 0.5"),
+        (Limits(work=0), "took longer than 0 seconds"),
+    ],
 )
 def test_a_video_over_a_limit_is_refused(limits, message):
     data = clip(30, rate=25)
@@ -367,7 +407,10 @@ def test_frames_left_out_of_decoding_change_none_of_the_others(threads):
         (picture(BLOCKS, "TIFF"), "image"),
         (two_pictures("TIFF"), "image"),
         (tiff_with_a_broken_second_page(), "image"),
-        (two_pictures("MPO"), "image"),  # a phone's JPEG with a preview or a gain map behind the photo
+        (
+            two_pictures("MPO"),
+            "image",
+        ),  # a phone's JPEG with a preview or a gain map behind the photo
         (two_pictures("GIF"), "video"),
         *((data, "video") for data in TINY.values()),
         (b"neither", "video"),

@@ -21,14 +21,19 @@ def side_by_side(*people: int) -> bytes:
 
 def clip_side_by_side(*people: int, seconds: float = 0.5) -> bytes:
     """A clip of several drawn people, as long as the shortest of their own."""
-    clips = [[frame.image for frame in sample_frames(made.person_clip(one, seconds), 400)] for one in people]
+    clips = [
+        [frame.image for frame in sample_frames(made.person_clip(one, seconds), 400)]
+        for one in people
+    ]
     return made.clip_of([_beside(list(images)) for images in zip(*clips, strict=False)])
 
 
 def _beside(images: list[np.ndarray]) -> np.ndarray:
     height = max(image.shape[0] for image in images)
     even = height + height % 2
-    return np.hstack([_padded(image, even - image.shape[0], image.shape[1] % 2) for image in images])
+    return np.hstack(
+        [_padded(image, even - image.shape[0], image.shape[1] % 2) for image in images]
+    )
 
 
 def _padded(image: np.ndarray, below: int, right: int) -> np.ndarray:
@@ -37,4 +42,7 @@ def _padded(image: np.ndarray, below: int, right: int) -> np.ndarray:
 
 def write_verdicts(folder: Path) -> dict[str, Path]:
     """A model for each verdict, by its name."""
-    return {name: made.write_model(folder / f"{name}.onnx", decision=terms) for name, terms in VERDICTS.items()}
+    return {
+        name: made.write_model(folder / f"{name}.onnx", decision=terms)
+        for name, terms in VERDICTS.items()
+    }

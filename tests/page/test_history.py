@@ -14,9 +14,16 @@ SMOOTH = np.linspace(0, 255, 224 * 224 * 3).astype(np.uint8).reshape(224, 224, 3
 
 
 def judged(name: str, faces: int = 1, crop: np.ndarray = CROP) -> Report:
-    frames = tuple(FaceFrame(at, at / 10, (0, 0, 9, 9), 0.5, crop, np.eye(7)) for at in range(faces))
+    frames = tuple(
+        FaceFrame(at, at / 10, (0, 0, 9, 9), 0.5, crop, np.eye(7)) for at in range(faces)
+    )
     return Report(
-        name, "ab" * 32, "video", "FAKE", fake_probability=0.5, faces=(FaceTrack(0, "FAKE", "", 0.5, frames),)
+        name,
+        "ab" * 32,
+        "video",
+        "FAKE",
+        fake_probability=0.5,
+        faces=(FaceTrack(0, "FAKE", "", 0.5, frames),),
     )
 
 
@@ -43,7 +50,10 @@ def test_a_packed_crop_is_a_picture():
 def test_the_newest_come_first_and_the_oldest_go():
     kept = History()
     for number in range(history.MOST + 3):
-        assert kept.add(judged(f"clip {number}"), TERMS, "cd" * 32, "detector.onnx").number == number + 1
+        assert (
+            kept.add(judged(f"clip {number}"), TERMS, "cd" * 32, "detector.onnx").number
+            == number + 1
+        )
     assert kept.numbers() == list(range(history.MOST + 3, 3, -1))
     assert kept.get(3) is None
     assert kept.get(4).report.input == "clip 3"

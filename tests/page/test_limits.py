@@ -9,7 +9,13 @@ from app import limits
 from deepfake_detector import UserError
 from deepfake_detector.media.reading import Limits
 
-GOOD = {"upload_mb": 5, "clip_seconds": 2.5, "megapixels": 0.25, "seconds_per_clip": 3, "visitors_at_once": 2}
+GOOD = {
+    "upload_mb": 5,
+    "clip_seconds": 2.5,
+    "megapixels": 0.25,
+    "seconds_per_clip": 3,
+    "visitors_at_once": 2,
+}
 
 
 @pytest.fixture
@@ -22,16 +28,23 @@ def written(tmp_path, monkeypatch):
 
 
 def lines(**changes: object) -> str:
-    return "\n".join(f"{key} = {value}" for key, value in (GOOD | changes).items() if value is not None)
+    return "\n".join(
+        f"{key} = {value}" for key, value in (GOOD | changes).items() if value is not None
+    )
 
 
 def test_the_file_that_comes_with_the_page_fits_the_server_that_comes_with_it():
     config = tomllib.loads((limits.FILE.parent.parent / ".streamlit/config.toml").read_text())
-    assert limits.read(config["server"]["maxUploadSize"]).upload_mb == config["server"]["maxUploadSize"]
+    assert (
+        limits.read(config["server"]["maxUploadSize"]).upload_mb
+        == config["server"]["maxUploadSize"]
+    )
 
 
 def test_every_key_of_it_has_a_caption():
-    rows = [line for line in limits.FILE.read_text().splitlines() if line and not line.startswith("#")]
+    rows = [
+        line for line in limits.FILE.read_text().splitlines() if line and not line.startswith("#")
+    ]
     assert [row.split(" = ")[0] for row in rows] == list(GOOD)
     assert all("# " in row for row in rows)
 
@@ -46,14 +59,23 @@ def test_another_file_can_be_named(written):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (lines(upload_mb=None), "mine.toml: upload_mb: Field required; app/limits.toml explains its keys"),
+        (
+            lines(upload_mb=None),
+            "mine.toml: upload_mb: Field required; app/limits.toml explains its keys",
+        ),
         (lines(upload_mb=0), "mine.toml: upload_mb: Input should be greater than 0"),
         (lines(upload_mb=1.5), "mine.toml: upload_mb: Input should be a valid integer"),
         (lines(clip_seconds=-1), "mine.toml: clip_seconds: Input should be greater than 0"),
         (lines(clip_seconds='"long"'), "mine.toml: clip_seconds: Input should be a valid number"),
         (lines(megapixels=math.inf), "mine.toml: megapixels: Input should be a finite number"),
-        (lines(visitors_at_once="true"), "mine.toml: visitors_at_once: Input should be a valid integer"),
-        (lines(visitors_at_once=65), "mine.toml: visitors_at_once: Input should be less than or equal to 64"),
+        (
+            lines(visitors_at_once="true"),
+            "mine.toml: visitors_at_once: Input should be a valid integer",
+        ),
+        (
+            lines(visitors_at_once=65),
+            "mine.toml: visitors_at_once: Input should be less than or equal to 64",
+        ),
         (lines(upload_gb=1), "mine.toml: upload_gb: Extra inputs are not permitted"),
         ("upload_mb: 5", "mine.toml: no TOML file: .*; app/limits.toml shows how it is written"),
         (
@@ -70,5 +92,7 @@ def test_a_file_that_makes_no_sense_is_refused_by_key(written, text, message):
 
 def test_a_file_that_is_not_there_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("DEEPFAKE_LIMITS", str(tmp_path / "none.toml"))
-    with pytest.raises(UserError, match="none.toml: No such file or directory; DEEPFAKE_LIMITS names"):
+    with pytest.raises(
+        UserError, match="none.toml: No such file or directory; DEEPFAKE_LIMITS names"
+    ):
         limits.read(200)

@@ -97,9 +97,24 @@ def test_it_opens_with_what_the_model_learned_from_and_cannot_do(page_of):
 @pytest.mark.parametrize(
     ("model", "verdict", "said", "meaning"),
     [
-        ("fake", "FAKE", "FAKE from 0%, REAL below.", "Of 3 real clips that the model was checked on"),
-        ("real", "REAL", "FAKE from 100%, REAL below.", "Of 2 fake clips that the model was checked on"),
-        ("band", "INCONCLUSIVE", "in between there is no verdict", "wrong too often on clips it was checked on"),
+        (
+            "fake",
+            "FAKE",
+            "FAKE from 0%, REAL below.",
+            "Of 3 real clips that the model was checked on",
+        ),
+        (
+            "real",
+            "REAL",
+            "FAKE from 100%, REAL below.",
+            "Of 2 fake clips that the model was checked on",
+        ),
+        (
+            "band",
+            "INCONCLUSIVE",
+            "in between there is no verdict",
+            "wrong too often on clips it was checked on",
+        ),
     ],
 )
 @pytest.mark.parametrize(("suffix", "data"), [("mp4", CLIP), ("jpg", STILL)], ids=["clip", "still"])
@@ -114,13 +129,21 @@ def test_a_verdict_comes_with_its_score_what_that_means_and_the_faces(
     assert said in words(page)
     assert meaning in words(page)
     assert "A sign, not a proof" in words(page)
-    assert all(caption.endswith(f"{page.metric[0].value} fake") for caption in captions(page)[:1] if data is STILL)
+    assert all(
+        caption.endswith(f"{page.metric[0].value} fake")
+        for caption in captions(page)[:1]
+        if data is STILL
+    )
     assert len(captions(page)) >= 1
 
 
 def test_the_faces_come_by_suspicion(page_of):
     page = upload(page_of("fake"), ("clip.mp4", CLIP))
-    shares = [int(found.group(1)) for one in captions(page)[2:] if (found := re.search(r"s, (\d+)% fake$", one))]
+    shares = [
+        int(found.group(1))
+        for one in captions(page)[2:]
+        if (found := re.search(r"s, (\d+)% fake$", one))
+    ]
     assert len(shares) == 6
     assert shares == sorted(shares, reverse=True)
 
@@ -132,7 +155,10 @@ def test_the_moment_chosen_shows_its_face_plain_and_marked(page_of):
     assert len(moments) == 6
     for one in moments:
         page.select_slider[0].set_value(one.frame).run()
-        assert captions(page)[:2] == [f"{one.time:.1f} s, {one.fake_probability:.0%} fake", "What spoke for fake"]
+        assert captions(page)[:2] == [
+            f"{one.time:.1f} s, {one.fake_probability:.0%} fake",
+            "What spoke for fake",
+        ]
 
 
 def test_faces_can_be_marked(page_of):
@@ -145,7 +171,9 @@ def test_faces_can_be_marked(page_of):
     assert plain[2] != marked[2]
 
 
-@pytest.mark.parametrize("data", [side_by_side(0, 2), clip_side_by_side(0, 2)], ids=["still", "clip"])
+@pytest.mark.parametrize(
+    "data", [side_by_side(0, 2), clip_side_by_side(0, 2)], ids=["still", "clip"]
+)
 def test_of_several_people_each_has_a_verdict_and_one_decides(page_of, data):
     page = upload(page_of("fake"), ("two.mp4", data))
     cards = [words(block) for block in people(page)]
@@ -174,7 +202,9 @@ def test_somebody_who_is_seen_too_seldom_gets_no_score(page_of, tmp_path):
     frames = [read_image(side_by_side(0, 2)) for _ in range(6)]
     for frame in frames[2:]:
         frame[:, frame.shape[1] // 2 :] = 90  # the second person is there in the first frames only
-    model = made.write_model(tmp_path / "m.onnx", decision={"band_low": 0.0, "band_high": 0.0, "min_faces": 3})
+    model = made.write_model(
+        tmp_path / "m.onnx", decision={"band_low": 0.0, "band_high": 0.0, "min_faces": 3}
+    )
     page = upload(page_of(model), ("two.mp4", made.clip_of(frames)))
     (judged,) = [card for card in people(page) if "Decides" in words(card)]
     (seldom,) = [card for card in people(page) if "Decides" not in words(card)]
@@ -209,7 +239,9 @@ def test_what_has_no_verdict_gets_clear_words_and_no_number(page_of, name, data,
     [(0.1, 64, "too long: 0 seconds, the limit is 0.1"), (60, 0.001, "the limit is 0.001 million")],
     ids=["too long", "too large"],
 )
-def test_a_file_beyond_a_limit_is_told_which(page_of, tmp_path, monkeypatch, seconds, megapixels, said):
+def test_a_file_beyond_a_limit_is_told_which(
+    page_of, tmp_path, monkeypatch, seconds, megapixels, said
+):
     (tmp_path / "limits.toml").write_text(LIMITS_FILE.format(seconds, megapixels))
     monkeypatch.setenv("DEEPFAKE_LIMITS", str(tmp_path / "limits.toml"))
     page = upload(page_of("fake"), ("clip.mp4", CLIP))
@@ -269,7 +301,10 @@ def test_the_bytes_of_a_file_are_dropped_once_it_is_judged(page_of, monkeypatch)
     monkeypatch.setattr(
         MemoryUploadedFileManager,
         "remove_file",
-        lambda self, session_id, file_id: (dropped.append(file_id), remove(self, session_id, file_id)),
+        lambda self, session_id, file_id: (
+            dropped.append(file_id),
+            remove(self, session_id, file_id),
+        ),
     )
     page = page_of("fake")
     page.file_uploader[0].set_value([("a.mp4", CLIP, "video/mp4"), ("b.png", GREY, "image/png")])
@@ -291,10 +326,14 @@ def test_everything_judged_can_be_forgotten(page_of):
 
 
 def test_a_visit_keeps_twenty_inputs(page_of):
-    page = upload(page_of("fake"), *((f"{number}.mp4", b"broken %d" % number) for number in range(22)))
+    page = upload(
+        page_of("fake"), *((f"{number}.mp4", b"broken %d" % number) for number in range(22))
+    )
     assert len(page.radio[0].options) == 20
     assert "2\\.mp4" in page.radio[0].options[-1]
-    assert "20.mp4: **This file cannot be judged.**" in words(page), "shown since the first is kept no more"
+    assert "20.mp4: **This file cannot be judged.**" in words(page), (
+        "shown since the first is kept no more"
+    )
 
 
 def test_judging_leaves_no_file_behind(page_of, tmp_path, monkeypatch):
@@ -310,8 +349,14 @@ def models(folder: Path, **terms: dict) -> None:
         made.write_model(folder / "models" / f"{name}.onnx", **own)
 
 
-def test_of_several_models_the_usable_ones_are_offered_and_the_others_named_with_the_reason(tmp_path):
-    models(tmp_path, detector={}, other={"decision": {"band_low": 1.0, "band_high": 1.0, "min_faces": 2}})
+def test_of_several_models_the_usable_ones_are_offered_and_the_others_named_with_the_reason(
+    tmp_path,
+):
+    models(
+        tmp_path,
+        detector={},
+        other={"decision": {"band_low": 1.0, "band_high": 1.0, "min_faces": 2}},
+    )
     models(tmp_path, weak={"withheld": "it loses too much"})
     (tmp_path / "models/torn.onnx").write_bytes((tmp_path / "models/other.onnx").read_bytes()[:900])
     page = opened_page()
@@ -392,8 +437,12 @@ def test_an_example_can_be_picked_again(demonstration):
     assert len(page.radio[0].options) == 2
 
 
-@pytest.mark.parametrize("data", [made.person_clip(2), made.person_still(2), GREY], ids=["clip", "still", "no face"])
-def test_a_demonstration_model_shows_no_score_of_other_files_but_among_the_details(demonstration, data):
+@pytest.mark.parametrize(
+    "data", [made.person_clip(2), made.person_still(2), GREY], ids=["clip", "still", "no face"]
+)
+def test_a_demonstration_model_shows_no_score_of_other_files_but_among_the_details(
+    demonstration, data
+):
     page = upload(opened_page(), ("stranger.mp4", data))
     assert "judges nothing but the demo's own files" in words(page)
     assert not page.metric
@@ -404,7 +453,9 @@ def test_a_demonstration_model_shows_no_score_of_other_files_but_among_the_detai
     assert "%" not in outside.partition("stranger.mp4:")[2]
 
 
-def test_what_a_demonstration_model_judged_keeps_its_banner_under_another_model(demonstration, tmp_path):
+def test_what_a_demonstration_model_judged_keeps_its_banner_under_another_model(
+    demonstration, tmp_path
+):
     made.write_model(tmp_path / "models/other.onnx")
     page = upload(opened_page(), ("stranger.mp4", made.person_clip(2)))
     page.selectbox[0].set_value(page.selectbox[0].options[1]).run()

@@ -20,10 +20,18 @@ from benchmarks.served_page import PROJECT, served
 from deepfake_detector.serving.inference import DEMONSTRATION, Detector
 from deepfake_detector.serving.report import LIMITS, SAID
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright (requirements-dev.txt)")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe (requirements-dev.txt)")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs the system's Chromium (Debian: apt install chromium)")
+sync_api = pytest.importorskip(
+    "playwright.sync_api", reason="needs playwright (requirements-dev.txt)"
+)
+axe = pytest.importorskip(
+    "axe_playwright_python.sync_playwright", reason="needs axe (requirements-dev.txt)"
+)
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
+pytestmark = pytest.mark.skipif(
+    not CHROMIUM, reason="needs the system's Chromium (Debian: apt install chromium)"
+)
 PATIENCE = 60_000  # milliseconds
 sync_api.expect.set_options(timeout=PATIENCE)
 SCREEN, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -58,7 +66,9 @@ def folder(tmp_path_factory) -> Path:
     own = {name: {"decision": terms} for name, terms in VERDICTS.items()}
     own |= {"slow": SLOW, "weak": {"withheld": "it loses too much"}}
     own["detector"] = own.pop("fake")
-    own["demo"] = {"trained_on": {"demonstration": True, "demo_files": (hashlib.sha256(clip).hexdigest(),)}}
+    own["demo"] = {
+        "trained_on": {"demonstration": True, "demo_files": (hashlib.sha256(clip).hexdigest(),)}
+    }
     for name, terms in own.items():
         made.write_model(folder / f"models/{name}.onnx", **terms)
     return folder
@@ -97,7 +107,9 @@ def visit(context, address) -> Iterator[Callable[..., "sync_api.Page"]]:
         page.on("request", lambda request: asked.append(request.url))
         page.goto(address)
         page.get_by_text("Drop images or clips above").wait_for()
-        page.get_by_text("Forget what was judged").wait_for(state="attached")  # buttons come after texts
+        page.get_by_text("Forget what was judged").wait_for(
+            state="attached"
+        )  # buttons come after texts
         if model:
             page.get_by_role("combobox", name=re.compile("Judges the files")).click()
             page.get_by_role("option", name=model).click()
@@ -108,7 +120,9 @@ def visit(context, address) -> Iterator[Callable[..., "sync_api.Page"]]:
     for page in pages:
         page.close()
     assert [
-        url for url in asked if not url.startswith((address, address.replace("http", "ws"), "data:", "blob:"))
+        url
+        for url in asked
+        if not url.startswith((address, address.replace("http", "ws"), "data:", "blob:"))
     ] == []
 
 
@@ -143,20 +157,30 @@ def violations(page: "sync_api.Page") -> list[str]:
     return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in SERIOUS]
 
 
-@pytest.mark.parametrize(("model", "verdict"), [("", "▲ FAKE"), ("real", "● REAL"), ("band", "○ INCONCLUSIVE")])
+@pytest.mark.parametrize(
+    ("model", "verdict"), [("", "▲ FAKE"), ("real", "● REAL"), ("band", "○ INCONCLUSIVE")]
+)
 def test_each_verdict_is_told_by_word_and_sign_with_score_and_faces(visit, folder, model, verdict):
     page = visit(model=model)
     drop(page, folder, "clip.mp4")
     assert judged(page) == verdict
     assert SAID[verdict.split()[1]] in text(page)
-    for said in ("Probability of fake", "Through the clip", "Faces, the most suspicious first", "A sign, not a proof"):
+    for said in (
+        "Probability of fake",
+        "Through the clip",
+        "Faces, the most suspicious first",
+        "A sign, not a proof",
+    ):
         assert said in text(page)
     sync_api.expect(page.get_by_test_id("stImage")).to_have_count(8)
 
 
 @pytest.mark.parametrize(
     ("name", "verdict", "said"),
-    [("grey.png", "○ INCONCLUSIVE", "No face was found"), ("broken.mp4", "○ ERROR", "This file cannot be judged")],
+    [
+        ("grey.png", "○ INCONCLUSIVE", "No face was found"),
+        ("broken.mp4", "○ ERROR", "This file cannot be judged"),
+    ],
 )
 def test_what_has_no_verdict_says_why_and_shows_no_score(visit, folder, name, verdict, said):
     page = visit()
@@ -170,14 +194,18 @@ def test_of_several_people_each_is_judged_and_one_decides(visit, folder):
     page = visit()
     drop(page, folder, "two.mp4")
     shown = text(page)
-    assert len(re.findall(r"Person \d\s+(?:warning)?\s*FAKE\s+Probability of fake: \d+%", shown)) == 2
+    assert (
+        len(re.findall(r"Person \d\s+(?:warning)?\s*FAKE\s+Probability of fake: \d+%", shown)) == 2
+    )
     assert shown.count("Decides the verdict") == 1
 
 
 def test_while_it_works_it_says_what_it_does_and_shows_no_verdict_on_another_file(visit, folder):
     page = visit(model="slow")
     drop(page, folder, "broken.mp4")
-    page.locator("input[type=file]").set_input_files([folder / "in/slow.mp4", folder / "in/grey.png"])
+    page.locator("input[type=file]").set_input_files(
+        [folder / "in/slow.mp4", folder / "in/grey.png"]
+    )
     page.get_by_text(re.compile(r"Looking for faces: frame \d+ of 30")).wait_for()
     assert "slow.mp4 (1 more to come)" in text(page)
     assert page.get_by_role("progressbar").count() == 1
@@ -191,7 +219,9 @@ def test_files_are_listed_with_their_verdicts_and_can_be_shown_again(visit, fold
     drop(page, folder, "clip.mp4", "grey.png", "broken.mp4")
     assert judged(page) == "▲ FAKE"
     labels = page.locator("[data-testid=stRadio] label").all_inner_texts()
-    assert [re.sub(r"^\W*(?:error|help|warning)?\s*|\s+", " ", one).split()[0] for one in labels[-3:]] == [
+    assert [
+        re.sub(r"^\W*(?:error|help|warning)?\s*|\s+", " ", one).split()[0] for one in labels[-3:]
+    ] == [
         "ERROR",
         "INCONCLUSIVE",
         "FAKE",
@@ -206,7 +236,9 @@ def test_files_are_listed_with_their_verdicts_and_can_be_shown_again(visit, fold
 
 def test_models_are_offered_and_one_that_is_withheld_is_named_with_the_reason(visit):
     page = visit()
-    assert "weak.onnx: not to be used: it loses too much" in page.inner_text("[data-testid=stSidebar]")
+    assert "weak.onnx: not to be used: it loses too much" in page.inner_text(
+        "[data-testid=stSidebar]"
+    )
     page.get_by_role("combobox").click()
     offered = page.get_by_role("option").all_inner_texts()
     assert offered == ["detector", "band", "demo", "real", "slow"]
@@ -223,7 +255,9 @@ def test_the_model_and_its_limits_are_one_click_away_on_a_phone(visit):
 def test_a_demonstration_says_so_judges_its_own_example_and_nothing_else(visit, folder):
     page = visit(model="demo")
     assert DEMONSTRATION in text(page)
-    page.get_by_role("radio", name="real video").or_(page.get_by_role("button", name="real video")).first.click()
+    page.get_by_role("radio", name="real video").or_(
+        page.get_by_role("button", name="real video")
+    ).first.click()
     page.get_by_text("Probability of fake", exact=True).wait_for()
     page.locator("input[type=file]").set_input_files(folder / "in/still.jpg")
     page.get_by_text("still.jpg: No verdict.").wait_for()
@@ -246,7 +280,9 @@ def test_a_name_is_shown_as_it_is(visit, folder):
 
 def test_an_error_of_the_page_itself_names_no_folder(visit, folder):
     page = visit()
-    page.get_by_role("radio", name="gone").or_(page.get_by_role("button", name="gone")).first.click()
+    page.get_by_role("radio", name="gone").or_(
+        page.get_by_role("button", name="gone")
+    ).first.click()
     page.get_by_test_id("stException").wait_for()
     assert "models/examples/gone.mp4" in (folder / "server.log").read_text()
     for secret in (str(folder), "models/examples", "FileNotFound", "streamlit_app.py"):
@@ -260,7 +296,9 @@ def test_a_point_of_the_timeline_and_the_slider_show_the_face_of_their_moment(vi
     points = page.locator("[data-testid=stVegaLiteChart] path[aria-roledescription=point]")
     for place in (0, 4):
         points.nth(place).click()
-        second = float(re.search(r"clip: ([\d.]+)", points.nth(place).get_attribute("aria-label")).group(1))
+        second = float(
+            re.search(r"clip: ([\d.]+)", points.nth(place).get_attribute("aria-label")).group(1)
+        )
         sync_api.expect(slider).to_have_attribute("aria-valuetext", re.compile(f"^{second:.2f} s"))
         sync_api.expect(faces.first).to_contain_text(f"{second:.1f} s, ")
     slider.focus()
@@ -275,11 +313,20 @@ def test_the_reports_can_be_downloaded_and_need_nothing_else(visit, folder, tmp_
     assert download(page, "Report for programs (JSON)", tmp_path / "r.json") == "two.report.json"
     report = json.loads((tmp_path / "r.json").read_text())
     jsonschema.validate(report, json.loads((PROJECT / "docs/report.schema.json").read_text()))
-    assert (report["verdict"], report["input"]["name"], len(report["people"])) == ("FAKE", "two.mp4", 2)
-    assert download(page, "Report to print or pass on (HTML)", tmp_path / "r.html") == "two.report.html"
+    assert (report["verdict"], report["input"]["name"], len(report["people"])) == (
+        "FAKE",
+        "two.mp4",
+        2,
+    )
+    assert (
+        download(page, "Report to print or pass on (HTML)", tmp_path / "r.html")
+        == "two.report.html"
+    )
     html = (tmp_path / "r.html").read_text()
     assert "▲ FAKE" in html
-    assert not re.findall(r"""(?:src|href)=["'](?!data:|#)|@import|url\((?!["']?(?:data:|#))""", html)
+    assert not re.findall(
+        r"""(?:src|href)=["'](?!data:|#)|@import|url\((?!["']?(?:data:|#))""", html
+    )
     assert "<script" not in html
 
 
@@ -313,7 +360,9 @@ def test_every_state_is_accessible_and_no_wider_than_the_window(visit, folder, n
         page.set_viewport_size(size)
         assert violations(page) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert page.get_by_test_id("stMain").evaluate("main => main.scrollWidth <= main.clientWidth")
+        assert page.get_by_test_id("stMain").evaluate(
+            "main => main.scrollWidth <= main.clientWidth"
+        )
 
 
 def test_uploader_and_examples_are_reached_by_tab(visit):
@@ -321,7 +370,11 @@ def test_uploader_and_examples_are_reached_by_tab(visit):
     reached = []
     for _ in range(30):
         page.keyboard.press("Tab")
-        reached.append(page.evaluate("document.activeElement.innerText || document.activeElement.ariaLabel || ''"))
+        reached.append(
+            page.evaluate(
+                "document.activeElement.innerText || document.activeElement.ariaLabel || ''"
+            )
+        )
     found = " | ".join(reached)
     assert "Upload" in found
     assert "real video" in found
@@ -391,7 +444,9 @@ def test_the_demos_own_page_gives_its_example_a_verdict(toy_project, browser, tm
         page = browser.new_page(viewport=SCREEN)
         page.set_default_timeout(PATIENCE)
         page.goto(address)
-        page.locator("[data-testid=stButtonGroup] button").filter(has_text="swap video").first.click()
+        page.locator("[data-testid=stButtonGroup] button").filter(
+            has_text="swap video"
+        ).first.click()
         page.get_by_text("Probability of fake", exact=True).wait_for()
         page.get_by_test_id("stImage").first.wait_for()
         assert DEMONSTRATION in text(page)

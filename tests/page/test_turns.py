@@ -90,7 +90,9 @@ def test_whoever_comes_first_is_served_first():
     until(lambda: first.place is not None)
     visitors = waiting(line, 5)
     for leaving, following in pairwise([first, *visitors]):
-        assert [one.place for one in visitors[visitors.index(following) :]] == [None] * (5 - visitors.index(following))
+        assert [one.place for one in visitors[visitors.index(following) :]] == [None] * (
+            5 - visitors.index(following)
+        )
         leaving.go.set()
         until(lambda one=following: one.place is not None)
     visitors[-1].go.set()

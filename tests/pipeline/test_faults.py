@@ -66,7 +66,9 @@ def test_what_is_gone_from_the_cache_is_made_again(project, lock):
 
 
 @pytest.mark.parametrize("share", [0, 0.3, 0.7], ids=str)
-def test_a_lock_file_that_dvc_was_killed_over_is_made_again_or_named_with_the_remedy(project, lock, share):
+def test_a_lock_file_that_dvc_was_killed_over_is_made_again_or_named_with_the_remedy(
+    project, lock, share
+):
     torn = lock[: int(share * len(lock))]
     (project / "dvc.lock").write_bytes(torn)
     examined = run(project, sys.executable, "-m", "deepfake_detector", "doctor")
@@ -95,10 +97,17 @@ def test_a_file_of_running_commands_that_was_left_torn_is_named_with_the_remedy(
 def test_of_two_runs_at_once_one_waits_or_says_why_not_and_nothing_is_torn(project, lock):
     forget(project, ["verify", "split"])
     command = ["dvc", "repro", "verify", "split"]
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    }
     both = [
         subprocess.Popen(
-            command, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=project,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         for _ in range(2)
     ]
@@ -108,7 +117,9 @@ def test_of_two_runs_at_once_one_waits_or_says_why_not_and_nothing_is_torn(proje
         assert one.returncode == 0 or "lock" in text.lower(), text
     done = repro(project)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert YAML(typ="safe").load(project / "dvc.lock") == YAML(typ="safe").load(lock.decode())  # the order may differ
+    assert YAML(typ="safe").load(project / "dvc.lock") == YAML(typ="safe").load(
+        lock.decode()
+    )  # the order may differ
 
 
 def test_a_clock_that_was_set_back_changes_nothing(project):
@@ -130,7 +141,9 @@ def test_a_folder_that_cannot_be_written_is_named(project):
     mounts = f"mount --bind {folder} {folder} && mount -o remount,ro,bind {folder}"
     if not shutil.which("unshare") or run(project, "unshare", "-rm", "sh", "-c", mounts).returncode:
         pytest.skip("needs a mount namespace of its own (unshare)")
-    stopped = run(project, "unshare", "-rm", "sh", "-c", f"{mounts} && exec {sys.executable} -m stages.split")
+    stopped = run(
+        project, "unshare", "-rm", "sh", "-c", f"{mounts} && exec {sys.executable} -m stages.split"
+    )
     assert stopped.returncode == 1
     assert "data/splits" in stopped.stderr
     assert "Traceback" not in stopped.stderr

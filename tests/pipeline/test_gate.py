@@ -35,7 +35,9 @@ def reencoded(toy_project, tmp_path_factory) -> Path:
     folder, media = copy_project(tmp_path_factory.mktemp("gate")), tmp_path_factory.mktemp("media")
     for path in sorted((toy_project / "data/raw/demo").rglob("*.mp4")):
         real = path.parent.name == "real"
-        encode(path, media / ("real" if real else "fake/swap") / path.name, REALS if real else FAKES)
+        encode(
+            path, media / ("real" if real else "fake/swap") / path.name, REALS if real else FAKES
+        )
     data_set = {"layout": "folder", "root": str(media), "use": "train", "kind": "media"}
     changes = {"synthesize": {}, "data_sets": {"mine": data_set}, "extract_frames.frames": 3}
     change_params(folder / "params.yaml", changes)

@@ -68,7 +68,11 @@ def listed(project: Path, folder: Path, files: dict[str, bytes]) -> None:
     change_params(project / "params.yaml", SMALL | {"synthesize": {}})
     change_params(
         project / "params.yaml",
-        {"data_sets": {"mine": {"layout": "folder", "root": str(folder), "use": "train", "kind": "media"}}},
+        {
+            "data_sets": {
+                "mine": {"layout": "folder", "root": str(folder), "use": "train", "kind": "media"}
+            }
+        },
     )
     for command in (("stages.scan", "mine"), ("stages.index",)):
         done = run(project, sys.executable, "-m", *command)
@@ -76,10 +80,15 @@ def listed(project: Path, folder: Path, files: dict[str, bytes]) -> None:
 
 
 def archives(project: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(project)): path.read_bytes() for path in (project / "data/frames").rglob("*.zip")}
+    return {
+        str(path.relative_to(project)): path.read_bytes()
+        for path in (project / "data/frames").rglob("*.zip")
+    }
 
 
-def test_each_bad_file_has_its_reason_and_the_good_ones_are_as_without_it(project, good, tmp_path, environment):
+def test_each_bad_file_has_its_reason_and_the_good_ones_are_as_without_it(
+    project, good, tmp_path, environment
+):
     bad = {
         "real/crash.mp4": good["real/clip0.mp4"],
         "real/hang.mp4": good["real/clip0.mp4"],
@@ -114,16 +123,26 @@ def test_each_bad_file_has_its_reason_and_the_good_ones_are_as_without_it(projec
     assert all(f"mine/{item}: " in mixed.stdout for item in reasons)
 
 
-def test_ctrl_c_stops_at_once_and_what_was_finished_is_not_done_again(project, good, tmp_path, environment):
+def test_ctrl_c_stops_at_once_and_what_was_finished_is_not_done_again(
+    project, good, tmp_path, environment
+):
     """Waiting for eight files that hang would take the limit of eight seconds 16 times, by two workers: over a minute."""
     hanging = {f"real/hang{number}.mp4": good["real/clip0.mp4"] for number in range(8)}
     listed(project, tmp_path / "media", good | hanging)
     command = [sys.executable, "-m", "stages.extract_frames"]
     stage = subprocess.Popen(
-        command, cwd=project, env=os.environ | environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=project,
+        env=os.environ | environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     until = time.monotonic() + 60
-    while not (finished := list((project / ".cache/items/frames").glob("??/*.json"))) and time.monotonic() < until:
+    while (
+        not (finished := list((project / ".cache/items/frames").glob("??/*.json")))
+        and time.monotonic() < until
+    ):
         time.sleep(0.05)
     os.killpg(stage.pid, signal.SIGINT)  # as a terminal does: the stage and all its workers
     _, said = stage.communicate(timeout=30)
@@ -136,5 +155,7 @@ def test_ctrl_c_stops_at_once_and_what_was_finished_is_not_done_again(project, g
     assert reused >= len(finished) > 0
     assert made + reused == len(good | hanging)
     assert made >= len(hanging)
-    entries = [json.loads(path.read_text()) for path in (project / ".cache/items/frames").glob("??/*.json")]
+    entries = [
+        json.loads(path.read_text()) for path in (project / ".cache/items/frames").glob("??/*.json")
+    ]
     assert all(entry["rows"]["frames"] for entry in entries)

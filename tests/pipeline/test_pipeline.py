@@ -29,7 +29,11 @@ def test_every_stage_ran_and_left_one_summary_line(toy_project):
     for stage in STAGES:
         name = f"{stage}@demo" if stage in SETS else stage
         assert f"Running stage '{name}'" in log
-        told = [line for line in log.splitlines() if line.startswith(f"{stage}: ") and not line.endswith(" s left")]
+        told = [
+            line
+            for line in log.splitlines()
+            if line.startswith(f"{stage}: ") and not line.endswith(" s left")
+        ]
         assert len(told) == 1
 
 
@@ -44,12 +48,20 @@ def test_a_second_repro_has_nothing_to_do(toy_project_alone):
 
 
 def test_git_sees_only_what_is_meant_to_be_committed(toy_project):
-    changed = run(toy_project, "git", "status", "--porcelain", "--untracked-files=all").stdout.split()[1::2]
+    changed = run(
+        toy_project, "git", "status", "--porcelain", "--untracked-files=all"
+    ).stdout.split()[1::2]
     made = {name for name in changed if name not in ("params.yaml", "repro.log")}
     assert made == {
         "dvc.lock",
-        *(f"metrics/{name}.json" for name in ("evaluation", "export", "robustness", "split", "train", "verify")),
-        *(f"plots/{name}.csv" for name in ("confusion", "methods", "pr", "reliability", "robustness", "roc")),
+        *(
+            f"metrics/{name}.json"
+            for name in ("evaluation", "export", "robustness", "split", "train", "verify")
+        ),
+        *(
+            f"plots/{name}.csv"
+            for name in ("confusion", "methods", "pr", "reliability", "robustness", "roc")
+        ),
         *(f"plots/{name}.csv" for name in ("scores", "slices", "training")),
     }
     assert all((toy_project / name).stat().st_size < 200_000 for name in made)
@@ -69,14 +81,20 @@ def test_metrics_agree_with_the_predictions_they_come_from(toy_project):
 def test_no_person_is_on_two_sides(toy_project):
     index = pd.read_csv(toy_project / "data/index.csv").set_index("item")["sources"].str.split(";")
     people = [
-        {person for item in pd.read_csv(toy_project / f"data/splits/{part}.csv")["item"] for person in index[item]}
+        {
+            person
+            for item in pd.read_csv(toy_project / f"data/splits/{part}.csv")["item"]
+            for person in index[item]
+        }
         for part in ("train", "val", "test")
     ]
     assert all(people)
     assert sum(map(len, people)) == len(set.union(*people)) == 8
 
 
-@pytest.mark.parametrize("command", [("metrics", "show"), ("plots", "show", "--json"), ("dag",), ("stage", "list")])
+@pytest.mark.parametrize(
+    "command", [("metrics", "show"), ("plots", "show", "--json"), ("dag",), ("stage", "list")]
+)
 def test_what_users_type_answers(toy_project_alone, command):
     answer = run(toy_project_alone, "dvc", *command)
     assert answer.returncode == 0, answer.stderr

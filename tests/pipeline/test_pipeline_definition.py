@@ -18,7 +18,10 @@ STAGES = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
 NOT_TRACKED = {
     "stages/__init__.py",
     *(f"deepfake_detector/{name}.py" for name in ("__init__", "params", "storage/assets")),
-    *(f"deepfake_detector/common/{name}.py" for name in ("console", "locks", "packages", "parallel")),
+    *(
+        f"deepfake_detector/common/{name}.py"
+        for name in ("console", "locks", "packages", "parallel")
+    ),
     *(path.as_posix() for path in Path("deepfake_detector").glob("*/settings.py")),
 }
 UNTRACKED_SECTIONS = {"parallel", "scratch"}  # results do not depend on them
@@ -31,7 +34,9 @@ def definition(stage: str) -> dict:
 
 def made(stage: str) -> list[str]:
     """The paths of a stage's outputs of all kinds."""
-    entries = [entry for kind in ("outs", "metrics", "plots") for entry in definition(stage).get(kind, [])]
+    entries = [
+        entry for kind in ("outs", "metrics", "plots") for entry in definition(stage).get(kind, [])
+    ]
     return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
 
 
@@ -39,13 +44,19 @@ def module_files(name: str) -> list[Path]:
     """A module's file and the `__init__.py` of each package that it lies in, which importing it runs too."""
     path = Path(name.replace(".", "/"))
     packages = [folder / "__init__.py" for folder in (path, *path.parents)]
-    return [file for file in (path.with_suffix(".py"), *packages) if file.is_file() and file.stat().st_size]
+    return [
+        file
+        for file in (path.with_suffix(".py"), *packages)
+        if file.is_file() and file.stat().st_size
+    ]
 
 
 def imported(path: Path) -> set[Path]:
     """Files of this project that `path` imports anywhere in it."""
     text = path.read_text()
-    found = set(path.parent.glob("*.py")) if "import_module(" in text else set()  # it imports its folder's by name
+    found = (
+        set(path.parent.glob("*.py")) if "import_module(" in text else set()
+    )  # it imports its folder's by name
     for node in ast.walk(ast.parse(text)):
         names = []
         if isinstance(node, ast.Import):
@@ -77,7 +88,9 @@ def sections_read(stage: str) -> set[str]:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_deps_hold_every_library_file_the_stage_imports(stage):
-    listed = {dep for dep in definition(stage)["deps"] if dep.startswith(("stages", "deepfake_detector"))}
+    listed = {
+        dep for dep in definition(stage)["deps"] if dep.startswith(("stages", "deepfake_detector"))
+    }
     covered = {
         file.as_posix()
         for dep in listed
@@ -125,17 +138,27 @@ def test_the_picture_of_the_pipeline_is_that_of_dvc_yaml():
     for one, other in product(STAGES, STAGES):
         outs = [*map(Path, made(one))]
         read = [Path(dep) for dep in definition(other)["deps"]]
-        if one != other and any(out.is_relative_to(dep) or dep.is_relative_to(out) for out in outs for dep in read):
+        if one != other and any(
+            out.is_relative_to(dep) or dep.is_relative_to(out) for out in outs for dep in read
+        ):
             graph.add_edge(one, other)
-    picture = re.search(r"```mermaid\n(.+?)```", Path("docs/architecture.md").read_text(), re.DOTALL)[1]
-    drawn = {pair for line in picture.splitlines()[1:] for pair in pairwise(line.strip().split(" --> "))}
-    assert {pair for pair in drawn if set(pair) <= set(STAGES)} == set(networkx.transitive_reduction(graph).edges)
+    picture = re.search(
+        r"```mermaid\n(.+?)```", Path("docs/architecture.md").read_text(), re.DOTALL
+    )[1]
+    drawn = {
+        pair for line in picture.splitlines()[1:] for pair in pairwise(line.strip().split(" --> "))
+    }
+    assert {pair for pair in drawn if set(pair) <= set(STAGES)} == set(
+        networkx.transitive_reduction(graph).edges
+    )
 
 
 @pytest.mark.parametrize("module", [extraction, cropping])
 def test_what_the_scratch_store_keeps_is_named_by_all_the_code_that_makes_it(module):
     """Else an entry made by other code would be taken for what this code makes."""
     file = module.__name__.replace(".", "/") + ".py"
-    moves_bytes_only = {f"deepfake_detector/storage/{name}.py" for name in ("files", "packs", "store")}
+    moves_bytes_only = {
+        f"deepfake_detector/storage/{name}.py" for name in ("files", "packs", "store")
+    }
     makes = everything_imported(file) - NOT_TRACKED - moves_bytes_only
     assert {f"deepfake_detector/{name}.py" for name in module.CODE} == makes

@@ -27,7 +27,11 @@ def victim(dvc: int, which: str) -> int | None:
     if which == "dvc":
         return dvc
     known = processes()
-    stages = [pid for pid in descendants(dvc) if known.get(pid, (0, ""))[1].split(" ")[1:3] == ["-m", "stages.train"]]
+    stages = [
+        pid
+        for pid in descendants(dvc)
+        if known.get(pid, (0, ""))[1].split(" ")[1:3] == ["-m", "stages.train"]
+    ]
     if which == "stage":
         return next(iter(stages), None)
     return next((pid for pid in stages if known[pid][0] in stages), None)

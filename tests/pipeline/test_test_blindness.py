@@ -9,7 +9,12 @@ TEST_SPLIT = "data/splits/test.csv"
 
 def test_flipping_every_test_label_changes_no_weight_and_no_decision(toy_project, tmp_path):
     folder = copy_toy_project(toy_project, tmp_path / "project")
-    results = ("models/resnet18.pt", "models/decision.json", "plots/training.csv", "metrics/train.json")
+    results = (
+        "models/resnet18.pt",
+        "models/decision.json",
+        "plots/training.csv",
+        "metrics/train.json",
+    )
     before = {name: (folder / name).read_bytes() for name in results}
     evaluated = (folder / "metrics/evaluation.json").read_bytes()
     for name in (*results, "metrics/evaluation.json"):
@@ -26,7 +31,9 @@ def test_flipping_every_test_label_changes_no_weight_and_no_decision(toy_project
 
 def test_no_stage_before_evaluate_depends_on_the_test_split():
     stages = YAML(typ="safe").load(PROJECT / "dvc.yaml")["stages"]
-    makes = {out: name for name, stage in stages.items() for out in map(_path, stage.get("outs", []))}
+    makes = {
+        out: name for name, stage in stages.items() for out in map(_path, stage.get("outs", []))
+    }
     before: set[str] = set()
     waiting = ["models/resnet18.pt", "models/decision.json"]
     while waiting:

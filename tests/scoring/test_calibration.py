@@ -24,7 +24,9 @@ def calibrated(count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("temperature", [0.1, 0.5, 1, 3, 10])
 def test_a_known_temperature_is_recovered(temperature):
     labels, logits = calibrated()
-    assert calibration.fit_temperature(labels, logits * temperature) == pytest.approx(temperature, rel=0.05)
+    assert calibration.fit_temperature(labels, logits * temperature) == pytest.approx(
+        temperature, rel=0.05
+    )
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.floats(-1e6, 1e6)), min_size=1, max_size=20))
@@ -39,11 +41,15 @@ def test_a_temperature_is_within_its_bounds_whatever_the_logits(rows):
 def test_larger_logits_ask_for_a_higher_temperature_in_proportion(factor):
     labels, logits = calibrated(200)
     once = calibration.fit_temperature(labels, logits)
-    assert calibration.fit_temperature(labels, logits * factor) == pytest.approx(once * factor, rel=1e-3)
+    assert calibration.fit_temperature(labels, logits * factor) == pytest.approx(
+        once * factor, rel=1e-3
+    )
 
 
 def test_a_few_faultless_clips_do_not_ask_for_infinite_confidence():
-    temperature = calibration.fit_temperature(np.array([0, 0, 1, 1]), np.array([-3.0, -3.0, 3.0, 3.0]))
+    temperature = calibration.fit_temperature(
+        np.array([0, 0, 1, 1]), np.array([-3.0, -3.0, 3.0, 3.0])
+    )
     assert probability(3.0, temperature) == pytest.approx(3 / 4, abs=1e-3)
 
 
@@ -76,7 +82,11 @@ def test_no_lower_threshold_has_as_few_false_alarms(rows, share):
     chosen = calibration.fewest_false_alarms(labels, probabilities, share)
     reals = probabilities[labels == 0]
     assert (reals >= chosen).mean() <= share
-    lower = [at for at in (step / 40 for step in range(1, 41, 2)) if at < chosen and (reals >= at).mean() <= share]
+    lower = [
+        at
+        for at in (step / 40 for step in range(1, 41, 2))
+        if at < chosen and (reals >= at).mean() <= share
+    ]
     assert all(((at > probabilities) == (chosen > probabilities)).all() for at in lower)
 
 
@@ -86,10 +96,16 @@ def test_a_threshold_for_false_alarms_worked_out_by_hand():
     assert calibration.fewest_false_alarms(labels, probabilities, 0.0) == pytest.approx(0.75)
 
 
-def outcome(labels: np.ndarray, probabilities: np.ndarray, low: float, high: float) -> tuple[int, float]:
+def outcome(
+    labels: np.ndarray, probabilities: np.ndarray, low: float, high: float
+) -> tuple[int, float]:
     """Clips inside a band, and the share of those outside that `decide` gets wrong."""
     verdicts = [decide(one, low, high) for one in probabilities]
-    outside = [(label, verdict) for label, verdict in zip(labels, verdicts, strict=True) if verdict != "INCONCLUSIVE"]
+    outside = [
+        (label, verdict)
+        for label, verdict in zip(labels, verdicts, strict=True)
+        if verdict != "INCONCLUSIVE"
+    ]
     wrong = sum(verdict != ("FAKE" if label else "REAL") for label, verdict in outside)
     return len(labels) - len(outside), wrong / len(outside) if outside else 0.0
 
@@ -101,11 +117,18 @@ def outcome(labels: np.ndarray, probabilities: np.ndarray, low: float, high: flo
     st.sampled_from([0, 0.1, 0.25, 0.34, 0.5]),
     st.sampled_from([0, 0.1, 0.3, 0.5, 1]),
 )
-def test_no_band_within_the_share_holds_fewer_clips_or_reaches_a_lower_error(rows, cut, error, share):
+def test_no_band_within_the_share_holds_fewer_clips_or_reaches_a_lower_error(
+    rows, cut, error, share
+):
     labels, probabilities = arrays(rows)
     threshold = (cut + 0.5) / 20
     cuts = [(step + 0.5) / 20 for step in range(20)]
-    every = [outcome(labels, probabilities, low, high) for low in cuts for high in cuts if low <= threshold <= high]
+    every = [
+        outcome(labels, probabilities, low, high)
+        for low in cuts
+        for high in cuts
+        if low <= threshold <= high
+    ]
     allowed = [(inside, wrong) for inside, wrong in every if inside <= share * len(labels) + 1e-9]
     good = [inside for inside, wrong in allowed if wrong <= error]
 
@@ -135,7 +158,9 @@ def test_of_two_bands_that_will_do_the_one_with_fewer_clips_is_taken():
 
 
 def test_no_band_is_needed_where_nothing_is_wrong():
-    assert calibration.inconclusive_band([0, 1], [0.2, 0.8], 0.5, 0.05, 0.3) == calibration.Band(0.5, 0.5, True)
+    assert calibration.inconclusive_band([0, 1], [0.2, 0.8], 0.5, 0.05, 0.3) == calibration.Band(
+        0.5, 0.5, True
+    )
 
 
 # all of it
@@ -198,7 +223,8 @@ def test_temperature_scaling_mends_over_confident_logits():
     confident = logits * 4
     temperature = calibration.fit_temperature(labels, confident)
     before, after = (
-        calibration.expected_calibration_error(labels, probability(confident, one)) for one in (1, temperature)
+        calibration.expected_calibration_error(labels, probability(confident, one))
+        for one in (1, temperature)
     )
     assert temperature == pytest.approx(4, rel=0.05)
     assert after < before / 5
@@ -207,7 +233,9 @@ def test_temperature_scaling_mends_over_confident_logits():
 def test_a_calibration_error_worked_out_by_hand():
     labels, probabilities = [0, 1, 1, 1], [0.91, 0.93, 0.21, 1.0]
     last, first = abs((0.91 + 0.93) / 2 - 1 / 2) * 2 / 4, abs(0.21 - 1) / 4
-    assert calibration.expected_calibration_error(labels, probabilities) == pytest.approx(last + first)
+    assert calibration.expected_calibration_error(labels, probabilities) == pytest.approx(
+        last + first
+    )
     assert calibration.expected_calibration_error([], []) is None
 
 
@@ -217,5 +245,7 @@ def test_reliability_is_scikit_learns(rows):
     labels, probabilities = (np.array(column) for column in zip(*rows, strict=True))
     found = calibration.reliability(labels, probabilities)
     shares, means = calibration_curve(labels, probabilities, n_bins=15)
-    assert [one[:2] for one in found] == [pytest.approx(both) for both in zip(means, shares, strict=True)]
+    assert [one[:2] for one in found] == [
+        pytest.approx(both) for both in zip(means, shares, strict=True)
+    ]
     assert sum(count for *_, count in found) == len(rows)

@@ -16,7 +16,11 @@ def made(groups: int, per_group: int, shift: float, seed: int = 0):
     rng = np.random.default_rng(seed)
     labels = np.tile(np.arange(per_group) % 2, groups)
     logits = rng.standard_normal(groups * per_group) + shift * labels
-    return labels, scores.probability(logits, 1.0), np.repeat([f"g{number}" for number in range(groups)], per_group)
+    return (
+        labels,
+        scores.probability(logits, 1.0),
+        np.repeat([f"g{number}" for number in range(groups)], per_group),
+    )
 
 
 def test_they_hold_the_figures_and_come_back():
@@ -32,7 +36,9 @@ def test_they_hold_the_figures_and_come_back():
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.lists(st.tuples(st.integers(0, 1), st.integers(1, 9), st.integers(0, 3)), min_size=2, max_size=14),
+    st.lists(
+        st.tuples(st.integers(0, 1), st.integers(1, 9), st.integers(0, 3)), min_size=2, max_size=14
+    ),
     st.sampled_from([0.25, 0.5, 0.75]),
 )
 def test_figures_under_weights_are_those_of_the_things_repeated(rows, threshold):
@@ -43,9 +49,13 @@ def test_figures_under_weights_are_those_of_the_things_repeated(rows, threshold)
     wanted = metrics.figures(labels[repeated], tenths[repeated] / 10, threshold)
     places = np.arange(len(rows))
     scored = Scores(tenths / 10, threshold)
-    found = rooms._Figures(labels, scored, places, len(rows), HEADLINE)(times[None].astype(float))[:, 0]
+    found = rooms._Figures(labels, scored, places, len(rows), HEADLINE)(times[None].astype(float))[
+        :, 0
+    ]
     for name, value in zip(HEADLINE, found, strict=True):
-        assert (value == pytest.approx(wanted[name])) if wanted[name] is not None else np.isnan(value), name
+        assert (
+            (value == pytest.approx(wanted[name])) if wanted[name] is not None else np.isnan(value)
+        ), name
 
 
 @pytest.mark.parametrize(("shift", "holds_chance"), [(0.0, True), (1.0, False)])
@@ -63,7 +73,11 @@ def simulated(seed: int, groups: int, frames: int):
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(groups) % 2, frames)
     own = np.repeat(rng.standard_normal(groups), frames) + rng.standard_normal(groups * frames)
-    return labels, own / np.sqrt(2) + labels * norm.ppf(AUC) * np.sqrt(2), np.repeat(np.arange(groups), frames)
+    return (
+        labels,
+        own / np.sqrt(2) + labels * norm.ppf(AUC) * np.sqrt(2),
+        np.repeat(np.arange(groups), frames),
+    )
 
 
 def share_right(groups: int, tries: int, frames_as_groups: bool = False) -> int:
@@ -86,7 +100,9 @@ def test_they_are_right_about_as_often_as_they_say_and_frames_as_witnesses_are_n
 def test_frames_of_one_group_are_no_more_evidence_than_one():
     labels, probabilities, groups = made(20, 2, 0.5)
     once = intervals(labels, Scores(probabilities), groups).ends
-    often = intervals(*(np.repeat(labels, 10), Scores(np.repeat(probabilities, 10)), np.repeat(groups, 10))).ends
+    often = intervals(
+        *(np.repeat(labels, 10), Scores(np.repeat(probabilities, 10)), np.repeat(groups, 10))
+    ).ends
     for name, ends in once.items():
         assert often[name] == pytest.approx(ends, abs=1e-9), name
 
@@ -94,9 +110,16 @@ def test_frames_of_one_group_are_no_more_evidence_than_one():
 def test_a_paired_difference_is_surer_than_two_intervals():
     labels, probabilities, groups = made(40, 10, 0.8)
     better = np.clip(probabilities + 0.05 * labels, 0, 1)
-    low, high = difference_intervals(labels, Scores(better), Scores(probabilities), groups).ends["roc_auc"]
-    first, second = (intervals(labels, Scores(one), groups).ends["roc_auc"] for one in (probabilities, better))
-    gained = metrics.figures(labels, better, 0.5)["roc_auc"] - metrics.figures(labels, probabilities, 0.5)["roc_auc"]
+    low, high = difference_intervals(labels, Scores(better), Scores(probabilities), groups).ends[
+        "roc_auc"
+    ]
+    first, second = (
+        intervals(labels, Scores(one), groups).ends["roc_auc"] for one in (probabilities, better)
+    )
+    gained = (
+        metrics.figures(labels, better, 0.5)["roc_auc"]
+        - metrics.figures(labels, probabilities, 0.5)["roc_auc"]
+    )
     assert 0 < low < gained < high
     assert first[1] > second[0]  # apart, the two could not be told from each other
 
@@ -122,15 +145,21 @@ def test_six_groups_of_a_class_are_enough():
 def test_a_bound_that_says_nothing_is_replaced_by_an_exact_one():
     labels = np.repeat([0, 1], [6, 60])
     found = intervals(labels, Scores(np.r_[np.full(6, 0.2), np.full(60, 0.9)]), np.arange(66))
-    assert found.ends["roc_auc"] == pytest.approx((binomtest(6, 6).proportion_ci(0.95, "exact").low, 1.0))
-    assert found.ends["eer"] == pytest.approx((0.0, binomtest(0, 6).proportion_ci(0.95, "exact").high))
+    assert found.ends["roc_auc"] == pytest.approx(
+        (binomtest(6, 6).proportion_ci(0.95, "exact").low, 1.0)
+    )
+    assert found.ends["eer"] == pytest.approx(
+        (0.0, binomtest(0, 6).proportion_ci(0.95, "exact").high)
+    )
     assert {"roc_auc", "eer", "recall", "tpr_at_fpr_1"} <= set(found.exact)
     assert not {"log_loss", "brier"} & set(found.exact)
 
 
 def test_draws_without_a_figure_are_made_again_and_counted():
     labels = np.tile([0, 1], 8)
-    probabilities = np.where(np.arange(16) == 1, 0.9, 0.1)  # one group is flagged: many draws do not hold it
+    probabilities = np.where(
+        np.arange(16) == 1, 0.9, 0.1
+    )  # one group is flagged: many draws do not hold it
     found = intervals(labels, Scores(probabilities), np.arange(16) // 2, draws=500)
     assert 100 < found.undefined < 500
     assert found.ends["precision"][1] == 1.0

@@ -17,7 +17,9 @@ from deepfake_detector.scoring import metrics
 
 def test_figures_are_those_worked_out_by_hand():
     figures = metrics.figures([0, 0, 0, 0, 1, 1, 1], [0.1, 0.2, 0.6, 0.7, 0.4, 0.8, 0.9], 0.5)
-    surprise = math.log(0.9) + math.log(0.8) + math.log(0.4) + math.log(0.3) + math.log(0.4 * 0.8 * 0.9)
+    surprise = (
+        math.log(0.9) + math.log(0.8) + math.log(0.4) + math.log(0.3) + math.log(0.4 * 0.8 * 0.9)
+    )
     assert figures == pytest.approx(
         {
             "count": 7,
@@ -70,7 +72,9 @@ def test_an_equal_error_rate_lies_on_the_roc_curve(rows):
     labels, probabilities = arrays(rows)
     eer = metrics.figures(labels, probabilities, 0.5)["eer"]
     false_alarms, recall, _ = theirs.roc_curve(labels, probabilities, drop_intermediate=False)
-    assert theirs.auc(false_alarms, recall) == pytest.approx(theirs.roc_auc_score(labels, probabilities))
+    assert theirs.auc(false_alarms, recall) == pytest.approx(
+        theirs.roc_auc_score(labels, probabilities)
+    )
     if eer not in false_alarms:  # else a step of the curve: any recall between its ends
         assert np.interp(eer, false_alarms, recall) == pytest.approx(1 - eer)
 
@@ -115,7 +119,13 @@ def test_curves_have_their_ends_and_at_most_500_points(count):
 
 
 def test_a_short_curve_is_drawn_point_by_point():
-    assert metrics.roc_points([0, 1, 0, 1], [0.1, 0.3, 0.5, 0.9]) == [(0, 0), (0, 0.5), (0.5, 0.5), (0.5, 1), (1, 1)]
+    assert metrics.roc_points([0, 1, 0, 1], [0.1, 0.3, 0.5, 0.9]) == [
+        (0, 0),
+        (0, 0.5),
+        (0.5, 0.5),
+        (0.5, 1),
+        (1, 1),
+    ]
     assert metrics.pr_points([0, 1], [0.2, 0.8]) == [(0, 1), (1, 1), (1, 0.5)]
 
 

@@ -47,8 +47,12 @@ from deepfake_detector.storage import tables
         "unreadable",
     ],
 )
-def test_a_clip_is_the_highest_track_that_was_seen_often_enough(tracks, sampled, too_small, logit, track, reason):
-    assert scores.score_clip(tracks, sampled, 8, too_small) == scores.ClipScore(logit, track, reason)
+def test_a_clip_is_the_highest_track_that_was_seen_often_enough(
+    tracks, sampled, too_small, logit, track, reason
+):
+    assert scores.score_clip(tracks, sampled, 8, too_small) == scores.ClipScore(
+        logit, track, reason
+    )
 
 
 def test_logits_are_averaged_and_not_probabilities():
@@ -64,12 +68,21 @@ def test_a_table_of_faces_is_scored_clip_by_clip():
 
     faces = [
         *(face("two people", frame, track) for frame in range(4) for track in (0, 1)),
-        *(face("half seen", frame, None if frame else 0, "no face" if frame else "ok") for frame in range(4)),
+        *(
+            face("half seen", frame, None if frame else 0, "no face" if frame else "ok")
+            for frame in range(4)
+        ),
         face("far away", 0, status="face too small"),
         face("broken", None, None, "no video stream"),
     ]
-    logits = [row | {"logit": row["frame"] + 10.0 * row["track"]} for row in faces if row["status"] == "ok"]
-    table = scores.score_clips(tables.make(faces, tables.FACES), pd.DataFrame(logits), 3).set_index("item")
+    logits = [
+        row | {"logit": row["frame"] + 10.0 * row["track"]}
+        for row in faces
+        if row["status"] == "ok"
+    ]
+    table = scores.score_clips(tables.make(faces, tables.FACES), pd.DataFrame(logits), 3).set_index(
+        "item"
+    )
     expected = {
         "two people": (scores.score_clip({0: range(4), 1: range(10, 14)}, 4, 3), 4, 4),
         "half seen": (scores.score_clip({0: [0]}, 4, 3), 4, 1),
@@ -79,7 +92,10 @@ def test_a_table_of_faces_is_scored_clip_by_clip():
     assert set(table.index) == set(expected)
     for item, (clip, sampled, with_face) in expected.items():
         row = table.loc[item]
-        assert (None if math.isnan(row["logit"]) else row["logit"], row["reason"]) == (clip.logit, clip.reason)
+        assert (None if math.isnan(row["logit"]) else row["logit"], row["reason"]) == (
+            clip.logit,
+            clip.reason,
+        )
         assert (row["frames_sampled"], row["frames_with_face"]) == (sampled, with_face)
     assert table.loc["two people", "logit"] == 11.5
 
@@ -89,7 +105,9 @@ def test_a_table_of_faces_is_scored_clip_by_clip():
 
 @given(st.floats(-30, 30), st.floats(-30, 30), st.floats(0.5, 20))
 def test_probability_is_the_softmax_of_two_logits_over_the_temperature(real, fake, temperature):
-    softmax = math.exp(fake / temperature) / (math.exp(real / temperature) + math.exp(fake / temperature))
+    softmax = math.exp(fake / temperature) / (
+        math.exp(real / temperature) + math.exp(fake / temperature)
+    )
     assert scores.probability(fake - real, temperature) == pytest.approx(softmax, rel=1e-9)
 
 

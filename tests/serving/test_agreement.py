@@ -22,7 +22,9 @@ MODEL = "models/detector.onnx"
 WITHIN = {"png": 1e-4, "jpeg": 0.02}  # of the probability
 
 
-def by_stages(clip: Path, terms: model_file.Contract, form: str, folder: Path) -> tuple[pd.DataFrame, list[np.ndarray]]:
+def by_stages(
+    clip: Path, terms: model_file.Contract, form: str, folder: Path
+) -> tuple[pd.DataFrame, list[np.ndarray]]:
     """Rows of the faces table, and the crop of each, as extract_frames and crop_faces leave them."""
     pack = Pack(archive_of("demo/real/0", "video"), (Item("demo/real/0", "video", str(clip)),))
     extracted = extract_frames(pack, ExtractFrames(frames=terms.frames, format=form))
@@ -44,7 +46,9 @@ def by_stages(clip: Path, terms: model_file.Contract, form: str, folder: Path) -
     rows = pd.DataFrame(cropped.rows["faces"])
     with ArchiveReader(folder / "faces") as reader:
         judged = rows[rows["status"] == "ok"]
-        return rows, [read_image(reader.read(row.archive, row.member)) for row in judged.itertuples()]
+        return rows, [
+            read_image(reader.read(row.archive, row.member)) for row in judged.itertuples()
+        ]
 
 
 @pytest.mark.parametrize("form", WITHIN)
@@ -59,5 +63,7 @@ def test_a_clip_gets_one_probability(in_toy_project, tmp_path, form, person):
     (stored,) = scores.score_clips(rows, logits, terms.decision.min_faces)["logit"]
     served, tracks = Detector.load(MODEL).score(sample_frames(clip, terms.frames))
     assert sum(map(len, tracks.values())) == len(crops)
-    there, here = (scores.probability(one, terms.decision.temperature) for one in (stored, served.logit))
+    there, here = (
+        scores.probability(one, terms.decision.temperature) for one in (stored, served.logit)
+    )
     assert here == pytest.approx(there, abs=WITHIN[form])

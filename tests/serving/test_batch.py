@@ -71,7 +71,11 @@ def test_a_line_that_was_not_written_whole_does_not_count(begun, files, torn):
     journal = resumed(begun)
     assert [journal.has(one) for one in files] == [False, False, True]
     journal.add(files[0], found(str(files[0])))
-    assert [journal.has(one) for one in files] == [resumed(begun).has(one) for one in files] == [True, False, True]
+    assert (
+        [journal.has(one) for one in files]
+        == [resumed(begun).has(one) for one in files]
+        == [True, False, True]
+    )
 
 
 def test_a_file_that_has_changed_is_judged_anew(begun, files):
@@ -83,9 +87,21 @@ def test_a_file_that_has_changed_is_judged_anew(begun, files):
 @pytest.mark.parametrize(
     ("terms", "resume", "said"),
     [
-        (TERMS, False, "all.json.partial: left by a run that was stopped; go on with --resume, or delete it"),
-        (TERMS | {"model": "cd"}, True, "all.json.partial: not of a run with this model and these options"),
-        (TERMS | {"kind": "face"}, True, "all.json.partial: not of a run with this model and these options"),
+        (
+            TERMS,
+            False,
+            "all.json.partial: left by a run that was stopped; go on with --resume, or delete it",
+        ),
+        (
+            TERMS | {"model": "cd"},
+            True,
+            "all.json.partial: not of a run with this model and these options",
+        ),
+        (
+            TERMS | {"kind": "face"},
+            True,
+            "all.json.partial: not of a run with this model and these options",
+        ),
     ],
     ids=["not asked to go on", "another model", "other options"],
 )
@@ -115,7 +131,12 @@ def test_csv_has_a_row_for_each_input_whatever_its_name(tmp_path):
     with open(tmp_path / "x.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["input"] for row in rows] == names
-    assert (rows[0]["verdict"], rows[0]["fake_probability"], rows[0]["people"], rows[0]["error"]) == (
+    assert (
+        rows[0]["verdict"],
+        rows[0]["fake_probability"],
+        rows[0]["people"],
+        rows[0]["error"],
+    ) == (
         "REAL",
         "0.25",
         "1",
@@ -137,7 +158,9 @@ def test_what_fails_while_it_is_written_leaves_the_file_before(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
 
 
-@pytest.mark.parametrize("name", ["clip.mp4", "../a b/ü.mp4", "-x.mp4", "\n", "." * 200, "é" * 100, "con\udcff.mp4"])
+@pytest.mark.parametrize(
+    "name", ["clip.mp4", "../a b/ü.mp4", "-x.mp4", "\n", "." * 200, "é" * 100, "con\udcff.mp4"]
+)
 def test_a_page_gets_a_plain_name_of_its_own(name):
     made = batch.page_name(Path("folder") / name)
     assert made.isascii()

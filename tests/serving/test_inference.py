@@ -27,8 +27,14 @@ from deepfake_detector.storage.files import file_hash
 MODEL, INT8 = "models/detector.onnx", "models/detector.int8.onnx"
 YUNET = assets.ASSETS["yunet"]
 GREY = np.full((90, 120, 3), 128, np.uint8)
-STRIPS, FLOATS = b"\x11\x01\x04\x00", b"\x11\x01\x0b\x00"  # a TIFF tag that says where its pixels lie: whole, fraction
-ALWAYS = {"trained_on": {"demonstration": False}, "decision": {"min_faces": 1}}  # a model that judges whatever it sees
+STRIPS, FLOATS = (
+    b"\x11\x01\x04\x00",
+    b"\x11\x01\x0b\x00",
+)  # a TIFF tag that says where its pixels lie: whole, fraction
+ALWAYS = {
+    "trained_on": {"demonstration": False},
+    "decision": {"min_faces": 1},
+}  # a model that judges whatever it sees
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +73,9 @@ def logit(probability: float) -> float:
 
 def evaluated() -> pd.DataFrame:
     """The test split's rows of evaluate, with each item's file and kind."""
-    clips = pd.read_csv("data/clip_predictions.csv").merge(pd.read_csv("data/index.csv")[["item", "path", "kind"]])
+    clips = pd.read_csv("data/clip_predictions.csv").merge(
+        pd.read_csv("data/index.csv")[["item", "path", "kind"]]
+    )
     return clips[clips["split"] == "test"]
 
 
@@ -77,16 +85,29 @@ def test_the_demos_own_files_get_what_evaluate_gave_them(in_toy_project, detecto
     for row in evaluated().itertuples():
         report = detector.predict(Path(row.path))
         if row.kind == "image":
-            assert decision.temperature * logit(report.fake_probability) == pytest.approx(row.logit, abs=1e-3), row.item
-            assert report.fake_probability == pytest.approx(row.fake_probability, abs=1e-4), row.item
+            assert decision.temperature * logit(report.fake_probability) == pytest.approx(
+                row.logit, abs=1e-3
+            ), row.item
+            assert report.fake_probability == pytest.approx(row.fake_probability, abs=1e-4), (
+                row.item
+            )
         else:  # its frames were stored as JPEG
-            assert report.fake_probability == pytest.approx(row.fake_probability, abs=0.02), row.item
-        assert (report.frames_sampled, report.frames_with_face) == (row.frames_sampled, row.frames_with_face)
+            assert report.fake_probability == pytest.approx(row.fake_probability, abs=0.02), (
+                row.item
+            )
+        assert (report.frames_sampled, report.frames_with_face) == (
+            row.frames_sampled,
+            row.frames_with_face,
+        )
         for judged in (report, row):
-            assert judged.verdict == scores.decide(judged.fake_probability, decision.band_low, decision.band_high)
+            assert judged.verdict == scores.decide(
+                judged.fake_probability, decision.band_low, decision.band_high
+            )
 
 
-def test_the_examples_are_judged_and_say_that_the_model_is_a_demonstration(in_toy_project, detector):
+def test_the_examples_are_judged_and_say_that_the_model_is_a_demonstration(
+    in_toy_project, detector
+):
     examples = sorted(Path("models/examples").iterdir())
     assert {example.suffix for example in examples} == {".mp4", ".jpg"}
     for example in examples:
@@ -106,7 +127,9 @@ def test_the_examples_are_judged_and_say_that_the_model_is_a_demonstration(in_to
     ],
     ids=["clip", "still", "no face"],
 )
-def test_a_demonstration_model_gives_no_verdict_on_other_files_but_lists_faces(detector, data, faces):
+def test_a_demonstration_model_gives_no_verdict_on_other_files_but_lists_faces(
+    detector, data, faces
+):
     report = detector.predict(data)
     assert (report.verdict, report.reason) == ("INCONCLUSIVE", "demonstration model")
     assert report.fake_probability is None
@@ -119,7 +142,9 @@ def test_a_demonstration_model_gives_no_verdict_on_any_person_either(with_contra
     path = with_contract(decision={"min_faces": 1, "band_low": low, "band_high": high})
     report = Detector.load(path).predict(made.person_clip())
     assert report.decided_by is None
-    assert [(track.verdict, track.reason) for track in report.faces] == [("INCONCLUSIVE", "demonstration model")]
+    assert [(track.verdict, track.reason) for track in report.faces] == [
+        ("INCONCLUSIVE", "demonstration model")
+    ]
 
 
 @pytest.mark.parametrize("pattern", ["dfdc/**/*.mp4", "dfdc_faces/**/*.jpg"])
@@ -133,7 +158,11 @@ def test_a_demonstration_model_gives_no_verdict_on_real_people(detector, shared_
 def test_a_demonstration_model_gives_no_verdict_on_a_photo_of_a_person(detector):
     report = detector.predict(Path(get_sample_data("grace_hopper.jpg", asfileobj=False)))
     assert report.faces
-    assert (report.verdict, report.reason, report.fake_probability) == ("INCONCLUSIVE", "demonstration model", None)
+    assert (report.verdict, report.reason, report.fake_probability) == (
+        "INCONCLUSIVE",
+        "demonstration model",
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,13 +184,27 @@ def test_the_band_decides(with_contract, low, high, verdict, reason):
 
 def test_without_a_face_there_is_no_verdict(judge):
     report = judge.predict(made.clip())
-    assert (report.verdict, report.reason, report.fake_probability) == ("INCONCLUSIVE", "no face", None)
-    assert (report.frames_sampled, report.frames_with_face, report.faces) == (judge.contract.frames, 0, ())
+    assert (report.verdict, report.reason, report.fake_probability) == (
+        "INCONCLUSIVE",
+        "no face",
+        None,
+    )
+    assert (report.frames_sampled, report.frames_with_face, report.faces) == (
+        judge.contract.frames,
+        0,
+        (),
+    )
 
 
 def test_faces_below_the_least_size_are_not_judged(with_contract):
-    report = Detector.load(with_contract(**ALWAYS, crop={"min_face": 500})).predict(made.person_clip())
-    assert (report.verdict, report.reason, report.fake_probability) == ("INCONCLUSIVE", "faces too small", None)
+    report = Detector.load(with_contract(**ALWAYS, crop={"min_face": 500})).predict(
+        made.person_clip()
+    )
+    assert (report.verdict, report.reason, report.fake_probability) == (
+        "INCONCLUSIVE",
+        "faces too small",
+        None,
+    )
     assert report.faces == ()
 
 
@@ -170,7 +213,9 @@ def two_people() -> np.ndarray:
     """A picture of two drawn people side by side."""
     people = [read_image(made.person_still(person)) for person in (0, 2)]
     height = max(one.shape[0] for one in people)
-    return np.hstack([np.pad(one, ((0, height - one.shape[0]), (0, 0), (0, 0)), mode="edge") for one in people])
+    return np.hstack(
+        [np.pad(one, ((0, height - one.shape[0]), (0, 0), (0, 0)), mode="edge") for one in people]
+    )
 
 
 BETWEEN, ABOVE, BELOW = "between the two", "above both", "below both"
@@ -215,13 +260,19 @@ def test_of_two_people_each_has_a_verdict_and_the_more_suspicious_decides(
     assert report.frames_with_face == 1
 
 
-def test_a_person_seen_too_seldom_has_no_verdict_and_does_not_decide(judge, with_contract, two_people):
-    suspicious = max(judge.predict(made.picture(two_people)).faces, key=lambda track: track.fake_probability)
+def test_a_person_seen_too_seldom_has_no_verdict_and_does_not_decide(
+    judge, with_contract, two_people
+):
+    suspicious = max(
+        judge.predict(made.picture(two_people)).faces, key=lambda track: track.fake_probability
+    )
     left, _, width, _ = (round(value) for value in suspicious.frames[0].box)
     alone = two_people.copy()
     alone[:, max(0, left - width // 2) : left + 3 * width // 2] = 128
     terms = {"frames": 3, "decision": {"min_faces": 2, "band_low": 0.0, "band_high": 0.0}}
-    report = Detector.load(with_contract(**ALWAYS | terms)).predict(made.clip_of([two_people, alone, alone]))
+    report = Detector.load(with_contract(**ALWAYS | terms)).predict(
+        made.clip_of([two_people, alone, alone])
+    )
     assert [(track.verdict, track.reason, len(track.frames)) for track in report.faces] == [
         ("FAKE", "", 3),
         ("INCONCLUSIVE", "too few faces: 1 of at least 2", 1),
@@ -265,22 +316,35 @@ def test_what_cannot_be_read_is_an_error_in_the_report(detector, tmp_path, data,
 @pytest.mark.parametrize(
     ("data", "limits", "error"),
     [
-        (made.picture(GREY), Limits(pixels=120 * 90 - 1), "too large: 120 x 90 pixels, the limit is 0.010799 million"),
-        (made.clip(), Limits(pixels=96 * 64 - 1), "too large: 96 x 64 pixels, the limit is 0.006143 million"),
+        (
+            made.picture(GREY),
+            Limits(pixels=120 * 90 - 1),
+            "too large: 120 x 90 pixels, the limit is 0.010799 million",
+        ),
+        (
+            made.clip(),
+            Limits(pixels=96 * 64 - 1),
+            "too large: 96 x 64 pixels, the limit is 0.006143 million",
+        ),
         (made.clip(36, rate=12), Limits(duration=2.5), "too long: 3 seconds, the limit is 2.5"),
         (made.clip(), Limits(work=0), "took longer than 0 seconds"),
     ],
     ids=["picture", "frame", "duration", "work"],
 )
 def test_what_passes_a_limit_is_an_error_in_the_report(judge, data, limits, error):
-    assert judge.predict(data, limits=Limits(pixels=120 * 90, duration=3.5, work=60)).verdict == "INCONCLUSIVE"
+    assert (
+        judge.predict(data, limits=Limits(pixels=120 * 90, duration=3.5, work=60)).verdict
+        == "INCONCLUSIVE"
+    )
     report = judge.predict(data, limits=limits)
     assert (report.verdict, report.reason, report.error) == ("ERROR", "cannot be read", error)
     assert (report.fake_probability, report.decided_by, report.faces) == (None, None, ())
     assert report.facts["bytes"] == len(data)
 
 
-@pytest.mark.parametrize(("name", "error"), [("missing.mp4", "No such file"), ("", "Is a directory")])
+@pytest.mark.parametrize(
+    ("name", "error"), [("missing.mp4", "No such file"), ("", "Is a directory")]
+)
 def test_a_path_without_a_file_is_an_error_in_the_report(detector, tmp_path, name, error):
     report = detector.predict(tmp_path / name)
     assert (report.verdict, report.sha256) == ("ERROR", None)
@@ -327,11 +391,16 @@ def test_an_int8_model_finds_the_same_faces_and_nearly_the_same_logits(judge, wi
     assert (judge.contract.variant, int8.contract.variant) == ("fp32", "int8")
     for data in (made.person_clip(), made.person_still()):
         reports = [one.predict(data) for one in (judge, int8)]
-        boxes = [[frame.box for track in report.faces for frame in track.frames] for report in reports]
+        boxes = [
+            [frame.box for track in report.faces for frame in track.frames] for report in reports
+        ]
         assert boxes[0] == boxes[1] != []
         assert reports[1].verdict in ("REAL", "FAKE", "INCONCLUSIVE")
         fp32, small = (
-            [one.contract.decision.temperature * logit(frame.fake_probability) for frame in report.faces[0].frames]
+            [
+                one.contract.decision.temperature * logit(frame.fake_probability)
+                for frame in report.faces[0].frames
+            ]
             for one, report in zip((judge, int8), reports, strict=True)
         )
         assert small == pytest.approx(fp32, abs=0.3)
@@ -347,30 +416,45 @@ def test_two_threads_get_what_one_gets(judge):
 def test_progress_counts_the_frames(detector):
     told = []
     detector.predict(made.person_clip(), watch=lambda *counts: told.append(counts))
-    assert told == [(done, detector.contract.frames) for done in range(1, detector.contract.frames + 1)]
+    assert told == [
+        (done, detector.contract.frames) for done in range(1, detector.contract.frames + 1)
+    ]
 
 
 def test_serving_imports_neither_torch_nor_onnx():
     names = ("torch", "onnx", "onnxruntime")
     loaded = f"import sys, deepfake_detector.serving.inference; print(*(name in sys.modules for name in {names}))"
-    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == ["False", "False", "True"]
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"golden": {"logit": 99.0}}, r"changed\.onnx: the network computes something else here than where it was"),
+        (
+            {"golden": {"logit": 99.0}},
+            r"changed\.onnx: the network computes something else here than where it was",
+        ),
         (
             {"golden": {"boxes": ()}},
             r"changed\.onnx: the face detector finds other faces here than where the model was",
         ),
-        ({"detection": {"sha256": "0" * 64}}, "the haar face detector here is another file than the model was trained"),
-        ({"detection": {"name": "yunet", "sha256": YUNET.sha256}}, f"{YUNET.file}: not there.*fetch-assets yunet"),
+        (
+            {"detection": {"sha256": "0" * 64}},
+            "the haar face detector here is another file than the model was trained",
+        ),
+        (
+            {"detection": {"name": "yunet", "sha256": YUNET.sha256}},
+            f"{YUNET.file}: not there.*fetch-assets yunet",
+        ),
     ],
     ids=["another logit", "other faces", "another face detector", "face detector not there"],
 )
-def test_a_model_whose_terms_cannot_be_kept_is_refused(with_contract, tmp_path, monkeypatch, changes, message):
+def test_a_model_whose_terms_cannot_be_kept_is_refused(
+    with_contract, tmp_path, monkeypatch, changes, message
+):
     monkeypatch.setenv("DEEPFAKE_ASSETS", str(tmp_path))
     with pytest.raises(UserError, match=message):
         Detector.load(with_contract(**changes))
@@ -383,12 +467,16 @@ def test_a_model_that_is_not_the_pinned_one_is_refused(toy_project):
         Detector.load(toy_project / MODEL, sha256="0" * 64)
 
 
-def test_a_model_trained_with_yunet_finds_real_faces_with_it(toy_project, with_contract, yunet, shared_data):
+def test_a_model_trained_with_yunet_finds_real_faces_with_it(
+    toy_project, with_contract, yunet, shared_data
+):
     model = model_file.load(toy_project / MODEL)
     detection = {"name": "yunet", "sha256": YUNET.sha256, "min_score": 0.7}
     faces = load_detector("yunet", model.contract.detection.detect_size, 0.7, YUNET.sha256)
     sample = golden.sample(faces, model.contract.crop, model.judge, tolerance=1e-3)
     clip = min(shared_data.glob("dfdc/**/*.mp4"))
-    report = Detector.load(with_contract(**ALWAYS, detection=detection, golden=sample)).predict(clip)
+    report = Detector.load(with_contract(**ALWAYS, detection=detection, golden=sample)).predict(
+        clip
+    )
     assert report.verdict in ("REAL", "FAKE", "INCONCLUSIVE")
     assert report.frames_with_face > 0

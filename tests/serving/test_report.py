@@ -19,7 +19,9 @@ SHA = "ab" * 32
 
 def frame(second: float, fake_probability: float) -> FaceFrame:
     crop = np.full((32, 32, 3), round(255 * fake_probability), np.uint8)
-    return FaceFrame(round(second * 10), second, (1.0, 2.0, 30.0, 40.04), fake_probability, crop, np.eye(2) * 3.0)
+    return FaceFrame(
+        round(second * 10), second, (1.0, 2.0, 30.0, 40.04), fake_probability, crop, np.eye(2) * 3.0
+    )
 
 
 def track(number: int, verdict: str, *scores: float) -> FaceTrack:
@@ -37,7 +39,14 @@ JUDGED = Report(
     frames_sampled=4,
     frames_with_face=3,
     faces=(track(0, "REAL", 0.1, 0.2, 0.1), track(1, "FAKE", 0.7, 0.8, 0.9)),
-    facts={"bytes": 12345, "codec": "h264", "duration": 2.00049, "width": 64, "height": 48, "frame_rate": None},
+    facts={
+        "bytes": 12345,
+        "codec": "h264",
+        "duration": 2.00049,
+        "width": 64,
+        "height": 48,
+        "frame_rate": None,
+    },
     seconds=0.5,
 )
 UNREADABLE = Report("x", None, None, "ERROR", reason="cannot be read", error="empty file")
@@ -59,7 +68,9 @@ TERMS = contract_terms(
 )
 
 
-@pytest.mark.parametrize("one", [JUDGED, UNREADABLE, FACELESS], ids=["judged", "unreadable", "no face"])
+@pytest.mark.parametrize(
+    "one", [JUDGED, UNREADABLE, FACELESS], ids=["judged", "unreadable", "no face"]
+)
 def test_json_keeps_its_published_schema(one):
     plain = json.loads(json.dumps(report.as_json(one, TERMS, SHA), allow_nan=False))
     jsonschema.validate(plain, SCHEMA)
@@ -74,7 +85,13 @@ def test_json_has_what_was_found_and_counts_people_from_one():
         "fake_clips": 2,
         "share_of_fakes_as_low": 0.5,
     }
-    assert plain["input"]["facts"] == {"bytes": 12345, "codec": "h264", "duration": 2.0, "width": 64, "height": 48}
+    assert plain["input"]["facts"] == {
+        "bytes": 12345,
+        "codec": "h264",
+        "duration": 2.0,
+        "width": 64,
+        "height": 48,
+    }
     assert [one["person"] for one in plain["people"]] == [1, 2]
     assert plain["people"][1]["frames"][2] == {
         "frame": 2,
@@ -98,18 +115,25 @@ FAKES = "Of 2 fake clips that the model was checked on, 1 scored"
     ],
 )
 def test_a_score_is_told_by_the_clips_that_scored_like_it(verdict, fake_probability, told):
-    assert report.meaning(replace(JUDGED, verdict=verdict, fake_probability=fake_probability), TERMS) == told
+    assert (
+        report.meaning(replace(JUDGED, verdict=verdict, fake_probability=fake_probability), TERMS)
+        == told
+    )
 
 
 def test_without_a_class_in_validation_nothing_is_told_of_it():
     found = TERMS.decision.validation.model_copy(update={"real_clips": 0, "real_scores": ()})
-    terms = TERMS.model_copy(update={"decision": TERMS.decision.model_copy(update={"validation": found})})
+    terms = TERMS.model_copy(
+        update={"decision": TERMS.decision.model_copy(update={"validation": found})}
+    )
     assert report.meaning(JUDGED, terms) == ""
 
 
 @pytest.mark.parametrize("reason", report.EXPLAINED)
 def test_every_reason_is_put_into_words(reason):
-    assert report.in_words(replace(FACELESS, reason=f"{reason}: 2 of 8")) == report.EXPLAINED[reason]
+    assert (
+        report.in_words(replace(FACELESS, reason=f"{reason}: 2 of 8")) == report.EXPLAINED[reason]
+    )
 
 
 def test_an_error_says_what_it_was():
@@ -132,7 +156,15 @@ def test_the_page_has_everything_in_it_and_asks_for_nothing():
     assert page.count("data:image/jpeg") == 6
     assert "&lt;b&gt;clip&lt;/b&gt;.mp4" in page
     assert "<b>clip" not in page
-    for part in ("▲ FAKE", report.SAID["FAKE"], "12,345 bytes", "64 x 48", SHA, *report.LIMITS, "2 (decides)"):
+    for part in (
+        "▲ FAKE",
+        report.SAID["FAKE"],
+        "12,345 bytes",
+        "64 x 48",
+        SHA,
+        *report.LIMITS,
+        "2 (decides)",
+    ):
         assert part in page, part
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", page)
     assert "<script" not in page

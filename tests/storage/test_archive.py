@@ -12,20 +12,35 @@ from hypothesis import strategies as st
 
 from deepfake_detector import UserError
 from deepfake_detector.storage import archive
-from deepfake_detector.storage.archive import ArchiveReader, Item, archive_of, encode, member_of, pack, write_archive
+from deepfake_detector.storage.archive import (
+    ArchiveReader,
+    Item,
+    archive_of,
+    encode,
+    member_of,
+    pack,
+    write_archive,
+)
 
 NOISE = np.random.default_rng(1).integers(0, 256, (7, 11, 3), np.uint8)
 names = st.text("abc012_./", min_size=1, max_size=12).filter(lambda name: not name.startswith("/"))
 
 
 def index(*rows: tuple[str, str]) -> pd.DataFrame:
-    return pd.DataFrame([{"item": item, "kind": kind, "path": f"/media/{item}", "label": 0} for item, kind in rows])
+    return pd.DataFrame(
+        [{"item": item, "kind": kind, "path": f"/media/{item}", "label": 0} for item, kind in rows]
+    )
 
 
 def test_a_video_has_an_archive_of_its_own_and_stills_share_theirs():
     """`demo/real/5` and `demo/real/36` fall together because their MD5 starts alike."""
     packs = pack(
-        index(("other/x", "face"), ("demo/real/5", "image"), ("demo/swap/1", "video"), ("demo/real/36", "image"))
+        index(
+            ("other/x", "face"),
+            ("demo/real/5", "image"),
+            ("demo/swap/1", "video"),
+            ("demo/real/36", "image"),
+        )
     )
     assert [(each.archive, [item.item for item in each.items]) for each in packs] == [
         ("demo/_images/5e.zip", ["demo/real/5", "demo/real/36"]),
@@ -40,14 +55,18 @@ def test_packs_are_sorted_by_archive_and_lose_no_item():
     packs = pack(index(("demo/z", "video"), *stills, ("demo/a", "video")))
     archives = [each.archive for each in packs]
     assert archives == sorted(archives)
-    assert sorted(item.item for each in packs for item in each.items) == sorted(["demo/a", "demo/z", *dict(stills)])
+    assert sorted(item.item for each in packs for item in each.items) == sorted(
+        ["demo/a", "demo/z", *dict(stills)]
+    )
     assert len([name for name in archives if "/_images/" in name]) <= 256
 
 
 @given(items=st.sets(st.text("ab1/_", min_size=1, max_size=9).map("demo/x{}".format), max_size=20))
 def test_no_two_items_share_a_member(items):
     for kind in ("video", "image", "face"):
-        assert len({(archive_of(item, kind), member_of(item, kind, "000000.png")) for item in items}) == len(items)
+        assert len(
+            {(archive_of(item, kind), member_of(item, kind, "000000.png")) for item in items}
+        ) == len(items)
 
 
 def test_members_are_named_after_the_frame_in_a_video_and_after_the_item_too_in_a_still():
@@ -63,7 +82,9 @@ def test_png_gives_back_every_pixel():
 def test_jpeg_keeps_colours_as_its_quality_allows():
     def error(quality: int) -> float:
         data = np.frombuffer(encode(NOISE, "jpg", quality), np.uint8)
-        return float(np.abs(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1].astype(int) - NOISE).mean())
+        return float(
+            np.abs(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1].astype(int) - NOISE).mean()
+        )
 
     assert error(100) < 2 < error(30)
 
@@ -113,7 +134,9 @@ def test_what_cannot_be_read_is_named_with_the_remedy(tmp_path, name, member, re
     (tmp_path / "cut.zip").write_bytes(good[:-20])
     with ArchiveReader(tmp_path) as reader:
         assert reader.read("good.zip", "a") == b"content"
-        with pytest.raises(UserError, match=f"{name}: cannot read {member} .*{reason}.*dvc checkout"):
+        with pytest.raises(
+            UserError, match=f"{name}: cannot read {member} .*{reason}.*dvc checkout"
+        ):
             reader.read(name, member)
 
 

@@ -21,7 +21,9 @@ class Server(BaseHTTPRequestHandler):
     def do_GET(self) -> None:  # noqa: N802
         data = {"/right": CONTENT, "/wrong": OTHER, "/short": CONTENT}.get(self.path)
         self.send_response(200 if data else 404)
-        self.send_header("Content-Length", str(len(data or b"") + (10 if self.path == "/short" else 0)))
+        self.send_header(
+            "Content-Length", str(len(data or b"") + (10 if self.path == "/short" else 0))
+        )
         self.end_headers()
         self.wfile.write(data or b"")
 
@@ -78,7 +80,9 @@ def test_a_missing_file_is_named_with_the_remedy(tiny):
 def test_another_file_is_refused_with_both_hashes_and_the_remedy(tiny):
     put(tiny, OTHER)
     found = hashlib.sha256(OTHER).hexdigest()
-    with pytest.raises(UserError, match=f"{tiny}: sha256 is {found}, params or model want {SHA256}.*`{REMEDY}`"):
+    with pytest.raises(
+        UserError, match=f"{tiny}: sha256 is {found}, params or model want {SHA256}.*`{REMEDY}`"
+    ):
         locate("tiny", SHA256)
 
 
@@ -99,7 +103,9 @@ def test_the_right_file_in_place_is_not_fetched_again(tiny):
 def test_a_wrong_file_of_a_folder_is_not_kept_and_costs_nothing(tiny, tmp_path, before):
     if before:
         put(tiny, before)
-    with pytest.raises(UserError, match=f"tiny.onnx from .*stick: sha256 is .*, expected {SHA256}; not kept"):
+    with pytest.raises(
+        UserError, match=f"tiny.onnx from .*stick: sha256 is .*, expected {SHA256}; not kept"
+    ):
         fetch("tiny", put(tmp_path / "stick" / "tiny.onnx", b"wrong"))
     assert (tiny.read_bytes() if tiny.exists() else None) == before
 
@@ -131,5 +137,7 @@ def test_what_the_web_does_not_give_is_named_and_not_kept(tiny, server, monkeypa
 
 
 def test_without_a_network_the_remedy_is_named(tiny):
-    with pytest.raises(UserError, match=f"127.0.0.1:9/tiny.onnx: .*refused.*`{REMEDY} --from FOLDER`"):
+    with pytest.raises(
+        UserError, match=f"127.0.0.1:9/tiny.onnx: .*refused.*`{REMEDY} --from FOLDER`"
+    ):
         fetch("tiny")

@@ -38,7 +38,9 @@ def done(folder: Path, *packs: Pack) -> Done:
     folder.mkdir(exist_ok=True)
 
     def plan(pack: Pack) -> Task:
-        return Task(pack, (folder / "log",), key_of(pack.archive, [item.item for item in pack.items]))
+        return Task(
+            pack, (folder / "log",), key_of(pack.archive, [item.item for item in pack.items])
+        )
 
     return run_packs(work, packs, plan, Store(folder / "store"), folder / "out", EXECUTION)
 
@@ -57,13 +59,20 @@ def tried(folder: Path) -> list[str]:
     ],
 )
 def test_a_bad_item_costs_only_itself_and_is_tried_twice(tmp_path, bad, why, beside):
-    done(tmp_path / "clean", *([packed("a.zip", *beside)] if beside else []), packed("b.zip", "three"))
-    mixed = done(tmp_path / "mixed", packed("a.zip", *beside[:1], bad, *beside[1:]), packed("b.zip", "three"))
+    done(
+        tmp_path / "clean",
+        *([packed("a.zip", *beside)] if beside else []),
+        packed("b.zip", "three"),
+    )
+    mixed = done(
+        tmp_path / "mixed", packed("a.zip", *beside[:1], bad, *beside[1:]), packed("b.zip", "three")
+    )
     assert mixed.failures == {bad: why}
     assert [row["item"] for row in mixed.rows["items"]] == [*beside, "three"]
     assert tried(tmp_path / "mixed").count(bad) == 2
     archives = [
-        {path.name: path.read_bytes() for path in (tmp_path / run / "out").iterdir()} for run in ("clean", "mixed")
+        {path.name: path.read_bytes() for path in (tmp_path / run / "out").iterdir()}
+        for run in ("clean", "mixed")
     ]
     assert archives[0] == archives[1]
 
@@ -77,7 +86,9 @@ def test_what_was_made_before_is_not_made_again(tmp_path):
     first = done(tmp_path, packed("a.zip", "one"), packed("b.zip", "two"))
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     (tmp_path / "out/a.zip").unlink()
-    second = done(tmp_path, packed("a.zip", "one"), packed("b.zip", "two"), packed("c.zip", "three"))
+    second = done(
+        tmp_path, packed("a.zip", "one"), packed("b.zip", "two"), packed("c.zip", "three")
+    )
     assert tried(tmp_path) == ["one", "three", "two"]
     assert ((first.made, first.reused), (second.made, second.reused)) == ((2, 0), (1, 2))
     assert second.rows["items"][:2] == first.rows["items"]

@@ -22,7 +22,9 @@ def test_what_is_put_is_taken_with_the_same_rows_and_bytes(kept, tmp_path):
     kept.put("abcd", MADE)
     assert kept.has("abcd")
     assert kept.take("abcd", tmp_path / "out/x/a.zip") == ROWS
-    assert (tmp_path / "out/x/a.zip").read_bytes() == next(kept.folder.glob("ab/*.zip")).read_bytes()
+    assert (tmp_path / "out/x/a.zip").read_bytes() == next(
+        kept.folder.glob("ab/*.zip")
+    ).read_bytes()
 
 
 def test_a_taken_archive_takes_no_space_of_its_own(kept, tmp_path):
@@ -53,7 +55,9 @@ def test_what_stood_in_its_place_is_replaced_and_not_written_into(kept, tmp_path
 def test_an_entry_without_pictures_leaves_no_archive(kept, tmp_path):
     kept.put("abcd", Made({"frames": [{"item": "a", "status": "empty file"}]}, {}))
     (tmp_path / "a.zip").write_bytes(b"of an earlier run")
-    assert kept.take("abcd", tmp_path / "a.zip") == {"frames": [{"item": "a", "status": "empty file"}]}
+    assert kept.take("abcd", tmp_path / "a.zip") == {
+        "frames": [{"item": "a", "status": "empty file"}]
+    }
     assert not (tmp_path / "a.zip").exists()
 
 

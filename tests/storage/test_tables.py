@@ -21,18 +21,40 @@ ROW = {
     "use": "train",
     "md5": "0" * 32,
 }
-AWKWARD = ["NA", "nan", "NaN", "null", "None", "a,b", 'say "a"', '"', "a\nb", "a\rb", " a ", "é漢😀", "#", "0.10"]
+AWKWARD = [
+    "NA",
+    "nan",
+    "NaN",
+    "null",
+    "None",
+    "a,b",
+    'say "a"',
+    '"',
+    "a\nb",
+    "a\rb",
+    " a ",
+    "é漢😀",
+    "#",
+    "0.10",
+]
 FILLED = st.sampled_from(AWKWARD) | st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 ANY_TEXT = st.just("") | FILLED
 WHOLE = st.none() | st.integers(0, 2**53)
 NUMBER = st.none() | st.floats(-1e6, 1e6).map(lambda value: round(value, 6))
 INDEX_ROWS = st.lists(
-    st.builds(lambda item, path, text: ROW | {"item": item, "path": path, "sources": text}, FILLED, FILLED, ANY_TEXT),
+    st.builds(
+        lambda item, path, text: ROW | {"item": item, "path": path, "sources": text},
+        FILLED,
+        FILLED,
+        ANY_TEXT,
+    ),
     unique_by=lambda row: row["item"],
     max_size=6,
 )
 FRAMES_ROWS = st.lists(
-    st.fixed_dictionaries({"item": FILLED, "frame": WHOLE, "pts": WHOLE, "time": NUMBER, "status": FILLED}),
+    st.fixed_dictionaries(
+        {"item": FILLED, "frame": WHOLE, "pts": WHOLE, "time": NUMBER, "status": FILLED}
+    ),
     unique_by=lambda row: (row["item"], row["frame"]),
     max_size=6,
 )
@@ -40,7 +62,11 @@ few = settings(
     max_examples=12,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # tables are slow to check, and small enough unshrunk
+    phases=[
+        Phase.explicit,
+        Phase.reuse,
+        Phase.generate,
+    ],  # tables are slow to check, and small enough unshrunk
 )
 
 
@@ -51,7 +77,9 @@ def written(folder, rows, schema) -> bytes:
 
 @pytest.mark.parametrize("text", AWKWARD)
 def test_an_awkward_text_comes_back_as_it_was(tmp_path, text):
-    table = tables.make([{"item": text, "keep": 1, "reason": text}, {"item": "b", "keep": 1}], tables.VERIFIED)
+    table = tables.make(
+        [{"item": text, "keep": 1, "reason": text}, {"item": "b", "keep": 1}], tables.VERIFIED
+    )
     tables.write(tmp_path / "table.csv", table, tables.VERIFIED)
     back = tables.read(tmp_path / "table.csv", tables.VERIFIED).set_index("item")
     assert back["reason"].to_dict() == {text: text, "b": ""}
@@ -63,7 +91,9 @@ def test_every_text_comes_back_as_it_was(tmp_path, rows):
     table = tables.make(rows, tables.INDEX)
     tables.write(tmp_path / "table.csv", table, tables.INDEX)
     pd.testing.assert_frame_equal(tables.read(tmp_path / "table.csv", tables.INDEX), table)
-    assert {row["item"]: row["sources"] for row in rows} == dict(zip(table["item"], table["sources"], strict=True))
+    assert {row["item"]: row["sources"] for row in rows} == dict(
+        zip(table["item"], table["sources"], strict=True)
+    )
 
 
 @few
@@ -85,9 +115,17 @@ def test_rows_in_any_order_give_the_same_file_sorted_by_key(tmp_path, orders):
 
 
 def test_keys_of_several_columns_sort_from_left_to_right():
-    rows = [{"item": item, "frame": frame, "status": "ok"} for item, frame in itertools.product("ba", (10, 9))]
+    rows = [
+        {"item": item, "frame": frame, "status": "ok"}
+        for item, frame in itertools.product("ba", (10, 9))
+    ]
     table = tables.make(rows, tables.FRAMES)
-    assert list(zip(table["item"], table["frame"], strict=True)) == [("a", 9), ("a", 10), ("b", 9), ("b", 10)]
+    assert list(zip(table["item"], table["frame"], strict=True)) == [
+        ("a", 9),
+        ("a", 10),
+        ("b", 9),
+        ("b", 10),
+    ]
 
 
 def test_a_file_has_unix_lines_and_six_decimals(tmp_path):
@@ -118,7 +156,11 @@ def test_wrong_rows_are_refused(rows, said):
 
 def test_a_table_without_one_of_its_columns_is_not_written(tmp_path):
     with pytest.raises((SchemaError, SchemaErrors)):
-        tables.write(tmp_path / "table.csv", tables.make([ROW], tables.INDEX).drop(columns="label"), tables.INDEX)
+        tables.write(
+            tmp_path / "table.csv",
+            tables.make([ROW], tables.INDEX).drop(columns="label"),
+            tables.INDEX,
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -159,5 +201,7 @@ HEADER = "item,data_set,label,method,group\n"
 )
 def test_a_file_that_is_not_this_table_is_refused_with_what_to_do(tmp_path, content):
     (tmp_path / "table.csv").write_bytes(content)
-    with pytest.raises(UserError, match=r"table\.csv: not the table this version writes; run `dvc repro`"):
+    with pytest.raises(
+        UserError, match=r"table\.csv: not the table this version writes; run `dvc repro`"
+    ):
         tables.read(tmp_path / "table.csv", tables.SPLIT)

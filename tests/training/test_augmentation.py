@@ -11,9 +11,26 @@ from deepfake_detector.training import augmentation
 from deepfake_detector.training.augmentation import augment
 from deepfake_detector.training.settings import Augment
 
-NAMES = ("flip", "shift", "scale", "rotate", "colour", "blur", "downscale", "jpeg", "blocks", "noise", "erase")
+NAMES = (
+    "flip",
+    "shift",
+    "scale",
+    "rotate",
+    "colour",
+    "blur",
+    "downscale",
+    "jpeg",
+    "blocks",
+    "noise",
+    "erase",
+)
 OFF = Augment(**dict.fromkeys(NAMES, 0))
-STRENGTH = {"shift": 0.1, "scale": 0.2, "rotate": 20, "colour": 0.3}  # of the others 1: they are probabilities
+STRENGTH = {
+    "shift": 0.1,
+    "scale": 0.2,
+    "rotate": 20,
+    "colour": 0.3,
+}  # of the others 1: they are probabilities
 
 
 def test_augmentation_off_changes_no_pixel():
@@ -30,7 +47,9 @@ def test_each_augmentation_works_alone(name):
 
 def test_flip_mirrors_exactly():
     crop = textured()
-    assert np.array_equal(augment(crop, 48, changed(OFF, flip=1), np.random.default_rng(0)), crop[:, ::-1])
+    assert np.array_equal(
+        augment(crop, 48, changed(OFF, flip=1), np.random.default_rng(0)), crop[:, ::-1]
+    )
 
 
 SHARE = st.floats(0, 1)
@@ -46,7 +65,9 @@ SHARE = st.floats(0, 1)
     st.integers(16, 64),
     st.integers(16, 64),
 )
-def test_augmentation_keeps_the_type_and_the_original_and_gives_the_size_asked_for(strengths, seed, size, wanted):
+def test_augmentation_keeps_the_type_and_the_original_and_gives_the_size_asked_for(
+    strengths, seed, size, wanted
+):
     crop = textured(64)[:size, :size]
     before = crop.copy()
     found = augment(crop, wanted, strengths, np.random.default_rng(seed))
@@ -82,7 +103,8 @@ def test_a_finer_quantiser_loses_less():
     crop = textured(64)
     smooth = cv2.GaussianBlur(crop, (0, 0), 2)
     errors = [
-        np.abs(augmentation._blocky(smooth, q, np.array([1, 2])).astype(int) - smooth).mean() for q in (10, 26, 40)
+        np.abs(augmentation._blocky(smooth, q, np.array([1, 2])).astype(int) - smooth).mean()
+        for q in (10, 26, 40)
     ]
     assert errors == sorted(errors)
     assert errors[0] < 3

@@ -15,7 +15,9 @@ from deepfake_detector.training.network import Detector
 
 def test_loader_processes_work_after_opencv_has_used_its_threads_here(stored_crops, no_hang):
     cv2.warpAffine(np.zeros((2000, 2000, 3), np.uint8), np.eye(2, 3), (2000, 2000))
-    assert [len(rows) for _, _, rows in crops.loader(FaceCrops(stored_crops, 32), [[0, 1], [2]], 2)] == [2, 1]
+    assert [
+        len(rows) for _, _, rows in crops.loader(FaceCrops(stored_crops, 32), [[0, 1], [2]], 2)
+    ] == [2, 1]
 
 
 def test_making_a_loader_draws_no_random_number_of_the_run(stored_crops):
@@ -34,7 +36,9 @@ def test_a_sample_is_the_stored_crops_crop_in_rgb(stored_crops, row, label):
 
 def test_input_is_normalised_as_torchvision_does():
     images = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8)
-    assert torch.allclose(crops.normalise(images), normalize(images / 255, crops.MEAN, crops.STD), atol=1e-5)
+    assert torch.allclose(
+        crops.normalise(images), normalize(images / 255, crops.MEAN, crops.STD), atol=1e-5
+    )
 
 
 class Reddish(torch.nn.Module):

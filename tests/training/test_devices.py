@@ -18,7 +18,9 @@ def not_deterministic_afterwards():
 
 @no_gpu
 def test_a_gpu_that_is_not_there_is_told():
-    with pytest.raises(UserError, match=r"train\.accelerator: cuda, but torch finds no GPU; use auto or cpu"):
+    with pytest.raises(
+        UserError, match=r"train\.accelerator: cuda, but torch finds no GPU; use auto or cpu"
+    ):
         devices.setup("cuda", 1, "fp32", 1)
 
 
@@ -61,7 +63,12 @@ def test_processors_that_compute_bf16_fast_get_it(monkeypatch, processor, amx, c
 
 @pytest.mark.parametrize(
     ("environment", "first"),
-    [({}, True), ({"LOCAL_RANK": "0"}, True), ({"LOCAL_RANK": "1"}, False), ({"RANK": "2", "LOCAL_RANK": "0"}, False)],
+    [
+        ({}, True),
+        ({"LOCAL_RANK": "0"}, True),
+        ({"LOCAL_RANK": "1"}, False),
+        ({"RANK": "2", "LOCAL_RANK": "0"}, False),
+    ],
 )
 def test_only_one_process_of_a_run_is_the_first(monkeypatch, environment, first):
     for name in ("RANK", "LOCAL_RANK"):

@@ -36,7 +36,11 @@ class Small(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv, self.norm, self.head = nn.Conv2d(3, 8, 5, stride=2), nn.BatchNorm2d(8), nn.Linear(8, 2)
+        self.conv, self.norm, self.head = (
+            nn.Conv2d(3, 8, 5, stride=2),
+            nn.BatchNorm2d(8),
+            nn.Linear(8, 2),
+        )
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.head(torch.relu(self.norm(self.conv(images))).mean(dim=(2, 3)))
@@ -56,7 +60,12 @@ def faces(tmp_path_factory) -> tuple[Path, pd.DataFrame]:
             picture[12:20] += 80
         pictures[f"{number:02d}.png"] = encode(picture, "png")
         rows.append(
-            {"archive": "toy.zip", "member": f"{number:02d}.png", "label": label, "item": f"{number // 4}{label}"}
+            {
+                "archive": "toy.zip",
+                "member": f"{number:02d}.png",
+                "label": label,
+                "item": f"{number // 4}{label}",
+            }
             | {"points": points_of_ready_crop()}
         )
     write_archive(folder / crops.FOLDER / "toy.zip", pictures)
@@ -154,13 +163,17 @@ def test_a_separable_set_is_learned(faces, network, lr):
 
 def test_the_detector_is_left_with_the_best_epochs_weights(faces, monkeypatch):
     folder, rows = faces
-    rows = rows.assign(label=rows["label"].where(rows.index < 48, 1 - rows["label"]))  # the more learned, the worse
+    rows = rows.assign(
+        label=rows["label"].where(rows.index < 48, 1 - rows["label"])
+    )  # the more learned, the worse
     detector, state, _ = run(folder, rows)
     assert state.best == 0
     monkeypatch.chdir(folder)
     val = rows.iloc[48:].reset_index(drop=True)
     figures, _ = validate(detector, LearningCrops(val, 32, 1), val)
-    assert figures == pytest.approx({name: getattr(state.history[0], name) for name in figures}, rel=1e-5)
+    assert figures == pytest.approx(
+        {name: getattr(state.history[0], name) for name in figures}, rel=1e-5
+    )
 
 
 VARIANTS = {
@@ -193,7 +206,9 @@ def test_a_run_stopped_in_the_middle_of_an_epoch_ends_at_the_same_bytes(faces, v
     detector, whole, _ = run(*faces, **variant)
     forget(faces[0])
     pieces = variant.get("pieces", 1)
-    with pytest.raises(Stopped, match=r"stopped in epoch 2, after update 3; the same command goes on from there"):
+    with pytest.raises(
+        Stopped, match=r"stopped in epoch 2, after update 3; the same command goes on from there"
+    ):
         run(*faces, **variant, watch=asks_to_stop([(UPDATES + 2) * pieces]))
     again, progress, reported = run(*faces, **variant)
     assert reported == [1, 2]  # epoch 0 was not done again
@@ -271,7 +286,9 @@ def test_a_killed_run_goes_on_from_its_last_state_even_when_the_newest_is_torn(f
 
 def test_states_are_saved_as_often_as_asked_for(faces, monkeypatch):
     written = []
-    monkeypatch.setattr(Checkpoints, "write", lambda _, content: written.append(content["progress"]["update"]))
+    monkeypatch.setattr(
+        Checkpoints, "write", lambda _, content: written.append(content["progress"]["update"])
+    )
     run(*faces, changed(RECIPE, epochs=1, checkpoint_minutes=1e-9))
     assert written == [1, 2, 3, 4, 5, 6, 0]
     written.clear()
@@ -289,7 +306,9 @@ def test_a_finished_run_that_was_killed_before_writing_its_results_trains_nothin
 
 def test_a_state_of_another_network_is_refused_with_what_differs(faces):
     run(*faces, changed(RECIPE, epochs=1))
-    with pytest.raises(UserError, match=r"saved state of this run: weights of another network \(missing: backbone"):
+    with pytest.raises(
+        UserError, match=r"saved state of this run: weights of another network \(missing: backbone"
+    ):
         run(*faces, network=Detector)
 
 
@@ -313,7 +332,10 @@ def test_training_on_self_blended_faces_alone_works(faces):
     folder, rows = faces
     reals = rows[rows["label"] == 0]
     twins = reals.assign(label=1, item=reals["item"] + "x", blended=True)
-    train, val = reals.iloc[:24], pd.concat([reals.iloc[24:].assign(blended=False), twins.iloc[24:]])
+    train, val = (
+        reals.iloc[:24],
+        pd.concat([reals.iloc[24:].assign(blended=False), twins.iloc[24:]]),
+    )
     rows = pd.concat([train, train, val], ignore_index=True).fillna({"blended": False})
     _, progress, _ = run(folder, rows, self_blend=1.0)
     assert [epoch.epoch for epoch in progress.history] == list(EPOCHS)
@@ -321,7 +343,9 @@ def test_training_on_self_blended_faces_alone_works(faces):
 
 def test_patience_ends_a_run_that_gets_no_better(faces):
     folder, rows = faces
-    rows = rows.assign(label=rows["label"].where(rows.index < 48, 1 - rows["label"]))  # the more learned, the worse
+    rows = rows.assign(
+        label=rows["label"].where(rows.index < 48, 1 - rows["label"])
+    )  # the more learned, the worse
     _, progress, reported = run(folder, rows, changed(RECIPE, epochs=6, patience=2))
     assert (progress.best, reported) == (0, [0, 1, 2])
 
@@ -383,20 +407,26 @@ def test_every_epoch_draws_its_own_faces(faces):
 
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_items(faces):
     with pytest.raises(
-        UserError, match=r"not a number any more, in epoch 1 at update \d; lower train\.lr.* batch: \d+[01], "
+        UserError,
+        match=r"not a number any more, in epoch 1 at update \d; lower train\.lr.* batch: \d+[01], ",
     ):
         run(*faces, changed(RECIPE, lr=1e30, warmup=0.0, clip=0.0))
     assert Checkpoints(faces[0] / STATES).latest() is None
 
 
 def test_too_few_faces_for_a_batch_stop_the_run(faces):
-    with pytest.raises(UserError, match=r"48 training faces do not fill a batch of 49; lower train\.batch_size"):
+    with pytest.raises(
+        UserError, match=r"48 training faces do not fill a batch of 49; lower train\.batch_size"
+    ):
         run(*faces, changed(RECIPE, batch_size=49))
 
 
 @pytest.mark.parametrize(
     ("label", "error"),
-    [(1, r"train\.csv holds no real face"), (0, r"holds no fake face .* train\.self_blend: 1\.0 makes them")],
+    [
+        (1, r"train\.csv holds no real face"),
+        (0, r"holds no fake face .* train\.self_blend: 1\.0 makes them"),
+    ],
 )
 def test_one_class_alone_stops_the_run(faces, label, error):
     folder, rows = faces
@@ -406,9 +436,13 @@ def test_one_class_alone_stops_the_run(faces, label, error):
 
 def test_blank_faces_stop_the_run(faces, monkeypatch):
     monkeypatch.setattr(
-        LearningCrops, "__getitem__", lambda self, draw: (torch.zeros(3, 32, 32, dtype=torch.uint8), 1, 0)
+        LearningCrops,
+        "__getitem__",
+        lambda self, draw: (torch.zeros(3, 32, 32, dtype=torch.uint8), 1, 0),
     )
-    with pytest.raises(UserError, match=r"first batch's faces are blank; look at plots/training_samples"):
+    with pytest.raises(
+        UserError, match=r"first batch's faces are blank; look at plots/training_samples"
+    ):
         run(*faces)
 
 
@@ -425,7 +459,9 @@ def test_a_loader_that_dies_is_told_with_the_remedy(faces, monkeypatch):
         os.kill(os.getpid(), signal.SIGKILL)
 
     monkeypatch.setattr(LearningCrops, "__getitem__", die)
-    with pytest.raises(UserError, match=r"a process that loads faces died .* lower train\.loader_workers"):
+    with pytest.raises(
+        UserError, match=r"a process that loads faces died .* lower train\.loader_workers"
+    ):
         run(*faces, changed(RECIPE, loader_workers=1))
 
 
@@ -433,7 +469,11 @@ def test_a_loader_that_dies_is_told_with_the_remedy(faces, monkeypatch):
 @pytest.mark.parametrize("precision", ["auto", "fp32", "fp16"])
 def test_the_gpu_learns_a_separable_set(faces, precision):
     detector, progress, _ = run(
-        *faces, changed(RECIPE, lr=5e-4), network=Detector, device=("cuda", precision), self_blend=0.2
+        *faces,
+        changed(RECIPE, lr=5e-4),
+        network=Detector,
+        device=("cuda", precision),
+        self_blend=0.2,
     )
     assert next(detector.parameters()).is_cuda
     assert progress.history[progress.best].val_frame_roc_auc > 0.95
@@ -469,9 +509,17 @@ def history(*figures: tuple[float, float, float]) -> list[Epoch]:
     ("figures", "by_frames", "best"),
     [
         ([(0.1, 0.8, 0.1), (0.9, 0.9, 0.9)], False, 1),  # the higher video AUC, whatever the losses
-        ([(0.1, 0.9, 0.5), (0.9, 0.9, 0.4), (0.1, 0.9, 0.6)], False, 1),  # a tie: the lower video loss
+        (
+            [(0.1, 0.9, 0.5), (0.9, 0.9, 0.4), (0.1, 0.9, 0.6)],
+            False,
+            1,
+        ),  # a tie: the lower video loss
         ([(0.1, 0.9, 0.4), (0.1, 0.9, 0.4)], False, 0),  # all equal: the first
-        ([(0.2, 0.9, 0.1), (0.1, 0.8, 0.9)], True, 1),  # few videos: the lower frame loss, whatever the AUC
+        (
+            [(0.2, 0.9, 0.1), (0.1, 0.8, 0.9)],
+            True,
+            1,
+        ),  # few videos: the lower frame loss, whatever the AUC
         ([(0.1, 0.5, 0.9), (0.1, 0.9, 0.1)], True, 0),
     ],
 )

@@ -28,7 +28,9 @@ def imagenet(tmp_path, monkeypatch) -> Path:
 
 
 def same_values(one: dict, other: dict) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
+    return one.keys() == other.keys() and all(
+        torch.equal(value, other[name]) for name, value in one.items()
+    )
 
 
 def without_head(state: dict) -> dict:
@@ -37,7 +39,9 @@ def without_head(state: dict) -> dict:
 
 def test_imagenet_weights_fill_everything_but_the_head(imagenet):
     detector = network.build("imagenet", file_hash(imagenet))
-    assert same_values(without_head(detector.backbone.state_dict()), without_head(torch.load(imagenet)))
+    assert same_values(
+        without_head(detector.backbone.state_dict()), without_head(torch.load(imagenet))
+    )
     assert detector.backbone.fc.weight.shape == (2, 512)
     assert detector(torch.zeros(3, 3, 32, 32)).shape == (3, 2)
 
@@ -47,17 +51,24 @@ def test_the_imagenet_file_is_the_one_that_torchvision_names_with_its_normalisat
     assert assets.ASSETS["imagenet"].url == weights.url
     assert weights.url.rpartition("/")[2] == FILE
     assert assets.ASSETS["imagenet"].sha256.startswith(FILE.removesuffix(".pth").rpartition("-")[2])
-    assert (list(crops.MEAN), list(crops.STD)) == (weights.transforms().mean, weights.transforms().std)
+    assert (list(crops.MEAN), list(crops.STD)) == (
+        weights.transforms().mean,
+        weights.transforms().std,
+    )
 
 
 def test_missing_imagenet_weights_name_file_and_remedy(tmp_path, monkeypatch):
     monkeypatch.setenv("DEEPFAKE_ASSETS", str(tmp_path))
-    with pytest.raises(UserError, match=rf"{FILE}: not there.*fetch-assets imagenet.*--from FOLDER"):
+    with pytest.raises(
+        UserError, match=rf"{FILE}: not there.*fetch-assets imagenet.*--from FOLDER"
+    ):
         network.build("imagenet", "0" * 64)
 
 
 def test_imagenet_weights_with_another_hash_name_file_and_remedy(imagenet):
-    with pytest.raises(UserError, match=rf"{FILE}: sha256 is {file_hash(imagenet)}.*fetch-assets imagenet"):
+    with pytest.raises(
+        UserError, match=rf"{FILE}: sha256 is {file_hash(imagenet)}.*fetch-assets imagenet"
+    ):
         network.build("imagenet", "0" * 64)
 
 
@@ -74,7 +85,9 @@ def test_ones_own_weights_bring_their_head(tmp_path):
     network.save(saved, tmp_path / "own.pt", epoch=3)
     torch.save(saved.backbone.state_dict(), tmp_path / "torchvision.pt")
     for name in ("own.pt", "torchvision.pt"):
-        assert same_values(network.build(str(tmp_path / name), "").state_dict(), saved.state_dict()), name
+        assert same_values(
+            network.build(str(tmp_path / name), "").state_dict(), saved.state_dict()
+        ), name
 
 
 def lacking(name: str) -> dict:
@@ -84,20 +97,35 @@ def lacking(name: str) -> dict:
 
 
 REFUSED = {
-    "weights of resnet34": (lambda: resnet34(num_classes=2).state_dict(), "of another network .*unknown: layer1.2"),
-    "one layer missing": (lambda: lacking("layer3.0.conv1.weight"), r"missing: layer3\.0\.conv1\.weight\)"),
-    "five classes": (lambda: resnet18(num_classes=5).state_dict(), r"of another shape: fc\.bias, fc\.weight\)"),
+    "weights of resnet34": (
+        lambda: resnet34(num_classes=2).state_dict(),
+        "of another network .*unknown: layer1.2",
+    ),
+    "one layer missing": (
+        lambda: lacking("layer3.0.conv1.weight"),
+        r"missing: layer3\.0\.conv1\.weight\)",
+    ),
+    "five classes": (
+        lambda: resnet18(num_classes=5).state_dict(),
+        r"of another shape: fc\.bias, fc\.weight\)",
+    ),
     "a checkpoint of something else": (
         lambda: {"epoch": 3, "state_dict": {}},
         "not named weights",
     ),
     "a list of tensors": (lambda: [torch.zeros(2)], "holds a list, not named weights"),
-    "an object that is no tensor": (lambda: {"conv1.weight": Path("x")}, "cannot|can be read safely"),
+    "an object that is no tensor": (
+        lambda: {"conv1.weight": Path("x")},
+        "cannot|can be read safely",
+    ),
     "numbers in place of tensors": (
         lambda: dict.fromkeys(resnet18(num_classes=2).state_dict(), 1),
         "not named weights",
     ),
-    "a tensor in place of named weights": (lambda: {"weights": torch.zeros(2)}, "not named weights"),
+    "a tensor in place of named weights": (
+        lambda: {"weights": torch.zeros(2)},
+        "not named weights",
+    ),
 }
 
 
@@ -108,7 +136,9 @@ def test_weights_of_another_network_are_refused(tmp_path, content, message):
         network.build(str(tmp_path / "weights.pt"), "")
 
 
-@pytest.mark.parametrize("read", [lambda path: network.build(str(path), ""), network.load], ids=["build", "load"])
+@pytest.mark.parametrize(
+    "read", [lambda path: network.build(str(path), ""), network.load], ids=["build", "load"]
+)
 @pytest.mark.parametrize(
     ("data", "message"),
     [(None, "not there"), (b"", "can be read safely"), (b"just some text\n", "can be read safely")],
@@ -151,4 +181,6 @@ def test_the_activation_map_leaves_the_logits_alone_and_averages_to_them():
         assert torch.allclose(logits, detector(images), atol=1e-5)
     assert seen.shape == (3, 3, 2)
     real, fake = detector.backbone.fc.bias
-    assert torch.allclose(seen.mean(dim=(1, 2)) + fake - real, logits[:, 1] - logits[:, 0], atol=1e-5)
+    assert torch.allclose(
+        seen.mean(dim=(1, 2)) + fake - real, logits[:, 1] - logits[:, 0], atol=1e-5
+    )

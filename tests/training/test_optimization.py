@@ -13,7 +13,11 @@ def test_biases_and_normalisation_are_not_decayed(name, kind):
     detector = Detector()
     optimizer = optimization.make_optimizer(detector, name, 0.01, 0.3)
     assert type(optimizer) is kind
-    decay = {id(one): group["weight_decay"] for group in optimizer.param_groups for one in group["params"]}
+    decay = {
+        id(one): group["weight_decay"]
+        for group in optimizer.param_groups
+        for one in group["params"]
+    }
     assert {group["lr"] for group in optimizer.param_groups} == {0.01}
     for path, parameter in detector.named_parameters():
         spared = path.endswith(".bias") or ".bn" in path or "downsample.1" in path
@@ -47,18 +51,26 @@ def test_only_the_parts_asked_for_learn_and_frozen_batch_norm_rests(learning):
     optimizer = optimization.make_optimizer(detector, "adamw", 0.01, 0.1)
     optimization.let_learn(detector, detector.parts(), learning or 1)
     before = {name: value.clone() for name, value in detector.state_dict().items()}
-    nn.functional.cross_entropy(detector(torch.randn(4, 3, 32, 32)), torch.tensor([0, 1, 0, 1])).backward()
+    nn.functional.cross_entropy(
+        detector(torch.randn(4, 3, 32, 32)), torch.tensor([0, 1, 0, 1])
+    ).backward()
     optimizer.step()
     open_modules = [module for modules in detector.parts()[: learning or 1] for module in modules]
     names = {id(value): name for name, value in detector.state_dict(keep_vars=True).items()}
-    open_names = {names[id(value)] for module in open_modules for value in module.state_dict(keep_vars=True).values()}
+    open_names = {
+        names[id(value)]
+        for module in open_modules
+        for value in module.state_dict(keep_vars=True).values()
+    }
     for name, value in detector.state_dict().items():
         assert torch.equal(value, before[name]) == (name not in open_names), name
 
 
 def test_every_module_with_weights_belongs_to_exactly_one_part():
     detector = Detector()
-    parts = [id(one) for modules in detector.parts() for module in modules for one in module.parameters()]
+    parts = [
+        id(one) for modules in detector.parts() for module in modules for one in module.parameters()
+    ]
     assert sorted(parts) == sorted(id(one) for one in detector.parameters())
 
 
@@ -86,4 +98,6 @@ def test_the_running_mean_holds_batch_norms_statistics_too_and_shares_nothing_wi
     assert own["backbone.bn1.num_batches_tracked"] == 3
     assert not torch.equal(own["backbone.bn1.running_mean"], other["backbone.bn1.running_mean"])
     assert own["backbone.bn1.running_mean"].abs().sum() > 0
-    assert {value.data_ptr() for value in own.values()}.isdisjoint(value.data_ptr() for value in other.values())
+    assert {value.data_ptr() for value in own.values()}.isdisjoint(
+        value.data_ptr() for value in other.values()
+    )

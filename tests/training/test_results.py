@@ -22,7 +22,11 @@ def val(groups: int) -> pd.DataFrame:
     """Two faces of a real and two of a fake item in each group."""
     names = [f"{label}{group}" for group in range(groups) for label in (0, 1) for _ in range(2)]
     return pd.DataFrame(
-        {"item": names, "label": [int(name[0]) for name in names], "group": [name[1:] for name in names]}
+        {
+            "item": names,
+            "label": [int(name[0]) for name in names],
+            "group": [name[1:] for name in names],
+        }
     )
 
 

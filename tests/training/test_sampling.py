@@ -28,7 +28,10 @@ ON = Augment(
 )
 OFF = Augment(**dict.fromkeys(Augment.model_fields, 0))
 ROWS = pd.DataFrame(
-    [(0, "real", "anna")] * 5 + [(0, "real", "bert")] + [(1, "swap", "anna")] * 3 + [(1, "reenact", "bert")],
+    [(0, "real", "anna")] * 5
+    + [(0, "real", "bert")]
+    + [(1, "swap", "anna")] * 3
+    + [(1, "reenact", "bert")],
     columns=["label", "method", "group"],
 )
 
@@ -42,17 +45,28 @@ FACES = pd.DataFrame(
         {"item": "elsewhere", "track": 0, "status": "ok", "member": "e0"},
     ]
 )
-SPLIT = pd.DataFrame([("r", 0, "real", "anna"), ("f", 1, "swap", "anna")], columns=["item", "label", "method", "group"])
+SPLIT = pd.DataFrame(
+    [("r", 0, "real", "anna"), ("f", 1, "swap", "anna")],
+    columns=["item", "label", "method", "group"],
+)
 
 
 def test_dominant_faces_of_the_split_are_learned_from_and_judged():
-    for rows in (sampling.to_learn_from(FACES, SPLIT, "all"), sampling.to_be_judged(FACES, SPLIT, "all")):
-        assert rows[["member", "label", "group"]].values.tolist() == [["r0", 0, "anna"], ["f0", 1, "anna"]]
+    for rows in (
+        sampling.to_learn_from(FACES, SPLIT, "all"),
+        sampling.to_be_judged(FACES, SPLIT, "all"),
+    ):
+        assert rows[["member", "label", "group"]].values.tolist() == [
+            ["r0", 0, "anna"],
+            ["f0", 1, "anna"],
+        ]
 
 
 def test_without_fakes_reals_are_learned_from_and_judged_beside_their_pseudo_fakes():
     assert sampling.to_learn_from(FACES, SPLIT, "none")["member"].to_list() == ["r0"]
-    judged = sampling.to_be_judged(FACES, SPLIT, "none")[["item", "member", "label", "method", "blended"]]
+    judged = sampling.to_be_judged(FACES, SPLIT, "none")[
+        ["item", "member", "label", "method", "blended"]
+    ]
     assert judged.values.tolist() == [
         ["r", "r0", 0, "real", False],
         ["r (self-blended)", "r0", 1, "self-blended", True],
@@ -70,16 +84,24 @@ def test_without_fakes_reals_are_learned_from_and_judged_beside_their_pseudo_fak
             ["label", "group"],
             {(0, "anna"): 5 / 12, (0, "bert"): 1 / 12, (1, "anna"): 1 / 4, (1, "bert"): 1 / 4},
         ),
-        ("group", ["label", "group"], {(0, "anna"): 1 / 4, (0, "bert"): 1 / 4, (1, "anna"): 1 / 4, (1, "bert"): 1 / 4}),
+        (
+            "group",
+            ["label", "group"],
+            {(0, "anna"): 1 / 4, (0, "bert"): 1 / 4, (1, "anna"): 1 / 4, (1, "bert"): 1 / 4},
+        ),
     ],
 )
 def test_weights_balance_what_they_say(balance, columns, shares):
-    found = ROWS.assign(weight=sampling.draw_weights(ROWS, balance)).groupby(columns)["weight"].sum()
+    found = (
+        ROWS.assign(weight=sampling.draw_weights(ROWS, balance)).groupby(columns)["weight"].sum()
+    )
     assert found.to_dict() == pytest.approx(shares)
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(["real", "swap", "reenact"]), st.sampled_from("abc")), max_size=30),
+    st.lists(
+        st.tuples(st.sampled_from(["real", "swap", "reenact"]), st.sampled_from("abc")), max_size=30
+    ),
     st.sampled_from(["label", "method", "group"]),
 )
 def test_any_rows_of_two_classes_are_drawn_half_and_half(extra, balance):
@@ -118,11 +140,14 @@ def test_rows_are_drawn_by_their_weight():
     weights = np.zeros(4000)
     weights[[0, 1, 3]] = 0.5, 0.375, 0.125
     rows = [draw.row for draw in batches(weights).draws(0)]
-    assert np.bincount(rows, minlength=4000)[:4] / 4000 == pytest.approx([0.5, 0.375, 0, 0.125], abs=0.03)
+    assert np.bincount(rows, minlength=4000)[:4] / 4000 == pytest.approx(
+        [0.5, 0.375, 0, 0.125], abs=0.03
+    )
 
 
 @pytest.mark.parametrize(
-    ("ranks", "largest", "sizes"), [(1, 10, [10]), (1, 5, [5, 5]), (1, 4, [2] * 5), (2, 5, [5]), (2, 100, [5])]
+    ("ranks", "largest", "sizes"),
+    [(1, 10, [10]), (1, 5, [5, 5]), (1, 4, [2] * 5), (2, 5, [5]), (2, 100, [5])],
 )
 def test_an_update_is_made_of_the_same_faces_however_it_is_cut(ranks, largest, sizes):
     whole = batches(EVEN).draws(1)
@@ -138,7 +163,9 @@ def test_an_update_is_made_of_the_same_faces_however_it_is_cut(ranks, largest, s
 
 
 def test_a_batch_that_cannot_be_cut_is_refused():
-    with pytest.raises(UserError, match=r"train\.batch_size: 7 faces on a device cannot be cut .* 2 to 3"):
+    with pytest.raises(
+        UserError, match=r"train\.batch_size: 7 faces on a device cannot be cut .* 2 to 3"
+    ):
         batches(EVEN, batch_size=7, micro_batch_size=3)
 
 
@@ -207,7 +234,9 @@ def test_a_pseudo_fake_is_labelled_fake_and_shares_its_twins_augmentation(stored
 
 
 def test_validations_pseudo_fakes_are_the_same_every_time(stored_crops):
-    rows = pd.concat([stored_crops.assign(blended=False), stored_crops.assign(blended=True)], ignore_index=True)
+    rows = pd.concat(
+        [stored_crops.assign(blended=False), stored_crops.assign(blended=True)], ignore_index=True
+    )
     own = LearningCrops(rows, 48, 1)
     plain, label, _ = own[2]
     blended, blended_label, _ = own[6]

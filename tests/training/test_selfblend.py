@@ -52,7 +52,9 @@ def test_the_mask_lies_over_the_face_fades_out_and_never_reaches_the_corners():
     for _, mask in blends():
         assert mask.max() > 0.2
         assert mask[[0, 0, -1, -1], [0, -1, 0, -1]].max() < 0.01
-        down, across = (np.average(np.arange(128), weights=mask.sum(axis=axis)) / 128 for axis in (1, 0))
+        down, across = (
+            np.average(np.arange(128), weights=mask.sum(axis=axis)) / 128 for axis in (1, 0)
+        )
         assert 0.35 < across < 0.65
         assert 0.4 < down < 0.75
         assert len(np.unique(mask.round(2))) > 5

@@ -7,7 +7,10 @@ import pytest
 from conftest import copy_toy_project, run
 from made import change_params
 
-CALM = {"train.batch_size": 16, "train.lr": 2e-4}  # batch-norm of a process's few faces is half of the noise
+CALM = {
+    "train.batch_size": 16,
+    "train.lr": 2e-4,
+}  # batch-norm of a process's few faces is half of the noise
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +20,9 @@ def trained(toy_project, tmp_path_factory):
     @cache
     def train(processes: int):
         folder = copy_toy_project(toy_project, tmp_path_factory.mktemp("devices") / "project")
-        change_params(folder / "params.yaml", CALM | {"train.devices": processes, "train.accelerator": "cpu"})
+        change_params(
+            folder / "params.yaml", CALM | {"train.devices": processes, "train.accelerator": "cpu"}
+        )
         done = run(folder, "dvc", "repro", "train")
         assert done.returncode == 0, done.stdout + done.stderr
         return folder, done.stdout
@@ -38,7 +43,10 @@ def test_the_same_command_trains_in_both_and_tells_it_once(two_processes):
 
 
 def test_the_figures_are_those_of_one_process_within_noise(trained):
-    two, one = (json.loads((folder / "metrics/train.json").read_text()) for folder in (trained(2)[0], trained(1)[0]))
+    two, one = (
+        json.loads((folder / "metrics/train.json").read_text())
+        for folder in (trained(2)[0], trained(1)[0])
+    )
     assert two["val_frame_log_loss"] == pytest.approx(one["val_frame_log_loss"], rel=0.25)
     assert two["train_loss"] == pytest.approx(one["train_loss"], rel=0.15)
     assert two["epochs"] == one["epochs"]

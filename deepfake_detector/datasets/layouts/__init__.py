@@ -61,7 +61,9 @@ def scan(name: str, data_set: DataSet) -> Scan:
     """Read the tree of the data set `name` as its layout says. Raises UserError where it holds nothing of the kind."""
     root = Path(data_set.root)
     if not root.is_dir():
-        raise UserError(f"{root}: no such folder; set data_sets.{name}.root to where {name} lies, or run `use-profile`")
+        raise UserError(
+            f"{root}: no such folder; set data_sets.{name}.root to where {name} lies, or run `use-profile`"
+        )
     result = _layout(data_set.layout)(name, root, data_set)
     if not result.found:
         raise UserError(
@@ -74,13 +76,17 @@ def index_rows(name: str, use: str, found: list[Found]) -> list[dict]:
     """Rows of the index for one data set, with keys and md5 sums. Raises UserError where two items get the same key."""
     stems = Counter(_key(name, one.method, _stem(one.name)) for one in found)
     keys = [
-        stem if stems[stem := _key(name, one.method, _stem(one.name))] == 1 else _key(name, one.method, one.name)
+        stem
+        if stems[stem := _key(name, one.method, _stem(one.name))] == 1
+        else _key(name, one.method, one.name)
         for one in found
     ]
     for key, count in Counter(keys).items():
         if count > 1:
             paths = [str(one.path) for one, other in zip(found, keys, strict=True) if other == key]
-            raise UserError(f"{key}: key of more than one file: {', '.join(paths)}; rename one of them")
+            raise UserError(
+                f"{key}: key of more than one file: {', '.join(paths)}; rename one of them"
+            )
     key_of: dict[tuple[str, str], str] = {}  # by name with and without extension
     for one, key in zip(found, keys, strict=True):
         key_of[one.method, one.name] = key

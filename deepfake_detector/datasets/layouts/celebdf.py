@@ -29,7 +29,11 @@ def scan(name: str, root: Path, data_set: DataSet) -> Scan:
             notes.append(f"found {len(paths)} of {expected} {folder}")
     _check_labels(root / TEST_LIST, test)
     reals = {one.name for one in found if one.label == 0}
-    lost = {f"{one.original[1]}.mp4" for one in found if one.original and f"{one.original[1]}.mp4" not in reals}
+    lost = {
+        f"{one.original[1]}.mp4"
+        for one in found
+        if one.original and f"{one.original[1]}.mp4" not in reals
+    }
     notes += counted("originals of fakes are not on disk", lost)
     return Scan(found, notes + counted(f"files of {TEST_LIST} are not on disk", set(test) - seen))
 
@@ -47,7 +51,9 @@ def _found(folder: str, path: Path, split: str) -> Found:
         return Found(path, "video", 0, "real", f"{folder}/{path.name}", sources, None, split)
     if folder == "Celeb-real":
         (person, _) = _parts(path, r"(id\d+)_(\d+)")
-        return Found(path, "video", 0, "real", f"{folder}/{path.name}", (f"celebdf:{person}",), None, split)
+        return Found(
+            path, "video", 0, "real", f"{folder}/{path.name}", (f"celebdf:{person}",), None, split
+        )
     target, source, take = _parts(path, r"(id\d+)_(id\d+)_(\d+)")
     original = ("real", f"Celeb-real/{target}_{take}")
     sources = (f"celebdf:{target}", f"celebdf:{source}")
@@ -57,7 +63,9 @@ def _found(folder: str, path: Path, split: str) -> Found:
 def _parts(path: Path, pattern: str) -> tuple[str, ...]:
     match = re.fullmatch(pattern, path.stem)
     if not match:
-        raise UserError(f"{path}: not a name that Celeb-DF gives; move the file out of the data set's folder")
+        raise UserError(
+            f"{path}: not a name that Celeb-DF gives; move the file out of the data set's folder"
+        )
     return match.groups()
 
 
@@ -67,12 +75,18 @@ def _test_list(path: Path) -> dict[str, str]:
         return {}
     lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
     if any(len(line) != 2 or line[0] not in ("0", "1") or "/" not in line[1] for line in lines):
-        raise UserError(f"{path}: not lines of `<0 or 1> <folder>/<file>`; fetch it anew from the Celeb-DF site")
+        raise UserError(
+            f"{path}: not lines of `<0 or 1> <folder>/<file>`; fetch it anew from the Celeb-DF site"
+        )
     return {place: label for label, place in lines}
 
 
 def _check_labels(path: Path, test: dict[str, str]) -> None:
     """In the list 1 is real: a list the other way round would be another set."""
-    wrong = sorted(place for place, label in test.items() if (label == "1") == place.startswith(FAKES))
+    wrong = sorted(
+        place for place, label in test.items() if (label == "1") == place.startswith(FAKES)
+    )
     if wrong:
-        raise UserError(f"{path}: {wrong[0]} has label {test[wrong[0]]}, and there 1 means real; fetch the list anew")
+        raise UserError(
+            f"{path}: {wrong[0]} has label {test[wrong[0]]}, and there 1 means real; fetch the list anew"
+        )

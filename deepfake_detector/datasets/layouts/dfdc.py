@@ -27,7 +27,10 @@ def scan(name: str, root: Path, data_set: DataSet) -> Scan:
         found += [_found(label, names[one], facts[one]) for one in here]
         notes.append(f"found {len(here)} of {len(facts)} videos of {label}")
         notes += counted(f"files of {metadata} are not on disk", set(facts) - set(names))
-        notes += counted(f"videos of {label} are not in its metadata.json, and are left out", set(names) - set(facts))
+        notes += counted(
+            f"videos of {label} are not in its metadata.json, and are left out",
+            set(names) - set(facts),
+        )
     for labels in _label_files(root):
         tested, told = _test_set(root, labels)
         found, notes = found + tested, notes + told
@@ -46,7 +49,11 @@ def _label_files(root: Path) -> list[Path]:
 
 
 def _videos(folder: Path) -> list[Path]:
-    return [path for path in files_below(folder) if path.parent == folder and media_kind(path) == "video"]
+    return [
+        path
+        for path in files_below(folder)
+        if path.parent == folder and media_kind(path) == "video"
+    ]
 
 
 def _facts(path: Path) -> dict[str, dict]:
@@ -56,7 +63,9 @@ def _facts(path: Path) -> dict[str, dict]:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path}: not DFDC's metadata ({error}); fetch the part anew") from error
     if wrong:
-        raise UserError(f"{path}: {wrong[0]} has label {facts[wrong[0]]['label']!r}; only REAL and FAKE are known")
+        raise UserError(
+            f"{path}: {wrong[0]} has label {facts[wrong[0]]['label']!r}; only REAL and FAKE are known"
+        )
     return facts
 
 
@@ -95,7 +104,9 @@ def _test_set(root: Path, labels: Path) -> tuple[list[Found], list[str]]:
     ]
     notes = [f"found {len(here)} of {len(table)} videos of the test set"]
     notes += counted(f"files of {labels} are not on disk", set(table) - set(names))
-    return found, notes + counted("test videos are not in labels.csv, and are left out", set(names) - set(table))
+    return found, notes + counted(
+        "test videos are not in labels.csv, and are left out", set(names) - set(table)
+    )
 
 
 def _labels(path: Path) -> dict[str, int]:

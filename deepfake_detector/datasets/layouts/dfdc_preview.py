@@ -19,7 +19,11 @@ SUBJECT = re.compile(r"\d{3,}")  # of the subjects' numbers in names of folders 
 
 def scan(name: str, root: Path, data_set: DataSet) -> Scan:
     facts = _facts(root / "dataset.json")
-    files = {path.relative_to(root).as_posix(): path for path in files_below(root) if media_kind(path) == "video"}
+    files = {
+        path.relative_to(root).as_posix(): path
+        for path in files_below(root)
+        if media_kind(path) == "video"
+    }
     here = sorted(set(files) & set(facts))
     notes = [f"found {len(here)} of {len(facts)} videos of dataset.json"]
     notes += counted("files of dataset.json are not on disk", set(facts) - set(files))
@@ -34,11 +38,17 @@ def _facts(path: Path) -> dict[str, dict]:
         )
     try:
         facts = json.loads(path.read_text())
-        wrong = [place for place, fact in facts.items() if fact["label"] not in LABELS or fact["set"] not in SETS]
+        wrong = [
+            place
+            for place, fact in facts.items()
+            if fact["label"] not in LABELS or fact["set"] not in SETS
+        ]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path}: not the preview set's table ({error}); fetch it anew") from error
     if wrong:
-        raise UserError(f"{path}: {wrong[0]} is {facts[wrong[0]]}; label is real or fake, set is train or test")
+        raise UserError(
+            f"{path}: {wrong[0]} is {facts[wrong[0]]}; label is real or fake, set is train or test"
+        )
     return facts
 
 

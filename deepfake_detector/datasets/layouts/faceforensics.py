@@ -13,7 +13,9 @@ from deepfake_detector.datasets.layouts import Found, Scan, counted, files_below
 from deepfake_detector.datasets.settings import FaceForensicsSet
 
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
-EXPECTED = {"original": 1000, "actors": 363, "DeepFakeDetection": 3068} | dict.fromkeys(METHODS, 1000)
+EXPECTED = {"original": 1000, "actors": 363, "DeepFakeDetection": 3068} | dict.fromkeys(
+    METHODS, 1000
+)
 SAME = {"raw": ("raw", "c0"), "c0": ("c0", "raw")}  # compressions that are one and the same
 FLAT = "original"  # the folder of reals in the flat mirror
 
@@ -23,7 +25,11 @@ def scan(name: str, root: Path, data_set: FaceForensicsSet) -> Scan:
     splits, videos = _splits(root / "splits"), _youtube_videos(root / "conversion_dict.json")
     found, notes = [], []
     for group, folder in folders.items():
-        paths = [path for path in files_below(folder) if path.parent == folder and media_kind(path) == "video"]
+        paths = [
+            path
+            for path in files_below(folder)
+            if path.parent == folder and media_kind(path) == "video"
+        ]
         if paths:
             found += [_found(group, path, splits, videos) for path in paths]
             notes.append(f"found {len(paths)} of {EXPECTED[group]} {group}")
@@ -31,12 +37,18 @@ def scan(name: str, root: Path, data_set: FaceForensicsSet) -> Scan:
 
 
 def _flat(root: Path) -> dict[str, Path]:
-    return {group: root / group for group in (FLAT, *METHODS, "DeepFakeDetection") if (root / group).is_dir()}
+    return {
+        group: root / group
+        for group in (FLAT, *METHODS, "DeepFakeDetection")
+        if (root / group).is_dir()
+    }
 
 
 def _official(root: Path, compression: str) -> dict[str, Path]:
     homes = {FLAT: "original_sequences/youtube", "actors": "original_sequences/actors"}
-    homes |= {method: f"manipulated_sequences/{method}" for method in (*METHODS, "DeepFakeDetection")}
+    homes |= {
+        method: f"manipulated_sequences/{method}" for method in (*METHODS, "DeepFakeDetection")
+    }
     folders = {}
     for group, home in homes.items():
         for level in SAME.get(compression, (compression,)):
@@ -44,8 +56,12 @@ def _official(root: Path, compression: str) -> dict[str, Path]:
                 folders[group] = root / home / level / "videos"
                 break
     if not folders and (root / "original_sequences").is_dir():
-        there = sorted({path.name for path in root.glob("*_sequences/*/*") if path.is_dir()} - {"masks"})
-        raise UserError(f"{root}: no videos of compression {compression!r}; there are: {', '.join(there) or 'none'}")
+        there = sorted(
+            {path.name for path in root.glob("*_sequences/*/*") if path.is_dir()} - {"masks"}
+        )
+        raise UserError(
+            f"{root}: no videos of compression {compression!r}; there are: {', '.join(there) or 'none'}"
+        )
     return folders
 
 
@@ -74,13 +90,17 @@ def _found(group: str, path: Path, splits: dict[str, str], videos: dict[str, str
 def _dfd_fake(path: Path) -> Found:
     target, source, scene = _parts(path, r"(\d+)_(\d+)__(.+)__[A-Za-z0-9]{8}")
     sources = (_actor(target), _actor(source))
-    return Found(path, "video", 1, "DeepFakeDetection", path.name, sources, ("real", f"{target}__{scene}"))
+    return Found(
+        path, "video", 1, "DeepFakeDetection", path.name, sources, ("real", f"{target}__{scene}")
+    )
 
 
 def _parts(path: Path, pattern: str) -> tuple[str, ...]:
     match = re.fullmatch(pattern, path.stem)
     if not match:
-        raise UserError(f"{path}: not a name that FaceForensics++ gives; move the file out of the data set's folder")
+        raise UserError(
+            f"{path}: not a name that FaceForensics++ gives; move the file out of the data set's folder"
+        )
     return match.groups()
 
 
@@ -105,7 +125,9 @@ def _splits(folder: Path) -> dict[str, str]:
             pairs = json.loads(path.read_text())
             splits |= {number: split for first, second in pairs for number in (first, second)}
         except (ValueError, TypeError) as error:
-            raise UserError(f"{path}: not a JSON list of pairs; fetch it anew from the FaceForensics++ site") from error
+            raise UserError(
+                f"{path}: not a JSON list of pairs; fetch it anew from the FaceForensics++ site"
+            ) from error
     return splits
 
 
@@ -114,7 +136,9 @@ def _youtube_videos(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     try:
-        return {number: name.rsplit(" ", 1)[0] for number, name in json.loads(path.read_text()).items()}
+        return {
+            number: name.rsplit(" ", 1)[0] for number, name in json.loads(path.read_text()).items()
+        }
     except (ValueError, AttributeError) as error:
         raise UserError(f"{path}: not FaceForensics++'s conversion table; fetch it anew") from error
 

@@ -19,18 +19,31 @@ COLUMNS = {"path", "label", "method", "sources", "original", "split"}
 
 
 def scan(name: str, root: Path, data_set: FolderSet) -> Scan:
-    files = {path.relative_to(root).as_posix(): path for path in files_below(root) if media_kind(path)}
+    files = {
+        path.relative_to(root).as_posix(): path for path in files_below(root) if media_kind(path)
+    }
     listed = _metadata(root / "metadata.csv")
-    labelled = {place: path for place, path in files.items() if place in listed or place.split("/")[0] in LABELS}
+    labelled = {
+        place: path
+        for place, path in files.items()
+        if place in listed or place.split("/")[0] in LABELS
+    }
     names = _originals(labelled, listed)
-    found = [_found(name, place, path, listed.get(place, {}), names, data_set.kind) for place, path in labelled.items()]
+    found = [
+        _found(name, place, path, listed.get(place, {}), names, data_set.kind)
+        for place, path in labelled.items()
+    ]
     notes = [
         *counted(
-            "files are neither below real/ or fake/ nor in metadata.csv, and are left out", set(files) - set(labelled)
+            "files are neither below real/ or fake/ nor in metadata.csv, and are left out",
+            set(files) - set(labelled),
         ),
         *counted("files are in metadata.csv but not on disk", set(listed) - set(files)),
         *(
-            counted("files are not in metadata.csv; their folder gives the label", set(labelled) - set(listed))
+            counted(
+                "files are not in metadata.csv; their folder gives the label",
+                set(labelled) - set(listed),
+            )
             if listed
             else []
         ),
@@ -43,7 +56,12 @@ def scan(name: str, root: Path, data_set: FolderSet) -> Scan:
 
 
 def _found(
-    data_set: str, place: str, path: Path, facts: dict[str, str], names: dict[str, tuple[str, str]], kind: str
+    data_set: str,
+    place: str,
+    path: Path,
+    facts: dict[str, str],
+    names: dict[str, tuple[str, str]],
+    kind: str,
 ) -> Found:
     try:
         place.encode()
@@ -52,7 +70,9 @@ def _found(
     label = _label(place, facts)
     method, below = _method(place, label, facts)
     if label == 1 and method == "real":
-        raise UserError(f"{path}: a fake's method cannot be called real; rename its folder, or change metadata.csv")
+        raise UserError(
+            f"{path}: a fake's method cannot be called real; rename its folder, or change metadata.csv"
+        )
     original = None
     if label == 1 and facts.get("original"):
         given = facts["original"]
@@ -64,7 +84,9 @@ def _found(
         method=method,
         name=below,
         sources=tuple(
-            f"{data_set}:{source.strip()}" for source in facts.get("sources", "").split(";") if source.strip()
+            f"{data_set}:{source.strip()}"
+            for source in facts.get("sources", "").split(";")
+            if source.strip()
         ),
         original=original,
         official_split=facts.get("split", ""),
@@ -87,7 +109,9 @@ def _method(place: str, label: int, facts: dict[str, str]) -> tuple[str, str]:
     return facts.get("method") or "fake", "/".join(below)
 
 
-def _originals(labelled: dict[str, Path], listed: dict[str, dict[str, str]]) -> dict[str, tuple[str, str]]:
+def _originals(
+    labelled: dict[str, Path], listed: dict[str, dict[str, str]]
+) -> dict[str, tuple[str, str]]:
     """Every way to name a real item -> (method, name); names that fit two items are left out."""
     ways: dict[str, set[tuple[str, str]]] = {}
     for place in labelled:

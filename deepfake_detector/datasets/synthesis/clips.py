@@ -15,8 +15,21 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from deepfake_detector.datasets.synthesis.forgeries import Flaws, paste, reenacted_mouth, swapped_face
-from deepfake_detector.datasets.synthesis.people import SKIN_TONES, Person, Pose, Scene, draw, draw_person, head_window
+from deepfake_detector.datasets.synthesis.forgeries import (
+    Flaws,
+    paste,
+    reenacted_mouth,
+    swapped_face,
+)
+from deepfake_detector.datasets.synthesis.people import (
+    SKIN_TONES,
+    Person,
+    Pose,
+    Scene,
+    draw,
+    draw_person,
+    head_window,
+)
 
 SIZES = ((320, 240), (352, 288), (384, 288), (288, 384), (426, 240))  # width, height
 FRAME_RATES = (10, 12, 15, 20, 25)
@@ -27,7 +40,12 @@ CRF = (17, 25)  # of H.264; lower is better
 H264 = {"preset": "veryfast", "x264-params": "cpu-independent=1"}
 JPEG_QUALITY = (75, 95)
 NOISE = (0.013, 0.033)  # standard deviation of the camera's noise, of 1
-FLAWS = {"colour_match": (0.65, 0.92), "feather": (0.08, 0.24), "drift": (0.005, 0.03), "grain": (0.0, 0.15)}
+FLAWS = {
+    "colour_match": (0.65, 0.92),
+    "feather": (0.08, 0.24),
+    "drift": (0.005, 0.03),
+    "grain": (0.0, 0.15),
+}
 STILL = len(METHODS)  # the take that is a photo
 
 
@@ -42,7 +60,9 @@ class Clip:
 
     @property
     def path(self) -> str:
-        people = f"{self.target:03d}" if self.source is None else f"{self.target:03d}_{self.source:03d}"
+        people = (
+            f"{self.target:03d}" if self.source is None else f"{self.target:03d}_{self.source:03d}"
+        )
         return f"{self.method}/{people}_{self.take}.{'jpg' if self.take == STILL else 'mp4'}"
 
 
@@ -94,7 +114,9 @@ def produce(clip: Clip, seed: int, seconds: float, resolution: tuple[float, floa
     return _file(clip, film, _shots(clip, film, seed), seed, resolution)
 
 
-def produce_film(clips: list[Clip], seed: int, seconds: float, resolution: tuple[float, float]) -> list[bytes]:
+def produce_film(
+    clips: list[Clip], seed: int, seconds: float, resolution: tuple[float, float]
+) -> list[bytes]:
     """What `produce` makes of each of `clips`, which share target and take; drawn once, and kept in memory meanwhile."""
     film = _film(seed, clips[0], seconds)
     shots = list(_shots(clips[0], film, seed))
@@ -108,7 +130,9 @@ def _person(seed: int, number: int) -> Person:
 def _tone(number: int) -> int:
     """Every tone about equally often, the two of a pair at most one tone apart, as a forger would choose them."""
     pair, second = divmod(number, 2)
-    return min((pair % len(SKIN_TONES)) + second * (pair // len(SKIN_TONES) % 2), len(SKIN_TONES) - 1)
+    return min(
+        (pair % len(SKIN_TONES)) + second * (pair // len(SKIN_TONES) % 2), len(SKIN_TONES) - 1
+    )
 
 
 def _film(seed: int, clip: Clip, seconds: float) -> Film:
@@ -145,27 +169,48 @@ def _background(rng: np.random.Generator, width: int, height: int) -> np.ndarray
         corner, extent = rng.uniform(-0.2, 1, 2), rng.uniform(0.1, 0.6, 2)
         left, top = (corner * (width, height)).astype(int)
         right, bottom = ((corner + extent) * (width, height)).astype(int)
-        cv2.rectangle(picture, (int(left), int(top)), (int(right), int(bottom)), rng.uniform(0.1, 0.9, 3).tolist(), -1)
+        cv2.rectangle(
+            picture,
+            (int(left), int(top)),
+            (int(right), int(bottom)),
+            rng.uniform(0.1, 0.9, 3).tolist(),
+            -1,
+        )
     picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(2, 9)))
     fall = np.linspace(rng.uniform(0.8, 1.1), rng.uniform(0.8, 1.1), width, dtype=np.float32)
-    grain = cv2.resize(rng.normal(0, 0.02, (height // 3, width // 3)).astype(np.float32), (width, height))
+    grain = cv2.resize(
+        rng.normal(0, 0.02, (height // 3, width // 3)).astype(np.float32), (width, height)
+    )
     return np.clip(picture * fall[None, :, None] + grain[..., None], 0, 1)
 
 
 def _shots(clip: Clip, film: Film, seed: int) -> Iterator[Shot]:
     height, width = film.scene.background.shape[:2]
     target = _person(seed, clip.target)
-    poses = _motion(np.random.default_rng([seed, 2, clip.target, clip.take]), width, height, film.frames, film.rate)
-    shifts = np.random.default_rng([seed, 3, clip.target, clip.take]).integers(0, SHIFT, (film.frames, 2))
+    poses = _motion(
+        np.random.default_rng([seed, 2, clip.target, clip.take]),
+        width,
+        height,
+        film.frames,
+        film.rate,
+    )
+    shifts = np.random.default_rng([seed, 3, clip.target, clip.take]).integers(
+        0, SHIFT, (film.frames, 2)
+    )
     for pose, (row, column) in zip(poses, shifts, strict=True):
         noise = film.noise[row : row + height, column : column + width]
         clean = cv2.GaussianBlur(draw(target, pose, film.scene), (0, 0), film.blur)
         yield Shot(pose, np.clip(clean * film.tint + noise, 0, 1), noise)
 
 
-def _file(clip: Clip, film: Film, shots: Iterable[Shot], seed: int, resolution: tuple[float, float]) -> bytes:
+def _file(
+    clip: Clip, film: Film, shots: Iterable[Shot], seed: int, resolution: tuple[float, float]
+) -> bytes:
     forge = _forger(clip, film, seed, resolution)
-    frames = (_to_8_bit(forge(position, shot) if forge else shot.recorded) for position, shot in enumerate(shots))
+    frames = (
+        _to_8_bit(forge(position, shot) if forge else shot.recorded)
+        for position, shot in enumerate(shots)
+    )
     if clip.take == STILL:
         return _jpeg(next(frames), film.jpeg_quality)
     return _mp4(frames, film.scene.background.shape, film.rate, film.crf)
@@ -176,7 +221,10 @@ def _forger(clip: Clip, film: Film, seed: int, resolution: tuple[float, float]):
     if clip.source is None:
         return None
     rng = np.random.default_rng([seed, 4, clip.target, clip.take, METHODS.index(clip.method)])
-    flaws = Flaws(float(rng.uniform(*resolution)), **{name: float(rng.uniform(*ends)) for name, ends in FLAWS.items()})
+    flaws = Flaws(
+        float(rng.uniform(*resolution)),
+        **{name: float(rng.uniform(*ends)) for name, ends in FLAWS.items()},
+    )
     height, width = film.scene.background.shape[:2]
     target, source = _person(seed, clip.target), _person(seed, clip.source)
     driver = _motion(rng, width, height, film.frames, film.rate)
@@ -197,7 +245,9 @@ def _forger(clip: Clip, film: Film, seed: int, resolution: tuple[float, float]):
         else:
             painted, mask = reenacted_mouth(shape, target, pose, lamp, flaws, driver[position])
         forged = shot.recorded.copy()
-        forged[window] = paste(shot.recorded[window], painted * film.tint, mask, flaws, shot.noise[window])
+        forged[window] = paste(
+            shot.recorded[window], painted * film.tint, mask, flaws, shot.noise[window]
+        )
         return np.clip(forged, 0, 1)
 
     return forge
@@ -218,9 +268,13 @@ def _motion(rng: np.random.Generator, width: int, height: int, count: int, rate:
         )
 
     blinks = np.cumsum(rng.uniform(0.8, 2.5, 4)) - rng.uniform(0, 1.5)
-    eyes = np.prod([1 - 0.95 * np.exp(-(((seconds - moment) / 0.07) ** 2)) for moment in blinks], axis=0)
+    eyes = np.prod(
+        [1 - 0.95 * np.exp(-(((seconds - moment) / 0.07) ** 2)) for moment in blinks], axis=0
+    )
     talks = rng.random() < 0.7
-    syllables = np.abs(np.sin(2 * math.pi * rng.uniform(1.5, 2.6) * seconds + rng.uniform(0, 6))) ** 1.5
+    syllables = (
+        np.abs(np.sin(2 * math.pi * rng.uniform(1.5, 2.6) * seconds + rng.uniform(0, 6))) ** 1.5
+    )
     phrase = np.clip(sway(1.0) + 0.6, 0, 1)
     mouth = talks * syllables * phrase * rng.uniform(0.5, 1.0)
     smile = np.clip(rng.uniform(-0.3, 0.7) + sway(0.25), -0.4, 1)

@@ -10,14 +10,23 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from deepfake_detector.datasets.synthesis.people import Person, Pose, Scene, draw, face_coordinates, landmarks
+from deepfake_detector.datasets.synthesis.people import (
+    Person,
+    Pose,
+    Scene,
+    draw,
+    face_coordinates,
+    landmarks,
+)
 
 
 @dataclass(frozen=True)
 class Flaws:
     """How badly one forged clip is made."""
 
-    resolution: float  # size of the pasted part when rendered, as a share of its size in the picture
+    resolution: (
+        float  # size of the pasted part when rendered, as a share of its size in the picture
+    )
     colour_match: float  # 0 not matched .. 1 mean and spread of the colours taken over
     feather: float  # width of the blending seam, in head half-widths
     drift: float  # misplacement of the pasted part, in head half-widths
@@ -25,7 +34,13 @@ class Flaws:
 
 
 def swapped_face(
-    shape: tuple[int, int], target: Person, source: Person, pose: Pose, scene: Scene, flaws: Flaws, wobble: np.ndarray
+    shape: tuple[int, int],
+    target: Person,
+    source: Person,
+    pose: Pose,
+    scene: Scene,
+    flaws: Flaws,
+    wobble: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The inner face of `source`, warped to where `target` has its own, and the mask that blends it in.
 
@@ -35,7 +50,9 @@ def swapped_face(
     painted = _rendered_small(source, pose, scene, flaws.resolution, shape)
     goal = landmarks(target, pose) + (flaws.drift * pose.scale * wobble).astype(np.float32)
     warp, *_ = np.linalg.lstsq(np.c_[landmarks(source, pose), np.ones(5)], goal, rcond=None)
-    painted = cv2.warpAffine(painted, warp.T, shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    painted = cv2.warpAffine(
+        painted, warp.T, shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     u, v = face_coordinates(target, pose, shape)
     middle = 0.5 * (target.eye_line - target.brow_gap + target.mouth_line) + 0.02
     return painted, _soft_ellipse(u, v - np.float32(middle), 0.74, 0.75, flaws.feather)
@@ -48,16 +65,24 @@ def reenacted_mouth(
     spoken = replace(pose, mouth_open=driver.mouth_open, smile=driver.smile)
     painted = _rendered_small(target, spoken, scene, flaws.resolution, shape)
     u, v = face_coordinates(target, pose, shape)
-    return painted, _soft_ellipse(u, v - np.float32(target.mouth_line - 0.02), 0.62, 0.40, flaws.feather)
+    return painted, _soft_ellipse(
+        u, v - np.float32(target.mouth_line - 0.02), 0.62, 0.40, flaws.feather
+    )
 
 
-def paste(frame: np.ndarray, painted: np.ndarray, mask: np.ndarray, flaws: Flaws, noise: np.ndarray) -> np.ndarray:
+def paste(
+    frame: np.ndarray, painted: np.ndarray, mask: np.ndarray, flaws: Flaws, noise: np.ndarray
+) -> np.ndarray:
     """`painted` blended into the recorded `frame` under `mask`, colours matched, some of the camera's `noise` put back."""
-    pasted = _colour_matched(painted, frame, mask, flaws.colour_match) + np.float32(flaws.grain) * noise
+    pasted = (
+        _colour_matched(painted, frame, mask, flaws.colour_match) + np.float32(flaws.grain) * noise
+    )
     return frame + (pasted - frame) * mask[..., None]
 
 
-def _rendered_small(person: Person, pose: Pose, scene: Scene, resolution: float, shape: tuple[int, int]) -> np.ndarray:
+def _rendered_small(
+    person: Person, pose: Pose, scene: Scene, resolution: float, shape: tuple[int, int]
+) -> np.ndarray:
     """The person as a generator of limited resolution paints them, enlarged to a picture of `shape`."""
     small = (max(8, round(shape[1] * resolution)), max(8, round(shape[0] * resolution)))
     factor = small[0] / shape[1]
@@ -66,17 +91,25 @@ def _rendered_small(person: Person, pose: Pose, scene: Scene, resolution: float,
     return cv2.resize(painted, shape[::-1], interpolation=cv2.INTER_CUBIC)
 
 
-def _soft_ellipse(u: np.ndarray, v: np.ndarray, width: float, height: float, feather: float) -> np.ndarray:
-    rim = (1 - np.hypot(u / np.float32(width), v / np.float32(height))) * np.float32(min(width, height))
+def _soft_ellipse(
+    u: np.ndarray, v: np.ndarray, width: float, height: float, feather: float
+) -> np.ndarray:
+    rim = (1 - np.hypot(u / np.float32(width), v / np.float32(height))) * np.float32(
+        min(width, height)
+    )
     t = np.clip(rim / np.float32(feather), 0, 1)
     return t * t * (3 - 2 * t)
 
 
-def _colour_matched(pasted: np.ndarray, frame: np.ndarray, mask: np.ndarray, strength: float) -> np.ndarray:
+def _colour_matched(
+    pasted: np.ndarray, frame: np.ndarray, mask: np.ndarray, strength: float
+) -> np.ndarray:
     """Mean and standard deviation of each channel taken over from the frame under the mask (Reinhard et al. 2001, in RGB)."""
     under = (mask > 0.5).astype(np.uint8)
     mean, spread = cv2.meanStdDev(pasted, mask=under)
     goal, goal_spread = cv2.meanStdDev(frame, mask=under)
     gain = np.clip(goal_spread / np.maximum(spread, 1e-3), 0.6, 1.6)
-    matched = (pasted - mean.T.astype(np.float32)) * gain.T.astype(np.float32) + goal.T.astype(np.float32)
+    matched = (pasted - mean.T.astype(np.float32)) * gain.T.astype(np.float32) + goal.T.astype(
+        np.float32
+    )
     return pasted + np.float32(strength) * (matched - pasted)

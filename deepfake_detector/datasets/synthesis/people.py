@@ -72,7 +72,10 @@ class Pose:
     def scaled(self, factor: float) -> "Pose":
         """The same pose in a picture `factor` times the size (pixel centres at +0.5)."""
         return replace(
-            self, x=(self.x + 0.5) * factor - 0.5, y=(self.y + 0.5) * factor - 0.5, scale=self.scale * factor
+            self,
+            x=(self.x + 0.5) * factor - 0.5,
+            y=(self.y + 0.5) * factor - 0.5,
+            scale=self.scale * factor,
         )
 
 
@@ -152,7 +155,9 @@ def head_window(person: Person, pose: Pose, shape: tuple[int, int]) -> tuple[sli
     return _window(pose, (-1.1, -person.height, 1.1, person.height), shape)
 
 
-def face_coordinates(person: Person, pose: Pose, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def face_coordinates(
+    person: Person, pose: Pose, shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
     """(u, v) of every pixel of a picture of `shape` (height, width): where on the face it lies, whichever way turned."""
     return _turned(person, pose, *_head_plane(pose, (slice(0, shape[0]), slice(0, shape[1]))))
 
@@ -175,7 +180,9 @@ def landmarks(person: Person, pose: Pose) -> np.ndarray:
     return (placed * pose.scale + (pose.x, pose.y)).astype(np.float32)
 
 
-def _window(pose: Pose, box: tuple[float, float, float, float], shape: tuple[int, int]) -> tuple[slice, slice]:
+def _window(
+    pose: Pose, box: tuple[float, float, float, float], shape: tuple[int, int]
+) -> tuple[slice, slice]:
     """The part of a picture of `shape` in which a box of the head plane (left, top, right, bottom) lies."""
     cosine, sine = np.cos(pose.roll), np.sin(pose.roll)
     corners = np.array([(x, y) for x in box[::2] for y in box[1::2]])
@@ -198,14 +205,22 @@ def _head_plane(pose: Pose, window: tuple[slice, slice]) -> tuple[np.ndarray, np
     )
 
 
-def _turned(person: Person, pose: Pose, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _turned(
+    person: Person, pose: Pose, x: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Turning the head moves what lies in front of it more than its rim."""
     depth = np.sqrt(np.clip(1 - x * x - (y / np.float32(person.height)) ** 2, 0, 1))
     return x - np.float32(0.30 * pose.yaw) * depth, y - np.float32(0.22 * pose.pitch) * depth
 
 
 def _paint_body(
-    region: np.ndarray, person: Person, pose: Pose, scene: Scene, x: np.ndarray, y: np.ndarray, softness: float
+    region: np.ndarray,
+    person: Person,
+    pose: Pose,
+    scene: Scene,
+    x: np.ndarray,
+    y: np.ndarray,
+    softness: float,
 ) -> None:
     neck = np.minimum(0.50 - np.abs(x), y - 0.5)
     shade = 0.70 + 0.35 * _smooth(person.height, person.height + 0.5, y) + 0.2 * scene.light[0] * x
@@ -219,18 +234,36 @@ def _paint_body(
 
 
 def _paint_mane(
-    region: np.ndarray, person: Person, pose: Pose, scene: Scene, x: np.ndarray, y: np.ndarray, softness: float
+    region: np.ndarray,
+    person: Person,
+    pose: Pose,
+    scene: Scene,
+    x: np.ndarray,
+    y: np.ndarray,
+    softness: float,
 ) -> None:
     """The hair behind the head."""
     crown = 1 + person.hair_volume
-    fall = np.minimum(crown - 0.02 - 0.06 * y * y - np.abs(x), np.minimum(person.hair_length - y, y + 0.2))
+    fall = np.minimum(
+        crown - 0.02 - 0.06 * y * y - np.abs(x), np.minimum(person.hair_length - y, y + 0.2)
+    )
     strands = _sample(person.hair_texture, x * 1.5, y * 0.35)
     shade = (0.62 + 0.22 * strands) * (scene.ambient + 0.25)
-    _over(region, _edge(np.maximum(_skull(person, x, y), fall), 2 * softness), person.hair * shade[..., None])
+    _over(
+        region,
+        _edge(np.maximum(_skull(person, x, y), fall), 2 * softness),
+        person.hair * shade[..., None],
+    )
 
 
 def _paint_head(
-    region: np.ndarray, person: Person, pose: Pose, scene: Scene, x: np.ndarray, y: np.ndarray, softness: float
+    region: np.ndarray,
+    person: Person,
+    pose: Pose,
+    scene: Scene,
+    x: np.ndarray,
+    y: np.ndarray,
+    softness: float,
 ) -> None:
     for side in (-1, 1):
         ear = 0.15 - np.hypot(x - side * 0.97, (y - 0.02) * 0.55)
@@ -256,7 +289,11 @@ def _paint_fringe(
     softness: float,
 ) -> None:
     """The hair before the head: everything of the skull above the hairline, and the sides of it."""
-    hairline = person.hairline + 0.25 * (u - person.parting) ** 2 * (1 - 0.4 * abs(person.parting)) + 0.03 * strands
+    hairline = (
+        person.hairline
+        + 0.25 * (u - person.parting) ** 2 * (1 - 0.4 * abs(person.parting))
+        + 0.03 * strands
+    )
     sides = np.minimum(np.abs(x) - 0.88 - 0.03 * strands, min(person.hair_length, 0.0) - y)
     hair = np.minimum(_skull(person, x, y), np.maximum(hairline - v, sides))
     shine = 0.20 * np.exp(-(((v - person.hairline + 0.12) / 0.12) ** 2))
@@ -267,7 +304,9 @@ def _paint_fringe(
 def _skull(person: Person, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Signed distance, about, to the outline of the hair on the head."""
     crown = 1 + person.hair_volume
-    return crown - np.hypot(x, (y + 0.12) * np.float32(crown / (person.height + person.hair_volume)))
+    return crown - np.hypot(
+        x, (y + 0.12) * np.float32(crown / (person.height + person.hair_volume))
+    )
 
 
 def _half_width(person: Person, y: np.ndarray) -> np.ndarray:
@@ -279,7 +318,9 @@ def _half_width(person: Person, y: np.ndarray) -> np.ndarray:
     )
 
 
-def _lit_skin(person: Person, scene: Scene, x: np.ndarray, y: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+def _lit_skin(
+    person: Person, scene: Scene, x: np.ndarray, y: np.ndarray, u: np.ndarray, v: np.ndarray
+) -> np.ndarray:
     """Skin under one lamp: a rounded head, cheekbones, grain, freckles and beard."""
     nx = np.clip(x / 1.05, -1, 1)
     ny = np.clip(y / np.float32(person.height + 0.1), -1, 1)
@@ -288,14 +329,18 @@ def _lit_skin(person: Person, scene: Scene, x: np.ndarray, y: np.ndarray, u: np.
     shade = scene.ambient + (1.08 - scene.ambient) * np.clip(light, 0, 1.2)
     cheek = _blob(np.abs(u) - 0.52, v - 0.25, 0.24, 0.17)
     shade += (
-        0.05 * cheek - 0.10 * _blob(u, v - person.height * 0.80, 0.25, 0.05) + 0.05 * _blob(u, v + 0.62, 0.45, 0.22)
+        0.05 * cheek
+        - 0.10 * _blob(u, v - person.height * 0.80, 0.25, 0.05)
+        + 0.05 * _blob(u, v + 0.62, 0.45, 0.22)
     )
     grain = _sample(person.skin_texture, u, v)
     shade *= 1 + 0.04 * grain - 0.08 * person.freckles * np.clip(grain - 1, 0, 1)
     skin = person.skin * shade[..., None]
     skin[..., 0] += 0.035 * person.cheeks * cheek
     if person.beard:
-        jaw = _smooth(0.25, 0.55, v + 0.18 * u * u) * (1 - _blob(u, v - person.mouth_line, 0.3, 0.10))
+        jaw = _smooth(0.25, 0.55, v + 0.18 * u * u) * (
+            1 - _blob(u, v - person.mouth_line, 0.3, 0.10)
+        )
         _over(skin, np.clip(person.beard * jaw * (0.55 + 0.28 * grain), 0, 0.85), person.hair * 0.9)
     return skin
 
@@ -311,7 +356,9 @@ class _Face:
     softness: float
 
     def around(self, u: float, v: float, reach_u: float, reach_v: float) -> "_Face":
-        near = (np.abs(self.u - np.float32(u)) < reach_u) & (np.abs(self.v - np.float32(v)) < reach_v)
+        near = (np.abs(self.u - np.float32(u)) < reach_u) & (
+            np.abs(self.v - np.float32(v)) < reach_v
+        )
         rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
         part = (slice(0, 0), slice(0, 0))
         if rows.size:
@@ -324,7 +371,9 @@ def _paint_features(face: _Face, person: Person, pose: Pose) -> None:
     brows = person.eye_line - person.brow_gap
     _paint_nose(face.around(0, 0.5 * (brows + tip), 0.45, 0.5 * (tip - brows) + 0.25), person)
     for side in (-1, 1):
-        _paint_eye(face.around(side * person.eye_apart, person.eye_line, 0.40, 0.36), person, pose, side)
+        _paint_eye(
+            face.around(side * person.eye_apart, person.eye_line, 0.40, 0.36), person, pose, side
+        )
         _paint_brow(face.around(side * person.eye_apart, brows, 0.42, 0.22), person, pose, side)
     _paint_mouth(face.around(0, person.mouth_line, 0.62, 0.36), person, pose)
 
@@ -333,7 +382,9 @@ def _paint_nose(face: _Face, person: Person) -> None:
     u, v = face.u, face.v
     tip = person.eye_line + person.nose_length
     along = _smooth(person.eye_line - 0.1, tip, v)
-    bridge = _smooth(person.eye_line - 0.25, person.eye_line, v) * (1 - _smooth(tip - 0.02, tip + 0.05, v))
+    bridge = _smooth(person.eye_line - 0.25, person.eye_line, v) * (
+        1 - _smooth(tip - 0.02, tip + 0.05, v)
+    )
     ridge = np.exp(-((u / (0.05 + 0.05 * along)) ** 2))
     flank = np.exp(-(((np.abs(u) - 0.11 - 0.10 * along) / 0.06) ** 2))
     shade = 1 + 0.14 * (ridge - flank) * bridge + 0.10 * _blob(u, v - tip + 0.06, 0.07, 0.06)
@@ -359,17 +410,28 @@ def _paint_eye(face: _Face, person: Person, pose: Pose, side: int) -> None:
     eye = np.float32([0.90, 0.88, 0.86]) * ball[..., None]
     distance = np.hypot(eu - 0.35 * pose.gaze, ev + 0.08)
     glint = np.hypot(eu - 0.35 * pose.gaze - 0.16, ev + 0.28)
-    _over(eye, _edge((0.50 - distance) * size, face.softness), person.iris * (0.75 + 0.5 * distance)[..., None])
+    _over(
+        eye,
+        _edge((0.50 - distance) * size, face.softness),
+        person.iris * (0.75 + 0.5 * distance)[..., None],
+    )
     _over(eye, _edge((0.21 - distance) * size, face.softness), np.float32([0.02, 0.02, 0.02]))
     _over(eye, _edge((0.10 - glint) * size, face.softness), np.float32([0.95, 0.95, 0.95]))
     _over(face.skin, _edge(np.minimum(ev - upper, lower - ev) * size, face.softness) * inside, eye)
-    lash = np.exp(-(((ev - upper) / 0.13) ** 2)) * _edge((1.08 - np.abs(eu)) * size, 2 * face.softness)
+    lash = np.exp(-(((ev - upper) / 0.13) ** 2)) * _edge(
+        (1.08 - np.abs(eu)) * size, 2 * face.softness
+    )
     _over(face.skin, 0.80 * lash, person.hair * 0.25)
 
 
 def _paint_brow(face: _Face, person: Person, pose: Pose, side: int) -> None:
     along = (side * face.u - np.float32(person.eye_apart)) / np.float32(1.45 * person.eye_size)
-    line = person.eye_line - person.brow_gap - 0.02 * pose.smile + 0.10 * person.brow_arch * (along - 0.25) ** 2
+    line = (
+        person.eye_line
+        - person.brow_gap
+        - 0.02 * pose.smile
+        + 0.10 * person.brow_arch * (along - 0.25) ** 2
+    )
     weight = person.brow_weight * np.clip(1.15 - 0.45 * along, 0.3, 1.4)
     brow = np.exp(-(((face.v - line) / weight) ** 2))
     brow *= _edge((1 - np.abs(along)) * np.float32(person.eye_size), 4 * face.softness)

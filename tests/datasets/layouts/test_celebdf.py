@@ -81,7 +81,10 @@ def test_what_is_there_and_what_is_missing_is_told(root):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("0 YouTube-real/00170.mp4\n", "YouTube-real/00170.mp4 has label 0, and there 1 means real"),
+        (
+            "0 YouTube-real/00170.mp4\n",
+            "YouTube-real/00170.mp4 has label 0, and there 1 means real",
+        ),
         ("1 Celeb-synthesis/id0_id1_0000.mp4\n", "has label 1, and there 1 means real"),
         ("label file\n", "not lines of"),
         ("2 YouTube-real/00170.mp4\n", "not lines of"),

@@ -53,7 +53,10 @@ def test_reals_have_no_original(index):
 
 
 def test_clips_are_videos_and_stills_are_images(index):
-    assert {(Path(row.path).suffix, row.kind) for row in index.itertuples()} == {(".mp4", "video"), (".jpg", "image")}
+    assert {(Path(row.path).suffix, row.kind) for row in index.itertuples()} == {
+        (".mp4", "video"),
+        (".jpg", "image"),
+    }
 
 
 def test_each_pair_of_people_is_a_group(index):

@@ -17,7 +17,12 @@ PART = {
 }
 PREVIEW = {
     "original_videos/643057/643057_A_001.mp4": {"label": "real", "set": "train"},
-    "method_A/643057/1224068_B/x.mp4": {"label": "fake", "set": "train", "target_id": 643057, "swapped_id": 1224068},
+    "method_A/643057/1224068_B/x.mp4": {
+        "label": "fake",
+        "set": "train",
+        "target_id": 643057,
+        "swapped_id": 1224068,
+    },
     "method_B/1254300/y.mp4": {"label": "fake", "set": "test"},
     "method_B/1254300/gone.mp4": {"label": "fake", "set": "test"},
 }
@@ -95,7 +100,11 @@ def test_in_the_official_test_set_1_is_fake(tmp_path, home):
         ("metadata.json", "[", "not DFDC's metadata"),
         ("metadata.json", "[1]", "not DFDC's metadata"),
         ("metadata.json", '{"a.mp4": {}}', "not DFDC's metadata"),
-        ("metadata.json", '{"a.mp4": {"label": "fake"}}', "a.mp4 has label 'fake'; only REAL and FAKE are known"),
+        (
+            "metadata.json",
+            '{"a.mp4": {"label": "fake"}}',
+            "a.mp4 has label 'fake'; only REAL and FAKE are known",
+        ),
         ("labels.csv", "filename\na.mp4\n", "not a table of filename,label"),
         ("labels.csv", "filename,label\na.mp4,FAKE\n", "not a table of filename,label"),
         ("labels.csv", "filename,label\na.mp4,2\n", "label 2; only 0"),
@@ -111,10 +120,16 @@ def test_broken_tables_are_named(tmp_path, name, text, message):
 def test_the_preview_set_is_tied_by_all_subjects_it_names(tmp_path):
     found = rows(preview(tmp_path), "dfdc_preview")
     assert {
-        item: (row["label"], row["method"], row["sources"], row["official_split"]) for item, row in found.items()
+        item: (row["label"], row["method"], row["sources"], row["official_split"])
+        for item, row in found.items()
     } == {
         "d/real/643057/643057_A_001": (0, "real", "dfdc_preview:643057", "train"),
-        "d/method_A/643057/1224068_B/x": (1, "method_A", "dfdc_preview:1224068;dfdc_preview:643057", "train"),
+        "d/method_A/643057/1224068_B/x": (
+            1,
+            "method_A",
+            "dfdc_preview:1224068;dfdc_preview:643057",
+            "train",
+        ),
         "d/method_B/1254300/y": (1, "method_B", "dfdc_preview:1254300", "test"),
     }
     assert scan(tmp_path, "dfdc_preview").notes == [

@@ -46,13 +46,20 @@ def tree(tmp_path):
 
 
 def scan(root: Path, compression: str = "c23") -> layouts.Scan:
-    settings = {"layout": "faceforensics", "root": str(root), "use": "train", "compression": compression}
+    settings = {
+        "layout": "faceforensics",
+        "root": str(root),
+        "use": "train",
+        "compression": compression,
+    }
     return layouts.scan("ff", FaceForensicsSet(**settings))
 
 
 def rows(root: Path, compression: str = "c23") -> dict[str, dict]:
     """Item -> row of the index."""
-    return {row["item"]: row for row in layouts.index_rows("ff", "train", scan(root, compression).found)}
+    return {
+        row["item"]: row for row in layouts.index_rows("ff", "train", scan(root, compression).found)
+    }
 
 
 def paths(root: Path, compression: str = "c23") -> set[str]:
@@ -67,7 +74,10 @@ def test_the_official_tree_is_read_and_labels_come_from_its_folders(tree):
         "ff/real/23__podium": (0, "real"),
         "ff/Deepfakes/000_003": (1, "Deepfakes"),
         "ff/FaceShifter/003_000": (1, "FaceShifter"),
-        "ff/DeepFakeDetection/24_23__outside_talking_still_laughing__YR5OVD4S": (1, "DeepFakeDetection"),
+        "ff/DeepFakeDetection/24_23__outside_talking_still_laughing__YR5OVD4S": (
+            1,
+            "DeepFakeDetection",
+        ),
     }
 
 
@@ -89,7 +99,10 @@ def test_masks_are_never_taken_for_videos(tree):
 def test_a_fake_carries_target_and_source_and_names_the_real_it_was_made_from(tree):
     found = rows(tree(*OFFICIAL))
     fake = found["ff/FaceShifter/003_000"]
-    assert fake["sources"].split(";") == [found["ff/real/003"]["sources"], found["ff/real/000"]["sources"]]
+    assert fake["sources"].split(";") == [
+        found["ff/real/003"]["sources"],
+        found["ff/real/000"]["sources"],
+    ]
     assert fake["original"] == "ff/real/003"
 
 
@@ -103,20 +116,29 @@ def test_a_fake_of_actors_is_tied_to_both_and_to_the_scene_it_was_made_from(tree
 
 def test_what_shares_a_person_is_one_group_and_numbers_of_actors_are_no_sequences(tree):
     found = rows(tree(*OFFICIAL, f"{YOUTUBE}/c23/videos/024.mp4", f"{YOUTUBE}/c23/videos/023.mp4"))
-    groups = splitting.groups(tables.make(list(found.values()), tables.INDEX), tables.make([], tables.NEAR_DUPLICATES))
+    groups = splitting.groups(
+        tables.make(list(found.values()), tables.INDEX), tables.make([], tables.NEAR_DUPLICATES)
+    )
     assert sorted(groups.value_counts()) == [1, 1, 3, 4]
 
 
 @pytest.mark.parametrize("there", ["raw", "c0"])
 @pytest.mark.parametrize("wanted", ["raw", "c0"])
 def test_raw_and_c0_are_the_same(tree, there, wanted):
-    assert paths(tree(f"{YOUTUBE}/{there}/videos/000.mp4"), wanted) == {f"{YOUTUBE}/{there}/videos/000.mp4"}
+    assert paths(tree(f"{YOUTUBE}/{there}/videos/000.mp4"), wanted) == {
+        f"{YOUTUBE}/{there}/videos/000.mp4"
+    }
 
 
 @pytest.mark.parametrize("compression", ["c23", "c40", "raw"])
 def test_compressions_are_never_mixed(tree, compression):
-    names = [f"{YOUTUBE}/{level}/videos/00{number}.mp4" for number, level in enumerate(("c23", "c40", "raw", "c0"))]
-    assert paths(tree(*names), compression) == {name for name in names if f"/{compression}/" in name}
+    names = [
+        f"{YOUTUBE}/{level}/videos/00{number}.mp4"
+        for number, level in enumerate(("c23", "c40", "raw", "c0"))
+    ]
+    assert paths(tree(*names), compression) == {
+        name for name in names if f"/{compression}/" in name
+    }
 
 
 def test_a_compression_that_is_not_there_is_refused_with_those_that_are(tree):
@@ -158,7 +180,12 @@ def test_a_broken_list_of_pairs_is_refused_by_name(tree, text):
 
 def test_a_partial_download_is_indexed_and_what_is_missing_is_told(tree):
     notes = scan(
-        tree("original/000.mp4", "Deepfakes/000_003.mp4", "Deepfakes/007_132.mp4", "Face2Face/007_132.mp4")
+        tree(
+            "original/000.mp4",
+            "Deepfakes/000_003.mp4",
+            "Deepfakes/007_132.mp4",
+            "Face2Face/007_132.mp4",
+        )
     ).notes
     assert notes == [
         "found 1 of 1000 original",
@@ -170,7 +197,10 @@ def test_a_partial_download_is_indexed_and_what_is_missing_is_told(tree):
 
 def test_a_long_list_of_missing_originals_is_cut(tree):
     notes = scan(tree("original/000.mp4", *(f"Deepfakes/10{n}_000.mp4" for n in range(6)))).notes
-    assert notes[-1] == "6 originals are not here, with fakes made from them: 100, 101, 102, 103, 104, …"
+    assert (
+        notes[-1]
+        == "6 originals are not here, with fakes made from them: 100, 101, 102, 103, 104, …"
+    )
 
 
 @pytest.mark.parametrize(
@@ -189,28 +219,42 @@ def test_a_fake_whose_people_its_name_does_not_tell_is_refused(tree, name):
     root = tree("original/000.mp4", name)
     with pytest.raises(UserError) as raised:
         scan(root)
-    assert str(raised.value).startswith(f"{root / name}: not a name that FaceForensics++ gives; move the file")
+    assert str(raised.value).startswith(
+        f"{root / name}: not a name that FaceForensics++ gives; move the file"
+    )
 
 
 def test_what_is_no_video_or_lies_deeper_is_left_alone(tree):
-    extra = ("original/readme.txt", "original/thumbs/000.mp4", "Deepfakes/000_003.png", "Deepfakes/.000_003.mp4")
+    extra = (
+        "original/readme.txt",
+        "original/thumbs/000.mp4",
+        "Deepfakes/000_003.png",
+        "Deepfakes/.000_003.mp4",
+    )
     assert paths(tree(*FLAT, *extra)) == set(FLAT)
 
 
 def test_sequences_of_one_youtube_video_are_tied_through_the_conversion_table(tree):
     root = tree("original/605.mp4", "original/606.mp4", "original/000.mp4", "Deepfakes/606_000.mp4")
-    (root / "conversion_dict.json").write_text(json.dumps({"605": "abc def 0", "606": "abc def 3", "000": "xyz 1"}))
+    (root / "conversion_dict.json").write_text(
+        json.dumps({"605": "abc def 0", "606": "abc def 3", "000": "xyz 1"})
+    )
     sources = {item: row["sources"].split(";") for item, row in rows(root).items()}
     assert sources["ff/real/605"] == ["faceforensics:605", "faceforensics:youtube:abc def"]
     assert sources["ff/real/606"][1] == sources["ff/real/605"][1] != sources["ff/real/000"][1]
-    assert set(sources["ff/Deepfakes/606_000"]) == {*sources["ff/real/606"], *sources["ff/real/000"]}
+    assert set(sources["ff/Deepfakes/606_000"]) == {
+        *sources["ff/real/606"],
+        *sources["ff/real/000"],
+    }
 
 
 @pytest.mark.parametrize("text", ["[1]", "{", '{"000": 5}'])
 def test_a_broken_conversion_table_is_named(tree, text):
     root = tree("original/000.mp4")
     (root / "conversion_dict.json").write_text(text)
-    with pytest.raises(UserError, match=r"conversion_dict\.json: not FaceForensics\+\+'s conversion table"):
+    with pytest.raises(
+        UserError, match=r"conversion_dict\.json: not FaceForensics\+\+'s conversion table"
+    ):
         scan(root)
 
 

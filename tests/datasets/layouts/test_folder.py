@@ -30,7 +30,9 @@ def tree(tmp_path):
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(name)
         if metadata is not None:
-            (tmp_path / "metadata.csv").write_bytes(metadata if isinstance(metadata, bytes) else metadata.encode())
+            (tmp_path / "metadata.csv").write_bytes(
+                metadata if isinstance(metadata, bytes) else metadata.encode()
+            )
         return tmp_path
 
     return make
@@ -62,7 +64,15 @@ def test_a_fake_method_cannot_be_called_real(tree):
 
 def test_videos_and_images_are_told_apart_by_extension(tree):
     found = rows(
-        tree("real/a.MP4", "real/b.webm", "real/c.jpg", "fake/d.PNG", "fake/notes.txt", "fake/.e.mp4", "fake/.f/g.mp4")
+        tree(
+            "real/a.MP4",
+            "real/b.webm",
+            "real/c.jpg",
+            "fake/d.PNG",
+            "fake/notes.txt",
+            "fake/.e.mp4",
+            "fake/.f/g.mp4",
+        )
     )
     assert {name: row["kind"] for name, row in found.items()} == {
         "real/a.MP4": "video",
@@ -86,10 +96,18 @@ fake/swap/f.mp4,fake,blend,,,val
 
 
 def test_metadata_override_what_folders_say(tree):
-    names = ["real/a.mp4", "real/b.mp4", "fake/c.mp4", "other/d.mp4", "fake/swap/e.mp4", "fake/swap/f.mp4"]
+    names = [
+        "real/a.mp4",
+        "real/b.mp4",
+        "fake/c.mp4",
+        "other/d.mp4",
+        "fake/swap/e.mp4",
+        "fake/swap/f.mp4",
+    ]
     facts = ("item", "label", "method", "sources", "original", "official_split")
     assert {
-        name: tuple(row[fact] for fact in facts) for name, row in rows(tree(*names, metadata=METADATA)).items()
+        name: tuple(row[fact] for fact in facts)
+        for name, row in rows(tree(*names, metadata=METADATA)).items()
     } == {
         "real/a.mp4": ("mine/swap/a", 1, "swap", "mine:anna;mine:ben", "mine/real/b", "test"),
         "real/b.mp4": ("mine/real/b", 0, "real", "", "", ""),
@@ -111,7 +129,9 @@ def test_spaces_round_the_ids_of_sources_make_no_other_people(tree):
     assert found["fake/b.mp4"]["sources"] == "mine:anna;mine:ben"
 
 
-@pytest.mark.parametrize("original", ["real/x/a.v1.mp4", "real/x/a.v1", "a.v1.mp4", "a.v1", "x/a.v1.mp4"])
+@pytest.mark.parametrize(
+    "original", ["real/x/a.v1.mp4", "real/x/a.v1", "a.v1.mp4", "a.v1", "x/a.v1.mp4"]
+)
 def test_an_original_may_be_named_by_path_or_name_with_or_without_extension(tree, original):
     text = f"path,label,original\nfake/b.mp4,fake,{original}\n"
     found = rows(tree("real/x/a.v1.mp4", "fake/b.mp4", metadata=text))
@@ -153,13 +173,22 @@ def test_an_original_that_names_no_item_or_two_is_told(tree, original):
         ('path,label\n"real/a.mp4,real\n', "not a CSV table that can be read"),
         ("file,label\nreal/a.mp4,real\n", "its columns are file, label; wanted path,label"),
         ("path\nreal/a.mp4\n", "its columns are path; wanted path,label"),
-        ("path,label,age\nreal/a.mp4,real,3\n", "its columns are path, label, age; wanted path,label"),
+        (
+            "path,label,age\nreal/a.mp4,real,3\n",
+            "its columns are path, label, age; wanted path,label",
+        ),
         ("path;label\nreal/a.mp4;real\n", "its columns are path;label; wanted path,label"),
         ("path,label\nreal/a.mp4,Fake\n", "label 'Fake'; only `real` and `fake` are known"),
         ("path,label\nreal/a.mp4,1\n", "label '1'; only `real` and `fake` are known"),
         ("path,label\nreal/a.mp4\n", "label ''; only `real` and `fake` are known"),
-        ("path,label,split\nreal/a.mp4,real,dev\n", "split 'dev'; only train, val, test or nothing are known"),
-        ("path,label\nreal/a.mp4,real\nreal/a.mp4,fake\n", "real/a.mp4 is listed more than once; keep one line"),
+        (
+            "path,label,split\nreal/a.mp4,real,dev\n",
+            "split 'dev'; only train, val, test or nothing are known",
+        ),
+        (
+            "path,label\nreal/a.mp4,real\nreal/a.mp4,fake\n",
+            "real/a.mp4 is listed more than once; keep one line",
+        ),
     ],
 )
 def test_wrong_metadata_are_refused_with_what_is_wrong(tree, metadata, said):
@@ -178,7 +207,9 @@ def test_without_surprises_there_is_nothing_to_note(tree):
 
 def test_what_is_left_out_missing_or_not_listed_is_noted(tree):
     text = "path,label\nreal/a.mp4,real\nreal/gone.mp4,real\n"
-    notes = scan(tree("real/a.mp4", "fake/b.mp4", *(f"new/{n}.mp4" for n in range(6)), metadata=text)).notes
+    notes = scan(
+        tree("real/a.mp4", "fake/b.mp4", *(f"new/{n}.mp4" for n in range(6)), metadata=text)
+    ).notes
     shown = ", ".join(f"new/{n}.mp4" for n in range(5))
     assert notes == [
         f"6 files are neither below real/ or fake/ nor in metadata.csv, and are left out: {shown}, …",

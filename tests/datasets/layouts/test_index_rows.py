@@ -14,7 +14,9 @@ from deepfake_detector.datasets.layouts import Found
 from deepfake_detector.datasets.settings import FolderSet
 
 PARTS = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=12)
-NAMES = st.lists(PARTS.filter(lambda part: part not in (".", "..")), min_size=1, max_size=3).map("/".join)
+NAMES = st.lists(PARTS.filter(lambda part: part not in (".", "..")), min_size=1, max_size=3).map(
+    "/".join
+)
 
 
 @pytest.fixture
@@ -29,11 +31,16 @@ def found(path, name: str, method: str = "swap", **more) -> Found:
 
 
 def keys(path, *names: str) -> list[str]:
-    return [row["item"] for row in layouts.index_rows("mine", "train", [found(path, name) for name in names])]
+    return [
+        row["item"]
+        for row in layouts.index_rows("mine", "train", [found(path, name) for name in names])
+    ]
 
 
 def test_a_row_holds_what_the_layout_found(file):
-    one = found(file, "x/000_003.mp4", sources=("a", "b"), original=("real", "000"), official_split="val")
+    one = found(
+        file, "x/000_003.mp4", sources=("a", "b"), original=("real", "000"), official_split="val"
+    )
     assert layouts.index_rows("mine", "test", [one]) == [
         {
             "item": "mine/swap/x/000_003",
@@ -56,21 +63,31 @@ def test_md5_sums_belong_to_their_files(tmp_path):
     for path in files:
         path.write_text(path.name)
     rows = layouts.index_rows("mine", "train", [found(path, path.name) for path in files])
-    assert [row["md5"] for row in rows] == [hashlib.md5(path.name.encode()).hexdigest() for path in files]
+    assert [row["md5"] for row in rows] == [
+        hashlib.md5(path.name.encode()).hexdigest() for path in files
+    ]
 
 
 def test_the_same_name_in_two_methods_makes_two_keys(file):
-    rows = layouts.index_rows("mine", "train", [found(file, "1.mp4", "swap"), found(file, "1.mp4", "reenact")])
+    rows = layouts.index_rows(
+        "mine", "train", [found(file, "1.mp4", "swap"), found(file, "1.mp4", "reenact")]
+    )
     assert [row["item"] for row in rows] == ["mine/swap/1", "mine/reenact/1"]
 
 
 def test_names_that_differ_in_extension_alone_keep_it(file):
-    assert keys(file, "a.mp4", "a.jpg", "b.mp4") == ["mine/swap/a.mp4", "mine/swap/a.jpg", "mine/swap/b"]
+    assert keys(file, "a.mp4", "a.jpg", "b.mp4") == [
+        "mine/swap/a.mp4",
+        "mine/swap/a.jpg",
+        "mine/swap/b",
+    ]
 
 
 def test_a_fake_stays_tied_to_its_original_where_that_one_keeps_its_extension(file):
     both = [found(file, "a.mp4", "real"), found(file, "a.jpg", "real")]
-    rows = layouts.index_rows("mine", "train", [*both, found(file, "f.mp4", original=("real", "a"))])
+    rows = layouts.index_rows(
+        "mine", "train", [*both, found(file, "f.mp4", original=("real", "a"))]
+    )
     assert rows[2]["original"] in {row["item"] for row in rows[:2]}
 
 
@@ -92,7 +109,16 @@ def test_odd_characters_and_long_names_are_replaced_and_hashed(file, name, patte
 
 
 def test_names_that_look_alike_when_made_safe_stay_apart(file):
-    assert len(set(keys(file, "a b.mp4", "a:b.mp4", "a_b.mp4", "n" * 101 + "1.mp4", "n" * 101 + "2.mp4"))) == 5
+    assert (
+        len(
+            set(
+                keys(
+                    file, "a b.mp4", "a:b.mp4", "a_b.mp4", "n" * 101 + "1.mp4", "n" * 101 + "2.mp4"
+                )
+            )
+        )
+        == 5
+    )
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -115,7 +141,10 @@ def test_a_key_of_two_files_is_refused_with_both_paths(tmp_path):
 
 @pytest.mark.parametrize(
     ("folder", "said"),
-    [("missing", "no such folder; set data_sets.mine.root"), ("empty", "nothing in it has the layout 'folder'")],
+    [
+        ("missing", "no such folder; set data_sets.mine.root"),
+        ("empty", "nothing in it has the layout 'folder'"),
+    ],
 )
 def test_a_root_that_holds_nothing_is_refused_by_name(tmp_path, folder, said):
     (tmp_path / "empty").mkdir()
