@@ -11,8 +11,9 @@ from app import charts
 from app.history import Judged, pixels, unpacked
 from app.words import badge, plain, verdict_as_html
 from deepfake_detector.pages import overlay
+from deepfake_detector.scoring.decision import IN_BAND
 from deepfake_detector.serving import report
-from deepfake_detector.serving.inference import IN_BAND, FaceFrame, FaceTrack
+from deepfake_detector.serving.inference import FaceFrame, FaceTrack
 
 PEOPLE_SHOWN = 6
 FACES_SHOWN = 12

@@ -8,6 +8,8 @@ import os
 import platform
 import re
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
@@ -50,6 +52,11 @@ DRAWN_CLIPS, DRAWN_PIXELS, DRAWN_SECOND = (
     100_000,
     125_000,
 )  # of a pair, of a frame, bytes a second; measured
+ASK_FOR_GPU = """
+import json, torch
+there = torch.cuda.is_available()
+print(json.dumps([torch.cuda.get_device_name(), *torch.cuda.mem_get_info()] if there else None))
+"""
 COPIES = 3  # in the working folder, in DVC's cache and in the scratch store
 MODELS = (
     360e6  # bytes: weights and exported model, each twice, and the checkpoint of a running training
@@ -150,11 +157,9 @@ def _packages() -> Finding:
 
 
 def _device(train: Train) -> Finding:
-    import torch  # costs seconds
-
-    if train.accelerator != "cpu" and torch.cuda.is_available():
-        free, total = torch.cuda.mem_get_info()
-        text = f"{torch.cuda.get_device_name()}, {_size(free)} of {_size(total)} free"
+    if train.accelerator != "cpu" and (gpu := _gpu()):
+        name, free, total = gpu
+        text = f"{name}, {_size(free)} of {_size(total)} free"
         if free >= 4e9:
             return Finding("ok", "device", text)
         return Finding(
@@ -175,6 +180,14 @@ def _device(train: Train) -> Finding:
         f"CPU, {available_cores()} cores: training on a real data set is slow",
         remedy,
     )
+
+
+def _gpu() -> tuple[str, int, int] | None:
+    """Name, free and total bytes of the GPU; asked in another process, as the command line itself needs no torch."""
+    done = subprocess.run(
+        [sys.executable, "-c", ASK_FOR_GPU], capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
 
 
 def _decoder() -> Finding:

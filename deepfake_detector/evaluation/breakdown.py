@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from deepfake_detector.scoring.calibration import expected_calibration_error
-from deepfake_detector.scoring.decision import Decision
+from deepfake_detector.scoring.decision import Decision, judge
 from deepfake_detector.scoring.intervals import HEADLINE, Scores, intervals
 from deepfake_detector.scoring.metrics import figures
-from deepfake_detector.scoring.scores import decide, probability
+from deepfake_detector.scoring.scores import probability
 from deepfake_detector.storage.tables import DOMINANT
 
 FEW_VIDEOS = 20  # a slice with fewer says little
@@ -45,14 +45,15 @@ class Slice:
 
 def with_verdicts(clips: pd.DataFrame, decision: Decision) -> pd.DataFrame:
     """Clips (columns logit and reason) with fake_probability, verdict and the reason of each that is inconclusive."""
-    low, high = decision.band_low, decision.band_high
-    probabilities = probability(clips["logit"].to_numpy(), decision.temperature)
-    verdicts = ["INCONCLUSIVE" if p != p else decide(p, low, high) for p in probabilities]
-    reasons = [
-        reason or ("score in the inconclusive band" if verdict == "INCONCLUSIVE" else "")
-        for reason, verdict in zip(clips["reason"], verdicts, strict=True)
+    judged = [
+        judge(None if np.isnan(logit) else logit, reason, decision)
+        for logit, reason in zip(clips["logit"], clips["reason"], strict=True)
     ]
-    return clips.assign(fake_probability=probabilities, verdict=verdicts, reason=reasons)
+    return clips.assign(
+        fake_probability=np.array([one.fake_probability for one in judged], float),
+        verdict=[one.verdict for one in judged],
+        reason=[one.reason for one in judged],
+    )
 
 
 def levels_of(

@@ -1,10 +1,14 @@
 """How a clip's logit becomes a verdict: temperature, threshold and band, and what they rest on."""
 
 import bisect
+from dataclasses import dataclass
 
 from pydantic import Field
 
 from deepfake_detector.common.settings import StrictModel
+from deepfake_detector.scoring.scores import probability
+
+IN_BAND = "score in the inconclusive band"
 
 
 class Validation(StrictModel):
@@ -40,3 +44,29 @@ class Decision(StrictModel):
     band_low: float = Field(ge=0, le=1)
     band_high: float = Field(ge=0, le=1)
     validation: Validation
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict (REAL, FAKE or INCONCLUSIVE), the reason why it is the last, and the probability of
+    fake that it rests on (None where nothing could be scored)."""
+
+    verdict: str
+    reason: str
+    fake_probability: float | None
+
+
+def judge(logit: float | None, reason: str, decision: Decision) -> Judgement:
+    """The verdict on a clip or a track of this logit; `reason` says why there is no logit where it is None."""
+    if logit is None:
+        return Judgement("INCONCLUSIVE", reason, None)
+    fake_probability = float(probability(logit, decision.temperature))
+    verdict = decide(fake_probability, decision.band_low, decision.band_high)
+    return Judgement(verdict, IN_BAND if verdict == "INCONCLUSIVE" else "", fake_probability)
+
+
+def decide(fake_probability: float, band_low: float, band_high: float) -> str:
+    """FAKE from `band_high`, REAL up to `band_low`, INCONCLUSIVE between; FAKE where the two are one threshold."""
+    if fake_probability >= band_high:
+        return "FAKE"
+    return "REAL" if fake_probability <= band_low else "INCONCLUSIVE"

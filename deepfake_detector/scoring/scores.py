@@ -31,7 +31,7 @@ def score_clip(
     """
     enough = max(1, min(min_faces, math.ceil(sampled / 2)))
     means = {
-        track: float(np.mean(logits)) for track, logits in tracks.items() if len(logits) >= enough
+        track: track_logit(logits) for track, logits in tracks.items() if len(logits) >= enough
     }
     if means:
         track = max(means, key=lambda one: (means[one], -one))
@@ -40,6 +40,11 @@ def score_clip(
     if most:
         return ClipScore(None, None, f"too few faces: {most} of at least {enough}")
     return ClipScore(None, None, "faces too small" if too_small else "no face")
+
+
+def track_logit(logits: Sequence[float]) -> float:
+    """What the frames of one person come to: the mean of their logits."""
+    return float(np.mean(logits))
 
 
 def score_clips(faces: pd.DataFrame, logits: pd.DataFrame, min_faces: int) -> pd.DataFrame:
@@ -64,10 +69,3 @@ def score_clips(faces: pd.DataFrame, logits: pd.DataFrame, min_faces: int) -> pd
 def probability(logit: float | np.ndarray, temperature: float) -> float | np.ndarray:
     """Probability of fake: softmax of the two outputs divided by the temperature (Guo et al. 2017)."""
     return 1 / (1 + np.exp(-np.clip(np.asarray(logit, float) / temperature, -500, 500)))
-
-
-def decide(fake_probability: float, band_low: float, band_high: float) -> str:
-    """FAKE from `band_high`, REAL up to `band_low`, INCONCLUSIVE between; FAKE where the two are one threshold."""
-    if fake_probability >= band_high:
-        return "FAKE"
-    return "REAL" if fake_probability <= band_low else "INCONCLUSIVE"

@@ -37,6 +37,7 @@ from deepfake_detector.media.reading import (
     sample_frames,
 )
 from deepfake_detector.scoring import scores
+from deepfake_detector.scoring.decision import IN_BAND, judge
 from deepfake_detector.scoring.scores import ClipScore
 from deepfake_detector.storage.files import file_hash
 
@@ -48,7 +49,7 @@ DEMONSTRATION = (
 )
 GIVEN = "The model learned from ready-made crops; these faces were cut out by the detector, so the score may be off."
 NOT_JUDGED = "demonstration model"
-IN_BAND, DISAGREE = "score in the inconclusive band", "people disagree"
+DISAGREE = "people disagree"
 
 
 @dataclass(frozen=True)
@@ -217,20 +218,17 @@ class Detector:
                 replace(one, verdict="INCONCLUSIVE", reason=NOT_JUDGED) for one in report.faces
             )
             return replace(report, verdict="INCONCLUSIVE", reason=NOT_JUDGED, faces=nobody)
-        if clip.logit is None:
-            return replace(report, verdict="INCONCLUSIVE", reason=clip.reason)
-        probability = self._probability(clip.logit)
-        verdict = scores.decide(probability, terms.decision.band_low, terms.decision.band_high)
-        reason = "" if verdict != "INCONCLUSIVE" else IN_BAND
-        if reason and any(track.verdict == "REAL" for track in report.faces):
+        judged = judge(clip.logit, clip.reason, terms.decision)
+        reason = judged.reason
+        if reason == IN_BAND and any(track.verdict == "REAL" for track in report.faces):
             reason = (
                 f"{DISAGREE}: one looks real, the score of another lies in the inconclusive band"
             )
         return replace(
             report,
-            verdict=verdict,
+            verdict=judged.verdict,
             reason=reason,
-            fake_probability=probability,
+            fake_probability=judged.fake_probability,
             decided_by=clip.track,
         )
 
@@ -306,14 +304,11 @@ class Detector:
             )
             for frame, face, crop, logit, activation in rows
         )
-        score = scores.score_clip({track: [row[3] for row in rows]}, sampled, decision.min_faces)
-        probability = self._probability(float(np.mean([row[3] for row in rows])))
-        if score.logit is None:
-            return FaceTrack(track, "INCONCLUSIVE", score.reason, probability, frames)
-        verdict = scores.decide(probability, decision.band_low, decision.band_high)
-        return FaceTrack(
-            track, verdict, IN_BAND if verdict == "INCONCLUSIVE" else "", probability, frames
-        )
+        logits = [row[3] for row in rows]
+        score = scores.score_clip({track: logits}, sampled, decision.min_faces)
+        judged = judge(score.logit, score.reason, decision)
+        probability = self._probability(scores.track_logit(logits))
+        return FaceTrack(track, judged.verdict, judged.reason, probability, frames)
 
     def _probability(self, logit: float) -> float:
         return float(scores.probability(logit, self.contract.decision.temperature))

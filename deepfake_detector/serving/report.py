@@ -144,26 +144,22 @@ def as_json(report: Report, terms: Contract, model_sha256: str) -> dict:
 
 def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:
     """The evidence as one page; the same report gives the same bytes."""
-    from deepfake_detector.evaluation import (
-        run_charts,
-    )  # the drawing library costs a second that JSON need not pay
+    from deepfake_detector.pages import (
+        svg,  # the drawing library costs a second that JSON need not pay
+    )
 
     trusted = report.fake_probability is not None
     charts, first = [], [in_words(report)] if report.reason else []
     if trusted:
         decision = terms.decision
-        charts.append(
-            run_charts.gauge(report.fake_probability, decision.band_low, decision.band_high)
-        )
+        charts.append(svg.gauge(report.fake_probability, decision.band_low, decision.band_high))
         first += [
             f"Probability of fake: {report.fake_probability:.0%}. {limits_in_words(terms)}",
             meaning(report, terms),
         ]
     moments = timeline(report)
     if trusted and moments["second"].nunique() > 1:
-        charts.append(
-            run_charts.timeline(moments, terms.decision.band_low, terms.decision.band_high)
-        )
+        charts.append(svg.timeline(moments, terms.decision.band_low, terms.decision.band_high))
     sections = [Section(SAID[report.verdict], first, charts=charts)]
     if trusted:
         sections += [_people(report), _faces(report)]

@@ -11,6 +11,7 @@ from sklearn import metrics
 from torch import nn
 
 from deepfake_detector import UserError
+from deepfake_detector.scoring.scores import track_logit
 from deepfake_detector.training.checkpoints import Checkpoints
 from deepfake_detector.training.crops import JUDGE_BATCH, Batches, FaceCrops, frame_logits, loader
 from deepfake_detector.training.keeper import Keeper, Watch, loaders_death_told, resume, signals
@@ -118,7 +119,7 @@ def validate(
     judged.eval()
     logits = frame_logits(judged, val, JUDGE_BATCH, workers, watch)
     scored = rows[["item", "label"]].assign(logit=logits)
-    videos = scored.groupby("item").agg(label=("label", "first"), logit=("logit", "mean"))
+    videos = scored.groupby("item").agg(label=("label", "first"), logit=("logit", track_logit))
     result = {}
     for level, table in (("frame", scored), ("video", videos)):
         result[f"val_{level}_log_loss"] = metrics.log_loss(table["label"], expit(table["logit"]))

@@ -5,6 +5,7 @@ from dataclasses import asdict
 import pandas as pd
 
 from deepfake_detector.scoring.intervals import Scores, intervals
+from deepfake_detector.scoring.scores import track_logit
 from deepfake_detector.training.progress import Progress
 
 
@@ -22,7 +23,7 @@ def figures(progress: Progress, val: pd.DataFrame) -> dict:
     best = asdict(progress.history[progress.best])
     found = {name: value for name, value in best.items() if name not in ("epoch", "lr")}
     videos = val.assign(logit=progress.best_logits).groupby("item")[["label", "group", "logit"]]
-    videos = videos.agg({"label": "first", "group": "first", "logit": "mean"})
+    videos = videos.agg({"label": "first", "group": "first", "logit": track_logit})
     interval = intervals(videos["label"], Scores(videos["logit"]), videos["group"], ["roc_auc"])
     low, high = interval.ends.get("roc_auc", (None, None))
     found |= {"val_video_roc_auc_low": low, "val_video_roc_auc_high": high}

@@ -10,6 +10,7 @@ import made
 import numpy as np
 import pytest
 import torch
+from conftest import PROJECT
 
 from deepfake_detector import params
 from deepfake_detector.cli import doctor, profiles
@@ -30,7 +31,8 @@ def project(tmp_path, monkeypatch) -> Path:
     (folder / ".dvc/config").touch()
     monkeypatch.chdir(folder)
     monkeypatch.setenv("DEEPFAKE_ASSETS", str(tmp_path / "assets"))
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(doctor, "_gpu", lambda: None)
+    monkeypatch.setattr(profiles, "FOLDER", PROJECT / "profiles")
     set_free(monkeypatch, 1e12)
     return folder
 
@@ -153,6 +155,15 @@ def test_a_local_build_of_a_pinned_version_is_that_version(tmp_path, monkeypatch
     assert the(settings(tmp_path), "packages").level == "ok"
 
 
+def test_the_gpu_is_asked_for_in_another_process(monkeypatch):
+    monkeypatch.undo()
+    found = doctor._gpu()
+    expected = None
+    if torch.cuda.is_available():
+        expected = [torch.cuda.get_device_name(), torch.cuda.mem_get_info()[1]]
+    assert (found and [found[0], found[2]]) == expected
+
+
 @pytest.mark.parametrize(
     ("accelerator", "free", "level", "text", "remedy"),
     [
@@ -179,9 +190,7 @@ def test_a_local_build_of_a_pinned_version_is_that_version(tmp_path, monkeypatch
 def test_the_device_is_named_with_what_it_is_short_of(
     tmp_path, monkeypatch, accelerator, free, level, text, remedy
 ):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: free is not None)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, 80e9))
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Big GPU")
+    monkeypatch.setattr(doctor, "_gpu", lambda: free and ("Big GPU", free, 80e9))
     one = the(settings(tmp_path, train__accelerator=accelerator), "device")
     assert one.level == level
     assert one.text.startswith(text)

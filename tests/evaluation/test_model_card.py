@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from deepfake_detector.datasets.settings import DataSet, FolderSet
 from deepfake_detector.evaluation import model_card, run_report
-from deepfake_detector.params import DemoSet, FolderSet
 from deepfake_detector.scoring.decision import Decision, Validation
 
 NAMES = ("split", "verify", "train", "evaluation", "export", "robustness")
-DEMO = {"demo": DemoSet(layout="demo", root="data/raw/demo", use="train")}
+DEMO = {"demo": DataSet(layout="demo", root="data/raw/demo", use="train")}
 MINE = {"mine": FolderSet(layout="folder", root="/clips", use="train", kind="media")}
 THEIRS = {"theirs": FolderSet(layout="folder", root="/theirs", use="test", kind="media")}
 DECISION = Decision(

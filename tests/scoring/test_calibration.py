@@ -9,7 +9,8 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from deepfake_detector.scoring import calibration
-from deepfake_detector.scoring.scores import decide, probability
+from deepfake_detector.scoring.decision import decide
+from deepfake_detector.scoring.scores import probability
 
 # temperature
 

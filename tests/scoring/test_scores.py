@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepfake_detector.scoring import scores
+from deepfake_detector.scoring.decision import decide
 from deepfake_detector.storage import tables
 
 # from frames to a clip
@@ -131,4 +132,4 @@ def test_extreme_logits_give_probabilities(logit, expected):
     ],
 )
 def test_the_ends_of_the_band_are_decided(probability, low, high, verdict):
-    assert scores.decide(probability, low, high) == verdict
+    assert decide(probability, low, high) == verdict

@@ -19,8 +19,8 @@ from deepfake_detector import UserError, contract
 from deepfake_detector.contract import golden, model_file
 from deepfake_detector.faces.detection import load_detector
 from deepfake_detector.media.reading import Limits, read_image
-from deepfake_detector.scoring import scores
-from deepfake_detector.serving.inference import DEMONSTRATION, GIVEN, IN_BAND, Detector, Report
+from deepfake_detector.scoring.decision import IN_BAND, decide
+from deepfake_detector.serving.inference import DEMONSTRATION, GIVEN, Detector, Report
 from deepfake_detector.storage import assets
 from deepfake_detector.storage.files import file_hash
 
@@ -100,7 +100,7 @@ def test_the_demos_own_files_get_what_evaluate_gave_them(in_toy_project, detecto
             row.frames_with_face,
         )
         for judged in (report, row):
-            assert judged.verdict == scores.decide(
+            assert judged.verdict == decide(
                 judged.fake_probability, decision.band_low, decision.band_high
             )
 
