@@ -3,7 +3,8 @@
     python -m stages.train
 
 reads   data/splits/train.csv, data/splits/val.csv, data/faces.csv, data/faces/
-makes   models/resnet18.pt, plots/training.csv, plots/training_samples/, metrics/train.json
+makes   models/resnet18.pt, plots/training.csv (a row for each epoch), data/validation.csv (the best
+        epoch's logits)
 
 A stopped run goes on from its last saved state when it is started again with the same params, data and code. With
 train.devices above 1 it starts the other processes by itself; on several machines torchrun starts them (docs/scaling.md).
@@ -22,18 +23,19 @@ import torch
 
 from deepfake_detector import params
 from deepfake_detector.common import console
+from deepfake_detector.common.code_hash import code_hash
 from deepfake_detector.common.locks import only_writer
 from deepfake_detector.storage import tables
-from deepfake_detector.storage.archive import ArchiveReader, fingerprint
-from deepfake_detector.storage.files import file_hash, write_json, write_whole
-from deepfake_detector.training import crops, devices, network, results, sampling, sheets
+from deepfake_detector.storage.archive import fingerprint
+from deepfake_detector.storage.files import file_hash, write_whole
+from deepfake_detector.training import crops, devices, network, sampling
 from deepfake_detector.training.checkpoints import Checkpoints
 from deepfake_detector.training.fit import fit
-from deepfake_detector.training.progress import Epoch, Progress
+from deepfake_detector.training.progress import Epoch, Progress, history_table
 from deepfake_detector.training.settings import Train
 
 CODE = (  # what a saved state's meaning depends on
-    *("faces/cutting", "faces/detection", "storage/archive", "storage/tables"),
+    *("faces/cutting", "faces/detection", "scoring/scores", "storage/archive"),
     *(
         "training/augmentation",
         "training/checkpoints",
@@ -54,7 +56,6 @@ CHANGES_NOTHING = {
     "loader_workers",
     "checkpoint_minutes",
 }  # a run may go on with other values of these
-SHEETS = Path("plots/training_samples")
 
 
 def main() -> str:
@@ -79,12 +80,6 @@ def _train(train: Train, rows: dict[str, pd.DataFrame], checkpoints: Checkpoints
     fabric = devices.setup(
         train.accelerator, train.devices, train.precision, train.seed, unused_weights=stages
     )
-    if fabric.is_global_zero:
-        with ArchiveReader(crops.FOLDER) as reader:
-            for name, sheet in sheets.sheets(
-                rows["train"], reader, train.augment, train.input_size, train.seed
-            ).items():
-                write_whole(SHEETS / f"{name}.jpg", sheet)
     detector = network.build(train.init, train.imagenet_sha256)
     fabric.print(
         f"  {len(rows['train'])} training and {len(rows['val'])} validation faces, {fabric.world_size} x {fabric.device} "
@@ -135,28 +130,25 @@ def _scratch(train: Train, rows: dict[str, pd.DataFrame]) -> Path:
         key.update(part.to_csv(index=False).encode())
         for archive in sorted(set(part["archive"])):
             key.update(repr(fingerprint(Path(crops.FOLDER) / archive)).encode())
-    for path in [f"deepfake_detector/{name}.py" for name in CODE] + ["requirements.txt"]:
-        key.update(file_hash(path).encode())
+    key.update(code_hash(CODE).encode())
+    key.update(file_hash("requirements.txt").encode())
     return Path(os.environ.get("DVC_ROOT", ".")) / ".cache" / "train" / key.hexdigest()[:16]
 
 
 def _write_results(progress: Progress, val: pd.DataFrame) -> str:
-    """The table of epochs and the figures of the best one; returns the summary line."""
-    history = results.history(progress)
+    """The table of epochs and the best one's logits on validation; returns the summary line."""
+    history = history_table(progress.history)
     write_whole(
         "plots/training.csv",
         history.to_csv(index=False, float_format="%.6f", lineterminator="\n").encode(),
     )
-    found = results.figures(progress, val)
-    write_json("metrics/train.json", found)
-    if found["learned"] is False:
-        ends = f"{found['val_video_roc_auc_low']:.3f} to {found['val_video_roc_auc_high']:.3f}"
-        print(
-            f"  this run learned nothing: the 95 % interval of the validation video ROC-AUC is {ends}"
-        )
+    judged = val.assign(epoch=progress.best + 1, logit=progress.best_logits)
+    rows = judged[list(tables.VALIDATION.columns)].to_dict("records")
+    tables.write("data/validation.csv", tables.make(rows, tables.VALIDATION), tables.VALIDATION)
+    best = progress.history[progress.best]
     return (
-        f"best epoch {found['best_epoch']} of {found['epochs']}: validation ROC-AUC {found['val_frame_roc_auc']:.3f} by "
-        f"frame, {found['val_video_roc_auc']:.3f} by video"
+        f"best epoch {progress.best + 1} of {len(history)}: validation ROC-AUC "
+        f"{best.val_frame_roc_auc:.3f} by frame, {best.val_video_roc_auc:.3f} by video"
     )
 
 

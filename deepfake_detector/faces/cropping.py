@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from deepfake_detector.common.code_hash import code_hash
 from deepfake_detector.faces.cutting import (
     cut,
     given_crop,
@@ -30,7 +31,7 @@ from deepfake_detector.storage.archive import (
     member_of,
 )
 from deepfake_detector.storage.packs import Task
-from deepfake_detector.storage.store import Made, code_hash, key_of
+from deepfake_detector.storage.store import PACKAGES, Made, key_of
 
 CODE = [  # that crops and rows are made by
     *("faces/cropping", "faces/cutting", "faces/detection", "faces/tracking"),
@@ -54,7 +55,7 @@ def crop_tasks(
     `frames` is the frames table and `source` the folder of its archives; `known` has, for items in which nothing is to be
     looked for, the rows of the faces table that tell where the faces are.
     """
-    code = code_hash(CODE)
+    code = code_hash(CODE, PACKAGES)
     md5 = dict(zip(index["item"], index["md5"], strict=True))
     rows_of = {item: frame_rows(rows) for item, rows in frames.groupby("item")}
     boxes_of = {item: _box_rows(rows) for item, rows in known.items()}

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from deepfake_detector.common.code_hash import code_hash
 from deepfake_detector.media.facts import media_facts
 from deepfake_detector.media.perceptual_hash import perceptual_hash
 from deepfake_detector.media.reading import Frame, MediaError, read_image, reason, sample_frames
 from deepfake_detector.media.settings import ExtractFrames
 from deepfake_detector.storage.archive import Pack, encode, member_of
 from deepfake_detector.storage.packs import Task
-from deepfake_detector.storage.store import Made, code_hash, key_of
+from deepfake_detector.storage.store import PACKAGES, Made, key_of
 
 CODE = [  # that frames and rows are made by
     *(
@@ -37,7 +38,7 @@ class Picture:
 
 def frame_tasks(index: pd.DataFrame, settings: ExtractFrames) -> Callable[[Pack], Task]:
     """What turns packs of the index into tasks for `extract_frames`; its md5 column stands for the media."""
-    code = code_hash(CODE)
+    code = code_hash(CODE, PACKAGES)
     md5 = dict(zip(index["item"], index["md5"], strict=True))
 
     def task(pack: Pack) -> Task:

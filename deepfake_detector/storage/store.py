@@ -12,17 +12,14 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from deepfake_detector.storage.archive import write_archive
 from deepfake_detector.storage.files import write_json
 
-LIBRARY = Path(__file__).resolve().parents[1]
 STAGES = ("frames", "faces")  # whose archives are kept, each in a folder of that name
-LIBRARIES = (
+PACKAGES = (
     "av",
     "imagehash",
     "numpy",
@@ -45,12 +42,6 @@ class Made:
 def root() -> Path:
     """Where the store lies: in the project DVC was called in, also while a copy of it runs an experiment."""
     return Path(os.environ.get("DVC_ROOT", ".")).absolute() / ".cache" / "items"
-
-
-def code_hash(modules: Sequence[str]) -> str:
-    """Changes with the code of these modules (`wing/module`), and with the version of a package that pictures come from."""
-    code = [(LIBRARY / f"{module}.py").read_text() for module in modules]
-    return key_of(code, [metadata.version(name) for name in LIBRARIES])
 
 
 def key_of(*parts: object) -> str:

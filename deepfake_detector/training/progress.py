@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, field
 
+import pandas as pd
 import torch
 
 FEWEST_VIDEOS = 10  # of a class; with fewer, video figures are too coarse to choose an epoch by
@@ -57,6 +58,11 @@ class Progress:
 def restored(state: dict) -> Progress:
     """The progress that `Progress.state` was taken of."""
     return Progress(**state | {"history": [Epoch(**epoch) for epoch in state["history"]]})
+
+
+def history_table(history: list[Epoch]) -> pd.DataFrame:
+    """A row for each epoch, counted from 1."""
+    return pd.DataFrame([asdict(epoch) | {"epoch": epoch.epoch + 1} for epoch in history])
 
 
 def best_epoch(history: list[Epoch], by_frames: bool) -> int:

@@ -13,7 +13,7 @@ def test_flipping_every_test_label_changes_no_weight_and_no_decision(toy_project
         "models/resnet18.pt",
         "models/decision.json",
         "plots/training.csv",
-        "metrics/train.json",
+        "data/validation.csv",
     )
     before = {name: (folder / name).read_bytes() for name in results}
     evaluated = (folder / "metrics/evaluation.json").read_bytes()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deepfake_detector.storage import store
-from deepfake_detector.storage.store import Made, Store, code_hash, key_of
+from deepfake_detector.storage.store import Made, Store, key_of
 
 ROWS = {"frames": [{"item": "a", "frame": 3, "time": 0.1, "pts": None}]}
 MADE = Made(ROWS, {"000003.jpg": b"picture"})
@@ -100,14 +100,6 @@ def test_the_key_changes_with_every_part_and_with_nothing_else():
     ]
     assert len(set(keys)) == 4
     assert key_of({"name": "x", "size": 3}, ["a", "b"]) == keys[0]
-
-
-def test_the_code_counts_and_so_do_the_packages(monkeypatch):
-    assert code_hash(["media/extraction"]) == code_hash(["media/extraction"])
-    assert code_hash(["media/extraction"]) != code_hash(["faces/cropping"])
-    before = code_hash(["media/extraction"])
-    monkeypatch.setattr(store.metadata, "version", lambda name: "0.0.1")
-    assert code_hash(["media/extraction"]) != before
 
 
 def filled(kept: Store) -> None:

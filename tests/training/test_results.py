@@ -1,37 +1,36 @@
-"""What a training run came to: its table of epochs, and whether it learned anything."""
+"""What a training run came to, and whether it learned anything."""
 
 import pandas as pd
 import pytest
 
 from deepfake_detector.training import results
-from deepfake_detector.training.progress import Epoch, Progress
+from deepfake_detector.training.progress import Epoch, history_table
 
 FRAME = {"val_frame_log_loss": 0.5, "val_frame_roc_auc": 0.8}
-
-
-def finished(logits: list[float]) -> Progress:
-    """A run of two epochs whose first was the better one, with these logits of its validation faces."""
-    epochs = [
+HISTORY = history_table(
+    [
         Epoch(number, 0.1, 0.7 - number, val_video_log_loss=0.4, val_video_roc_auc=auc, **FRAME)
         for number, auc in enumerate((0.123456789, 0.1))
     ]
-    return Progress(history=epochs, best=0, best_logits=logits)
+)
 
 
-def val(groups: int) -> pd.DataFrame:
-    """Two faces of a real and two of a fake item in each group."""
+def validation(groups: int, logits: list[float]) -> pd.DataFrame:
+    """Two faces of a real and two of a fake item in each group, with these logits; epoch 1 was best."""
     names = [f"{label}{group}" for group in range(groups) for label in (0, 1) for _ in range(2)]
     return pd.DataFrame(
         {
             "item": names,
             "label": [int(name[0]) for name in names],
             "group": [name[1:] for name in names],
+            "epoch": 1,
+            "logit": logits * groups,
         }
     )
 
 
 def test_epochs_are_counted_from_1():
-    assert results.history(finished([]))["epoch"].to_list() == [1, 2]
+    assert HISTORY["epoch"].to_list() == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -40,8 +39,7 @@ def test_epochs_are_counted_from_1():
     ids=["told apart", "not told apart"],
 )
 def test_it_learned_where_the_interval_leaves_a_half_out(logits, learned):
-    rows = val(8)
-    found = results.figures(finished(logits * 8), rows)
+    found = results.figures(HISTORY, validation(8, logits))
     assert found["learned"] is learned
     assert (found["best_epoch"], found["epochs"]) == (1, 2)
     assert found["val_video_roc_auc"] == 0.123457
@@ -51,7 +49,7 @@ def test_it_learned_where_the_interval_leaves_a_half_out(logits, learned):
 
 
 def test_with_too_few_sources_it_is_not_known_whether_it_learned():
-    found = results.figures(finished([-1.0, -1.0, 1.0, 1.0] * 3), val(3))
+    found = results.figures(HISTORY, validation(3, [-1.0, -1.0, 1.0, 1.0]))
     assert found["learned"] is None
     assert found["reason"] == "too few groups"
     assert found["val_video_roc_auc_low"] is None

@@ -1,0 +1,26 @@
+"""A hash of what code does: finished work that other code made is not taken for this code's."""
+
+import ast
+import hashlib
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+LIBRARY = Path(__file__).resolve().parents[1]
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def code_hash(modules: Sequence[str], packages: Sequence[str] = ()) -> str:
+    """Changes with what these `modules` (`wing/module`) do and with the versions of `packages`; not
+    with comments, docstrings and line breaks."""
+    code = [_without_docstrings((LIBRARY / f"{module}.py").read_text()) for module in modules]
+    versions = [metadata.version(name) for name in packages]
+    return hashlib.sha256(repr((code, versions)).encode()).hexdigest()
+
+
+def _without_docstrings(source: str) -> str:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node) is not None:
+            del node.body[0]
+    return ast.dump(tree)

@@ -1,0 +1,30 @@
+"""The figures of the training run: its best epoch on validation, and whether it learned anything.
+
+    python -m stages.training_results
+
+reads   plots/training.csv, data/validation.csv
+makes   metrics/train.json
+"""
+
+import pandas as pd
+
+from deepfake_detector.common import console
+from deepfake_detector.storage import tables
+from deepfake_detector.storage.files import write_json
+from deepfake_detector.training import results
+
+
+def main() -> str:
+    history = pd.read_csv("plots/training.csv")
+    validation = tables.read("data/validation.csv", tables.VALIDATION)
+    found = results.figures(history, validation)
+    write_json("metrics/train.json", found)
+    auc, low, high = (found[f"val_video_roc_auc{end}"] for end in ("", "_low", "_high"))
+    if found["learned"] is None:
+        return f"validation ROC-AUC by video {auc:.3f}, {found['reason']} for an interval"
+    learned = "learned" if found["learned"] else "learned nothing"
+    return f"this run {learned}: validation ROC-AUC by video {auc:.3f} ({low:.3f} to {high:.3f})"
+
+
+if __name__ == "__main__":
+    console.run_stage(main, __doc__)
