@@ -22,6 +22,15 @@ def _root(text: str) -> tuple[str, str]:
     return name, folder
 
 
+def _asset(text: str) -> str:
+    """The name of an asset. `choices` would refuse a call without names in Python 3.11."""
+    if text not in assets.ASSETS:
+        raise argparse.ArgumentTypeError(
+            f"invalid choice: {text!r} (choose from {', '.join(sorted(assets.ASSETS))})"
+        )
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deepfake_detector", description=__doc__)
     to = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -156,11 +165,7 @@ def _add_fetch_assets(to: "argparse._SubParsersAction[argparse.ArgumentParser]")
         ),
     )
     command.add_argument(
-        "names",
-        nargs="*",
-        choices=sorted(assets.ASSETS),
-        metavar="NAME",
-        help="yunet, imagenet; all by default",
+        "names", nargs="*", type=_asset, metavar="NAME", help="yunet, imagenet; all by default"
     )
     command.add_argument(
         "--from",

@@ -12,11 +12,13 @@ import made
 import numpy as np
 import pytest
 
-from deepfake_detector.cli import profiles
+from deepfake_detector.cli import arguments, profiles
 from deepfake_detector.evaluation import comparison
 from deepfake_detector.evaluation.comparison import Difference, Level
 from deepfake_detector.serving.inference import DEMONSTRATION
 from deepfake_detector.storage import assets, store
+from deepfake_detector.storage.assets import Asset
+from deepfake_detector.storage.files import file_hash
 
 YUNET = assets.ASSETS["yunet"].file
 
@@ -60,7 +62,10 @@ def test_help_tells_what_a_command_does(call, command):
         (["predict", "clip.mp4", "--kind", "hand"], "invalid choice: 'hand'"),
         (["use-profile"], "required: profile"),
         (["use-profile", "folder", "--root", "mine"], "'mine': write NAME=/absolute/path"),
-        (["fetch-assets", "everything"], "invalid choice: 'everything'"),
+        (
+            ["fetch-assets", "everything"],
+            "invalid choice: 'everything' (choose from imagenet, yunet)",
+        ),
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_what_is_wrong(call, arguments, said):
@@ -347,6 +352,15 @@ def test_fetch_assets_takes_files_from_a_folder(call, yunet, tmp_path, monkeypat
     code, out, _ = call("fetch-assets", "yunet", "--from", source)
     assert (code, out) == (0, f"yunet: {tmp_path / YUNET}\n")
     assert (tmp_path / YUNET).read_bytes() == (source / YUNET).read_bytes()
+
+
+def test_fetch_assets_without_names_takes_all(call, empty_assets, tmp_path, monkeypatch):
+    for name in ("one", "two"):
+        (tmp_path / name).write_text(name)
+    small = {name: Asset(name, "", file_hash(tmp_path / name), 0) for name in ("two", "one")}
+    monkeypatch.setattr(assets, "ASSETS", small)
+    code, out, _ = call("fetch-assets", "--from", tmp_path)
+    assert (code, out) == (0, f"one: {empty_assets / 'one'}\ntwo: {empty_assets / 'two'}\n")
 
 
 @pytest.mark.parametrize(
