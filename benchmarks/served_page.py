@@ -13,6 +13,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
 APP = PROJECT / "app/streamlit_app.py"
+PATIENCE = 900  # seconds to start or to end, before the server is taken to hang
 
 
 @contextmanager
@@ -30,15 +31,16 @@ def served(folder: Path, **environment: str) -> Iterator[str]:
             command, cwd=folder, stdout=log, stderr=log, env=os.environ | environment
         )
         try:
-            _wait_for(f"http://127.0.0.1:{port}/_stcore/health")
+            _wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
-            server.wait(timeout=20)
+            server.wait(timeout=PATIENCE)
 
 
-def _wait_for(url: str) -> None:
-    for _ in range(120):
+def _wait_for(url: str, server: subprocess.Popen) -> None:
+    until = time.monotonic() + PATIENCE
+    while server.poll() is None and time.monotonic() < until:
         try:
             urllib.request.urlopen(url, timeout=2).close()
             return

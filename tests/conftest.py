@@ -13,12 +13,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 from made import change_params, textured
+from patience import HANG
 from ruamel.yaml import YAML
 
 os.environ.setdefault(
     "OMP_NUM_THREADS", "1"
 )  # tests run side by side; two pools of threads on the same cores wait for each other
+settings.register_profile(
+    "unhurried", deadline=None
+)  # an example may take long where the machine is busy
+settings.load_profile("unhurried")
 PROJECT = Path(__file__).resolve().parent.parent
 os.chdir(PROJECT)  # the tests name its files from there, wherever pytest was called
 SHARED = Path(os.environ.get("DEEPFAKE_TEST_MATERIAL", PROJECT.parent / "shared"))
@@ -53,7 +59,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def run(
-    folder: Path, *command: str, timeout: float = 500, **environment: str
+    folder: Path, *command: str, timeout: float = HANG, **environment: str
 ) -> subprocess.CompletedProcess:
     """Run a command in a project with this Python's programs first on PATH."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -134,7 +140,7 @@ def make_toy_project(shared: Path) -> str:
         shutil.rmtree(folder, ignore_errors=True)
         copy_project(folder)
         change_params(folder / "params.yaml", TOY)
-        done = run(folder, "dvc", "repro", timeout=900)
+        done = run(folder, "dvc", "repro")
         if done.returncode:
             return done.stdout + done.stderr
         log.write_text(done.stdout + done.stderr)
@@ -233,13 +239,13 @@ def stored_crops(tmp_path, monkeypatch) -> pd.DataFrame:
 
 @pytest.fixture
 def no_hang():
-    """Fails a test after half a minute: a loader process that waits for a lock would wait forever."""
+    """Fails a test that would never end, as where a loader process waits for a lock that nobody gives back."""
 
     def stop(*_):
-        raise TimeoutError("the loader's processes hang")
+        raise TimeoutError(f"not over after {HANG} s")
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(30)
+    signal.alarm(HANG)
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import HANG
 
 from deepfake_detector import UserError
 from deepfake_detector.common import console
@@ -28,7 +29,7 @@ def python(*arguments: str, folder: Path = PROJECT) -> subprocess.CompletedProce
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=HANG,
     )
 
 
@@ -131,11 +132,11 @@ def test_a_stage_ends_when_the_dvc_that_started_it_is_killed():
         [
             sys.executable,
             "-c",
-            f"import subprocess; subprocess.run([{sys.executable!r}, '-c', {stage!r} 'time.sleep(60)'])",
+            f"import subprocess; subprocess.run([{sys.executable!r}, '-c', {stage!r} 'time.sleep({2 * HANG})'])",
         ],
         env=os.environ | {"PYTHONPATH": str(PROJECT), "DVC_STAGE": "index"},
         stdout=subprocess.PIPE,
     )
     assert started.stdout.readline() == b"1\n"
     started.kill()
-    assert started.communicate(timeout=20) == (b"", None)
+    assert started.communicate(timeout=HANG) == (b"", None)

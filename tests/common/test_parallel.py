@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from patience import HANG
 
 from deepfake_detector.common.parallel import Outcome, available_cores, run
 from deepfake_detector.common.settings import Parallel
@@ -17,7 +18,7 @@ from deepfake_detector.common.settings import Parallel
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def local(workers: int, seconds: float = 60, memory: float = 0) -> Parallel:
+def local(workers: int, seconds: float = 2 * HANG, memory: float = 0) -> Parallel:
     return Parallel(workers=workers, seconds_per_item=seconds, memory_per_item=memory)
 
 
@@ -29,7 +30,7 @@ def power(base: int, exponent: int) -> int:
 def meet(place: Path, name: str, people: int) -> int:
     """Wait until so many tasks run at once; return the process number."""
     (place / name).touch()
-    until = time.monotonic() + 30
+    until = time.monotonic() + HANG
     while len(list(place.iterdir())) < people:
         assert time.monotonic() < until, "nobody else came"
         time.sleep(0.05)
@@ -44,7 +45,7 @@ def exit_for(number: int, bad: int) -> int:
 
 def hang_for(number: int, bad: int) -> int:
     if number == bad:
-        time.sleep(60)
+        time.sleep(2 * HANG)
     return number
 
 
@@ -120,7 +121,7 @@ def test_whoever_stops_listening_stops_the_workers():
     outcomes = run(hang_for, [(0, 1), (1, 1)], local(2))
     assert next(outcomes).result == 0
     outcomes.close()
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < HANG
 
 
 def test_a_worker_that_is_still_starting_when_the_run_is_stopped_says_nothing(tmp_path):
@@ -141,7 +142,7 @@ def test_a_worker_that_is_still_starting_when_the_run_is_stopped_says_nothing(tm
         from deepfake_detector.common.parallel import run
         from deepfake_detector.common.settings import Parallel
         long = "import hashlib, os; os.mkdir({busy!r}); hashlib.pbkdf2_hmac('sha256', b'', b'', 20_000_000)"
-        outcomes = run(exec, [("",), (long,)], Parallel(workers=2, seconds_per_item=60, memory_per_item=0))
+        outcomes = run(exec, [("",), (long,)], Parallel(workers=2, seconds_per_item={2 * HANG}, memory_per_item=0))
         next(outcomes)
         while not os.path.exists({busy!r}):
             time.sleep(0.05)
@@ -152,18 +153,18 @@ def test_a_worker_that_is_still_starting_when_the_run_is_stopped_says_nothing(tm
     path = os.pathsep.join([str(tmp_path), str(PROJECT)])
     command = [sys.executable, "-c", textwrap.dedent(program)]
     done = subprocess.run(
-        command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=60
+        command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=HANG
     )
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_workers_end_when_their_parent_is_killed():
     """They hold standard output open, so that the end of the output is the end of the last of them."""
-    work = "import time; print(1, flush=True); time.sleep(60)"
+    work = f"import time; print(1, flush=True); time.sleep({2 * HANG})"
     program = (
         "from deepfake_detector.common.parallel import run\n"
         "from deepfake_detector.common.settings import Parallel\n"
-        f"list(run(exec, [({work!r},)], Parallel(workers=1, seconds_per_item=60, memory_per_item=0)))"
+        f"list(run(exec, [({work!r},)], Parallel(workers=1, seconds_per_item={2 * HANG}, memory_per_item=0)))"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", program],
@@ -173,4 +174,4 @@ def test_workers_end_when_their_parent_is_killed():
     )
     assert parent.stdout.readline() == b"1\n"
     parent.kill()
-    assert parent.communicate(timeout=20) == (b"", None)
+    assert parent.communicate(timeout=HANG) == (b"", None)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import TOY, copy_project, run
 from made import change_params
+from patience import HANG
 
 pytest.importorskip("ray", reason="needs Ray: pip install -r requirements-cluster.txt")
 ARCHIVES = 40  # of the toy project's frames
@@ -54,15 +55,12 @@ def test_nodes_make_the_same_bytes_and_a_lost_node_changes_nothing(on_ray, toy_p
     stage = subprocess.Popen(
         command, cwd=on_ray, env=environment, stdout=subprocess.PIPE, text=True
     )
-    until = time.monotonic() + 120
-    while (
-        len(done := list((on_ray / ".cache/items/frames").glob("??/*.json"))) < 2
-        and time.monotonic() < until
-    ):
+    while len(done := list((on_ray / ".cache/items/frames").glob("??/*.json"))) < 2:
+        assert stage.poll() is None, "the stage ended before a node could be lost"
         time.sleep(0.01)
     cluster.remove_node(list(cluster.worker_nodes)[0], allow_graceful=False)
-    assert 2 <= len(done) < ARCHIVES
-    said, _ = stage.communicate(timeout=200)
+    assert len(done) < ARCHIVES
+    said, _ = stage.communicate(timeout=HANG)
     assert stage.returncode == 0, said
     crop = run(on_ray, sys.executable, "-m", "stages.crop_faces", RAY_ADDRESS=cluster.address)
     assert crop.returncode == 0, crop.stderr

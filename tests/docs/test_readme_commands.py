@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import TOY, borrow_environment, copy_toy_project, run
 from made import change_params, person_clip
+from patience import HANG
 
 PAGE = "http://127.0.0.1:8501/"
 AUTHOR = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
@@ -67,10 +68,11 @@ def app(folder: Path) -> str:
             ["make", "app"], cwd=folder, stdout=log, stderr=log, start_new_session=True
         )
     try:
-        for _ in range(600):
+        until = time.monotonic() + HANG
+        while time.monotonic() < until:
             assert server.poll() is None, (folder / "app.log").read_text()
             try:
-                return urllib.request.urlopen(PAGE, timeout=10).read().decode()
+                return urllib.request.urlopen(PAGE, timeout=HANG).read().decode()
             except urllib.error.URLError:
                 time.sleep(0.1)
         raise TimeoutError((folder / "app.log").read_text())

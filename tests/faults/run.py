@@ -23,9 +23,9 @@ from pathlib import Path
 
 from conftest import TOY, copy_project, descendants, forget, outputs, run
 from made import change_params
+from patience import HANG
 
 DISK = "4g"
-PATIENCE = 300  # seconds for one run of one stage
 MOST_FREE = 64_000  # bytes left on a full disk
 TORN = (
     "dvc.lock",
@@ -52,7 +52,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, _small_disk(Path(folder), arguments.full) as disk:
         project = copy_project(disk / "project")
         change_params(project / "params.yaml", TOY)
-        done = run(project, "dvc", "repro", timeout=900)
+        done = run(project, "dvc", "repro")
         if done.returncode:
             print(done.stdout + done.stderr)
             return 1
@@ -98,7 +98,7 @@ def fill(project: Path, disk: Path, times: int, chance: random.Random) -> int:
             os.posix_fallocate(
                 file.fileno(), 0, shutil.disk_usage(disk).free - chance.randrange(MOST_FREE)
             )
-        full = run(project, "dvc", "repro", "-s", stage, timeout=PATIENCE)
+        full = run(project, "dvc", "repro", "-s", stage)
         ballast.unlink()
         stopped += full.returncode != 0
         lines = (full.stdout + full.stderr).splitlines()
@@ -128,12 +128,12 @@ def _seconds(project: Path, stage: str) -> float:
 
 
 def _recover(project: Path, stage: str) -> None:
-    done = run(project, "dvc", "repro", timeout=PATIENCE)
+    done = run(project, "dvc", "repro")
     for torn in TORN:
         if done.returncode and torn in done.stdout + done.stderr:
             print(f"{torn} was torn at {stage}; removed, as doctor says", flush=True)
             (project / torn).unlink()
-            done = run(project, "dvc", "repro", timeout=PATIENCE)
+            done = run(project, "dvc", "repro")
     if done.returncode:
         raise SystemExit(f"{stage} did not recover:\n{done.stdout}{done.stderr}")
 
@@ -157,7 +157,7 @@ def _killed(project: Path, stage: str, chance: random.Random, moment: float) -> 
         what, victims = "a process of the stage", [chance.choice(others)]
     for victim in victims:
         _end(victim)
-    dvc.wait(timeout=PATIENCE)
+    dvc.wait(timeout=HANG)
     return what
 
 

@@ -21,7 +21,7 @@ from deepfake_detector.serving.report import LIMITS, SAID
 
 GREY = made.picture(np.full((80, 80, 3), 90, np.uint8))
 CLIP, STILL = made.person_clip(), made.person_still()
-LIMITS_FILE = "upload_mb = 5\nclip_seconds = {}\nmegapixels = {}\nseconds_per_clip = 60\nvisitors_at_once = 1\n"
+LIMITS_FILE = "upload_mb = 5\nclip_seconds = {}\nmegapixels = {}\nseconds_per_clip = 900\nvisitors_at_once = 1\n"
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,7 @@ def page_of(model_of, monkeypatch) -> Callable[[str], AppTest]:
 
 
 def opened_page() -> AppTest:
-    page = AppTest.from_file(str(APP), default_timeout=60).run()
+    page = AppTest.from_file(str(APP), default_timeout=HANG).run()
     assert not page.exception
     return page
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
+from patience import HANG
 
 from app import turns
 from app.turns import Turns
@@ -24,7 +25,7 @@ def quick(monkeypatch):
 
 
 def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + HANG
     while not condition():
         assert time.monotonic() < end, "it never came to that"
         time.sleep(0.002)
@@ -46,7 +47,7 @@ class Visitor(threading.Thread):
     def run(self) -> None:
         try:
             with self.line.turn(self._hear) as self.place:
-                self.go.wait(10)
+                self.go.wait(HANG)
         except Left:
             return
 

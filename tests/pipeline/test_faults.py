@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import copy_toy_project, forget, run
+from patience import HANG
 from ruamel.yaml import YAML
 
 
@@ -111,7 +112,7 @@ def test_of_two_runs_at_once_one_waits_or_says_why_not_and_nothing_is_torn(proje
         )
         for _ in range(2)
     ]
-    said = [one.communicate(timeout=300)[0] for one in both]
+    said = [one.communicate(timeout=HANG)[0] for one in both]
     assert 0 in [one.returncode for one in both], said
     for one, text in zip(both, said, strict=True):
         assert one.returncode == 0 or "lock" in text.lower(), text

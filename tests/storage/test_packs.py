@@ -5,13 +5,13 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import HANG
 
 from deepfake_detector.common.settings import Parallel
 from deepfake_detector.storage.archive import Item, Pack
 from deepfake_detector.storage.packs import Done, Task, run_packs
 from deepfake_detector.storage.store import Made, Store, key_of
 
-EXECUTION = Parallel(workers=2, seconds_per_item=4.0, memory_per_item=1.0)
 
 
 def work(pack: Pack, log: Path) -> Made:
@@ -22,7 +22,7 @@ def work(pack: Pack, log: Path) -> Made:
         if "crash" in item.item or ("once" in item.item and log.read_text().count(item.item) == 1):
             os._exit(7)
         if "hang" in item.item:
-            time.sleep(60)
+            time.sleep(2 * HANG)
         if "large" in item.item:
             bytearray(3 * 2**30)
     rows = [{"item": item.item, "status": "ok"} for item in pack.items]
@@ -33,7 +33,7 @@ def packed(archive: str, *names: str) -> Pack:
     return Pack(archive, tuple(Item(name, "image", "") for name in names))
 
 
-def done(folder: Path, *packs: Pack) -> Done:
+def done(folder: Path, *packs: Pack, seconds: float = HANG) -> Done:
     """Run in `folder`: archives in `out`, the store beside it."""
     folder.mkdir(exist_ok=True)
 
@@ -42,7 +42,14 @@ def done(folder: Path, *packs: Pack) -> Done:
             pack, (folder / "log",), key_of(pack.archive, [item.item for item in pack.items])
         )
 
-    return run_packs(work, packs, plan, Store(folder / "store"), folder / "out", EXECUTION)
+    return run_packs(
+        work,
+        packs,
+        plan,
+        Store(folder / "store"),
+        folder / "out",
+        Parallel(workers=2, seconds_per_item=seconds, memory_per_item=1.0),
+    )
 
 
 def tried(folder: Path) -> list[str]:
@@ -50,23 +57,22 @@ def tried(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("bad", "why", "beside"),
+    ("bad", "seconds", "why", "beside"),
     [
-        ("crash", "crashed its worker (exit code 7)", ("one", "two")),
-        ("crash", "crashed its worker (exit code 7)", ()),
-        ("hang", "took longer than 4 s", ("one", "two")),
-        ("large", "needs more than 1 GiB of memory", ("one", "two")),
+        ("crash", HANG, "crashed its worker (exit code 7)", ("one", "two")),
+        ("crash", HANG, "crashed its worker (exit code 7)", ()),
+        ("hang", 4, "took longer than 4 s", ("one", "two")),
+        ("large", HANG, "needs more than 1 GiB of memory", ("one", "two")),
     ],
 )
-def test_a_bad_item_costs_only_itself_and_is_tried_twice(tmp_path, bad, why, beside):
+def test_a_bad_item_costs_only_itself_and_is_tried_twice(tmp_path, bad, seconds, why, beside):
     done(
         tmp_path / "clean",
         *([packed("a.zip", *beside)] if beside else []),
         packed("b.zip", "three"),
     )
-    mixed = done(
-        tmp_path / "mixed", packed("a.zip", *beside[:1], bad, *beside[1:]), packed("b.zip", "three")
-    )
+    packs = packed("a.zip", *beside[:1], bad, *beside[1:]), packed("b.zip", "three")
+    mixed = done(tmp_path / "mixed", *packs, seconds=seconds)
     assert mixed.failures == {bad: why}
     assert [row["item"] for row in mixed.rows["items"]] == [*beside, "three"]
     assert tried(tmp_path / "mixed").count(bad) == 2
