@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from deepfake_detector import params
@@ -117,7 +118,15 @@ def _add_predict(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         metavar="GIB",
         help="and its memory; 0: no limit (default: 4)",
     )
-    command.set_defaults(run=commands.predict)
+    command.set_defaults(run=partial(_predict, command))
+
+
+def _predict(command: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
+    if not arguments.inputs and not arguments.list:
+        command.error(
+            "nothing to judge: name files or folders, or --list a file with one path a line"
+        )
+    return commands.predict(arguments)
 
 
 def _add_doctor(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -160,9 +160,7 @@ def _inputs(paths: list[Path], listed: str | None) -> list[Path]:
         lines = sys.stdin if listed == "-" else _lines_of(Path(listed))
         paths = paths + [Path(line) for line in map(str.strip, lines) if line]
     if not paths:
-        raise UserError(
-            "nothing to judge: name files or folders, or --list a file with one path a line"
-        )
+        raise UserError(f"{listed}: no path in this list")
     found = []
     for path in paths:
         inside = [one for one in files_below(path) if media_kind(one)] if path.is_dir() else [path]

@@ -60,6 +60,7 @@ def test_help_tells_what_a_command_does(call, command):
         ([], "required: COMMAND"),
         (["judge", "clip.mp4"], "invalid choice: 'judge'"),
         (["predict", "clip.mp4", "--kind", "hand"], "invalid choice: 'hand'"),
+        (["predict"], "predict: error: nothing to judge: name files or folders, or --list"),
         (["use-profile"], "required: profile"),
         (["use-profile", "folder", "--root", "mine"], "'mine': write NAME=/absolute/path"),
         (
@@ -197,7 +198,7 @@ def test_predict_prints_any_file_name_on_one_line(in_toy_project, call, tmp_path
             ["clip.mp4", "--sha256", "0" * 64],
             "models/detector.onnx: not the file that was asked for",
         ),
-        ([], "nothing to judge: name files or folders, or --list"),
+        (["--list", "/dev/null"], "/dev/null: no path in this list"),
         (["--list", "{empty}/list.txt"], "{empty}/list.txt: not a list of paths that can be read"),
         (
             ["clip.mp4", "--resume"],
@@ -213,7 +214,7 @@ def test_predict_prints_any_file_name_on_one_line(in_toy_project, call, tmp_path
         "folder without media",
         "missing model",
         "another model",
-        "no input",
+        "empty list",
         "missing list",
         "nothing to resume",
         "no GPU",
