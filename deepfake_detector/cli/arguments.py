@@ -32,6 +32,20 @@ def _asset(text: str) -> str:
     return text
 
 
+def _file(text: str) -> Path:
+    """A file to be written."""
+    if Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a folder; name a file")
+    return Path(text)
+
+
+def _folder(text: str) -> Path:
+    """A folder to write into, made where it is missing."""
+    if Path(text).exists() and not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a file; name a folder")
+    return Path(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deepfake_detector", description=__doc__)
     to = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -81,11 +95,11 @@ def _add_predict(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         help="face: the pictures are face crops already (default: auto)",
     )
     command.add_argument(
-        "--json", type=Path, metavar="FILE", help="the full reports (docs/report.schema.json)"
+        "--json", type=_file, metavar="FILE", help="the full reports (docs/report.schema.json)"
     )
-    command.add_argument("--csv", type=Path, metavar="FILE", help="a row for each input")
+    command.add_argument("--csv", type=_file, metavar="FILE", help="a row for each input")
     command.add_argument(
-        "--html", type=Path, metavar="FOLDER", help="a page of evidence for each input"
+        "--html", type=_folder, metavar="FOLDER", help="a page of evidence for each input"
     )
     command.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
     command.add_argument(

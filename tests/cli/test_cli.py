@@ -61,6 +61,18 @@ def test_help_tells_what_a_command_does(call, command):
         (["judge", "clip.mp4"], "invalid choice: 'judge'"),
         (["predict", "clip.mp4", "--kind", "hand"], "invalid choice: 'hand'"),
         (["predict"], "predict: error: nothing to judge: name files or folders, or --list"),
+        (
+            ["predict", "clip.mp4", "--json", "tests"],
+            "argument --json: 'tests' is a folder; name a file",
+        ),
+        (
+            ["predict", "clip.mp4", "--csv", "tests"],
+            "argument --csv: 'tests' is a folder; name a file",
+        ),
+        (
+            ["predict", "clip.mp4", "--html", "params.yaml"],
+            "argument --html: 'params.yaml' is a file; name a folder",
+        ),
         (["use-profile"], "required: profile"),
         (["use-profile", "folder", "--root", "mine"], "'mine': write NAME=/absolute/path"),
         (
