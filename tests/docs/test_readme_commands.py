@@ -16,6 +16,7 @@ from made import change_params, person_clip
 from patience import HANG
 
 PAGE = "http://127.0.0.1:8501/"
+WIDEST = 160  # columns of a table that a terminal shows whole
 AUTHOR = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
 ELSEWHERE = {  # not typed here -> why
     "git clone <this repository> && cd <its folder>": "the fixture clones",
@@ -119,5 +120,10 @@ def test_experiments_are_run_and_compared(clone):
     said = enter(clone, EXPERIMENTS)
     assert "test.video.log_loss" in said["dvc metrics diff"]
     assert "log_loss" in said["python -m deepfake_detector compare HEAD workspace"]
-    assert "0.0003" in next(text for line, text in said.items() if line.startswith("dvc exp show"))
+    table = next(text for line, text in said.items() if line.startswith("dvc exp show"))
+    assert all(
+        column in table
+        for column in ("train.lr", "val.video.roc_auc", "val.video.log_loss", "0.0003")
+    )
+    assert max(map(len, table.splitlines())) <= WIDEST
     assert (clone / "dvc_plots/index.html").exists()
