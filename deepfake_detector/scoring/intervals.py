@@ -17,6 +17,7 @@ LEVEL = 0.95
 DRAWS = 2000
 CHUNK = 50  # draws at a time
 MOST_REDRAWN = 10  # times as many draws as wanted are tried, where some are undefined
+DECIMALS = 12  # of a draw's figure; those beyond are rounding errors of sums, by which equal draws would differ
 LEAST_PROBABILITY = np.finfo(float).eps  # as scikit-learn clips in log loss
 RANKED = ("roc_auc", "pr_auc", "eer", "tpr_at_fpr_1", "tpr_at_fpr_5")
 DECIDED = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "log_loss", "brier")
@@ -172,7 +173,7 @@ class _Figures:
         found: dict[str, np.ndarray] = {}
         for part in (self.ranks, self.counts):
             found |= part.figures(times) if part else {}
-        return np.stack([found[name] for name in self.names])
+        return np.stack([found[name] for name in self.names]).round(DECIMALS)
 
 
 class _Ranks:

@@ -155,6 +155,23 @@ def test_a_bound_that_says_nothing_is_replaced_by_an_exact_one():
     assert not {"log_loss", "brier"} & set(found.exact)
 
 
+@pytest.mark.parametrize(("per_class", "in_a_group"), [(6, 1), (7, 1), (24, 2)])
+def test_draws_that_differ_by_rounding_alone_are_equal(per_class, in_a_group):
+    labels = np.repeat([0, 1], per_class)
+    ordered = Scores(np.linspace(0.1, 0.9, 2 * per_class))
+    groups = np.arange(2 * per_class) // in_a_group
+    found = intervals(labels, ordered, groups, RANKED, draws=200)
+    far = (
+        binomtest(per_class // in_a_group, per_class // in_a_group).proportion_ci(0.95, "exact").low
+    )
+    assert found.ends["roc_auc"] == found.ends["pr_auc"] == pytest.approx((far, 1.0))
+    assert set(found.exact) == set(RANKED)
+    tied = Scores(np.where(labels, 0.9, 0.1))
+    assert set(
+        difference_intervals(labels, ordered, tied, groups, RANKED, draws=200).ends.values()
+    ) == {(0.0, 0.0)}
+
+
 def test_draws_without_a_figure_are_made_again_and_counted():
     labels = np.tile([0, 1], 8)
     probabilities = np.where(
