@@ -12,7 +12,8 @@ import made
 import numpy as np
 import pytest
 
-from deepfake_detector.cli import arguments, profiles
+from deepfake_detector.cli import profiles
+from deepfake_detector.cli.arguments import main
 from deepfake_detector.evaluation import comparison
 from deepfake_detector.evaluation.comparison import Difference, Level
 from deepfake_detector.serving.inference import DEMONSTRATION
@@ -30,7 +31,7 @@ def call(monkeypatch, capsys):
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["deepfake_detector", *map(str, arguments)])
         with pytest.raises(SystemExit) as stopped:
-            arguments.main()
+            main()
         return (stopped.value.code, *capsys.readouterr())
 
     return run

@@ -10,6 +10,7 @@ from pathlib import Path
 import made
 import numpy as np
 import pytest
+from patience import HANG
 from served import clip_side_by_side, side_by_side, write_verdicts
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block

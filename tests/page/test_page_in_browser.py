@@ -14,6 +14,7 @@ import jsonschema
 import made
 import numpy as np
 import pytest
+from patience import HANG
 from served import VERDICTS, clip_side_by_side, side_by_side
 
 from benchmarks.served_page import PROJECT, served

@@ -8,7 +8,13 @@ from scipy.stats import binomtest, norm
 
 from deepfake_detector.scoring import intervals as rooms
 from deepfake_detector.scoring import metrics, scores
-from deepfake_detector.scoring.intervals import HEADLINE, Scores, difference_intervals, intervals
+from deepfake_detector.scoring.intervals import (
+    HEADLINE,
+    RANKED,
+    Scores,
+    difference_intervals,
+    intervals,
+)
 
 
 def made(groups: int, per_group: int, shift: float, seed: int = 0):

@@ -13,7 +13,6 @@ from deepfake_detector.storage.packs import Done, Task, run_packs
 from deepfake_detector.storage.store import Made, Store, key_of
 
 
-
 def work(pack: Pack, log: Path) -> Made:
     """An archive of its items' names; dies on `crash`, never ends on `hang`, `once` dies the first time only."""
     for item in pack.items:
