@@ -22,12 +22,6 @@ def test_every_file_a_document_links_to_is_there(path):
     assert [name for name in linked if not (path.parent / name).exists()] == []
 
 
-def test_every_room_of_the_library_is_in_the_architecture():
-    rooms = [f"`{path.name}`" for path in Path("deepfake_detector").glob("[!_]*.py")]
-    text = Path("docs/architecture.md").read_text()
-    assert [room for room in rooms if room not in text] == []
-
-
 @pytest.fixture
 def serving(toy_project, tmp_path, monkeypatch) -> Path:
     """A folder with nothing but the exported models and examples."""
