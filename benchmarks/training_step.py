@@ -177,7 +177,9 @@ def _loaded(rows: pd.DataFrame, size: int, batch: int, workers: int, blend: floa
     """Batches of one epoch after the other, without end."""
     crops = LearningCrops(rows, size, 1, TRAIN.augment)
     even, labels = np.full(len(rows), 1 / len(rows)), rows["label"].to_numpy()
-    order = BalancedBatches(even, labels, np.arange(len(rows)), batch, 1, self_blend=blend)
+    order = BalancedBatches(
+        even, labels, np.arange(len(rows)), batch_size=batch, seed=1, self_blend=blend
+    )
     batches = loader(crops, order, workers, keep_workers=True)
     epoch = 0
     while True:

@@ -27,6 +27,7 @@ FLAT = 1.0  # standard deviation of all pixels of a batch (0..255) below which t
 def fit(
     fabric: Fabric,
     detector: nn.Module,
+    *,
     parts: list[list[nn.Module]],
     train: LearningCrops,
     items: list[str],

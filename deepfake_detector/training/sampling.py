@@ -77,6 +77,7 @@ class BalancedBatches(Sampler[list[Draw]]):
         weights: np.ndarray,
         labels: np.ndarray,
         groups: np.ndarray,
+        *,
         batch_size: int,
         seed: int,
         pairs: float = 0.0,

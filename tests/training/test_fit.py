@@ -99,24 +99,24 @@ def run(
         progress = fit.fit(
             fabric,
             detector,
-            detector.parts(),
-            LearningCrops(train, 32, 1, GENTLE),
-            train["item"].to_list(),
-            BalancedBatches(
+            parts=detector.parts(),
+            train=LearningCrops(train, 32, 1, GENTLE),
+            items=train["item"].to_list(),
+            batches=BalancedBatches(
                 np.full(48, 1 / 48),
                 labels,
                 train["item"].to_numpy(),
-                recipe.batch_size,
-                1,
+                batch_size=recipe.batch_size,
+                seed=1,
                 self_blend=self_blend,
                 micro_batch_size=recipe.batch_size // pieces,
             ),
-            LearningCrops(val, 32, 1),
-            val,
-            recipe,
-            Checkpoints(folder / STATES),
-            watch or (lambda batches, *_: batches),
-            report,
+            val=LearningCrops(val, 32, 1),
+            val_rows=val,
+            recipe=recipe,
+            checkpoints=Checkpoints(folder / STATES),
+            watch=watch or (lambda batches, *_: batches),
+            report=report,
         )
     return detector, progress, reported
 

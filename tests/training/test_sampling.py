@@ -116,7 +116,9 @@ def test_any_rows_of_two_classes_are_drawn_half_and_half(extra, balance):
 def batches(weights, labels=None, batch_size=10, seed=3, groups=None, **options) -> BalancedBatches:
     labels = np.arange(len(weights)) % 2 if labels is None else np.asarray(labels)
     groups = np.arange(len(weights)) if groups is None else np.asarray(groups)
-    return BalancedBatches(np.asarray(weights), labels, groups, batch_size, seed, **options)
+    return BalancedBatches(
+        np.asarray(weights), labels, groups, batch_size=batch_size, seed=seed, **options
+    )
 
 
 EVEN = np.full(50, 1 / 50)
