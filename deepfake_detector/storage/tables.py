@@ -158,18 +158,7 @@ PREDICTIONS = _table(
         "logit": _number(nullable=False),
     },
 )
-CLIP_VALIDATION = _table(
-    ["item", "frame"],
-    {
-        "item": _filled(),
-        "frame": _whole(),
-        "label": _label(),
-        "group": _filled(),
-        "epoch": _whole(),  # the best one, counted from 1; the same in every row
-        "logit": _number(nullable=False),
-    },
-)
-PREDICTIONS = _table(
+CLIP_PREDICTIONS = _table(
     ["split", "item"],
     {
         "split": _text("val", "test"),
