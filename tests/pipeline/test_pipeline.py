@@ -24,6 +24,11 @@ def empty_project(tmp_path_factory):
     return copy_project(tmp_path_factory.mktemp("empty"))
 
 
+@pytest.mark.parametrize("folder", ["data", "models"])
+def test_a_fresh_clone_has_the_folders_that_stages_fill(empty_project, folder):
+    assert [path.name for path in (empty_project / folder).iterdir()] == [".gitignore"]
+
+
 def test_every_stage_ran_and_left_one_summary_line(toy_project):
     log = (toy_project / "repro.log").read_text()
     for stage in STAGES:
@@ -137,7 +142,7 @@ def test_a_wrong_param_is_named_before_any_stage_works(empty_project):
     assert failed.returncode == 1
     assert "train.epochs" in failed.stderr
     assert "greater than or equal to 1" in failed.stderr
-    assert not (empty_project / "data").exists()
+    assert not (empty_project / "data/raw").exists()
 
 
 def test_a_python_without_the_packages_says_so_and_stops(empty_project):
