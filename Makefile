@@ -1,7 +1,8 @@
 # make repro     install, then run the pipeline on the embedded demo (or on what params.yaml names)
 # make test      install, then check the style and run the tests
 # make coverage  which lines of the library the tests do not run
-# make app       install, then serve the page; runs the pipeline first where there is no model yet
+# make app       install, then serve the page at http://localhost:8501 (PORT=8600 takes another port) and open it where there is a
+#                display; runs the pipeline first where there is no model yet
 # make plots     every chart of the last run on one page that opens without a network
 # make bench     timings, side by side, into docs/benchmarks.md; CLIPS=/folder/of/clips and CROPS=/folder/of/faces measure on your own,
 #                ONLY="page repro" these alone
@@ -13,6 +14,7 @@
 # Each makes .venv by itself when it is missing or older than the requirements. PYTHON=python3.12 picks another Python.
 
 PYTHON ?= python3
+PORT = 8501
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -20,6 +22,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 ifneq ($(shell .venv/bin/python -c "print('works')" 2>/dev/null),works)
 .PHONY: .venv/runtime
 endif
+
+# how Streamlit opens the page in the browser, without asking for an address and advertising on the way
+OPENED = --server.headless false --server.showEmailPrompt false --logger.hideWelcomeMessage true
 
 .PHONY: repro test coverage app plots bench fuzz faults machines pictures
 .DELETE_ON_ERROR:
@@ -40,7 +45,8 @@ app: .venv/runtime
 	@test -f models/detector.onnx || { \
 	  echo "models/detector.onnx is missing: running the pipeline first, five to eight minutes on 2 cores with the embedded demo"; \
 	  python -m dvc repro; }
-	python -m streamlit run app/streamlit_app.py
+	@echo "the page: http://localhost:$(PORT)"
+	python -m streamlit run app/streamlit_app.py --server.port $(PORT) $(if $(DISPLAY)$(WAYLAND_DISPLAY),$(OPENED))
 
 plots: .venv/runtime
 	python -m deepfake_detector plots

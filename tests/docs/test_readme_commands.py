@@ -16,6 +16,7 @@ from made import change_params, person_clip
 from patience import HANG
 
 PAGE = "http://127.0.0.1:8501/"
+NO_DISPLAY = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}  # or a browser would open
 WIDEST = 160  # columns of a table that a terminal shows whole
 AUTHOR = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
 ELSEWHERE = {  # not typed here -> why
@@ -66,7 +67,12 @@ def app(folder: Path) -> str:
     """`make app` until the page is there; what its address gives."""
     with (folder / "app.log").open("w") as log:
         server = subprocess.Popen(
-            ["make", "app"], cwd=folder, stdout=log, stderr=log, start_new_session=True
+            ["make", "app"],
+            cwd=folder,
+            env=os.environ | NO_DISPLAY,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     try:
         until = time.monotonic() + HANG
