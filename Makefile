@@ -1,17 +1,5 @@
-# make repro     install, then run the pipeline on the embedded demo (or on what params.yaml names)
-# make test      install, then check the style and run the tests
-# make coverage  which lines of the library the tests do not run
-# make app       install, then serve the page at http://localhost:8501 (PORT=8600 takes another port) and open it where there is a
-#                display; runs the pipeline first where there is no model yet
-# make plots     every chart of the last run on one page that opens without a network
-# make bench     timings, side by side, into docs/benchmarks.md; CLIPS=/folder/of/clips and CROPS=/folder/of/faces measure on your own,
-#                ONLY="page repro" these alone
-# make fuzz      judge N=20000 damaged media files: none may break it, hang, or get a verdict without a face
-# make faults    kill a toy-sized pipeline N=60 times and fill its disk (as root): the next run ends at the same bytes
-# make machines  the pipeline at toy size with other Pythons, processors, paths, users and languages, without a network (as root)
-# make pictures  the pictures of the README, from the demo's results (needs Chromium)
-#
-# Each makes .venv by itself when it is missing or older than the requirements. PYTHON=python3.12 picks another Python.
+# Each target makes .venv by itself where it is missing or older than the requirements. PYTHON=python3.12
+# picks another Python. What stands behind ## is what `make` alone prints.
 
 PYTHON ?= python3
 PORT = 8501
@@ -25,45 +13,60 @@ endif
 
 # how Streamlit opens the page in the browser, without asking for an address and advertising on the way
 OPENED = --server.headless false --server.showEmailPrompt false --logger.hideWelcomeMessage true
+PYTEST = python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: repro test coverage app plots bench fuzz faults machines pictures
+.PHONY: help repro app plots lint fix quick test coverage bench fuzz faults machines pictures
+.DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-repro: .venv/runtime
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+repro: .venv/runtime  ## run the pipeline on the embedded demo, or on what params.yaml names
 	python -m dvc repro
 
-test: .venv/dev
-	ruff check
-	ruff format --check
-	mypy
-	python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations 15
-
-coverage: .venv/dev
-	python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov
-
-app: .venv/runtime
+app: .venv/runtime  ## serve the page at http://localhost:8501 and open it; PORT=8600 takes another port
 	@test -f models/detector.onnx || { \
 	  echo "models/detector.onnx is missing: running the pipeline first, five to eight minutes on 2 cores with the embedded demo"; \
 	  python -m dvc repro; }
 	@echo "the page: http://localhost:$(PORT)"
 	python -m streamlit run app/streamlit_app.py --server.port $(PORT) $(if $(DISPLAY)$(WAYLAND_DISPLAY),$(OPENED))
 
-plots: .venv/runtime
+plots: .venv/runtime  ## every chart of the last run on one page that opens without a network
 	python -m deepfake_detector plots
 
-bench: .venv/dev
+lint: .venv/dev  ## check style, types and what a wing may import
+	ruff check
+	ruff format --check
+	mypy
+	lint-imports --no-logo
+
+fix: .venv/dev  ## mend the style where that can be done automatically
+	ruff check --fix
+	ruff format
+
+quick: .venv/dev  ## the unit tests, without whole runs and browsers
+	$(PYTEST) -m "not slow"
+
+test: lint  ## lint, then all tests
+	$(PYTEST) --durations 15
+
+coverage: .venv/dev  ## which lines of the library the tests do not run
+	$(PYTEST) --cov
+
+bench: .venv/dev  ## timings side by side; CLIPS= and CROPS= name one's own, ONLY="page repro" these alone
 	python -m benchmarks --clips "$(CLIPS)" --crops "$(CROPS)" $(if $(ONLY),--only $(ONLY))
 
-fuzz: .venv/dev
+fuzz: .venv/dev  ## judge N=20000 damaged media files: none may break it, hang, or get a faceless verdict
 	PYTHONPATH=tests python -m fuzz.run --inputs $(or $(N),20000)
 
-faults: .venv/dev
+faults: .venv/dev  ## kill a toy pipeline N=60 times and fill its disk (as root): the same bytes come back
 	PYTHONPATH=tests python -m faults.run --kills $(or $(N),60)
 
-machines: .venv/dev
+machines: .venv/dev  ## the toy pipeline on other Pythons, processors, paths, users, languages (as root)
 	PYTHONPATH=tests python -m machines.run
 
-pictures: .venv/dev
+pictures: .venv/dev  ## the pictures of the README, from the demo's results (needs Chromium)
 	PYTHONPATH=. python docs/pictures.py
 
 .venv/runtime: requirements.txt

@@ -47,6 +47,9 @@ TOY = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Fast files first. Files with tests that wait for the toy project last: of these the ones that begin with others in
     front, then the longest, so that no process is left alone with it."""
+    for item in items:
+        if "toy_project" in item.fixturenames:
+            item.add_marker("slow")
     first = {item.path: item for item in reversed(items)}
     waiting = {item.path for item in items if "toy_project" in item.fixturenames}
     items.sort(

@@ -12,6 +12,8 @@ from conftest import TOY, copy_project, run
 from made import change_params
 from patience import HANG
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("ray", reason="needs Ray: pip install -r requirements-cluster.txt")
 ARCHIVES = 40  # of the toy project's frames
 LOOPBACK = "127.0.0.2"  # of this machine alone; Ray takes 127.0.0.1 for the machine's own address

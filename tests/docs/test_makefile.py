@@ -1,5 +1,6 @@
 """The Makefile: what `make app` runs, on which port, and when a browser opens."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -25,3 +26,10 @@ def test_app_serves_on_its_port_and_opens_a_browser_where_there_is_a_display(
 def test_whoever_serves_the_page_otherwise_opens_no_browser():
     config = tomllib.loads(Path(".streamlit/config.toml").read_text())
     assert config["server"]["headless"] is True
+
+
+def test_make_alone_lists_every_target_in_a_line():
+    told = run(PROJECT, "make").stdout.splitlines()
+    targets = re.findall(r"^([a-z]+):", Path("Makefile").read_text(), re.MULTILINE)
+    assert [line.split()[1] for line in told] == targets
+    assert all(len(line) <= 110 for line in told)

@@ -15,6 +15,8 @@ from conftest import TOY, borrow_environment, copy_toy_project, run
 from made import change_params, person_clip
 from patience import HANG
 
+pytestmark = pytest.mark.slow
+
 PAGE = "http://127.0.0.1:8501/"
 NO_DISPLAY = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}  # or a browser would open
 WIDEST = 160  # columns of a table that a terminal shows whole

@@ -17,6 +17,8 @@ from fuzz.seeds import CLIPS, STILLS, seeds
 from deepfake_detector.media.reading import Limits, kind_of, read_image, sample_frames
 from deepfake_detector.serving.inference import Detector
 
+pytestmark = pytest.mark.slow
+
 FILES = 150  # in this slice; `make fuzz` judges 20,000
 
 

@@ -30,14 +30,17 @@ axe = pytest.importorskip(
 CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 )
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM, reason="needs the system's Chromium (Debian: apt install chromium)"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not CHROMIUM, reason="needs the system's Chromium (Debian: apt install chromium)"
+    ),
+]
 PATIENCE = 300_000  # milliseconds
 sync_api.expect.set_options(timeout=PATIENCE)
 SCREEN, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 SERIOUS = ("serious", "critical")
-LIMITS_FILE = "upload_mb = 5\nclip_seconds = 60\nmegapixels = 64\nseconds_per_clip = 900\nvisitors_at_once = 2\n"
+LIMITS_FILE = "upload_mb = 5\nclip_seconds = 60\nmegapixels = 64\nseconds_per_clip = 3600\nvisitors_at_once = 2\n"
 LONG_NAME = f"{'long' * 25} **b** $x$ [y](z) :red[r] <i>t<i>.mp4"
 SLOW = {"frames": 30, "detection": {"detect_size": 640}}
 FILES = {

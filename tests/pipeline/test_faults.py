@@ -15,6 +15,8 @@ from conftest import copy_toy_project, forget, run
 from patience import HANG
 from ruamel.yaml import YAML
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def project(toy_project, tmp_path_factory) -> Path:

@@ -11,6 +11,8 @@ import pytest
 from conftest import copy_project, run
 from made import change_params
 
+pytestmark = pytest.mark.slow
+
 REALS, FAKES = 400_000, 200_000  # bits per second, kept to by padding however short the clip is
 
 

@@ -16,6 +16,8 @@ from made import audio_only, change_params, person_clip, person_still
 
 from deepfake_detector.storage import tables
 
+pytestmark = pytest.mark.slow
+
 # Stands in for a decoder that fails on a file: every Python imports a module of this name first.
 SABOTAGE = """
 import os, signal, time

@@ -7,6 +7,8 @@ import pytest
 from conftest import copy_toy_project, run
 from made import change_params
 
+pytestmark = pytest.mark.slow
+
 CALM = {
     "train.batch_size": 16,
     "train.lr": 2e-4,
