@@ -40,20 +40,20 @@ def read(server_mb: int) -> PageLimits:
         found = PageLimits(**tomllib.loads(path.read_text()))
     except OSError as error:
         raise UserError(
-            f"{path.name}: {error.strerror}; DEEPFAKE_LIMITS names a file like app/limits.toml"
+            f"{path.name}: {error.strerror}", "DEEPFAKE_LIMITS names a file like app/limits.toml"
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{path.name}: no TOML file: {error}; app/limits.toml shows how it is written"
+            f"{path.name}: no TOML file: {error}", "app/limits.toml shows how it is written"
         ) from error
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()
         )
-        raise UserError(f"{path.name}: {problems}; app/limits.toml explains its keys") from error
+        raise UserError(f"{path.name}: {problems}", "app/limits.toml explains its keys") from error
     if found.upload_mb > server_mb:
         raise UserError(
-            f"{path.name}: upload_mb is {found.upload_mb}, but the server takes {server_mb} MB: start it with "
-            f"--server.maxUploadSize {found.upload_mb}"
+            f"{path.name}: upload_mb is {found.upload_mb}, but the server takes {server_mb} MB",
+            f"start it with --server.maxUploadSize {found.upload_mb}",
         )
     return found

@@ -15,4 +15,12 @@ class Stopped(Exception):  # noqa: N818 (no error: the run did what it was asked
 
 
 class UserError(Exception):
-    """A problem its reader can mend: the text names the file or the key, and the remedy."""
+    """An error that its reader can fix: `problem` names the file or the key, `remedy` says what to do
+    about it (empty where the problem says enough)."""
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(problem, remedy)  # both are its `args`, from which pickle makes it again
+        self.problem, self.remedy = problem, remedy
+
+    def __str__(self) -> str:
+        return f"{self.problem}; {self.remedy}" if self.remedy else self.problem

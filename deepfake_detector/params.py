@@ -104,7 +104,7 @@ def load_differences(path: Path) -> Params:
         content = YAML(typ="safe", pure=True).load(path)
     except OSError as error:
         raise UserError(
-            f"{path}: cannot be read ({error.strerror}); run this in the folder that holds it"
+            f"{path}: cannot be read ({error.strerror})", "run this in the folder that holds it"
         ) from error
     except YAMLError as error:
         raise UserError(f"{path}: not valid YAML: {error}") from error

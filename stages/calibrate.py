@@ -28,7 +28,8 @@ def main() -> str:
     labels = clips["label"].to_numpy(int)
     if len(set(labels)) < 2:
         raise UserError(
-            "validation has no scored clip of one class; give split.val a larger share, or add material"
+            "validation has no scored clip of one class",
+            "give split.val a larger share, or add material",
         )
     found = calibration.decision(
         labels,

@@ -17,7 +17,7 @@ from deepfake_detector.storage import tables
 def main(name: str) -> str:
     data_sets = params.load().data_sets
     if name not in data_sets:
-        raise UserError(f"params.yaml: data_sets has no {name!r}; it has {', '.join(data_sets)}")
+        raise UserError(f"params.yaml: data_sets has no {name!r}", f"it has {', '.join(data_sets)}")
     result = layouts.scan(name, data_sets[name])
     rows = layouts.index_rows(name, data_sets[name].use, result.found)
     tables.write(f"data/scan/{name}.csv", tables.make(rows, tables.INDEX), tables.INDEX)

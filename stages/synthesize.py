@@ -24,7 +24,7 @@ def main(name: str) -> str:
     settings = params.load()
     if name not in settings.synthesize:
         there = ", ".join(settings.synthesize) or "nothing"
-        raise UserError(f"params.yaml: synthesize has no {name!r}; it has {there}")
+        raise UserError(f"params.yaml: synthesize has no {name!r}", f"it has {there}")
     drawn = settings.synthesize[name]
     clips = plan(drawn.pairs)
     films = [list(film) for _, film in groupby(sorted(clips, key=FILM), key=FILM)]
@@ -36,7 +36,8 @@ def main(name: str) -> str:
     ):
         if outcome.failure:
             raise UserError(
-                f"{film[0].path}: {outcome.failure}; raise parallel.seconds_per_item, or use fewer workers"
+                f"{film[0].path}: {outcome.failure}",
+                "raise parallel.seconds_per_item, or use fewer workers",
             )
         for clip, data in zip(film, outcome.result, strict=True):
             write_whole(Path(RAW) / name / clip.path, data)

@@ -41,7 +41,7 @@ def predict(arguments: argparse.Namespace) -> int:
     target = arguments.json or arguments.csv
     if arguments.resume and not target:
         raise UserError(
-            "--resume goes on with what lies beside the file of --json or --csv; name one"
+            "--resume goes on with what lies beside the file of --json or --csv", "name one"
         )
     print(f"{'verdict':<13} {'P(fake)':>8}  {'faces':>7}  input")
     if target is None:
@@ -160,7 +160,7 @@ def _inputs(paths: list[Path], listed: str | None) -> list[Path]:
         lines = sys.stdin if listed == "-" else _lines_of(Path(listed))
         paths = paths + [Path(line) for line in map(str.strip, lines) if line]
     if not paths:
-        raise UserError(f"{listed}: no path in this list")
+        raise UserError(f"{listed}: no path in this list", "write one path a line")
     found = []
     for path in paths:
         inside = [one for one in files_below(path) if media_kind(one)] if path.is_dir() else [path]

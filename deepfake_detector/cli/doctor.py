@@ -6,7 +6,6 @@ python -m deepfake_detector doctor [--params FILE]
 import json
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -318,8 +317,8 @@ def _size(count: float) -> str:
 
 
 def _refusal(what: str, error: UserError | OSError) -> Finding:
-    """An error as a problem: its second clause or sentence is the remedy."""
-    text, *remedy = re.split(r"; |\. (?=[A-Z])", str(error), maxsplit=1)
-    return Finding(
-        "problem", what, text, remedy[0] if remedy else "mend or remove it (docs/data-sets.md)"
+    """An error as a problem; what has no remedy of its own is to be mended or removed."""
+    problem, remedy = (
+        (error.problem, error.remedy) if isinstance(error, UserError) else (str(error), "")
     )
+    return Finding("problem", what, problem, remedy or "mend or remove it (docs/data-sets.md)")

@@ -49,5 +49,5 @@ def write(revisions: list[str]) -> Path:
     if done.returncode:
         raise UserError(f"`dvc plots {command[0]}` failed: {done.stderr.strip()}")
     if not PAGE.exists():
-        raise UserError("there is nothing to draw yet; `dvc repro` makes it")
+        raise UserError("there is nothing to draw yet", "`dvc repro` makes it")
     return PAGE

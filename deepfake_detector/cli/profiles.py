@@ -34,7 +34,8 @@ def use(name: str, roots: Mapping[str, str]) -> list[str]:
         )
     if missing := sorted(outside - set(roots)):
         raise UserError(
-            f"profile {name} needs the folder of {missing[0]}: add --root {missing[0]}=/absolute/path"
+            f"profile {name} needs the folder of {missing[0]}",
+            f"add --root {missing[0]}=/absolute/path",
         )
     for key, root in roots.items():
         if not Path(root).is_dir():
@@ -50,7 +51,7 @@ def use(name: str, roots: Mapping[str, str]) -> list[str]:
 def load(name: str) -> params.Params:
     """The settings of profile `name`."""
     if name not in names():
-        raise UserError(f"{_file(name)}: no such profile; there are {', '.join(names())}")
+        raise UserError(f"{_file(name)}: no such profile", f"there are {', '.join(names())}")
     return params.load_differences(_file(name))
 
 
@@ -85,7 +86,8 @@ def _refuse_loss() -> None:
     )
     if status.returncode or status.stdout:
         raise UserError(
-            f"{current} has changes that are not committed; commit them, or `git checkout {current}`"
+            f"{current} has changes that are not committed",
+            f"commit them, or `git checkout {current}`",
         )
 
 

@@ -33,7 +33,7 @@ def only_writer(folder: Path, stage: str, wait: float = WAIT_SECONDS) -> Iterato
             lock.acquire(timeout=wait)
         except Timeout as error:
             raise UserError(
-                f"{stage} is running here already (process {process}); wait for it, or stop it"
+                f"{stage} is running here already (process {process})", "wait for it, or stop it"
             ) from error
     with lock:
         holder.write_text(str(os.getpid()))

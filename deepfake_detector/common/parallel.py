@@ -95,7 +95,8 @@ def _on_ray(
         import ray
     except ImportError as error:
         raise UserError(
-            "parallel.executor is ray, which is not installed: pip install -r requirements-cluster.txt"
+            "parallel.executor is ray, which is not installed",
+            "pip install -r requirements-cluster.txt",
         ) from error
     _check_address(os.environ.get("RAY_ADDRESS", ""))
     here = str(Path.cwd())
@@ -123,14 +124,15 @@ def _check_address(address: str) -> None:
     """Ray itself would start a cluster of its own without an address, and wait for minutes at a wrong one."""
     if not address:
         raise UserError(
-            "parallel.executor is ray: set RAY_ADDRESS to the address of a running cluster (docs/scaling.md)"
+            "parallel.executor is ray, but RAY_ADDRESS is not set",
+            "set RAY_ADDRESS to the address of a running cluster (docs/scaling.md)",
         )
     host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
     except (OSError, ValueError) as error:
         raise UserError(
-            f"RAY_ADDRESS {address}: no cluster there ({error}); it is written as host:port"
+            f"RAY_ADDRESS {address}: no cluster there ({error})", "it is written as host:port"
         ) from error
 
 

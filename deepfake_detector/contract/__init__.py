@@ -109,9 +109,9 @@ def _read(path: str | Path, pick: Callable[[dict], Part]) -> Part:
     try:
         return pick(json.loads(Path(path).read_text()))
     except FileNotFoundError as error:
-        raise UserError(f"{path}: not there; `dvc repro` makes it") from error
+        raise UserError(f"{path}: not there", "`dvc repro` makes it") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: not what calibrate writes; run `dvc repro`") from error
+        raise UserError(f"{path}: not what calibrate writes", "run `dvc repro`") from error
 
 
 def decision_of(found: dict) -> Decision:
@@ -123,7 +123,8 @@ def parse(text: str | None, source: str) -> Contract:
     """The contract in the metadata of the model file `source`. Raises UserError where there is none of this version."""
     if text is None:
         raise UserError(
-            f"{source}: an ONNX file without this project's contract; use one that the export stage made"
+            f"{source}: an ONNX file without this project's contract",
+            "use one that the export stage made",
         )
     try:
         return Contract.model_validate_json(text)
@@ -132,5 +133,6 @@ def parse(text: str | None, source: str) -> Contract:
             ".".join(str(part) for part in one["loc"]) or one["msg"] for one in error.errors()[:3]
         )
         raise UserError(
-            f"{source}: its contract is not of version {VERSION} ({places}); export the model again with this version"
+            f"{source}: its contract is not of version {VERSION} ({places})",
+            "export the model again with this version",
         ) from error

@@ -111,12 +111,13 @@ def load(
     """
     if device == "cuda" and "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         raise UserError(
-            "no GPU for ONNX Runtime here: install onnxruntime-gpu in place of onnxruntime, or use --device cpu"
+            "no GPU for ONNX Runtime here",
+            "install onnxruntime-gpu in place of onnxruntime, or use --device cpu",
         )
     path = Path(path)
     if not path.is_file():
         raise UserError(
-            f"{path}: not there; `make repro` (or `dvc repro`) makes models/detector.onnx"
+            f"{path}: not there", "`make repro` (or `dvc repro`) makes models/detector.onnx"
         )
     if path.stat().st_size > MAX_BYTES:
         raise UserError(f"{path}: larger than 2 GiB, which no exported model is")
@@ -134,12 +135,12 @@ def load(
         session = open_session(data, threads, device)
         entries = session.get_modelmeta().custom_metadata_map
     except Exception as error:  # ONNX Runtime has a dozen kinds of its own
-        raise UserError(f"{path}: not an ONNX model that can be loaded; {REMEDY}") from error
+        raise UserError(f"{path}: not an ONNX model that can be loaded", REMEDY) from error
     terms = contract.parse(entries.get(contract.KEY), str(path))
     if not is_sealed:
-        raise UserError(f"{path}: no seal in it; {REMEDY}")
+        raise UserError(f"{path}: no seal in it", REMEDY)
     if terms.withheld:
-        raise UserError(f"{path}: not to be used: {terms.withheld}; use models/detector.onnx")
+        raise UserError(f"{path}: not to be used: {terms.withheld}", "use models/detector.onnx")
     _check_shape(path, session, terms.crop.input_size)
     return Model(session, terms, sha256)
 
@@ -151,7 +152,7 @@ def _is_sealed(path: Path, data: bytes) -> bool:
         return False
     unsealed = data[:place] + ZEROS + data[place + len(ZEROS) :]
     if hashlib.sha256(unsealed).hexdigest().encode() != data[place : place + len(ZEROS)]:
-        raise UserError(f"{path}: damaged: its bytes are not those that were exported; {REMEDY}")
+        raise UserError(f"{path}: damaged: its bytes are not those that were exported", REMEDY)
     return True
 
 
@@ -166,5 +167,6 @@ def _check_shape(path: Path, session: onnxruntime.InferenceSession, side: int) -
         (name, "tensor(float)", ["batch", *shape]) for name, shape in promised.items()
     ]:
         raise UserError(
-            f"{path}: another network than its contract says: takes {takes}, gives {gives}; {REMEDY}"
+            f"{path}: another network than its contract says: takes {takes}, gives {gives}",
+            REMEDY,
         )

@@ -24,7 +24,8 @@ def crop_kind(index: pd.DataFrame, train: pd.DataFrame, realign: bool) -> str:
     ready = index.loc[index["item"].isin(train["item"]), "kind"] == "face"
     if ready.any() and not ready.all():
         raise UserError(
-            "training data mix ready-made crops (kind: face) with detected faces; set crop_faces.realign"
+            "training data mix ready-made crops (kind: face) with detected faces",
+            "set crop_faces.realign",
         )
     return "given" if ready.all() else "detected"
 

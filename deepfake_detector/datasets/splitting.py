@@ -82,8 +82,8 @@ def refuse_one_group(index: pd.DataFrame, near: pd.DataFrame, items: pd.DataFram
     chief = sorted(ties, key=lambda mark: (-ties[mark], mark))[:TIES_NAMED]
     raise UserError(
         f"one group holds {sizes.max()} of {len(own)} items, so there is nothing to split; it is tied by "
-        f"{', '.join(f'{mark} ({ties[mark]} items)' for mark in chief)}; mend wrong sources or originals, add other "
-        "material, or name the data set with `use: test`"
+        f"{', '.join(f'{mark} ({ties[mark]} items)' for mark in chief)}",
+        "mend wrong sources or originals, add other material, or name the data set with `use: test`",
     )
 
 
@@ -94,7 +94,7 @@ def part_of(items: pd.DataFrame, policy: str, shares: dict[str, float], seed: in
         return items["group"].map(assign(items, shares, seed))
     if not (items["official_split"] != "").any():
         raise UserError(
-            f"split.policy is {policy}, but no item has a published split; set it to shares"
+            f"split.policy is {policy}, but no item has a published split", "set it to shares"
         )
     return items["item"].map(assign_published(items, strict=policy == "strict"))
 
@@ -105,8 +105,8 @@ def refuse_one_class(items: pd.DataFrame) -> None:
         found = set(items.loc[items["part"] == part, "label"])
         if found != {0, 1}:
             raise UserError(
-                f"{part} has {'no items' if not found else f'only label {found.pop()}'}: every part needs both classes; "
-                "add material, change split's shares, or name a data set with `use: test`"
+                f"{part} has {'no items' if not found else f'only label {found.pop()}'}: every part needs both classes",
+                "add material, change split's shares, or name a data set with `use: test`",
             )
 
 
@@ -191,8 +191,8 @@ def _both_classes(
         if len(groups) < len(chosen):
             raise UserError(
                 f"too few groups to give {', '.join(parts)} both classes each: {len(free)} groups, "
-                f"{int((real[free] > 0).sum())} with real and {int((fake[free] > 0).sum())} with fake items; add material, "
-                "or set split.test to 0 and name a data set with `use: test`"
+                f"{int((real[free] > 0).sum())} with real and {int((fake[free] > 0).sum())} with fake items",
+                "add material, or set split.test to 0 and name a data set with `use: test`",
             )
         for group in groups:
             left.remove(group)

@@ -108,8 +108,8 @@ def _check_same_items(rows: pd.DataFrame, others: pd.DataFrame, names: tuple[str
         if extra
     )
     raise UserError(
-        f"{names[0]} and {names[1]} were not measured on the same files: {only}; a difference would be of the files. "
-        "Compare runs with the same data sets and split"
+        f"{names[0]} and {names[1]} were not measured on the same files: {only}",
+        "compare runs with the same data sets and split, or a difference would be of the files",
     )
 
 
@@ -127,7 +127,8 @@ def _predictions(revision: str, split: str) -> _Predictions:
     levels = {name: table[table["split"] == split] for name, table in levels.items()}
     if levels["video"].empty:
         raise UserError(
-            f"{revision}: it was not measured on {split} (evaluate.splits); choose another with --split"
+            f"{revision}: it was not measured on {split} (evaluate.splits)",
+            "choose another with --split",
         )
     return _Predictions(levels, *scale)
 
@@ -141,6 +142,7 @@ def _content(revision: str, path: Path) -> bytes:
         )
     except (DvcException, SCMError, OSError) as error:
         raise UserError(
-            f"{path} of {revision} is not to be had ({error}); name a commit, branch or experiment (`dvc exp show`) whose "
-            "results are in DVC's cache (`dvc pull`, or `dvc exp apply` and `dvc repro`)"
+            f"{path} of {revision} is not to be had ({error})",
+            "name a commit, branch or experiment (`dvc exp show`) whose "
+            "results are in DVC's cache (`dvc pull`, or `dvc exp apply` and `dvc repro`)",
         ) from error

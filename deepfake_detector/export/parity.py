@@ -63,7 +63,8 @@ def figures(logits: Mapping[str, np.ndarray], clips: Mapping[str, pd.DataFrame])
     judged = {name: own.dropna(subset="logit") for name, own in clips.items()}
     if judged["torch"]["label"].nunique() < 2:
         raise UserError(
-            "of the validation clips compared one class has no face that can be judged; raise export.clips_per_class"
+            "of the validation clips compared one class has no face that can be judged",
+            "raise export.clips_per_class",
         )
     return {
         "largest_logit_difference": {"fp32_below": ROUNDING, "int8": round(difference["int8"], 4)},

@@ -141,12 +141,13 @@ class Journal:
             return
         if not resume:
             raise UserError(
-                f"{self.path}: left by a run that was stopped; go on with --resume, or delete it"
+                f"{self.path}: left by a run that was stopped", "go on with --resume, or delete it"
             )
         whole = self._read()
         if whole == 0:
             raise UserError(
-                f"{self.path}: not of a run with this model and these options; delete it to begin anew"
+                f"{self.path}: not of a run with this model and these options",
+                "delete it to begin anew",
             )
         with open(self.path, "r+b") as file:  # a torn last line
             file.truncate(whole)

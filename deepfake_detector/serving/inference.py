@@ -121,7 +121,8 @@ class Detector:
         if self._faces.sha256 != found.sha256:
             raise UserError(
                 f"the {found.name} face detector here is another file than the model was trained with "
-                f"(sha256 {self._faces.sha256}, wanted {found.sha256}); install the versions of requirements.txt"
+                f"(sha256 {self._faces.sha256}, wanted {found.sha256})",
+                "install the versions of requirements.txt",
             )
         golden.check(self.contract.golden, self._faces, self.contract.crop, model.judge, source)
 

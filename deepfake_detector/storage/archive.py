@@ -104,7 +104,7 @@ def fingerprint(path: Path) -> list[tuple[str, int, int]]:
             ]
     except (OSError, zipfile.BadZipFile) as error:
         raise UserError(
-            f"{path}: cannot be read ({error}); {_REMEDY.format(folder=path.parent)}"
+            f"{path}: cannot be read ({error})", _REMEDY.format(folder=path.parent)
         ) from error
 
 
@@ -125,7 +125,8 @@ class ArchiveReader:
                 return self._archive(archive).read(member)
         except (OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
             raise UserError(
-                f"{self.folder / archive}: cannot read {member} ({error}); {_REMEDY.format(folder=self.folder)}"
+                f"{self.folder / archive}: cannot read {member} ({error})",
+                _REMEDY.format(folder=self.folder),
             ) from error
 
     def picture(self, archive: str, member: str) -> np.ndarray:

@@ -51,14 +51,15 @@ def locate(name: str, sha256: str) -> Path:
     path = folder() / ASSETS[name].file
     if not path.exists():
         raise UserError(
-            f"{path}: not there. With a network: `python -m deepfake_detector fetch-assets {name}`; without one, get "
-            f"{ASSETS[name].file} elsewhere and add `--from FOLDER`"
+            f"{path}: not there",
+            f"with a network: `python -m deepfake_detector fetch-assets {name}`; without one, get "
+            f"{ASSETS[name].file} elsewhere and add `--from FOLDER`",
         )
     found = file_hash(path)
     if found != sha256:
         raise UserError(
-            f"{path}: sha256 is {found}, params or model want {sha256}; delete it and run "
-            f"`python -m deepfake_detector fetch-assets {name}`"
+            f"{path}: sha256 is {found}, params or model want {sha256}",
+            f"delete it and run `python -m deepfake_detector fetch-assets {name}`",
         )
     return path
 
@@ -73,9 +74,9 @@ def fetch(name: str, source: Path | None = None) -> Path:
     except (OSError, http.client.HTTPException) as error:
         why = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise UserError(
-            f"{source / asset.file if source else asset.url}: {why}; get "
-            f"{asset.file} on a machine with a network and run "
-            f"`python -m deepfake_detector fetch-assets {name} --from FOLDER`"
+            f"{source / asset.file if source else asset.url}: {why}",
+            f"get {asset.file} on a machine with a network and run "
+            f"`python -m deepfake_detector fetch-assets {name} --from FOLDER`",
         ) from error
     found = hashlib.sha256(data).hexdigest()
     if found != asset.sha256:

@@ -195,9 +195,9 @@ def read(path: str | Path, schema: pa.DataFrameSchema) -> pd.DataFrame:
         )
         return schema.validate(frame.fillna(dict.fromkeys(texts, "")))
     except FileNotFoundError as error:
-        raise UserError(f"{path}: not there; `dvc repro` makes it") from error
+        raise UserError(f"{path}: not there", "`dvc repro` makes it") from error
     except (pa.errors.SchemaError, pa.errors.SchemaErrors, TypeError, ValueError) as error:
-        raise UserError(f"{path}: not the table this version writes; run `dvc repro`") from error
+        raise UserError(f"{path}: not the table this version writes", "run `dvc repro`") from error
 
 
 def write(path: str | Path, frame: pd.DataFrame, schema: pa.DataFrameSchema) -> None:

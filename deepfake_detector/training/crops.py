@@ -1,7 +1,7 @@
 """Stored face crops as batches for the network, and what the network says of them."""
 
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -14,9 +14,11 @@ from torch.utils.data import (
     Dataset,
     Sampler,
     SequentialSampler,
+    default_collate,
     get_worker_info,
 )
 
+from deepfake_detector import UserError
 from deepfake_detector.faces.cutting import resize
 from deepfake_detector.storage.archive import ArchiveReader
 
@@ -50,12 +52,18 @@ class FaceCrops(Dataset):
     def __getitem__(self, row: int) -> tuple[torch.Tensor, int, int]:
         return self.as_sample(self.picture(row), int(self.labels[row]), row)
 
-    def __getitems__(self, rows: list) -> list[tuple[torch.Tensor, int, int]]:
-        """The samples of a batch; outside of loading processes by as many threads as the network has."""
-        if get_worker_info():
-            return [self[row] for row in rows]
-        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
-            return list(threads.map(self.__getitem__, rows))
+    def __getitems__(self, rows: list) -> list[tuple[torch.Tensor, int, int]] | UserError:
+        """The samples of a batch, or the error that one of them met, for `Loader` to raise.
+
+        Outside of loading processes they are made by as many threads as the network has.
+        """
+        try:
+            if get_worker_info():
+                return [self[row] for row in rows]
+            with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+                return list(threads.map(self.__getitem__, rows))
+        except UserError as error:
+            return error
 
     def picture(self, row: int) -> np.ndarray:
         """The stored crop, RGB uint8."""
@@ -66,6 +74,19 @@ class FaceCrops(Dataset):
     def as_sample(self, crop: np.ndarray, label: int, row: int) -> tuple[torch.Tensor, int, int]:
         crop = resize(crop, self.input_size)
         return torch.from_numpy(crop).permute(2, 0, 1).contiguous(), label, row
+
+
+class Loader(DataLoader):
+    """A loader that raises the UserError of a sample as it was.
+
+    torch would raise what a process meant to raise as another one, with the traceback in its text.
+    """
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+        for batch in super().__iter__():
+            if isinstance(batch, UserError):
+                raise batch
+            yield batch
 
 
 def normalise(images: torch.Tensor) -> torch.Tensor:
@@ -107,23 +128,26 @@ def judge_faces(
     )
 
 
-def loader(
-    crops: FaceCrops, batches: Sampler, workers: int, keep_workers: bool = False
-) -> DataLoader:
+def loader(crops: FaceCrops, batches: Sampler, workers: int, keep_workers: bool = False) -> Loader:
     """`batches` of `crops`, made by `workers` processes (0: by threads of this one, while the network waits);
     `keep_workers` from one iteration to the next."""
     cv2.setNumThreads(
         1
     )  # a process forked from one with a running OpenCV pool would wait for that pool for ever
-    return DataLoader(
+    return Loader(
         crops,
         batch_sampler=batches,
+        collate_fn=_collate,
         num_workers=workers,
         persistent_workers=keep_workers and workers > 0,
         worker_init_fn=_as_worker,
         pin_memory=torch.cuda.is_available(),
         generator=torch.Generator(),  # a loader of its own: it draws nothing from the run's random numbers
     )
+
+
+def _collate(samples: list[tuple] | UserError) -> list[torch.Tensor] | UserError:
+    return samples if isinstance(samples, UserError) else default_collate(samples)
 
 
 def _as_worker(_number: int) -> None:

@@ -24,7 +24,8 @@ def setup(
     """
     if accelerator == "cuda" and not torch.cuda.is_available():
         raise UserError(
-            "train.accelerator: cuda, but torch finds no GPU; use auto or cpu, or check the driver"
+            "train.accelerator: cuda, but torch finds no GPU",
+            "use auto or cpu, or check the driver",
         )
     on_gpu = accelerator != "cpu" and torch.cuda.is_available()
     if on_gpu and devices > torch.cuda.device_count():

@@ -94,7 +94,7 @@ def train_epoch(
     """
     losses = _Losses(progress, items)
     for update in range(progress.update, batches.updates):
-        pieces = [_next(loaded) for _ in range(batches.pieces)]
+        pieces = [next(loaded) for _ in range(batches.pieces)]
         if not progress.history and not update:
             _check_batch(pieces[0][0])
         loss = learner.learn([(images, labels) for images, labels, _ in pieces])
@@ -147,18 +147,11 @@ class _Losses:
             named = ", ".join(sorted({self.items[row] for row in rows.tolist()}))
             raise UserError(
                 f"the training loss is not a number any more, in epoch {len(self.progress.history) + 1} at update "
-                f"{self.progress.update + 1}; lower train.lr, or set train.precision to fp32. Items of that batch: {named}"
+                f"{self.progress.update + 1}, in the batch of {named}",
+                "lower train.lr, or set train.precision to fp32",
             )
         self.progress.loss += loss.item()
         self.progress.update += 1
-
-
-def _next(loaded: Iterator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The next batch, with errors of the processes that load as they were, or as what became of the process."""
-    try:
-        return next(loaded)
-    except UserError as error:
-        raise UserError(str(error).rpartition("UserError: ")[2].strip()) from error
 
 
 def _learning(parts: list[list[nn.Module]], epoch: int, every: int) -> int:
@@ -170,17 +163,18 @@ def _check_draws(batches: BalancedBatches) -> None:
     """Raises UserError where an epoch would hold no batch, or one class alone."""
     if not batches.updates:
         raise UserError(
-            f"{len(batches.labels)} training faces do not fill a batch of {batches.batch_size}; lower train.batch_size"
+            f"{len(batches.labels)} training faces do not fill a batch of {batches.batch_size}",
+            "lower train.batch_size",
         )
     if not (batches.labels == 0).any():
         raise UserError("data/splits/train.csv holds no real face to learn from")
     if not (batches.labels == 1).any() and batches.self_blend < 1:
         raise UserError(
-            "data/splits/train.csv holds no fake face to learn from; train.fakes: none with train.self_blend: 1.0 makes "
-            "them from the real ones"
+            "data/splits/train.csv holds no fake face to learn from",
+            "train.fakes: none with train.self_blend: 1.0 makes them from the real ones",
         )
 
 
 def _check_batch(images: torch.Tensor) -> None:
     if images.float().std() < FLAT:
-        raise UserError("the first batch's faces are blank; look at plots/training_samples")
+        raise UserError("the first batch's faces are blank", "look at plots/training_samples")

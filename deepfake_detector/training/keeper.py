@@ -129,6 +129,7 @@ def loaders_death_told(received: list[int]) -> Iterator[None]:
                 "stopped; the same command goes on from the last saved state", received[0]
             ) from error
         raise UserError(
-            f"a process that loads faces died ({error}); where memory is short lower train.loader_workers. The same "
-            "command goes on from the last saved state"
+            f"a process that loads faces died ({error})",
+            "where memory is short lower train.loader_workers. The same command goes on from the last "
+            "saved state",
         ) from error

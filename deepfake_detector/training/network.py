@@ -129,7 +129,7 @@ def _read(path: Path, remedy: str) -> dict:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise UserError(f"{path}: not there; {remedy}") from error
+        raise UserError(f"{path}: not there", remedy) from error
     except Exception as error:  # torch raises whatever its unpickler met
         raise UserError(
             f"{path}: not a file of weights that can be read safely ({type(error).__name__})"

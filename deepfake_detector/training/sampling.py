@@ -192,7 +192,7 @@ def _fewest_pieces(count: int, largest: int) -> int:
     )
     if count // pieces < 2:
         raise UserError(
-            f"train.batch_size: {count} faces on a device cannot be cut into equal pieces of 2 to {largest}; choose sizes "
-            "of which one is a multiple of the other"
+            f"train.batch_size: {count} faces on a device cannot be cut into equal pieces of 2 to {largest}",
+            "choose sizes of which one is a multiple of the other",
         )
     return pieces

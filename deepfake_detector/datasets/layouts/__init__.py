@@ -62,12 +62,14 @@ def scan(name: str, data_set: DataSet) -> Scan:
     root = Path(data_set.root)
     if not root.is_dir():
         raise UserError(
-            f"{root}: no such folder; set data_sets.{name}.root to where {name} lies, or run `use-profile`"
+            f"{root}: no such folder",
+            f"set data_sets.{name}.root to where {name} lies, or run `use-profile`",
         )
     result = _layout(data_set.layout)(name, root, data_set)
     if not result.found:
         raise UserError(
-            f"{root}: nothing in it has the layout {data_set.layout!r}; docs/data-sets.md shows that layout"
+            f"{root}: nothing in it has the layout {data_set.layout!r}",
+            "docs/data-sets.md shows that layout",
         )
     return result
 
@@ -85,7 +87,7 @@ def index_rows(name: str, use: str, found: list[Found]) -> list[dict]:
         if count > 1:
             paths = [str(one.path) for one, other in zip(found, keys, strict=True) if other == key]
             raise UserError(
-                f"{key}: key of more than one file: {', '.join(paths)}; rename one of them"
+                f"{key}: key of more than one file: {', '.join(paths)}", "rename one of them"
             )
     key_of: dict[tuple[str, str], str] = {}  # by name with and without extension
     for one, key in zip(found, keys, strict=True):

@@ -64,7 +64,7 @@ def _parts(path: Path, pattern: str) -> tuple[str, ...]:
     match = re.fullmatch(pattern, path.stem)
     if not match:
         raise UserError(
-            f"{path}: not a name that Celeb-DF gives; move the file out of the data set's folder"
+            f"{path}: not a name that Celeb-DF gives", "move the file out of the data set's folder"
         )
     return match.groups()
 
@@ -76,7 +76,8 @@ def _test_list(path: Path) -> dict[str, str]:
     lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
     if any(len(line) != 2 or line[0] not in ("0", "1") or "/" not in line[1] for line in lines):
         raise UserError(
-            f"{path}: not lines of `<0 or 1> <folder>/<file>`; fetch it anew from the Celeb-DF site"
+            f"{path}: not lines of `<0 or 1> <folder>/<file>`",
+            "fetch it anew from the Celeb-DF site",
         )
     return {place: label for label, place in lines}
 
@@ -88,5 +89,6 @@ def _check_labels(path: Path, test: dict[str, str]) -> None:
     )
     if wrong:
         raise UserError(
-            f"{path}: {wrong[0]} has label {test[wrong[0]]}, and there 1 means real; fetch the list anew"
+            f"{path}: {wrong[0]} has label {test[wrong[0]]}, and there 1 means real",
+            "fetch the list anew",
         )

@@ -34,7 +34,8 @@ def scan(name: str, root: Path, data_set: DataSet) -> Scan:
 def _facts(path: Path) -> dict[str, dict]:
     if not path.exists():
         raise UserError(
-            f"{path}: not there; the DFDC preview set says in it what is real, so it cannot be done without"
+            f"{path}: not there, and the DFDC preview set says in it what is real",
+            "fetch it with the set",
         )
     try:
         facts = json.loads(path.read_text())
@@ -44,10 +45,13 @@ def _facts(path: Path) -> dict[str, dict]:
             if fact["label"] not in LABELS or fact["set"] not in SETS
         ]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{path}: not the preview set's table ({error}); fetch it anew") from error
+        raise UserError(
+            f"{path}: not the preview set's table ({error})", "fetch it anew"
+        ) from error
     if wrong:
         raise UserError(
-            f"{path}: {wrong[0]} is {facts[wrong[0]]}; label is real or fake, set is train or test"
+            f"{path}: {wrong[0]} is {facts[wrong[0]]}",
+            "label is real or fake, set is train or test",
         )
     return facts
 

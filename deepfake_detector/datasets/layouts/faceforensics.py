@@ -60,7 +60,8 @@ def _official(root: Path, compression: str) -> dict[str, Path]:
             {path.name for path in root.glob("*_sequences/*/*") if path.is_dir()} - {"masks"}
         )
         raise UserError(
-            f"{root}: no videos of compression {compression!r}; there are: {', '.join(there) or 'none'}"
+            f"{root}: no videos of compression {compression!r}",
+            f"there are: {', '.join(there) or 'none'}",
         )
     return folders
 
@@ -99,7 +100,8 @@ def _parts(path: Path, pattern: str) -> tuple[str, ...]:
     match = re.fullmatch(pattern, path.stem)
     if not match:
         raise UserError(
-            f"{path}: not a name that FaceForensics++ gives; move the file out of the data set's folder"
+            f"{path}: not a name that FaceForensics++ gives",
+            "move the file out of the data set's folder",
         )
     return match.groups()
 
@@ -126,7 +128,7 @@ def _splits(folder: Path) -> dict[str, str]:
             splits |= {number: split for first, second in pairs for number in (first, second)}
         except (ValueError, TypeError) as error:
             raise UserError(
-                f"{path}: not a JSON list of pairs; fetch it anew from the FaceForensics++ site"
+                f"{path}: not a JSON list of pairs", "fetch it anew from the FaceForensics++ site"
             ) from error
     return splits
 
@@ -140,7 +142,9 @@ def _youtube_videos(path: Path) -> dict[str, str]:
             number: name.rsplit(" ", 1)[0] for number, name in json.loads(path.read_text()).items()
         }
     except (ValueError, AttributeError) as error:
-        raise UserError(f"{path}: not FaceForensics++'s conversion table; fetch it anew") from error
+        raise UserError(
+            f"{path}: not FaceForensics++'s conversion table", "fetch it anew"
+        ) from error
 
 
 def _missing_originals(found: list[Found]) -> list[str]:

@@ -66,12 +66,13 @@ def _found(
     try:
         place.encode()
     except UnicodeEncodeError as error:
-        raise UserError(f"{place!r}: a name that is not UTF-8; rename the file") from error
+        raise UserError(f"{place!r}: a name that is not UTF-8", "rename the file") from error
     label = _label(place, facts)
     method, below = _method(place, label, facts)
     if label == 1 and method == "real":
         raise UserError(
-            f"{path}: a fake's method cannot be called real; rename its folder, or change metadata.csv"
+            f"{path}: a fake's method cannot be called real",
+            "rename its folder, or change metadata.csv",
         )
     original = None
     if label == 1 and facts.get("original"):
@@ -140,13 +141,14 @@ def _metadata(path: Path) -> dict[str, dict[str, str]]:
         raise UserError(f"{path}: not a CSV table that can be read ({error})") from error
     if not {"path", "label"} <= set(table.columns) <= COLUMNS:
         raise UserError(
-            f"{path}: its columns are {', '.join(table.columns)}; wanted path,label and any of method,sources,original,split"
+            f"{path}: its columns are {', '.join(table.columns)}",
+            "wanted path,label and any of method,sources,original,split",
         )
     if wrong := sorted(set(table["label"]) - set(LABELS)):
-        raise UserError(f"{path}: label {wrong[0]!r}; only `real` and `fake` are known")
+        raise UserError(f"{path}: label {wrong[0]!r}", "only `real` and `fake` are known")
     if "split" in table and (wrong := sorted(set(table["split"]) - {"", "train", "val", "test"})):
-        raise UserError(f"{path}: split {wrong[0]!r}; only train, val, test or nothing are known")
+        raise UserError(f"{path}: split {wrong[0]!r}", "only train, val, test or nothing are known")
     if table["path"].duplicated().any():
         twice = table["path"][table["path"].duplicated()].iloc[0]
-        raise UserError(f"{path}: {twice} is listed more than once; keep one line")
+        raise UserError(f"{path}: {twice} is listed more than once", "keep one line")
     return table.set_index("path").to_dict("index")
