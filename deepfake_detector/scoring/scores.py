@@ -11,14 +11,20 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+NO_FACE, TOO_SMALL, TOO_FEW = "no face", "faces too small", "too few faces"  # why there is no logit
+
 
 @dataclass(frozen=True)
 class ClipScore:
-    """A clip's logit and the track it comes from; both None, with the reason, where nobody can be judged."""
+    """A clip's logit and the track it comes from; both None, with the reason, where nobody can be judged.
+
+    `details` are the numbers behind the reason, where it has some.
+    """
 
     logit: float | None
     track: int | None
     reason: str = ""
+    details: str = ""
 
 
 def score_clip(
@@ -38,8 +44,13 @@ def score_clip(
         return ClipScore(means[track], track)
     most = max((len(logits) for logits in tracks.values()), default=0)
     if most:
-        return ClipScore(None, None, f"too few faces: {most} of at least {enough}")
-    return ClipScore(None, None, "faces too small" if too_small else "no face")
+        return ClipScore(None, None, TOO_FEW, f"{most} of at least {enough}")
+    return ClipScore(None, None, TOO_SMALL if too_small else NO_FACE)
+
+
+def with_details(reason: str, details: str) -> str:
+    """A reason as tables and reports have it."""
+    return f"{reason}: {details}" if details else reason
 
 
 def track_logit(logits: Sequence[float]) -> float:
@@ -62,7 +73,8 @@ def score_clips(faces: pd.DataFrame, logits: pd.DataFrame, min_faces: int) -> pd
             tracks.get(item, {}), sampled, min_faces, int((own["status"] == "face too small").sum())
         )
         facts = {"frames_sampled": sampled, "frames_with_face": seen}
-        rows.append({"item": item, "logit": score.logit, "reason": score.reason} | facts)
+        reason = with_details(score.reason, score.details)
+        rows.append({"item": item, "logit": score.logit, "reason": reason} | facts)
     return pd.DataFrame(rows).astype({"logit": float})
 
 

@@ -18,7 +18,7 @@ from deepfake_detector import UserError
 from deepfake_detector.common.parallel import run
 from deepfake_detector.common.settings import Parallel
 from deepfake_detector.serving import report
-from deepfake_detector.serving.inference import Detector, Report
+from deepfake_detector.serving.inference import UNREADABLE, Detector, Report
 from deepfake_detector.storage.files import write_whole
 
 COLUMNS = (
@@ -64,7 +64,7 @@ class Judge:
     def failed(self, path: Path, why: str) -> dict:
         """The report on a file whose worker did not live to write one."""
         detector = self.detector()
-        lost = Report(str(path), None, None, "ERROR", reason="cannot be read", error=why)
+        lost = Report(str(path), None, None, "ERROR", reason=UNREADABLE, error=why)
         return report.as_json(lost, detector.contract, detector.sha256)
 
 

@@ -49,7 +49,8 @@ DEMONSTRATION = (
 )
 GIVEN = "The model learned from ready-made crops; these faces were cut out by the detector, so the score may be off."
 NOT_JUDGED = "demonstration model"
-DISAGREE = "people disagree"
+DISAGREE = "people disagree: one looks real, the score of another lies in the inconclusive band"
+UNREADABLE = "cannot be read"
 
 
 @dataclass(frozen=True)
@@ -67,19 +68,21 @@ class FaceFrame:
 
 @dataclass(frozen=True)
 class FaceTrack:
-    """One person followed through the clip. `verdict` is REAL, FAKE or INCONCLUSIVE; `reason` says why it is the last."""
+    """One person followed through the clip. `verdict` is REAL, FAKE or INCONCLUSIVE; `reason` says why it is the last,
+    `details` the numbers behind that."""
 
     track: int
     verdict: str
     reason: str
     fake_probability: float
     frames: tuple[FaceFrame, ...]
+    details: str = ""
 
 
 @dataclass(frozen=True)
 class Report:
     """What was found in one input. `verdict` is REAL, FAKE, INCONCLUSIVE or ERROR; `reason` says why it is neither of
-    the first two; `fake_probability` is None where there is no probability to stand behind; `decided_by` is the track that
+    the first two, `details` the numbers behind that; `fake_probability` is None where there is no probability to stand behind; `decided_by` is the track that
     the verdict comes from. `facts` are those of the file: bytes, container, codec, width, height, duration …"""
 
     input: str
@@ -87,6 +90,7 @@ class Report:
     kind: str | None
     verdict: str
     reason: str = ""
+    details: str = ""
     fake_probability: float | None = None
     decided_by: int | None = None
     frames_sampled: int = 0
@@ -170,7 +174,7 @@ class Detector:
             with self._lock:
                 report = self._judge(report, source, kind, watch, limits)
         except (MediaError, OSError) as error:
-            report = replace(report, reason="cannot be read", error=reason(error))
+            report = replace(report, reason=UNREADABLE, error=reason(error))
         return replace(report, seconds=time.monotonic() - started)
 
     def score(
@@ -216,19 +220,19 @@ class Detector:
         terms = self.contract
         if terms.trained_on.demonstration and report.sha256 not in terms.trained_on.demo_files:
             nobody = tuple(
-                replace(one, verdict="INCONCLUSIVE", reason=NOT_JUDGED) for one in report.faces
+                replace(one, verdict="INCONCLUSIVE", reason=NOT_JUDGED, details="")
+                for one in report.faces
             )
             return replace(report, verdict="INCONCLUSIVE", reason=NOT_JUDGED, faces=nobody)
         judged = judge(clip.logit, clip.reason, terms.decision)
         reason = judged.reason
         if reason == IN_BAND and any(track.verdict == "REAL" for track in report.faces):
-            reason = (
-                f"{DISAGREE}: one looks real, the score of another lies in the inconclusive band"
-            )
+            reason = DISAGREE
         return replace(
             report,
             verdict=judged.verdict,
             reason=reason,
+            details=clip.details,
             fake_probability=judged.fake_probability,
             decided_by=clip.track,
         )
@@ -309,7 +313,7 @@ class Detector:
         score = scores.score_clip({track: logits}, sampled, decision.min_faces)
         judged = judge(score.logit, score.reason, decision)
         probability = self._probability(scores.track_logit(logits))
-        return FaceTrack(track, judged.verdict, judged.reason, probability, frames)
+        return FaceTrack(track, judged.verdict, judged.reason, probability, frames, score.details)
 
     def _probability(self, logit: float) -> float:
         return float(scores.probability(logit, self.contract.decision.temperature))

@@ -15,7 +15,9 @@ from PIL import Image
 from deepfake_detector.contract import Contract
 from deepfake_detector.pages import overlay
 from deepfake_detector.pages.html_page import Badge, Picture, Section, render
-from deepfake_detector.serving.inference import DISAGREE, FaceFrame, Report
+from deepfake_detector.scoring.decision import IN_BAND
+from deepfake_detector.scoring.scores import NO_FACE, TOO_FEW, TOO_SMALL, with_details
+from deepfake_detector.serving.inference import DISAGREE, NOT_JUDGED, UNREADABLE, FaceFrame, Report
 
 SCHEMA = "deepfake-detector-report/1"
 FACES_SHOWN = 8
@@ -26,14 +28,14 @@ SAID = {
     "INCONCLUSIVE": "No verdict",
     "ERROR": "This file cannot be judged",
 }
-EXPLAINED = {  # by how a reason starts
-    "no face": "No face was found in any frame that was looked at. The detector judges faces only.",
-    "faces too small": "Faces were found, but all are too small to judge.",
-    "too few faces": "A face was found in too few of the frames that were looked at to judge the clip.",
-    "score in the inconclusive band": "The score lies where the detector was wrong too often on clips it was checked on.",
+EXPLAINED = {  # by reason
+    NO_FACE: "No face was found in any frame that was looked at. The detector judges faces only.",
+    TOO_SMALL: "Faces were found, but all are too small to judge.",
+    TOO_FEW: "A face was found in too few of the frames that were looked at to judge the clip.",
+    IN_BAND: "The score lies where the detector was wrong too often on clips it was checked on.",
     DISAGREE: "The people in it do not agree: one looks real, the score of another lies where the detector is often wrong.",
-    "demonstration model": "A demonstration model has seen drawn people only. It judges nothing but the demo's own files.",
-    "cannot be read": "The file is empty, damaged, beyond a limit, or of a kind that cannot be read.",
+    NOT_JUDGED: "A demonstration model has seen drawn people only. It judges nothing but the demo's own files.",
+    UNREADABLE: "The file is empty, damaged, beyond a limit, or of a kind that cannot be read.",
 }
 FACTS = {  # how the facts of a file are told on the page
     "bytes": ("size", "{:,} bytes"),
@@ -56,10 +58,7 @@ LIMITS = (
 
 def in_words(report: Report) -> str:
     """Why there is no verdict, for a person; empty where there is one."""
-    text = next(
-        (words for start, words in EXPLAINED.items() if report.reason.startswith(start)),
-        report.reason,
-    )
+    text = EXPLAINED[report.reason] if report.reason else ""
     return f"{text} ({report.error})" if report.error else text
 
 
@@ -99,7 +98,7 @@ def as_json(report: Report, terms: Contract, model_sha256: str) -> dict:
             "facts": _rounded(report.facts),
         },
         "verdict": report.verdict,
-        "reason": report.reason,
+        "reason": with_details(report.reason, report.details),
         "in_words": " ".join(filter(None, (SAID[report.verdict] + ".", in_words(report)))),
         "fake_probability": None if probability is None else round(probability, 6),
         "decided_by": None if report.decided_by is None else report.decided_by + 1,
@@ -117,7 +116,7 @@ def as_json(report: Report, terms: Contract, model_sha256: str) -> dict:
             {
                 "person": track.track + 1,
                 "verdict": track.verdict,
-                "reason": track.reason,
+                "reason": with_details(track.reason, track.details),
                 "fake_probability": round(track.fake_probability, 6),
                 "frames": [_frame(one) for one in track.frames],
             }
@@ -221,7 +220,8 @@ def _people(report: Report) -> Section:
         {
             "person": str(track.track + 1)
             + (" (decides)" if track.track == report.decided_by else ""),
-            "verdict": track.verdict + (f" ({track.reason})" if track.reason else ""),
+            "verdict": track.verdict
+            + (f" ({with_details(track.reason, track.details)})" if track.reason else ""),
             "probability of fake": f"{track.fake_probability:.1%}",
             "frames": len(track.frames),
             "seconds": f"{track.frames[0].time:.1f} to {track.frames[-1].time:.1f}",

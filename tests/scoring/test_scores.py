@@ -16,21 +16,21 @@ from deepfake_detector.storage import tables
 
 
 @pytest.mark.parametrize(
-    ("tracks", "sampled", "too_small", "logit", "track", "reason"),
+    ("tracks", "sampled", "too_small", "logit", "track", "why"),
     [
-        ({0: [1.0] * 8}, 32, 0, 1.0, 0, ""),
-        ({0: [1.0] * 7}, 32, 0, None, None, "too few faces: 7 of at least 8"),
-        ({0: [1.0] * 3}, 6, 0, 1.0, 0, ""),
-        ({0: [1.0] * 2}, 6, 0, None, None, "too few faces: 2 of at least 3"),
-        ({0: [1.0] * 2}, 5, 0, None, None, "too few faces: 2 of at least 3"),
-        ({0: [-2.0]}, 1, 0, -2.0, 0, ""),
-        ({0: [-1.0] * 8, 1: [3.0] * 8}, 16, 0, 3.0, 1, ""),
-        ({0: [-1.0] * 8, 1: [3.0] * 7}, 16, 0, -1.0, 0, ""),
-        ({2: [1.0] * 8, 1: [1.0] * 8}, 16, 0, 1.0, 1, ""),
-        ({}, 16, 0, None, None, "no face"),
-        ({}, 16, 2, None, None, "faces too small"),
-        ({0: [1.0]}, 16, 2, None, None, "too few faces: 1 of at least 8"),
-        ({}, 0, 0, None, None, "no face"),
+        ({0: [1.0] * 8}, 32, 0, 1.0, 0, ()),
+        ({0: [1.0] * 7}, 32, 0, None, None, ("too few faces", "7 of at least 8")),
+        ({0: [1.0] * 3}, 6, 0, 1.0, 0, ()),
+        ({0: [1.0] * 2}, 6, 0, None, None, ("too few faces", "2 of at least 3")),
+        ({0: [1.0] * 2}, 5, 0, None, None, ("too few faces", "2 of at least 3")),
+        ({0: [-2.0]}, 1, 0, -2.0, 0, ()),
+        ({0: [-1.0] * 8, 1: [3.0] * 8}, 16, 0, 3.0, 1, ()),
+        ({0: [-1.0] * 8, 1: [3.0] * 7}, 16, 0, -1.0, 0, ()),
+        ({2: [1.0] * 8, 1: [1.0] * 8}, 16, 0, 1.0, 1, ()),
+        ({}, 16, 0, None, None, ("no face",)),
+        ({}, 16, 2, None, None, ("faces too small",)),
+        ({0: [1.0]}, 16, 2, None, None, ("too few faces", "1 of at least 8")),
+        ({}, 0, 0, None, None, ("no face",)),
     ],
     ids=[
         "enough",
@@ -49,11 +49,9 @@ from deepfake_detector.storage import tables
     ],
 )
 def test_a_clip_is_the_highest_track_that_was_seen_often_enough(
-    tracks, sampled, too_small, logit, track, reason
+    tracks, sampled, too_small, logit, track, why
 ):
-    assert scores.score_clip(tracks, sampled, 8, too_small) == scores.ClipScore(
-        logit, track, reason
-    )
+    assert scores.score_clip(tracks, sampled, 8, too_small) == scores.ClipScore(logit, track, *why)
 
 
 def test_logits_are_averaged_and_not_probabilities():
@@ -95,10 +93,11 @@ def test_a_table_of_faces_is_scored_clip_by_clip():
         row = table.loc[item]
         assert (None if math.isnan(row["logit"]) else row["logit"], row["reason"]) == (
             clip.logit,
-            clip.reason,
+            scores.with_details(clip.reason, clip.details),
         )
         assert (row["frames_sampled"], row["frames_with_face"]) == (sampled, with_face)
     assert table.loc["two people", "logit"] == 11.5
+    assert table.loc["half seen", "reason"] == "too few faces: 1 of at least 2"
 
 
 # from a logit to a probability and a verdict

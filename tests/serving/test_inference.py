@@ -260,26 +260,39 @@ def test_of_two_people_each_has_a_verdict_and_the_more_suspicious_decides(
     assert report.frames_with_face == 1
 
 
-def test_a_person_seen_too_seldom_has_no_verdict_and_does_not_decide(
-    judge, with_contract, two_people
-):
+TWO_OF_THREE = {"frames": 3, "decision": {"min_faces": 2, "band_low": 0.0, "band_high": 0.0}}
+
+
+@pytest.fixture(scope="module")
+def seldom_two(judge, two_people) -> bytes:
+    """A clip of three frames in only one of which the more suspicious of two people is seen."""
     suspicious = max(
         judge.predict(made.picture(two_people)).faces, key=lambda track: track.fake_probability
     )
     left, _, width, _ = (round(value) for value in suspicious.frames[0].box)
     alone = two_people.copy()
     alone[:, max(0, left - width // 2) : left + 3 * width // 2] = 128
-    terms = {"frames": 3, "decision": {"min_faces": 2, "band_low": 0.0, "band_high": 0.0}}
-    report = Detector.load(with_contract(**ALWAYS | terms)).predict(
-        made.clip_of([two_people, alone, alone])
-    )
-    assert [(track.verdict, track.reason, len(track.frames)) for track in report.faces] == [
-        ("FAKE", "", 3),
-        ("INCONCLUSIVE", "too few faces: 1 of at least 2", 1),
+    return made.clip_of([two_people, alone, alone])
+
+
+def test_a_person_seen_too_seldom_has_no_verdict_and_does_not_decide(with_contract, seldom_two):
+    report = Detector.load(with_contract(**ALWAYS | TWO_OF_THREE)).predict(seldom_two)
+    assert [
+        (track.verdict, track.reason, track.details, len(track.frames)) for track in report.faces
+    ] == [
+        ("FAKE", "", "", 3),
+        ("INCONCLUSIVE", "too few faces", "1 of at least 2", 1),
     ]
     assert report.faces[1].fake_probability > report.faces[0].fake_probability
     assert (report.verdict, report.decided_by) == ("FAKE", 0)
     assert report.fake_probability == report.faces[0].fake_probability
+
+
+def test_a_demonstration_model_says_nothing_of_who_was_seen_too_seldom(with_contract, seldom_two):
+    report = Detector.load(with_contract(**TWO_OF_THREE)).predict(seldom_two)
+    assert [(track.reason, track.details) for track in report.faces] == [
+        ("demonstration model", "")
+    ] * 2
 
 
 def test_a_picture_given_as_a_face_is_judged_whole(with_contract):

@@ -130,10 +130,19 @@ def test_without_a_class_in_validation_nothing_is_told_of_it():
 
 
 @pytest.mark.parametrize("reason", report.EXPLAINED)
-def test_every_reason_is_put_into_words(reason):
-    assert (
-        report.in_words(replace(FACELESS, reason=f"{reason}: 2 of 8")) == report.EXPLAINED[reason]
+def test_every_reason_is_put_into_words_whatever_its_details(reason):
+    told = report.in_words(replace(FACELESS, reason=reason, details="2 of 8"))
+    assert told == report.EXPLAINED[reason]
+
+
+def test_a_reason_is_reported_with_its_details():
+    seldom = replace(
+        track(0, "INCONCLUSIVE", 0.9), reason="too few faces", details="1 of at least 2"
     )
+    one = replace(FACELESS, reason="too few faces", details="1 of at least 2", faces=(seldom,))
+    found = report.as_json(one, TERMS, SHA)
+    assert found["reason"] == found["people"][0]["reason"] == "too few faces: 1 of at least 2"
+    assert b"INCONCLUSIVE (too few faces: 1 of at least 2)" in report.as_html(one, TERMS, SHA)
 
 
 def test_an_error_says_what_it_was():
