@@ -81,9 +81,13 @@ class FaceTrack:
 
 @dataclass(frozen=True)
 class Report:
-    """What was found in one input. `verdict` is REAL, FAKE, INCONCLUSIVE or ERROR; `reason` says why it is neither of
-    the first two, `details` the numbers behind that; `fake_probability` is None where there is no probability to stand behind; `decided_by` is the track that
-    the verdict comes from. `facts` are those of the file: bytes, container, codec, width, height, duration …"""
+    """What was found in one input.
+
+    `verdict` is REAL, FAKE, INCONCLUSIVE or ERROR; `reason` says why it is neither of the first two,
+    `details` the numbers behind that; `fake_probability` is None where there is no probability to stand
+    behind; `decided_by` is the track that the verdict comes from. `facts` are those of the file: bytes,
+    container, codec, width, height, duration …
+    """
 
     input: str
     sha256: str | None

@@ -12,7 +12,7 @@ import pytest
 import torch
 from conftest import PROJECT
 
-from deepfake_detector import params
+from deepfake_detector import UserError, params
 from deepfake_detector.cli import doctor, profiles
 from deepfake_detector.cli.doctor import Finding
 from deepfake_detector.common import packages
@@ -311,6 +311,34 @@ def test_a_data_set_that_cannot_be_listed_is_one_problem(tmp_path, tree, content
         Finding("problem", "data set mine", text.format(root=root), remedy)
     ]
     assert found(of, "data sets") == []
+
+
+@pytest.mark.parametrize(
+    ("error", "text", "remedy"),
+    [
+        (
+            UserError("a; b. Cut nowhere", "first this; then that. Then all again"),
+            "a; b. Cut nowhere",
+            "first this; then that. Then all again",
+        ),
+        (
+            UserError("a; b. Cut nowhere"),
+            "a; b. Cut nowhere",
+            "mend or remove it (docs/data-sets.md)",
+        ),
+        (OSError("a; b"), "a; b", "mend or remove it (docs/data-sets.md)"),
+    ],
+    ids=["with a remedy", "without", "of the system"],
+)
+def test_an_errors_problem_and_remedy_are_told_whole(
+    tmp_path, tree, monkeypatch, error, text, remedy
+):
+    def refuse(*_):
+        raise error
+
+    monkeypatch.setattr(doctor.layouts, "scan", refuse)
+    of = folder_settings(tmp_path, tree(*CLIPS))
+    assert found(of, "data set mine") == [Finding("problem", "data set mine", text, remedy)]
 
 
 def test_a_link_that_leads_nowhere_is_a_problem(tmp_path, tree):

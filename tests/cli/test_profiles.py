@@ -144,7 +144,7 @@ def test_a_folder_of_any_name_is_read_back(project, tmp_path, name):
     ("name", "roots", "said"),
     [
         ("nothing", {}, "no such profile; there are celebdf, demo, dfdc, faceforensics"),
-        ("folder", {}, "profile folder needs the folder of mine: add --root mine=/absolute/path"),
+        ("folder", {}, "profile folder needs the folder of mine; add --root mine=/absolute/path"),
         ("folder", {"yours": "."}, "--root yours=…: profile folder takes mine"),
         ("demo", {"demo": "."}, "--root demo=…: profile demo takes no roots"),
         ("folder", {"mine": "missing"}, "--root mine=missing: no such folder"),

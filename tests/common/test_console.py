@@ -72,6 +72,7 @@ def test_guarded_gives_back_the_result():
     ("error", "code", "said"),
     [
         (UserError("no such folder"), 1, "error: no such folder\n"),
+        (UserError("a.csv: not there", "run b"), 1, "error: a.csv: not there; run b\n"),
         (KeyboardInterrupt(), 130, "stopped\n"),
         (
             OSError(errno.ENOSPC, "No space left on device", "a.zip"),

@@ -278,7 +278,7 @@ def test_a_gpu_that_is_not_there_is_refused_and_not_replaced(tmp_path, monkeypat
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(
         UserError,
-        match="no GPU for ONNX Runtime here: install onnxruntime-gpu .* or use --device cpu",
+        match="no GPU for ONNX Runtime here; install onnxruntime-gpu .* or use --device cpu",
     ):
         load(written(tmp_path), device="cuda")
 

@@ -136,13 +136,12 @@ def test_every_reason_is_put_into_words_whatever_its_details(reason):
 
 
 def test_a_reason_is_reported_with_its_details():
-    seldom = replace(
-        track(0, "INCONCLUSIVE", 0.9), reason="too few faces", details="1 of at least 2"
-    )
-    one = replace(FACELESS, reason="too few faces", details="1 of at least 2", faces=(seldom,))
-    found = report.as_json(one, TERMS, SHA)
+    why = {"reason": "too few faces", "details": "1 of at least 2"}
+    seldom = replace(track(0, "INCONCLUSIVE", 0.9), **why)
+    found = report.as_json(replace(FACELESS, **why, faces=(seldom,)), TERMS, SHA)
     assert found["reason"] == found["people"][0]["reason"] == "too few faces: 1 of at least 2"
-    assert b"INCONCLUSIVE (too few faces: 1 of at least 2)" in report.as_html(one, TERMS, SHA)
+    page = report.as_html(replace(JUDGED, faces=(seldom,)), TERMS, SHA).decode()
+    assert "INCONCLUSIVE (too few faces: 1 of at least 2)" in page
 
 
 def test_an_error_says_what_it_was():

@@ -8,6 +8,7 @@ import torch
 from conftest import COLOURS
 from torchvision.transforms.functional import normalize
 
+from deepfake_detector import UserError
 from deepfake_detector.training import crops
 from deepfake_detector.training.crops import FaceCrops
 from deepfake_detector.training.network import Detector
@@ -24,6 +25,17 @@ def test_making_a_loader_draws_no_random_number_of_the_run(stored_crops):
     before = torch.get_rng_state()
     list(crops.loader(FaceCrops(stored_crops, 32), [[0, 1], [2]], 0))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_loader_raises_what_a_sample_met_with_its_problem_and_its_remedy(
+    stored_crops, workers, no_hang
+):
+    damaged = stored_crops.assign(member="none.png")
+    with pytest.raises(UserError) as raised:
+        crops.frame_logits(Reddish(), FaceCrops(damaged, 32), 2, workers)
+    assert raised.value.problem.startswith("data/faces/toy.zip: cannot read none.png (")
+    assert raised.value.remedy.startswith("delete data/faces and run `dvc checkout`")
 
 
 @pytest.mark.parametrize(("row", "label"), [(0, 0), (1, 1), (2, 0)])
