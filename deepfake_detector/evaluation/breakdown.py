@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from deepfake_detector.scoring.calibration import expected_calibration_error
 from deepfake_detector.scoring.decision import Decision, judge
 from deepfake_detector.scoring.intervals import HEADLINE, Scores, intervals
-from deepfake_detector.scoring.metrics import figures
+from deepfake_detector.scoring.metrics import expected_calibration_error, figures
 from deepfake_detector.scoring.scores import probability
 from deepfake_detector.storage.tables import DOMINANT
 

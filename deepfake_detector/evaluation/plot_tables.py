@@ -12,7 +12,6 @@ import pandas as pd
 
 from deepfake_detector.evaluation.breakdown import CHIEF, FACTS, Slice, by_slice
 from deepfake_detector.scoring import metrics, scores
-from deepfake_detector.scoring.calibration import reliability
 
 Levels = Mapping[str, pd.DataFrame]
 CHANCE, OPERATING_POINT = "chance", "at the threshold"
@@ -90,7 +89,7 @@ def reliability_diagram(levels: Levels, splits: list[str]) -> pd.DataFrame:
                         "share": share,
                         "count": count,
                     }
-                    for mean, share, count in reliability(own["label"], found)
+                    for mean, share, count in metrics.reliability(own["label"], found)
                 ]
     return pd.DataFrame(rows, columns=["curve", "scaling", "fake_probability", "share", "count"])
 

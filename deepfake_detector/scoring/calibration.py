@@ -1,4 +1,4 @@
-"""From validation's scores to what a score means: temperature, threshold and inconclusive band, and how well they fit.
+"""From validation's scores to what a score means: temperature, threshold and inconclusive band.
 
 Pure functions. Labels: 0 real, 1 fake; probabilities are those of fake, 0..1.
 """
@@ -13,7 +13,6 @@ from deepfake_detector.scoring.scores import probability
 
 SCORES_KEPT = 200
 TEMPERATURES = (0.05, 20.0)
-RELIABILITY_BINS = 15
 
 
 @dataclass(frozen=True)
@@ -109,28 +108,6 @@ def fewest_false_alarms(labels: np.ndarray, probabilities: np.ndarray, share: fl
     reals = np.sort(probabilities[labels == 0])
     alarms = 1 - np.searchsorted(reals, candidates) / len(reals)
     return float(candidates[np.argmax(alarms <= share + 1e-12)])
-
-
-def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
-    """Mean distance between the probability of fake and the share of fakes, over 15 equal bins of the probability by their
-    counts, 0..1 (Guo et al. 2017, for the probability of one class). None where there is nothing."""
-    bins = reliability(labels, probabilities)
-    total = sum(count for _, _, count in bins)
-    return sum(abs(mean - share) * count for mean, share, count in bins) / total if total else None
-
-
-def reliability(labels: np.ndarray, probabilities: np.ndarray) -> list[tuple[float, float, int]]:
-    """(mean probability, share of fakes, count) of each of 15 equal bins that holds something."""
-    labels, probabilities = np.asarray(labels), np.asarray(probabilities, float)
-    place = np.searchsorted(np.linspace(0, 1, RELIABILITY_BINS + 1)[1:-1], probabilities)
-    return [
-        (
-            float(probabilities[place == one].mean()),
-            float(labels[place == one].mean()),
-            int((place == one).sum()),
-        )
-        for one in np.unique(place)
-    ]
 
 
 def inconclusive_band(

@@ -8,6 +8,7 @@ from sklearn import metrics
 
 CURVE_POINTS = 500
 HISTOGRAM_BINS = 20
+RELIABILITY_BINS = 15
 
 
 def figures(
@@ -65,6 +66,28 @@ def _ranked(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
         "tpr_at_fpr_1": float(recall[false_alarms <= 0.01].max()),
         "tpr_at_fpr_5": float(recall[false_alarms <= 0.05].max()),
     }
+
+
+def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
+    """Mean distance between the probability of fake and the share of fakes, over 15 equal bins of the probability by their
+    counts, 0..1 (Guo et al. 2017, for the probability of one class). None where there is nothing."""
+    bins = reliability(labels, probabilities)
+    total = sum(count for _, _, count in bins)
+    return sum(abs(mean - share) * count for mean, share, count in bins) / total if total else None
+
+
+def reliability(labels: np.ndarray, probabilities: np.ndarray) -> list[tuple[float, float, int]]:
+    """(mean probability, share of fakes, count) of each of 15 equal bins that holds something."""
+    labels, probabilities = np.asarray(labels), np.asarray(probabilities, float)
+    place = np.searchsorted(np.linspace(0, 1, RELIABILITY_BINS + 1)[1:-1], probabilities)
+    return [
+        (
+            float(probabilities[place == one].mean()),
+            float(labels[place == one].mean()),
+            int((place == one).sum()),
+        )
+        for one in np.unique(place)
+    ]
 
 
 def roc_points(labels: np.ndarray, probabilities: np.ndarray) -> list[tuple[float, float]]:

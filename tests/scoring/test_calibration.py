@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made import BOTH_CLASSES, LABELLED, arrays, few
 from sklearn import metrics
-from sklearn.calibration import calibration_curve
 
 from deepfake_detector.scoring import calibration
 from deepfake_detector.scoring.decision import decide
+from deepfake_detector.scoring.metrics import expected_calibration_error
 from deepfake_detector.scoring.scores import probability
 
 # temperature
@@ -224,29 +224,7 @@ def test_temperature_scaling_mends_over_confident_logits():
     confident = logits * 4
     temperature = calibration.fit_temperature(labels, confident)
     before, after = (
-        calibration.expected_calibration_error(labels, probability(confident, one))
-        for one in (1, temperature)
+        expected_calibration_error(labels, probability(confident, one)) for one in (1, temperature)
     )
     assert temperature == pytest.approx(4, rel=0.05)
     assert after < before / 5
-
-
-def test_a_calibration_error_worked_out_by_hand():
-    labels, probabilities = [0, 1, 1, 1], [0.91, 0.93, 0.21, 1.0]
-    last, first = abs((0.91 + 0.93) / 2 - 1 / 2) * 2 / 4, abs(0.21 - 1) / 4
-    assert calibration.expected_calibration_error(labels, probabilities) == pytest.approx(
-        last + first
-    )
-    assert calibration.expected_calibration_error([], []) is None
-
-
-@given(st.lists(st.tuples(st.integers(0, 1), st.floats(0.001, 0.999)), min_size=1, max_size=60))
-@few
-def test_reliability_is_scikit_learns(rows):
-    labels, probabilities = (np.array(column) for column in zip(*rows, strict=True))
-    found = calibration.reliability(labels, probabilities)
-    shares, means = calibration_curve(labels, probabilities, n_bins=15)
-    assert [one[:2] for one in found] == [
-        pytest.approx(both) for both in zip(means, shares, strict=True)
-    ]
-    assert sum(count for *_, count in found) == len(rows)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import BOTH_CLASSES, STEPS, arrays, few
 from sklearn import metrics as theirs
+from sklearn.calibration import calibration_curve
 
 from deepfake_detector.scoring import metrics
 
@@ -100,6 +101,28 @@ def test_what_is_undefined_is_none_and_nothing_warns(labels, probabilities, none
         figures = metrics.figures(labels, probabilities, 0.5)
     assert {name for name, value in figures.items() if value is None} == none
     assert all(math.isfinite(value) for value in figures.values() if value is not None)
+
+
+# reliability
+
+
+def test_a_calibration_error_worked_out_by_hand():
+    labels, probabilities = [0, 1, 1, 1], [0.91, 0.93, 0.21, 1.0]
+    last, first = abs((0.91 + 0.93) / 2 - 1 / 2) * 2 / 4, abs(0.21 - 1) / 4
+    assert metrics.expected_calibration_error(labels, probabilities) == pytest.approx(last + first)
+    assert metrics.expected_calibration_error([], []) is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.floats(0.001, 0.999)), min_size=1, max_size=60))
+@few
+def test_reliability_is_scikit_learns(rows):
+    labels, probabilities = (np.array(column) for column in zip(*rows, strict=True))
+    found = metrics.reliability(labels, probabilities)
+    shares, means = calibration_curve(labels, probabilities, n_bins=15)
+    assert [one[:2] for one in found] == [
+        pytest.approx(both) for both in zip(means, shares, strict=True)
+    ]
+    assert sum(count for *_, count in found) == len(rows)
 
 
 # curves
