@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from deepfake_detector.scoring.decision import Decision, judge
-from deepfake_detector.scoring.intervals import HEADLINE, Scores, intervals
+from deepfake_detector.scoring.intervals import WITH_INTERVAL, Scores, intervals
 from deepfake_detector.scoring.metrics import expected_calibration_error, figures
 from deepfake_detector.scoring.scores import probability
 from deepfake_detector.storage.tables import DOMINANT
@@ -87,7 +87,7 @@ def all_figures(levels: dict[str, pd.DataFrame], splits: list[str], threshold: f
     return result | ({"data_sets": sets} if len(sets) > 1 else {}) | {"methods": methods}
 
 
-def of(rows: pd.DataFrame, threshold: float, names: tuple[str, ...] = HEADLINE) -> dict:
+def of(rows: pd.DataFrame, threshold: float, names: tuple[str, ...] = WITH_INTERVAL) -> dict:
     """Every figure of `rows`, with the ends of the intervals of `names` beside them.
 
     Where a `verdict` is given (videos), the share of INCONCLUSIVE and the accuracy of the others too. `coverage` is the share

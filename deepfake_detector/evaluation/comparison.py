@@ -10,7 +10,7 @@ from dvc.exceptions import DvcException
 from dvc.scm import SCMError
 
 from deepfake_detector import UserError, contract
-from deepfake_detector.scoring.intervals import HEADLINE, Scores, difference_intervals
+from deepfake_detector.scoring.intervals import WITH_INTERVAL, Scores, difference_intervals
 from deepfake_detector.scoring.metrics import figures
 from deepfake_detector.scoring.scores import probability
 from deepfake_detector.storage import tables
@@ -55,7 +55,7 @@ class Level:
 
 
 def compare(first: str, second: str, split: str) -> list[Level]:
-    """Every headline figure of two revisions (Git's names, experiments' names, or `workspace`) by frame and video.
+    """Every figure with an interval, of two revisions (Git's names, experiments' names, or `workspace`) by frame and video.
 
     Raises UserError where a revision or its predictions are not to be had, and where the items differ.
     """
@@ -85,7 +85,9 @@ def _level(
     ]
     first, second = (figures(both["label"], run.scores, run.threshold) for run in scored)
     defined = [
-        figure for figure in HEADLINE if first[figure] is not None and second[figure] is not None
+        figure
+        for figure in WITH_INTERVAL
+        if first[figure] is not None and second[figure] is not None
     ]
     sure = difference_intervals(both["label"], scored[1], scored[0], both["group"], defined)
     differences = tuple(

@@ -1,12 +1,14 @@
 """How sure a figure is: bootstrap intervals over source groups, as the items of one group are no independent witnesses.
 
 Groups are drawn with replacement, those of reals alone, of fakes alone and of both apart, so that every draw has as many of
-each (Davison and Hinkley 1997, section 3.2). All draws of a figure are computed at once. The ends are bias-corrected and
-accelerated percentiles (BCa, Efron 1987), further out where groups are few (Hesterberg 2015, expanded percentile interval).
+each (Davison and Hinkley 1997, section 3.2). The ends are bias-corrected and accelerated percentiles (BCa, Efron 1987),
+further out where groups are few (Hesterberg 2015, expanded percentile interval). All draws of a figure are computed at once:
+a metric of `scoring.metrics` has an interval where OF_CURVES or OF_TOTALS has its form under weights, by the same name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import norm, t
@@ -19,9 +21,78 @@ CHUNK = 50  # draws at a time
 MOST_REDRAWN = 10  # times as many draws as wanted are tried, where some are undefined
 DECIMALS = 12  # of a draw's figure; those beyond are rounding errors of sums, by which equal draws would differ
 LEAST_PROBABILITY = np.finfo(float).eps  # as scikit-learn clips in log loss
-RANKED = ("roc_auc", "pr_auc", "eer", "tpr_at_fpr_1", "tpr_at_fpr_5")
-DECIDED = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "log_loss", "brier")
-HEADLINE = RANKED + DECIDED
+
+
+class Curves(NamedTuple):
+    """What lies at or above each distinct score, from the highest down, after a 0; a row per draw."""
+
+    recall: np.ndarray
+    false_alarms: np.ndarray  # as a fraction of the reals
+    precision: np.ndarray
+
+
+class Totals(NamedTuple):
+    """Sums over things, one per draw."""
+
+    reals: np.ndarray
+    fakes: np.ndarray
+    alarms: np.ndarray  # reals called fake
+    hits: np.ndarray  # fakes called fake
+    loss: np.ndarray  # negative logarithms of the true class's probability
+    squares: np.ndarray  # squared errors of the probability
+
+
+def _roc_auc(of: Curves) -> np.ndarray:
+    steps = np.diff(of.false_alarms, axis=1)
+    return (steps * (of.recall[:, 1:] - np.diff(of.recall, axis=1) / 2)).sum(axis=1)
+
+
+def _average_precision(of: Curves) -> np.ndarray:
+    return (np.diff(of.recall, axis=1) * of.precision[:, 1:]).sum(axis=1)
+
+
+def _equal_error_rate(of: Curves) -> np.ndarray:
+    gap = of.false_alarms + of.recall - 1  # from -1 up to 1
+    after = (gap < 0).sum(axis=1)
+    rows = np.arange(len(gap))
+    share = -gap[rows, after - 1] / (gap[rows, after] - gap[rows, after - 1])
+    return of.false_alarms[rows, after - 1] + share * (
+        of.false_alarms[rows, after] - of.false_alarms[rows, after - 1]
+    )
+
+
+def _recall_at(of: Curves, most: float) -> np.ndarray:
+    place = (of.false_alarms <= most + 1e-12).sum(axis=1) - 1
+    return of.recall[np.arange(len(of.recall)), place]
+
+
+def _balanced_accuracy(of: Totals) -> np.ndarray:
+    return ((of.reals - of.alarms) / of.reals + of.hits / of.fakes) / 2
+
+
+def _precision(of: Totals) -> np.ndarray:
+    """NaN in a draw where nothing is called fake."""
+    flagged = of.hits + of.alarms
+    return np.divide(of.hits, flagged, out=np.full_like(flagged, np.nan), where=flagged > 0)
+
+
+OF_CURVES: dict[str, Callable[[Curves], np.ndarray]] = {
+    "roc_auc": _roc_auc,
+    "pr_auc": _average_precision,
+    "eer": _equal_error_rate,
+    "tpr_at_fpr_1": lambda of: _recall_at(of, 0.01),
+    "tpr_at_fpr_5": lambda of: _recall_at(of, 0.05),
+}
+OF_TOTALS: dict[str, Callable[[Totals], np.ndarray]] = {
+    "accuracy": lambda of: (of.reals - of.alarms + of.hits) / (of.reals + of.fakes),
+    "balanced_accuracy": _balanced_accuracy,
+    "precision": _precision,
+    "recall": lambda of: of.hits / of.fakes,
+    "f1": lambda of: 2 * of.hits / (of.fakes + of.hits + of.alarms),
+    "log_loss": lambda of: of.loss / (of.reals + of.fakes),
+    "brier": lambda of: of.squares / (of.reals + of.fakes),
+}
+WITH_INTERVAL = (*OF_CURVES, *OF_TOTALS)
 
 
 @dataclass(frozen=True)
@@ -53,7 +124,7 @@ def intervals(
     labels: np.ndarray,
     scored: Scores,
     groups: np.ndarray,
-    names: Sequence[str] = HEADLINE,
+    names: Sequence[str] = WITH_INTERVAL,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Intervals:
@@ -83,7 +154,7 @@ def difference_intervals(
     ours: Scores,
     theirs: Scores,
     groups: np.ndarray,
-    names: Sequence[str] = HEADLINE,
+    names: Sequence[str] = WITH_INTERVAL,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Intervals:
@@ -166,18 +237,22 @@ class _Figures:
         names: Sequence[str],
     ) -> None:
         self.names = names
-        self.ranks = _Ranks(labels, scored, group) if set(names) & set(RANKED) else None
-        self.counts = _Counts(labels, scored, group, count) if set(names) & set(DECIDED) else None
+        self.ranks = _Ranks(labels, scored, group) if set(names) & set(OF_CURVES) else None
+        self.counts = _Counts(labels, scored, group, count) if set(names) & set(OF_TOTALS) else None
 
     def __call__(self, times: np.ndarray) -> np.ndarray:
-        found: dict[str, np.ndarray] = {}
-        for part in (self.ranks, self.counts):
-            found |= part.figures(times) if part else {}
-        return np.stack([found[name] for name in self.names]).round(DECIMALS)
+        curves = self.ranks and self.ranks.curves(times)
+        totals = self.counts and self.counts.totals(times)
+        return np.stack(
+            [
+                OF_CURVES[name](curves) if name in OF_CURVES else OF_TOTALS[name](totals)
+                for name in self.names
+            ]
+        ).round(DECIMALS)
 
 
 class _Ranks:
-    """Figures that depend on the order of the scores, under any weights of the groups."""
+    """Scores in order, to be weighted by group."""
 
     def __init__(self, labels: np.ndarray, scored: Scores, group: np.ndarray) -> None:
         scores = np.asarray(scored.scores, float)
@@ -187,28 +262,19 @@ class _Ranks:
         )  # last of each run of equal scores
         self.group, self.fake = group[order], labels[order] == 1
 
-    def figures(self, times: np.ndarray) -> dict[str, np.ndarray]:
+    def curves(self, times: np.ndarray) -> Curves:
         weights = times[:, self.group]
         hits, alarms = (self._sums(weights * own) for own in (self.fake, ~self.fake))
-        recall, false_alarms = hits / hits[:, -1:], alarms / alarms[:, -1:]
         flagged = hits + alarms
         precision = np.divide(hits, flagged, out=np.zeros_like(hits), where=flagged > 0)
-        gained, strayed = np.diff(recall, axis=1), np.diff(false_alarms, axis=1)
-        return {
-            "roc_auc": (strayed * (recall[:, 1:] - gained / 2)).sum(axis=1),
-            "pr_auc": (gained * precision[:, 1:]).sum(axis=1),
-            "eer": _equal_error(false_alarms, recall),
-            "tpr_at_fpr_1": _recall_at(false_alarms, recall, 0.01),
-            "tpr_at_fpr_5": _recall_at(false_alarms, recall, 0.05),
-        }
+        return Curves(hits / hits[:, -1:], alarms / alarms[:, -1:], precision)
 
     def _sums(self, weights: np.ndarray) -> np.ndarray:
-        """(draws, 1 + distinct scores): what lies at or above each score, from the highest down, after a 0."""
         return np.pad(np.cumsum(weights, axis=1)[:, self.ends], ((0, 0), (1, 0)))
 
 
 class _Counts:
-    """Figures that are sums over things, under any weights of the groups."""
+    """Sums by group, to be weighted."""
 
     def __init__(self, labels: np.ndarray, scored: Scores, group: np.ndarray, count: int) -> None:
         scores = np.asarray(scored.scores, float)
@@ -216,47 +282,18 @@ class _Counts:
         own = np.clip(
             np.where(labels == 1, scores, 1 - scores), LEAST_PROBABILITY, 1
         )  # probability of the true class
-        columns = (
-            labels == 0,
-            labels == 1,
-            (labels == 0) & flagged,
-            (labels == 1) & flagged,
-            -np.log(own),
-            (1 - own) ** 2,
+        columns = Totals(
+            reals=labels == 0,
+            fakes=labels == 1,
+            alarms=(labels == 0) & flagged,
+            hits=(labels == 1) & flagged,
+            loss=-np.log(own),
+            squares=(1 - own) ** 2,
         )
         self.sums = np.stack([np.bincount(group, column, count) for column in columns], axis=1)
 
-    def figures(self, times: np.ndarray) -> dict[str, np.ndarray]:
-        reals, fakes, alarms, hits, loss, squares = (times @ self.sums).T
-        total = reals + fakes
-        with np.errstate(invalid="ignore"):
-            precision = hits / (hits + alarms)
-        return {
-            "accuracy": (reals - alarms + hits) / total,
-            "balanced_accuracy": ((reals - alarms) / reals + hits / fakes) / 2,
-            "precision": precision,
-            "recall": hits / fakes,
-            "f1": 2 * hits / (fakes + hits + alarms),
-            "log_loss": loss / total,
-            "brier": squares / total,
-        }
-
-
-def _recall_at(false_alarms: np.ndarray, recall: np.ndarray, most: float) -> np.ndarray:
-    """The highest recall at any score with at most so many false alarms (a share)."""
-    place = (false_alarms <= most + 1e-12).sum(axis=1) - 1
-    return recall[np.arange(len(recall)), place]
-
-
-def _equal_error(false_alarms: np.ndarray, recall: np.ndarray) -> np.ndarray:
-    """The error rate where the straight line between two points of the ROC curve has as many misses as false alarms."""
-    gap = false_alarms + recall - 1  # from -1 up to 1
-    after = (gap < 0).sum(axis=1)
-    rows = np.arange(len(gap))
-    share = -gap[rows, after - 1] / (gap[rows, after] - gap[rows, after - 1])
-    return false_alarms[rows, after - 1] + share * (
-        false_alarms[rows, after] - false_alarms[rows, after - 1]
-    )
+    def totals(self, times: np.ndarray) -> Totals:
+        return Totals(*(times @ self.sums).T)
 
 
 def _times_drawn(strata: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:

@@ -9,8 +9,7 @@ from scipy.stats import binomtest, norm
 from deepfake_detector.scoring import intervals as rooms
 from deepfake_detector.scoring import metrics, scores
 from deepfake_detector.scoring.intervals import (
-    HEADLINE,
-    RANKED,
+    WITH_INTERVAL,
     Scores,
     difference_intervals,
     intervals,
@@ -33,7 +32,7 @@ def test_they_hold_the_figures_and_come_back():
     labels, probabilities, groups = made(30, 10, 1.0)
     found = intervals(labels, Scores(probabilities), groups)
     figures = metrics.figures(labels, probabilities, 0.5)
-    assert set(found.ends) == set(HEADLINE) <= set(figures)
+    assert set(found.ends) == set(WITH_INTERVAL) <= set(figures)
     assert all(low < figures[name] < high for name, (low, high) in found.ends.items())
     assert (found.exact, found.undefined, found.reason) == ((), 0, "")
     assert found == intervals(labels, Scores(probabilities), groups)
@@ -55,10 +54,10 @@ def test_figures_under_weights_are_those_of_the_things_repeated(rows, threshold)
     wanted = metrics.figures(labels[repeated], tenths[repeated] / 10, threshold)
     places = np.arange(len(rows))
     scored = Scores(tenths / 10, threshold)
-    found = rooms._Figures(labels, scored, places, len(rows), HEADLINE)(times[None].astype(float))[
-        :, 0
-    ]
-    for name, value in zip(HEADLINE, found, strict=True):
+    found = rooms._Figures(labels, scored, places, len(rows), WITH_INTERVAL)(
+        times[None].astype(float)
+    )[:, 0]
+    for name, value in zip(WITH_INTERVAL, found, strict=True):
         assert (
             (value == pytest.approx(wanted[name])) if wanted[name] is not None else np.isnan(value)
         ), name
@@ -145,7 +144,7 @@ def test_too_few_groups_of_a_class_give_none_and_the_reason(reals, fakes):
 
 def test_six_groups_of_a_class_are_enough():
     labels, probabilities, groups = made(6, 4, 0.5)
-    assert set(intervals(labels, Scores(probabilities), groups).ends) == set(HEADLINE)
+    assert set(intervals(labels, Scores(probabilities), groups).ends) == set(WITH_INTERVAL)
 
 
 def test_a_bound_that_says_nothing_is_replaced_by_an_exact_one():
@@ -166,15 +165,17 @@ def test_draws_that_differ_by_rounding_alone_are_equal(per_class, in_a_group):
     labels = np.repeat([0, 1], per_class)
     ordered = Scores(np.linspace(0.1, 0.9, 2 * per_class))
     groups = np.arange(2 * per_class) // in_a_group
-    found = intervals(labels, ordered, groups, RANKED, draws=200)
+    found = intervals(labels, ordered, groups, tuple(rooms.OF_CURVES), draws=200)
     far = (
         binomtest(per_class // in_a_group, per_class // in_a_group).proportion_ci(0.95, "exact").low
     )
     assert found.ends["roc_auc"] == found.ends["pr_auc"] == pytest.approx((far, 1.0))
-    assert set(found.exact) == set(RANKED)
+    assert set(found.exact) == set(rooms.OF_CURVES)
     tied = Scores(np.where(labels, 0.9, 0.1))
     assert set(
-        difference_intervals(labels, ordered, tied, groups, RANKED, draws=200).ends.values()
+        difference_intervals(
+            labels, ordered, tied, groups, tuple(rooms.OF_CURVES), draws=200
+        ).ends.values()
     ) == {(0.0, 0.0)}
 
 
