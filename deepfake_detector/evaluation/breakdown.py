@@ -1,9 +1,11 @@
 """The figures of a run: by split and level, with intervals; by data set, by method, and by what the faces look like.
 
 Tables in, plain values out. A table of scored rows has the columns label, data_set, method, group, logit and
-fake_probability (both empty where nothing could be judged), one row per frame or per video.
+fake_probability (both empty where nothing could be judged), one row per frame or per video. Its figures are those of
+`scoring.metrics`, of what could be judged, and those of OF_ROWS, which need more than labels and probabilities.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +13,13 @@ import pandas as pd
 
 from deepfake_detector.scoring.decision import Decision, judge
 from deepfake_detector.scoring.intervals import WITH_INTERVAL, Scores, intervals
-from deepfake_detector.scoring.metrics import expected_calibration_error, figures
+from deepfake_detector.scoring.metrics import (
+    METRICS,
+    Aspect,
+    Figure,
+    expected_calibration_error,
+    figures,
+)
 from deepfake_detector.scoring.scores import probability
 from deepfake_detector.storage.tables import DOMINANT
 
@@ -23,7 +31,70 @@ FACTS = (
     "frames_with_face",
 )  # what rows are cut into slices by
 SLICES = 3  # of each fact, equally many videos in each
-CHIEF = ("count", "roc_auc", "roc_auc_low", "roc_auc_high", "balanced_accuracy", "coverage")
+MAIN = "roc_auc"  # the chief figure that has its interval too
+
+
+@dataclass(frozen=True)
+class RowFigure(Figure):
+    """A figure of a table of rows, None where undefined; a table without the `column` does not have it."""
+
+    value: Callable[[pd.DataFrame], float | None]
+    column: str = "logit"
+
+
+def _coverage(rows: pd.DataFrame) -> float | None:
+    """The fraction that could be judged."""
+    return float(rows["logit"].notna().mean()) if len(rows) else None
+
+
+def _calibration_error(rows: pd.DataFrame) -> float | None:
+    judged = rows.dropna(subset="logit")
+    return expected_calibration_error(judged["label"], judged["fake_probability"])
+
+
+def _calibration_error_before_scaling(rows: pd.DataFrame) -> float | None:
+    judged = rows.dropna(subset="logit")
+    return expected_calibration_error(judged["label"], probability(judged["logit"].to_numpy(), 1.0))
+
+
+def _inconclusive(rows: pd.DataFrame) -> float | None:
+    """The fraction that is called neither REAL nor FAKE."""
+    return 1 - float((rows["verdict"] != "INCONCLUSIVE").mean()) if len(rows) else None
+
+
+def _decided_accuracy(rows: pd.DataFrame) -> float | None:
+    """The fraction that is right of what is called REAL or FAKE."""
+    decided = rows[rows["verdict"] != "INCONCLUSIVE"]
+    right = (decided["verdict"] == "FAKE") == (decided["label"] == 1)
+    return float(right.mean()) if len(decided) else None
+
+
+OF_ROWS = (  # in the order of metrics/evaluation.json
+    RowFigure("coverage", "coverage", Aspect.VERDICTS, _coverage, chief=True),
+    RowFigure("ece", "calibration error", Aspect.PROBABILITIES, _calibration_error),
+    RowFigure(
+        "ece_before_scaling",
+        "calibration error before scaling",
+        Aspect.PROBABILITIES,
+        _calibration_error_before_scaling,
+    ),
+    RowFigure("inconclusive", "inconclusive", Aspect.VERDICTS, _inconclusive, "verdict"),
+    RowFigure(
+        "decided_accuracy",
+        "accuracy of the decided",
+        Aspect.VERDICTS,
+        _decided_accuracy,
+        "verdict",
+    ),
+)
+FIGURES: tuple[Figure, ...] = tuple(sorted((*METRICS, *OF_ROWS), key=lambda one: one.aspect))
+HEADLINE = {one.name: one.title for one in FIGURES if one.headline}
+CHIEF = {one.name: one.title for one in FIGURES if one.chief}
+CHIEF_COLUMNS = tuple(
+    column
+    for name in CHIEF
+    for column in ((name, f"{name}_low", f"{name}_high") if name == MAIN else (name,))
+)
 
 
 @dataclass(frozen=True)
@@ -87,26 +158,16 @@ def all_figures(levels: dict[str, pd.DataFrame], splits: list[str], threshold: f
     return result | ({"data_sets": sets} if len(sets) > 1 else {}) | {"methods": methods}
 
 
-def of(rows: pd.DataFrame, threshold: float, names: tuple[str, ...] = WITH_INTERVAL) -> dict:
-    """Every figure of `rows`, with the ends of the intervals of `names` beside them.
+def of(rows: pd.DataFrame, threshold: float, with_interval: Sequence[str] = WITH_INTERVAL) -> dict:
+    """Every figure of `rows`, with the ends of the intervals of those `with_interval` beside them.
 
-    Where a `verdict` is given (videos), the share of INCONCLUSIVE and the accuracy of the others too. `coverage` is the share
-    that could be judged; all other figures are of those. Without an interval, `interval_reason` says why.
+    Without an interval, `interval_reason` says why.
     """
     scored = rows.dropna(subset="logit")
     labels, probabilities = scored["label"].to_numpy(int), scored["fake_probability"].to_numpy()
     found: dict = figures(labels, probabilities, threshold)
-    found["coverage"] = len(scored) / len(rows) if len(rows) else None
-    found["ece"] = expected_calibration_error(labels, probabilities)
-    found["ece_before_scaling"] = expected_calibration_error(
-        labels, probability(scored["logit"].to_numpy(), 1.0)
-    )
-    if "verdict" in rows:
-        decided = rows[rows["verdict"] != "INCONCLUSIVE"]
-        right = (decided["verdict"] == "FAKE") == (decided["label"] == 1)
-        found["inconclusive"] = 1 - len(decided) / len(rows) if len(rows) else None
-        found["decided_accuracy"] = float(right.mean()) if len(decided) else None
-    defined = [name for name in names if found[name] is not None]
+    found |= {one.name: one.value(rows) for one in OF_ROWS if one.column in rows}
+    defined = [name for name in with_interval if found[name] is not None]
     sure = intervals(labels, Scores(probabilities, threshold), scored["group"].to_numpy(), defined)
     for name, (low, high) in sure.ends.items():
         found |= {f"{name}_low": low, f"{name}_high": high}
@@ -137,8 +198,8 @@ def by_data_set(rows: pd.DataFrame, threshold: float) -> dict[str, dict]:
 
 
 def chief(rows: pd.DataFrame, threshold: float) -> dict:
-    found = of(rows, threshold, ("roc_auc",))
-    return {name: found[name] for name in CHIEF if name in found}
+    found = of(rows, threshold, [MAIN])
+    return {name: found[name] for name in CHIEF_COLUMNS if name in found}
 
 
 def by_slice(rows: pd.DataFrame, facts: tuple[str, ...], threshold: float) -> list[Slice]:
@@ -159,7 +220,7 @@ def by_slice(rows: pd.DataFrame, facts: tuple[str, ...], threshold: float) -> li
 
 
 def _slice(rows: pd.DataFrame, fact: str, low: float, high: float, threshold: float) -> Slice:
-    figures_of = of(rows, threshold, ("roc_auc",))
+    figures_of = of(rows, threshold, [MAIN])
     videos = rows["item"].nunique()
     return Slice(
         fact=fact,

@@ -10,6 +10,7 @@ import pandas as pd
 
 from deepfake_detector.datasets.settings import AnyDataSet
 from deepfake_detector.evaluation import run_report
+from deepfake_detector.evaluation.breakdown import CHIEF
 from deepfake_detector.pages.html_page import Section
 from deepfake_detector.scoring.decision import Decision
 
@@ -126,8 +127,7 @@ def _by_method(methods: Mapping, part: str) -> Section:
         {"data set and method": name}
         | {
             title: run_report.with_interval(levels[part]["video"], figure)
-            for figure, title in run_report.COLUMNS.items()
-            if figure in ("count", "roc_auc", "balanced_accuracy", "coverage")
+            for figure, title in CHIEF.items()
         }
         for name, levels in sorted(methods.items())
         if part in levels

@@ -10,7 +10,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from deepfake_detector.evaluation.breakdown import CHIEF, FACTS, Slice, by_slice
+from deepfake_detector.evaluation.breakdown import CHIEF_COLUMNS, FACTS, Slice, by_slice
 from deepfake_detector.scoring import metrics, scores
 
 Levels = Mapping[str, pd.DataFrame]
@@ -102,7 +102,7 @@ def methods(found: Mapping[str, dict]) -> pd.DataFrame:
         for part, levels in parts.items()
         for level, figures in levels.items()
     ]
-    return pd.DataFrame(rows, columns=["curve", "name", *CHIEF]).sort_values(
+    return pd.DataFrame(rows, columns=["curve", "name", *CHIEF_COLUMNS]).sort_values(
         ["curve", "name"], kind="stable"
     )
 

@@ -9,26 +9,9 @@ import pandas as pd
 
 from deepfake_detector.datasets.settings import AnyDataSet
 from deepfake_detector.evaluation import run_charts
+from deepfake_detector.evaluation.breakdown import HEADLINE, MAIN
 from deepfake_detector.pages.html_page import Section
 
-COLUMNS = {  # of the headline table
-    "count": "count",
-    "roc_auc": "ROC-AUC",
-    "pr_auc": "PR-AUC",
-    "balanced_accuracy": "balanced accuracy",
-    "precision": "precision",
-    "recall": "recall",
-    "eer": "equal error rate",
-    "tpr_at_fpr_1": "recall at 1 % false alarms",
-    "tpr_at_fpr_5": "recall at 5 % false alarms",
-    "log_loss": "log loss",
-    "brier": "Brier score",
-    "ece": "calibration error",
-    "ece_before_scaling": "calibration error before scaling",
-    "coverage": "coverage",
-    "inconclusive": "inconclusive",
-    "decided_accuracy": "accuracy of the decided",
-}
 LIMITS = (
     "It judges faces. A picture forged elsewhere, a cloned voice or a false caption are not its business.",
     "It knows the manipulations it was trained on. On others, on new generators and on clips that were compressed again and "
@@ -77,7 +60,7 @@ def headline(evaluation: Mapping) -> Section:
     for part in ("test", "val"):
         for level, own in evaluation.get(part, {}).items():
             cells = {
-                title: with_interval(own, name) for name, title in COLUMNS.items() if name in own
+                title: with_interval(own, name) for name, title in HEADLINE.items() if name in own
             }
             rows.append({"of": f"{part}, {level}s"} | cells)
     names = list(dict.fromkeys(name for row in rows for name in row))
@@ -147,11 +130,7 @@ def across_sets(evaluation: Mapping, uses: Mapping[str, str]) -> Section:
             "seen in training": "yes" if uses.get(name) == "train" else "no",
             "of": f"{part}, {level}s",
         }
-        | {
-            "count": own["count"],
-            "ROC-AUC": with_interval(own, "roc_auc"),
-            "coverage": with_interval(own, "coverage"),
-        }
+        | {HEADLINE[figure]: with_interval(own, figure) for figure in ("count", MAIN, "coverage")}
         for name, parts in sets.items()
         for part, levels in parts.items()
         for level, own in levels.items()

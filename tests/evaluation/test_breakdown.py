@@ -11,6 +11,7 @@ from deepfake_detector.evaluation import breakdown
 from deepfake_detector.evaluation.breakdown import by_data_set, by_method, by_slice, of
 from deepfake_detector.scoring import metrics, scores
 from deepfake_detector.scoring.intervals import WITH_INTERVAL
+from deepfake_detector.scoring.metrics import Aspect, Metric
 
 DECISION = contract_terms(
     decision={
@@ -52,6 +53,28 @@ def test_figures_that_have_an_interval_have_it_beside_them():
     assert "interval_reason" not in found
     assert found["ece"] != found["ece_before_scaling"]
     assert all(value == round(value, 6) for value in found.values() if isinstance(value, float))
+
+
+def test_the_figures_are_those_of_the_table():
+    found = of(rows(verdict="FAKE"), 0.5)
+    beside = {name for name in found if name.endswith(("_low", "_high"))}
+    assert sorted(set(found) - beside) == sorted(one.name for one in breakdown.FIGURES)
+    assert {name.rpartition("_")[0] for name in beside} == set(WITH_INTERVAL)
+    assert set(breakdown.CHIEF) <= set(breakdown.HEADLINE) <= set(found)
+
+
+def test_a_new_metric_is_one_entry_and_has_no_interval_without_its_weighted_form(monkeypatch):
+    prevalence = Metric(
+        "prevalence",
+        "fakes",
+        Aspect.CLASSES,
+        lambda labels, *_: float(labels.mean()),
+        lambda labels, _: len(labels) > 0,
+    )
+    without = of(rows(), 0.5)
+    monkeypatch.setattr(metrics, "METRICS", (*metrics.METRICS, prevalence))
+    assert of(rows(), 0.5) == without | {"prevalence": 0.5}
+    assert of(rows().iloc[:0], 0.5)["prevalence"] is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from deepfake_detector.datasets.settings import DataSet, FolderSet
-from deepfake_detector.evaluation import model_card, run_report
+from deepfake_detector.evaluation import breakdown, model_card, run_report
 from deepfake_detector.scoring.decision import Decision, Validation
 
 NAMES = ("split", "verify", "train", "evaluation", "export", "robustness")
@@ -77,7 +77,7 @@ def test_it_has_every_headline_figure_of_the_split_that_was_read_last(metrics, p
     cells = {row[0]: row[1:] for row in rows}
     for level, place in (("frame", 0), ("video", 1)):
         own = metrics["evaluation"][part][level]
-        for name, title in run_report.COLUMNS.items():
+        for name, title in breakdown.HEADLINE.items():
             assert cells[title][place] == run_report.with_interval(own, name)
     assert cells["ROC-AUC"][1].startswith(f"{metrics['evaluation'][part]['video']['roc_auc']:.3f}")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from deepfake_detector.evaluation import run_charts, run_report
+from deepfake_detector.evaluation import breakdown, run_charts, run_report
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_the_headline_table_has_every_figure_with_its_interval(metrics):
         f"{own['roc_auc']:.3f} ({own['roc_auc_low']:.3f} to {own['roc_auc_high']:.3f})"
     )
     assert table["count"]["test, videos"] == str(own["count"])
-    assert set(table) == set(run_report.COLUMNS.values())
+    assert set(table) == set(breakdown.HEADLINE.values())
     assert "too few groups" in section.text[1]  # of validation
 
 
