@@ -13,11 +13,13 @@ from pydantic import Field, ValidationError
 
 from deepfake_detector import UserError
 from deepfake_detector.common.settings import StrictModel
+from deepfake_detector.faces.settings import FaceDetectorName
 from deepfake_detector.scoring.decision import Decision
 
 VERSION = 2
 KEY = "deepfake_detector_contract"  # of the ONNX metadata entry that holds the contract
 Part = TypeVar("Part")
+Variant = Literal["fp32", "int8"]
 LIBRARIES = (
     "torch",
     "torchvision",
@@ -33,7 +35,7 @@ LIBRARIES = (
 class FaceDetection(StrictModel):
     """Which detector finds the faces; `sha256` is the hash of its file, `detect_size` the longer side it looks at."""
 
-    name: Literal["haar", "yunet"]
+    name: FaceDetectorName
     sha256: str
     detect_size: int = Field(gt=0)
     min_score: float
@@ -78,7 +80,7 @@ class Contract(StrictModel):
     """All of it. `withheld` says why a model must not be served, where that is so."""
 
     version: Literal[2]
-    variant: Literal["fp32", "int8"]
+    variant: Variant
     withheld: str = ""
     labels: tuple[Literal["real"], Literal["fake"]]
     frames: int = Field(gt=0)  # sampled evenly from a video

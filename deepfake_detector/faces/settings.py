@@ -6,11 +6,13 @@ from pydantic import Field
 
 from deepfake_detector.common.settings import Sha256, StrictModel
 
+FaceDetectorName = Literal["haar", "yunet"]
+
 
 class CropFaces(StrictModel):
     """Which detector finds the faces, and how they are tracked and cut."""
 
-    detector: Literal["haar", "yunet"] = Field(
+    detector: FaceDetectorName = Field(
         "yunet", description="yunet (`fetch-assets yunet`), or haar (embedded, for the demo)"
     )
     detect_size: int = Field(
