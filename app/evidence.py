@@ -14,6 +14,7 @@ from deepfake_detector.pages import overlay
 from deepfake_detector.scoring.decision import IN_BAND
 from deepfake_detector.serving import report
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack
+from deepfake_detector.serving.report_model import as_json
 
 PEOPLE_SHOWN = 6
 FACES_SHOWN = 12
@@ -239,7 +240,7 @@ def _facts(judged: Judged) -> dict[str, str]:
 
 
 def _json(judged: Judged) -> dict:
-    return report.as_json(judged.report, judged.terms, judged.model_sha256)
+    return as_json(judged.report, judged.terms, judged.model_sha256)
 
 
 def _html(judged: Judged) -> bytes:

@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,22 +19,23 @@ from deepfake_detector.common.parallel import run
 from deepfake_detector.common.settings import Parallel
 from deepfake_detector.serving import report
 from deepfake_detector.serving.inference import UNREADABLE, Detector, Report
+from deepfake_detector.serving.report_model import JsonReport, as_json
 from deepfake_detector.storage.files import write_whole
 
-COLUMNS = (
-    "input",
-    "verdict",
-    "fake_probability",
-    "reason",
-    "error",
-    "people",
-    "decided_by",
-    "frames_sampled",
-    "frames_with_face",
-    "kind",
-    "sha256",
-    "seconds",
-)
+COLUMNS: dict[str, Callable[[JsonReport], object]] = {  # of the CSV, and how each is taken
+    "input": lambda one: one.input.name,
+    "verdict": lambda one: one.verdict,
+    "fake_probability": lambda one: one.fake_probability,
+    "reason": lambda one: one.reason,
+    "error": lambda one: one.error,
+    "people": lambda one: len(one.people),
+    "decided_by": lambda one: one.decided_by,
+    "frames_sampled": lambda one: one.frames_sampled,
+    "frames_with_face": lambda one: one.frames_with_face,
+    "kind": lambda one: one.input.kind,
+    "sha256": lambda one: one.input.sha256,
+    "seconds": lambda one: one.seconds,
+}
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,13 @@ class Judge:
         if self.html:
             page = report.as_html(found, detector.contract, detector.sha256)
             write_whole(self.html / page_name(path), page)
-        return report.as_json(found, detector.contract, detector.sha256)
+        return as_json(found, detector.contract, detector.sha256)
 
     def failed(self, path: Path, why: str) -> dict:
         """The report on a file whose worker did not live to write one."""
         detector = self.detector()
         lost = Report(str(path), None, None, "ERROR", reason=UNREADABLE, error=why)
-        return report.as_json(lost, detector.contract, detector.sha256)
+        return as_json(lost, detector.contract, detector.sha256)
 
 
 def judge_all(paths: Sequence[Path], judge: Judge, execution: Parallel | None) -> Iterator[dict]:
@@ -104,16 +105,11 @@ def write_csv(target: Path, reports: Iterable[dict]) -> None:
 
     def lines() -> Iterator[bytes]:
         buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for one in reports:
-            facts = {
-                "input": one["input"]["name"],
-                "kind": one["input"]["kind"],
-                "sha256": one["input"]["sha256"],
-            }
-            own = {name: one[name] for name in COLUMNS if name in one and name not in facts}
-            writer.writerow(own | facts | {"people": len(one["people"])})
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for plain in reports:
+            one = JsonReport.model_validate(plain)
+            writer.writerow(take(one) for take in COLUMNS.values())
             yield buffer.getvalue().encode("utf-8", "surrogateescape")
             buffer.seek(0)
             buffer.truncate()

@@ -1,8 +1,9 @@
-"""A prediction as JSON (docs/report.schema.json) and as one HTML page of evidence that needs nothing else.
+"""What a report says in words, and as one HTML page of evidence that needs nothing else.
 
-from deepfake_detector import report
+from deepfake_detector.serving import report
 
-Path("clip.html").write_bytes(report.as_html(detector.predict(Path("clip.mp4")), detector.contract, detector.sha256))
+found = detector.predict(Path("clip.mp4"))
+Path("clip.html").write_bytes(report.as_html(found, detector.contract, detector.sha256))
 """
 
 import io
@@ -19,9 +20,7 @@ from deepfake_detector.scoring.decision import IN_BAND
 from deepfake_detector.scoring.scores import NO_FACE, TOO_FEW, TOO_SMALL, with_details
 from deepfake_detector.serving.inference import DISAGREE, NOT_JUDGED, UNREADABLE, FaceFrame, Report
 
-SCHEMA = "deepfake-detector-report/1"
 FACES_SHOWN = 8
-FACT_DIGITS = 3
 SAID = {
     "REAL": "No sign of face manipulation found",
     "FAKE": "Signs of face manipulation found",
@@ -62,6 +61,11 @@ def in_words(report: Report) -> str:
     return f"{text} ({report.error})" if report.error else text
 
 
+def verdict_in_words(report: Report) -> str:
+    """The verdict, and why there is none where that is so, for a person."""
+    return " ".join(filter(None, (f"{SAID[report.verdict]}.", in_words(report))))
+
+
 def limits_in_words(terms: Contract) -> str:
     """Where REAL ends and FAKE begins."""
     low, high = terms.decision.band_low, terms.decision.band_high
@@ -83,62 +87,6 @@ def meaning(report: Report, terms: Contract) -> str:
     )
     told = {"FAKE": (reals,), "REAL": (fakes,)}.get(report.verdict, (reals, fakes))
     return " ".join(filter(None, told))
-
-
-def as_json(report: Report, terms: Contract, model_sha256: str) -> dict:
-    """The report as plain values, without pictures; people count from 1, probabilities have 6 digits, boxes are in pixels."""
-    found = terms.decision.validation
-    probability = report.fake_probability
-    return {
-        "schema": SCHEMA,
-        "input": {
-            "name": report.input,
-            "sha256": report.sha256,
-            "kind": report.kind,
-            "facts": _rounded(report.facts),
-        },
-        "verdict": report.verdict,
-        "reason": with_details(report.reason, report.details),
-        "in_words": " ".join(filter(None, (SAID[report.verdict] + ".", in_words(report)))),
-        "fake_probability": None if probability is None else round(probability, 6),
-        "decided_by": None if report.decided_by is None else report.decided_by + 1,
-        "at_this_score": None
-        if probability is None
-        else {
-            "real_clips": found.real_clips,
-            "share_of_reals_as_high": _maybe(found.reals_as_high(probability)),
-            "fake_clips": found.fake_clips,
-            "share_of_fakes_as_low": _maybe(found.fakes_as_low(probability)),
-        },
-        "frames_sampled": report.frames_sampled,
-        "frames_with_face": report.frames_with_face,
-        "people": [
-            {
-                "person": track.track + 1,
-                "verdict": track.verdict,
-                "reason": with_details(track.reason, track.details),
-                "fake_probability": round(track.fake_probability, 6),
-                "frames": [_frame(one) for one in track.frames],
-            }
-            for track in report.faces
-        ],
-        "model": {
-            "sha256": model_sha256,
-            "variant": terms.variant,
-            "demonstration": terms.trained_on.demonstration,
-            "trained_on": terms.trained_on.data_sets,
-            "split": terms.trained_on.split,
-            "face_detector": terms.detection.name,
-            "temperature": terms.decision.temperature,
-            "threshold": terms.decision.threshold,
-            "band_low": terms.decision.band_low,
-            "band_high": terms.decision.band_high,
-        },
-        "warnings": list(report.warnings),
-        "limits": list(LIMITS),
-        "seconds": round(report.seconds, 3),
-        "error": report.error,
-    }
 
 
 def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:
@@ -287,27 +235,6 @@ def _counted(share: float | None, clips: int, label: str, how: str) -> str:
     if share is None:
         return ""
     return f"Of {clips} {label} clips that the model was checked on, {round(share * clips)} scored as {how}."
-
-
-def _frame(one: FaceFrame) -> dict:
-    return {
-        "frame": one.frame,
-        "time": round(one.time, 3),
-        "box": [round(value, 1) for value in one.box],
-        "fake_probability": round(one.fake_probability, 6),
-    }
-
-
-def _rounded(facts: dict) -> dict:
-    return {
-        name: round(value, FACT_DIGITS) if isinstance(value, float) else value
-        for name, value in facts.items()
-        if value is not None
-    }
-
-
-def _maybe(share: float | None) -> float | None:
-    return None if share is None else round(share, 6)
 
 
 def _jpeg(image: np.ndarray) -> bytes:

@@ -483,7 +483,7 @@ def test_the_demos_own_detector_judges_its_examples(in_toy_project):
 def test_the_details_hold_the_whole_report_and_the_facts_of_the_file(page_of):
     page = upload(page_of("fake"), ("clip.mp4", CLIP))
     details = page.expander[-1]
-    assert '"schema": "deepfake-detector-report/1"' in details.json[0].value
+    assert '"schema": "deepfake-detector-report/2"' in details.json[0].value
     for fact in (
         "- size: ",
         "- resolution: ",

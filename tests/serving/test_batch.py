@@ -5,29 +5,23 @@ import json
 from pathlib import Path
 
 import pytest
+from made import contract_terms
 
 from deepfake_detector import UserError
 from deepfake_detector.serving import batch
 from deepfake_detector.serving.batch import Journal
+from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
+from deepfake_detector.serving.report_model import as_json
 
 TERMS = {"model": "ab", "kind": "auto", "html": "None"}
 
 
 def found(name: str, verdict: str = "REAL") -> dict:
-    """A report with what the tables need."""
-    return {
-        "input": {"name": name, "sha256": "ab" * 32, "kind": "image"},
-        "verdict": verdict,
-        "reason": "",
-        "error": None,
-        "fake_probability": 0.25,
-        "decided_by": 1,
-        "people": [{}],
-        "frames_sampled": 1,
-        "frames_with_face": 1,
-        "seconds": 0.1,
-        "warnings": [],
-    }
+    """The report on a picture with one person."""
+    face = FaceFrame(0, 0.0, (0.0, 0.0, 64.0, 64.0), 0.25, None, None)
+    person = FaceTrack(0, verdict, "", 0.25, (face,))
+    report = Report(name, "ab" * 32, "image", verdict, "", 0.25, 0, 1, 1, (person,), seconds=0.1)
+    return as_json(report, contract_terms(), "cd" * 32)
 
 
 @pytest.fixture
@@ -131,17 +125,20 @@ def test_csv_has_a_row_for_each_input_whatever_its_name(tmp_path):
     with open(tmp_path / "x.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["input"] for row in rows] == names
-    assert (
-        rows[0]["verdict"],
-        rows[0]["fake_probability"],
-        rows[0]["people"],
-        rows[0]["error"],
-    ) == (
-        "REAL",
-        "0.25",
-        "1",
-        "",
-    )
+    assert rows[0] == {
+        "input": "a.jpg",
+        "verdict": "REAL",
+        "fake_probability": "0.25",
+        "reason": "",
+        "error": "",
+        "people": "1",
+        "decided_by": "1",
+        "frames_sampled": "1",
+        "frames_with_face": "1",
+        "kind": "image",
+        "sha256": "ab" * 32,
+        "seconds": "0.1",
+    }
     batch.write_csv(tmp_path / "x.csv", iter([]))
     assert (tmp_path / "x.csv").read_text().startswith("input,verdict,")
 

@@ -1,0 +1,269 @@
+"""The report on one image or video as JSON has it: what each field means and how it is filled.
+
+The published schema is generated from these models:
+
+    python -m deepfake_detector.serving.report_model > docs/report.schema.json
+
+A new output is a field of a model here and a line in the `of` below it.
+"""
+
+import json
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import AfterValidator, Field
+from pydantic.json_schema import GenerateJsonSchema
+
+from deepfake_detector.common.settings import Fraction, Sha256, StrictModel
+from deepfake_detector.contract import Contract, Variant
+from deepfake_detector.faces.settings import FaceDetectorName
+from deepfake_detector.scoring.decision import Validation
+from deepfake_detector.scoring.scores import with_details
+from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
+from deepfake_detector.serving.report import LIMITS, verdict_in_words
+
+
+def _decimals(count: int) -> AfterValidator:
+    return AfterValidator(lambda value: round(value, count))
+
+
+Format = Literal["deepfake-detector-report/2"]
+(FORMAT,) = get_args(Format)
+Count = Annotated[int, Field(ge=0)]
+Number = Annotated[int, Field(ge=1)]
+RoundedFraction = Annotated[Fraction, _decimals(6)]
+Rounded = Annotated[float, _decimals(3)]
+Seconds = Annotated[float, Field(ge=0), _decimals(3)]
+Pixels = Annotated[float, _decimals(1)]
+
+
+class FileFacts(StrictModel):
+    """What is known of the file before it is judged; null where it is not known."""
+
+    bytes: Count | None = Field(description="size of the file in bytes")
+    container: str | None = Field(description="container format, as FFmpeg or Pillow names it")
+    codec: str | None = Field(description="codec of the pictures, as FFmpeg or Pillow names it")
+    width: Count | None = Field(description="in pixels, of the upright frame")
+    height: Count | None = Field(description="in pixels, of the upright frame")
+    duration: Rounded | None = Field(description="in seconds; video only")
+    frame_rate: Rounded | None = Field(description="average frames per second; video only")
+    variable_rate: bool | None = Field(
+        description="whether the time between frames varies; video only"
+    )
+    frames_declared: int | None = Field(
+        description="number of frames by the file's header, which may be wrong; video only"
+    )
+    frames_found: Count | None = Field(
+        description="number of frames that are in the file; 1 for an image"
+    )
+    bitrate: Rounded | None = Field(
+        description="average bits per second of the pictures; video only"
+    )
+    jpeg_quality: Rounded | None = Field(
+        description="1 to 100, estimated from the quantization table; JPEG only"
+    )
+
+    @classmethod
+    def of(cls, facts: dict[str, Any]) -> Self:
+        return cls(**dict.fromkeys(cls.model_fields) | facts)
+
+
+class InputFile(StrictModel):
+    """The file that was judged."""
+
+    name: str = Field(description="path as it was given, or name of the upload")
+    sha256: Sha256 | None = Field(
+        description="SHA-256 of the content; null where the file cannot be read"
+    )
+    kind: Literal["image", "video"] | None = Field(
+        description="judged by the content; null where the file cannot be read"
+    )
+    facts: FileFacts = Field(description="what is known of the file before it is judged")
+
+    @classmethod
+    def of(cls, report: Report) -> Self:
+        return cls(
+            name=report.input,
+            sha256=report.sha256,
+            kind=report.kind,
+            facts=FileFacts.of(report.facts),
+        )
+
+
+class AtThisScore(StrictModel):
+    """How many validation clips scored like this input."""
+
+    real_clips: Count = Field(description="number of real validation clips")
+    fraction_of_reals_as_high: RoundedFraction | None = Field(
+        description="fraction of them that scored as high or higher, 0 to 1; null where there are none"
+    )
+    fake_clips: Count = Field(description="number of fake validation clips")
+    fraction_of_fakes_as_low: RoundedFraction | None = Field(
+        description="fraction of them that scored as low or lower, 0 to 1; null where there are none"
+    )
+
+    @classmethod
+    def of(cls, fake_probability: float, validation: Validation) -> Self:
+        return cls(
+            real_clips=validation.real_clips,
+            fraction_of_reals_as_high=validation.reals_as_high(fake_probability),
+            fake_clips=validation.fake_clips,
+            fraction_of_fakes_as_low=validation.fakes_as_low(fake_probability),
+        )
+
+
+class PersonFrame(StrictModel):
+    """One person's face in one frame."""
+
+    frame: Count = Field(description="number of the frame in the clip, from 0; 0 for an image")
+    time: Rounded = Field(description="seconds from the clip's start; 0 for an image")
+    box: tuple[Pixels, Pixels, Pixels, Pixels] = Field(
+        description="left, top, width, height of the face, in pixels of the upright frame"
+    )
+    fake_probability: RoundedFraction = Field(
+        description="probability of fake of this face alone, 0 to 1, calibrated"
+    )
+
+    @classmethod
+    def of(cls, face: FaceFrame) -> Self:
+        return cls(
+            frame=face.frame, time=face.time, box=face.box, fake_probability=face.fake_probability
+        )
+
+
+class Person(StrictModel):
+    """One person, followed through the clip."""
+
+    person: Number = Field(description="number of the person, from 1")
+    verdict: Literal["REAL", "FAKE", "INCONCLUSIVE"] = Field(description="on this person alone")
+    reason: str = Field(description="why the verdict is INCONCLUSIVE; else empty")
+    fake_probability: RoundedFraction = Field(
+        description="probability of fake over all frames, 0 to 1, calibrated; given without a verdict, too"
+    )
+    frames: tuple[PersonFrame, ...] = Field(
+        min_length=1, description="every face of this person that was judged, in order of time"
+    )
+
+    @classmethod
+    def of(cls, track: FaceTrack) -> Self:
+        return cls(
+            person=track.track + 1,
+            verdict=track.verdict,
+            reason=with_details(track.reason, track.details),
+            fake_probability=track.fake_probability,
+            frames=tuple(PersonFrame.of(face) for face in track.frames),
+        )
+
+
+class JudgedBy(StrictModel):
+    """The exported model, and how it decides."""
+
+    sha256: Sha256 = Field(description="SHA-256 of the model file")
+    variant: Variant = Field(description="fp32, or int8: the same network in 8 bits")
+    demonstration: bool = Field(
+        description="whether it has seen drawn people only, and so judges the demo's files alone"
+    )
+    trained_on: dict[str, dict[str, Count]] = Field(
+        description="number of training items by data set and method (real ones: real)"
+    )
+    split: str = Field(description="how the data were split into training, validation and test")
+    face_detector: FaceDetectorName = Field(description="the detector that finds the faces")
+    temperature: float = Field(
+        gt=0, description="divides the logits, which calibrates the probabilities"
+    )
+    threshold: Fraction = Field(
+        description="probability of fake, 0 to 1, that the inconclusive band lies around"
+    )
+    band_low: Fraction = Field(description="REAL up to this probability of fake, 0 to 1")
+    band_high: Fraction = Field(description="FAKE from this probability of fake, 0 to 1")
+
+    @classmethod
+    def of(cls, terms: Contract, sha256: str) -> Self:
+        return cls(
+            sha256=sha256,
+            variant=terms.variant,
+            demonstration=terms.trained_on.demonstration,
+            trained_on=terms.trained_on.data_sets,
+            split=terms.trained_on.split,
+            face_detector=terms.detection.name,
+            temperature=terms.decision.temperature,
+            threshold=terms.decision.threshold,
+            band_low=terms.decision.band_low,
+            band_high=terms.decision.band_high,
+        )
+
+
+class JsonReport(StrictModel, title="Report of the deepfake detector on one image or video"):
+    """Written by `python -m deepfake_detector predict --json` (a list of these) and by the page."""
+
+    format: Format = Field(alias="schema", description="name and version of this schema")
+    input: InputFile = Field(description="the file that was judged")
+    verdict: Literal["REAL", "FAKE", "INCONCLUSIVE", "ERROR"] = Field(
+        description="on the whole file"
+    )
+    reason: str = Field(description="why the verdict is INCONCLUSIVE or ERROR; else empty")
+    in_words: str = Field(description="the verdict and its reason, for a person to read")
+    fake_probability: RoundedFraction | None = Field(
+        description="probability of fake, 0 to 1, calibrated; null where nothing can be judged"
+    )
+    decided_by: Number | None = Field(
+        description="number of the person whose score decided; null where nobody's did"
+    )
+    at_this_score: AtThisScore | None = Field(
+        description="how many validation clips scored like this; null without a probability"
+    )
+    frames_sampled: Count = Field(description="number of frames that were looked at")
+    frames_with_face: Count = Field(description="number of them with a face that was judged")
+    people: tuple[Person, ...] = Field(description="everybody whose face was judged")
+    model: JudgedBy = Field(description="the exported model that judged")
+    warnings: tuple[str, ...] = Field(description="why the verdict may mislead, in words")
+    limits: tuple[str, ...] = Field(description="what the detector cannot do, in words")
+    seconds: Seconds = Field(description="time that judging took, in seconds")
+    error: str | None = Field(description="what was wrong with the file; null where nothing was")
+
+    @classmethod
+    def of(cls, report: Report, terms: Contract, model_sha256: str) -> Self:
+        probability, decided_by = report.fake_probability, report.decided_by
+        return cls(
+            schema=FORMAT,
+            input=InputFile.of(report),
+            verdict=report.verdict,
+            reason=with_details(report.reason, report.details),
+            in_words=verdict_in_words(report),
+            fake_probability=probability,
+            decided_by=None if decided_by is None else decided_by + 1,
+            at_this_score=None
+            if probability is None
+            else AtThisScore.of(probability, terms.decision.validation),
+            frames_sampled=report.frames_sampled,
+            frames_with_face=report.frames_with_face,
+            people=tuple(Person.of(track) for track in report.faces),
+            model=JudgedBy.of(terms, model_sha256),
+            warnings=report.warnings,
+            limits=LIMITS,
+            seconds=report.seconds,
+            error=report.error,
+        )
+
+
+def as_json(report: Report, terms: Contract, model_sha256: str) -> dict[str, Any]:
+    """The report as plain values, valid by the published schema."""
+    made = JsonReport.of(report, terms, model_sha256)
+    return made.model_dump(mode="json", by_alias=True)
+
+
+class _WithoutFieldTitles(GenerateJsonSchema):
+    """Pydantic repeats every field's name as its title."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def published_schema() -> str:
+    """The text of docs/report.schema.json; properties in the order they are declared."""
+    own = JsonReport.model_json_schema(mode="serialization", schema_generator=_WithoutFieldTitles)
+    dialect = {"$schema": GenerateJsonSchema.schema_dialect}
+    return json.dumps(dialect | own, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    print(published_schema(), end="")
