@@ -19,7 +19,7 @@ from deepfake_detector.common.parallel import run
 from deepfake_detector.common.settings import Parallel
 from deepfake_detector.serving import report
 from deepfake_detector.serving.inference import UNREADABLE, Detector, Report
-from deepfake_detector.serving.report_model import JsonReport, as_json
+from deepfake_detector.serving.report_model import FORMAT, JsonReport, as_json
 from deepfake_detector.storage.files import write_whole
 
 COLUMNS: dict[str, Callable[[JsonReport], object]] = {  # of the CSV, and how each is taken
@@ -121,12 +121,13 @@ def write_csv(target: Path, reports: Iterable[dict]) -> None:
 class Journal:
     """Reports in the order they came, beside the file that will be made of them.
 
-    `terms` (plain values) say how they were judged: a run with others does not go on with it. A file that has changed since
-    is judged anew.
+    `terms` (plain values) say how they were judged: a run with others does not go on with it, nor does one that writes
+    another format of reports. A file that has changed since is judged anew.
     """
 
     def __init__(self, target: Path, terms: dict) -> None:
-        self.path, self._terms = target.with_name(f"{target.name}.partial"), terms
+        self.path = target.with_name(f"{target.name}.partial")
+        self._terms = terms | {"format": FORMAT}
         self._places: dict[str, int] = {}
 
     def begin(self, resume: bool) -> None:

@@ -106,6 +106,12 @@ def test_another_run_does_not_go_on_with_it(begun, terms, resume, said):
     assert begun.with_name("all.json.partial").read_bytes() == before
 
 
+def test_a_run_that_wrote_another_format_of_reports_does_not_go_on(begun, monkeypatch):
+    monkeypatch.setattr(batch, "FORMAT", "deepfake-detector-report/1")
+    with pytest.raises(UserError, match="all.json.partial: not of a run with this"):
+        resumed(begun)
+
+
 def test_to_resume_what_never_began_is_to_begin(tmp_path, files):
     journal = resumed(tmp_path / "new.json")
     assert not any(journal.has(path) for path in files)
