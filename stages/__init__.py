@@ -5,10 +5,13 @@ says so instead of failing in the middle, and watches from then on whether DVC s
 """
 
 import sys
+from pathlib import Path
 
 from deepfake_detector.common import packages
 
-if _wrong := packages.wrong(packages.pinned()):
+PROJECT = Path(__file__).resolve().parents[1]
+
+if _wrong := packages.wrong(packages.pinned(PROJECT)):
     sys.exit(
         f"error: this is {sys.executable}, which lacks what requirements.txt pins: {', '.join(_wrong)}.\n"
         "Activate the project's environment (`. .venv/bin/activate`; `make repro` creates it), then run dvc again."

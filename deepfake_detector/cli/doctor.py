@@ -135,7 +135,7 @@ def _torn() -> Iterator[Finding]:
 def _packages() -> Finding:
     python = f"Python {platform.python_version()}"
     try:
-        pins = packages.pinned()
+        pins = packages.pinned(Path())
     except FileNotFoundError as error:
         return Finding(
             "note",

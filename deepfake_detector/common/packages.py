@@ -1,18 +1,23 @@
-"""Whether this Python has the packages that requirements.txt pins; needs none of them itself."""
+"""Whether this Python has the packages that a project's requirements.txt pins; needs none of them itself."""
 
 import re
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
 
+def pinned(project: Path) -> dict[str, str]:
+    """Package -> version, of those that pyproject.toml names for running the pipeline.
 
-def pinned() -> dict[str, str]:
-    """Package -> version, of those that requirements.in names. Raises FileNotFoundError where there is no such list."""
-    text, named = ((PROJECT / f"requirements.{kind}").read_text() for kind in ("txt", "in"))
-    pins = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", text, re.MULTILINE))
-    names = re.findall(r"^([\w.-]+)", named, re.MULTILINE)
-    return {name: pins[re.sub(r"[._]", "-", name.lower())] for name in names}
+    Raises FileNotFoundError where the folder `project` has no such files.
+    """
+    declared = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+    extras = declared["optional-dependencies"]
+    wanted = [*declared["dependencies"], *extras["serve"], *extras["train"]]
+    names = {re.split(r"[^\w.-]", one, maxsplit=1)[0] for one in wanted} - {declared["name"]}
+    lock = (project / "requirements.txt").read_text()
+    pins = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE))
+    return {name: pins[re.sub(r"[._]", "-", name.lower())] for name in sorted(names)}
 
 
 def wrong(pins: dict[str, str]) -> list[str]:

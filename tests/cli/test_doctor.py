@@ -29,6 +29,8 @@ def project(tmp_path, monkeypatch) -> Path:
     folder = tmp_path / "project"
     (folder / ".dvc").mkdir(parents=True)
     (folder / ".dvc/config").touch()
+    for name in ("pyproject.toml", "requirements.txt"):
+        (folder / name).symlink_to(PROJECT / name)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("DEEPFAKE_ASSETS", str(tmp_path / "assets"))
     monkeypatch.setattr(doctor, "_gpu", lambda: None)
@@ -106,52 +108,59 @@ def test_outside_of_the_projects_folder_it_says_so(tmp_path, project, monkeypatc
 INSTALLED = metadata.version("pydantic")
 
 
+def pin(project: Path, needed: list[str], lock: str | None) -> None:
+    """Give a project other packages: those its pyproject.toml names for the stages, and their pins."""
+    for name in ("pyproject.toml", "requirements.txt"):
+        (project / name).unlink()
+    (project / "pyproject.toml").write_text(
+        f"[project]\nname = 'this'\ndependencies = {needed[:1]}\n"
+        f"optional-dependencies = {{ serve = {needed[1:]}, train = ['this[serve]'], dev = ['x'] }}\n"
+    )
+    if lock:
+        (project / "requirements.txt").write_text(lock)
+
+
 @pytest.mark.parametrize(
-    ("named", "pinned", "level", "said"),
+    ("needed", "lock", "level", "said"),
     [
         (
-            "pydantic\n",
+            ["pydantic"],
             f"pydantic=={INSTALLED}\n    # via this\nnot-named==1\n",
             "ok",
             ", 1 packages as pinned",
         ),
         (
-            "# all\nruamel.yaml>=1  # dots\n",
+            ["ruamel.yaml>=1"],
             f"ruamel-yaml=={metadata.version('ruamel.yaml')} ; x\n",
             "ok",
             ", 1 packages",
         ),
         (
-            "pydantic\n",
+            ["pydantic"],
             "pydantic==0.1\n",
             "problem",
             f"lacks what requirements.txt pins: pydantic 0.1 ({INSTALLED})",
         ),
         (
-            "no-such\npydantic\n",
+            ["pydantic", "no-such"],
             f"no-such==2\npydantic=={INSTALLED}\n",
             "problem",
             "pins: no-such 2 (missing)",
         ),
-        ("pydantic\n", None, "note", "requirements.txt is not there, so versions are not checked"),
+        (["pydantic"], None, "note", "requirements.txt is not there, so versions are not checked"),
     ],
     ids=["right", "dots in its name", "another version", "missing", "no pins"],
 )
-def test_packages_are_compared_with_their_pins(tmp_path, monkeypatch, named, pinned, level, said):
-    monkeypatch.setattr(packages, "PROJECT", tmp_path)
-    (tmp_path / "requirements.in").write_text(named)
-    if pinned:
-        (tmp_path / "requirements.txt").write_text(pinned)
+def test_packages_are_compared_with_their_pins(tmp_path, project, needed, lock, level, said):
+    pin(project, needed, lock)
     one = the(settings(tmp_path), "packages")
     assert one.level == level
     assert one.text.startswith("Python 3.") and said in one.text
 
 
-def test_a_local_build_of_a_pinned_version_is_that_version(tmp_path, monkeypatch):
-    monkeypatch.setattr(packages, "PROJECT", tmp_path)
+def test_a_local_build_of_a_pinned_version_is_that_version(tmp_path, project, monkeypatch):
     monkeypatch.setattr(packages.metadata, "version", lambda _: "2.1+cpu")
-    (tmp_path / "requirements.in").write_text("torch\n")
-    (tmp_path / "requirements.txt").write_text("torch==2.1\n")
+    pin(project, ["torch"], "torch==2.1\n")
     assert the(settings(tmp_path), "packages").level == "ok"
 
 
