@@ -1,5 +1,5 @@
-"""`python -m deepfake_detector`: the command line (cli.py)."""
+"""`python -m deepfake_detector`: the command line (cli/arguments.py)."""
 
 from deepfake_detector.cli.arguments import main
 
-main()
+main("python -m deepfake_detector")

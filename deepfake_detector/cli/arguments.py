@@ -1,19 +1,41 @@
-"""The command line: `python -m deepfake_detector predict | doctor | use-profile | fetch-assets | compare | plots | prune`."""
+"""The command line: `deepfake-detector predict | doctor | use-profile | fetch-assets | compare | plots | prune`.
+
+`python -m deepfake_detector` is the same where the package is not installed, as in the project's own environment.
+"""
 
 import argparse
 import sys
 from functools import partial
 from pathlib import Path
 
-from deepfake_detector import params
+from deepfake_detector import UserError, params
 from deepfake_detector.cli import commands, profiles
 from deepfake_detector.common import console
 from deepfake_detector.storage import assets
 
+PIPELINE = Path("dvc.yaml")  # lies in the project's folder alone
+PROFILES = f"those of the folder {profiles.FOLDER} of the project"
 
-def main() -> None:
-    arguments = _parser().parse_args()
-    console.guarded(lambda: sys.exit(arguments.run(arguments)))
+
+def main(program: str = "deepfake-detector") -> None:
+    arguments = _parser(program).parse_args()
+    console.guarded(lambda: sys.exit(_run(arguments)))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """The command's exit code. Raises UserError where it needs another folder or packages that are missing."""
+    if arguments.in_project and not PIPELINE.is_file():
+        raise UserError(f"{PIPELINE.absolute()}: not there; run it in the project's folder")
+    try:
+        return arguments.run(arguments)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("", "deepfake_detector"):
+            raise
+        extra = "train" if arguments.in_project else "serve"
+        raise UserError(
+            f"{sys.executable} has no {error.name}; activate the project's environment, or "
+            f"`pip install 'face-forgery-detector[{extra}]'`"
+        ) from error
 
 
 def _root(text: str) -> tuple[str, str]:
@@ -46,8 +68,9 @@ def _folder(text: str) -> Path:
     return Path(text)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m deepfake_detector", description=__doc__)
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=program, description=(__doc__ or "").partition("\n")[0])
+    parser.set_defaults(in_project=False)
     to = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (
         _add_predict,
@@ -157,14 +180,14 @@ def _add_doctor(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         metavar="FILE",
         help="params file (default: %(default)s)",
     )
-    command.set_defaults(run=commands.examine)
+    command.set_defaults(run=commands.examine, in_project=True)
 
 
 def _add_use_profile(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = to.add_parser(
         "use-profile",
         help="switch params.yaml to another data set's values",
-        description=f"Write params.yaml with the values of a profile: {', '.join(profiles.names())}.",
+        description=f"Write params.yaml with the values of a profile: {', '.join(profiles.names()) or PROFILES}.",
     )
     command.add_argument("profile", help="one of these")
     command.add_argument(
@@ -175,7 +198,7 @@ def _add_use_profile(to: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="NAME=PATH",
         help="folder of a data set the profile names",
     )
-    command.set_defaults(run=commands.use_profile)
+    command.set_defaults(run=commands.use_profile, in_project=True)
 
 
 def _add_fetch_assets(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -218,7 +241,7 @@ def _add_compare(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         help="measured on (default: %(default)s)",
     )
     command.add_argument("--md", action="store_true", help="as Markdown tables")
-    command.set_defaults(run=commands.compare)
+    command.set_defaults(run=commands.compare, in_project=True)
 
 
 def _add_plots(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -233,7 +256,7 @@ def _add_plots(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         metavar="REV",
         help="commits, branches or experiments to lay over each other",
     )
-    command.set_defaults(run=commands.plots)
+    command.set_defaults(run=commands.plots, in_project=True)
 
 
 def _add_prune(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -243,4 +266,4 @@ def _add_prune(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         description="Drop from the scratch store (.cache/items) what the last run of extract_frames and crop_faces did not "
         "use. Outputs and DVC's own cache stay as they are (`dvc gc` is for that).",
     )
-    command.set_defaults(run=commands.prune)
+    command.set_defaults(run=commands.prune, in_project=True)

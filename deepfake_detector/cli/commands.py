@@ -1,4 +1,4 @@
-"""What the commands of `python -m deepfake_detector` do (cli.py says what they take), and what they print.
+"""What the commands do (arguments.py says what they take), and what they print.
 
 Each takes the parsed arguments and returns the exit code.
 """

@@ -77,7 +77,6 @@ class Finding:
 
 def examine(settings: params.Params) -> Iterator[Finding]:
     """Yield what is found, as it is found: listing a large data set takes a while."""
-    yield _file("project", Path.cwd() / ".dvc/config", "run it in the project's folder")
     yield from _torn()
     yield _packages()
     yield _device(settings.train)

@@ -51,7 +51,45 @@ def test_help_tells_what_a_command_does(call, command):
     code, out, _ = call(*command, "--help")
     assert code == 0
     assert out.startswith(
-        f"usage: python -m deepfake_detector{' ' if command else ''}{' '.join(command)} [-h]"
+        f"usage: deepfake-detector{' ' if command else ''}{' '.join(command)} [-h]"
+    )
+
+
+def test_help_names_the_profiles_or_where_they_are(call, tmp_path, monkeypatch):
+    assert "a profile: celebdf, demo, " in call("use-profile", "--help")[1]
+    monkeypatch.chdir(tmp_path)
+    assert "a profile: those of the folder profiles" in call("use-profile", "--help")[1]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["doctor"], ["use-profile", "demo"], ["compare", "a", "b"], ["plots"], ["prune"]],
+    ids=lambda command: command[0],
+)
+def test_commands_of_the_project_say_so_elsewhere(call, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    said = f"error: {tmp_path / 'dvc.yaml'}: not there; run it in the project's folder\n"
+    assert call(*command) == (1, "", said)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("command", "extra"),
+    [(["predict", "clip.mp4"], "serve"), (["doctor"], "train")],
+    ids=["predict", "doctor"],
+)
+def test_a_missing_package_is_named_with_the_extra_that_has_it(command, extra):
+    without = (
+        f"import sys; sys.modules['av'] = None; sys.argv += {command}; "
+        "from deepfake_detector.cli.arguments import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", without], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"error: {sys.executable} has no av; activate the project's environment, or "
+        f"`pip install 'face-forgery-detector[{extra}]'`\n"
     )
 
 
@@ -410,6 +448,7 @@ def test_doctor_finds_nothing_wrong_with_the_demo(call):
 
 def test_prune_frees_what_no_outputs_use(call, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    Path("dvc.yaml").touch()
     monkeypatch.delenv("DVC_ROOT", raising=False)
     kept = store.Store(store.root() / "frames")
     for key in ("used", "unused"):

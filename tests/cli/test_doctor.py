@@ -27,8 +27,7 @@ CLIPS = ("real/a.mp4", "fake/swap/b.mp4", "fake/blend/c.mp4")
 def project(tmp_path, monkeypatch) -> Path:
     """An empty project as the working folder, without a GPU, with no asset and 1 TB of disk."""
     folder = tmp_path / "project"
-    (folder / ".dvc").mkdir(parents=True)
-    (folder / ".dvc/config").touch()
+    folder.mkdir()
     for name in ("pyproject.toml", "requirements.txt"):
         (folder / name).symlink_to(PROJECT / name)
     monkeypatch.chdir(folder)
@@ -84,7 +83,6 @@ def the(of: params.Params, what: str) -> Finding:
 def test_the_demo_is_fit_to_run_and_every_check_is_told(tmp_path):
     findings = list(doctor.examine(settings(tmp_path)))
     assert [one.what for one in findings] == [
-        "project",
         "packages",
         "device",
         "decoder",
@@ -93,16 +91,6 @@ def test_the_demo_is_fit_to_run_and_every_check_is_told(tmp_path):
         "disk",
     ]
     assert {one.what: one.level for one in findings if one.level != "ok"} == {"device": "note"}
-
-
-def test_outside_of_the_projects_folder_it_says_so(tmp_path, project, monkeypatch):
-    assert the(settings(tmp_path), "project") == Finding(
-        "ok", "project", str(project / ".dvc/config")
-    )
-    monkeypatch.chdir(tmp_path)
-    one = the(settings(tmp_path), "project")
-    assert (one.level, one.remedy) == ("problem", "run it in the project's folder")
-    assert str(tmp_path / ".dvc/config") in one.text
 
 
 INSTALLED = metadata.version("pydantic")
