@@ -1,7 +1,15 @@
 """Deepfake detection from faces: the library that the stages, the command line and the page share."""
 
 import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from deepfake_detector.serving.inference import Detector
+
+__all__ = ["Detector", "Stopped", "UserError"]
+
+HANDED_ON = {"Detector": "deepfake_detector.serving.inference"}  # name -> where it is
 # ONNX Runtime tells its maker how it is used unless this is set before it is imported; nothing here reports to anyone
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
@@ -24,3 +32,13 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return f"{self.problem}; {self.remedy}" if self.remedy else self.problem
+
+
+def __getattr__(name: str) -> Any:
+    """What programs take from the package itself, found when it is asked for.
+
+    So a stage, which takes none of it, neither imports nor depends on the wing that has it.
+    """
+    if name not in HANDED_ON:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(HANDED_ON[name]), name)

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Iterator
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import networkx
 import pytest
 from ruamel.yaml import YAML
 
+import deepfake_detector
+from deepfake_detector import HANDED_ON
 from deepfake_detector.faces import cropping
 from deepfake_detector.media import extraction
 from stages import train
@@ -43,6 +46,9 @@ def made(stage: str) -> list[str]:
 
 def module_files(name: str) -> list[Path]:
     """A module's file and the `__init__.py` of each package that it lies in, which importing it runs too."""
+    package, _, last = name.rpartition(".")
+    if package == deepfake_detector.__name__:
+        name = HANDED_ON.get(last, name)
     path = Path(name.replace(".", "/"))
     packages = [folder / "__init__.py" for folder in (path, *path.parents)]
     return [
@@ -52,13 +58,20 @@ def module_files(name: str) -> list[Path]:
     ]
 
 
+def at_run_time(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and all below it, without what `if TYPE_CHECKING:` keeps for type checkers."""
+    for_checkers = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    yield node
+    for child in node.orelse if for_checkers else ast.iter_child_nodes(node):
+        yield from at_run_time(child)
+
+
 def imported(path: Path) -> set[Path]:
     """Files of this project that `path` imports anywhere in it."""
     text = path.read_text()
-    found = (
-        set(path.parent.glob("*.py")) if "import_module(" in text else set()
-    )  # it imports its folder's by name
-    for node in ast.walk(ast.parse(text)):
+    by_name = 'import_module(f"{__name__}.' in text  # any module of its folder
+    found = set(path.parent.glob("*.py")) if by_name else set()
+    for node in at_run_time(ast.parse(text)):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -99,6 +112,26 @@ def test_deps_hold_every_library_file_the_stage_imports(stage):
         if file.stat().st_size  # an empty __init__.py says nothing
     }
     assert covered == everything_imported(f"stages/{stage}.py") - NOT_TRACKED
+
+
+def test_the_packages_own_names_are_imports_of_their_wing(tmp_path):
+    """Else a stage that took `Detector` from the package would not depend on what judges."""
+    (tmp_path / "stage.py").write_text("from deepfake_detector import Detector, UserError\n")
+    files = {Path("deepfake_detector/__init__.py"), Path("deepfake_detector/serving/inference.py")}
+    assert imported(tmp_path / "stage.py") == files
+
+
+def test_no_wing_takes_what_the_package_hands_on():
+    """The import contracts in pyproject.toml cannot see where such a name comes from."""
+    taken = {
+        (path.as_posix(), alias.name)
+        for path in Path("deepfake_detector").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module == deepfake_detector.__name__
+        for alias in node.names
+    }
+    assert taken
+    assert [one for one in taken if one[1] in HANDED_ON] == []
 
 
 @pytest.mark.parametrize("stage", STAGES)
