@@ -20,7 +20,18 @@ def found(name: str, verdict: str = "REAL") -> dict:
     """The report on a picture with one person."""
     face = FaceFrame(0, 0.0, (0.0, 0.0, 64.0, 64.0), 0.25, None, None)
     person = FaceTrack(0, verdict, "", 0.25, (face,))
-    report = Report(name, "ab" * 32, "image", verdict, "", 0.25, 0, 1, 1, (person,), seconds=0.1)
+    report = Report(
+        name,
+        "ab" * 32,
+        "image",
+        verdict,
+        fake_probability=0.25,
+        decided_by=0,
+        frames_sampled=1,
+        frames_with_face=1,
+        faces=(person,),
+        seconds=0.1,
+    )
     return as_json(report, contract_terms(), "cd" * 32)
 
 

@@ -9,6 +9,7 @@ from made import contract_terms
 
 from deepfake_detector.serving import report
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
+from deepfake_detector.serving.report_model import as_json
 
 SHA = "ab" * 32
 
@@ -101,7 +102,7 @@ def test_every_reason_is_put_into_words_whatever_its_details(reason):
 def test_a_reason_is_reported_with_its_details():
     why = {"reason": "too few faces", "details": "1 of at least 2"}
     seldom = replace(track(0, "INCONCLUSIVE", 0.9), **why)
-    found = report.as_json(replace(FACELESS, **why, faces=(seldom,)), TERMS, SHA)
+    found = as_json(replace(FACELESS, **why, faces=(seldom,)), TERMS, SHA)
     assert found["reason"] == found["people"][0]["reason"] == "too few faces: 1 of at least 2"
     page = report.as_html(replace(JUDGED, faces=(seldom,)), TERMS, SHA).decode()
     assert "INCONCLUSIVE (too few faces: 1 of at least 2)" in page

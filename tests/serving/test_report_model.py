@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from deepfake_detector.contract import Contract
 from deepfake_detector.media.facts import media_facts
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
+from deepfake_detector.serving.report import EXPLAINED
 from deepfake_detector.serving.report_model import FileFacts, JsonReport, as_json
 
 PUBLISHED = Path("docs/report.schema.json")
@@ -64,6 +65,7 @@ odd_names = st.sampled_from(["con\udcff.mp4", "a\nb.mp4", ""])  # not Unicode, t
 texts = odd_names | st.text()
 counts = st.integers(0, 2**40)
 fractions = st.floats(0, 1)
+reasons = st.sampled_from(["", *EXPLAINED])
 finite = st.floats(allow_nan=False, allow_infinity=False)
 optional_sha = st.none() | st.just(SHA)
 facts = st.fixed_dictionaries(
@@ -90,7 +92,7 @@ tracks = st.builds(
     FaceTrack,
     counts,
     st.sampled_from(["REAL", "FAKE", "INCONCLUSIVE"]),
-    texts,
+    reasons,
     fractions,
     st.lists(faces, min_size=1, max_size=3).map(tuple),
 )
@@ -100,7 +102,8 @@ reports = st.builds(
     optional_sha,
     st.sampled_from(["image", "video", None]),
     st.sampled_from(["REAL", "FAKE", "INCONCLUSIVE", "ERROR"]),
-    texts,
+    reasons,
+    texts,  # the reason's details
     st.none() | fractions,
     st.none() | counts,
     counts,
