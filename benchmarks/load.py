@@ -43,7 +43,9 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         clips = arguments.clips or list(_drawn(Path(folder)))
-        model = saved(Path(folder), network.Detector().eval(), "fp32", 224, arguments.detector)
+        model = saved(
+            Path(folder), network.FaceClassifier("resnet18").eval(), "fp32", 224, arguments.detector
+        )
         execution = Parallel(workers=arguments.workers, seconds_per_item=300.0, memory_per_item=0.0)
         samples: list[tuple[float, float]] = []
         ended = threading.Event()

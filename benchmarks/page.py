@@ -39,7 +39,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         folder = Path(scratch)
         clip = drawn(folder, HEIGHT, DRAWN[HEIGHT][0])
-        model = saved(folder, network.Detector().eval(), "fp32", 224, "haar")
+        model = saved(folder, network.FaceClassifier("resnet18").eval(), "fp32", 224, "haar")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         taken = [
             (_page(browser, folder, clip, model), _command(clip, model)) for _ in range(rounds)

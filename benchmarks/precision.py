@@ -57,7 +57,7 @@ def _steps_a_second(step: Callable[[], None]) -> float:
 def _stepper(precision: str, size: int, batch: int) -> Callable[[], None]:
     """A function that does one training step; called once here to warm up."""
     fabric = devices.setup("auto", 1, precision, seed=1)
-    detector = build("random", "").to(memory_format=torch.channels_last)
+    detector = build("resnet18", "random", "").to(memory_format=torch.channels_last)
     model, optimizer = fabric.setup(detector, make_optimizer(detector, "adamw", 1e-4, 0.05))
     images = torch.rand(batch, 3, size, size, device=fabric.device).to(
         memory_format=torch.channels_last

@@ -66,7 +66,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         clip = arguments.clip or drawn(Path(folder), arguments.height, DRAWN[arguments.height][0])
-        net = network.Detector().eval()
+        net = network.FaceClassifier("resnet18").eval()
         paths = [
             saved(Path(folder), net, kind, arguments.side, arguments.detector)
             for kind in ("fp32", "int8")
@@ -140,7 +140,9 @@ def drawn(folder: Path, height: int, length: int) -> Path:
     return path
 
 
-def saved(folder: Path, net: network.Detector, variant: str, side: int, detector: str) -> Path:
+def saved(
+    folder: Path, net: network.FaceClassifier, variant: str, side: int, detector: str
+) -> Path:
     """That network as an exported model; `variant` is `fp32` or `int8`."""
     found = load_detector(
         detector, **DETECTION[detector], asset_sha256=assets.ASSETS["yunet"].sha256
@@ -226,7 +228,7 @@ def _parts(clip: Path, models: list[Path], detector: str) -> dict[str, Callable[
 
 
 @torch.inference_mode()
-def _usual(clip: Path, net: network.Detector, side: int) -> float:
+def _usual(clip: Path, net: network.FaceClassifier, side: int) -> float:
     """As most public detectors do it, on all cores."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(len(os.sched_getaffinity(0)))

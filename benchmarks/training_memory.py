@@ -47,7 +47,10 @@ def main() -> None:
 
 def _measure(images: torch.Tensor, labels: torch.Tensor) -> None:
     learner = Learner(
-        devices.setup("cuda", 1, "auto", seed=1), build("random", ""), RECIPE, updates=10
+        devices.setup("cuda", 1, "auto", seed=1),
+        build("resnet18", "random", ""),
+        RECIPE,
+        updates=10,
     )
     learner.model.train()
     for _ in range(5):
@@ -66,7 +69,7 @@ def _measure(images: torch.Tensor, labels: torch.Tensor) -> None:
 
 
 def _account(images: torch.Tensor, labels: torch.Tensor) -> None:
-    detector = build("random", "").to(memory_format=torch.channels_last).train()
+    detector = build("resnet18", "random", "").to(memory_format=torch.channels_last).train()
     own = {tensor.untyped_storage().data_ptr() for tensor in detector.state_dict().values()}
     saved: dict[int, int] = {}
 

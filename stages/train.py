@@ -38,6 +38,7 @@ CODE = (  # what a saved state's meaning depends on
     *("faces/cutting", "faces/detection", "scoring/scores", "storage/archive"),
     *(
         "training/augmentation",
+        "training/backbones",
         "training/checkpoints",
         "training/crops",
         "training/devices",
@@ -80,7 +81,7 @@ def _train(train: Train, rows: dict[str, pd.DataFrame], checkpoints: Checkpoints
     fabric = devices.setup(
         train.accelerator, train.devices, train.precision, train.seed, unused_weights=stages
     )
-    detector = network.build(train.init, train.imagenet_sha256)
+    detector = network.build(train.network, train.init, train.imagenet_sha256)
     fabric.print(
         f"  {len(rows['train'])} training and {len(rows['val'])} validation faces, {fabric.world_size} x {fabric.device} "
         f"{fabric.strategy.precision.precision}"

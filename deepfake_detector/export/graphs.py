@@ -12,7 +12,7 @@ import torch
 from onnxruntime import quantization
 
 from deepfake_detector.contract.model_file import BATCH, INPUT, OUTPUTS
-from deepfake_detector.training.network import Detector, WithActivationMap
+from deepfake_detector.training.network import FaceClassifier, WithActivationMap
 
 OPSET = 20
 IN_INT8 = [
@@ -23,7 +23,7 @@ IN_INT8 = [
 ]  # the tail that makes logits and activation map stays in fp32
 
 
-def to_onnx(detector: Detector, side: int) -> onnx.ModelProto:
+def to_onnx(detector: FaceClassifier, side: int) -> onnx.ModelProto:
     """`images` (N, 3, `side`, `side`) normalised float32 -> `logits` (N, 2) and `activation_map` (N, `side`/32, `side`/32).
 
     The same weights give the same model: the exporter's notes on where in the code a node came from, which hold paths of

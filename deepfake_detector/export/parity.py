@@ -13,14 +13,14 @@ from deepfake_detector import UserError
 from deepfake_detector.contract import Crop
 from deepfake_detector.contract.model_file import BATCH, judge
 from deepfake_detector.training.crops import FaceCrops, normalise
-from deepfake_detector.training.network import Detector
+from deepfake_detector.training.network import FaceClassifier
 
 ROUNDING = 1e-4  # largest logit difference between torch and fp32 ONNX that is taken for rounding
 INT8_LOSS = 0.01  # of ROC-AUC by video; an int8 model that loses more is withheld
 
 
 def logits_of(
-    detector: Detector, sessions: dict[str, InferenceSession], faces: pd.DataFrame, crop: Crop
+    detector: FaceClassifier, sessions: dict[str, InferenceSession], faces: pd.DataFrame, crop: Crop
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """The logit (fake minus real) of every face of a faces table by torch and by each session, and faces a second of each."""
     crops = FaceCrops(faces.assign(label=0), crop.input_size)

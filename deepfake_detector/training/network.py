@@ -1,106 +1,114 @@
-"""ResNet-18 with a linear head of two outputs, real and fake."""
+"""A backbone with a linear head of two outputs, real and fake; its weights in and out, strictly."""
 
 import io
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import resnet18
+from torchvision.models.feature_extraction import create_feature_extractor
 
 from deepfake_detector import UserError
 from deepfake_detector.storage import assets
 from deepfake_detector.storage.files import write_whole
+from deepfake_detector.training.backbones import BACKBONES
 
 OUTPUTS = 2
 IMAGENET_CLASSES = 1000
 
 
-class Detector(nn.Module):
-    """ResNet-18 (He et al. 2016). Maps (N, 3, S, S) normalised RGB to logits (N, 2), real then fake."""
+class FaceClassifier(nn.Module):
+    """One of `BACKBONES`. Maps (N, 3, S, S) normalised RGB to logits (N, 2), real then fake."""
 
-    def __init__(self) -> None:
+    def __init__(self, network: str) -> None:
         super().__init__()
-        self.backbone = resnet18(num_classes=OUTPUTS)
+        self.network = network
+        self.backbone = BACKBONES[network].build(num_classes=OUTPUTS)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.backbone(images)
 
+    @property
+    def head(self) -> nn.Linear:
+        return self.backbone.get_submodule(BACKBONES[self.network].head)
+
     def parts(self) -> list[list[nn.Module]]:
         """Its modules from the head down, as they learn when they are unfrozen in stages."""
-        net = self.backbone
+        below = BACKBONES[self.network].parts
         return [
-            [net.fc],
-            [net.layer4],
-            [net.layer3],
-            [net.layer2],
-            [net.layer1],
-            [net.conv1, net.bn1],
+            [self.head],
+            *([self.backbone.get_submodule(one) for one in part] for part in below),
         ]
 
 
 class WithActivationMap(nn.Module):
-    """The detector with a second output: where it saw fake, (N, S/32, S/32).
+    """A classifier with a second output: where it saw fake, (N, S/32, S/32).
 
     Class activation map (Zhou et al. 2016) of fake minus real: the head's weights applied to each place of the last
     feature map. Its mean plus the difference of the biases is the logit.
     """
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, classifier: FaceClassifier) -> None:
         super().__init__()
-        net = detector.backbone
-        self.stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
-        self.layers = nn.Sequential(net.layer1, net.layer2, net.layer3, net.layer4)
-        self.head = net.fc
+        last = BACKBONES[classifier.network].stride_32
+        self.features = create_feature_extractor(classifier.backbone, {last: "last"})
+        self.head = classifier.head
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.layers(self.stem(images))
+        features = self.features(images)["last"]
         logits = self.head(features.mean(dim=(2, 3)))
         towards_fake = self.head.weight[1] - self.head.weight[0]
         return logits, torch.einsum("nchw,c->nhw", features, towards_fake)
 
 
-def build(init: str, imagenet_sha256: str) -> Detector:
-    """A new detector: `imagenet` weights, `random` ones, or those of a file (this project's, or torchvision's).
+def build(network: str, init: str, imagenet_sha256: str) -> FaceClassifier:
+    """A new classifier: `imagenet` weights, `random` ones, or those of a file (this project's, or torchvision's).
 
     The head is new except from a file that brings one of its own. Raises UserError where weights are missing or are
     of another network; nothing is loaded half.
     """
-    detector = Detector()
+    classifier = FaceClassifier(network)
     if init == "random":
-        return detector
+        return classifier
     path = assets.locate("imagenet", imagenet_sha256) if init == "imagenet" else Path(init)
     content = _read(path, "give train.init as imagenet, random or the path of a weights file")
     named = _named_weights(path, content.get("weights", content))
     state = {name.removeprefix("backbone."): value for name, value in named.items()}
-    own = detector.backbone.state_dict()
-    head = {"fc.weight", "fc.bias"}
-    if state.get("fc.bias") is not None and len(state["fc.bias"]) == IMAGENET_CLASSES:
-        state |= {name: own[name] for name in head}
+    own = classifier.backbone.state_dict()
+    weight, bias = (f"{BACKBONES[network].head}.{name}" for name in ("weight", "bias"))
+    if bias in state and len(state[bias]) == IMAGENET_CLASSES:
+        state |= {name: own[name] for name in (weight, bias)}
     check_same(path, state, own)
-    detector.backbone.load_state_dict(state)
-    return detector
+    classifier.backbone.load_state_dict(state)
+    return classifier
 
 
-def save(detector: Detector, path: str | Path, **facts: object) -> None:
-    """Write weights and facts (plain values) to `path`; the same values give the same bytes."""
+def save(classifier: FaceClassifier, path: str | Path, **facts: object) -> None:
+    """Write weights, the network's name and facts (plain values) to `path`; the same values give the same bytes."""
     buffer = io.BytesIO()  # not straight to a file: torch stores the file's name in it
-    torch.save({"weights": detector.state_dict(), **facts}, buffer)
+    content = {"weights": classifier.state_dict(), "network": classifier.network}
+    torch.save(content | facts, buffer)
     write_whole(path, buffer.getvalue())
 
 
-def load(path: str | Path) -> tuple[Detector, dict]:
-    """A detector written by `save`, in evaluation mode, and the facts beside it."""
+def load(path: str | Path) -> tuple[FaceClassifier, dict]:
+    """A classifier written by `save`, in evaluation mode, and the facts beside it."""
     content = _read(Path(path), "`dvc repro` makes it")
     weights = _named_weights(path, content.pop("weights", None))
-    detector = Detector()
-    check_same(Path(path), weights, detector.state_dict())
-    detector.load_state_dict(weights)
-    return detector.eval(), content
+    network = str(content.pop("network", None))
+    if network not in BACKBONES:
+        known = ", ".join(BACKBONES)
+        raise UserError(
+            f"{path}: weights of a network {network}, not of {known}; `dvc repro` makes it anew"
+        )
+    classifier = FaceClassifier(network)
+    check_same(Path(path), weights, classifier.state_dict())
+    classifier.load_state_dict(weights)
+    return classifier.eval(), content
 
 
-def to_fastest(detector: Detector) -> Detector:
-    """The detector on the GPU where there is one, in fp32."""
-    return detector.to(
+def to_fastest(classifier: FaceClassifier) -> FaceClassifier:
+    """The classifier on the GPU where there is one, in fp32."""
+    return classifier.to(
         "cuda" if torch.cuda.is_available() else "cpu", memory_format=torch.channels_last
     )
 

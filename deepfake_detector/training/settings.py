@@ -1,10 +1,12 @@
 """Settings of `train`: the recipe, and how strongly training crops are augmented."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 
 from deepfake_detector.common.settings import Fraction, Sha256, StrictModel
+
+Network = Literal["resnet18", "resnet34", "resnet50", "efficientnet_b0"]
 
 
 class Augment(StrictModel):
@@ -31,6 +33,9 @@ class Train(StrictModel):
     """The recipe."""
 
     seed: int = Field(1, ge=0, description="of weights, order and augmentation")
+    network: Network = Field(
+        "resnet18", description=f"of torchvision: {', '.join(get_args(Network))}"
+    )
     init: str = Field(
         "imagenet",
         min_length=1,

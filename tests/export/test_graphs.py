@@ -13,17 +13,17 @@ from made import contract_terms
 from deepfake_detector.contract import model_file
 from deepfake_detector.export import graphs
 from deepfake_detector.training import crops
-from deepfake_detector.training.network import Detector, WithActivationMap
+from deepfake_detector.training.network import FaceClassifier, WithActivationMap
 
 SIDE = 80  # no multiple of 32: the map's side is rounded up
 CROP = contract_terms(crop={"input_size": SIDE}).crop
 
 
 @pytest.fixture(scope="module")
-def detector() -> Detector:
+def detector() -> FaceClassifier:
     """Random weights, with batch-norm statistics as training leaves them."""
     torch.manual_seed(1)
-    made = Detector()
+    made = FaceClassifier("resnet18")
     with torch.no_grad():
         for _ in range(3):
             made(crops.normalise(images(8)))
@@ -73,6 +73,21 @@ def test_both_outputs_agree_with_torch(detector, session, count):
         wanted = WithActivationMap(detector)(inputs)
     found = session.run(["logits", "activation_map"], {"images": inputs.numpy()})
     assert [one.shape for one in found] == [(count, 2), (count, 3, 3)]
+    for one, other in zip(found, wanted, strict=True):
+        assert np.abs(one - other.numpy()).max() <= 1e-4
+
+
+@pytest.mark.parametrize("name", ["resnet34", "efficientnet_b0"])
+def test_other_networks_agree_with_torch_in_both_outputs(name):
+    torch.manual_seed(1)
+    classifier = FaceClassifier(name)
+    inputs = crops.normalise(images(8))
+    with torch.no_grad():
+        classifier(inputs)  # batch-norm statistics as training leaves them
+        wanted = WithActivationMap(classifier).eval()(inputs)
+    session = model_file.open_session(as_bytes(graphs.to_onnx(classifier, SIDE)))
+    found = session.run(["logits", "activation_map"], {"images": inputs.numpy()})
+    assert [one.shape for one in found] == [(8, 2), (8, 3, 3)]
     for one, other in zip(found, wanted, strict=True):
         assert np.abs(one - other.numpy()).max() <= 1e-4
 

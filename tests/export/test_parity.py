@@ -10,7 +10,7 @@ from made import contract_terms
 from deepfake_detector import UserError
 from deepfake_detector.contract import model_file
 from deepfake_detector.export import graphs, parity
-from deepfake_detector.training.network import Detector
+from deepfake_detector.training.network import FaceClassifier
 
 SIDE = 64
 CROP = contract_terms(crop={"input_size": SIDE}).crop
@@ -18,9 +18,9 @@ REALS, FAKES = [-2.0, -1.0, 0.5], [0.0, 1.0, 2.0]  # logits; 8 of 9 pairs in ord
 
 
 @pytest.fixture(scope="module")
-def detector() -> Detector:
+def detector() -> FaceClassifier:
     torch.manual_seed(1)
-    made = Detector()
+    made = FaceClassifier("resnet18")
     with torch.no_grad():
         made(torch.randn(16, 3, SIDE, SIDE))  # batch-norm statistics as training leaves them
     return made.eval()

@@ -11,7 +11,7 @@ from torchvision.transforms.functional import normalize
 from deepfake_detector import UserError
 from deepfake_detector.training import crops
 from deepfake_detector.training.crops import FaceCrops
-from deepfake_detector.training.network import Detector
+from deepfake_detector.training.network import FaceClassifier
 
 
 def test_loader_processes_work_after_opencv_has_used_its_threads_here(stored_crops, no_hang):
@@ -82,6 +82,6 @@ def test_every_track_of_the_splits_items_is_judged_and_nothing_else(stored_crops
         item=["a", "a", "b", "other"], track=[0, 1, 0, 0], status=["ok", "ok", "no face", "ok"]
     )
     split = pd.DataFrame({"item": ["a", "b"], "label": pd.array([1, 0], "Int64")})
-    judged = crops.judge_faces(Detector().eval(), faces, split, 32)
+    judged = crops.judge_faces(FaceClassifier("resnet18").eval(), faces, split, 32)
     assert judged[["item", "track", "label"]].to_numpy().tolist() == [["a", 0, 1], ["a", 1, 1]]
     assert np.isfinite(judged["logit"]).all()

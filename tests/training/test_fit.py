@@ -18,7 +18,7 @@ from deepfake_detector.faces.cutting import points_of_ready_crop
 from deepfake_detector.storage.archive import encode, write_archive
 from deepfake_detector.training import crops, devices, fit
 from deepfake_detector.training.checkpoints import Checkpoints
-from deepfake_detector.training.network import Detector
+from deepfake_detector.training.network import FaceClassifier
 from deepfake_detector.training.progress import Epoch, best_epoch
 from deepfake_detector.training.sampling import BalancedBatches, LearningCrops
 from deepfake_detector.training.settings import Augment, Train
@@ -47,6 +47,17 @@ class Small(nn.Module):
 
     def parts(self) -> list[list[nn.Module]]:
         return [[self.head], [self.conv, self.norm]]
+
+
+class Dropping(Small):
+    """The same, with a dropout that draws while it learns."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return super().forward(nn.functional.dropout(images, 0.2, self.training))
+
+
+def resnet18() -> FaceClassifier:
+    return FaceClassifier("resnet18")
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +161,7 @@ def saved(detector: nn.Module) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize(("network", "lr"), [(Small, 5e-3), (Detector, 5e-4)])
+@pytest.mark.parametrize(("network", "lr"), [(Small, 5e-3), (resnet18, 5e-4)])
 def test_a_separable_set_is_learned(faces, network, lr):
     _, state, reported = run(*faces, changed(RECIPE, lr=lr, ema=0.0), network=network)
     assert reported == list(EPOCHS)
@@ -184,6 +195,7 @@ VARIANTS = {
     "unfrozen in stages": {"recipe": changed(RECIPE, unfreeze_every=1)},
     "SGD": {"recipe": changed(RECIPE, optimizer="sgd")},
     "loaded by processes": {"recipe": changed(RECIPE, loader_workers=2)},
+    "with dropout": {"network": Dropping},
 }
 
 
@@ -309,7 +321,7 @@ def test_a_state_of_another_network_is_refused_with_what_differs(faces):
     with pytest.raises(
         UserError, match=r"saved state of this run: weights of another network \(missing: backbone"
     ):
-        run(*faces, network=Detector)
+        run(*faces, network=resnet18)
 
 
 def test_pieces_of_a_batch_give_the_update_of_the_whole(faces):
@@ -471,7 +483,7 @@ def test_the_gpu_learns_a_separable_set(faces, precision):
     detector, progress, _ = run(
         *faces,
         changed(RECIPE, lr=5e-4),
-        network=Detector,
+        network=resnet18,
         device=("cuda", precision),
         self_blend=0.2,
     )

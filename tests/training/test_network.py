@@ -1,17 +1,27 @@
 """The network: where its weights may come from, what is refused, and the map beside its answer."""
 
+from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
+from torch import nn
 from torchvision.models import ResNet18_Weights, resnet18, resnet34
+from torchvision.models.feature_extraction import create_feature_extractor
 
 from deepfake_detector import UserError
+from deepfake_detector.contract.model_file import STRIDE
 from deepfake_detector.storage import assets
 from deepfake_detector.storage.files import file_hash
 from deepfake_detector.training import crops, network
+from deepfake_detector.training.backbones import BACKBONES
+from deepfake_detector.training.settings import Network
 
 FILE = assets.ASSETS["imagenet"].file
+SIDE = 64
+
+every_network = pytest.mark.parametrize("name", BACKBONES)
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +47,64 @@ def without_head(state: dict) -> dict:
     return {name: value for name, value in state.items() if not name.startswith("fc.")}
 
 
+@every_network
+def test_every_network_gives_two_logits_for_a_face(name):
+    assert network.FaceClassifier(name)(torch.zeros(3, 3, SIDE, SIDE)).shape == (3, 2)
+
+
+def test_the_settings_offer_every_network_and_no_other():
+    assert get_args(Network) == tuple(BACKBONES)
+
+
+def test_a_new_resnet18_draws_the_weights_that_torchvision_draws():
+    made = network.build("resnet18", "random", "").backbone.state_dict()
+    following = torch.rand(3)
+    torch.manual_seed(1)
+    assert same_values(made, resnet18(num_classes=2).state_dict())
+    assert torch.equal(torch.rand(3), following)
+
+
+@every_network
+def test_the_head_is_the_only_part_whose_shape_follows_the_number_of_classes(name):
+    entry = BACKBONES[name]
+    two, three = (entry.build(num_classes=count).state_dict() for count in (2, 3))
+    head = {path for path in two if two[path].shape != three[path].shape}
+    assert head == {f"{entry.head}.weight", f"{entry.head}.bias"}
+
+
+@every_network
+def test_every_parameter_belongs_to_one_part_and_the_head_comes_first(name):
+    classifier = network.FaceClassifier(name)
+    parts = [nn.ModuleList(modules) for modules in classifier.parts()]
+    owners = [id(one) for part in parts for one in part.parameters()]
+    assert sorted(owners) == sorted(map(id, classifier.parameters()))
+    assert list(parts[0]) == [classifier.head]
+
+
+@every_network
+def test_parts_follow_each_other_from_the_output_to_the_input(name):
+    classifier = network.FaceClassifier(name)
+    order = {id(one): place for place, one in enumerate(classifier.parameters())}
+    places = [
+        [order[id(one)] for module in part for one in module.parameters()]
+        for part in classifier.parts()
+    ]
+    assert all(min(later) > max(earlier) for later, earlier in pairwise(places))
+
+
+@every_network
+def test_features_have_the_strides_that_the_table_says(name):
+    entry = BACKBONES[name]
+    features = create_feature_extractor(
+        entry.build(num_classes=2), {entry.stride_16: "16", entry.stride_32: "32"}
+    )
+    found = features(torch.zeros(2, 3, SIDE, 2 * SIDE))
+    for stride in (16, STRIDE):
+        assert found[str(stride)].shape[2:] == (SIDE // stride, 2 * SIDE // stride)
+
+
 def test_imagenet_weights_fill_everything_but_the_head(imagenet):
-    detector = network.build("imagenet", file_hash(imagenet))
+    detector = network.build("resnet18", "imagenet", file_hash(imagenet))
     assert same_values(
         without_head(detector.backbone.state_dict()), without_head(torch.load(imagenet))
     )
@@ -62,31 +128,31 @@ def test_missing_imagenet_weights_name_file_and_remedy(tmp_path, monkeypatch):
     with pytest.raises(
         UserError, match=rf"{FILE}: not there.*fetch-assets imagenet.*--from FOLDER"
     ):
-        network.build("imagenet", "0" * 64)
+        network.build("resnet18", "imagenet", "0" * 64)
 
 
 def test_imagenet_weights_with_another_hash_name_file_and_remedy(imagenet):
     with pytest.raises(
         UserError, match=rf"{FILE}: sha256 is {file_hash(imagenet)}.*fetch-assets imagenet"
     ):
-        network.build("imagenet", "0" * 64)
+        network.build("resnet18", "imagenet", "0" * 64)
 
 
 def test_random_weights_follow_the_seed():
     torch.manual_seed(5)
-    first = network.build("random", "").state_dict()
-    assert not same_values(first, network.build("random", "").state_dict())
+    first = network.build("resnet18", "random", "").state_dict()
+    assert not same_values(first, network.build("resnet18", "random", "").state_dict())
     torch.manual_seed(5)
-    assert same_values(first, network.build("random", "").state_dict())
+    assert same_values(first, network.build("resnet18", "random", "").state_dict())
 
 
 def test_ones_own_weights_bring_their_head(tmp_path):
-    saved = network.Detector()
+    saved = network.FaceClassifier("resnet18")
     network.save(saved, tmp_path / "own.pt", epoch=3)
     torch.save(saved.backbone.state_dict(), tmp_path / "torchvision.pt")
     for name in ("own.pt", "torchvision.pt"):
         assert same_values(
-            network.build(str(tmp_path / name), "").state_dict(), saved.state_dict()
+            network.build("resnet18", str(tmp_path / name), "").state_dict(), saved.state_dict()
         ), name
 
 
@@ -133,11 +199,13 @@ REFUSED = {
 def test_weights_of_another_network_are_refused(tmp_path, content, message):
     torch.save(content(), tmp_path / "weights.pt")
     with pytest.raises(UserError, match=rf"weights\.pt: .*({message})"):
-        network.build(str(tmp_path / "weights.pt"), "")
+        network.build("resnet18", str(tmp_path / "weights.pt"), "")
 
 
 @pytest.mark.parametrize(
-    "read", [lambda path: network.build(str(path), ""), network.load], ids=["build", "load"]
+    "read",
+    [lambda path: network.build("resnet18", str(path), ""), network.load],
+    ids=["build", "load"],
 )
 @pytest.mark.parametrize(
     ("data", "message"),
@@ -152,35 +220,65 @@ def test_a_file_that_is_no_weights_is_refused(tmp_path, read, data, message):
 
 
 def test_load_refuses_weights_that_save_did_not_write(tmp_path):
-    torch.save(network.Detector().state_dict(), tmp_path / "bare.pt")
+    torch.save(network.FaceClassifier("resnet18").state_dict(), tmp_path / "bare.pt")
     with pytest.raises(UserError, match=r"bare\.pt: not named weights"):
         network.load(tmp_path / "bare.pt")
 
 
-def test_load_gives_back_what_save_wrote(tmp_path):
-    saved = network.Detector()
+@every_network
+def test_load_gives_back_what_save_wrote(tmp_path, name):
+    saved = network.FaceClassifier(name)
     network.save(saved, tmp_path / "model.pt", input_size=80, epoch=4)
     loaded, facts = network.load(tmp_path / "model.pt")
-    assert facts == {"input_size": 80, "epoch": 4}
+    assert (loaded.network, facts) == (name, {"input_size": 80, "epoch": 4})
     assert same_values(loaded.state_dict(), saved.state_dict())
     assert not loaded.training
 
 
+@every_network
+def test_the_saved_weights_of_another_network_are_refused(tmp_path, name):
+    network.save(network.FaceClassifier(name), tmp_path / "model.pt")
+    for other in set(BACKBONES) - {name}:
+        with pytest.raises(UserError, match=r"model\.pt: weights of another network"):
+            network.build(other, str(tmp_path / "model.pt"), "")
+
+
+@pytest.mark.parametrize(
+    ("said", "refusal"),
+    [
+        ({}, "weights of a network None, not of resnet18, .*; `dvc repro` makes it anew"),
+        ({"network": "vgg11"}, "weights of a network vgg11, not of"),
+        ({"network": ["resnet18"]}, r"weights of a network \['resnet18'\], not of"),
+        ({"network": "resnet34"}, r"weights of another network \(missing: backbone"),
+    ],
+    ids=["none", "unknown", "no name", "another"],
+)
+def test_load_refuses_a_file_that_does_not_say_whose_weights_it_holds(tmp_path, said, refusal):
+    weights = network.FaceClassifier("resnet18").state_dict()
+    torch.save({"weights": weights} | said, tmp_path / "model.pt")
+    with pytest.raises(UserError, match=rf"model\.pt: {refusal}"):
+        network.load(tmp_path / "model.pt")
+
+
 def test_the_same_values_give_the_same_bytes_under_any_name(tmp_path):
-    detector = network.Detector()
+    detector = network.FaceClassifier("resnet18")
     network.save(detector, tmp_path / "one.pt", epoch=1)
     network.save(network.load(tmp_path / "one.pt")[0], tmp_path / "other name.pt", epoch=1)
     assert (tmp_path / "one.pt").read_bytes() == (tmp_path / "other name.pt").read_bytes()
 
 
-def test_the_activation_map_leaves_the_logits_alone_and_averages_to_them():
-    detector = network.Detector().eval()
+@every_network
+def test_the_activation_map_leaves_the_logits_alone_and_averages_to_them(name):
+    classifier = network.FaceClassifier(name)
+    with torch.no_grad():
+        classifier(torch.randn(8, 3, SIDE, SIDE))  # batch-norm statistics as training leaves them
+    classifier.eval()
     images = torch.randn(3, 3, 96, 64)
     with torch.inference_mode():
-        logits, seen = network.WithActivationMap(detector)(images)
-        assert torch.allclose(logits, detector(images), atol=1e-5)
+        logits, seen = network.WithActivationMap(classifier).eval()(images)
+        assert torch.allclose(logits, classifier(images), atol=1e-5)
     assert seen.shape == (3, 3, 2)
-    real, fake = detector.backbone.fc.bias
+    real, fake = classifier.head.bias
     assert torch.allclose(
-        seen.mean(dim=(1, 2)) + fake - real, logits[:, 1] - logits[:, 0], atol=1e-5
+        seen.mean(dim=(1, 2)) + fake - real, logits[:, 1] - logits[:, 0], atol=1e-4
     )

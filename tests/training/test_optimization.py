@@ -5,12 +5,12 @@ import torch
 from torch import nn
 
 from deepfake_detector.training import optimization
-from deepfake_detector.training.network import Detector
+from deepfake_detector.training.network import FaceClassifier
 
 
 @pytest.mark.parametrize(("name", "kind"), [("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)])
 def test_biases_and_normalisation_are_not_decayed(name, kind):
-    detector = Detector()
+    detector = FaceClassifier("resnet18")
     optimizer = optimization.make_optimizer(detector, name, 0.01, 0.3)
     assert type(optimizer) is kind
     decay = {
@@ -47,7 +47,7 @@ def test_the_rate_climbs_then_follows_half_a_cosine_to_zero(steps, warmup, facto
 @pytest.mark.parametrize("learning", range(7))
 def test_only_the_parts_asked_for_learn_and_frozen_batch_norm_rests(learning):
     torch.manual_seed(0)
-    detector = Detector()
+    detector = FaceClassifier("resnet18")
     optimizer = optimization.make_optimizer(detector, "adamw", 0.01, 0.1)
     optimization.let_learn(detector, detector.parts(), learning or 1)
     before = {name: value.clone() for name, value in detector.state_dict().items()}
@@ -67,7 +67,7 @@ def test_only_the_parts_asked_for_learn_and_frozen_batch_norm_rests(learning):
 
 
 def test_every_module_with_weights_belongs_to_exactly_one_part():
-    detector = Detector()
+    detector = FaceClassifier("resnet18")
     parts = [
         id(one) for modules in detector.parts() for module in modules for one in module.parameters()
     ]
@@ -89,7 +89,7 @@ def test_the_running_mean_follows_the_formula_by_hand():
 
 def test_the_running_mean_holds_batch_norms_statistics_too_and_shares_nothing_with_the_detector():
     torch.manual_seed(0)
-    detector = Detector()
+    detector = FaceClassifier("resnet18")
     mean = optimization.running_mean(detector, 0.9)
     for _ in range(3):
         detector(torch.randn(4, 3, 32, 32))
