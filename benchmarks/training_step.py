@@ -127,9 +127,7 @@ def _parts(rows: pd.DataFrame, size: int) -> None:
     points = read_points(points_of_ready_crop())
     work: dict[str, Callable[[int], object]] = {
         "read": crops.picture,
-        "augment": lambda row: augment(
-            pictures[row], size, TRAIN.augment, np.random.default_rng(row)
-        ),
+        "augment": lambda row: augment(pictures[row], size, TRAIN.augment, (1, 0, row)),
         "resize alone": lambda row: resize(pictures[row], size),
         "self-blend": lambda row: self_blend(pictures[row], points, np.random.default_rng(row)),
     }

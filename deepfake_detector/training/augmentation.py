@@ -1,6 +1,13 @@
-"""What the world does to a face in a video, done to training crops: moved, recoloured, blurred, compressed, covered."""
+"""Training-time augmentation of face crops: moved, recoloured, blurred, compressed, covered.
 
+An operation is a function and its entry in GEOMETRIC or INTENSITY; its strength is the field of the same name in
+settings.Augment. Each draws from a generator of its own, so that none changes what another does.
+"""
+
+import math
+from collections.abc import Callable, Mapping
 from functools import cache
+from zlib import crc32
 
 import cv2
 import numpy as np
@@ -9,51 +16,85 @@ from deepfake_detector.faces.cutting import resize
 from deepfake_detector.training.settings import Augment
 
 GREY = np.array([0.299, 0.587, 0.114])  # of red, green, blue in a pixel's brightness (ITU-R BT.601)
+MID_GREY = 128  # of 0..255; H.264 codes the difference from it
+MIRROR = np.diag([-1.0, 1.0, 1.0])  # left and right swapped
+DOWNSCALED = (0.35, 0.9)  # side of the smaller picture, as a fraction of the side
+LEAST_SIDE = 16  # pixels; no picture is made smaller than this
+BLUR = (0.3, 1.5)  # standard deviation of the Gaussian, pixels
+NOISE = (1.0, 8.0)  # standard deviation of the noise, grey levels of 0..255
+JPEG_QUALITY = (30, 100)  # 0 (coarse) to 100 (fine), both ends included
+QP = (26, 40)  # H.264's quantisation parameter, 0 (fine) to 51 (coarse), both ends included
+QP_STEP = 0.625  # H.264's quantisation step at QP 0, grey levels; it doubles with every 6 of QP
 BLOCK = 4  # pixels a side of H.264's smallest transform
 DEAD_ZONE = 1 / 6  # H.264's encoders round a coefficient up only from 1 - 1/6 of a step on
+ERASED_AREA = (0.02, 0.15)  # of the rectangle, as a fraction of the crop's
+ERASED_RATIO = (0.5, 2.0)  # height over width of the rectangle, drawn evenly on a log scale
+
+Operation = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
 
 
-def augment(
-    crop: np.ndarray, size: int, strengths: Augment, rng: np.random.Generator
-) -> np.ndarray:
+def augment(crop: np.ndarray, size: int, strengths: Augment, key: tuple[int, ...]) -> np.ndarray:
     """A changed copy of `crop`, (any, the same, 3) RGB uint8, at `size` pixels a side.
 
-    The same generator state gives the same pixels.
+    The same key gives the same pixels. An operation of strength 0 is left out.
     """
-    crop = resize(_moved(crop, strengths, rng), size)
-    crop = _coloured(crop, *(1 + rng.uniform(-strengths.colour, strengths.colour, 3)))
-    if rng.random() < strengths.downscale:
-        crop = resize(resize(crop, max(16, round(size * rng.uniform(0.35, 0.9)))), size)
-    if rng.random() < strengths.blur:
-        crop = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.3, 1.5))
-    if rng.random() < strengths.noise:
-        noisy = crop + rng.standard_normal(crop.shape, np.float32) * np.float32(rng.uniform(1, 8))
-        crop = np.clip(noisy, 0, 255).astype(np.uint8)
-    if rng.random() < strengths.blocks:
-        crop = _blocky(crop, int(rng.integers(26, 41)), rng.integers(0, BLOCK, 2))
-    if rng.random() < strengths.jpeg:
-        swapped = cv2.cvtColor(crop, cv2.COLOR_RGB2BGR)
-        _, data = cv2.imencode(
-            ".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 101))]
-        )
-        crop = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
-    if rng.random() < strengths.erase:
-        crop = _erased(crop, rng)
-    return crop
+    matrix = _applied(GEOMETRIC, np.eye(3), strengths, key)
+    return _applied(INTENSITY, resize(_warped(crop, matrix), size), strengths, key)
 
 
-def _moved(crop: np.ndarray, strengths: Augment, rng: np.random.Generator) -> np.ndarray:
-    size = crop.shape[0]
-    angle = rng.uniform(-strengths.rotate, strengths.rotate)
-    zoom = 1 + rng.uniform(-strengths.scale, strengths.scale)
-    shift = rng.uniform(-strengths.shift, strengths.shift, 2) * size
-    matrix = cv2.getRotationMatrix2D(((size - 1) / 2, (size - 1) / 2), angle, zoom)
-    matrix[:, 2] += shift
-    if rng.random() < strengths.flip:
-        matrix = np.array([[-1, 0, size - 1], [0, 1, 0]]) @ np.vstack([matrix, [0, 0, 1]])
-    return cv2.warpAffine(
-        crop, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+def _applied(
+    operations: Mapping[str, Operation],
+    value: np.ndarray,
+    strengths: Augment,
+    key: tuple[int, ...],
+) -> np.ndarray:
+    for name, operation in operations.items():
+        if strength := getattr(strengths, name):
+            rng = np.random.default_rng([*key, crc32(name.encode())])
+            value = operation(value, strength, rng)
+    return value
+
+
+def _at_random(change: Callable[[np.ndarray, np.random.Generator], np.ndarray]) -> Operation:
+    """`change` as an operation whose strength is its probability."""
+    return lambda value, probability, rng: (
+        change(value, rng) if rng.random() < probability else value
     )
+
+
+def _rotated(matrix: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarray:
+    angle = math.radians(rng.uniform(-most, most))
+    cosine, sine = math.cos(angle), math.sin(angle)
+    return np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1]]) @ matrix
+
+
+def _scaled(matrix: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarray:
+    factor = 1 + rng.uniform(-most, most)
+    return np.diag([factor, factor, 1]) @ matrix
+
+
+def _shifted(matrix: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarray:
+    right, down = rng.uniform(-most, most, 2)
+    return np.array([[1, 0, right], [0, 1, down], [0, 0, 1]]) @ matrix
+
+
+def _mirrored(matrix: np.ndarray, _rng: np.random.Generator) -> np.ndarray:
+    return MIRROR @ matrix
+
+
+def _warped(crop: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Resampled once. `matrix` moves points given from the crop's centre, in fractions of its side."""
+    side = crop.shape[0]
+    centre = np.full(2, (side - 1) / 2)
+    linear, shift = matrix[:2, :2], matrix[:2, 2]
+    in_pixels = np.column_stack([linear, centre - linear @ centre + side * shift])
+    return cv2.warpAffine(
+        crop, in_pixels, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def _recoloured(crop: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarray:
+    return _coloured(crop, *(1 + rng.uniform(-most, most, 3)))
 
 
 def _coloured(
@@ -67,13 +108,32 @@ def _coloured(
     return cv2.transform(crop, mixing)
 
 
-def _blocky(crop: np.ndarray, quantiser: int, offset: np.ndarray) -> np.ndarray:
-    """What a video encoder leaves at `quantiser` (H.264's QP, 0..51): coarse 4 x 4 blocks, colours at half resolution.
+def _downscaled(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    side = crop.shape[0]
+    return resize(resize(crop, max(LEAST_SIDE, round(side * rng.uniform(*DOWNSCALED)))), side)
+
+
+def _blurred(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return cv2.GaussianBlur(crop, (0, 0), rng.uniform(*BLUR))
+
+
+def _noisy(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    deviation = np.float32(rng.uniform(*NOISE))
+    noise = rng.standard_normal(crop.shape, np.float32)
+    return np.clip(crop + noise * deviation, 0, 255).astype(np.uint8)
+
+
+def _video_compressed(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return _blocky(crop, int(rng.integers(*QP, endpoint=True)), rng.integers(0, BLOCK, 2))
+
+
+def _blocky(crop: np.ndarray, qp: int, offset: np.ndarray) -> np.ndarray:
+    """What a video encoder leaves at `qp`: coarse 4 x 4 blocks, colours at half resolution.
 
     H.264's transform and quantiser without its prediction (Richardson, The H.264 Advanced Video Compression Standard,
     2010, chapter 7). `offset`: how far the crop is from the encoder's grid, down and across.
     """
-    step = 0.625 * 2 ** (quantiser / 6)
+    step = QP_STEP * 2 ** (qp / 6)
     height, width = crop.shape[:2]
     down, across = (int(value) for value in offset)
     below, right = (
@@ -100,9 +160,9 @@ def _quantised(plane: np.ndarray, step: float) -> np.ndarray:
     blocks = (
         plane.reshape(rows, BLOCK, columns, BLOCK).transpose(0, 2, 1, 3).reshape(-1, BLOCK * BLOCK)
     )
-    coefficients = (blocks.astype(np.float32) - 128) @ _transform().T
+    coefficients = (blocks.astype(np.float32) - MID_GREY) @ _transform().T
     levels = np.floor(np.abs(coefficients) / step + DEAD_ZONE)
-    decoded = (np.sign(coefficients) * levels * np.float32(step)) @ _transform() + 128
+    decoded = (np.sign(coefficients) * levels * np.float32(step)) @ _transform() + MID_GREY
     pixels = np.clip(np.rint(decoded), 0, 255).astype(np.uint8)
     return pixels.reshape(rows, columns, BLOCK, BLOCK).transpose(0, 2, 1, 3).reshape(plane.shape)
 
@@ -114,14 +174,41 @@ def _transform() -> np.ndarray:
     return np.kron(one, one)
 
 
+def _jpeg_compressed(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    quality = int(rng.integers(*JPEG_QUALITY, endpoint=True))
+    swapped = cv2.cvtColor(crop, cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+
+
 def _erased(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """With a rectangle of 2 to 15 % of the area in one colour (random erasing, Zhong et al. 2020)."""
+    """With a rectangle in one colour (random erasing, Zhong et al. 2020)."""
     size = crop.shape[0]
-    area, ratio = rng.uniform(0.02, 0.15) * size * size, np.exp(rng.uniform(-0.7, 0.7))
+    area = rng.uniform(*ERASED_AREA) * size * size
+    ratio = math.exp(rng.uniform(*map(math.log, ERASED_RATIO)))
     height, width = (
-        min(size, max(1, round(side))) for side in (np.sqrt(area * ratio), np.sqrt(area / ratio))
+        min(size, max(1, round(side)))
+        for side in (math.sqrt(area * ratio), math.sqrt(area / ratio))
     )
     top, left = rng.integers(0, size - height + 1), rng.integers(0, size - width + 1)
     crop = crop.copy()
     crop[top : top + height, left : left + width] = rng.integers(0, 256, 3)
     return crop
+
+
+# in the order of their application; geometric ones change a matrix, so that the picture is resampled once for all of them
+GEOMETRIC: Mapping[str, Operation] = {
+    "rotate": _rotated,
+    "scale": _scaled,
+    "shift": _shifted,
+    "flip": _at_random(_mirrored),
+}
+INTENSITY: Mapping[str, Operation] = {
+    "colour": _recoloured,
+    "downscale": _at_random(_downscaled),
+    "blur": _at_random(_blurred),
+    "noise": _at_random(_noisy),
+    "blocks": _at_random(_video_compressed),
+    "jpeg": _at_random(_jpeg_compressed),
+    "erase": _at_random(_erased),
+}

@@ -17,7 +17,7 @@ from deepfake_detector.training.selfblend import self_blend
 from deepfake_detector.training.settings import Augment
 
 SELF_BLENDED = " (self-blended)"  # what a validation item's pseudo-fake is called
-BLENDING = 1  # sets the random numbers of self-blending apart from those of augmentation
+BLENDING = 1  # sets the random numbers of self-blending apart from those of each augmentation
 
 
 class Draw(NamedTuple):
@@ -53,13 +53,13 @@ class LearningCrops(FaceCrops):
     def __getitem__(self, key: int | Draw) -> tuple[torch.Tensor, int, int]:
         draw = key if isinstance(key, Draw) else Draw(key, 0, key, self.blended[key])
         crop, label = self.picture(draw.row), int(self.labels[draw.row])
+        seed = (self.seed, draw.epoch, draw.pair)
         if draw.blended:
-            rng = np.random.default_rng([self.seed, draw.epoch, draw.pair, BLENDING])
+            rng = np.random.default_rng([*seed, BLENDING])
             crop, _ = self_blend(crop, self.points[draw.row], rng)
             label = 1
         if self.augmentation:
-            rng = np.random.default_rng([self.seed, draw.epoch, draw.pair])
-            crop = augment(crop, self.input_size, self.augmentation, rng)
+            crop = augment(crop, self.input_size, self.augmentation, seed)
         return self.as_sample(crop, label, draw.row)
 
 

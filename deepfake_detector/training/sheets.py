@@ -35,8 +35,7 @@ def augmentation_sheet(
     pictures, captions = [], []
     for number, crop in enumerate(crops):
         changed = [
-            augment(crop, size, augmentation, np.random.default_rng([seed, epoch, number]))
-            for epoch in range(COLUMNS - 1)
+            augment(crop, size, augmentation, (seed, epoch, number)) for epoch in range(COLUMNS - 1)
         ]
         pictures += [resize(crop, size), *changed]
         captions += ["as it is"] + ["augmented"] * len(changed)
