@@ -38,7 +38,7 @@ def corrupted_scores(
                 row["frame"],
                 None,
                 row["time"],
-                _changed(image, name, level, (seed, item.item, row["frame"])),
+                _changed(image, name, level, (seed, crc32(item.item.encode()), row["frame"])),
             )
             for row, image in pictures
         ]
@@ -114,14 +114,8 @@ def lines(measured: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _changed(image: np.ndarray, name: str, level: int, key: tuple[int, str, int]) -> np.ndarray:
-    if (name, level) == CLEAN:
-        return image
-    seed, item, frame = key
-    rng = np.random.default_rng(
-        [seed, crc32(item.encode()), frame, list(CORRUPTIONS).index(name), level]
-    )
-    return corrupt(image, name, level, rng)
+def _changed(image: np.ndarray, name: str, level: int, key: tuple[int, ...]) -> np.ndarray:
+    return image if (name, level) == CLEAN else corrupt(image, name, level, key)
 
 
 @cache
