@@ -21,6 +21,7 @@ from deepfake_detector.common.settings import Parallel
 from deepfake_detector.datasets.layouts import files_below, media_kind
 from deepfake_detector.datasets.synthesis.clips import plan, produce
 from deepfake_detector.faces.cropping import crop_faces, crop_tasks
+from deepfake_detector.faces.detection import DETECTORS
 from deepfake_detector.faces.settings import CropFaces
 from deepfake_detector.media.extraction import extract_frames, frame_tasks
 from deepfake_detector.media.reading import opened, video
@@ -32,10 +33,7 @@ from deepfake_detector.storage.packs import run_packs
 from deepfake_detector.storage.store import Store
 
 FRAMES = ExtractFrames()
-DETECTION = {
-    "haar": {"detect_size": 240, "min_score": 0.0},
-    "yunet": {"detect_size": 320, "min_score": 0.6},
-}
+HAAR = CropFaces(detector="haar", detect_size=240, min_score=0.0)
 
 
 def main() -> None:
@@ -44,7 +42,7 @@ def main() -> None:
     )
     parser.add_argument("folder", nargs="?", type=Path, help="clips (default: 24 are drawn)")
     parser.add_argument(
-        "--detector", choices=sorted(DETECTION), default="haar", help="(default: %(default)s)"
+        "--detector", choices=sorted(DETECTORS), default="haar", help="(default: %(default)s)"
     )
     parser.add_argument(
         "--workers", type=int, default=2, help="compared with 1 (default: %(default)s)"
@@ -126,8 +124,13 @@ def _decode_one(path: str) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
+def crop_settings(detector: str) -> CropFaces:
+    """As by default, which suits YuNet; Haar scores by another measure."""
+    return HAAR if detector == "haar" else CropFaces(detector=detector)
+
+
 def extract_and_crop(clips: pd.DataFrame, detector: str, execution: Parallel) -> None:
-    settings = CropFaces(detector=detector, **DETECTION[detector])
+    settings = crop_settings(detector)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         tasks = frame_tasks(clips, FRAMES)

@@ -20,6 +20,7 @@ from benchmarks import goals
 from benchmarks.score_clip import saved
 from deepfake_detector.common.settings import Parallel
 from deepfake_detector.datasets.synthesis.clips import Clip, produce
+from deepfake_detector.faces.detection import DETECTORS
 from deepfake_detector.serving.batch import Judge, judge_all
 from deepfake_detector.training import network
 
@@ -38,7 +39,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10, help="(default: %(default)s)")
     parser.add_argument("--workers", type=int, default=4, help="(default: %(default)s)")
     parser.add_argument(
-        "--detector", choices=("haar", "yunet"), default="haar", help="(default: %(default)s)"
+        "--detector", choices=sorted(DETECTORS), default="haar", help="(default: %(default)s)"
     )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -23,17 +23,16 @@ import numpy as np
 import torch
 
 from benchmarks import goals
-from benchmarks.extract_crop import DETECTION
+from benchmarks.extract_crop import crop_settings
 from deepfake_detector import contract
 from deepfake_detector.contract import golden, model_file
 from deepfake_detector.datasets.synthesis.clips import Clip, produce
 from deepfake_detector.export import graphs
 from deepfake_detector.faces.cutting import cut
-from deepfake_detector.faces.detection import HAAR_FILE, load_detector
+from deepfake_detector.faces.detection import DETECTORS, FaceDetector, Haar, load_detector
 from deepfake_detector.media.reading import sample_frames
 from deepfake_detector.scoring.decision import Decision, Validation
 from deepfake_detector.serving.inference import Detector
-from deepfake_detector.storage import assets
 from deepfake_detector.training import crops, network
 
 FRAMES, MARGIN, CROP = 32, 1.3, 256
@@ -54,7 +53,7 @@ def main() -> None:
         help="of what is drawn (default: 1080)",
     )
     parser.add_argument(
-        "--detector", choices=sorted(DETECTION), default="haar", help="(default: %(default)s)"
+        "--detector", choices=sorted(DETECTORS), default="haar", help="(default: %(default)s)"
     )
     parser.add_argument(
         "--side",
@@ -144,9 +143,7 @@ def saved(
     folder: Path, net: network.FaceClassifier, variant: str, side: int, detector: str
 ) -> Path:
     """That network as an exported model; `variant` is `fp32` or `int8`."""
-    found = load_detector(
-        detector, **DETECTION[detector], asset_sha256=assets.ASSETS["yunet"].sha256
-    )
+    settings, found = crop_settings(detector), _face_detector(detector)
     crop = contract.Crop(
         kind="detected",
         min_face=32,
@@ -168,7 +165,12 @@ def saved(
         variant=variant,
         labels=("real", "fake"),
         frames=FRAMES,
-        detection=contract.FaceDetection(name=detector, sha256=found.sha256, **DETECTION[detector]),
+        detection=contract.FaceDetection(
+            name=detector,
+            sha256=found.sha256,
+            detect_size=settings.detect_size,
+            min_score=settings.min_score,
+        ),
         crop=crop,
         decision=Decision(
             min_faces=8,
@@ -196,6 +198,11 @@ def saved(
     return path
 
 
+def _face_detector(name: str) -> FaceDetector:
+    settings = crop_settings(name)
+    return load_detector(name, settings.detect_size, settings.min_score, settings.detector_sha256)
+
+
 def _decode(clip: Path) -> int:
     with av.open(str(clip)) as container:
         container.streams.video[0].thread_type = "AUTO"
@@ -211,9 +218,7 @@ def _seconds(measured: Callable[[], object]) -> tuple[float, float]:
 
 def _parts(clip: Path, models: list[Path], detector: str) -> dict[str, Callable[[], object]]:
     """Each part of scoring the clip, to be done by itself."""
-    finder = load_detector(
-        detector, **DETECTION[detector], asset_sha256=assets.ASSETS["yunet"].sha256
-    )
+    finder = _face_detector(detector)
     fp32, int8 = map(model_file.load, models)
     frames = list(sample_frames(clip, FRAMES))
     found = [(frame.image, face) for frame in frames for face in finder.detect(frame.image)]
@@ -232,7 +237,7 @@ def _usual(clip: Path, net: network.FaceClassifier, side: int) -> float:
     """As most public detectors do it, on all cores."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(len(os.sched_getaffinity(0)))
-    cascade = cv2.CascadeClassifier(str(HAAR_FILE))
+    cascade = cv2.CascadeClassifier(str(Haar.file))
     capture = cv2.VideoCapture(str(clip))
     total = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     found = []

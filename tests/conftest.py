@@ -257,10 +257,11 @@ def no_hang():
 @pytest.fixture
 def yunet(monkeypatch) -> None:
     """The YuNet file, wherever this machine has it."""
+    from deepfake_detector.faces.settings import YUNET
     from deepfake_detector.storage import assets
 
     for folder in (assets.folder(), SHARED / "models"):
-        if (folder / assets.ASSETS["yunet"].file).exists():
+        if (folder / YUNET.file).exists():
             monkeypatch.setenv("DEEPFAKE_ASSETS", str(folder))
             return
     pytest.skip("needs the YuNet file (`python -m deepfake_detector fetch-assets yunet`)")

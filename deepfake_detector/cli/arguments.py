@@ -47,9 +47,9 @@ def _root(text: str) -> tuple[str, str]:
 
 def _asset(text: str) -> str:
     """The name of an asset. `choices` would refuse a call without names in Python 3.11."""
-    if text not in assets.ASSETS:
+    if text not in commands.ASSETS:
         raise argparse.ArgumentTypeError(
-            f"invalid choice: {text!r} (choose from {', '.join(sorted(assets.ASSETS))})"
+            f"invalid choice: {text!r} (choose from {', '.join(sorted(commands.ASSETS))})"
         )
     return text
 
@@ -207,11 +207,15 @@ def _add_fetch_assets(to: "argparse._SubParsersAction[argparse.ArgumentParser]")
         help="get the face detector and the ImageNet weights",
         description=f"Put files the project does not ship into {assets.folder()} ($DEEPFAKE_ASSETS), checked by sha256: "
         + ", ".join(
-            f"{name} ({asset.file}, {asset.size_mb} MB)" for name, asset in assets.ASSETS.items()
+            f"{name} ({asset.file}, {asset.size_mb} MB)" for name, asset in commands.ASSETS.items()
         ),
     )
     command.add_argument(
-        "names", nargs="*", type=_asset, metavar="NAME", help="yunet, imagenet; all by default"
+        "names",
+        nargs="*",
+        type=_asset,
+        metavar="NAME",
+        help=f"{', '.join(commands.ASSETS)}; all by default",
     )
     command.add_argument(
         "--from",

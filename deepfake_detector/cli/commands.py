@@ -13,11 +13,14 @@ from deepfake_detector import UserError, params
 from deepfake_detector.cli import profiles
 from deepfake_detector.common import console
 from deepfake_detector.common.settings import Parallel
+from deepfake_detector.faces.settings import DETECTOR_ASSETS
 from deepfake_detector.storage import assets
 
 if TYPE_CHECKING:
     from deepfake_detector.evaluation import comparison
     from deepfake_detector.serving import batch
+
+ASSETS = {asset.name: asset for asset in (*DETECTOR_ASSETS, assets.IMAGENET)}
 
 
 def predict(arguments: argparse.Namespace) -> int:
@@ -71,8 +74,8 @@ def use_profile(arguments: argparse.Namespace) -> int:
 
 
 def fetch_assets(arguments: argparse.Namespace) -> int:
-    for name in arguments.names or sorted(assets.ASSETS):
-        print(f"{name}: {assets.fetch(name, arguments.source)}")
+    for name in arguments.names or sorted(ASSETS):
+        print(f"{name}: {assets.fetch(ASSETS[name], arguments.source)}")
     return 0
 
 

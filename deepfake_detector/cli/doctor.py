@@ -26,7 +26,7 @@ from deepfake_detector import UserError, params
 from deepfake_detector.common import packages
 from deepfake_detector.common.parallel import available_cores
 from deepfake_detector.datasets import layouts
-from deepfake_detector.faces.detection import HAAR_FILE
+from deepfake_detector.faces.detection import detector_file
 from deepfake_detector.faces.settings import CropFaces
 from deepfake_detector.media.reading import MediaError, read_image, reason, sample_frames
 from deepfake_detector.storage import assets
@@ -199,14 +199,17 @@ def _decoder() -> Finding:
 
 
 def _files(crop: CropFaces, train: Train) -> Iterator[Finding]:
-    if crop.detector == "yunet":
-        yield _asset("face detector", "yunet", crop.detector_sha256)
-    else:
-        yield _file(
-            "face detector", HAAR_FILE, "install opencv-python-headless as requirements.txt pins it"
-        )
+    yield _located(
+        "face detector",
+        crop.detector,
+        lambda: detector_file(crop.detector, crop.detector_sha256),
+    )
     if train.init == "imagenet":
-        yield _asset("ImageNet weights", "imagenet", train.imagenet_sha256)
+        yield _located(
+            "ImageNet weights",
+            "imagenet",
+            lambda: assets.locate(assets.IMAGENET, train.imagenet_sha256),
+        )
     elif train.init != "random":
         yield _file(
             "initial weights",
@@ -223,9 +226,9 @@ def _file(what: str, path: Path, remedy: str) -> Finding:
     )
 
 
-def _asset(what: str, name: str, sha256: str) -> Finding:
+def _located(what: str, name: str, locate: Callable[[], Path]) -> Finding:
     try:
-        return Finding("ok", what, f"{name}: {assets.locate(name, sha256)}")
+        return Finding("ok", what, f"{name}: {locate()}")
     except UserError as error:
         return _refusal(what, error)
 

@@ -13,7 +13,6 @@ from pydantic import Field, ValidationError
 
 from deepfake_detector import UserError
 from deepfake_detector.common.settings import StrictModel
-from deepfake_detector.faces.settings import FaceDetectorName
 from deepfake_detector.scoring.decision import Decision
 
 VERSION = 2
@@ -35,7 +34,7 @@ LIBRARIES = (
 class FaceDetection(StrictModel):
     """Which detector finds the faces; `sha256` is the hash of its file, `detect_size` the longer side it looks at."""
 
-    name: FaceDetectorName
+    name: str  # of faces.detection.DETECTORS, which may have grown since
     sha256: str
     detect_size: int = Field(gt=0)
     min_score: float

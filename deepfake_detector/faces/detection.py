@@ -1,16 +1,22 @@
-"""Face detectors: OpenCV's Haar cascade and YuNet, the same for training and serving."""
+"""Face detectors: OpenCV's Haar cascade and YuNet, the same for training and serving.
 
+A detector is a class and its entry in DETECTORS, and its name in settings.FaceDetectorName.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import cv2
 import numpy as np
 
+from deepfake_detector import UserError
+from deepfake_detector.faces.settings import YUNET
 from deepfake_detector.storage import assets
+from deepfake_detector.storage.assets import Asset
 from deepfake_detector.storage.files import file_hash
 
-HAAR_FILE = Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
 HAAR_NEIGHBOURS = 6
 HAAR_STEP = 1.1
 SMALLEST = 0.08  # smallest Haar face, as a share of the picture's shorter side
@@ -40,18 +46,44 @@ class Face:
 
 
 class FaceDetector(Protocol):
-    """Finds faces in an RGB uint8 picture; `sha256` is the hash of the file it was loaded from."""
+    """Finds faces in an RGB uint8 picture; `sha256` is the hash of the file it was loaded from.
 
+    `file` is that file: where it lies inside an installed package, or the asset to fetch.
+    """
+
+    file: ClassVar[Path | Asset]
     sha256: str
+
+    def __init__(self, path: Path, detect_size: int, min_score: float) -> None: ...
 
     def detect(self, image: np.ndarray) -> list[Face]: ...
 
 
 def load_detector(name: str, detect_size: int, min_score: float, asset_sha256: str) -> FaceDetector:
-    """The detector `haar` or `yunet`, looking at pictures scaled to `detect_size` pixels on their longer side."""
-    if name == "haar":
-        return Haar(detect_size, min_score)
-    return YuNet(assets.locate("yunet", asset_sha256), detect_size, min_score)
+    """The detector `name`, looking at pictures scaled to `detect_size` pixels on their longer side.
+
+    Raises UserError where there is no such detector, or its file is missing or another one.
+    """
+    path = detector_file(name, asset_sha256)
+    return DETECTORS[name](path, detect_size, min_score)
+
+
+def detector_file(name: str, asset_sha256: str) -> Path:
+    """The file of the detector `name`, its hash checked where it is an asset.
+
+    Raises UserError as `load_detector` does.
+    """
+    if name not in DETECTORS:
+        raise UserError(
+            f"unknown face detector {name!r} (known are {', '.join(DETECTORS)})",
+            "install a newer version of this project",
+        )
+    file = DETECTORS[name].file
+    if isinstance(file, Asset):
+        return assets.locate(file, asset_sha256)
+    if not file.is_file():
+        raise UserError(f"{file}: not there", "install the packages of requirements.txt again")
+    return file
 
 
 class Haar:
@@ -61,9 +93,11 @@ class Haar:
     the whole range. The score is the weight of the last stage passed.
     """
 
-    def __init__(self, detect_size: int, min_score: float) -> None:
-        self.sha256 = file_hash(HAAR_FILE)
-        self._cascade = cv2.CascadeClassifier(str(HAAR_FILE))
+    file = Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
+
+    def __init__(self, path: Path, detect_size: int, min_score: float) -> None:
+        self.sha256 = file_hash(path)
+        self._cascade = cv2.CascadeClassifier(str(path))
         self._equaliser = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8))
         self._detect_size, self._min_score = detect_size, min_score
 
@@ -89,10 +123,11 @@ class Haar:
 class YuNet:
     """OpenCV's YuNet (Wu, Peng and Yu 2023). The score is its confidence, 0..1."""
 
+    file = YUNET
+
     def __init__(self, path: Path, detect_size: int, min_score: float) -> None:
-        cv2.setNumThreads(
-            1
-        )  # a second thread doubles its processor time and saves nothing; others use the cores meanwhile
+        # a second thread doubles the processor time and saves nothing; others use the cores meanwhile
+        cv2.setNumThreads(1)
         self.sha256 = file_hash(path)
         self._net = cv2.FaceDetectorYN.create(
             str(path), "", (detect_size, detect_size), min_score, OVERLAP
@@ -125,3 +160,6 @@ def _scaled(image: np.ndarray, longest: int) -> tuple[np.ndarray, float]:
 def _ordered(faces: list[Face]) -> list[Face]:
     """The largest first, so many as count."""
     return sorted(faces, key=lambda face: (-face.width * face.height, face.x, face.y))[:MOST_FACES]
+
+
+DETECTORS: Mapping[str, type[FaceDetector]] = {"haar": Haar, "yunet": YuNet}

@@ -1,12 +1,21 @@
-"""Settings of `crop_faces`."""
+"""Settings of `crop_faces`, and the files of face detectors that are fetched."""
 
 from typing import Literal
 
 from pydantic import Field
 
 from deepfake_detector.common.settings import Sha256, StrictModel
+from deepfake_detector.storage.assets import Asset
 
 FaceDetectorName = Literal["haar", "yunet"]
+YUNET = Asset(
+    "yunet",
+    "face_detection_yunet_2023mar.onnx",
+    "https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet/face_detection_yunet_2023mar.onnx",
+    "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+    0.2,
+)
+DETECTOR_ASSETS = (YUNET,)
 
 
 class CropFaces(StrictModel):
@@ -24,10 +33,7 @@ class CropFaces(StrictModel):
     min_score: float = Field(
         0.6, description="least score: YuNet's confidence 0..1; Haar's last stage weight 0..12"
     )
-    detector_sha256: Sha256 = Field(
-        "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
-        description="of the detector's file (yunet)",
-    )
+    detector_sha256: Sha256 = Field(YUNET.sha256, description="of the detector's file (yunet)")
     min_face: int = Field(
         64, ge=8, le=2048, description="pixels; smaller faces are reported, not judged"
     )

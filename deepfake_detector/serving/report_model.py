@@ -15,7 +15,6 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from deepfake_detector.common.settings import Fraction, Sha256, StrictModel
 from deepfake_detector.contract import Contract, Variant
-from deepfake_detector.faces.settings import FaceDetectorName
 from deepfake_detector.scoring.decision import Validation
 from deepfake_detector.scoring.scores import with_details
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
@@ -166,7 +165,7 @@ class JudgedBy(StrictModel):
         description="number of training items by data set and method (real ones: real)"
     )
     split: str = Field(description="how the data were split into training, validation and test")
-    face_detector: FaceDetectorName = Field(description="the detector that finds the faces")
+    face_detector: str = Field(description="the detector that finds the faces")
     temperature: float = Field(
         gt=0, description="divides the logits, which calibrates the probabilities"
     )

@@ -19,26 +19,22 @@ from deepfake_detector.storage.files import file_hash, write_whole
 
 @dataclass(frozen=True)
 class Asset:
+    """A file to fetch: what `fetch-assets` calls it, and what it is."""
+
+    name: str
     file: str
     url: str
     sha256: str  # of the version this was built with; params.yaml may name another
     size_mb: float
 
 
-ASSETS = {
-    "yunet": Asset(
-        "face_detection_yunet_2023mar.onnx",
-        "https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet/face_detection_yunet_2023mar.onnx",
-        "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
-        0.2,
-    ),
-    "imagenet": Asset(
-        "resnet18-f37072fd.pth",
-        "https://download.pytorch.org/models/resnet18-f37072fd.pth",
-        "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
-        44.7,
-    ),
-}
+IMAGENET = Asset(
+    "imagenet",
+    "resnet18-f37072fd.pth",
+    "https://download.pytorch.org/models/resnet18-f37072fd.pth",
+    "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
+    44.7,
+)
 
 
 def folder() -> Path:
@@ -46,27 +42,27 @@ def folder() -> Path:
     return Path(os.environ.get("DEEPFAKE_ASSETS") or Path.home() / ".cache" / "deepfake-detector")
 
 
-def locate(name: str, sha256: str) -> Path:
+def locate(asset: Asset, sha256: str) -> Path:
     """The asset's file, its hash checked. Raises UserError, with the remedy, where it is missing or another file."""
-    path = folder() / ASSETS[name].file
+    path = folder() / asset.file
     if not path.exists():
         raise UserError(
             f"{path}: not there",
-            f"with a network: `python -m deepfake_detector fetch-assets {name}`; without one, get "
-            f"{ASSETS[name].file} elsewhere and add `--from FOLDER`",
+            f"with a network: `python -m deepfake_detector fetch-assets {asset.name}`; without one, get "
+            f"{asset.file} elsewhere and add `--from FOLDER`",
         )
     found = file_hash(path)
     if found != sha256:
         raise UserError(
             f"{path}: sha256 is {found}, params or model want {sha256}",
-            f"delete it and run `python -m deepfake_detector fetch-assets {name}`",
+            f"delete it and run `python -m deepfake_detector fetch-assets {asset.name}`",
         )
     return path
 
 
-def fetch(name: str, source: Path | None = None) -> Path:
+def fetch(asset: Asset, source: Path | None = None) -> Path:
     """Put the asset in place, from the web or from the folder `source`, its hash checked. Returns where it lies."""
-    asset, target = ASSETS[name], folder() / ASSETS[name].file
+    target = folder() / asset.file
     if target.exists() and file_hash(target) == asset.sha256:
         return target
     try:
@@ -76,7 +72,7 @@ def fetch(name: str, source: Path | None = None) -> Path:
         raise UserError(
             f"{source / asset.file if source else asset.url}: {why}",
             f"get {asset.file} on a machine with a network and run "
-            f"`python -m deepfake_detector fetch-assets {name} --from FOLDER`",
+            f"`python -m deepfake_detector fetch-assets {asset.name} --from FOLDER`",
         ) from error
     found = hashlib.sha256(data).hexdigest()
     if found != asset.sha256:

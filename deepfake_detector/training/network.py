@@ -69,7 +69,7 @@ def build(network: str, init: str, imagenet_sha256: str) -> FaceClassifier:
     classifier = FaceClassifier(network)
     if init == "random":
         return classifier
-    path = assets.locate("imagenet", imagenet_sha256) if init == "imagenet" else Path(init)
+    path = assets.locate(assets.IMAGENET, imagenet_sha256) if init == "imagenet" else Path(init)
     content = _read(path, "give train.init as imagenet, random or the path of a weights file")
     named = _named_weights(path, content.get("weights", content))
     state = {name.removeprefix("backbone."): value for name, value in named.items()}

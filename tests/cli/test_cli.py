@@ -12,16 +12,15 @@ import made
 import numpy as np
 import pytest
 
-from deepfake_detector.cli import profiles
+from deepfake_detector.cli import commands, profiles
 from deepfake_detector.cli.arguments import main
 from deepfake_detector.evaluation import comparison
 from deepfake_detector.evaluation.comparison import Difference, Level
+from deepfake_detector.faces.settings import YUNET
 from deepfake_detector.serving.inference import DEMONSTRATION
 from deepfake_detector.storage import assets, store
 from deepfake_detector.storage.assets import Asset
 from deepfake_detector.storage.files import file_hash
-
-YUNET = assets.ASSETS["yunet"].file
 
 
 @pytest.fixture
@@ -402,15 +401,15 @@ def test_fetch_assets_takes_files_from_a_folder(call, yunet, tmp_path, monkeypat
     source = assets.folder()
     monkeypatch.setenv("DEEPFAKE_ASSETS", str(tmp_path))
     code, out, _ = call("fetch-assets", "yunet", "--from", source)
-    assert (code, out) == (0, f"yunet: {tmp_path / YUNET}\n")
-    assert (tmp_path / YUNET).read_bytes() == (source / YUNET).read_bytes()
+    assert (code, out) == (0, f"yunet: {tmp_path / YUNET.file}\n")
+    assert (tmp_path / YUNET.file).read_bytes() == (source / YUNET.file).read_bytes()
 
 
 def test_fetch_assets_without_names_takes_all(call, empty_assets, tmp_path, monkeypatch):
     for name in ("one", "two"):
         (tmp_path / name).write_text(name)
-    small = {name: Asset(name, "", file_hash(tmp_path / name), 0) for name in ("two", "one")}
-    monkeypatch.setattr(assets, "ASSETS", small)
+    small = {name: Asset(name, name, "", file_hash(tmp_path / name), 0) for name in ("two", "one")}
+    monkeypatch.setattr(commands, "ASSETS", small)
     code, out, _ = call("fetch-assets", "--from", tmp_path)
     assert (code, out) == (0, f"one: {empty_assets / 'one'}\ntwo: {empty_assets / 'two'}\n")
 
@@ -424,12 +423,12 @@ def test_fetch_assets_ends_with_1_and_keeps_nothing_it_was_not_asked_for(
     call, empty_assets, tmp_path, content, said
 ):
     if content:
-        (tmp_path / YUNET).write_bytes(content)
+        (tmp_path / YUNET.file).write_bytes(content)
     code, out, err = call("fetch-assets", "yunet", "--from", tmp_path)
     assert (code, out) == (1, "")
-    assert YUNET in err
+    assert YUNET.file in err
     assert said in err
-    assert not (empty_assets / YUNET).exists()
+    assert not (empty_assets / YUNET.file).exists()
 
 
 def test_doctor_says_what_is_missing_and_exits_1(call, tmp_path, empty_assets):

@@ -13,9 +13,10 @@ import torch
 from conftest import PROJECT
 
 from deepfake_detector import UserError, params
-from deepfake_detector.cli import doctor, profiles
+from deepfake_detector.cli import commands, doctor, profiles
 from deepfake_detector.cli.doctor import Finding
 from deepfake_detector.common import packages
+from deepfake_detector.faces.detection import Haar
 from deepfake_detector.storage import assets
 from deepfake_detector.storage.files import file_hash
 
@@ -211,7 +212,7 @@ def test_decoders_that_are_missing_are_named(tmp_path, monkeypatch, lacking, lev
 
 
 def test_a_missing_cascade_is_a_problem_where_it_is_the_detector(tmp_path, monkeypatch):
-    monkeypatch.setattr(doctor, "HAAR_FILE", tmp_path / "cascade.xml")
+    monkeypatch.setattr(Haar, "file", tmp_path / "cascade.xml")
     one = the(settings(tmp_path), "face detector")
     assert (one.level, one.text) == ("problem", f"{tmp_path / 'cascade.xml'}: not there")
     (tmp_path / "cascade.xml").touch()
@@ -231,7 +232,7 @@ def test_a_missing_cascade_is_a_problem_where_it_is_the_detector(tmp_path, monke
     ],
 )
 def test_files_not_shipped_are_checked_by_hash(tmp_path, what, name, changes, hash_key):
-    path = assets.folder() / assets.ASSETS[name].file
+    path = assets.folder() / commands.ASSETS[name].file
     one = the(settings(tmp_path, **changes), what)
     assert (one.level, one.text) == ("problem", f"{path}: not there")
     assert f"`python -m deepfake_detector fetch-assets {name}`" in one.remedy

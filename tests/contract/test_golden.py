@@ -13,9 +13,9 @@ from made import contract_terms, small_network
 from deepfake_detector import UserError
 from deepfake_detector.contract import golden, model_file
 from deepfake_detector.faces.cutting import cut, given_crop
-from deepfake_detector.faces.detection import HAAR_FILE, Face, Haar, load_detector
+from deepfake_detector.faces.detection import Face, Haar, load_detector
+from deepfake_detector.faces.settings import YUNET
 from deepfake_detector.serving.inference import Detector
-from deepfake_detector.storage import assets
 from deepfake_detector.storage.files import file_hash
 
 CROP = contract_terms().crop
@@ -64,7 +64,7 @@ def test_the_drawn_face_is_the_same_on_every_machine():
 def test_one_face_is_found_in_it(request, name, min_score, detect_size):
     if name == "yunet":
         request.getfixturevalue("yunet")
-    detector = load_detector(name, detect_size, min_score, assets.ASSETS["yunet"].sha256)
+    detector = load_detector(name, detect_size, min_score, YUNET.sha256)
     (face,) = detector.detect(golden.image())
     assert abs(face.x + face.width / 2 - 128) < 12
     assert abs(face.y + face.height / 2 - 126) < 30
@@ -147,10 +147,10 @@ def test_a_model_that_finds_something_else_is_refused_by_name(boxes, logit, mess
 @pytest.fixture
 def written(tmp_path) -> Callable[[int], Path]:
     """Writes a network under a valid seal; the golden sample is that of the network of seed 1."""
-    detection = {"sha256": file_hash(HAAR_FILE)}
+    detection = {"sha256": file_hash(Haar.file)}
     terms = contract_terms(detection=detection)
     session = model_file.open_session(small_network(seed=1).SerializeToString())
-    haar = Haar(terms.detection.detect_size, terms.detection.min_score)
+    haar = Haar(Haar.file, terms.detection.detect_size, terms.detection.min_score)
     sample = golden.sample(
         haar, terms.crop, partial(model_file.judge, session, terms.crop), tolerance=1e-3
     )

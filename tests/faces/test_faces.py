@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import groupby
+from typing import get_args
 
 import cv2
 import numpy as np
@@ -21,22 +22,22 @@ from deepfake_detector.faces.cutting import (
     read_points,
     resize,
 )
-from deepfake_detector.faces.detection import HAAR_FILE, Face, load_detector
+from deepfake_detector.faces.detection import DETECTORS, Face, Haar, load_detector
+from deepfake_detector.faces.settings import DETECTOR_ASSETS, YUNET, FaceDetectorName
 from deepfake_detector.faces.tracking import follow
 from deepfake_detector.media.reading import sample_frames
-from deepfake_detector.storage import assets
+from deepfake_detector.storage.assets import Asset
 from deepfake_detector.storage.files import file_hash
 
-YUNET = assets.ASSETS["yunet"]
 PICTURE = np.random.default_rng(1).integers(0, 256, (60, 80, 3), np.uint8)
-DETECTORS = {"haar": (240, 0.0), "yunet": (320, 0.6)}  # detect_size, min_score
+SETTINGS = {"haar": (240, 0.0), "yunet": (320, 0.6)}  # detect_size, min_score
 
 
-@pytest.fixture(params=DETECTORS)
+@pytest.fixture(params=SETTINGS)
 def detector(request):
     if request.param == "yunet":
         request.getfixturevalue("yunet")
-    return load_detector(request.param, *DETECTORS[request.param], YUNET.sha256)
+    return load_detector(request.param, *SETTINGS[request.param], YUNET.sha256)
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +126,30 @@ def test_a_score_above_all_scores_finds_nobody(people, yunet):
         assert load_detector(name, 320, least, YUNET.sha256).detect(image) == []
 
 
+def test_the_settings_name_every_detector():
+    assert get_args(FaceDetectorName) == tuple(DETECTORS)
+
+
+def test_every_detector_file_that_no_package_brings_can_be_fetched():
+    files = [kind.file for kind in DETECTORS.values()]
+    assert {file for file in files if isinstance(file, Asset)} == set(DETECTOR_ASSETS)
+
+
+def test_an_unknown_detector_is_refused_with_the_remedy():
+    with pytest.raises(
+        UserError, match=r"face detector 'new' \(known are haar, yunet\).*newer version"
+    ):
+        load_detector("new", 320, 0.6, "")
+
+
+def test_a_missing_cascade_is_refused_with_the_remedy(tmp_path, monkeypatch):
+    monkeypatch.setattr(Haar, "file", tmp_path / "cascade.xml")
+    with pytest.raises(UserError, match=r"cascade\.xml: not there; install .*requirements\.txt"):
+        load_detector("haar", 240, 0.0, "")
+
+
 def test_a_detector_tells_the_hash_of_its_file(yunet):
-    assert load_detector("haar", 240, 0.0, "").sha256 == file_hash(HAAR_FILE)
+    assert load_detector("haar", 240, 0.0, "").sha256 == file_hash(Haar.file)
     assert load_detector("yunet", 320, 0.6, YUNET.sha256).sha256 == YUNET.sha256
 
 

@@ -18,14 +18,13 @@ from matplotlib.cbook import get_sample_data
 from deepfake_detector import UserError, contract
 from deepfake_detector.contract import golden, model_file
 from deepfake_detector.faces.detection import load_detector
+from deepfake_detector.faces.settings import YUNET
 from deepfake_detector.media.reading import Limits, read_image
 from deepfake_detector.scoring.decision import IN_BAND, decide
 from deepfake_detector.serving.inference import DEMONSTRATION, GIVEN, Detector, Report
-from deepfake_detector.storage import assets
 from deepfake_detector.storage.files import file_hash
 
 MODEL, INT8 = "models/detector.onnx", "models/detector.int8.onnx"
-YUNET = assets.ASSETS["yunet"]
 GREY = np.full((90, 120, 3), 128, np.uint8)
 STRIPS, FLOATS = (
     b"\x11\x01\x04\x00",
@@ -462,8 +461,18 @@ def test_serving_imports_neither_torch_nor_onnx():
             {"detection": {"name": "yunet", "sha256": YUNET.sha256}},
             f"{YUNET.file}: not there.*fetch-assets yunet",
         ),
+        (
+            {"detection": {"name": "scrfd"}},
+            "unknown face detector 'scrfd' .*install a newer version",
+        ),
     ],
-    ids=["another logit", "other faces", "another face detector", "face detector not there"],
+    ids=[
+        "another logit",
+        "other faces",
+        "another face detector",
+        "face detector not there",
+        "unknown face detector",
+    ],
 )
 def test_a_model_whose_terms_cannot_be_kept_is_refused(
     with_contract, tmp_path, monkeypatch, changes, message

@@ -2,16 +2,17 @@
 
 import hashlib
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from deepfake_detector import UserError
-from deepfake_detector.storage import assets
 from deepfake_detector.storage.assets import Asset, fetch, folder, locate
 
 CONTENT, OTHER = b"the weights", b"something else"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
+TINY = Asset("tiny", "tiny.onnx", "http://127.0.0.1:9/tiny.onnx", SHA256, 0.1)
 REMEDY = "python -m deepfake_detector fetch-assets tiny"
 
 
@@ -41,14 +42,9 @@ def server():
 
 @pytest.fixture
 def tiny(tmp_path, monkeypatch):
-    """An asset `tiny` whose address leads nowhere; returns where it has to lie."""
-    set_address(monkeypatch, "http://127.0.0.1:9/tiny.onnx")
+    """Where the asset TINY has to lie; its address leads nowhere."""
     monkeypatch.setenv("DEEPFAKE_ASSETS", str(tmp_path / "assets"))
     return tmp_path / "assets" / "tiny.onnx"
-
-
-def set_address(monkeypatch, url: str) -> None:
-    monkeypatch.setitem(assets.ASSETS, "tiny", Asset("tiny.onnx", url, SHA256, 0.1))
 
 
 def put(path, content: bytes):
@@ -69,12 +65,12 @@ def test_assets_lie_in_the_home_folder_unless_the_environment_says_otherwise(mon
 
 def test_the_right_file_is_found(tiny):
     put(tiny, CONTENT)
-    assert locate("tiny", SHA256) == tiny
+    assert locate(TINY, SHA256) == tiny
 
 
 def test_a_missing_file_is_named_with_the_remedy(tiny):
     with pytest.raises(UserError, match=f"{tiny}: not there.*`{REMEDY}`.*--from FOLDER"):
-        locate("tiny", SHA256)
+        locate(TINY, SHA256)
 
 
 def test_another_file_is_refused_with_both_hashes_and_the_remedy(tiny):
@@ -83,20 +79,20 @@ def test_another_file_is_refused_with_both_hashes_and_the_remedy(tiny):
     with pytest.raises(
         UserError, match=f"{tiny}: sha256 is {found}, params or model want {SHA256}.*`{REMEDY}`"
     ):
-        locate("tiny", SHA256)
+        locate(TINY, SHA256)
 
 
 @pytest.mark.parametrize("before", [None, OTHER], ids=["nothing there", "another file there"])
 def test_the_right_file_of_a_folder_is_put_in_place(tiny, tmp_path, before):
     if before:
         put(tiny, before)
-    assert fetch("tiny", put(tmp_path / "stick" / "tiny.onnx", CONTENT)) == tiny
-    assert locate("tiny", SHA256).read_bytes() == CONTENT
+    assert fetch(TINY, put(tmp_path / "stick" / "tiny.onnx", CONTENT)) == tiny
+    assert locate(TINY, SHA256).read_bytes() == CONTENT
 
 
 def test_the_right_file_in_place_is_not_fetched_again(tiny):
     put(tiny, CONTENT)
-    assert fetch("tiny") == tiny
+    assert fetch(TINY) == tiny
 
 
 @pytest.mark.parametrize("before", [None, OTHER], ids=["nothing there", "another version there"])
@@ -106,19 +102,18 @@ def test_a_wrong_file_of_a_folder_is_not_kept_and_costs_nothing(tiny, tmp_path, 
     with pytest.raises(
         UserError, match=f"tiny.onnx from .*stick: sha256 is .*, expected {SHA256}; not kept"
     ):
-        fetch("tiny", put(tmp_path / "stick" / "tiny.onnx", b"wrong"))
+        fetch(TINY, put(tmp_path / "stick" / "tiny.onnx", b"wrong"))
     assert (tiny.read_bytes() if tiny.exists() else None) == before
 
 
 def test_a_folder_without_the_file_is_named(tiny, tmp_path):
     with pytest.raises(UserError, match=f"{tmp_path}/tiny.onnx: No such file or directory"):
-        fetch("tiny", tmp_path)
+        fetch(TINY, tmp_path)
     assert not tiny.exists()
 
 
-def test_a_file_comes_from_the_web(tiny, server, monkeypatch):
-    set_address(monkeypatch, f"{server}/right")
-    assert fetch("tiny").read_bytes() == CONTENT
+def test_a_file_comes_from_the_web(tiny, server):
+    assert fetch(replace(TINY, url=f"{server}/right")).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize(
@@ -129,10 +124,9 @@ def test_a_file_comes_from_the_web(tiny, server, monkeypatch):
         ("/wrong", "/wrong: sha256 is .*, expected .*; not kept"),
     ],
 )
-def test_what_the_web_does_not_give_is_named_and_not_kept(tiny, server, monkeypatch, path, message):
-    set_address(monkeypatch, server + path)
+def test_what_the_web_does_not_give_is_named_and_not_kept(tiny, server, path, message):
     with pytest.raises(UserError, match=message):
-        fetch("tiny")
+        fetch(replace(TINY, url=server + path))
     assert not tiny.exists()
 
 
@@ -140,4 +134,4 @@ def test_without_a_network_the_remedy_is_named(tiny):
     with pytest.raises(
         UserError, match=f"127.0.0.1:9/tiny.onnx: .*refused.*`{REMEDY} --from FOLDER`"
     ):
-        fetch("tiny")
+        fetch(TINY)

@@ -18,7 +18,7 @@ from deepfake_detector.training import crops, network
 from deepfake_detector.training.backbones import BACKBONES
 from deepfake_detector.training.settings import Network
 
-FILE = assets.ASSETS["imagenet"].file
+FILE = assets.IMAGENET.file
 SIDE = 64
 
 every_network = pytest.mark.parametrize("name", BACKBONES)
@@ -114,9 +114,9 @@ def test_imagenet_weights_fill_everything_but_the_head(imagenet):
 
 def test_the_imagenet_file_is_the_one_that_torchvision_names_with_its_normalisation():
     weights = ResNet18_Weights.IMAGENET1K_V1
-    assert assets.ASSETS["imagenet"].url == weights.url
+    assert assets.IMAGENET.url == weights.url
     assert weights.url.rpartition("/")[2] == FILE
-    assert assets.ASSETS["imagenet"].sha256.startswith(FILE.removesuffix(".pth").rpartition("-")[2])
+    assert assets.IMAGENET.sha256.startswith(FILE.removesuffix(".pth").rpartition("-")[2])
     assert (list(crops.MEAN), list(crops.STD)) == (
         weights.transforms().mean,
         weights.transforms().std,
