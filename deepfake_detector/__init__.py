@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 __all__ = ["Detector", "Stopped", "UserError"]
 
 HANDED_ON = {"Detector": "deepfake_detector.serving.inference"}  # name -> where it is
+
 # ONNX Runtime tells its maker how it is used unless this is set before it is imported; nothing here reports to anyone
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 

@@ -1,6 +1,7 @@
-"""The command line: `deepfake-detector predict | doctor | use-profile | fetch-assets | compare | plots | prune`.
+"""The command line: judge files, check this machine, switch data sets, compare runs.
 
-`python -m deepfake_detector` is the same where the package is not installed, as in the project's own environment.
+deepfake-detector COMMAND --help             where the package is installed
+python -m deepfake_detector COMMAND --help   in a checkout
 """
 
 import argparse
