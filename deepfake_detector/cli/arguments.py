@@ -34,8 +34,9 @@ def _run(arguments: argparse.Namespace) -> int:
             raise
         extra = "train" if arguments.in_project else "serve"
         raise UserError(
-            f"{sys.executable} has no {error.name}; activate the project's environment, or "
-            f"`pip install 'face-forgery-detector[{extra}]'`"
+            f"{sys.executable} has no {error.name}",
+            f"activate the project's environment, or install this package with its extra {extra} "
+            "(docs/predict.md)",
         ) from error
 
 

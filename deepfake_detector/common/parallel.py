@@ -96,7 +96,7 @@ def _on_ray(
     except ImportError as error:
         raise UserError(
             "parallel.executor is ray, which is not installed",
-            "`pip install -r requirements-cluster.txt`, or `pip install 'face-forgery-detector[cluster]'`",
+            "pip install -r requirements-cluster.txt",
         ) from error
     _check_address(os.environ.get("RAY_ADDRESS", ""))
     here = str(Path.cwd())

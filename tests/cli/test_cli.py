@@ -87,8 +87,8 @@ def test_a_missing_package_is_named_with_the_extra_that_has_it(command, extra):
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        f"error: {sys.executable} has no av; activate the project's environment, or "
-        f"`pip install 'face-forgery-detector[{extra}]'`\n"
+        f"error: {sys.executable} has no av; activate the project's environment, or install this "
+        f"package with its extra {extra} (docs/predict.md)\n"
     )
 
 
