@@ -26,7 +26,7 @@ def main(program: str = "deepfake-detector") -> None:
 def _run(arguments: argparse.Namespace) -> int:
     """The command's exit code. Raises UserError where it needs another folder or packages that are missing."""
     if arguments.in_project and not PIPELINE.is_file():
-        raise UserError(f"{PIPELINE.absolute()}: not there; run it in the project's folder")
+        raise UserError(f"{PIPELINE.absolute()}: not there", "run it in the project's folder")
     try:
         return arguments.run(arguments)
     except ModuleNotFoundError as error:

@@ -422,7 +422,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_items(faces):
         UserError,
         match=r"not a number any more, in epoch 1 at update \d, in the batch of \d+[01], .*; lower train\.lr",
     ):
-        run(*faces, changed(RECIPE, lr=1e30, warmup=0.0, clip=0.0))
+        run(*faces, RECIPE.model_copy(update={"lr": 1e30, "warmup": 0.0, "clip": 0.0}))
     assert Checkpoints(faces[0] / STATES).latest() is None
 
 

@@ -142,7 +142,7 @@ def test_the_preview_set_is_tied_by_all_subjects_it_names(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "not there; the DFDC preview set says in it what is real"),
+        (None, "not there, and the DFDC preview set says in it what is real"),
         ("[]", "not the preview set's table"),
         ('{"a/1/b.mp4": {"label": "FAKE", "set": "train"}}', "label is real or fake"),
         ('{"a/1/b.mp4": {"label": "fake", "set": "val"}}', "set is train or test"),
