@@ -20,7 +20,7 @@ from app.history import MOST, History, Judged
 from app.turns import Turns
 from app.words import badge, plain
 from deepfake_detector import UserError
-from deepfake_detector.media.reading import IMAGE_SUFFIXES, VIDEO_SUFFIXES, kind_of
+from deepfake_detector.media.reading import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from deepfake_detector.serving.inference import DEMONSTRATION, Report
 
 EXAMPLES = Path("models/examples")
@@ -175,11 +175,11 @@ def judged_in_turn(arrival: Arrival, path: Path, page_limits: limits.PageLimits)
     with turns(page_limits.visitors_at_once).turn(waiting) as place:
         detector = models.load(path, page_limits.visitors_at_once, place)
         step.progress(0.0, f"Reading {len(arrival.data) / 1e6:.1f} MB")
-        still, told = kind_of(arrival.data) == "image", -math.inf
+        told = -math.inf
 
         def looked_at(done: int, total: int) -> None:
             nonlocal told
-            now, ends = time.monotonic(), still or done >= total
+            now, ends = time.monotonic(), done >= total
             if not ends and now - told < TOLD_EVERY:
                 return
             told = now

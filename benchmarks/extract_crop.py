@@ -120,8 +120,8 @@ def _decode(clips: pd.DataFrame, execution: Parallel) -> None:
 
 
 def _decode_one(path: str) -> int:
-    with opened(Path(path)) as file, video(file, threads=1) as container:
-        return sum(1 for _ in container.decode(video=0))
+    with opened(Path(path)) as file, video(file, threads=1) as stream:
+        return sum(1 for _ in stream.container.decode(stream))
 
 
 def crop_settings(detector: str) -> CropFaces:

@@ -30,7 +30,7 @@ from deepfake_detector.datasets.synthesis.clips import Clip, produce
 from deepfake_detector.export import graphs
 from deepfake_detector.faces.cutting import cut
 from deepfake_detector.faces.detection import DETECTORS, FaceDetector, Haar, load_detector
-from deepfake_detector.media.reading import sample_frames
+from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.scoring.decision import Decision, Validation
 from deepfake_detector.serving.inference import Detector
 from deepfake_detector.training import crops, network

@@ -162,6 +162,29 @@ def rotated(data: bytes, degrees: int) -> bytes:
     )
 
 
+def with_b_frames(container: str, frames: int = 20) -> bytes:
+    """Frames lie in another order in the file than they are shown in."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=container) as output:
+        stream = output.add_stream(
+            "libx264", rate=25, options={"crf": "12", "bf": "2", "b_strategy": "0"}
+        )
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for number in range(frames):
+            output.mux(
+                stream.encode(av.VideoFrame.from_ndarray(numbered_frame(number), format="rgb24"))
+            )
+        output.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def without_first_time() -> bytes:
+    """A transport stream whose first frame has no presentation time."""
+    data = bytearray(clip(8, container="mpegts"))
+    data[data.index(b"\0\0\1\xe0") + 7] &= 0x3F  # the flags of the first packet's header
+    return bytes(data)
+
+
 def audio_only() -> bytes:
     """An MP4 with a second of silence and no video."""
     buffer = io.BytesIO()
@@ -180,6 +203,10 @@ def picture(image: np.ndarray, kind: str = "PNG", **options: object) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def two_pictures(kind: str, first: np.ndarray, second: np.ndarray) -> bytes:
+    return picture(first, kind, save_all=True, append_images=[Image.fromarray(second)])
 
 
 def textured(size: int = 48) -> np.ndarray:

@@ -28,7 +28,8 @@ from deepfake_detector.common.parallel import available_cores
 from deepfake_detector.datasets import layouts
 from deepfake_detector.faces.detection import detector_file
 from deepfake_detector.faces.settings import CropFaces
-from deepfake_detector.media.reading import MediaError, read_image, reason, sample_frames
+from deepfake_detector.media.frame_sampling import sample_frames
+from deepfake_detector.media.reading import MediaError, read_image, reason
 from deepfake_detector.storage import assets
 from deepfake_detector.training.settings import Train
 

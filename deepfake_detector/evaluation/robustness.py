@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from deepfake_detector.evaluation.corruptions import CORRUPTIONS, corrupt
-from deepfake_detector.media.reading import Frame
+from deepfake_detector.media.frame_sampling import Frame
 from deepfake_detector.media.stored_frames import picture
 from deepfake_detector.scoring.metrics import figures
 from deepfake_detector.scoring.scores import probability

@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from deepfake_detector.common.code_hash import code_hash
-from deepfake_detector.media.facts import media_facts
+from deepfake_detector.media.frame_sampling import Frame, sample_frames
 from deepfake_detector.media.perceptual_hash import perceptual_hash
-from deepfake_detector.media.reading import Frame, MediaError, read_image, reason, sample_frames
+from deepfake_detector.media.probing import Probe, probe
+from deepfake_detector.media.reading import MediaError, read_image, reason
 from deepfake_detector.media.settings import ExtractFrames
 from deepfake_detector.storage.archive import Pack, encode, member_of
 from deepfake_detector.storage.packs import Task
@@ -19,7 +20,9 @@ CODE = [  # that frames and rows are made by
     *(
         "media/extraction",
         "media/facts",
+        "media/frame_sampling",
         "media/perceptual_hash",
+        "media/probing",
         "media/reading",
         "storage/archive",
     ),
@@ -60,9 +63,12 @@ def extract_frames(pack: Pack, settings: ExtractFrames) -> Made:
     for item in pack.items:
         path = Path(item.path)
         try:
-            facts.append({"item": item.item} | media_facts(path, item.kind))
+            probed = probe(path, kind=item.kind)
+            facts.append({"item": item.item} | probed.facts)
             pictures = list(
-                _sampled(path, settings) if item.kind == "video" else _still(path, item.kind)
+                _sampled(path, settings, probed)
+                if item.kind == "video"
+                else _still(path, item.kind)
             )
         except (MediaError, OSError) as error:
             rows.append({"item": item.item, "status": reason(error)})
@@ -82,11 +88,10 @@ def extract_frames(pack: Pack, settings: ExtractFrames) -> Made:
     return Made({"frames": rows, "media": facts}, members)
 
 
-def _sampled(path: Path, settings: ExtractFrames) -> Iterator[Picture]:
+def _sampled(path: Path, settings: ExtractFrames, probed: Probe) -> Iterator[Picture]:
     suffix = "png" if settings.format == "png" else "jpg"
-    for frame in sample_frames(
-        path, settings.frames, threads=1
-    ):  # workers are many, and share the cores
+    # one thread: workers are many, and share the cores
+    for frame in sample_frames(path, settings.frames, threads=1, probe=probed):
         data = encode(frame.image, suffix, settings.jpeg_quality)
         yield Picture(_row(frame), f"{frame.index:06d}.{suffix}", data, frame.rotation)
 

@@ -1,10 +1,10 @@
-"""Open an image or a video and get its frames as RGB arrays.
+"""Open media files safely, and read stills as RGB arrays.
 
-The only place that decodes media: training and serving see the same pixels. Sources are paths or bytes; FFmpeg reads
-through a Python file object and a list of container formats, so a file cannot make it open another one.
+Only this wing decodes media: training and serving see the same pixels. Sources are paths or bytes.
+FFmpeg reads through a Python file object and a list of container formats, so a file cannot make it
+open another one.
 """
 
-import bisect
 import io
 import math
 import os
@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
+from typing import IO
 
 import av
 import numpy as np
@@ -34,10 +34,6 @@ OPTIONS = {
     "protocol_whitelist": "pipe",
     "max_streams": "64",
 }  # of FFmpeg
-STILLS = (
-    "TIFF",
-    "MPO",
-)  # of several pictures in one file the first counts (MPO: a phone's photo with its preview)
 ORIENTATION = 0x0112  # EXIF tag
 UPRIGHT = {  # what makes a picture upright, by the value of that tag
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -70,40 +66,15 @@ class Limits:
 LIMITS = Limits()
 
 
-@dataclass(frozen=True)
-class Frame:
-    """One decoded frame: `image` is (height, width, 3) RGB uint8, upright; `time` in seconds from the clip's start.
-
-    `rotation`: degrees clockwise that it was turned by to be upright.
-    """
-
-    index: int
-    pts: int | None
-    time: float
-    image: np.ndarray
-    rotation: int = 0
-
-
-def kind_of(source: Source) -> str:
-    """`image` or `video`, by content: a still that Pillow knows is an image, all else is tried as a video."""
-    try:
-        with opened(source) as file, Image.open(file, formats=IMAGE_FORMATS) as image:
-            return (
-                "image" if image.format in STILLS or getattr(image, "n_frames", 1) == 1 else "video"
-            )
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
-        return "video"
-
-
 def read_image(source: Source, limits: Limits = LIMITS) -> np.ndarray:
     """A still as RGB uint8, upright by its EXIF orientation, 16-bit greys scaled to 8.
 
     Raises MediaError where it is empty, damaged, too large or no image.
     """
-    _refuse_empty(source)
+    refuse_empty(source)
     try:
         with opened(source) as file, Image.open(file, formats=IMAGE_FORMATS) as image:
-            _check_size(*image.size, limits.pixels)
+            check_size(*image.size, limits.pixels)
             image.load()  # a TIFF turns itself upright here
             turn = UPRIGHT.get(image.getexif().get(ORIENTATION))
             upright = image.transpose(turn) if turn is not None else image
@@ -118,44 +89,6 @@ def read_image(source: Source, limits: Limits = LIMITS) -> np.ndarray:
         raise MediaError(f"damaged image: {error}") from error
 
 
-def sample_frames(
-    source: Source, count: int, threads: int = 0, limits: Limits = LIMITS
-) -> Iterator[Frame]:
-    """Yield up to `count` frames spread evenly over the whole clip, in order of presentation.
-
-    The clip is cut into `count` equal parts and the middle frame of each is taken; a clip of fewer frames gives all of
-    them. Positions come from the packets that are there, not from what the header claims. `threads` decode (0: one per
-    core). Raises MediaError where no frame can be decoded or a limit is passed.
-    """
-    _refuse_empty(source)
-    try:
-        with opened(source, limits.work) as file:
-            with video(file, limits=limits) as container:
-                stamps = _timestamps(container)
-                _check_duration(container, stamps, limits.duration)
-            file.seek(0)
-            if not stamps:
-                with video(file, threads, limits) as container:
-                    total = sum(1 for _ in _frames(container))
-                file.seek(0)
-            with video(file, threads, limits) as container:
-                upright = _Upright(threads, limits.pixels)
-                yield from (
-                    _decoded(container, stamps, count, upright)
-                    if stamps
-                    else _decoded_by_count(container, total, count, upright)
-                )
-    except (
-        MediaError,
-        MemoryError,
-    ):  # FFmpeg's error of the latter kind is one of its own errors too
-        raise
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise MediaError(
-            f"not a video that can be decoded: {getattr(error, 'strerror', None) or error}"
-        ) from error
-
-
 def reason(error: Exception) -> str:
     """Why a file gave nothing, for a table or a report."""
     return (
@@ -166,19 +99,18 @@ def reason(error: Exception) -> str:
 
 
 @contextmanager
-def opened(source: Source, seconds: float = math.inf) -> Iterator["_Nameless"]:
+def opened(source: Source, seconds: float = math.inf) -> Iterator["MediaFile"]:
     """The source as a file that can be read for so many seconds."""
     with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
-        yield _Nameless(file, seconds)
+        yield MediaFile(file, seconds)
 
 
 @contextmanager
-def video(
-    file: "_Nameless", threads: int = 0, limits: Limits = LIMITS
-) -> Iterator["av.container.InputContainer"]:
-    """The file as an opened container whose first video stream `threads` can decode (0: one per core).
+def video(file: "MediaFile", threads: int = 0, limits: Limits = LIMITS) -> Iterator[av.VideoStream]:
+    """The video stream of a file, which `threads` can decode (0: one per core).
 
-    Raises MediaError where it has none.
+    The only place that chooses it: the first one. `stream.container` is what it lies in. Raises
+    MediaError where there is none.
     """
     try:
         opening = av.open(file, "r", options=OPTIONS, metadata_errors="replace")
@@ -192,20 +124,42 @@ def video(
         stream = container.streams.video[0]
         if stream.codec_context is None:
             raise MediaError("its codec is not known here")
-        _check_size(stream.codec_context.width, stream.codec_context.height, limits.pixels)
+        check_size(stream.codec_context.width, stream.codec_context.height, limits.pixels)
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = threads
-        yield container
+        yield stream
 
 
-class _Nameless:
-    """A file that can be read for so many seconds; FFmpeg asks it for every byte, so an endless file ends with it.
+@contextmanager
+def video_errors() -> Iterator[None]:
+    """What goes wrong while a video is opened, demuxed or decoded, as MediaError."""
+    try:
+        yield
+    except (
+        MediaError,
+        MemoryError,
+    ):  # FFmpeg's error of the latter kind is one of its own errors too
+        raise
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(
+            f"not a video that can be decoded: {getattr(error, 'strerror', None) or error}"
+        ) from error
 
-    It has no name: FFmpeg would take meaning from one (`frame%03d.png`: a row of pictures).
+
+class MediaFile:
+    """A file that can be read for so many seconds and has no name.
+
+    FFmpeg asks it for every byte, so an endless file ends with it. From a name FFmpeg would take
+    meaning (`frame%03d.png`: a row of pictures).
     """
 
-    def __init__(self, file: io.IOBase, seconds: float) -> None:
-        self._file, self._seconds, self._end = file, seconds, time.monotonic() + seconds
+    def __init__(self, file: IO[bytes], seconds: float) -> None:
+        self._file = file
+        self.limit(seconds)
+
+    def limit(self, seconds: float) -> None:
+        """Let it be read for so many seconds from now on."""
+        self._seconds, self._end = seconds, time.monotonic() + seconds
 
     def read(self, size: int = -1) -> bytes:
         if time.monotonic() > self._end:
@@ -219,123 +173,24 @@ class _Nameless:
         return self._file.tell()
 
 
-def _timestamps(container: "av.container.InputContainer") -> list[int]:
-    """Presentation times of all frames, sorted; empty where the container gives none (AVI: none that hold)."""
-    stream = container.streams.video[0]
-    stamps = [
-        packet.pts for packet in container.demux(stream) if packet.size and not packet.is_discard
-    ]
-    if not stamps:
-        raise MediaError("no frame in it")
-    return [] if None in stamps or container.format.name == "avi" else sorted(set(stamps))
+def byte_count(source: Source) -> int:
+    return len(source) if isinstance(source, bytes) else os.path.getsize(source)
 
 
-def _decoded(
-    container: "av.container.InputContainer", stamps: list[int], count: int, upright: "_Upright"
-) -> Iterator[Frame]:
-    wanted = [stamps[position] for position in _middles(len(stamps), count)]
-    needed = frozenset(wanted)
-    base = container.streams.video[0].time_base or Fraction(1, 1000)
-    found = 0
-    for frame in _frames(container, needed):
-        if frame.pts is None or frame.pts < wanted[found]:
-            continue
-        index = bisect.bisect_left(stamps, frame.pts)
-        yield Frame(
-            index,
-            frame.pts,
-            float((frame.pts - stamps[0]) * base),
-            upright(frame),
-            _rotation(frame),
-        )
-        found = bisect.bisect_right(wanted, frame.pts)
-        if found == len(wanted):
-            return
-    if not found:
-        raise MediaError("no frame could be decoded")
+def refuse_empty(source: Source) -> None:
+    if not byte_count(source):
+        raise MediaError("empty file")
 
 
-def _decoded_by_count(
-    container: "av.container.InputContainer", total: int, count: int, upright: "_Upright"
-) -> Iterator[Frame]:
-    """For containers without presentation times: `total` frames were counted before."""
-    if not total:
-        raise MediaError("no frame could be decoded")
-    stream = container.streams.video[0]
-    rate = float(stream.average_rate or 25)
-    wanted = set(_middles(total, count))
-    for index, frame in enumerate(_frames(container)):
-        if index in wanted:
-            yield Frame(index, None, index / rate, upright(frame), _rotation(frame))
-
-
-def _frames(
-    container: "av.container.InputContainer", wanted: frozenset[int] | None = None
-) -> Iterator[av.VideoFrame]:
-    """All frames that decode; damaged packets are passed over, as a player does.
-
-    With the times of those that are `wanted`, a frame is left out that is neither wanted nor needed to decode another.
-    """
-    stream = container.streams.video[0]
-    for packet in container.demux(stream):
-        if wanted is not None:
-            needed = packet.pts is None or packet.pts in wanted
-            stream.codec_context.skip_frame = "DEFAULT" if needed else "NONREF"
-        try:
-            yield from packet.decode()
-        except av.error.InvalidDataError:
-            continue
-
-
-def _middles(total: int, count: int) -> list[int]:
-    count = min(total, count)
-    return [(2 * part + 1) * total // (2 * count) for part in range(count)]
-
-
-class _Upright:
-    """Turns a clip's decoded frames into upright RGB pictures; one converter serves them all, on so many threads."""
-
-    def __init__(self, threads: int, pixels: int) -> None:
-        self._converter, self._threads, self._pixels = (
-            av.video.reformatter.VideoReformatter(),
-            threads,
-            pixels,
-        )
-
-    def __call__(self, frame: av.VideoFrame) -> np.ndarray:
-        _check_size(frame.width, frame.height, self._pixels)
-        image = self._converter.reformat(frame, format="rgb24", threads=self._threads).to_ndarray()
-        turns = _rotation(frame) // 90
-        return np.ascontiguousarray(np.rot90(image, -turns)) if turns else image
-
-
-def _rotation(frame: av.VideoFrame) -> int:
-    """Degrees clockwise; FFmpeg counts the other way."""
-    return -round(frame.rotation / 90) * 90 % 360
-
-
-def _eight_bit(values: np.ndarray) -> np.ndarray:
-    top = 255 if values.max(initial=0) <= 255 else 65535
-    grey = np.clip(values.astype(np.float32) * (255 / top), 0, 255).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)
-
-
-def _check_size(width: int, height: int, most: int) -> None:
+def check_size(width: int, height: int, most: int) -> None:
+    """Raises MediaError for a picture of more than so many pixels."""
     if width * height > most:
         raise MediaError(
             f"too large: {width} x {height} pixels, the limit is {most / 1e6:g} million"
         )
 
 
-def _check_duration(
-    container: "av.container.InputContainer", stamps: list[int], most: float
-) -> None:
-    stream = container.streams.video[0]
-    seconds = float((stamps[-1] - stamps[0]) * (stream.time_base or 0)) if stamps else 0.0
-    if seconds > most:
-        raise MediaError(f"too long: {seconds:.0f} seconds, the limit is {most:g}")
-
-
-def _refuse_empty(source: Source) -> None:
-    if not (len(source) if isinstance(source, bytes) else os.path.getsize(source)):
-        raise MediaError("empty file")
+def _eight_bit(values: np.ndarray) -> np.ndarray:
+    top = 255 if values.max(initial=0) <= 255 else 65535
+    grey = np.clip(values.astype(np.float32) * (255 / top), 0, 255).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)

@@ -24,17 +24,15 @@ from deepfake_detector.contract.model_file import BATCH, Model
 from deepfake_detector.faces.cutting import cut, given_crop
 from deepfake_detector.faces.detection import Face, load_detector
 from deepfake_detector.faces.tracking import follow
-from deepfake_detector.media.facts import media_facts
+from deepfake_detector.media.frame_sampling import Frame, sample_frames
+from deepfake_detector.media.probing import Probe, probe
 from deepfake_detector.media.reading import (
     LIMITS,
-    Frame,
     Limits,
     MediaError,
     Source,
-    kind_of,
     read_image,
     reason,
-    sample_frames,
 )
 from deepfake_detector.scoring import scores
 from deepfake_detector.scoring.decision import IN_BAND, judge
@@ -159,24 +157,21 @@ class Detector:
     ) -> Report:
         """Judge an image or a video, a path or its bytes.
 
-        `kind` is `auto`, or `face` where the picture is a face crop already. `watch` is told (frames done, frames to
-        come at most). Whatever is wrong with the input, a limit that it passes too, ends in a report with the verdict
-        ERROR, never in an exception.
+        `kind` is `auto`, or `face` where the picture is a face crop already. `watch` is told
+        (frames done, frames to come at most). Whatever is wrong with the input, a limit that it
+        passes too, ends in a report with the verdict ERROR, never in an exception.
         """
         started = time.monotonic()
         report = Report(
             name or (str(source) if isinstance(source, Path) else "upload"), None, None, "ERROR"
         )
         try:
-            digest = (
-                hashlib.sha256(source).hexdigest()
-                if isinstance(source, bytes)
-                else file_hash(source)
-            )
-            report = replace(report, sha256=digest, kind=kind_of(source))
-            report = replace(report, facts=media_facts(source, report.kind, limits))
+            report = replace(report, sha256=_sha256(source))
+            probed = probe(source, limits)
+            report = replace(report, kind=probed.kind, facts=probed.facts)
             with self._lock:
-                report = self._judge(report, source, kind, watch, limits)
+                frames = self._frames(source, probed, limits)
+                report = self._judge(report, frames, kind, watch, limits.work)
         except (MediaError, OSError) as error:
             report = replace(report, reason=UNREADABLE, error=reason(error))
         return replace(report, seconds=time.monotonic() - started)
@@ -193,19 +188,28 @@ class Detector:
             for track, rows in tracks.items()
         }
 
+    def _frames(self, source: Source, probed: Probe, limits: Limits) -> Iterable[Frame]:
+        if probed.kind == "image":
+            return [Frame(0, None, 0.0, read_image(source, limits))]
+        return _ahead(
+            sample_frames(source, self.contract.frames, self._threads, limits, probe=probed)
+        )
+
     def _judge(
-        self, report: Report, source: Source, kind: str, watch: Callable | None, limits: Limits
+        self,
+        report: Report,
+        frames: Iterable[Frame],
+        kind: str,
+        watch: Callable[[int, int], None] | None,
+        seconds: float,
     ) -> Report:
         terms = self.contract
         warnings = [DEMONSTRATION] if terms.trained_on.demonstration else []
         if terms.crop.kind == "given" and kind == "auto":
             warnings.append(GIVEN)
-        frames: Iterable[Frame] = (
-            [Frame(0, None, 0.0, read_image(source, limits))]
-            if report.kind == "image"
-            else _ahead(sample_frames(source, terms.frames, self._threads, limits))
-        )
-        seen, judged = self._looked_at(frames, kind == "face", watch, limits.work)
+        most = 1 if report.kind == "image" else terms.frames
+        told = watch and (lambda done: watch(done, most))
+        seen, judged = self._looked_at(frames, kind == "face", told, seconds)
         tracks = self._tracks(seen, judged)
         size = dict(zip(("width", "height"), seen.size, strict=True)) if seen.size else {}
         report = replace(
@@ -245,7 +249,7 @@ class Detector:
         self,
         frames: Iterable[Frame],
         ready_crops: bool,
-        watch: Callable | None = None,
+        watch: Callable[[int], None] | None = None,
         seconds: float = math.inf,
     ) -> tuple[_Seen, list[tuple[float, np.ndarray]]]:
         """The frames' faces, and logit and activation map of each crop in order; the network judges while the next frames
@@ -265,7 +269,7 @@ class Detector:
                 if time.monotonic() > end:
                     raise MediaError(f"took longer than {seconds:g} seconds")
                 if watch:
-                    watch(len(seen.frames), self.contract.frames)
+                    watch(len(seen.frames))
             if waiting:
                 futures.append(network.submit(self._model.judge, waiting))
             return seen, _in_order(futures)
@@ -321,6 +325,10 @@ class Detector:
 
     def _probability(self, logit: float) -> float:
         return float(scores.probability(logit, self.contract.decision.temperature))
+
+
+def _sha256(source: Source) -> str:
+    return hashlib.sha256(source).hexdigest() if isinstance(source, bytes) else file_hash(source)
 
 
 def _in_order(futures: list[Future]) -> list[tuple[float, np.ndarray]]:

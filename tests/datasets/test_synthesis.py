@@ -23,7 +23,9 @@ from deepfake_detector.datasets.synthesis.clips import (
 )
 from deepfake_detector.datasets.synthesis.people import SKIN_TONES
 from deepfake_detector.faces.detection import load_detector
-from deepfake_detector.media.reading import kind_of, read_image, sample_frames
+from deepfake_detector.media.frame_sampling import sample_frames
+from deepfake_detector.media.probing import probe
+from deepfake_detector.media.reading import read_image
 
 SEED, SECONDS, RESOLUTION = 5, 0.4, (0.2, 0.3)
 FORGED = [
@@ -152,7 +154,7 @@ def test_a_forgery_differs_from_its_film_in_the_face(forged):
 
 
 def test_stills_are_images_and_the_rest_videos():
-    assert {clip.take == STILL: kind_of(made(clip)) for clip in FORGED} == {
+    assert {clip.take == STILL: probe(made(clip)).kind for clip in FORGED} == {
         False: "video",
         True: "image",
     }

@@ -25,7 +25,7 @@ from deepfake_detector.faces.cutting import (
 from deepfake_detector.faces.detection import DETECTORS, Face, Haar, load_detector
 from deepfake_detector.faces.settings import DETECTOR_ASSETS, YUNET, FaceDetectorName
 from deepfake_detector.faces.tracking import follow
-from deepfake_detector.media.reading import sample_frames
+from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.storage.assets import Asset
 from deepfake_detector.storage.files import file_hash
 

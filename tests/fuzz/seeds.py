@@ -8,7 +8,8 @@ import av
 import made
 import numpy as np
 
-from deepfake_detector.media.reading import read_image, sample_frames
+from deepfake_detector.media.frame_sampling import sample_frames
+from deepfake_detector.media.reading import read_image
 
 RATE = 12
 CLIPS = {  # suffix -> container, codec and pixel format as FFmpeg names them

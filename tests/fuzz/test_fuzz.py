@@ -14,7 +14,9 @@ from fuzz.mutations import WALKS, mutated, parts
 from fuzz.run import damaged, fuzz
 from fuzz.seeds import CLIPS, STILLS, seeds
 
-from deepfake_detector.media.reading import Limits, kind_of, read_image, sample_frames
+from deepfake_detector.media.frame_sampling import sample_frames
+from deepfake_detector.media.probing import probe
+from deepfake_detector.media.reading import Limits, read_image
 from deepfake_detector.serving.inference import Detector
 
 pytestmark = pytest.mark.slow
@@ -125,7 +127,7 @@ def test_a_name_is_only_a_name(detector, tmp_path, monkeypatch, name):
 
 def test_what_lies_in_the_seeds_is_what_their_suffix_says():
     for suffix, data in seeds().items():
-        assert kind_of(data) == ("image" if suffix in STILLS else "video"), suffix
+        assert probe(data).kind == ("image" if suffix in STILLS else "video"), suffix
         assert (
             read_image(data) if suffix in STILLS else next(sample_frames(data, 1)).image
         ).ndim == 3

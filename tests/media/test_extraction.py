@@ -2,7 +2,9 @@
 
 import zipfile
 from pathlib import Path
+from unittest.mock import Mock
 
+import av
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,8 @@ from PIL import Image
 
 from deepfake_detector.media import extraction
 from deepfake_detector.media.extraction import frame_tasks
-from deepfake_detector.media.reading import read_image, sample_frames
+from deepfake_detector.media.frame_sampling import sample_frames
+from deepfake_detector.media.reading import read_image
 from deepfake_detector.media.settings import ExtractFrames
 from deepfake_detector.storage.archive import ArchiveReader, Item, Pack, write_archive
 
@@ -246,3 +249,11 @@ def test_what_a_task_is_named_by_is_all_that_its_result_depends_on(tmp_path):
         != key
     )
     assert frame_tasks(index(tmp_path, "b" * 32), JPEG)(pack).key != key
+
+
+def test_a_video_is_opened_to_probe_it_and_to_decode_it_and_no_more(tmp_path, monkeypatch):
+    pack = video(tmp_path, clip())
+    opening = Mock(wraps=av.open)
+    monkeypatch.setattr(av, "open", opening)
+    assert len(extract_frames(pack, tmp_path / "out", JPEG)) == 3
+    assert opening.call_count == 2

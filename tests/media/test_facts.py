@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from made import audio_only, clip, picture
 
-from deepfake_detector.media.facts import media_facts
+from deepfake_detector.media.probing import probe
 
 NOISE = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
 
 
 def facts(folder: Path, data: bytes, kind: str = "video") -> dict:
     (folder / "file").write_bytes(data)
-    return media_facts(folder / "file", kind)
+    return probe(folder / "file", kind=kind).facts
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,3 @@ def test_other_stills_have_no_jpeg_quality(tmp_path):
 @pytest.mark.parametrize("kind", ["video", "image"])
 def test_of_what_cannot_be_read_the_size_is_told(tmp_path, data, kind):
     assert facts(tmp_path, data, kind) == {"bytes": len(data)}
-
-
-def test_a_missing_file_is_an_error_for_whoever_asked(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        media_facts(tmp_path / "gone.mp4", "video")

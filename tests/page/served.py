@@ -5,7 +5,8 @@ from pathlib import Path
 import made
 import numpy as np
 
-from deepfake_detector.media.reading import read_image, sample_frames
+from deepfake_detector.media.frame_sampling import sample_frames
+from deepfake_detector.media.reading import read_image
 
 VERDICTS = {  # name of a model -> how it decides
     "fake": made.SURE,

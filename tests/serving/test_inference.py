@@ -7,7 +7,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
+import av
 import made
 import numpy as np
 import onnx
@@ -54,6 +56,12 @@ def with_contract(toy_project, tmp_path_factory) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="module")
+def small_detector(tmp_path_factory) -> Detector:
+    """One that samples six frames of a clip and needs no toy run."""
+    return Detector.load(made.write_model(tmp_path_factory.mktemp("small") / "small.onnx"))
 
 
 @pytest.fixture(scope="module")
@@ -425,12 +433,26 @@ def test_two_threads_get_what_one_gets(judge):
         assert [findings(report) for report in pool.map(judge.predict, inputs)] == alone
 
 
-def test_progress_counts_the_frames(detector):
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (made.person_clip(), [(done, 6) for done in range(1, 7)]),
+        (made.person_still(), [(1, 1)]),
+    ],
+    ids=["clip", "still"],
+)
+def test_progress_counts_the_frames(small_detector, data, expected):
     told = []
-    detector.predict(made.person_clip(), watch=lambda *counts: told.append(counts))
-    assert told == [
-        (done, detector.contract.frames) for done in range(1, detector.contract.frames + 1)
-    ]
+    small_detector.predict(data, watch=lambda *counts: told.append(counts))
+    assert told == expected
+
+
+def test_a_clip_is_opened_to_probe_it_and_to_decode_it_and_no_more(small_detector, monkeypatch):
+    data = made.person_clip()
+    opening = Mock(wraps=av.open)
+    monkeypatch.setattr(av, "open", opening)
+    assert small_detector.predict(data).frames_sampled == 6
+    assert opening.call_count == 2
 
 
 def test_serving_imports_neither_torch_nor_onnx():

@@ -15,7 +15,7 @@ from made import clip, contract_terms, few, picture
 from pydantic import ValidationError
 
 from deepfake_detector.contract import Contract
-from deepfake_detector.media.facts import media_facts
+from deepfake_detector.media.probing import probe
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
 from deepfake_detector.serving.report import EXPLAINED
 from deepfake_detector.serving.report_model import FileFacts, JsonReport, as_json
@@ -192,7 +192,7 @@ def test_every_field_says_what_it_means_and_is_always_there():
     ids=["video", "image", "unreadable"],
 )
 def test_every_fact_of_a_file_has_its_field(data, kind):
-    facts = media_facts(data, kind)
+    facts = probe(data, kind=kind).facts
     plain = FileFacts.of(facts).model_dump()
     known = {name for name, value in facts.items() if value is not None}
     assert {name for name, value in plain.items() if value is not None} == known

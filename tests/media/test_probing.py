@@ -1,0 +1,192 @@
+"""One reading of a file tells its kind, its facts and the times of its frames, also of a broken one."""
+
+import io
+import struct
+from fractions import Fraction
+from unittest.mock import Mock
+
+import av
+import numpy as np
+import pytest
+from made import audio_only, clip, picture, two_pictures, with_b_frames, without_first_time
+
+from deepfake_detector.media.frame_sampling import sample_frames
+from deepfake_detector.media.probing import probe
+from deepfake_detector.media.reading import Limits, MediaError
+
+CONTAINERS = ("mp4", "matroska", "avi", "mpegts")
+TINY = {container: clip(8, width=64, height=48, container=container) for container in CONTAINERS}
+BLOCKS = np.kron(
+    np.random.default_rng(1).integers(0, 256, (2, 3, 3), np.uint8), np.ones((16, 16, 1), np.uint8)
+)
+
+
+def without_frames() -> bytes:
+    """An AVI file with the header of a video and no packet."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="avi") as output:
+        stream = output.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        output.start_encoding()
+    return buffer.getvalue()
+
+
+def tiff_with_a_broken_second_page() -> bytes:
+    data = bytearray(picture(BLOCKS, "TIFF"))
+    (directory,) = struct.unpack_from("<I", data, 4)
+    (entries,) = struct.unpack_from("<H", data, directory)
+    next_page = directory + 2 + 12 * entries
+    struct.pack_into("<I", data, next_page, len(data))
+    return bytes(data) + bytes(6)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (picture(BLOCKS, "JPEG"), "image"),
+        (picture(BLOCKS, "PNG"), "image"),
+        (picture(BLOCKS, "WEBP"), "image"),
+        (picture(BLOCKS, "BMP"), "image"),
+        (picture(BLOCKS, "TIFF"), "image"),
+        (two_pictures("TIFF", BLOCKS, 255 - BLOCKS), "image"),
+        (tiff_with_a_broken_second_page(), "image"),
+        (
+            two_pictures("MPO", BLOCKS, 255 - BLOCKS),
+            "image",
+        ),  # a phone's JPEG with a preview or a gain map behind the photo
+        (two_pictures("GIF", BLOCKS, 255 - BLOCKS), "video"),
+        *((data, "video") for data in TINY.values()),
+        (b"neither", "video"),
+        (b"", "video"),
+    ],
+    ids=[
+        "JPEG",
+        "PNG",
+        "WebP",
+        "BMP",
+        "TIFF",
+        "TIFF of 2",
+        "broken TIFF",
+        "JPEG of 2",
+        "GIF",
+        *CONTAINERS,
+        "text",
+        "empty",
+    ],
+)
+@pytest.mark.parametrize("name", ["file.jpg", "file.mp4"])
+def test_the_kind_of_a_file_is_told_by_its_content_not_its_name(tmp_path, data, kind, name):
+    (tmp_path / name).write_bytes(data)
+    assert probe(tmp_path / name).kind == kind
+    assert probe(data).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "told_as", "told", "failure"),
+    [
+        (None, "video", {}, "not a video that can be decoded"),
+        ("video", "video", {}, "not a video that can be decoded"),
+        ("image", "image", {"container": "webp", "codec": "webp", "frames_found": 1}, ""),
+        ("face", "image", {"container": "webp", "codec": "webp", "frames_found": 1}, ""),
+    ],
+)
+def test_a_kind_of_the_index_overrules_the_content(kind, told_as, told, failure):
+    """An animated WebP is a still for the index, which goes by names."""
+    data = two_pictures("WEBP", BLOCKS, 255 - BLOCKS)
+    found = probe(data, kind=kind)
+    assert (found.kind, found.facts) == (told_as, told | {"bytes": len(data)})
+    assert found.failure.partition(":")[0] == failure
+
+
+@pytest.mark.parametrize(
+    ("data", "seconds"),
+    [
+        (clip(4, rate=10), ["0", "1/10", "2/10", "3/10"]),
+        (clip(4, rate=10, container="matroska"), ["0", "1/10", "2/10", "3/10"]),
+        (clip(3, stamps=[0, 40, 500]), ["0", "40/1000", "500/1000"]),
+        (with_b_frames("mp4", 5), ["0", "1/25", "2/25", "3/25", "4/25"]),
+    ],
+    ids=["mp4", "matroska", "variable rate", "stored out of order"],
+)
+def test_all_frames_have_their_time(data, seconds):
+    found = probe(data)
+    first = found.timestamps[0]
+    times = [(stamp - first) * found.time_base for stamp in found.timestamps]
+    assert times == [Fraction(second) for second in seconds]
+    assert list(found.timestamps) == [frame.pts for frame in sample_frames(data, 99)]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [TINY["avi"], without_first_time(), picture(BLOCKS)],
+    ids=["AVI", "a time is missing", "still"],
+)
+def test_where_times_do_not_hold_there_are_none(data):
+    found = probe(data)
+    assert (found.timestamps, found.failure) == ((), "")
+    assert found.facts["frames_found"] in (1, 8)
+
+
+@pytest.mark.parametrize(
+    ("data", "limits", "failure"),
+    [
+        (b"", Limits(), "empty file"),
+        (b"text", Limits(), "not a video that can be decoded: Invalid data found"),
+        (audio_only(), Limits(), "no video in it (audio only?)"),
+        (TINY["mp4"][:400], Limits(), "not a video that can be decoded"),
+        (TINY["mp4"].replace(b"avc1", b"nope"), Limits(), "its codec is not known here"),
+        (TINY["mp4"], Limits(pixels=64 * 48 - 1), "too large: 64 x 48 pixels"),
+        (TINY["mp4"], Limits(work=0), "took longer than 0 seconds"),
+    ],
+    ids=["empty", "text", "audio only", "cut short", "unknown codec", "pixels", "work"],
+)
+@pytest.mark.parametrize("kind", [None, "video"])
+def test_a_broken_video_tells_its_size_and_the_reason_that_sampling_gives(
+    data, limits, failure, kind
+):
+    found = probe(data, limits, kind)
+    assert (found.kind, found.facts, found.timestamps) == ("video", {"bytes": len(data)}, ())
+    assert found.failure.startswith(failure)
+    for handed_on in (found, None):
+        with pytest.raises(MediaError) as raised:
+            next(sample_frames(data, 3, limits=limits, probe=handed_on))
+        assert str(raised.value) == found.failure
+
+
+def test_a_video_without_a_frame_tells_its_facts_and_the_reason():
+    found = probe(without_frames())
+    assert (found.failure, found.facts["frames_found"]) == ("no frame in it", 0)
+    assert (found.facts["container"], found.facts["codec"]) == ("avi", "h264")
+
+
+def test_the_limit_of_work_does_not_change_the_kind_of_a_still():
+    assert probe(picture(BLOCKS), Limits(work=0)).kind == "image"
+
+
+@pytest.mark.parametrize("kind", [None, "video", "image"])
+def test_a_missing_file_is_an_error_for_whoever_asked(tmp_path, kind):
+    with pytest.raises(FileNotFoundError):
+        probe(tmp_path / "gone.mp4", kind=kind)
+
+
+@pytest.mark.parametrize(
+    ("data", "times_opened"),
+    [
+        *((TINY[container], 1) for container in ("mp4", "matroska", "mpegts")),
+        (TINY["avi"], 2),  # its frames are counted first
+        (without_first_time(), 2),
+    ],
+    ids=["mp4", "matroska", "mpegts", "AVI", "a time is missing"],
+)
+def test_a_probe_handed_on_spares_a_reading_and_changes_no_frame(monkeypatch, data, times_opened):
+    opening = Mock(wraps=av.open)
+    monkeypatch.setattr(av, "open", opening)
+    found = probe(data)
+    assert opening.call_count == 1
+    handed_on = list(sample_frames(data, 3, probe=found))
+    assert opening.call_count == 1 + times_opened
+    alone = list(sample_frames(data, 3))
+    assert opening.call_count == 2 * (1 + times_opened)
+    for one, other in zip(handed_on, alone, strict=True):
+        assert (one.index, one.pts, one.time) == (other.index, other.pts, other.time)
+        np.testing.assert_array_equal(one.image, other.image)
