@@ -156,13 +156,15 @@ def judge(
     if one is None:
         after = f" ({others} more to come)" if others else ""
         with st.status(f"{plain(arrival.name)}{after}", expanded=True):
-            found = judged_in_turn(arrival, path, page_limits)
+            found = judged_in_turn(arrival, sha256, path, page_limits)
         one = history.add(found, detector.contract, detector.sha256, path.name)
     arrival.done()
     return one
 
 
-def judged_in_turn(arrival: Arrival, path: Path, page_limits: limits.PageLimits) -> Report:
+def judged_in_turn(
+    arrival: Arrival, sha256: str, path: Path, page_limits: limits.PageLimits
+) -> Report:
     """Every input waits in line anew, so that somebody with many does not keep the others waiting."""
     step = st.empty()
 
@@ -189,7 +191,11 @@ def judged_in_turn(arrival: Arrival, path: Path, page_limits: limits.PageLimits)
                 step.progress(done / total, f"Looking for faces: frame {done} of {total}")
 
         return detector.predict(
-            arrival.data, arrival.name, watch=looked_at, limits=page_limits.of_a_file
+            arrival.data,
+            arrival.name,
+            watch=looked_at,
+            limits=page_limits.of_a_file,
+            sha256=sha256,
         )
 
 

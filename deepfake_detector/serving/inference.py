@@ -154,19 +154,21 @@ class Detector:
         kind: str = "auto",
         watch: Callable[[int, int], None] | None = None,
         limits: Limits = LIMITS,
+        sha256: str | None = None,
     ) -> Report:
         """Judge an image or a video, a path or its bytes.
 
         `kind` is `auto`, or `face` where the picture is a face crop already. `watch` is told
-        (frames done, frames to come at most). Whatever is wrong with the input, a limit that it
-        passes too, ends in a report with the verdict ERROR, never in an exception.
+        (frames done, frames to come at most). `sha256` is that of the source's bytes, from a caller
+        who has it; else it is computed. Whatever is wrong with the input, a limit that it passes
+        too, ends in a report with the verdict ERROR, never in an exception.
         """
         started = time.monotonic()
         report = Report(
             name or (str(source) if isinstance(source, Path) else "upload"), None, None, "ERROR"
         )
         try:
-            report = replace(report, sha256=_sha256(source))
+            report = replace(report, sha256=sha256 or _sha256(source))
             probed = probe(source, limits)
             report = replace(report, kind=probed.kind, facts=probed.facts)
             with self._lock:

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import made
 import numpy as np
@@ -286,6 +287,15 @@ def test_what_was_judged_is_shown_again_without_judging_it_anew(page_of, monkeyp
     upload(page, ("b.png", GREY))
     assert "No face was found" in words(page)
     assert len(page.radio[0].options) == 2
+
+
+def test_the_bytes_of_a_file_are_hashed_once(page_of, monkeypatch):
+    page = page_of("fake")
+    hashing = Mock(wraps=hashlib.sha256)
+    monkeypatch.setattr(hashlib, "sha256", hashing)
+    upload(page, ("one.mp4", CLIP), ("two.jpg", STILL))
+    hashed = [call.args[0] for call in hashing.call_args_list if call.args]
+    assert (hashed.count(CLIP), hashed.count(STILL)) == (1, 1)
 
 
 def test_a_file_that_comes_later_is_shown_when_it_is_judged(page_of):

@@ -1,5 +1,6 @@
 """One input to one report: every route to a verdict, agreement with evaluate, and that no input raises."""
 
+import hashlib
 import re
 import subprocess
 import sys
@@ -453,6 +454,13 @@ def test_a_clip_is_opened_to_probe_it_and_to_decode_it_and_no_more(small_detecto
     monkeypatch.setattr(av, "open", opening)
     assert small_detector.predict(data).frames_sampled == 6
     assert opening.call_count == 2
+
+
+def test_a_hash_that_is_known_already_is_not_computed_again(small_detector, monkeypatch):
+    data = made.person_still()
+    expected = small_detector.predict(data)
+    monkeypatch.setattr(hashlib, "sha256", None)
+    assert findings(small_detector.predict(data, sha256=expected.sha256)) == findings(expected)
 
 
 def test_serving_imports_neither_torch_nor_onnx():
