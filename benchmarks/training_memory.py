@@ -1,4 +1,4 @@
-"""Memory that a training update takes: measured on a GPU, else added up from what PyTorch keeps for the backward pass.
+"""Memory that a training step takes: measured on a GPU, else added up from what PyTorch keeps for the backward pass.
 
     python -m benchmarks.training_memory [--size 224] [--batch 64]
 
@@ -50,7 +50,7 @@ def _measure(images: torch.Tensor, labels: torch.Tensor) -> None:
         devices.setup("cuda", 1, "auto", seed=1),
         build("resnet18", "random", ""),
         RECIPE,
-        updates=10,
+        steps=10,
     )
     learner.model.train()
     for _ in range(5):
@@ -61,7 +61,7 @@ def _measure(images: torch.Tensor, labels: torch.Tensor) -> None:
         f"  peak on {torch.cuda.get_device_name()}: {peak:.2f} GB in tensors, {reserved:.2f} GB reserved"
     )
     goals.at_most(
-        f"GPU memory of a training update, {images.shape[-1]} px, batch {len(images)}",
+        f"GPU memory of a training step, {images.shape[-1]} px, batch {len(images)}",
         reserved,
         3,
         "GB",
@@ -96,7 +96,7 @@ def _account(images: torch.Tensor, labels: torch.Tensor) -> None:
     print(f"  sum, by account: {total:.2f} GB (loss {loss.item():.2f})")
     size, batch = images.shape[-1], len(images)
     goals.at_most(
-        f"memory of a training update by account, {size} px, batch {batch}, bf16", total, 3, "GB"
+        f"memory of a training step by account, {size} px, batch {batch}, bf16", total, 3, "GB"
     )
 
 

@@ -79,7 +79,7 @@ def _compare(
     rows: pd.DataFrame, size: int, precision: str, batch: int, workers: int, rounds: int
 ) -> None:
     fabric = devices.setup("auto", 1, precision, seed=1)
-    learner = Learner(fabric, build("resnet18", "random", ""), TRAIN, updates=10**6)
+    learner = Learner(fabric, build("resnet18", "random", ""), TRAIN, steps=10**6)
     learner.model.train()
     kinds = {
         "in memory": _in_memory(rows, size, batch),
@@ -143,7 +143,7 @@ def _parts(rows: pd.DataFrame, size: int) -> None:
 def _growth(rows: pd.DataFrame, size: int, batch: int, workers: int) -> None:
     """Seconds of an epoch over one, two and four times the crops, with one optimizer going on."""
     fabric = devices.setup("auto", 1, "fp32", seed=1)
-    learner = Learner(fabric, build("resnet18", "random", ""), TRAIN, updates=10**6)
+    learner = Learner(fabric, build("resnet18", "random", ""), TRAIN, steps=10**6)
     learner.model.train()
     told = []
     for times in (1, 1, 2, 4):  # the first warms up

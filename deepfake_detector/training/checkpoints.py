@@ -34,7 +34,7 @@ class Checkpoints:
             data = path.read_bytes()
             if hashlib.sha256(data[DIGEST:]).digest() == data[:DIGEST]:
                 return torch.load(io.BytesIO(data[DIGEST:]), map_location="cpu", weights_only=True)
-            print(f"  {path} is damaged; going on from the state before it")
+            print(f"  {path} is damaged; resuming from the state before it")
         return None
 
     def _files(self) -> list[Path]:

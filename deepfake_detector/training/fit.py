@@ -1,5 +1,7 @@
-"""The fit loop: balanced batches, a schedule stepped per update, the best epoch by validation alone, and a state on disk
-from which a run that was stopped anywhere ends at the same bytes."""
+"""The training loop: class-balanced batches, a schedule by step, the best epoch by validation alone.
+
+A run that was stopped anywhere resumes from its saved state and ends at the same bytes.
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -16,7 +18,7 @@ from deepfake_detector.training.checkpoints import Checkpoints
 from deepfake_detector.training.crops import JUDGE_BATCH, Batches, FaceCrops, frame_logits, loader
 from deepfake_detector.training.keeper import Keeper, Watch, loaders_death_told, resume, signals
 from deepfake_detector.training.learner import Learner
-from deepfake_detector.training.optimization import let_learn
+from deepfake_detector.training.optimization import unfreeze
 from deepfake_detector.training.progress import FEWEST_VIDEOS, Epoch, Progress
 from deepfake_detector.training.sampling import BalancedBatches, LearningCrops
 from deepfake_detector.training.settings import Train
@@ -47,7 +49,7 @@ def fit(
     Raises Stopped after SIGINT or SIGTERM, the state saved.
     """
     _check_draws(batches)
-    learner = Learner(fabric, detector, recipe, batches.updates * recipe.epochs)
+    learner = Learner(fabric, detector, recipe, batches.steps * recipe.epochs)
     progress = resume(learner, checkpoints)
     loaded = loader(train, batches, recipe.loader_workers, keep_workers=True)
     by_frames = val_rows.drop_duplicates("item")["label"].value_counts().min() < FEWEST_VIDEOS
@@ -55,11 +57,11 @@ def fit(
         keeper = Keeper(learner, progress, checkpoints, recipe.checkpoint_minutes, received)
         while not progress.is_over(recipe.epochs, recipe.patience):
             number = len(progress.history)
-            let_learn(learner.model, parts, _learning(parts, number, recipe.unfreeze_every))
-            batches.start(number, progress.update)
+            unfreeze(learner.model, parts, _learning(parts, number, recipe.unfreeze_every))
+            batches.start(number, progress.step)
             epoch, what = iter(loaded), f"epoch {number + 1} of {recipe.epochs}"
             if fabric.is_global_zero:
-                epoch = watch(epoch, len(batches), what, batches.piece * batches.ranks)
+                epoch = watch(epoch, len(batches), what, batches.micro_batch_size * batches.ranks)
             loss = train_epoch(learner, progress, epoch, batches, items, keeper)
             judged = None
             if fabric.is_global_zero:
@@ -88,24 +90,24 @@ def train_epoch(
     items: list[str],
     keeper: Keeper,
 ) -> float:
-    """The updates of an epoch that `progress` has not counted yet; returns the mean loss of all of the epoch's.
+    """Take the steps of an epoch that `progress` has not counted yet; returns the epoch's mean loss.
 
     Raises UserError, naming the items, where a loss is no longer a number.
     """
     losses = _Losses(progress, items)
-    for update in range(progress.update, batches.updates):
-        pieces = [next(loaded) for _ in range(batches.pieces)]
-        if not progress.history and not update:
-            _check_batch(pieces[0][0])
-        loss = learner.learn([(images, labels) for images, labels, _ in pieces])
-        losses.add(loss, torch.cat([rows for _, _, rows in pieces]))
+    for step in range(progress.step, batches.steps):
+        micro_batches = [next(loaded) for _ in range(batches.micro_batches)]
+        if not progress.history and not step:
+            _check_batch(micro_batches[0][0])
+        loss = learner.learn([(images, labels) for images, labels, _ in micro_batches])
+        losses.add(loss, torch.cat([rows for _, _, rows in micro_batches]))
         if keeper.is_due():
             losses.settle()
             keeper.save()
     losses.settle()
     return (
         float(learner.fabric.all_reduce(torch.tensor(progress.loss, dtype=torch.float64)))
-        / batches.updates
+        / batches.steps
     )
 
 
@@ -129,7 +131,7 @@ def validate(
 
 
 class _Losses:
-    """Counts updates and their losses, one update late, so that a GPU is not waited for."""
+    """Counts steps and their losses, one step late, so that nothing waits for a GPU."""
 
     def __init__(self, progress: Progress, items: list[str]) -> None:
         self.progress, self.items = progress, items
@@ -146,12 +148,12 @@ class _Losses:
         if not torch.isfinite(loss):
             named = ", ".join(sorted({self.items[row] for row in rows.tolist()}))
             raise UserError(
-                f"the training loss is not a number any more, in epoch {len(self.progress.history) + 1} at update "
-                f"{self.progress.update + 1}, in the batch of {named}",
+                f"the training loss is not a number any more, in epoch {len(self.progress.history) + 1} at step "
+                f"{self.progress.step + 1}, in the batch of {named}",
                 "lower train.lr, or set train.precision to fp32",
             )
         self.progress.loss += loss.item()
-        self.progress.update += 1
+        self.progress.step += 1
 
 
 def _learning(parts: list[list[nn.Module]], epoch: int, every: int) -> int:
@@ -161,7 +163,7 @@ def _learning(parts: list[list[nn.Module]], epoch: int, every: int) -> int:
 
 def _check_draws(batches: BalancedBatches) -> None:
     """Raises UserError where an epoch would hold no batch, or one class alone."""
-    if not batches.updates:
+    if not batches.steps:
         raise UserError(
             f"{len(batches.labels)} training faces do not fill a batch of {batches.batch_size}",
             "lower train.batch_size",

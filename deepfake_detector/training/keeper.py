@@ -1,4 +1,4 @@
-"""When the state of a training run is saved, how a stopped run goes on from it, and what a signal or a dead loader means."""
+"""Saving and resuming a training run, and what a signal or a dead loader process means for it."""
 
 import signal
 import time
@@ -13,7 +13,9 @@ from deepfake_detector.training.crops import JUDGE_BATCH, Batches
 from deepfake_detector.training.learner import Learner
 from deepfake_detector.training.progress import Progress, restored
 
-AGREE_EVERY = 10  # updates, after which several processes ask each other whether to save: asking takes a while
+AGREE_EVERY = (
+    10  # steps between two questions to the other processes whether to save: asking takes time
+)
 Watch = Callable[[Batches, int, str, int], Batches]
 
 
@@ -29,7 +31,7 @@ def resume(learner: Learner, checkpoints: Checkpoints) -> Progress:
         return Progress()
     learner.restore(saved["learner"])
     progress = restored(saved["progress"])
-    fabric.print(f"  going on in epoch {len(progress.history) + 1}, after update {progress.update}")
+    fabric.print(f"  resuming in epoch {len(progress.history) + 1}, after step {progress.step}")
     return progress
 
 
@@ -53,7 +55,7 @@ class Keeper:
         self.seconds, self.saved, self.asked = minutes * 60, time.monotonic(), 0
 
     def is_due(self) -> bool:
-        """Whether the state is to be saved now, the same answer in all processes of the run; asked once per update."""
+        """Whether the state is to be saved now, the same answer in all processes of the run; asked once per step."""
         due = bool(self.received) or time.monotonic() - self.saved >= self.seconds
         self.asked += 1
         if self.learner.fabric.world_size > 1 and self.asked % AGREE_EVERY:
@@ -69,7 +71,7 @@ class Keeper:
             )
         self.saved = time.monotonic()
         if stopping:
-            done = f"epoch {len(self.progress.history) + 1}, after update {self.progress.update}"
+            done = f"epoch {len(self.progress.history) + 1}, after step {self.progress.step}"
             stopped = Stopped(
                 f"stopped in {done}; the same command goes on from there",
                 max(self.received, default=2),

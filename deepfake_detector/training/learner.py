@@ -1,5 +1,4 @@
-"""All that changes while a detector learns: its weights, their running mean, optimizer and schedule; one update of them, and
-their state as it is saved."""
+"""The state of training (weights, EMA, optimizer, schedule, random generators) and one step of it."""
 
 import random
 
@@ -10,33 +9,33 @@ from torch import nn
 
 from deepfake_detector.training.crops import normalise
 from deepfake_detector.training.network import check_same
-from deepfake_detector.training.optimization import cosine_with_warmup, make_optimizer, running_mean
+from deepfake_detector.training.optimization import cosine_with_warmup, ema_of, make_optimizer
 from deepfake_detector.training.settings import Train
 
 
 class Learner:
-    """All that changes while a detector learns. `judged` is the module that is validated and kept."""
+    """Everything that changes during training. `judged` is the module that is validated and kept."""
 
-    def __init__(self, fabric: Fabric, detector: nn.Module, recipe: Train, updates: int) -> None:
+    def __init__(self, fabric: Fabric, detector: nn.Module, recipe: Train, steps: int) -> None:
         self.fabric, self.detector = fabric, detector.to(memory_format=torch.channels_last)
         # less than half the time on a processor; with fp16's scaler Fabric could not clip gradients
         fused = fabric.device.type == "cpu" and not fabric.strategy.precision.state_dict()
         optimizer = make_optimizer(
             detector, recipe.optimizer, recipe.lr, recipe.weight_decay, fused
         )
-        factor = cosine_with_warmup(updates, recipe.warmup)
+        factor = cosine_with_warmup(steps, recipe.warmup)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         self.model, self.optimizer = fabric.setup(detector, optimizer)
-        self.mean = running_mean(detector, recipe.ema) if recipe.ema else None
-        self.judged = self.mean.module if self.mean else detector
+        self.ema = ema_of(detector, recipe.ema) if recipe.ema else None
+        self.judged = self.ema.module if self.ema else detector
         self.clip, self.label_smoothing = recipe.clip, recipe.label_smoothing
 
-    def learn(self, pieces: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
-        """One update from the mean loss of equally large `pieces` of a batch; returns that loss."""
+    def learn(self, micro_batches: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
+        """Take an optimizer step with gradients accumulated over equal micro-batches; returns the mean loss."""
         total = torch.zeros((), device=self.fabric.device)
-        for number, (images, labels) in enumerate(pieces):
-            with self.fabric.no_backward_sync(self.model, enabled=number < len(pieces) - 1):
-                loss = self._loss(images, labels) / len(pieces)
+        for number, (images, labels) in enumerate(micro_batches):
+            with self.fabric.no_backward_sync(self.model, enabled=number < len(micro_batches) - 1):
+                loss = self._loss(images, labels) / len(micro_batches)
                 self.fabric.backward(loss)
             total += loss.detach()
         if self.clip:
@@ -46,15 +45,15 @@ class Learner:
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad()
-        if self.mean:
-            self.mean.update_parameters(self.detector)
+        if self.ema:
+            self.ema.update_parameters(self.detector)
         return total
 
     def state(self) -> dict:
         """What `restore` needs to go on from here as if nothing had happened."""
         return {
             "weights": self.detector.state_dict(),
-            "mean": self.mean.state_dict() if self.mean else {},
+            "ema": self.ema.state_dict() if self.ema else {},
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "scaler": self.fabric.strategy.precision.state_dict(),
@@ -65,8 +64,8 @@ class Learner:
         """Go on from what `state` returned. Raises UserError where it is of another network."""
         check_same("the saved state of this run", state["weights"], self.detector.state_dict())
         self.detector.load_state_dict(state["weights"])
-        if self.mean:
-            self.mean.load_state_dict(state["mean"])
+        if self.ema:
+            self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.fabric.strategy.precision.load_state_dict(state["scaler"])

@@ -1,4 +1,4 @@
-"""How weights move: optimizer, learning rate, which parts learn when, and the running mean of the weights."""
+"""Optimizer, learning-rate schedule, layer freezing and EMA."""
 
 import math
 from collections.abc import Callable
@@ -11,7 +11,10 @@ from torch.optim.swa_utils import AveragedModel
 def make_optimizer(
     detector: nn.Module, name: str, lr: float, weight_decay: float, fused: bool = False
 ) -> torch.optim.Optimizer:
-    """AdamW or SGD with Nesterov momentum; biases and normalisation are not decayed. `fused`: all of an update in one pass."""
+    """AdamW, or SGD with Nesterov momentum, without weight decay of biases and normalisation.
+
+    `fused`: a whole step in one pass over the weights.
+    """
     decayed = [parameter for parameter in detector.parameters() if parameter.ndim > 1]
     plain = [parameter for parameter in detector.parameters() if parameter.ndim <= 1]
     groups = [
@@ -24,7 +27,10 @@ def make_optimizer(
 
 
 def cosine_with_warmup(steps: int, warmup: float) -> Callable[[int], float]:
-    """Factor of the learning rate at each of `steps` updates: linear up for the share `warmup`, half a cosine to 0."""
+    """Factor of the learning rate at each of `steps` steps.
+
+    Linear warm-up over the fraction `warmup` of them, then a half cosine to 0.
+    """
     climb = round(steps * warmup)
 
     def factor(step: int) -> float:
@@ -35,27 +41,27 @@ def cosine_with_warmup(steps: int, warmup: float) -> Callable[[int], float]:
     return factor
 
 
-def running_mean(detector: nn.Module, decay: float) -> AveragedModel:
-    """The exponential moving average of a detector's weights and batch-norm statistics.
+def ema_of(detector: nn.Module, decay: float) -> AveragedModel:
+    """Exponential moving average (EMA) of a network's weights and batch-norm statistics.
 
-    The decay climbs as (1 + n) / (10 + n) over the first updates, so that the start is forgotten soon (as in TensorFlow's
-    ExponentialMovingAverage).
+    The decay at step n is at most (1 + n) / (10 + n), so that the initial weights are soon
+    forgotten (as in TensorFlow's ExponentialMovingAverage).
     """
 
-    def mean(kept: torch.Tensor, new: torch.Tensor, updates: torch.Tensor) -> torch.Tensor:
+    def mean(kept: torch.Tensor, new: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
         if not kept.is_floating_point():
             return new
-        keep = torch.clamp((1 + updates) / (10 + updates), max=decay)
+        keep = torch.clamp((1 + steps) / (10 + steps), max=decay)
         return kept.lerp(new, (1 - keep).to(kept.dtype))
 
     return AveragedModel(detector, avg_fn=mean, use_buffers=True)
 
 
-def let_learn(detector: nn.Module, parts: list[list[nn.Module]], learning: int) -> None:
-    """Set `detector` to training, but freeze all but the first `learning` of its `parts`.
+def unfreeze(detector: nn.Module, parts: list[list[nn.Module]], learning: int) -> None:
+    """Set a network to training mode with all but the first `learning` of its `parts` frozen.
 
-    A frozen part's weights get no gradient, and its batch-norm neither learns nor normalises by the batch. To be called
-    before every epoch, as `train()` wakes everything up.
+    A frozen part gets no gradient, and its batch-norm keeps its statistics. Call it before every
+    epoch, as `train()` unfreezes batch-norm.
     """
     detector.train()
     for number, modules in enumerate(parts):

@@ -23,13 +23,13 @@ class Epoch:
 
 @dataclass
 class Progress:
-    """How far a run has come: finished epochs, and in the one under way the updates done and the sum of their losses."""
+    """How far a run has come: finished epochs, and of the current one the steps done and the sum of their losses."""
 
     history: list[Epoch] = field(default_factory=list)
     best: int = -1  # number of the best epoch
     best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
     best_logits: list[float] = field(default_factory=list)  # of the validation faces
-    update: int = 0
+    step: int = 0
     loss: float = 0.0
 
     def finish_epoch(
@@ -38,7 +38,7 @@ class Progress:
         """Count a finished epoch, with the weights that were validated and the logits they gave; returns whether it is the
         best so far (`by_frames`: see `best_epoch`), whose weights and logits are kept."""
         self.history.append(epoch)
-        self.update, self.loss = 0, 0.0
+        self.step, self.loss = 0, 0.0
         if epoch.epoch != best_epoch(self.history, by_frames):
             return False
         self.best, self.best_logits = epoch.epoch, logits

@@ -64,12 +64,13 @@ class LearningCrops(FaceCrops):
 
 
 class BalancedBatches(Sampler[list[Draw]]):
-    """The batches of an epoch, drawn with replacement by weight, real and fake faces in turn; `start` before each epoch.
+    """Class-balanced batches of an epoch, drawn with replacement by weight, real and fake in turn.
 
-    Of each batch of `batch_size` the process `rank` of `ranks` gets its part, in pieces of at most `micro_batch_size`: what
-    is drawn depends neither on the number of processes nor on the size of the pieces. `labels` and `groups` describe the
-    rows. With the probability `pairs` the real face beside a fake is one of its group, where there is one; with the
-    probability `self_blend` the fake is a pseudo-fake of the real face beside it. Where `labels` hold no fakes, all are.
+    The process `rank` of `ranks` gets its part of each batch of `batch_size`, in micro-batches of at
+    most `micro_batch_size`. What is drawn depends on neither. `labels` and `groups` describe the
+    rows. With probability `pairs` the real face beside a fake is of its group, where there is one.
+    With probability `self_blend` the fake is a pseudo-fake of the real face beside it; where `labels`
+    hold no fakes, all are. Call `start` before each epoch.
     """
 
     def __init__(
@@ -89,29 +90,29 @@ class BalancedBatches(Sampler[list[Draw]]):
         self.weights, self.labels, self.batch_size, self.seed = weights, labels, batch_size, seed
         self.pairs, self.self_blend, self.rank, self.ranks = pairs, self_blend, rank, ranks
         _, self.group = np.unique(np.asarray(groups, str), return_inverse=True)
-        self.updates = len(weights) // batch_size
+        self.steps = len(weights) // batch_size
         self.share = batch_size // ranks  # of a batch, for each process
-        self.pieces = _fewest_pieces(self.share, micro_batch_size or self.share)
-        self.piece = self.share // self.pieces  # faces in one
+        self.micro_batches = _fewest_micro_batches(self.share, micro_batch_size or self.share)
+        self.micro_batch_size = self.share // self.micro_batches  # faces in one
         self.epoch, self.first = 0, 0
 
-    def start(self, epoch: int, update: int = 0) -> None:
-        """The next iteration is over this epoch, from this update on."""
-        self.epoch, self.first = epoch, update
+    def start(self, epoch: int, step: int = 0) -> None:
+        """Let the next iteration be over this epoch, from this step on."""
+        self.epoch, self.first = epoch, step
 
     def __len__(self) -> int:
-        return (self.updates - self.first) * self.pieces
+        return (self.steps - self.first) * self.micro_batches
 
     def __iter__(self) -> Iterator[list[Draw]]:
-        draws, size = self.draws(self.epoch), self.piece
-        for update in range(self.first, self.updates):
-            first = update * self.batch_size + self.rank * self.share
-            for piece in range(self.pieces):
-                yield draws[first + piece * size : first + (piece + 1) * size]
+        draws, size = self.draws(self.epoch), self.micro_batch_size
+        for step in range(self.first, self.steps):
+            first = step * self.batch_size + self.rank * self.share
+            for micro_batch in range(self.micro_batches):
+                yield draws[first + micro_batch * size : first + (micro_batch + 1) * size]
 
     def draws(self, epoch: int) -> list[Draw]:
         """All samples of an epoch, over all processes, in order."""
-        count = -(-self.updates * self.batch_size // 2)
+        count = -(-self.steps * self.batch_size // 2)
         drawing, pairing = np.random.SeedSequence([self.seed, epoch]).spawn(2)
         generator = torch.Generator().manual_seed(int(drawing.generate_state(1, np.uint64)[0] >> 1))
         rng = np.random.default_rng(pairing)
@@ -126,7 +127,7 @@ class BalancedBatches(Sampler[list[Draw]]):
             for pair, (real, fake, made) in enumerate(both)
             for draw in (Draw(real, epoch, pair), Draw(fake, epoch, pair, made))
         ]
-        return draws[: self.updates * self.batch_size]
+        return draws[: self.steps * self.batch_size]
 
     def _drawn(self, label: int, count: int, generator: torch.Generator) -> np.ndarray:
         """Rows of a class, by weight."""
@@ -185,14 +186,14 @@ def draw_weights(rows: pd.DataFrame, balance: str) -> np.ndarray:
     return (weights / weights.sum()).to_numpy()
 
 
-def _fewest_pieces(count: int, largest: int) -> int:
-    """Into how many equal pieces of at most `largest` a process's part of a batch is cut."""
-    pieces = next(
+def _fewest_micro_batches(count: int, largest: int) -> int:
+    """The least number of equal micro-batches of at most `largest` that hold `count` faces."""
+    micro_batches = next(
         number for number in range(-(-count // largest), count + 1) if count % number == 0
     )
-    if count // pieces < 2:
+    if count // micro_batches < 2:
         raise UserError(
-            f"train.batch_size: {count} faces on a device cannot be cut into equal pieces of 2 to {largest}",
+            f"train.batch_size: {count} faces on a device cannot be split into equal micro-batches of 2 to {largest}",
             "choose sizes of which one is a multiple of the other",
         )
-    return pieces
+    return micro_batches

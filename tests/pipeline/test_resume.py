@@ -57,7 +57,7 @@ def test_a_run_from_scratch_killed_at_random_moments_gives_the_same_bytes(toy_pr
         assert dvc.wait(timeout=HANG) != 0
     done = run(folder, "dvc", "repro", "evaluate")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "going on in epoch" in done.stdout
+    assert "resuming in epoch" in done.stdout
     assert not states(folder)
     for name in ("plots/training.csv", "data/validation.csv"):
         assert (folder / name).read_bytes() == (toy_project / name).read_bytes()

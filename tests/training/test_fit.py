@@ -91,7 +91,7 @@ def run(
     watch=None,
     device: tuple[str, str] = ("cpu", "fp32"),
     self_blend: float = 0.0,
-    pieces: int = 1,
+    micro_batches: int = 1,
     on_report=lambda epoch: None,
 ):
     """Fit on 48 of the crops, validate on 16; returns the detector, the progress and the numbers of the epochs reported."""
@@ -120,7 +120,7 @@ def run(
                 batch_size=recipe.batch_size,
                 seed=1,
                 self_blend=self_blend,
-                micro_batch_size=recipe.batch_size // pieces,
+                micro_batch_size=recipe.batch_size // micro_batches,
             ),
             val=LearningCrops(val, 32, 1),
             val_rows=val,
@@ -191,7 +191,7 @@ VARIANTS = {
     "plain": {"recipe": changed(RECIPE, ema=0.0, clip=0.0)},
     "mean of weights, clipped": {},
     "self-blended": {"self_blend": 0.5},
-    "in pieces": {"pieces": 4},
+    "in micro_batches": {"micro_batches": 4},
     "unfrozen in stages": {"recipe": changed(RECIPE, unfreeze_every=1)},
     "SGD": {"recipe": changed(RECIPE, optimizer="sgd")},
     "loaded by processes": {"recipe": changed(RECIPE, loader_workers=2)},
@@ -217,11 +217,11 @@ def asks_to_stop(at: list[int], number: int = signal.SIGTERM, times: int = 1):
 def test_a_run_stopped_in_the_middle_of_an_epoch_ends_at_the_same_bytes(faces, variant):
     detector, whole, _ = run(*faces, **variant)
     forget(faces[0])
-    pieces = variant.get("pieces", 1)
+    micro_batches = variant.get("micro_batches", 1)
     with pytest.raises(
-        Stopped, match=r"stopped in epoch 2, after update 3; the same command goes on from there"
+        Stopped, match=r"stopped in epoch 2, after step 3; the same command goes on from there"
     ):
-        run(*faces, **variant, watch=asks_to_stop([(UPDATES + 2) * pieces]))
+        run(*faces, **variant, watch=asks_to_stop([(UPDATES + 2) * micro_batches]))
     again, progress, reported = run(*faces, **variant)
     assert reported == [1, 2]  # epoch 0 was not done again
     assert progress.history == whole.history
@@ -263,7 +263,7 @@ def test_a_signal_in_validation_saves_too(faces):
             os.kill(os.getpid(), signal.SIGTERM)
         yield from batches
 
-    with pytest.raises(Stopped, match="epoch 1, after update 6"):
+    with pytest.raises(Stopped, match="epoch 1, after step 6"):
         run(*faces, watch=watch)
     assert saved(run(*faces)[0]) == whole
 
@@ -299,7 +299,7 @@ def test_a_killed_run_goes_on_from_its_last_state_even_when_the_newest_is_torn(f
 def test_states_are_saved_as_often_as_asked_for(faces, monkeypatch):
     written = []
     monkeypatch.setattr(
-        Checkpoints, "write", lambda _, content: written.append(content["progress"]["update"])
+        Checkpoints, "write", lambda _, content: written.append(content["progress"]["step"])
     )
     run(*faces, changed(RECIPE, epochs=1, checkpoint_minutes=1e-9))
     assert written == [1, 2, 3, 4, 5, 6, 0]
@@ -325,7 +325,7 @@ def test_a_state_of_another_network_is_refused_with_what_differs(faces):
 
 
 def test_pieces_of_a_batch_give_the_update_of_the_whole(faces):
-    """Without batch-norm the mean over pieces is the mean over the batch."""
+    """Without batch-norm the mean over micro_batches is the mean over the batch."""
 
     class NoNorm(Small):
         def __init__(self) -> None:
@@ -333,9 +333,9 @@ def test_pieces_of_a_batch_give_the_update_of_the_whole(faces):
             self.norm = nn.Identity()
 
     figures = []
-    for pieces in (1, 4):
+    for micro_batches in (1, 4):
         forget(faces[0])
-        figures.append(run(*faces, network=NoNorm, pieces=pieces)[1].history[-1])
+        figures.append(run(*faces, network=NoNorm, micro_batches=micro_batches)[1].history[-1])
     assert figures[1].train_loss == pytest.approx(figures[0].train_loss, rel=1e-4)
     assert figures[1].val_frame_log_loss == pytest.approx(figures[0].val_frame_log_loss, rel=1e-3)
 
@@ -420,7 +420,7 @@ def test_every_epoch_draws_its_own_faces(faces):
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_items(faces):
     with pytest.raises(
         UserError,
-        match=r"not a number any more, in epoch 1 at update \d, in the batch of \d+[01], .*; lower train\.lr",
+        match=r"not a number any more, in epoch 1 at step \d, in the batch of \d+[01], .*; lower train\.lr",
     ):
         run(*faces, RECIPE.model_copy(update={"lr": 1e30, "warmup": 0.0, "clip": 0.0}))
     assert Checkpoints(faces[0] / STATES).latest() is None

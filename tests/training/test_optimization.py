@@ -49,7 +49,7 @@ def test_only_the_parts_asked_for_learn_and_frozen_batch_norm_rests(learning):
     torch.manual_seed(0)
     detector = FaceClassifier("resnet18")
     optimizer = optimization.make_optimizer(detector, "adamw", 0.01, 0.1)
-    optimization.let_learn(detector, detector.parts(), learning or 1)
+    optimization.unfreeze(detector, detector.parts(), learning or 1)
     before = {name: value.clone() for name, value in detector.state_dict().items()}
     nn.functional.cross_entropy(
         detector(torch.randn(4, 3, 32, 32)), torch.tensor([0, 1, 0, 1])
@@ -77,7 +77,7 @@ def test_every_module_with_weights_belongs_to_exactly_one_part():
 def test_the_running_mean_follows_the_formula_by_hand():
     net = nn.Linear(1, 1, bias=False)
     net.weight.data.fill_(1.0)
-    mean = optimization.running_mean(net, 0.5)
+    mean = optimization.ema_of(net, 0.5)
     kept = None
     for number, value in enumerate([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0]):
         net.weight.data.fill_(value)
@@ -90,7 +90,7 @@ def test_the_running_mean_follows_the_formula_by_hand():
 def test_the_running_mean_holds_batch_norms_statistics_too_and_shares_nothing_with_the_detector():
     torch.manual_seed(0)
     detector = FaceClassifier("resnet18")
-    mean = optimization.running_mean(detector, 0.9)
+    mean = optimization.ema_of(detector, 0.9)
     for _ in range(3):
         detector(torch.randn(4, 3, 32, 32))
         mean.update_parameters(detector)

@@ -153,15 +153,15 @@ def test_rows_are_drawn_by_their_weight():
 )
 def test_an_update_is_made_of_the_same_faces_however_it_is_cut(ranks, largest, sizes):
     whole = batches(EVEN).draws(1)
-    for update in range(5):
+    for step in range(5):
         found = []
         for rank in range(ranks):
             own = batches(EVEN, micro_batch_size=largest, rank=rank, ranks=ranks)
             own.start(1)
-            pieces = list(own)[update * own.pieces : (update + 1) * own.pieces]
-            assert [len(piece) for piece in pieces] == sizes
-            found += [draw for piece in pieces for draw in piece]
-        assert found == whole[update * 10 : (update + 1) * 10]
+            micro_batches = list(own)[step * own.micro_batches : (step + 1) * own.micro_batches]
+            assert [len(micro_batch) for micro_batch in micro_batches] == sizes
+            found += [draw for micro_batch in micro_batches for draw in micro_batch]
+        assert found == whole[step * 10 : (step + 1) * 10]
 
 
 def test_a_batch_that_cannot_be_cut_is_refused():
@@ -175,14 +175,14 @@ def test_an_epoch_can_go_on_in_its_middle():
     own = batches(EVEN, micro_batch_size=5)
     own.start(2)
     whole = list(own)
-    own.start(2, update=3)
+    own.start(2, step=3)
     assert len(own) == 4
     assert list(own) == whole[6:]
 
 
 def test_an_incomplete_last_batch_is_left_out():
     own = batches(np.full(29, 1 / 29))
-    assert len(list(own)) == len(own) == own.updates == 2
+    assert len(list(own)) == len(own) == own.steps == 2
     assert len(own.draws(0)) == 20
 
 
