@@ -164,9 +164,9 @@ def test_an_update_is_made_of_the_same_faces_however_it_is_cut(ranks, largest, s
         assert found == whole[step * 10 : (step + 1) * 10]
 
 
-def test_a_batch_that_cannot_be_cut_is_refused():
+def test_a_batch_that_cannot_be_split_is_refused():
     with pytest.raises(
-        UserError, match=r"train\.batch_size: 7 faces on a device cannot be cut .* 2 to 3"
+        UserError, match=r"train\.batch_size: 7 faces on a device cannot be split .* 2 to 3"
     ):
         batches(EVEN, batch_size=7, micro_batch_size=3)
 
