@@ -2,7 +2,7 @@
 
     python -m stages.calibrate
 
-reads   models/resnet18.pt, data/splits/val.csv, data/faces.csv, data/faces/
+reads   models/detector.pt, data/splits/val.csv, data/faces.csv, data/faces/
 makes   models/decision.json
 """
 
@@ -17,7 +17,7 @@ from deepfake_detector.training import crops, network
 def main() -> str:
     settings = params.load()
     aggregation, calibrate = settings.aggregation, settings.calibrate
-    detector, facts = network.load("models/resnet18.pt")
+    detector, facts = network.load("models/detector.pt")
     split = tables.read("data/splits/val.csv", tables.SPLIT)
     faces = tables.read("data/faces.csv", tables.FACES)
     judged = crops.judge_faces(network.to_fastest(detector), faces, split, facts["input_size"])

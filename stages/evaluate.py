@@ -2,7 +2,7 @@
 
     python -m stages.evaluate
 
-reads   models/resnet18.pt, models/decision.json, data/splits/{val,test}.csv, data/faces.csv, data/faces/
+reads   models/detector.pt, models/decision.json, data/splits/{val,test}.csv, data/faces.csv, data/faces/
 makes   metrics/evaluation.json, data/predictions.csv (frames), data/clip_predictions.csv (clips with verdicts), and under
         plots/: roc.csv, pr.csv, confusion.csv, scores.csv, reliability.csv, methods.csv, slices.csv, mistakes/
 """
@@ -21,7 +21,7 @@ from deepfake_detector.training import crops, network
 
 def main() -> str:
     evaluate = params.load().evaluate
-    detector, facts = network.load("models/resnet18.pt")
+    detector, facts = network.load("models/detector.pt")
     decision = contract.read_decision("models/decision.json")
     detector = network.to_fastest(detector)
     faces = tables.read("data/faces.csv", tables.FACES)

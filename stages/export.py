@@ -2,7 +2,7 @@
 
     python -m stages.export
 
-reads   models/resnet18.pt, models/decision.json, data/index.csv, data/splits/, data/faces.csv, data/faces/;
+reads   models/detector.pt, models/decision.json, data/index.csv, data/splits/, data/faces.csv, data/faces/;
         media of drawn data sets
 makes   models/detector.onnx, models/detector.int8.onnx, models/examples/ (clips for the page, from a drawn test split),
         metrics/export.json
@@ -36,7 +36,7 @@ TOLERANCE = {"fp32": 1e-3, "int8": 0.1}  # of the golden sample's logit on anoth
 
 def main() -> str:
     settings = params.load()
-    detector, facts = network.load("models/resnet18.pt")
+    detector, facts = network.load("models/detector.pt")
     index = tables.read("data/index.csv", tables.INDEX)
     splits = {
         part: tables.read(f"data/splits/{part}.csv", tables.SPLIT)

@@ -3,7 +3,7 @@
     python -m stages.train
 
 reads   data/splits/train.csv, data/splits/val.csv, data/faces.csv, data/faces/
-makes   models/resnet18.pt, plots/training.csv (a row for each epoch), data/validation.csv (the best
+makes   models/detector.pt, plots/training.csv (a row for each epoch), data/validation.csv (the best
         epoch's logits)
 
 A stopped run goes on from its last saved state when it is started again with the same params, data and code. With
@@ -115,7 +115,7 @@ def _train(train: Train, rows: dict[str, pd.DataFrame], checkpoints: Checkpoints
     if not fabric.is_global_zero:
         sys.exit()
     epoch = progress.history[progress.best].epoch
-    network.save(detector, "models/resnet18.pt", input_size=train.input_size, epoch=epoch)
+    network.save(detector, "models/detector.pt", input_size=train.input_size, epoch=epoch)
     return _write_results(progress, rows["val"])
 
 

@@ -116,9 +116,9 @@ def test_what_users_type_answers(toy_project_alone, command):
         ("verify", "data/index.csv"),
         ("split", "data/index.csv"),
         ("train", "data/faces.csv"),
-        ("calibrate", "models/resnet18.pt"),
-        ("evaluate", "models/resnet18.pt"),
-        ("export", "models/resnet18.pt"),
+        ("calibrate", "models/detector.pt"),
+        ("evaluate", "models/detector.pt"),
+        ("export", "models/detector.pt"),
     ],
 )
 def test_a_stage_without_its_input_names_it(empty_project, monkeypatch, stage, names):

@@ -10,7 +10,7 @@ TEST_SPLIT = "data/splits/test.csv"
 def test_flipping_every_test_label_changes_no_weight_and_no_decision(toy_project, tmp_path):
     folder = copy_toy_project(toy_project, tmp_path / "project")
     results = (
-        "models/resnet18.pt",
+        "models/detector.pt",
         "models/decision.json",
         "plots/training.csv",
         "data/validation.csv",
@@ -35,7 +35,7 @@ def test_no_stage_before_evaluate_depends_on_the_test_split():
         out: name for name, stage in stages.items() for out in map(_path, stage.get("outs", []))
     }
     before: set[str] = set()
-    waiting = ["models/resnet18.pt", "models/decision.json"]
+    waiting = ["models/detector.pt", "models/decision.json"]
     while waiting:
         name = makes.get(waiting.pop())
         if name and name not in before:

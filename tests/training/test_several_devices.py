@@ -56,5 +56,5 @@ def test_the_figures_are_those_of_one_process_within_noise(trained):
 
 def test_results_are_written_and_nothing_is_left_behind(two_processes):
     folder, _ = two_processes
-    assert (folder / "models/resnet18.pt").stat().st_size == pytest.approx(44.8e6, rel=0.02)
+    assert (folder / "models/detector.pt").stat().st_size == pytest.approx(44.8e6, rel=0.02)
     assert not list((folder / ".cache/train").glob("*"))
