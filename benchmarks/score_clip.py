@@ -162,6 +162,7 @@ def saved(
     session = model_file.open_session(graph.SerializeToString())
     terms = contract.Contract(
         version=contract.VERSION,
+        network=net.network,
         variant=variant,
         labels=("real", "fake"),
         frames=FRAMES,

@@ -72,7 +72,9 @@ def main() -> str:
     for name, path in FILES.items():
         judge = partial(model_file.judge, sessions[name], common["crop"])
         sample = golden.sample(face_detector, common["crop"], judge, TOLERANCE[name])
-        whole = contract.Contract(variant=name, golden=sample, **common, **own_parts[name])
+        whole = contract.Contract(
+            network=detector.network, variant=name, golden=sample, **common, **own_parts[name]
+        )
         write_whole(path, model_file.sealed(models[name], whole))
     sizes = {name: path.stat().st_size for name, path in FILES.items()}
     write_json(

@@ -29,6 +29,7 @@ BOTH_CLASSES = LABELLED.filter(lambda rows: len({label for label, _ in rows}) ==
 SURE = {"band_low": 0.0, "band_high": 0.0, "min_faces": 2}  # whoever is seen twice is FAKE
 TERMS = {
     "version": VERSION,
+    "network": "resnet18",
     "variant": "fp32",
     "labels": ("real", "fake"),
     "frames": 6,

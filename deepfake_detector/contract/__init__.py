@@ -15,7 +15,7 @@ from deepfake_detector import UserError
 from deepfake_detector.common.settings import StrictModel
 from deepfake_detector.scoring.decision import Decision
 
-VERSION = 2
+VERSION = 3
 KEY = "deepfake_detector_contract"  # of the ONNX metadata entry that holds the contract
 Part = TypeVar("Part")
 Variant = Literal["fp32", "int8"]
@@ -78,7 +78,8 @@ class TrainedOn(StrictModel):
 class Contract(StrictModel):
     """All of it. `withheld` says why a model must not be served, where that is so."""
 
-    version: Literal[2]
+    version: Literal[3]
+    network: str = Field(min_length=1)  # as `train.network` names it
     variant: Variant
     withheld: str = ""
     labels: tuple[Literal["real"], Literal["fake"]]

@@ -27,7 +27,7 @@ tags:
   - deepfake-detection
   - face-forgery-detection
   - video-classification
-  - resnet
+  - {network}
   - onnx
 metrics:
   - roc_auc
@@ -60,7 +60,7 @@ def card(
     measured = {part: evaluation[part]}
     drawn = run_report.only_drawn(data_sets)
     sections = [
-        _files(metrics["export"]),
+        _files(metrics["export"], recipe["network"]),
         run_report.in_short(metrics["split"], metrics["train"], measured, policy, recipe),
         _learned_from(items),
         run_report.headline(measured),
@@ -74,7 +74,7 @@ def card(
         _licences(data_sets),
     ]
     banner = [f"> **{_plain(run_report.DEMONSTRATION)}**"] if drawn else []
-    head = HEAD.format(license=OWN_LICENSE if drawn else OTHER_LICENSE)
+    head = HEAD.format(license=OWN_LICENSE if drawn else OTHER_LICENSE, network=recipe["network"])
     blocks = [
         f"{head}\n# Deepfake detector",
         *banner,
@@ -83,7 +83,7 @@ def card(
     return "\n\n".join(blocks) + "\n"
 
 
-def _files(export: Mapping) -> Section:
+def _files(export: Mapping, network: str) -> Section:
     differences, aucs = export["largest_logit_difference"], export["val_video_roc_auc"]
     told = {"fp32": f"below {differences['fp32_below']:g}", "int8": f"{differences['int8']:g}"}
     rows = [
@@ -97,8 +97,9 @@ def _files(export: Mapping) -> Section:
         for variant, name in FILES.items()
     ]
     text = [
-        "A ResNet-18 that judges each face found in a picture, or in frames taken evenly from a clip, and comes to one "
-        "probability that the faces are manipulated (0 real, 1 fake). How faces are found and cut, how frames become a verdict, "
+        f"A network ({network}) that judges each face found in a picture, or in frames taken evenly from a clip, "
+        "and comes to one probability that the faces are manipulated (0 real, 1 fake). "
+        "How faces are found and cut, how frames become a verdict, "
         "and what was learned from travel inside the files: use them with the project that made them.",
         f"Both were compared with the trained network on {export['clips']} validation clips ({export['faces']} faces); its own "
         f"ROC-AUC there is {aucs['torch']:.3f}.",

@@ -40,8 +40,8 @@ def in_short(
         told.append(f"{part} {own['real']} real and {own['fake']} fake of {own['groups']} groups")
     text = [
         f"Items by split: {'; '.join(told)}. Whatever shares a person, a source video, an original or its looks is one group.",
-        f"ResNet-18 from {recipe['init']} weights at {recipe['input_size']} pixels; the best of {train['epochs']} epochs by "
-        f"validation is number {train['best_epoch']}.",
+        f"{recipe['network']} from {recipe['init']} weights at {recipe['input_size']} pixels; "
+        f"the best of {train['epochs']} epochs by validation is number {train['best_epoch']}.",
     ]
     for part in ("test", "val"):
         if part in evaluation:

@@ -219,6 +219,7 @@ def _model_facts(terms: Contract, model_sha256: str) -> list[tuple[str, object]]
     ]
     return [
         ("sha256", model_sha256),
+        ("network", terms.network),
         ("variant", terms.variant),
         ("learned from", "; ".join(learned)),
         ("split", terms.trained_on.split),

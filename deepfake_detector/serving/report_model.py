@@ -157,6 +157,7 @@ class JudgedBy(StrictModel):
     """The exported model, and how it decides."""
 
     sha256: Sha256 = Field(description="SHA-256 of the model file")
+    network: str = Field(description="the network, as torchvision names it")
     variant: Variant = Field(description="fp32, or int8: the same network in 8 bits")
     demonstration: bool = Field(
         description="whether it has seen drawn people only, and so judges the demo's files alone"
@@ -179,6 +180,7 @@ class JudgedBy(StrictModel):
     def of(cls, terms: Contract, sha256: str) -> Self:
         return cls(
             sha256=sha256,
+            network=terms.network,
             variant=terms.variant,
             demonstration=terms.trained_on.demonstration,
             trained_on=terms.trained_on.data_sets,

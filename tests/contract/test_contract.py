@@ -54,7 +54,7 @@ def test_a_model_without_one_is_refused_by_name():
     ("place", "value", "said"),
     [
         (("version",), 1, "(version)"),
-        (("version",), 3, "(version)"),
+        (("version",), 2, "(version)"),
         (("version",), None, "(version)"),
         (("smile",), True, "(smile)"),
         (("crop", "smile"), True, "(crop.smile)"),
@@ -72,6 +72,7 @@ def test_a_model_without_one_is_refused_by_name():
         (("golden", "tolerance"), 0, "(golden.tolerance)"),
         (("golden", "boxes"), [[1, 2, 3]], "(golden.boxes.0.3)"),
         (("golden", "logit"), None, "(golden.logit)"),
+        (("network",), "", "(network)"),
         (("variant",), "fp16", "(variant)"),
         (("withheld",), None, "(withheld)"),
     ],
@@ -86,12 +87,12 @@ def test_what_is_not_of_this_version_is_refused_with_its_place(place, value, sai
     with pytest.raises(UserError) as raised:
         contract.parse(json.dumps(content), "model.onnx")
     assert str(raised.value).startswith(
-        f"model.onnx: its contract is not of version 2 {said}; export the model again"
+        f"model.onnx: its contract is not of version 3 {said}; export the model again"
     )
 
 
 @pytest.mark.parametrize(
-    "section", ["version", "variant", "decision", "crop", "golden", "trained_on"]
+    "section", ["version", "network", "variant", "decision", "crop", "golden", "trained_on"]
 )
 def test_a_part_that_is_missing_is_named(section):
     content = json.loads(contract_terms().model_dump_json())
@@ -102,7 +103,7 @@ def test_a_part_that_is_missing_is_named(section):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "5", "null"])
 def test_what_is_no_json_object_is_refused(text):
-    with pytest.raises(UserError, match=r"^model\.onnx: its contract is not of version 2"):
+    with pytest.raises(UserError, match=r"^model\.onnx: its contract is not of version 3"):
         contract.parse(text, "model.onnx")
 
 

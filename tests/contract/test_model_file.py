@@ -197,7 +197,8 @@ def plain_onnx() -> bytes:
 
 
 WITH_CONTRACT = with_entries(**{contract.KEY: TERMS.model_dump_json()})
-OLD = with_entries(**{contract.KEY: TERMS.model_dump_json().replace('"version":2', '"version":1')})
+EARLIER = TERMS.model_dump_json().replace(f'"version":{contract.VERSION}', '"version":1')
+OLD = with_entries(**{contract.KEY: EARLIER})
 GRAPH_END = len(with_entries())
 TAMPERED = {
     "empty": (b"", NO_MODEL),
@@ -229,7 +230,7 @@ TAMPERED = {
     "of somebody else": (plain_onnx(), NO_CONTRACT),
     "of an earlier version": (
         OLD,
-        r"its contract is not of version 2 \(version\); export the model again",
+        r"its contract is not of version 3 \(version\); export the model again",
     ),
     "another input size": (sealed(small_network(96), TERMS), rf"{OTHER_NETWORK}.*3, 96, 96\]"),
     "another input's name": (

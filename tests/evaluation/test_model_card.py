@@ -55,7 +55,7 @@ def card(
     decision: Decision = DECISION,
     dealt: pd.DataFrame | None = None,
 ) -> str:
-    recipe = {"init": "random", "input_size": 80}
+    recipe = {"network": "resnet34", "init": "random", "input_size": 80}
     return model_card.card(
         metrics, decision, items() if dealt is None else dealt, data_sets, "shares", recipe
     )
@@ -104,7 +104,14 @@ def test_its_head_is_what_hugging_face_reads(metrics):
     assert content["library_name"] == "onnx"
     assert content["pipeline_tag"] == "image-classification"
     assert "roc_auc" in content["metrics"]
-    assert "deepfake-detection" in content["tags"]
+    assert {"deepfake-detection", "resnet34"} <= set(content["tags"])
+
+
+def test_the_network_is_the_one_that_was_trained(metrics):
+    text = card(metrics)
+    assert "A network (resnet34) that judges each face" in text
+    assert "resnet34 from random weights at 80 pixels" in text
+    assert "resnet18" not in text.lower()
 
 
 def test_a_demonstration_says_so_first(metrics):

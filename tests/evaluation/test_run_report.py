@@ -36,7 +36,7 @@ def test_the_headline_table_has_every_figure_with_its_interval(metrics):
 
 
 def test_in_short_it_tells_what_was_learned_from_and_what_came_out(metrics):
-    recipe = {"init": "random", "input_size": 80}
+    recipe = {"network": "resnet34", "init": "random", "input_size": 80}
     text = " ".join(
         run_report.in_short(
             metrics["split"], metrics["train"], metrics["evaluation"], "shares", recipe
@@ -68,7 +68,7 @@ def test_without_a_class_it_says_so(metrics):
     lacking = metrics["evaluation"]["test"] | {
         "video": metrics["evaluation"]["test"]["video"] | {"roc_auc": None}
     }
-    recipe = {"init": "random", "input_size": 80}
+    recipe = {"network": "resnet34", "init": "random", "input_size": 80}
     section = run_report.in_short(
         metrics["split"], metrics["train"], {"test": lacking}, "shares", recipe
     )
@@ -109,7 +109,7 @@ def test_it_tells_how_far_other_material_is_from_the_set_learned_from():
 )
 def test_clips_are_called_unseen_only_where_no_leak_is_left(metrics, left, told):
     split = metrics["split"] | {"leaks": {"found": 1, "left": left, "by_name": ["source 605"]}}
-    recipe = {"init": "random", "input_size": 80}
+    recipe = {"network": "resnet34", "init": "random", "input_size": 80}
     text = run_report.in_short(
         split, metrics["train"], metrics["evaluation"], "official", recipe
     ).text

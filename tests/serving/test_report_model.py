@@ -230,6 +230,7 @@ def test_json_tells_by_which_model_and_puts_the_verdict_into_words():
     plain = as_json(JUDGED, TERMS, "cd" * 32)
     assert plain["model"] == {
         "sha256": "cd" * 32,
+        "network": "resnet18",
         "variant": "fp32",
         "demonstration": False,
         "trained_on": {"möwe": {"real": 3, "swap": 2}},
