@@ -3,7 +3,7 @@ exported model's card.
 
     python -m stages.report
 
-reads   metrics/*.json, plots/*.csv, plots/mistakes/, models/decision.json, data/splits/
+reads   metrics/*.json, plots/*.csv, plots/mistakes/, models/decision.json, data/splits/, .dvc/plots/*.json
 makes   plots/run_report.html, models/MODEL_CARD.md
 """
 
@@ -21,7 +21,7 @@ from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_whole
 
 METRICS = ("split", "verify", "train", "evaluation", "export", "robustness")
-TABLES = ("roc", "pr", "scores", "reliability", "methods", "slices", "robustness", "training")
+TEMPLATES = Path(".dvc/plots")
 PAGE, CARD = Path("plots/run_report.html"), Path("models/MODEL_CARD.md")
 
 
@@ -29,23 +29,27 @@ def main() -> str:
     settings = params.load()
     data_sets, evaluate = settings.data_sets, settings.evaluate
     metrics = {name: json.loads(Path(f"metrics/{name}.json").read_text()) for name in METRICS}
-    tables = {name: pd.read_csv(f"plots/{name}.csv") for name in TABLES}
+    tables = {name: pd.read_csv(f"plots/{name}.csv") for name in run_report.CHARTS}
+    templates = {
+        name: json.loads((TEMPLATES / f"{name}.json").read_text()) for name in run_report.CHARTS
+    }
     decision = contract.read_decision("models/decision.json")
     sheets = {path.stem: path.read_bytes() for path in sorted(Path("plots/mistakes").glob("*.jpg"))}
+    charts = run_report.draw(templates, tables, evaluate.splits, decision.threshold)
     policy, recipe = settings.split.policy, settings.train.model_dump()
     sections = [
         run_report.in_short(
             metrics["split"], metrics["train"], metrics["evaluation"], policy, recipe
         ),
         run_report.headline(metrics["evaluation"]),
-        run_report.charts(tables, evaluate.splits, decision.threshold),
+        run_report.in_pictures(charts),
         run_report.across_sets(
             metrics["evaluation"], {name: one.use for name, one in data_sets.items()}
         ),
-        run_report.by_kind(tables, evaluate.splits),
-        run_report.robustness(metrics["robustness"], tables["robustness"]),
+        run_report.by_kind(charts),
+        run_report.robustness(metrics["robustness"], charts["robustness"]),
         *run_report.mistakes(sheets),
-        run_report.training(tables["training"], metrics["train"]),
+        run_report.training(metrics["train"], charts["training"]),
         run_report.data_checks(metrics["verify"]),
         Section("Limits", run_report.LIMITS),
     ]

@@ -7,6 +7,7 @@ from pathlib import Path
 import vl_convert
 
 from deepfake_detector import UserError
+from deepfake_detector.evaluation.run_charts import VEGA_LITE
 from deepfake_detector.storage.files import write_whole
 
 TEMPLATE = Path(".dvc/tmp/plots_page.html")
@@ -35,7 +36,7 @@ def write(revisions: list[str]) -> Path:
     Raises UserError where there are none, or DVC cannot draw them.
     """
     library = vl_convert.javascript_bundle(
-        "window.vegaEmbed = vegaEmbed;", vl_version="5.20"
+        "window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE
     ).replace("</script", "<\\/script")
     write_whole(TEMPLATE, (HEAD + library + TAIL).encode())
     PAGE.unlink(missing_ok=True)

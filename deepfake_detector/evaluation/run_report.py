@@ -12,6 +12,9 @@ from deepfake_detector.evaluation import run_charts
 from deepfake_detector.evaluation.breakdown import HEADLINE, MAIN
 from deepfake_detector.pages.html_page import Section
 
+IN_PICTURES = ("roc", "pr", "scores", "reliability")
+BY_KIND = ("methods", "slices")
+CHARTS = (*IN_PICTURES, *BY_KIND, "robustness", "training")  # each has its table and template
 LIMITS = (
     "It judges faces. A picture forged elsewhere, a cloned voice or a false caption are not its business.",
     "It knows the manipulations it was trained on. On others, on new generators and on clips that were compressed again and "
@@ -89,27 +92,32 @@ def headline(evaluation: Mapping) -> Section:
     return Section("How good it is", text, turned)
 
 
-def charts(tables: Mapping[str, pd.DataFrame], splits: list[str], threshold: float) -> Section:
-    part = "test" if "test" in splits else "val"
-    drawn = [
-        run_charts.curves(
-            tables["roc"],
-            "false_positive_rate",
-            "recall",
-            "real called fake",
-            "fake called fake",
-            "ROC",
-        ),
-        run_charts.curves(
-            tables["pr"], "recall", "precision", "recall", "precision", "Precision and recall"
-        ),
-    ]
-    for level in ("videos", "frames"):
-        drawn += [
-            run_charts.histogram(tables["scores"], f"{part}, {level}", threshold),
-            run_charts.reliability(tables["reliability"], f"{part}, {level}"),
-        ]
-    return Section("In pictures", charts=drawn)
+def draw(
+    templates: Mapping[str, dict],
+    tables: Mapping[str, pd.DataFrame],
+    splits: list[str],
+    threshold: float,
+) -> dict[str, str]:
+    """Every chart as SVG; what has a panel for each split and level is drawn of the split that was read last."""
+    last = "test" if "test" in splits else "val"
+    drawn = {}
+    for name, template in templates.items():
+        table = tables[name]
+        if "facet" in template and "curve" in table:
+            table = table[table["curve"].str.startswith(f"{last}, ")]
+        if name == "scores":
+            table = table.assign(threshold=threshold)
+        drawn[name] = run_charts.svg(template, table)
+    return drawn
+
+
+def in_pictures(charts: Mapping[str, str]) -> Section:
+    return Section("In pictures", charts=[charts[name] for name in IN_PICTURES])
+
+
+def by_kind(charts: Mapping[str, str]) -> Section:
+    title = "By method, and by what the faces look like"
+    return Section(title, charts=[charts[name] for name in BY_KIND])
 
 
 def across_sets(evaluation: Mapping, uses: Mapping[str, str]) -> Section:
@@ -138,16 +146,6 @@ def across_sets(evaluation: Mapping, uses: Mapping[str, str]) -> Section:
     return Section("On other material", text, rows)
 
 
-def by_kind(tables: Mapping[str, pd.DataFrame], splits: list[str]) -> Section:
-    part = "test" if "test" in splits else "val"
-    drawn = [
-        run_charts.bars(tables[name], f"{part}, {level}", title)
-        for name, title in (("methods", "By method"), ("slices", "By what faces look like"))
-        for level in ("videos",)
-    ]
-    return Section("By method, and by what the faces look like", charts=drawn)
-
-
 def data_checks(verify: Mapping) -> Section:
     auc = verify["shortcut"]["roc_auc"]
     told = (
@@ -168,15 +166,12 @@ def data_checks(verify: Mapping) -> Section:
     return Section("The data", text)
 
 
-def robustness(measured: Mapping, table: pd.DataFrame) -> Section:
-    levels = sorted(int(level) for level in set(table["level"]) if level)
-    rows = []
-    for name, cells in measured["video"].items():
-        if name in ("none", "mean_relative_drop"):
-            continue
-        rows.append(
-            {"corruption": name} | {f"level {level}": _cell(cells[str(level)]) for level in levels}
-        )
+def robustness(measured: Mapping, chart: str) -> Section:
+    rows = [
+        {"corruption": name} | {f"level {level}": _cell(own) for level, own in cells.items()}
+        for name, cells in measured["video"].items()
+        if name not in ("none", "mean_relative_drop")
+    ]
     clean = measured["video"]["none"]["0"]
     drop = measured["video"]["mean_relative_drop"]
     text = [
@@ -184,10 +179,10 @@ def robustness(measured: Mapping, table: pd.DataFrame) -> Section:
         f"items whose frames were corrupted, faces looked for anew. Clean: {_cell(clean)}.",
         "Mean relative drop: " + ("undefined." if drop is None else f"{drop:.1%}."),
     ]
-    return Section("When pictures suffer", text, rows, charts=[run_charts.robustness(table)])
+    return Section("When pictures suffer", text, rows, charts=[chart])
 
 
-def training(table: pd.DataFrame, train: Mapping) -> Section:
+def training(train: Mapping, chart: str) -> Section:
     learned = {
         True: "It learned something",
         False: "It learned nothing",
@@ -200,7 +195,7 @@ def training(table: pd.DataFrame, train: Mapping) -> Section:
         else f"{train['reason']} for an interval"
     )
     text = f"{learned[train['learned']]}: validation ROC-AUC by video {train['val_video_roc_auc']:.3f} ({sure})."
-    return Section("Training", [text], charts=run_charts.training(table))
+    return Section("Training", [text], charts=[chart])
 
 
 def mistakes(sheets: Mapping[str, bytes]) -> list[Section]:

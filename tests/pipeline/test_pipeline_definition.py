@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 import deepfake_detector
 from deepfake_detector import HANDED_ON
+from deepfake_detector.evaluation import run_report
 from deepfake_detector.faces import cropping
 from deepfake_detector.media import extraction
 from stages import train
@@ -185,6 +186,27 @@ def test_the_picture_of_the_pipeline_is_that_of_dvc_yaml():
     assert {pair for pair in drawn if set(pair) <= set(STAGES)} == set(
         networkx.transitive_reduction(graph).edges
     )
+
+
+def test_each_table_of_a_chart_is_drawn_by_the_template_of_its_name():
+    drawn = {
+        path: properties["template"]
+        for stage in STAGES
+        for entry in definition(stage).get("plots", [])
+        if isinstance(entry, dict)
+        for path, properties in entry.items()
+    }
+    assert drawn == {f"plots/{path.stem}.csv": path.stem for path in Path(".dvc/plots").iterdir()}
+
+
+def test_the_report_depends_on_the_table_and_the_template_of_each_of_its_charts():
+    """By file: DVC takes the folder .dvc/plots for empty."""
+    listed = {dep for dep in definition("report")["deps"] if dep.startswith((".dvc", "plots/"))}
+    assert listed - {"plots/mistakes"} == {
+        path
+        for name in run_report.CHARTS
+        for path in (f"plots/{name}.csv", f".dvc/plots/{name}.json")
+    }
 
 
 @pytest.mark.parametrize("module", [extraction, cropping, train])
