@@ -42,13 +42,9 @@ def main() -> str:
     levels = breakdown.levels_of(frames, clips, decision.temperature)
     figures = breakdown.all_figures(levels, evaluate.splits, decision.threshold)
     write_json("metrics/evaluation.json", figures)
-    _write_plot("roc", plot_tables.roc(levels, evaluate.splits, decision.threshold))
-    _write_plot("pr", plot_tables.pr(levels, evaluate.splits, decision.threshold))
-    _write_plot("confusion", plot_tables.confusion(levels, evaluate.splits, decision.threshold))
-    _write_plot("scores", plot_tables.histogram(levels, evaluate.splits))
-    _write_plot("reliability", plot_tables.reliability_diagram(levels, evaluate.splits))
-    _write_plot("methods", plot_tables.methods(figures["methods"]))
-    _write_plot("slices", plot_tables.slices(levels, evaluate.splits, decision.threshold))
+    measured = plot_tables.Measured(levels, evaluate.splits, decision.threshold, figures["methods"])
+    for name, table in plot_tables.TABLES.items():
+        _write_plot(name, table(measured))
     with ArchiveReader(crops.FOLDER) as reader:
         for name, sheet in mistakes.sheets(clips, frames, decision.threshold, reader).items():
             write_whole(f"plots/mistakes/{name}.jpg", sheet)

@@ -1,11 +1,13 @@
-"""What the figures are drawn from: one table per chart, its `curve` column naming the line or the panel.
+"""The tables that charts are drawn from: one per chart, its `curve` column naming the line or panel.
 
-A table of scored rows has the columns label, data_set, fake_probability and logit; `levels` maps frame and video to such a
-table with a column `split` too. Thinned to at most 500 points a curve.
+A table of scored rows has the columns label, data_set, fake_probability and logit; `levels` maps
+frame and video to such a table with a column `split` too. A curve has at most 500 points. A chart
+is an entry in TABLES, a template .dvc/plots/NAME.json and its lines in dvc.yaml.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,15 @@ from deepfake_detector.scoring import metrics, scores
 
 Levels = Mapping[str, pd.DataFrame]
 CHANCE, OPERATING_POINT = "chance", "at the threshold"
+
+
+class Measured(NamedTuple):
+    """What a run measured: scored rows, the splits that were read, the threshold, figures by method."""
+
+    levels: Levels
+    splits: list[str]
+    threshold: float
+    methods: Mapping[str, dict]
 
 
 def roc(levels: Levels, splits: list[str], threshold: float) -> pd.DataFrame:
@@ -156,3 +167,14 @@ def _by_class(levels: Levels, splits: list[str]) -> Iterator[tuple[str, str, np.
 
 def _scored(table: pd.DataFrame, part: str) -> pd.DataFrame:
     return table[table["split"] == part].dropna(subset="logit")
+
+
+TABLES: Mapping[str, Callable[[Measured], pd.DataFrame]] = {
+    "roc": lambda of: roc(of.levels, of.splits, of.threshold),
+    "pr": lambda of: pr(of.levels, of.splits, of.threshold),
+    "confusion": lambda of: confusion(of.levels, of.splits, of.threshold),
+    "scores": lambda of: histogram(of.levels, of.splits),
+    "reliability": lambda of: reliability_diagram(of.levels, of.splits),
+    "methods": lambda of: methods(of.methods),
+    "slices": lambda of: slices(of.levels, of.splits, of.threshold),
+}
