@@ -10,6 +10,7 @@ makes   models/detector.onnx, models/detector.int8.onnx, models/examples/ (clips
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,7 +63,7 @@ def main() -> str:
     }
     compared = parity.figures(logits, scored)
     withheld = parity.why_withheld(compared)
-    own_parts = {
+    own_parts: dict[str, dict[str, Any]] = {
         "fp32": {"decision": contract.read_decision("models/decision.json")},
         "int8": {
             "decision": _int8_decision(scored["int8"], settings.aggregation, settings.calibrate),
@@ -130,9 +131,8 @@ def _common(
 def _normalised(rows: pd.DataFrame, input_size: int) -> np.ndarray:
     """Up to 256 of the faces, evenly, as the network takes them."""
     chosen = rows.iloc[subset.evenly(range(len(rows)), RANGE_CROPS)].assign(label=0)
-    return crops.normalise(
-        torch.stack([image for image, _, _ in crops.FaceCrops(chosen, input_size)])
-    ).numpy()
+    samples = crops.FaceCrops(chosen, input_size)
+    return crops.normalise(torch.stack([samples[row][0] for row in range(len(samples))])).numpy()
 
 
 def _int8_decision(clips: pd.DataFrame, aggregation: Aggregation, calibrate: Calibrate) -> Decision:

@@ -49,13 +49,14 @@ def main() -> str:
     sizes = items.groupby("group").size()
     published = items[items["official_split"] != ""]
     moved = published[published["official_split"] != published["part"]]
+    counts = {part: _counts(items[items["part"] == part]) for part in splitting.PARTS}
     figures = {
         "groups": len(sizes),
         "largest_group_share": round(float(sizes.max() / sizes.sum()), 6),
         "leaks": {"found": len(found), "left": len(left), "by_name": found[:NAMED]},
         "left_out": len(left_out),
         "moved": len(moved) if split.policy == "strict" else 0,
-        "items": {part: _counts(items[items["part"] == part]) for part in splitting.PARTS},
+        "items": counts,
     }
     write_json("metrics/split.json", figures)
     if split.policy == "strict":
@@ -63,8 +64,7 @@ def main() -> str:
     _tell("left out: no published split", left_out["item"])
     _tell("leaks of the published split", found)
     told = ", ".join(
-        f"{part} {counts['real']} real + {counts['fake']} fake"
-        for part, counts in figures["items"].items()
+        f"{part} {own['real']} real + {own['fake']} fake" for part, own in counts.items()
     )
     return f"{len(sizes)} groups, {len(left) or 'none'} on two sides: {told}"
 

@@ -34,7 +34,7 @@ def main(name: str) -> str:
     for film, outcome in zip(
         films, console.progress(outcomes, len(films), "draw", "film"), strict=True
     ):
-        if outcome.failure:
+        if outcome.result is None:
             raise UserError(
                 f"{film[0].path}: {outcome.failure}",
                 "raise parallel.seconds_per_item, or use fewer workers",

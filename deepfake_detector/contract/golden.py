@@ -104,7 +104,7 @@ def check(expected: Golden, faces: FaceDetector, crop: Crop, judge: Judge, sourc
 
 
 def _box(face: Face) -> tuple[float, float, float, float]:
-    return tuple(round(value, 3) for value in (face.x, face.y, face.width, face.height))
+    return round(face.x, 3), round(face.y, 3), round(face.width, 3), round(face.height, 3)
 
 
 def _crop(boxes: Sequence[tuple[float, float, float, float]], crop: Crop) -> np.ndarray:
@@ -116,11 +116,7 @@ def _crop(boxes: Sequence[tuple[float, float, float, float]], crop: Crop) -> np.
 def _blurred(picture: np.ndarray) -> np.ndarray:
     """Mean of each pixel's 3 x 3 neighbours, rounded down."""
     wide = np.pad(picture, ((1, 1), (1, 1), (0, 0)), mode="edge")
-    return (
-        sum(
-            wide[down : down + SIDE, across : across + SIDE]
-            for down in range(3)
-            for across in range(3)
-        )
-        // 9
+    moved = (
+        wide[down : down + SIDE, across : across + SIDE] for down in range(3) for across in range(3)
     )
+    return sum(moved, np.zeros_like(picture)) // 9

@@ -57,7 +57,7 @@ def judge(
     session: onnxruntime.InferenceSession, crop: Crop, crops: list[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
     """`Model.judge` for a session whose contract is still to be written."""
-    mean, std = np.float32(crop.mean) * 255, np.float32(crop.std) * 255
+    mean, std = np.array(crop.mean, np.float32) * 255, np.array(crop.std, np.float32) * 255
     places = math.ceil(crop.input_size / STRIDE)
     logits, maps = [np.zeros((0, 2), np.float32)], [np.zeros((0, places, places), np.float32)]
     for start in range(0, len(crops), BATCH):

@@ -12,10 +12,10 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
 LAYOUT = "how its tree is read (docs/data-sets.md)"
 
 
-class DataSet(StrictModel):
-    """A data set: how its tree is laid out, where it lies, and what it is used for."""
+class _DataSet(StrictModel):
+    """How a data set's tree is laid out, where it lies, and what it is used for."""
 
-    layout: Literal["demo", "celebdf", "dfdc", "dfdc_preview"] = Field(description=LAYOUT)
+    layout: str = Field(description=LAYOUT)
     root: str = Field(
         min_length=1, description="its folder: an absolute path, or what `synthesize` draws"
     )
@@ -24,7 +24,13 @@ class DataSet(StrictModel):
     )
 
 
-class FolderSet(DataSet):
+class DataSet(_DataSet):
+    """A data set whose layout has no options."""
+
+    layout: Literal["demo", "celebdf", "dfdc", "dfdc_preview"] = Field(description=LAYOUT)
+
+
+class FolderSet(_DataSet):
     """One's own material; `kind` says whether faces are still to be found."""
 
     layout: Literal["folder"] = Field(description=LAYOUT)
@@ -33,7 +39,7 @@ class FolderSet(DataSet):
     )
 
 
-class FaceForensicsSet(DataSet):
+class FaceForensicsSet(_DataSet):
     """FaceForensics++ in one compression."""
 
     layout: Literal["faceforensics"] = Field(description=LAYOUT)

@@ -140,7 +140,7 @@ def levels_of(
     return {"frame": faces, "video": clips.merge(typical, on="item", how="left")}
 
 
-def all_figures(levels: dict[str, pd.DataFrame], splits: list[str], threshold: float) -> dict:
+def all_figures(levels: dict[str, pd.DataFrame], splits: Sequence[str], threshold: float) -> dict:
     """<split>.<level>.<figure>, then the chief ones of data_sets.<name>. (of several) and methods.<data set>/<name>."""
     result: dict = {part: {} for part in splits}
     sets: dict = {}

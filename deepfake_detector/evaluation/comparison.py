@@ -84,15 +84,15 @@ def _level(
         for column, run in (("logit", one), ("logit_other", other))
     ]
     first, second = (figures(both["label"], run.scores, run.threshold) for run in scored)
-    defined = [
-        figure
+    defined = {
+        figure: (value, other_value)
         for figure in WITH_INTERVAL
-        if first[figure] is not None and second[figure] is not None
-    ]
-    sure = difference_intervals(both["label"], scored[1], scored[0], both["group"], defined)
+        if (value := first[figure]) is not None and (other_value := second[figure]) is not None
+    }
+    sure = difference_intervals(both["label"], scored[1], scored[0], both["group"], [*defined])
     differences = tuple(
-        Difference(figure, first[figure], second[figure], *sure.ends.get(figure, (None, None)))
-        for figure in defined
+        Difference(figure, *values, *sure.ends.get(figure, (None, None)))
+        for figure, values in defined.items()
     )
     return Level(name, len(both), max(len(rows), len(others)) - len(both), differences, sure.reason)
 

@@ -98,18 +98,19 @@ def pixelation(image: np.ndarray, side: int, _rng: np.random.Generator) -> np.nd
 @_corruption(30, 32, 35, 38, 40)  # CRF, a frame by itself
 def h264(image: np.ndarray, crf: int, _rng: np.random.Generator) -> np.ndarray:
     height, width = image.shape[:2]
-    even = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+    even: np.ndarray = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
     buffer = io.BytesIO()
     options = {"crf": str(crf), "x264-params": "cpu-independent=1"}
     with av.open(buffer, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=25, options=options)
         stream.thread_count = 1
-        stream.height, stream.width, stream.pix_fmt = *even.shape[:2], "yuv420p"
+        stream.height, stream.width = even.shape[:2]
+        stream.pix_fmt = "yuv420p"
         for packet in (*stream.encode(av.VideoFrame.from_ndarray(even, "rgb24")), *stream.encode()):
             container.mux(packet)
     buffer.seek(0)
-    with av.open(buffer) as container:
-        frame = next(container.decode(video=0))
+    with av.open(buffer, "r") as written:
+        frame = next(written.decode(video=0))
     return np.ascontiguousarray(frame.to_ndarray(format="rgb24")[:height, :width])
 
 
@@ -117,7 +118,7 @@ def h264(image: np.ndarray, crf: int, _rng: np.random.Generator) -> np.ndarray:
 def jpeg(image: np.ndarray, quality: int, _rng: np.random.Generator) -> np.ndarray:
     swapped = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB))
 
 
 @_corruption(384, 256, 192, 128, 64)  # pixels of the shorter side, then enlarged again

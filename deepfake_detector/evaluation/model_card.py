@@ -4,7 +4,7 @@ Made by `python -m stages.report`, from the run's own metrics, tables and params
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -217,7 +217,7 @@ def _blocks(section: Section) -> list[str]:
     return blocks
 
 
-def _row(cells: object) -> str:
+def _row(cells: Iterable) -> str:
     return "| " + " | ".join(_plain(str(cell)) for cell in cells) + " |"
 
 

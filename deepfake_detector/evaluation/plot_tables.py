@@ -5,7 +5,7 @@ frame and video to such a table with a column `split` too. A curve has at most 5
 is an entry in TABLES, a template .dvc/plots/NAME.json and its lines in dvc.yaml.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import NamedTuple
 
@@ -23,23 +23,23 @@ class Measured(NamedTuple):
     """What a run measured: scored rows, the splits that were read, the threshold, figures by method."""
 
     levels: Levels
-    splits: list[str]
+    splits: Sequence[str]
     threshold: float
     methods: Mapping[str, dict]
 
 
-def roc(levels: Levels, splits: list[str], threshold: float) -> pd.DataFrame:
+def roc(levels: Levels, splits: Sequence[str], threshold: float) -> pd.DataFrame:
     rows = []
     for curve, own in _curves(levels, splits):
         points = metrics.roc_points(own["label"], own["fake_probability"])
         rows += [{"curve": curve, "false_positive_rate": x, "recall": y} for x, y in points]
     for own in _wholes(levels, splits):
         figures = metrics.figures(own["label"], own["fake_probability"], threshold)
-        false_alarms = figures["false_fake"] / (figures["false_fake"] + figures["true_real"])
+        wrong, right = (figures[name] or 0 for name in ("false_fake", "true_real"))
         rows.append(
             {
                 "curve": OPERATING_POINT,
-                "false_positive_rate": false_alarms,
+                "false_positive_rate": wrong / (wrong + right),
                 "recall": figures["recall"],
             }
         )
@@ -47,7 +47,7 @@ def roc(levels: Levels, splits: list[str], threshold: float) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def pr(levels: Levels, splits: list[str], threshold: float) -> pd.DataFrame:
+def pr(levels: Levels, splits: Sequence[str], threshold: float) -> pd.DataFrame:
     rows = []
     for curve, own in _curves(levels, splits):
         points = metrics.pr_points(own["label"], own["fake_probability"])
@@ -56,11 +56,11 @@ def pr(levels: Levels, splits: list[str], threshold: float) -> pd.DataFrame:
         figures = metrics.figures(own["label"], own["fake_probability"], threshold)
         if figures["precision"] is not None:
             point = {"recall": figures["recall"], "precision": figures["precision"]}
-            rows.append({"curve": OPERATING_POINT} | point)
+            rows.append({"curve": OPERATING_POINT, **point})
     return pd.DataFrame(rows, columns=["curve", "recall", "precision"])
 
 
-def confusion(levels: Levels, splits: list[str], threshold: float) -> pd.DataFrame:
+def confusion(levels: Levels, splits: Sequence[str], threshold: float) -> pd.DataFrame:
     """The four cells of each split and level, with the share of the actual class in each."""
     rows = []
     for curve, actual, found in _by_class(levels, splits):
@@ -71,7 +71,7 @@ def confusion(levels: Levels, splits: list[str], threshold: float) -> pd.DataFra
     return pd.DataFrame(rows)
 
 
-def histogram(levels: Levels, splits: list[str]) -> pd.DataFrame:
+def histogram(levels: Levels, splits: Sequence[str]) -> pd.DataFrame:
     rows = []
     for curve, label, found in _by_class(levels, splits):
         rows += [
@@ -81,7 +81,7 @@ def histogram(levels: Levels, splits: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def reliability_diagram(levels: Levels, splits: list[str]) -> pd.DataFrame:
+def reliability_diagram(levels: Levels, splits: Sequence[str]) -> pd.DataFrame:
     """Probability against share of fakes, before and after temperature scaling."""
     rows = []
     for part in splits:
@@ -118,7 +118,7 @@ def methods(found: Mapping[str, dict]) -> pd.DataFrame:
     )
 
 
-def slices(levels: Levels, splits: list[str], threshold: float) -> pd.DataFrame:
+def slices(levels: Levels, splits: Sequence[str], threshold: float) -> pd.DataFrame:
     rows = [
         {"curve": f"{part}, {level}s", "name": _range(one)} | asdict(one)
         for part in splits
@@ -133,7 +133,7 @@ def _range(one: Slice) -> str:
     return f"{one.fact.replace('_', ' ')} {one.low:.3g} to {one.high:.3g}{few}"
 
 
-def _curves(levels: Levels, splits: list[str]) -> Iterator[tuple[str, pd.DataFrame]]:
+def _curves(levels: Levels, splits: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame]]:
     """Name and rows of every curve of two classes: each split and level whole, then each of several data sets."""
     for part in splits:
         for level, table in levels.items():
@@ -144,7 +144,7 @@ def _curves(levels: Levels, splits: list[str]) -> Iterator[tuple[str, pd.DataFra
                     yield f"{part}, {name}{level}s", rows
 
 
-def _wholes(levels: Levels, splits: list[str]) -> Iterator[pd.DataFrame]:
+def _wholes(levels: Levels, splits: Sequence[str]) -> Iterator[pd.DataFrame]:
     for part in splits:
         for table in levels.values():
             own = _scored(table, part)
@@ -152,7 +152,7 @@ def _wholes(levels: Levels, splits: list[str]) -> Iterator[pd.DataFrame]:
                 yield own
 
 
-def _by_class(levels: Levels, splits: list[str]) -> Iterator[tuple[str, str, np.ndarray]]:
+def _by_class(levels: Levels, splits: Sequence[str]) -> Iterator[tuple[str, str, np.ndarray]]:
     """Curve, class and probabilities of fake of every split, level and class."""
     for part in splits:
         for level, table in levels.items():

@@ -3,7 +3,7 @@
 Made by `python -m stages.report`. Everything comes from the metrics and tables of the stages before; nothing is measured here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -95,7 +95,7 @@ def headline(evaluation: Mapping) -> Section:
 def draw(
     templates: Mapping[str, dict],
     tables: Mapping[str, pd.DataFrame],
-    splits: list[str],
+    splits: Sequence[str],
     threshold: float,
 ) -> dict[str, str]:
     """Every chart as SVG; what has a panel for each split and level is drawn of the split that was read last."""

@@ -1,6 +1,6 @@
 """Settings of `evaluate` and `robustness`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -47,7 +47,7 @@ class Robustness(StrictModel):
         [1, 2, 3, 4, 5], min_length=1, description="1 (little) to 5 (much) of each corruption"
     )
     corruptions: list[Corruption] = Field(
-        list(Corruption.__args__), min_length=1, description="a few of them for a quick look"
+        list(get_args(Corruption)), min_length=1, description="a few of them for a quick look"
     )
     items_per_class: int = Field(
         0, ge=0, description="real and fake ones each, evenly over the split; 0: all"

@@ -3,12 +3,13 @@
 A detector is a class and its entry in DETECTORS, and its name in settings.FaceDetectorName.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 import cv2
+import cv2.data
 import numpy as np
 
 from deepfake_detector import UserError
@@ -93,7 +94,9 @@ class Haar:
     the whole range. The score is the weight of the last stage passed.
     """
 
-    file = Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
+    file: ClassVar[Path | Asset] = (
+        Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
+    )
 
     def __init__(self, path: Path, detect_size: int, min_score: float) -> None:
         self.sha256 = file_hash(path)
@@ -113,7 +116,7 @@ class Haar:
             outputRejectLevels=True,
         )
         faces = [
-            Face(*(float(value) / scale for value in box), score=float(weight))
+            Face(*_scaled_back(box, scale), float(weight))
             for box, weight in zip(boxes, weights, strict=True)
             if weight >= self._min_score
         ]
@@ -123,7 +126,7 @@ class Haar:
 class YuNet:
     """OpenCV's YuNet (Wu, Peng and Yu 2023). The score is its confidence, 0..1."""
 
-    file = YUNET
+    file: ClassVar[Path | Asset] = YUNET
 
     def __init__(self, path: Path, detect_size: int, min_score: float) -> None:
         # a second thread doubles the processor time and saves nothing; others use the cores meanwhile
@@ -146,8 +149,13 @@ class YuNet:
 
 def _yunet_face(row: np.ndarray, scale: float) -> Face:
     """From a row of YuNet's output: box, five points (those on the picture's left first), score."""
-    values = [float(value) / scale for value in row[:14]]
-    return Face(*values[:4], score=float(row[14]), points=tuple(values[4:]))
+    points = tuple(float(value) / scale for value in row[4:14])
+    return Face(*_scaled_back(row[:4], scale), float(row[14]), points)
+
+
+def _scaled_back(box: Iterable[float], scale: float) -> tuple[float, float, float, float]:
+    left, top, width, height = (float(value) / scale for value in box)
+    return left, top, width, height
 
 
 def _scaled(image: np.ndarray, longest: int) -> tuple[np.ndarray, float]:

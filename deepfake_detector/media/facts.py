@@ -50,7 +50,8 @@ def video_facts(stream: av.VideoStream, packets: Sequence[Packet]) -> dict:
 
 def still_facts(image: Image.Image) -> dict:
     """Facts of an opened still."""
-    facts = {"container": image.format.lower(), "codec": image.format.lower(), "frames_found": 1}
+    name = (image.format or "").lower()
+    facts = {"container": name, "codec": name, "frames_found": 1}
     tables = getattr(image, "quantization", None)
     return facts | ({"jpeg_quality": _quality(tables[min(tables)])} if tables else {})
 

@@ -15,6 +15,7 @@ from deepfake_detector.media.reading import (
     MediaError,
     Source,
     check_size,
+    demuxed,
     opened,
     video,
     video_errors,
@@ -119,7 +120,7 @@ def _frames(
     With the times of those that are `wanted`, a frame is left out that is neither wanted nor needed
     to decode another.
     """
-    for packet in stream.container.demux(stream):
+    for packet in demuxed(stream):
         if wanted is not None:
             needed = packet.pts is None or packet.pts in wanted
             stream.codec_context.skip_frame = "DEFAULT" if needed else "NONREF"

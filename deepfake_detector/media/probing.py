@@ -3,19 +3,18 @@
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from PIL import Image
-
 from deepfake_detector.media.facts import Packet, still_facts, video_facts
 from deepfake_detector.media.reading import (
-    IMAGE_FORMATS,
     LIMITS,
     Limits,
     MediaError,
     MediaFile,
     Source,
     byte_count,
+    demuxed,
     opened,
     refuse_empty,
+    still,
     video,
     video_errors,
 )
@@ -73,7 +72,7 @@ def probe(source: Source, limits: Limits = LIMITS, kind: str | None = None) -> P
 def _still_facts(file: MediaFile, animated: bool) -> dict | None:
     """None where the file is no still; an animation is one only if `animated` ones are taken."""
     try:
-        with Image.open(file, formats=IMAGE_FORMATS) as image:
+        with still(file) as image:
             is_still = animated or image.format in STILLS or getattr(image, "n_frames", 1) == 1
             return still_facts(image) if is_still else None
     except (OSError, ValueError, SyntaxError):
@@ -84,7 +83,7 @@ def _video(file: MediaFile, found: Probe, limits: Limits) -> Probe:
     with video(file, limits=limits) as stream:
         packets = [
             Packet(packet.pts, packet.size, packet.is_discard)
-            for packet in stream.container.demux(stream)
+            for packet in demuxed(stream)
             if packet.size
         ]
         shown = [packet.pts for packet in packets if not packet.discarded]
@@ -92,7 +91,7 @@ def _video(file: MediaFile, found: Probe, limits: Limits) -> Probe:
         return replace(
             found,
             facts=found.facts | video_facts(stream, packets),
-            timestamps=() if untimed else tuple(sorted(set(shown))),
+            timestamps=() if untimed else tuple(sorted({pts for pts in shown if pts is not None})),
             time_base=stream.time_base or Fraction(0),
             failure="" if shown else "no frame in it",
         )

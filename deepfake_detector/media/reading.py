@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import av
 import numpy as np
@@ -73,10 +73,10 @@ def read_image(source: Source, limits: Limits = LIMITS) -> np.ndarray:
     """
     refuse_empty(source)
     try:
-        with opened(source) as file, Image.open(file, formats=IMAGE_FORMATS) as image:
+        with opened(source) as file, still(file) as image:
             check_size(*image.size, limits.pixels)
             image.load()  # a TIFF turns itself upright here
-            turn = UPRIGHT.get(image.getexif().get(ORIENTATION))
+            turn = UPRIGHT.get(image.getexif().get(ORIENTATION, 1))
             upright = image.transpose(turn) if turn is not None else image
             if upright.mode.startswith("I") or upright.mode == "F":
                 return _eight_bit(np.asarray(upright))
@@ -105,6 +105,11 @@ def opened(source: Source, seconds: float = math.inf) -> Iterator["MediaFile"]:
         yield MediaFile(file, seconds)
 
 
+def still(file: "MediaFile") -> Image.Image:
+    """The picture in a file, opened and not yet decoded."""
+    return Image.open(cast(IO[bytes], file), formats=IMAGE_FORMATS)
+
+
 @contextmanager
 def video(file: "MediaFile", threads: int = 0, limits: Limits = LIMITS) -> Iterator[av.VideoStream]:
     """The video stream of a file, which `threads` can decode (0: one per core).
@@ -128,6 +133,11 @@ def video(file: "MediaFile", threads: int = 0, limits: Limits = LIMITS) -> Itera
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = threads
         yield stream
+
+
+def demuxed(stream: av.VideoStream) -> Iterator[av.Packet]:
+    """What the file holds of the stream, in the order of the file."""
+    return cast(av.container.InputContainer, stream.container).demux(stream)
 
 
 @contextmanager

@@ -24,4 +24,4 @@ def draw(crop: np.ndarray, activation: np.ndarray, scale: float) -> np.ndarray:
         cv2.resize(towards_fake, crop.shape[1::-1], interpolation=cv2.INTER_LINEAR)[..., None]
         * STRONGEST
     )
-    return np.rint(crop * (1 - share) + np.float32(ORANGE) * share).astype(np.uint8)
+    return np.rint(crop * (1 - share) + np.array(ORANGE, np.float32) * share).astype(np.uint8)

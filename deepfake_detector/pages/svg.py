@@ -13,7 +13,7 @@ from matplotlib.ticker import PercentFormatter
 
 MARKS = "os^Dvx"
 REAL, FAKE, GREY = "#0072b2", "#d55e00", "#999999"
-STYLE = {
+STYLE: dict = {
     "svg.hashsalt": "deepfake-detector",
     "svg.fonttype": "none",
     "font.size": 9,

@@ -166,7 +166,8 @@ def difference_intervals(
         both[0] - both[1] for both in (drawn.values, drawn.points, drawn.without)
     )
     ends = {
-        name: _ends(*own, drawn) for name, *own in zip(names, values, points, without, strict=True)
+        name: _ends(own, point, left, drawn)
+        for name, own, point, left in zip(names, values, points, without, strict=True)
     }
     return Intervals(ends, undefined=drawn.undefined)
 
@@ -241,14 +242,14 @@ class _Figures:
         self.counts = _Counts(labels, scored, group, count) if set(names) & set(OF_TOTALS) else None
 
     def __call__(self, times: np.ndarray) -> np.ndarray:
-        curves = self.ranks and self.ranks.curves(times)
-        totals = self.counts and self.counts.totals(times)
-        return np.stack(
-            [
-                OF_CURVES[name](curves) if name in OF_CURVES else OF_TOTALS[name](totals)
-                for name in self.names
-            ]
-        ).round(DECIMALS)
+        found: dict[str, np.ndarray] = {}
+        if self.ranks:
+            curves = self.ranks.curves(times)
+            found |= {name: OF_CURVES[name](curves) for name in self.names if name in OF_CURVES}
+        if self.counts:
+            totals = self.counts.totals(times)
+            found |= {name: OF_TOTALS[name](totals) for name in self.names if name in OF_TOTALS}
+        return np.stack([found[name] for name in self.names]).round(DECIMALS)
 
 
 class _Ranks:

@@ -7,6 +7,7 @@ softmax probability of fake.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 import pandas as pd
@@ -78,6 +79,10 @@ def score_clips(faces: pd.DataFrame, logits: pd.DataFrame, min_faces: int) -> pd
     return pd.DataFrame(rows).astype({"logit": float})
 
 
+@overload
+def probability(logit: float, temperature: float) -> float: ...
+@overload
+def probability(logit: np.ndarray, temperature: float) -> np.ndarray: ...
 def probability(logit: float | np.ndarray, temperature: float) -> float | np.ndarray:
     """Probability of fake: softmax of the two outputs divided by the temperature (Guo et al. 2017)."""
     return 1 / (1 + np.exp(-np.clip(np.asarray(logit, float) / temperature, -500, 500)))

@@ -77,7 +77,9 @@ def judge_all(paths: Sequence[Path], judge: Judge, execution: Parallel | None) -
     for path, outcome in zip(
         paths, run(judge, [(path,) for path in paths], execution), strict=True
     ):
-        yield judge.failed(path, outcome.failure) if outcome.failure else outcome.result
+        yield (
+            judge.failed(path, outcome.failure or "") if outcome.result is None else outcome.result
+        )
 
 
 def page_name(path: Path) -> str:

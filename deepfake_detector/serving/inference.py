@@ -1,6 +1,6 @@
 """An exported model and its contract: from an image or a video to a report.
 
-from deepfake_detector.serving.inference import Detector
+from deepfake_detector import Detector
 
 report = Detector.load("models/detector.onnx").predict(Path("clip.mp4"))
 print(report.verdict, report.fake_probability)
@@ -49,6 +49,7 @@ GIVEN = "The model learned from ready-made crops; these faces were cut out by th
 NOT_JUDGED = "demonstration model"
 DISAGREE = "people disagree: one looks real, the score of another lies in the inconclusive band"
 UNREADABLE = "cannot be read"
+NO_PICTURE = np.zeros((0, 0, 3), np.uint8)  # in place of one that was looked at
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,11 @@ class Detector:
         if terms.crop.kind == "given" and kind == "auto":
             warnings.append(GIVEN)
         most = 1 if report.kind == "image" else terms.frames
-        told = watch and (lambda done: watch(done, most))
+
+        def told(done: int) -> None:
+            if watch:
+                watch(done, most)
+
         seen, judged = self._looked_at(frames, kind == "face", told, seconds)
         tracks = self._tracks(seen, judged)
         size = dict(zip(("width", "height"), seen.size, strict=True)) if seen.size else {}
@@ -256,12 +261,14 @@ class Detector:
     ) -> tuple[_Seen, list[tuple[float, np.ndarray]]]:
         """The frames' faces, and logit and activation map of each crop in order; the network judges while the next frames
         are looked at. Raises MediaError after so many `seconds`."""
-        seen, waiting, futures, end = _Seen(), [], [], time.monotonic() + seconds
+        seen, end = _Seen(), time.monotonic() + seconds
+        waiting: list[np.ndarray] = []
+        futures: list[Future] = []
         with ThreadPoolExecutor(1) as network:
             for frame in frames:
                 faces, crops = self._given(frame.image) if ready_crops else self._found(frame.image)
                 seen.size = seen.size or frame.image.shape[1::-1]
-                seen.frames.append(replace(frame, image=None))
+                seen.frames.append(replace(frame, image=NO_PICTURE))
                 seen.faces.append(faces)
                 seen.crops.append(crops)
                 waiting += crops.values()
@@ -289,7 +296,8 @@ class Detector:
 
     def _tracks(self, seen: _Seen, judged: list[tuple[float, np.ndarray]]) -> dict[int, list]:
         """Track -> (frame, face, crop, logit, activation map) for every face judged."""
-        found, tracks = iter(judged), {}
+        found = iter(judged)
+        tracks: dict[int, list] = {}
         for frame, faces, crops, row in zip(
             seen.frames, seen.faces, seen.crops, follow(seen.faces), strict=True
         ):

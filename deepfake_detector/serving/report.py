@@ -97,7 +97,7 @@ def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:
 
     trusted = report.fake_probability is not None
     charts, first = [], [in_words(report)] if report.reason else []
-    if trusted:
+    if report.fake_probability is not None:
         decision = terms.decision
         charts.append(svg.gauge(report.fake_probability, decision.band_low, decision.band_high))
         first += [

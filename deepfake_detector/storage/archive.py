@@ -132,7 +132,13 @@ class ArchiveReader:
     def picture(self, archive: str, member: str) -> np.ndarray:
         """The member as (height, width, 3) RGB uint8."""
         data = np.frombuffer(self.read(archive, member), np.uint8)
-        return cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+        picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+        if picture is None:
+            raise UserError(
+                f"{self.folder / archive}: {member} is not a picture",
+                _REMEDY.format(folder=self.folder),
+            )
+        return picture
 
     def close(self) -> None:
         while self._open:
@@ -144,11 +150,8 @@ class ArchiveReader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __getstate__(self) -> dict:
-        return {"folder": self.folder}
-
-    def __setstate__(self, state: dict) -> None:
-        self.__init__(state["folder"])
+    def __reduce__(self) -> tuple:
+        return ArchiveReader, (self.folder,)
 
     def _archive(self, name: str) -> zipfile.ZipFile:
         if name not in self._open:

@@ -23,7 +23,7 @@ from importlib import import_module
 from pathlib import Path, PurePosixPath
 
 from deepfake_detector import UserError
-from deepfake_detector.datasets.settings import DataSet
+from deepfake_detector.datasets.settings import AnyDataSet
 from deepfake_detector.media.reading import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from deepfake_detector.storage.files import file_hash
 
@@ -57,7 +57,7 @@ class Scan:
     notes: list[str]
 
 
-def scan(name: str, data_set: DataSet) -> Scan:
+def scan(name: str, data_set: AnyDataSet) -> Scan:
     """Read the tree of the data set `name` as its layout says. Raises UserError where it holds nothing of the kind."""
     root = Path(data_set.root)
     if not root.is_dir():
@@ -136,7 +136,7 @@ def counted(text: str, places: set[str]) -> list[str]:
     return [f"{len(places)} {text}: {shown}{', …' if len(places) > SHOWN else ''}"]
 
 
-def _layout(name: str) -> Callable[[str, Path, DataSet], Scan]:
+def _layout(name: str) -> Callable[[str, Path, AnyDataSet], Scan]:
     """The module of that name in this folder scans it."""
     return import_module(f"{__name__}.{name}").scan
 

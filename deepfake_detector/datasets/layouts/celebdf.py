@@ -47,8 +47,8 @@ def _videos(folder: Path) -> list[Path]:
 
 def _found(folder: str, path: Path, split: str) -> Found:
     if folder == "YouTube-real":
-        sources = (f"celebdf:youtube{path.stem}",)
-        return Found(path, "video", 0, "real", f"{folder}/{path.name}", sources, None, split)
+        video = f"celebdf:youtube{path.stem}"
+        return Found(path, "video", 0, "real", f"{folder}/{path.name}", (video,), None, split)
     if folder == "Celeb-real":
         (person, _) = _parts(path, r"(id\d+)_(\d+)")
         return Found(

@@ -9,12 +9,14 @@ from deepfake_detector.datasets.settings import DataSet
 def scan(name: str, root: Path, data_set: DataSet) -> Scan:
     found = []
     for path in files_below(root):
+        if not (kind := media_kind(path)):
+            continue
         method = path.parent.name
         *people, take = path.stem.split("_")
         found.append(
             Found(
                 path=path,
-                kind=media_kind(path),
+                kind=kind,
                 label=int(method != "real"),
                 method=method,
                 name=path.name,

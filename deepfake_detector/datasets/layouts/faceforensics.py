@@ -118,7 +118,7 @@ def _actor(number: str) -> str:
 
 def _splits(folder: Path) -> dict[str, str]:
     """Sequence number -> published split; empty where the lists are not there."""
-    splits = {}
+    splits: dict[str, str] = {}
     for split in ("train", "val", "test"):
         path = folder / f"{split}.json"
         if not path.exists():

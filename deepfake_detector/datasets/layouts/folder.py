@@ -19,9 +19,9 @@ COLUMNS = {"path", "label", "method", "sources", "original", "split"}
 
 
 def scan(name: str, root: Path, data_set: FolderSet) -> Scan:
-    files = {
-        path.relative_to(root).as_posix(): path for path in files_below(root) if media_kind(path)
-    }
+    below = {path.relative_to(root).as_posix(): path for path in files_below(root)}
+    kinds = {place: kind for place, path in below.items() if (kind := media_kind(path))}
+    files = {place: below[place] for place in kinds}
     listed = _metadata(root / "metadata.csv")
     labelled = {
         place: path
@@ -30,7 +30,14 @@ def scan(name: str, root: Path, data_set: FolderSet) -> Scan:
     }
     names = _originals(labelled, listed)
     found = [
-        _found(name, place, path, listed.get(place, {}), names, data_set.kind)
+        _found(
+            name,
+            place,
+            path,
+            listed.get(place, {}),
+            names,
+            "face" if data_set.kind == "face" else kinds[place],
+        )
         for place, path in labelled.items()
     ]
     notes = [
@@ -80,7 +87,7 @@ def _found(
         original = names.get(given) or ("real", splitext(given.removeprefix("real/"))[0])
     return Found(
         path=path,
-        kind="face" if kind == "face" else media_kind(path),
+        kind=kind,
         label=label,
         method=method,
         name=below,

@@ -163,7 +163,7 @@ def _film(seed: int, clip: Clip, seconds: float) -> Film:
 
 def _background(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
     """A wall, its light falling off, and a few things out of focus."""
-    picture = np.empty((height, width, 3), np.float32)
+    picture: np.ndarray = np.empty((height, width, 3), np.float32)
     picture[:] = rng.uniform(0.2, 0.8, 3)
     for _ in range(rng.integers(3, 9)):
         corner, extent = rng.uniform(-0.2, 1, 2), rng.uniform(0.1, 0.6, 2)
@@ -228,9 +228,10 @@ def _forger(clip: Clip, film: Film, seed: int, resolution: tuple[float, float]):
     height, width = film.scene.background.shape[:2]
     target, source = _person(seed, clip.target), _person(seed, clip.source)
     driver = _motion(rng, width, height, film.frames, film.rate)
+    across, down = (float(part + rng.normal(0, 0.08)) for part in film.scene.light)
     lamp = replace(
         film.scene,
-        light=tuple(float(part + rng.normal(0, 0.08)) for part in film.scene.light),
+        light=(across, down),
         ambient=float(np.clip(film.scene.ambient + rng.normal(0, 0.04), 0.4, 0.8)),
     )
     phase = rng.uniform(0, 2 * math.pi, 2)

@@ -407,7 +407,7 @@ def _paint_eye(face: _Face, person: Person, pose: Pose, side: int) -> None:
 
     lit = 0.55 + 0.45 * float(np.clip(face.skin.mean(), 0.3, 1)) if face.skin.size else 1.0
     ball = (1 - 0.22 * eu * eu) * (0.86 + 0.14 * _smooth(-0.6, 0, ev)) * np.float32(lit)
-    eye = np.float32([0.90, 0.88, 0.86]) * ball[..., None]
+    eye = np.array([0.90, 0.88, 0.86], np.float32) * ball[..., None]
     distance = np.hypot(eu - 0.35 * pose.gaze, ev + 0.08)
     glint = np.hypot(eu - 0.35 * pose.gaze - 0.16, ev + 0.28)
     _over(
@@ -415,8 +415,14 @@ def _paint_eye(face: _Face, person: Person, pose: Pose, side: int) -> None:
         _edge((0.50 - distance) * size, face.softness),
         person.iris * (0.75 + 0.5 * distance)[..., None],
     )
-    _over(eye, _edge((0.21 - distance) * size, face.softness), np.float32([0.02, 0.02, 0.02]))
-    _over(eye, _edge((0.10 - glint) * size, face.softness), np.float32([0.95, 0.95, 0.95]))
+    _over(
+        eye,
+        _edge((0.21 - distance) * size, face.softness),
+        np.array([0.02, 0.02, 0.02], np.float32),
+    )
+    _over(
+        eye, _edge((0.10 - glint) * size, face.softness), np.array([0.95, 0.95, 0.95], np.float32)
+    )
     _over(face.skin, _edge(np.minimum(ev - upper, lower - ev) * size, face.softness) * inside, eye)
     lash = np.exp(-(((ev - upper) / 0.13) ** 2)) * _edge(
         (1.08 - np.abs(eu)) * size, 2 * face.softness
@@ -457,8 +463,8 @@ def _paint_mouth(face: _Face, person: Person, pose: Pose) -> None:
     _over(face.skin, 0.88 * lips, person.lips * shade[..., None])
     if pose.mouth_open > 0.05:
         teeth = _edge(upper + 0.05 - v, softness) * (np.abs(mu) < 0.8)
-        cavity = np.broadcast_to(np.float32([0.16, 0.05, 0.05]), face.skin.shape).copy()
-        _over(cavity, teeth, np.float32([0.82, 0.80, 0.76]) * np.float32(lit))
+        cavity = np.broadcast_to(np.array([0.16, 0.05, 0.05], np.float32), face.skin.shape).copy()
+        _over(cavity, teeth, np.array([0.82, 0.80, 0.76], np.float32) * np.float32(lit))
         _over(face.skin, _edge(np.minimum(v - upper, lower - v), softness) * inside, cavity)
     seam = np.exp(-(((v - line) / 0.018) ** 2)) * inside * (1 - min(1.0, 4 * pose.mouth_open))
     _shade(face.skin, 1 - 0.55 * seam)
