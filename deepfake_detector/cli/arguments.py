@@ -49,9 +49,10 @@ def _root(text: str) -> tuple[str, str]:
 
 def _asset(text: str) -> str:
     """The name of an asset. `choices` would refuse a call without names in Python 3.11."""
-    if text not in commands.ASSETS:
+    names = (*commands.ASSETS, *commands.NETWORKS)
+    if text not in names:
         raise argparse.ArgumentTypeError(
-            f"invalid choice: {text!r} (choose from {', '.join(sorted(commands.ASSETS))})"
+            f"invalid choice: {text!r} (choose from {', '.join(names)})"
         )
     return text
 
@@ -208,16 +209,15 @@ def _add_fetch_assets(to: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "fetch-assets",
         help="get the face detector and the ImageNet weights",
         description=f"Put files the project does not ship into {assets.folder()} ($DEEPFAKE_ASSETS), checked by sha256: "
-        + ", ".join(
-            f"{name} ({asset.file}, {asset.size_mb} MB)" for name, asset in commands.ASSETS.items()
-        ),
+        "the file of a face detector, or the ImageNet weights of a network.",
     )
     command.add_argument(
         "names",
         nargs="*",
         type=_asset,
         metavar="NAME",
-        help=f"{', '.join(commands.ASSETS)}; all by default",
+        help=f"{', '.join((*commands.ASSETS, *commands.NETWORKS))}; by default {', '.join(commands.ASSETS)} and "
+        "the network of params.yaml",
     )
     command.add_argument(
         "--from",

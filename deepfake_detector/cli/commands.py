@@ -7,20 +7,24 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from deepfake_detector import UserError, params
 from deepfake_detector.cli import profiles
+from deepfake_detector.cli.published_weights import published_weights
 from deepfake_detector.common import console
 from deepfake_detector.common.settings import Parallel
 from deepfake_detector.faces.settings import DETECTOR_ASSETS
 from deepfake_detector.storage import assets
+from deepfake_detector.storage.files import file_hash
+from deepfake_detector.training.settings import Network
 
 if TYPE_CHECKING:
     from deepfake_detector.evaluation import comparison
     from deepfake_detector.serving import batch
 
-ASSETS = {asset.name: asset for asset in (*DETECTOR_ASSETS, assets.IMAGENET)}
+ASSETS = {asset.name: asset for asset in DETECTOR_ASSETS}
+NETWORKS = get_args(Network)
 
 
 def predict(arguments: argparse.Namespace) -> int:
@@ -74,8 +78,14 @@ def use_profile(arguments: argparse.Namespace) -> int:
 
 
 def fetch_assets(arguments: argparse.Namespace) -> int:
-    for name in arguments.names or sorted(ASSETS):
-        print(f"{name}: {assets.fetch(ASSETS[name], arguments.source)}")
+    names = arguments.names or [*ASSETS, params.load().train.network]
+    networks = [name for name in names if name in NETWORKS]
+    weights = {asset.name: asset for asset in published_weights(networks)}
+    for name in names:
+        path = assets.fetch((ASSETS | weights)[name], arguments.source)
+        print(f"{name}: {path}")
+        if name in weights:
+            print(f"  sha256 {file_hash(path)}, to be put into {weights[name].setting}")
     return 0
 
 

@@ -23,6 +23,7 @@ from ruamel.yaml.error import YAMLError
 from voluptuous import Invalid
 
 from deepfake_detector import UserError, params
+from deepfake_detector.cli.published_weights import published_weights
 from deepfake_detector.common import packages
 from deepfake_detector.common.parallel import available_cores
 from deepfake_detector.datasets import layouts
@@ -208,8 +209,8 @@ def _files(crop: CropFaces, train: Train) -> Iterator[Finding]:
     if train.init == "imagenet":
         yield _located(
             "ImageNet weights",
-            "imagenet",
-            lambda: assets.locate(assets.IMAGENET, train.imagenet_sha256),
+            train.network,
+            lambda: assets.locate(published_weights([train.network])[0], train.imagenet_sha256),
         )
     elif train.init != "random":
         yield _file(

@@ -13,7 +13,7 @@ YUNET = Asset(
     "face_detection_yunet_2023mar.onnx",
     "https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet/face_detection_yunet_2023mar.onnx",
     "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
-    0.2,
+    "crop_faces.detector_sha256",
 )
 DETECTOR_ASSETS = (YUNET,)
 

@@ -24,17 +24,8 @@ class Asset:
     name: str
     file: str
     url: str
-    sha256: str  # of the version this was built with; params.yaml may name another
-    size_mb: float
-
-
-IMAGENET = Asset(
-    "imagenet",
-    "resnet18-f37072fd.pth",
-    "https://download.pytorch.org/models/resnet18-f37072fd.pth",
-    "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
-    44.7,
-)
+    sha256: str  # of the published file, or its first digits; params or a model may want another
+    setting: str  # that holds the whole of the one that is wanted
 
 
 def folder() -> Path:
@@ -52,18 +43,21 @@ def locate(asset: Asset, sha256: str) -> Path:
             f"{asset.file} elsewhere and add `--from FOLDER`",
         )
     found = file_hash(path)
-    if found != sha256:
-        raise UserError(
-            f"{path}: sha256 is {found}, params or model want {sha256}",
-            f"delete it and run `python -m deepfake_detector fetch-assets {asset.name}`",
-        )
-    return path
+    if found == sha256:
+        return path
+    published = found.startswith(asset.sha256)
+    raise UserError(
+        f"{path}: sha256 is {found}, params or model want {sha256}",
+        f"it is the published file: set {asset.setting} to its sha256, or put the file of the other one there"
+        if published
+        else f"delete it and run `python -m deepfake_detector fetch-assets {asset.name}`",
+    )
 
 
 def fetch(asset: Asset, source: Path | None = None) -> Path:
     """Put the asset in place, from the web or from the folder `source`, its hash checked. Returns where it lies."""
     target = folder() / asset.file
-    if target.exists() and file_hash(target) == asset.sha256:
+    if target.exists() and file_hash(target).startswith(asset.sha256):
         return target
     try:
         data = (source / asset.file).read_bytes() if source else _download(asset.url)
@@ -75,7 +69,7 @@ def fetch(asset: Asset, source: Path | None = None) -> Path:
             f"`python -m deepfake_detector fetch-assets {asset.name} --from FOLDER`",
         ) from error
     found = hashlib.sha256(data).hexdigest()
-    if found != asset.sha256:
+    if not found.startswith(asset.sha256):
         raise UserError(
             f"{asset.file} from {source or asset.url}: sha256 is {found}, expected {asset.sha256}; not kept"
         )

@@ -1,14 +1,22 @@
 """The networks that can be trained, one entry each, all of torchvision.
 
-A new one is an entry here and a word in `settings.Network`.
+    python -m deepfake_detector.training.backbones resnet34 ...
+
+prints as JSON where their ImageNet weights lie. A new network is an entry here and a word in `settings.Network`.
 """
 
+import json
+import re
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from torch import nn
 from torchvision import models
 from torchvision.models import WeightsEnum
+
+from deepfake_detector.storage.assets import Asset
+from deepfake_detector.training.settings import Train
 
 
 @dataclass(frozen=True)
@@ -50,3 +58,21 @@ BACKBONES = {
         stride_32="features.8",
     ),
 }
+
+
+def imagenet_asset(network: str) -> Asset:
+    """The file of a network's ImageNet weights.
+
+    torchvision publishes the first digits of its hash, in its name. The whole is known of the one file that the default of
+    `train.imagenet_sha256` is of.
+    """
+    url = BACKBONES[network].imagenet.url
+    file = url.rpartition("/")[2]
+    digits = re.search(r"-([0-9a-f]{8,})\.pth$", file)[1]
+    known = Train().imagenet_sha256
+    sha256 = known if known.startswith(digits) else digits
+    return Asset(network, file, url, sha256, "train.imagenet_sha256")
+
+
+if __name__ == "__main__":
+    print(json.dumps([asdict(imagenet_asset(name)) for name in sys.argv[1:]]))

@@ -10,7 +10,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from deepfake_detector import UserError
 from deepfake_detector.storage import assets
 from deepfake_detector.storage.files import write_whole
-from deepfake_detector.training.backbones import BACKBONES
+from deepfake_detector.training.backbones import BACKBONES, imagenet_asset
 
 OUTPUTS = 2
 IMAGENET_CLASSES = 1000
@@ -69,7 +69,9 @@ def build(network: str, init: str, imagenet_sha256: str) -> FaceClassifier:
     classifier = FaceClassifier(network)
     if init == "random":
         return classifier
-    path = assets.locate(assets.IMAGENET, imagenet_sha256) if init == "imagenet" else Path(init)
+    path = Path(init)
+    if init == "imagenet":
+        path = assets.locate(imagenet_asset(network), imagenet_sha256)
     content = _read(path, "give train.init as imagenet, random or the path of a weights file")
     named = _named_weights(path, content.get("weights", content))
     state = {name.removeprefix("backbone."): value for name, value in named.items()}

@@ -39,11 +39,11 @@ class Train(StrictModel):
     init: str = Field(
         "imagenet",
         min_length=1,
-        description="imagenet (`fetch-assets imagenet`), random, or a file of one's own weights",
+        description="imagenet (`fetch-assets`), random, or a file of one's own weights",
     )
     imagenet_sha256: Sha256 = Field(
         "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
-        description="of the ImageNet weights",
+        description="of the network's ImageNet weights; `fetch-assets NETWORK` prints it",
     )
     input_size: int = Field(224, ge=32, le=1024, description="pixels a side fed to the network")
     epochs: int = Field(20, ge=1, le=10_000, description="passes over the training faces")

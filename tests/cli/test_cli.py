@@ -21,6 +21,7 @@ from deepfake_detector.serving.inference import DEMONSTRATION
 from deepfake_detector.storage import assets, store
 from deepfake_detector.storage.assets import Asset
 from deepfake_detector.storage.files import file_hash
+from deepfake_detector.training.backbones import BACKBONES
 
 
 @pytest.fixture
@@ -115,7 +116,7 @@ def test_a_missing_package_is_named_with_the_extra_that_has_it(command, extra):
         (["use-profile", "folder", "--root", "mine"], "'mine': write NAME=/absolute/path"),
         (
             ["fetch-assets", "everything"],
-            "invalid choice: 'everything' (choose from imagenet, yunet)",
+            "invalid choice: 'everything' (choose from yunet, resnet18,",
         ),
     ],
 )
@@ -405,13 +406,56 @@ def test_fetch_assets_takes_files_from_a_folder(call, yunet, tmp_path, monkeypat
     assert (tmp_path / YUNET.file).read_bytes() == (source / YUNET.file).read_bytes()
 
 
-def test_fetch_assets_without_names_takes_all(call, empty_assets, tmp_path, monkeypatch):
-    for name in ("one", "two"):
-        (tmp_path / name).write_text(name)
-    small = {name: Asset(name, name, "", file_hash(tmp_path / name), 0) for name in ("two", "one")}
-    monkeypatch.setattr(commands, "ASSETS", small)
-    code, out, _ = call("fetch-assets", "--from", tmp_path)
-    assert (code, out) == (0, f"one: {empty_assets / 'one'}\ntwo: {empty_assets / 'two'}\n")
+@pytest.fixture
+def stick(tmp_path, monkeypatch) -> Path:
+    """A folder with small files, which are those of all assets now; of a network's only the first digits are known."""
+    folder = tmp_path / "stick"
+    folder.mkdir()
+    for name in ("finder", *BACKBONES):
+        (folder / name).write_text(name)
+    digits = {"finder": 64} | dict.fromkeys(BACKBONES, 8)
+    small = {
+        name: Asset(name, name, "", file_hash(folder / name)[:count], "its.setting")
+        for name, count in digits.items()
+    }
+    monkeypatch.setattr(commands, "ASSETS", {"finder": small["finder"]})
+    monkeypatch.setattr(commands, "published_weights", lambda names: [small[one] for one in names])
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("names", "fetched"),
+    [
+        (["finder"], ["finder"]),
+        (["resnet34"], ["resnet34"]),
+        (["resnet50", "finder", "resnet18"], ["resnet50", "finder", "resnet18"]),
+        ([], ["finder", "efficientnet_b0"]),
+    ],
+    ids=["a face detector", "a network", "several", "what params.yaml names"],
+)
+def test_fetch_assets_gets_what_is_named_and_tells_the_hash_of_weights(
+    call, stick, empty_assets, tmp_path, monkeypatch, names, fetched
+):
+    (tmp_path / "params.yaml").write_text(profiles.text("demo", {}))
+    made.change_params(tmp_path / "params.yaml", {"train.network": "efficientnet_b0"})
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = call("fetch-assets", *names, "--from", stick)
+    lines = []
+    for name in fetched:
+        lines.append(f"{name}: {empty_assets / name}")
+        if name != "finder":
+            lines.append(f"  sha256 {file_hash(stick / name)}, to be put into its.setting")
+    assert (code, out.splitlines()) == (0, lines)
+    assert sorted(path.name for path in empty_assets.iterdir()) == sorted(fetched)
+
+
+def test_fetch_assets_keeps_no_weights_of_another_hash(call, stick, empty_assets):
+    expected = file_hash(stick / "resnet34")[:8]
+    (stick / "resnet34").write_text("resnet18")
+    code, out, err = call("fetch-assets", "resnet34", "--from", stick)
+    assert (code, out) == (1, "")
+    assert f"expected {expected}; not kept" in err
+    assert not empty_assets.exists()
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,14 @@ import torch
 from conftest import PROJECT
 
 from deepfake_detector import UserError, params
-from deepfake_detector.cli import commands, doctor, profiles
+from deepfake_detector.cli import doctor, profiles
 from deepfake_detector.cli.doctor import Finding
 from deepfake_detector.common import packages
 from deepfake_detector.faces.detection import Haar
+from deepfake_detector.faces.settings import YUNET
 from deepfake_detector.storage import assets
 from deepfake_detector.storage.files import file_hash
+from deepfake_detector.training.backbones import imagenet_asset
 
 Usage = namedtuple("Usage", "total used free")
 CLIPS = ("real/a.mp4", "fake/swap/b.mp4", "fake/blend/c.mp4")
@@ -34,6 +36,7 @@ def project(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("DEEPFAKE_ASSETS", str(tmp_path / "assets"))
     monkeypatch.setattr(doctor, "_gpu", lambda: None)
+    monkeypatch.setattr(doctor, "published_weights", lambda names: [*map(imagenet_asset, names)])
     monkeypatch.setattr(profiles, "FOLDER", PROJECT / "profiles")
     set_free(monkeypatch, 1e12)
     return folder
@@ -228,11 +231,20 @@ def test_a_missing_cascade_is_a_problem_where_it_is_the_detector(tmp_path, monke
             {"crop_faces__detector": "yunet"},
             "crop_faces__detector_sha256",
         ),
-        ("ImageNet weights", "imagenet", {"train__init": "imagenet"}, "train__imagenet_sha256"),
+        *(
+            (
+                "ImageNet weights",
+                network,
+                {"train__init": "imagenet", "train__network": network},
+                "train__imagenet_sha256",
+            )
+            for network in ("resnet18", "efficientnet_b0")
+        ),
     ],
 )
 def test_files_not_shipped_are_checked_by_hash(tmp_path, what, name, changes, hash_key):
-    path = assets.folder() / commands.ASSETS[name].file
+    asset = YUNET if name == YUNET.name else imagenet_asset(name)
+    path = assets.folder() / asset.file
     one = the(settings(tmp_path, **changes), what)
     assert (one.level, one.text) == ("problem", f"{path}: not there")
     assert f"`python -m deepfake_detector fetch-assets {name}`" in one.remedy

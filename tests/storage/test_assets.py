@@ -12,7 +12,8 @@ from deepfake_detector.storage.assets import Asset, fetch, folder, locate
 
 CONTENT, OTHER = b"the weights", b"something else"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-TINY = Asset("tiny", "tiny.onnx", "http://127.0.0.1:9/tiny.onnx", SHA256, 0.1)
+TINY = Asset("tiny", "tiny.onnx", "http://127.0.0.1:9/tiny.onnx", SHA256, "some.setting")
+DIGITS = replace(TINY, sha256=SHA256[:8])  # all that its publisher says
 REMEDY = "python -m deepfake_detector fetch-assets tiny"
 
 
@@ -82,27 +83,38 @@ def test_another_file_is_refused_with_both_hashes_and_the_remedy(tiny):
         locate(TINY, SHA256)
 
 
+@pytest.mark.parametrize("asset", [TINY, DIGITS], ids=["the whole hash", "its first digits"])
+def test_the_published_file_is_refused_where_another_is_wanted_and_the_setting_named(tiny, asset):
+    put(tiny, CONTENT)
+    said = f"{tiny}: sha256 is {SHA256}, params or model want {'0' * 64}; .*set some.setting to its"
+    with pytest.raises(UserError, match=said):
+        locate(asset, "0" * 64)
+
+
 @pytest.mark.parametrize("before", [None, OTHER], ids=["nothing there", "another file there"])
-def test_the_right_file_of_a_folder_is_put_in_place(tiny, tmp_path, before):
+@pytest.mark.parametrize("asset", [TINY, DIGITS], ids=["the whole hash", "its first digits"])
+def test_the_right_file_of_a_folder_is_put_in_place(tiny, tmp_path, before, asset):
     if before:
         put(tiny, before)
-    assert fetch(TINY, put(tmp_path / "stick" / "tiny.onnx", CONTENT)) == tiny
-    assert locate(TINY, SHA256).read_bytes() == CONTENT
+    assert fetch(asset, put(tmp_path / "stick" / "tiny.onnx", CONTENT)) == tiny
+    assert locate(asset, SHA256).read_bytes() == CONTENT
 
 
-def test_the_right_file_in_place_is_not_fetched_again(tiny):
+@pytest.mark.parametrize("asset", [TINY, DIGITS], ids=["the whole hash", "its first digits"])
+def test_the_right_file_in_place_is_not_fetched_again(tiny, asset):
     put(tiny, CONTENT)
-    assert fetch(TINY) == tiny
+    assert fetch(asset) == tiny
 
 
 @pytest.mark.parametrize("before", [None, OTHER], ids=["nothing there", "another version there"])
-def test_a_wrong_file_of_a_folder_is_not_kept_and_costs_nothing(tiny, tmp_path, before):
+@pytest.mark.parametrize("asset", [TINY, DIGITS], ids=["the whole hash", "its first digits"])
+def test_a_wrong_file_of_a_folder_is_not_kept_and_costs_nothing(tiny, tmp_path, before, asset):
     if before:
         put(tiny, before)
     with pytest.raises(
-        UserError, match=f"tiny.onnx from .*stick: sha256 is .*, expected {SHA256}; not kept"
+        UserError, match=f"tiny.onnx from .*stick: sha256 is .*, expected {asset.sha256}; not kept"
     ):
-        fetch(TINY, put(tmp_path / "stick" / "tiny.onnx", b"wrong"))
+        fetch(asset, put(tmp_path / "stick" / "tiny.onnx", b"wrong"))
     assert (tiny.read_bytes() if tiny.exists() else None) == before
 
 

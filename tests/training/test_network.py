@@ -1,5 +1,6 @@
 """The network: where its weights may come from, what is refused, and the map beside its answer."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import get_args
@@ -7,18 +8,16 @@ from typing import get_args
 import pytest
 import torch
 from torch import nn
-from torchvision.models import ResNet18_Weights, resnet18, resnet34
+from torchvision.models import resnet18, resnet34
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from deepfake_detector import UserError
 from deepfake_detector.contract.model_file import STRIDE
-from deepfake_detector.storage import assets
 from deepfake_detector.storage.files import file_hash
 from deepfake_detector.training import crops, network
-from deepfake_detector.training.backbones import BACKBONES
-from deepfake_detector.training.settings import Network
+from deepfake_detector.training.backbones import BACKBONES, imagenet_asset
+from deepfake_detector.training.settings import Network, Train
 
-FILE = assets.IMAGENET.file
 SIDE = 64
 
 every_network = pytest.mark.parametrize("name", BACKBONES)
@@ -30,21 +29,22 @@ def seeded():
 
 
 @pytest.fixture
-def imagenet(tmp_path, monkeypatch) -> Path:
-    """A file like torchvision's (1000 classes, random values) where the assets lie."""
+def imagenet(tmp_path, monkeypatch) -> Callable[[str], Path]:
+    """Makes a network's file like torchvision's (1000 classes, random values) where the assets lie."""
     monkeypatch.setenv("DEEPFAKE_ASSETS", str(tmp_path))
-    torch.save(resnet18().state_dict(), tmp_path / FILE)
-    return tmp_path / FILE
+
+    def make(name: str) -> Path:
+        path = tmp_path / imagenet_asset(name).file
+        torch.save(BACKBONES[name].build().state_dict(), path)
+        return path
+
+    return make
 
 
 def same_values(one: dict, other: dict) -> bool:
     return one.keys() == other.keys() and all(
         torch.equal(value, other[name]) for name, value in one.items()
     )
-
-
-def without_head(state: dict) -> dict:
-    return {name: value for name, value in state.items() if not name.startswith("fc.")}
 
 
 @every_network
@@ -103,39 +103,47 @@ def test_features_have_the_strides_that_the_table_says(name):
         assert found[str(stride)].shape[2:] == (SIDE // stride, 2 * SIDE // stride)
 
 
-def test_imagenet_weights_fill_everything_but_the_head(imagenet):
-    detector = network.build("resnet18", "imagenet", file_hash(imagenet))
-    assert same_values(
-        without_head(detector.backbone.state_dict()), without_head(torch.load(imagenet))
-    )
-    assert detector.backbone.fc.weight.shape == (2, 512)
-    assert detector(torch.zeros(3, 3, 32, 32)).shape == (3, 2)
+@every_network
+def test_imagenet_weights_fill_everything_but_the_head(imagenet, name):
+    path = imagenet(name)
+    built = network.build(name, "imagenet", file_hash(path)).backbone.state_dict()
+    given = torch.load(path)
+    head = {f"{BACKBONES[name].head}.{kind}" for kind in ("weight", "bias")}
+    assert {key for key in built if not torch.equal(built[key], given[key])} == head
+    assert built.keys() == given.keys()
 
 
-def test_the_imagenet_file_is_the_one_that_torchvision_names_with_its_normalisation():
-    weights = ResNet18_Weights.IMAGENET1K_V1
-    assert assets.IMAGENET.url == weights.url
-    assert weights.url.rpartition("/")[2] == FILE
-    assert assets.IMAGENET.sha256.startswith(FILE.removesuffix(".pth").rpartition("-")[2])
+@every_network
+def test_the_imagenet_file_is_the_one_that_torchvision_names_with_its_normalisation(name):
+    asset, weights = imagenet_asset(name), BACKBONES[name].imagenet
+    assert asset.url == weights.url
+    assert asset.url.endswith(f"/{asset.file}")
+    assert asset.file.endswith(f"-{asset.sha256[:8]}.pth")
     assert (list(crops.MEAN), list(crops.STD)) == (
         weights.transforms().mean,
         weights.transforms().std,
     )
 
 
-def test_missing_imagenet_weights_name_file_and_remedy(tmp_path, monkeypatch):
+def test_the_whole_hash_is_known_of_the_default_networks_weights():
+    default = Train()
+    assert imagenet_asset(default.network).sha256 == default.imagenet_sha256
+
+
+@every_network
+def test_missing_imagenet_weights_name_file_and_remedy(tmp_path, monkeypatch, name):
     monkeypatch.setenv("DEEPFAKE_ASSETS", str(tmp_path))
-    with pytest.raises(
-        UserError, match=rf"{FILE}: not there.*fetch-assets imagenet.*--from FOLDER"
-    ):
-        network.build("resnet18", "imagenet", "0" * 64)
+    file = imagenet_asset(name).file
+    with pytest.raises(UserError, match=rf"{file}: not there.*fetch-assets {name}`.*--from FOLDER"):
+        network.build(name, "imagenet", "0" * 64)
 
 
 def test_imagenet_weights_with_another_hash_name_file_and_remedy(imagenet):
+    path = imagenet("resnet34")
     with pytest.raises(
-        UserError, match=rf"{FILE}: sha256 is {file_hash(imagenet)}.*fetch-assets imagenet"
+        UserError, match=rf"{path.name}: sha256 is {file_hash(path)}.*fetch-assets resnet34`"
     ):
-        network.build("resnet18", "imagenet", "0" * 64)
+        network.build("resnet34", "imagenet", "0" * 64)
 
 
 def test_random_weights_follow_the_seed():
