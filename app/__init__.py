@@ -1,1 +1,2 @@
-"""The page: `make app`, or `python -m streamlit run app/streamlit_app.py` from the project's folder."""
+"""The page: `make app`, or `python -m streamlit run app/streamlit_app.py` from the project's
+folder."""

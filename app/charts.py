@@ -17,7 +17,8 @@ POINT = "point"  # name of the selection on the timeline
 
 
 def gauge(fake_probability: float, low: float, high: float) -> alt.LayerChart:
-    """The score between 0 and 1, with what is REAL (up to `low`), what is FAKE (from `high`) and the band between."""
+    """The score between 0 and 1, with what is REAL (up to `low`), what is FAKE (from `high`) and
+    the band between."""
     zones = pd.DataFrame(
         [(0.0, low, "REAL"), (low, high, "no verdict"), (high, 1.0, "FAKE")],
         columns=["from", "to", "zone"],
@@ -52,7 +53,8 @@ def gauge(fake_probability: float, low: float, high: float) -> alt.LayerChart:
 
 
 def timeline(moments: pd.DataFrame, low: float, high: float, frame: int) -> alt.LayerChart:
-    """Every face judged (report.timeline), a line and a shape per person, `frame` marked; a point can be chosen."""
+    """Every face judged (report.timeline), a line and a shape per person, `frame` marked; a point
+    can be chosen."""
     people = sorted(moments["person"].unique())
     rows = moments.assign(who=[f"person {person}" for person in moments["person"]])
     names = [f"person {person}" for person in people]
@@ -104,7 +106,8 @@ def timeline(moments: pd.DataFrame, low: float, high: float, frame: int) -> alt.
 
 
 def _styled(chart: alt.LayerChart, height: int) -> alt.LayerChart:
-    """In the page's letters and on its ground; Streamlit's own theme leaves a phone hardly any room for the lines."""
+    """In the page's letters and on its ground; Streamlit's own theme leaves a phone hardly any room
+    for the lines."""
     text = {"labelFontSize": 12, "labelColor": INK, "titleFontSize": 12, "titleColor": INK}
     return (
         chart.properties(height=height)

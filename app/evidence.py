@@ -1,4 +1,5 @@
-"""What the page shows of one input: the verdict, what its score means, who decided it, and the faces it rests on."""
+"""What the page shows of one input: the verdict, what its score means, who decided it, and the
+faces it rests on."""
 
 import json
 import threading
@@ -141,7 +142,8 @@ def _show_timeline(judged: Judged, people: list[FaceTrack]) -> None:
 
 
 def _labels(seconds: dict[int, float]) -> dict[int, str]:
-    """Each frame's second with so few digits that all differ: the slider cannot tell equal labels apart."""
+    """Each frame's second with so few digits that all differ: the slider cannot tell equal labels
+    apart."""
     for digits in (1, 2, 3):
         labels = {frame: f"{second:.{digits}f} s" for frame, second in seconds.items()}
         if len(set(labels.values())) == len(labels):

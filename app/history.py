@@ -1,4 +1,5 @@
-"""What was judged in one visit: the last inputs with their reports, in little memory and nowhere else.
+"""What was judged in one visit: the last inputs with their reports, in little memory and nowhere
+else.
 
 Crops are kept as JPEG: those of a clip with three people take 1 MB so, and 14 MB as pixels.
 """

@@ -1,4 +1,5 @@
-"""What the page takes and how many it serves at once: app/limits.toml, or the file that DEEPFAKE_LIMITS names."""
+"""What the page takes and how many it serves at once: app/limits.toml, or the file that
+DEEPFAKE_LIMITS names."""
 
 import os
 import tomllib
@@ -13,7 +14,8 @@ FILE = Path(__file__).with_name("limits.toml")
 
 
 class PageLimits(BaseModel):
-    """`upload_mb` and `megapixels` in millions, `clip_seconds` of playing, `seconds_per_clip` of work."""
+    """`upload_mb` and `megapixels` in millions, `clip_seconds` of playing, `seconds_per_clip` of
+    work."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 

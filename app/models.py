@@ -10,7 +10,8 @@ from deepfake_detector.serving.inference import MODEL, Detector
 
 
 def found() -> list[Path]:
-    """The one that DEEPFAKE_MODEL names, else every models/*.onnx, the one that is offered first in front."""
+    """The one that DEEPFAKE_MODEL names, else every models/*.onnx, the one that is offered first in
+    front."""
     if named := os.environ.get("DEEPFAKE_MODEL"):
         return [Path(named)]
     others = sorted(path for path in MODEL.parent.glob("*.onnx") if path != MODEL)
@@ -18,8 +19,8 @@ def found() -> list[Path]:
 
 
 def load(path: Path, at_once: int, place: int = 0) -> Detector:
-    """The model at `path`: of the `at_once` that judge side by side the one in `place`. Raises UserError where it cannot be
-    used."""
+    """The model at `path`: of the `at_once` that judge side by side the one in `place`. Raises
+    UserError where it cannot be used."""
     cached = st.cache_resource(max_entries=2 * at_once, show_spinner="Loading the model …")(_loaded)
     return cached(str(path), _changed(path), place)
 

@@ -1,4 +1,5 @@
-"""Beside the page: which model judges, what it has learned from, what it cannot do, and what becomes of a file."""
+"""Beside the page: which model judges, what it has learned from, what it cannot do, and what
+becomes of a file."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -24,7 +24,8 @@ from deepfake_detector.media.reading import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from deepfake_detector.serving.inference import DEMONSTRATION, Report
 
 EXAMPLES = Path("models/examples")
-TOLD_EVERY = 0.2  # seconds between two words on progress: the browser draws each, often on the same processor
+# seconds between two words on progress: the browser draws each, often on the same processor
+TOLD_EVERY = 0.2
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,8 @@ def pick() -> None:
 def judge(
     arrivals: list[Arrival], history: History, path: Path, page_limits: limits.PageLimits
 ) -> Judged:
-    """Judge the first, when its turn has come; what was judged before by the same model is not judged again."""
+    """Judge the first, when its turn has come; what was judged before by the same model is not
+    judged again."""
     arrival, others = arrivals[0], len(arrivals) - 1
     detector = models.load(path, page_limits.visitors_at_once)
     sha256 = hashlib.sha256(arrival.data).hexdigest()

@@ -9,7 +9,8 @@ POLL = 0.5  # seconds between two looks at the line
 
 
 class Turns:
-    """Hands out `at_once` places, numbered from 0, in the order in which they were asked for; serves several threads."""
+    """Hands out `at_once` places, numbered from 0, in the order in which they were asked for;
+    serves several threads."""
 
     def __init__(self, at_once: int) -> None:
         self._changed = threading.Condition()
@@ -20,8 +21,8 @@ class Turns:
     def turn(self, told: Callable[[int], None]) -> Iterator[int]:
         """Wait in line, then hold the place given until the block ends.
 
-        `told` hears, at once and then every half second, how many wait before. An exception out of it, which is how a
-        visitor who leaves is noticed, gives the place in the line up.
+        `told` hears, at once and then every half second, how many wait before. An exception out of
+        it, which is how a visitor who leaves is noticed, gives the place in the line up.
         """
         me, place = object(), None
         with self._changed:

@@ -1,4 +1,5 @@
-"""How the page puts verdicts and file names: each verdict has a colour and a sign of its own, names are never markup."""
+"""How the page puts verdicts and file names: each verdict has a colour and a sign of its own, names
+are never markup."""
 
 import re
 
@@ -21,7 +22,8 @@ def badge(verdict: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text from outside as Markdown that shows it letter by letter; what cannot be shown is a question mark."""
+    """Text from outside as Markdown that shows it letter by letter; what cannot be shown is a
+    question mark."""
     shown = "".join(letter if letter.isprintable() else "?" for letter in text)
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:&=^\"'@/])", r"\\\1", shown)
 

@@ -11,7 +11,8 @@ __all__ = ["Detector", "Stopped", "UserError"]
 
 HANDED_ON = {"Detector": "deepfake_detector.serving.inference"}  # name -> where it is
 
-# ONNX Runtime tells its maker how it is used unless this is set before it is imported; nothing here reports to anyone
+# ONNX Runtime tells its maker how it is used unless this is set before it is imported; nothing
+# here reports to anyone
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
@@ -24,8 +25,8 @@ class Stopped(Exception):  # noqa: N818 (no error: the run did what it was asked
 
 
 class UserError(Exception):
-    """An error that its reader can fix: `problem` names the file or the key, `remedy` says what to do
-    about it (empty where the problem says enough)."""
+    """An error that its reader can fix: `problem` names the file or the key, `remedy` says what to
+    do about it (empty where the problem says enough)."""
 
     def __init__(self, problem: str, remedy: str = "") -> None:
         super().__init__(problem, remedy)  # both are its `args`, from which pickle makes it again

@@ -188,7 +188,8 @@ def _problem(detail: ErrorDetails) -> str:
 
 
 def _legal_range(path: list[str]) -> str:
-    """Both ends of what the number at `path` may be, in words; empty for what is no number of a plain section."""
+    """Both ends of what the number at `path` may be, in words; empty for what is no number of a
+    plain section."""
     section: Any = Params
     rules: list[Any] = []
     for part in path:

@@ -1,7 +1,9 @@
-"""The pipeline's stages: one thin script each, run as `python -m stages.NAME` from the project's folder.
+"""The pipeline's stages: one thin script each, run as `python -m stages.NAME` from the project's
+folder.
 
-Importing this checks that Python is the one the project was installed for, so that a stage started with another one
-says so instead of failing in the middle, and watches from then on whether DVC still lives.
+Importing this checks that Python is the one the project was installed for, so that a stage started
+with another one says so instead of failing in the middle, and watches from then on whether DVC
+still lives.
 """
 
 import sys

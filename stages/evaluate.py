@@ -1,4 +1,5 @@
-"""Measure the detector on validation and test, by frame and by video, at the decision fitted on validation.
+"""Measure the detector on validation and test, by frame and by video, at the decision fitted on
+validation.
 
     python -m stages.evaluate
 

@@ -1,4 +1,5 @@
-"""Write the trained detector as ONNX files with their contract inside, in fp32 and in int8, and compare what they compute.
+"""Write the trained detector as ONNX files with their contract inside, in fp32 and in int8, and
+compare what they compute.
 
     python -m stages.export
 
@@ -93,7 +94,8 @@ def main() -> str:
 def _common(
     index: pd.DataFrame, train: pd.DataFrame, input_size: int
 ) -> tuple[dict, FaceDetector, list[str]]:
-    """What the contracts of both files have in common, the face detector, and the names of the drawn data sets."""
+    """What the contracts of both files have in common, the face detector, and the names of the
+    drawn data sets."""
     settings = params.load()
     crop = settings.crop_faces
     drawn = sorted(
@@ -150,7 +152,8 @@ def _int8_decision(clips: pd.DataFrame, aggregation: Aggregation, calibrate: Cal
 
 
 def _write_examples(index: pd.DataFrame, test: pd.DataFrame, drawn: list[str]) -> int:
-    """One clip of each method and one still, of people the model has not learned from. Real data are never copied."""
+    """One clip of each method and one still, of people the model has not learned from. Real data
+    are never copied."""
     EXAMPLES.mkdir(parents=True, exist_ok=True)
     rows = index[index["item"].isin(test["item"]) & index["data_set"].isin(drawn)].sort_values(
         "item"

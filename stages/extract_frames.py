@@ -1,4 +1,5 @@
-"""Sample frames evenly from every video; stills keep their own bytes. What was made before is taken from the scratch store.
+"""Sample frames evenly from every video; stills keep their own bytes. What was made before is taken
+from the scratch store.
 
     python -m stages.extract_frames
 

@@ -1,10 +1,10 @@
-"""The run as one page for a person, which needs no network: figures, charts, what was checked, and the limits; and the
-exported model's card.
+"""The run as one page for a person, which needs no network: figures, charts, what was checked, and
+the limits; and the exported model's card.
 
     python -m stages.report
 
-reads   metrics/*.json, plots/*.csv, plots/mistakes/, models/decision.json, data/splits/, .dvc/plots/*.json
-makes   plots/run_report.html, models/MODEL_CARD.md
+reads   metrics/*.json, plots/*.csv, plots/mistakes/, models/decision.json, data/splits/,
+.dvc/plots/*.json makes   plots/run_report.html, models/MODEL_CARD.md
 """
 
 import json

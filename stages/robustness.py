@@ -1,9 +1,10 @@
-"""Measure the exported detector on corrupted frames: what it still tells apart, and in how many it still finds a face.
+"""Measure the exported detector on corrupted frames: what it still tells apart, and in how many it
+still finds a face.
 
     python -m stages.robustness
 
-reads   models/detector.onnx, data/index.csv, data/splits/{val,test}.csv, data/frames.csv, data/frames/
-makes   metrics/robustness.json, plots/robustness.csv
+reads   models/detector.onnx, data/index.csv, data/splits/{val,test}.csv, data/frames.csv,
+data/frames/ makes   metrics/robustness.json, plots/robustness.csv
 
 Of the test split where `evaluate` reads it, else of validation.
 """

@@ -1,7 +1,8 @@
-"""Split the items into train, val and test; what shares a person, source, original, file or look stays on one side.
+"""Split the items into train, val and test; what shares a person, source, original, file or look
+stays on one side.
 
-split.policy: `shares` deals out whole groups; `official` keeps the published split and tells what leaks in it; `strict`
-keeps it too, but for the groups that it tears apart: these move whole.
+split.policy: `shares` deals out whole groups; `official` keeps the published split and tells what
+leaks in it; `strict` keeps it too, but for the groups that it tears apart: these move whole.
 
     python -m stages.split
 
@@ -28,7 +29,8 @@ def main() -> str:
     verified = tables.read("data/verified.csv", tables.VERIFIED)
     near = tables.read("data/near_duplicates.csv", tables.NEAR_DUPLICATES)
     items = index[index["item"].isin(verified.loc[verified["keep"] == 1, "item"])]
-    # grouped over the whole index: a dropped item still ties together the two it shares a person with
+    # grouped over the whole index: a dropped item still ties together the two it shares a
+    # person with
     items = items.assign(group=items["item"].map(splitting.groups(index, near)))
     splitting.refuse_one_group(index, near, items)
     shares = {part: getattr(split, part) for part in splitting.PARTS}
@@ -72,7 +74,8 @@ def main() -> str:
 def _published_leaks(
     index: pd.DataFrame, near: pd.DataFrame, items: pd.DataFrame, policy: str
 ) -> list[splitting.Leak]:
-    """What leaks in the published split before `strict` mends it; nothing where no published split is used."""
+    """What leaks in the published split before `strict` mends it; nothing where no published split
+    is used."""
     if policy == "shares":
         return []
     return splitting.leaks(index, near, splitting.assign_published(items, strict=False))

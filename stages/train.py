@@ -6,8 +6,9 @@ reads   data/splits/train.csv, data/splits/val.csv, data/faces.csv, data/faces/
 makes   models/detector.pt, plots/training.csv (a row for each epoch), data/validation.csv (the best
         epoch's logits)
 
-A stopped run goes on from its last saved state when it is started again with the same params, data and code. With
-train.devices above 1 it starts the other processes by itself; on several machines torchrun starts them (docs/scaling.md).
+A stopped run goes on from its last saved state when it is started again with the same params, data
+and code. With train.devices above 1 it starts the other processes by itself; on several machines
+torchrun starts them (docs/scaling.md).
 """
 
 import contextlib
@@ -120,10 +121,11 @@ def _train(train: Train, rows: dict[str, pd.DataFrame], checkpoints: Checkpoints
 
 
 def _scratch(train: Train, rows: dict[str, pd.DataFrame]) -> Path:
-    """The folder of this run's states: another one for other params, data or code, or another number of threads, on which
-    the order of sums depends.
+    """The folder of this run's states: another one for other params, data or code, or another
+    number of threads, on which the order of sums depends.
 
-    Outside the stage's outputs, below the folder DVC was called in, so that it outlives a copy made for an experiment.
+    Outside the stage's outputs, below the folder DVC was called in, so that it outlives a copy made
+    for an experiment.
     """
     key = hashlib.sha256(train.model_dump_json(exclude=CHANGES_NOTHING).encode())
     key.update(repr(torch.get_num_threads()).encode())

@@ -1,4 +1,5 @@
-"""What several test files need: a toy-sized project that ran once, and the real material where it lies beside the project."""
+"""What several test files need: a toy-sized project that ran once, and the real material where it
+lies beside the project."""
 
 import os
 import shutil
@@ -45,8 +46,8 @@ TOY = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast files first. Files with tests that wait for the toy project last: of these the ones that begin with others in
-    front, then the longest, so that no process is left alone with it."""
+    """Fast files first. Files with tests that wait for the toy project last: of these the ones that
+    begin with others in front, then the longest, so that no process is left alone with it."""
     for item in items:
         if "toy_project" in item.fixturenames:
             item.add_marker("slow")
@@ -113,7 +114,8 @@ def shared_folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def toy_project_begun(request, shared_folder) -> Iterator[None]:
-    """Makes the toy project beside the tests that do not need it, or whoever needs it first would keep the others waiting."""
+    """Makes the toy project beside the tests that do not need it, or whoever needs it first would
+    keep the others waiting."""
     needed = any("toy_project" in item.fixturenames for item in request.session.items)
     if not needed or os.environ.get("PYTEST_XDIST_WORKER") != "gw0":
         yield
@@ -242,7 +244,8 @@ def stored_crops(tmp_path, monkeypatch) -> pd.DataFrame:
 
 @pytest.fixture
 def no_hang():
-    """Fails a test that would never end, as where a loader process waits for a lock that nobody gives back."""
+    """Fails a test that would never end, as where a loader process waits for a lock that nobody
+    gives back."""
 
     def stop(*_):
         raise TimeoutError(f"not over after {HANG} s")

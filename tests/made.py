@@ -1,4 +1,5 @@
-"""Made for tests: small clips and pictures with known content, scores, a contract and a network for it, changed params."""
+"""Made for tests: small clips and pictures with known content, scores, a contract and a network for
+it, changed params."""
 
 import io
 from collections.abc import Mapping
@@ -75,7 +76,8 @@ def changed(settings: BaseModel, **changes: object) -> BaseModel:
 
 
 def numbered_frame(number: int, width: int = 96, height: int = 64) -> np.ndarray:
-    """A frame that says its own number, in grey levels that survive compression: `number_in` reads it back."""
+    """A frame that says its own number, in grey levels that survive compression: `number_in` reads
+    it back."""
     frame = np.full((height, width, 3), 40, np.uint8)
     for bit in range(8):
         left = bit * width // 8
@@ -100,7 +102,8 @@ def clip(
     height: int = 64,
     container: str = "mp4",
 ) -> bytes:
-    """An H.264 clip of `numbered_frame`s; `stamps` are presentation times in milliseconds (variable frame rate)."""
+    """An H.264 clip of `numbered_frame`s; `stamps` are presentation times in milliseconds (variable
+    frame rate)."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container) as output:
         stream = output.add_stream(
@@ -136,7 +139,8 @@ def clip_of(images: list[np.ndarray], rate: int = 12) -> bytes:
 
 
 def rotated(data: bytes, degrees: int) -> bytes:
-    """The MP4 with a display matrix in its track header that asks players to turn it clockwise by `degrees`."""
+    """The MP4 with a display matrix in its track header that asks players to turn it clockwise by
+    `degrees`."""
     at = (
         data.index(b"tkhd") + 4 + 40
     )  # version, flags, times, id, duration, layer, volume: then nine 32-bit numbers
@@ -246,7 +250,8 @@ def arrays(rows: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def contract_terms(terms: dict = TERMS, **changes: object) -> Contract:
-    """A contract that differs from `terms` in some values: `contract_terms(frames=3, crop={"margin": 1.2})`."""
+    """A contract that differs from `terms` in some values:
+    `contract_terms(frames=3, crop={"margin": 1.2})`."""
     changed = {
         part: terms.get(part, {}) | values if isinstance(values, dict) else values
         for part, values in changes.items()
@@ -271,7 +276,8 @@ def write_model(path: Path, **terms: object) -> Path:
 
 
 def small_network(side: int = 64, seed: int = 1) -> onnx.ModelProto:
-    """A network with the inputs and outputs of an exported one and a few weights, those of the seed."""
+    """A network with the inputs and outputs of an exported one and a few weights, those of the
+    seed."""
     rng = np.random.default_rng(seed)
     kernel, head = (
         rng.normal(0, scale, shape) for scale, shape in ((0.02, (4, 3, 32, 32)), (1, (4, 2)))

@@ -24,7 +24,8 @@ def main(program: str = "deepfake-detector") -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    """The command's exit code. Raises UserError where it needs another folder or packages that are missing."""
+    """The command's exit code. Raises UserError where it needs another folder or packages that are
+    missing."""
     if arguments.in_project and not PIPELINE.is_file():
         raise UserError(f"{PIPELINE.absolute()}: not there", "run it in the project's folder")
     try:

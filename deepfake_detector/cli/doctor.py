@@ -69,7 +69,8 @@ Level = Literal["ok", "note", "problem"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, what was found there, and what to do about it (never empty for a problem)."""
+    """What was looked at, what was found there, and what to do about it (never empty for a
+    problem)."""
 
     level: Level
     what: str
@@ -98,7 +99,8 @@ def examine(settings: params.Params) -> Iterator[Finding]:
 
 
 def report(findings: Iterable[Finding]) -> int:
-    """Print a line for each finding as it comes, its remedy on the next; return the number of problems."""
+    """Print a line for each finding as it comes, its remedy on the next; return the number of
+    problems."""
     problems = 0
     for finding in findings:
         problems += finding.level == "problem"
@@ -113,7 +115,8 @@ def report(findings: Iterable[Finding]) -> int:
 
 
 def _torn() -> Iterator[Finding]:
-    """DVC writes these files in place; killed, or out of disk, while it does, it refuses to run afterwards."""
+    """DVC writes these files in place; killed, or out of disk, while it does, it refuses to run
+    afterwards."""
     kept = "`git checkout dvc.lock`, or remove it; then `dvc repro`: what is finished comes from DVC's cache"
     files: dict[Path, tuple[Callable[[bytes], object], str]] = {
         Path("dvc.lock"): (
@@ -183,7 +186,8 @@ def _device(train: Train) -> Finding:
 
 
 def _gpu() -> tuple[str, int, int] | None:
-    """Name, free and total bytes of the GPU; asked in another process, as the command line itself needs no torch."""
+    """Name, free and total bytes of the GPU; asked in another process, as the command line itself
+    needs no torch."""
     done = subprocess.run(
         [sys.executable, "-c", ASK_FOR_GPU], capture_output=True, text=True, check=True
     )
@@ -262,7 +266,8 @@ def _data_set(
 def _stored(
     what: str, found: list[layouts.Found], settings: params.Params
 ) -> Generator[Finding, None, float]:
-    """Opens the first item of each method and judges by it how many bytes frames and faces will take."""
+    """Opens the first item of each method and judges by it how many bytes frames and faces will
+    take."""
     groups: dict[tuple[str, str], list[layouts.Found]] = {}
     for one in found:
         groups.setdefault((one.kind, one.method), []).append(one)

@@ -1,4 +1,5 @@
-"""Every chart of DVC on one page that opens without a network: its own page loads the drawing library from the web."""
+"""Every chart of DVC on one page that opens without a network: its own page loads the drawing
+library from the web."""
 
 import subprocess
 import sys

@@ -23,8 +23,9 @@ def names() -> list[str]:
 def use(name: str, roots: Mapping[str, str]) -> list[str]:
     """Make profile `name` the project's params.yaml, with the data sets' folders given as `roots`.
 
-    Returns the names of its data sets. Raises UserError where a root is missing, or where params.yaml
-    holds changes that would be lost; scans of data sets that are no longer named are removed.
+    Returns the names of its data sets. Raises UserError where a root is missing, or where
+    params.yaml holds changes that would be lost; scans of data sets that are no longer named are
+    removed.
     """
     chosen = load(name)
     outside = {key for key, data_set in chosen.data_sets.items() if data_set.layout != "demo"}
@@ -74,7 +75,8 @@ def text(name: str, roots: Mapping[str, str]) -> str:
 
 
 def _refuse_loss() -> None:
-    """params.yaml may be replaced where it is the committed one, or a profile in which only roots were set."""
+    """params.yaml may be replaced where it is the committed one, or a profile in which only roots
+    were set."""
     current = params.PARAMS_FILE
     if not current.exists() or _is_a_profile(current):
         return

@@ -1,4 +1,5 @@
-"""What a person at a terminal sees of a stage or command: help, progress, one summary line, errors without tracebacks."""
+"""What a person at a terminal sees of a stage or command: help, progress, one summary line, errors
+without tracebacks."""
 
 import argparse
 import errno
@@ -28,7 +29,8 @@ LINE_SECONDS = 10  # where there is no terminal, a plain line at most this often
 def progress(
     items: Iterable[Item], total: int, what: str, unit: str = "item", size: int = 1
 ) -> Iterator[Item]:
-    """Yield `items`, showing a bar on a terminal and plain lines elsewhere (both on standard error).
+    """Yield `items`, showing a bar on a terminal and plain lines elsewhere (both on standard
+    error).
 
     Each of the `total` items counts as `size` units.
     """
@@ -60,7 +62,8 @@ def progress(
 
 
 def run_stage(stage: Callable[..., str], doc: str, **arguments: str) -> None:
-    """Run a stage script: its docstring as `--help`, its return value as the summary line, exit 1 on a UserError.
+    """Run a stage script: its docstring as `--help`, its return value as the summary line, exit 1
+    on a UserError.
 
     `arguments` names the positional arguments of the stage, with their help texts.
     """
@@ -80,8 +83,8 @@ def run_stage(stage: Callable[..., str], doc: str, **arguments: str) -> None:
 
 
 def guarded(work: Callable[[], Item]) -> Item:
-    """Call `work`; turn a UserError, or what the disk refuses, into its text and exit code 1, and an interrupt into exit code
-    128 + its number."""
+    """Call `work`; turn a UserError, or what the disk refuses, into its text and exit code 1, and
+    an interrupt into exit code 128 + its number."""
     try:
         return work()
     except UserError as error:
@@ -105,7 +108,8 @@ def guarded(work: Callable[[], Item]) -> Item:
 
 
 def stop_with_parent() -> None:
-    """Under DVC, end this process when DVC is killed: a stage left behind would write beside its successor."""
+    """Under DVC, end this process when DVC is killed: a stage left behind would write beside its
+    successor."""
     if "DVC_STAGE" not in os.environ:
         return
     parent = os.getppid()

@@ -1,4 +1,5 @@
-"""One writer at a time: a stage that was left behind, or was started twice, must not write beside its successor."""
+"""One writer at a time: a stage that was left behind, or was started twice, must not write beside
+its successor."""
 
 import os
 import sys

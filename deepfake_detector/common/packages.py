@@ -1,4 +1,5 @@
-"""Whether this Python has the packages that a project's requirements.txt pins; needs none of them itself."""
+"""Whether this Python has the packages that a project's requirements.txt pins; needs none of them
+itself."""
 
 import re
 import tomllib

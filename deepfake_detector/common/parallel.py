@@ -1,7 +1,9 @@
-"""Map a function over items, in processes of this machine or on a Ray cluster: a bad item costs its own result only.
+"""Map a function over items, in processes of this machine or on a Ray cluster: a bad item costs its
+own result only.
 
-Whatever the executor, each call runs in a process of its own with a limit of time and memory, and what becomes of it is
-told in the same words. A cluster shares the project's folder and the media with this machine (docs/scaling.md).
+Whatever the executor, each call runs in a process of its own with a limit of time and memory, and
+what becomes of it is told in the same words. A cluster shares the project's folder and the media
+with this machine (docs/scaling.md).
 """
 
 import os
@@ -48,8 +50,9 @@ def run(
 ) -> Iterator[Outcome[Result]]:
     """Yield what became of `function(*task)` for each of `tasks`, in their order.
 
-    A worker that dies, takes longer or needs more memory than it may fails its own task only. Other exceptions that
-    `function` raises are errors of the program, not of the item, and are raised here.
+    A worker that dies, takes longer or needs more memory than it may fails its own task only. Other
+    exceptions that `function` raises are errors of the program, not of the item, and are raised
+    here.
     """
     if not tasks:
         return iter(())
@@ -121,7 +124,8 @@ def _on_ray(
 
 
 def _check_address(address: str) -> None:
-    """Ray itself would start a cluster of its own without an address, and wait for minutes at a wrong one."""
+    """Ray itself would start a cluster of its own without an address, and wait for minutes at a
+    wrong one."""
     if not address:
         raise UserError(
             "parallel.executor is ray, but RAY_ADDRESS is not set",
@@ -164,7 +168,8 @@ def _pool(count: int, memory: float) -> ProcessPool:
 
 @contextmanager
 def _no_interrupts_for_workers() -> Iterator[None]:
-    """Processes and threads started meanwhile never see Ctrl-C, which a terminal sends to all: this process ends them.
+    """Processes and threads started meanwhile never see Ctrl-C, which a terminal sends to all: this
+    process ends them.
 
     One that is still importing would else print a traceback.
     """

@@ -1,6 +1,8 @@
-"""The contract that travels inside an exported model: how its input is made and how its output is decided.
+"""The contract that travels inside an exported model: how its input is made and how its output is
+decided.
 
-Stages, command line and page all read it from the same typed value, so none can crop, scale or decide differently.
+Stages, command line and page all read it from the same typed value, so none can crop, scale or
+decide differently.
 """
 
 import json
@@ -32,7 +34,8 @@ LIBRARIES = (
 
 
 class FaceDetection(StrictModel):
-    """Which detector finds the faces; `sha256` is the hash of its file, `detect_size` the longer side it looks at."""
+    """Which detector finds the faces; `sha256` is the hash of its file, `detect_size` the longer
+    side it looks at."""
 
     name: str  # of faces.detection.DETECTORS, which may have grown since
     sha256: str
@@ -41,7 +44,8 @@ class FaceDetection(StrictModel):
 
 
 class Crop(StrictModel):
-    """How a face becomes the network's input: cut at `margin` to `size`, resized to `input_size`, normalised.
+    """How a face becomes the network's input: cut at `margin` to `size`, resized to `input_size`,
+    normalised.
 
     `given`: the training data were face crops already, so a picture is taken to be one.
     """
@@ -57,8 +61,9 @@ class Crop(StrictModel):
 
 
 class Golden(StrictModel):
-    """What this model made of the drawn face of golden.py where it was exported: the boxes that the face detector found, in
-    pixels, and the logit of the first (of the whole picture where there is none)."""
+    """What this model made of the drawn face of golden.py where it was exported: the boxes that the
+    face detector found, in pixels, and the logit of the first (of the whole picture where there is
+    none)."""
 
     boxes: tuple[tuple[float, float, float, float], ...]
     logit: float
@@ -66,8 +71,8 @@ class Golden(StrictModel):
 
 
 class TrainedOn(StrictModel):
-    """What the model has learned from. A `demonstration` has seen drawn people only: it judges nothing but
-    `demo_files` (sha256 of the demo's own files)."""
+    """What the model has learned from. A `demonstration` has seen drawn people only: it judges
+    nothing but `demo_files` (sha256 of the demo's own files)."""
 
     data_sets: dict[str, dict[str, int]]  # name -> items by "real" and method
     split: str
@@ -122,7 +127,8 @@ def decision_of(found: dict) -> Decision:
 
 
 def parse(text: str | None, source: str) -> Contract:
-    """The contract in the metadata of the model file `source`. Raises UserError where there is none of this version."""
+    """The contract in the metadata of the model file `source`. Raises UserError where there is none
+    of this version."""
     if text is None:
         raise UserError(
             f"{source}: an ONNX file without this project's contract",

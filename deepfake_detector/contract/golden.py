@@ -1,7 +1,9 @@
-"""A drawn face that comes out the same on every machine, and what a model made of it when it was exported.
+"""A drawn face that comes out the same on every machine, and what a model made of it when it was
+exported.
 
-Drawn by integer arithmetic alone, so that no library, version or processor has a say in it. A model that finds another
-face in it, or another logit, computes something else here than where it was made.
+Drawn by integer arithmetic alone, so that no library, version or processor has a say in it. A model
+that finds another face in it, or another logit, computes something else here than where it was
+made.
 """
 
 from collections.abc import Callable, Sequence
@@ -80,9 +82,11 @@ def sample(faces: FaceDetector, crop: Crop, judge: Judge, tolerance: float) -> G
 
 
 def check(expected: Golden, faces: FaceDetector, crop: Crop, judge: Judge, source: str) -> None:
-    """Raises UserError, saying what differs, unless the boxes agree to a pixel and the logit to its tolerance.
+    """Raises UserError, saying what differs, unless the boxes agree to a pixel and the logit to its
+    tolerance.
 
-    The network sees the expected box, so that a fraction of a pixel in the detector is not taken for another network.
+    The network sees the expected box, so that a fraction of a pixel in the detector is not taken
+    for another network.
     """
     found = [_box(face) for face in faces.detect(image())]
     if (

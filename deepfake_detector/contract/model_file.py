@@ -1,7 +1,8 @@
 """An exported model as a file: sealed when it is written, checked whenever it is opened, and run.
 
-The seal is the hash of the file with the seal's own 64 digits as zeros. It detects damage, not forgery: whoever changes a
-file can seal it again. `pinned` names the one file that is accepted, and does detect it.
+The seal is the hash of the file with the seal's own 64 digits as zeros. It detects damage, not
+forgery: whoever changes a file can seal it again. `pinned` names the one file that is accepted, and
+does detect it.
 """
 
 import hashlib
@@ -48,8 +49,8 @@ class Model:
     sha256: str
 
     def judge(self, crops: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """For N square RGB uint8 crops the logits (fake minus real; N, float64) and the activation maps (N, A, A),
-        A = S/32 rounded up."""
+        """For N square RGB uint8 crops the logits (fake minus real; N, float64) and the activation
+        maps (N, A, A), A = S/32 rounded up."""
         return judge(self.session, self.contract.crop, crops)
 
 
@@ -75,8 +76,8 @@ def judge(
 def open_session(
     data: bytes, threads: int = 0, device: str = "cpu"
 ) -> onnxruntime.InferenceSession:
-    """A session that computes on `cpu` with so many threads (0: one per core), or on `cuda`. Of these bytes alone: a model
-    that keeps weights in another file is refused."""
+    """A session that computes on `cpu` with so many threads (0: one per core), or on `cuda`. Of
+    these bytes alone: a model that keeps weights in another file is refused."""
     onnxruntime.set_default_logger_severity(4)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -90,7 +91,8 @@ def open_session(
 
 
 def sealed(model: "onnx.ModelProto", terms: Contract) -> bytes:
-    """The file's bytes, with the contract and the seal in its metadata; the same model and terms give the same bytes."""
+    """The file's bytes, with the contract and the seal in its metadata; the same model and terms
+    give the same bytes."""
     del model.metadata_props[:]
     for key, value in ((contract.KEY, terms.model_dump_json()), (SEAL, ZEROS.decode())):
         entry = model.metadata_props.add()
@@ -106,8 +108,9 @@ def load(
 ) -> Model:
     """The model at `path`, computing on `cpu` with so many threads (0: one per core), or on `cuda`.
 
-    Raises UserError where it is missing, too large, not the `pinned` file (sha256), damaged, no ONNX file, without a
-    contract of this version, withheld, or not of the shape that its contract promises, and where there is no such device.
+    Raises UserError where it is missing, too large, not the `pinned` file (sha256), damaged, no
+    ONNX file, without a contract of this version, withheld, or not of the shape that its contract
+    promises, and where there is no such device.
     """
     if device == "cuda" and "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         raise UserError(

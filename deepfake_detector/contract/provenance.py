@@ -1,4 +1,5 @@
-"""What a contract says of where its model came from: the material, its split, and how the faces were cut.
+"""What a contract says of where its model came from: the material, its split, and how the faces
+were cut.
 
 Items are rows of the index table; `train` holds the rows of the training split.
 """
@@ -17,8 +18,8 @@ SPLITS = {  # by policy
 
 
 def crop_kind(index: pd.DataFrame, train: pd.DataFrame, realign: bool) -> str:
-    """`given` where training saw ready-made crops only, as they are, else `detected`. Raises UserError for a mix of these with
-    others, which has no contract."""
+    """`given` where training saw ready-made crops only, as they are, else `detected`. Raises
+    UserError for a mix of these with others, which has no contract."""
     if realign:
         return "detected"
     ready = index.loc[index["item"].isin(train["item"]), "kind"] == "face"
@@ -33,8 +34,9 @@ def crop_kind(index: pd.DataFrame, train: pd.DataFrame, realign: bool) -> str:
 def trained_on(
     index: pd.DataFrame, train: pd.DataFrame, drawn: list[str], policy: str, seed: int
 ) -> TrainedOn:
-    """The counts of what was learned from, by data set and method, and how it was split; `drawn` names the data sets that
-    `synthesize` draws. A model that has seen these alone is a demonstration, and their files are listed."""
+    """The counts of what was learned from, by data set and method, and how it was split; `drawn`
+    names the data sets that `synthesize` draws. A model that has seen these alone is a
+    demonstration, and their files are listed."""
     counts = {
         name: {
             method: int(count)

@@ -1,4 +1,5 @@
-"""Checks of the data before anything is learned from it: what is dropped and why, and what must stop the run."""
+"""Checks of the data before anything is learned from it: what is dropped and why, and what must
+stop the run."""
 
 from collections import Counter
 
@@ -15,7 +16,8 @@ NAMED = 5  # items named in one message
 def judge(
     index: pd.DataFrame, frames: pd.DataFrame, faces: pd.DataFrame, limits: Verify
 ) -> pd.DataFrame:
-    """For every item of the index whether it is kept, and the reason why not: columns item, keep (0 or 1), reason."""
+    """For every item of the index whether it is kept, and the reason why not: columns item, keep (0
+    or 1), reason."""
     reasons = {}
     faces_of, frames_of = dict(tuple(faces.groupby("item"))), dict(tuple(frames.groupby("item")))
     for row in index.itertuples():
@@ -90,7 +92,8 @@ def figures(
 
 
 def oddities(media: pd.DataFrame) -> dict[str, list[str]]:
-    """What readers of video often get wrong, and the items in which it is so: it is dealt with here, and told."""
+    """What readers of video often get wrong, and the items in which it is so: it is dealt with
+    here, and told."""
     odd = {
         "variable frame rate": media["variable_rate"] == 1,
         "to be turned by a rotation flag": media["rotation"].fillna(0) != 0,

@@ -1,4 +1,5 @@
-"""The data as one page for a person: what there is, what was dropped and why, what could be learned instead of faces.
+"""The data as one page for a person: what there is, what was dropped and why, what could be learned
+instead of faces.
 
 Made by `python -m stages.verify`; the page is one HTML file that needs nothing else.
 """
@@ -50,7 +51,8 @@ def what_there_is(
 
 
 def dropped(verified: pd.DataFrame, frames: pd.DataFrame, picture: Picture) -> list[Section]:
-    """A section for each reason why items were dropped, with the middle frames of the first of them."""
+    """A section for each reason why items were dropped, with the middle frames of the first of
+    them."""
     out = verified[verified["keep"] == 0]
     if out.empty:
         return [Section("What was dropped", ["Nothing."])]
@@ -75,7 +77,8 @@ def dropped(verified: pd.DataFrame, frames: pd.DataFrame, picture: Picture) -> l
 def look_alikes(
     near: pd.DataFrame, index: pd.DataFrame, frames: pd.DataFrame, picture: Picture
 ) -> Section:
-    """Pairs of items that look alike though nothing said that they belong together, and the first of them in pictures."""
+    """Pairs of items that look alike though nothing said that they belong together, and the first
+    of them in pictures."""
     if near.empty:
         return Section(
             "Nearly the same pictures", ["None but of items that are known to belong together."]

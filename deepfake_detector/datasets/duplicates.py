@@ -1,7 +1,8 @@
-"""Find items whose pictures look nearly alike though nothing says that they belong together: re-encoded, resized or
-re-published copies, and fakes whose original nobody named.
+"""Find items whose pictures look nearly alike though nothing says that they belong together:
+re-encoded, resized or re-published copies, and fakes whose original nobody named.
 
-Loose limits chain strangers: at 12 bits 38 % of 3,000 faces of different DFDC videos hang together, at 8 bits 0.8 %.
+Loose limits chain strangers: at 12 bits 38 % of 3,000 faces of different DFDC videos hang together,
+at 8 bits 0.8 %.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,15 +29,18 @@ Picture = Callable[[str, int], np.ndarray]  # of an item's frame: RGB uint8
 def near_duplicates(
     frames: pd.DataFrame, index: pd.DataFrame, groups: pd.Series, picture: Picture
 ) -> list[dict]:
-    """Pairs of items of different groups that look alike: rows of tables.NEAR_DUPLICATES, item before other, sorted.
+    """Pairs of items of different groups that look alike: rows of tables.NEAR_DUPLICATES, item
+    before other, sorted.
 
-    Frames match where their hashes differ in at most NEAR bits (NEAR_CROP where one item is a ready crop) and their grey
-    values correlate by ALIKE or more. A pair needs FRAMES_NEEDED matches, or as many as its shorter item has frames, each
-    frame used once; no more are looked for. `groups` maps items to groups; `picture` is asked for those alone whose hashes
-    are near. Raises KeyError for an item that the index or the groups lack.
+    Frames match where their hashes differ in at most NEAR bits (NEAR_CROP where one item is a ready
+    crop) and their grey values correlate by ALIKE or more. A pair needs FRAMES_NEEDED matches, or
+    as many as its shorter item has frames, each frame used once; no more are looked for. `groups`
+    maps items to groups; `picture` is asked for those alone whose hashes are near. Raises KeyError
+    for an item that the index or the groups lack.
     """
     table = frames[frames["hash"] != ""].sort_values(["item", "hash", "frame"])
-    # A still scene has many frames and few hashes: it is the distinct hashes of each item that are compared.
+    # A still scene has many frames and few hashes: it is the distinct hashes of each item
+    # that are compared.
     start = np.flatnonzero(~table.duplicated(["item", "hash"]))
     stop = np.flatnonzero(~table.duplicated(["item", "hash"], keep="last")) + 1
     item, names = pd.factorize(table["item"].iloc[start])
@@ -70,7 +74,8 @@ def near_duplicates(
 
 
 def _neighbours(value: np.ndarray, group: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Positions left < right of hashes of different groups, and the bits they differ in, where both `near` allow them."""
+    """Positions left < right of hashes of different groups, and the bits they differ in, where both
+    `near` allow them."""
     found = [(np.empty(0, int), np.empty(0, int), np.empty(0, np.uint8))]
     for band in range(BANDS):
         bits = _bands(value)[:, band].astype(int)
@@ -96,7 +101,8 @@ def _bands(value: np.ndarray) -> np.ndarray:
 
 
 def _sharing(bits: np.ndarray, group: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Every pair of positions, once, whose `bits` differ in one at most and whose groups differ; sorted by both."""
+    """Every pair of positions, once, whose `bits` differ in one at most and whose groups differ;
+    sorted by both."""
     keys = bits * len(group) + group
     bounds = np.searchsorted(bits, np.arange((1 << BAND) + 1))
     for flip in (0, *(1 << bit for bit in range(BAND))):
@@ -111,7 +117,8 @@ def _sharing(bits: np.ndarray, group: np.ndarray) -> Iterator[tuple[np.ndarray, 
 def _ranges(
     rows: np.ndarray, first: np.ndarray, last: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Each row with each position from its `first` to before its `last`, about CHUNK of them at a time."""
+    """Each row with each position from its `first` to before its `last`, about CHUNK of them at a
+    time."""
     size = last - first
     cuts = np.searchsorted(size.cumsum(), np.arange(CHUNK, size.sum(), CHUNK))
     for row, begin, many in zip(
@@ -126,7 +133,8 @@ def _ranges(
 def _by_pair(
     one: np.ndarray, other: np.ndarray, most: np.ndarray, needed: np.ndarray
 ) -> Iterator[tuple]:
-    """The rows of each pair of items, in order, and the matches it needs; `most` is how many a row can bring."""
+    """The rows of each pair of items, in order, and the matches it needs; `most` is how many a row
+    can bring."""
     order = np.lexsort((other, one))
     one, other = one[order], other[order]
     start = np.flatnonzero(np.diff(one, prepend=-1) | np.diff(other, prepend=-1))
@@ -141,7 +149,8 @@ def _by_pair(
 def _confirmed(
     matches: list[tuple[int, int, int]], need: int, ours: Callable, theirs: Callable
 ) -> dict | None:
-    """The first `need` matches (distance, mine, yours), each frame used once, whose thumbnails correlate, summed up."""
+    """The first `need` matches (distance, mine, yours), each frame used once, whose thumbnails
+    correlate, summed up."""
     if min(len({mine for _, mine, _ in matches}), len({yours for *_, yours in matches})) < need:
         return None
     found: dict[int, float] = {}

@@ -10,7 +10,8 @@ from deepfake_detector.storage.archive import ArchiveReader
 def face_sheets(
     faces: pd.DataFrame, index: pd.DataFrame, reader: ArchiveReader
 ) -> dict[str, bytes]:
-    """Sheets by name: faces spread over each class and method, and the least sharp face of each person.
+    """Sheets by name: faces spread over each class and method, and the least sharp face of each
+    person.
 
     `faces` and `index` are the tables of that name, `reader` reads the archives of faces.
     """

@@ -1,7 +1,9 @@
-"""The shortcut audit: can fakes be told from reals by facts of their files alone, without a look at a face?
+"""The shortcut audit: can fakes be told from reals by facts of their files alone, without a look at
+a face?
 
-Where a small classifier can, so could a detector, and its figures would say little about faces. The classifier is
-cross-validated by source group: a clip and its forgery are learned from together, or judged together.
+Where a small classifier can, so could a detector, and its figures would say little about faces. The
+classifier is cross-validated by source group: a clip and its forgery are learned from together, or
+judged together.
 """
 
 from dataclasses import dataclass
@@ -35,12 +37,14 @@ MOST_ITEMS = 6000  # of a class; further ones would cost time and change nothing
 CARRIER_AUC = 0.6
 MOST_CARRIERS = 5
 TREES = 30
-MIN_GAIN = 4  # of a split: its fall in Gini impurity times the worth of the items; chance seldom reaches it
+# of a split: its fall in Gini impurity times the worth of the items; chance seldom reaches it
+MIN_GAIN = 4
 
 
 @dataclass(frozen=True)
 class Carrier:
-    """A fact that separates the classes by itself: `auc` 0.5..1 whichever class has more of it, medians as stored."""
+    """A fact that separates the classes by itself: `auc` 0.5..1 whichever class has more of it,
+    medians as stored."""
 
     fact: str
     auc: float
@@ -50,7 +54,8 @@ class Carrier:
 
 @dataclass(frozen=True)
 class Shortcut:
-    """ROC-AUC of the classifier on the `items` it judged (0.5: no shortcut); None, with the reason, without enough."""
+    """ROC-AUC of the classifier on the `items` it judged (0.5: no shortcut); None, with the reason,
+    without enough."""
 
     auc: float | None
     reason: str
@@ -61,8 +66,9 @@ class Shortcut:
 def file_facts(items: pd.DataFrame, media: pd.DataFrame, faces: pd.DataFrame) -> pd.DataFrame:
     """A row per item (the index) with the columns FACTS as float64, NaN where unknown.
 
-    `items` are rows of the index table; `media` and `faces` are tables that may hold other items too. Face size
-    (pixels, the longer side) and brightness are medians over the dominant track; a ready crop has no face size.
+    `items` are rows of the index table; `media` and `faces` are tables that may hold other items
+    too. Face size (pixels, the longer side) and brightness are medians over the dominant track; a
+    ready crop has no face size.
     """
     kind = items.set_index("item")["kind"]
     facts = media.set_index("item").reindex(index=kind.index, columns=FACTS).astype("float64")
@@ -78,10 +84,12 @@ def file_facts(items: pd.DataFrame, media: pd.DataFrame, faces: pd.DataFrame) ->
 
 
 def audit(facts: pd.DataFrame, labels: pd.Series, groups: pd.Series, seed: int = 0) -> Shortcut:
-    """How well the facts tell fakes from reals in source groups not learned from, and which facts do so alone.
+    """How well the facts tell fakes from reals in source groups not learned from, and which facts
+    do so alone.
 
-    The items are those of `labels` (item -> 0 real, 1 fake); `facts` (as `file_facts` makes them) and `groups`
-    (item -> source group) have a row for each. The same values and seed give the same result in any order of rows.
+    The items are those of `labels` (item -> 0 real, 1 fake); `facts` (as `file_facts` makes them)
+    and `groups` (item -> source group) have a row for each. The same values and seed give the same
+    result in any order of rows.
     """
     labels = labels.sort_index().astype(int)
     groups = groups.loc[labels.index]
@@ -100,7 +108,8 @@ def audit(facts: pd.DataFrame, labels: pd.Series, groups: pd.Series, seed: int =
 
 
 def _sample(labels: pd.Series, groups: pd.Series, seed: int) -> pd.Index:
-    """At most MOST_ITEMS items of each class, sorted: one from every group, then a second from every group, ..."""
+    """At most MOST_ITEMS items of each class, sorted: one from every group, then a second from
+    every group, ..."""
     shuffled = labels.sample(frac=1, random_state=seed)
     turn = (
         shuffled.groupby([shuffled, groups[shuffled.index]]).cumcount().sort_values(kind="stable")
@@ -110,7 +119,8 @@ def _sample(labels: pd.Series, groups: pd.Series, seed: int) -> pd.Index:
 
 def _separation(facts: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, seed: int) -> float:
     """ROC-AUC of the out-of-fold probabilities."""
-    # Ranks, because the trees draw thresholds evenly over a fact's range and one huge file would stretch it.
+    # Ranks, because the trees draw thresholds evenly over a fact's range and one huge file
+    # would stretch it.
     shown = np.hstack([facts.rank(pct=True), facts.isna()])
     probabilities = np.full(len(labels), 0.5)
     folds = min(FOLDS, *(len(np.unique(groups[labels == label])) for label in (0, 1)))
@@ -127,7 +137,9 @@ def _separation(facts: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, see
             TREES,
             max_features=None,
             min_impurity_decrease=MIN_GAIN / worth,
-            class_weight="balanced",  # else a fold's probabilities tell its class ratio, opposite to the judged part's
+            # else a fold's probabilities tell its class ratio, opposite to the judged
+            # part's
+            class_weight="balanced",
             random_state=seed,
         )
         probabilities[judged] = forest.fit(shown[learned], labels[learned]).predict_proba(

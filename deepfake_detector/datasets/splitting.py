@@ -1,4 +1,5 @@
-"""Split items into train, val and test so that whatever shares a person, a source, an original or a file stays together."""
+"""Split items into train, val and test so that whatever shares a person, a source, an original or a
+file stays together."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ SHOWN = 3  # items named of each side of a leak
 
 @dataclass(frozen=True)
 class Leak:
-    """Something that items of more than one part share: `shared` names it, `items` are those items by part."""
+    """Something that items of more than one part share: `shared` names it, `items` are those items
+    by part."""
 
     shared: str
     items: dict[str, list[str]]
@@ -32,7 +34,8 @@ class Leak:
 
 
 def marks(index: pd.DataFrame, near: pd.DataFrame) -> dict[str, list[str]]:
-    """What ties items together (a source, a published original, the same file, look) -> the items that bear it, sorted.
+    """What ties items together (a source, a published original, the same file, look) -> the items
+    that bear it, sorted.
 
     `near` has pairs of items (item, other) whose pictures are nearly alike.
     """
@@ -53,7 +56,8 @@ def marks(index: pd.DataFrame, near: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def groups(index: pd.DataFrame, near: pd.DataFrame) -> pd.Series:
-    """Item -> the group it belongs to: the connected components of shared `marks`, named after their first item."""
+    """Item -> the group it belongs to: the connected components of shared `marks`, named after
+    their first item."""
     items = index["item"].sort_values().to_list()
     number = {item: position for position, item in enumerate(items)}
     tied = [
@@ -71,7 +75,8 @@ def groups(index: pd.DataFrame, near: pd.DataFrame) -> pd.Series:
 
 
 def refuse_one_group(index: pd.DataFrame, near: pd.DataFrame, items: pd.DataFrame) -> None:
-    """Raises UserError, with what ties them, where one group holds more than half of the items that are to be split."""
+    """Raises UserError, with what ties them, where one group holds more than half of the items that
+    are to be split."""
     own = items[items["use"] == "train"]
     sizes = own.groupby("group").size()
     if sizes.empty or sizes.max() <= LARGEST_SHARE * len(own):
@@ -88,8 +93,9 @@ def refuse_one_group(index: pd.DataFrame, near: pd.DataFrame, items: pd.DataFram
 
 
 def part_of(items: pd.DataFrame, policy: str, shares: dict[str, float], seed: int) -> pd.Series:
-    """The part of each item (in their order) by `assign` or, with the policy `official` or `strict`, `assign_published`; none
-    for what the policy leaves out. Raises UserError where there is no published split."""
+    """The part of each item (in their order) by `assign` or, with the policy `official` or
+    `strict`, `assign_published`; none for what the policy leaves out. Raises UserError where there
+    is no published split."""
     if policy == "shares":
         return items["group"].map(assign(items, shares, seed))
     if not (items["official_split"] != "").any():
@@ -113,9 +119,10 @@ def refuse_one_class(items: pd.DataFrame) -> None:
 def assign(items: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.Series:
     """Group -> part, for items with columns item, label, method, group and use.
 
-    Groups that hold an item of `use: test` go to test. Of the others every part with a share gets both classes first;
-    then each group, largest first, goes where it brings the counts of every method nearest to the shares.
-    Raises UserError where the groups do not suffice to give each part both classes.
+    Groups that hold an item of `use: test` go to test. Of the others every part with a share gets
+    both classes first; then each group, largest first, goes where it brings the counts of every
+    method nearest to the shares. Raises UserError where the groups do not suffice to give each part
+    both classes.
     """
     held_out = items.groupby("group")["use"].agg(lambda use: (use == "test").any())
     placed = dict.fromkeys(held_out.index[held_out], "test")
@@ -142,10 +149,12 @@ def assign(items: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.Serie
 
 
 def assign_published(items: pd.DataFrame, strict: bool) -> pd.Series:
-    """Item -> part by the published split; items that have none are left out, those of `use: test` go to test.
+    """Item -> part by the published split; items that have none are left out, those of `use: test`
+    go to test.
 
-    `strict` moves every group that the published split tears apart, whole, to the part that holds most of it (of equal
-    ones train, then val), and takes items without a published split along with their group.
+    `strict` moves every group that the published split tears apart, whole, to the part that holds
+    most of it (of equal ones train, then val), and takes items without a published split along with
+    their group.
     """
     part = items.set_index("item")["official_split"].where(
         items.set_index("item")["use"] == "train", "test"
@@ -176,7 +185,8 @@ def leaks(index: pd.DataFrame, near: pd.DataFrame, part_of: Mapping[str, str]) -
 def _both_classes(
     free: list[str], counts: pd.DataFrame, parts: list[str], shares: dict[str, float]
 ) -> Iterator[tuple[str, str]]:
-    """(part, group) pairs that give each part, the smallest first, both classes from its share of smallest groups."""
+    """(part, group) pairs that give each part, the smallest first, both classes from its share of
+    smallest groups."""
     real = counts.get("real", pd.Series(0, index=counts.index))
     fake = counts.sum(axis=1) - real
     left = sorted(free, key=lambda group: counts.loc[group].sum())

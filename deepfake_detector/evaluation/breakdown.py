@@ -1,8 +1,10 @@
-"""The figures of a run: by split and level, with intervals; by data set, by method, and by what the faces look like.
+"""The figures of a run: by split and level, with intervals; by data set, by method, and by what the
+faces look like.
 
-Tables in, plain values out. A table of scored rows has the columns label, data_set, method, group, logit and
-fake_probability (both empty where nothing could be judged), one row per frame or per video. Its figures are those of
-`scoring.metrics`, of what could be judged, and those of OF_ROWS, which need more than labels and probabilities.
+Tables in, plain values out. A table of scored rows has the columns label, data_set, method, group,
+logit and fake_probability (both empty where nothing could be judged), one row per frame or per
+video. Its figures are those of `scoring.metrics`, of what could be judged, and those of OF_ROWS,
+which need more than labels and probabilities.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,7 +38,8 @@ MAIN = "roc_auc"  # the chief figure that has its interval too
 
 @dataclass(frozen=True)
 class RowFigure(Figure):
-    """A figure of a table of rows, None where undefined; a table without the `column` does not have it."""
+    """A figure of a table of rows, None where undefined; a table without the `column` does not have
+    it."""
 
     value: Callable[[pd.DataFrame], float | None]
     column: str = "logit"
@@ -99,7 +102,8 @@ CHIEF_COLUMNS = tuple(
 
 @dataclass(frozen=True)
 class Slice:
-    """Rows whose `fact` lies in a range, and how well they are told apart; `few` where under 20 videos."""
+    """Rows whose `fact` lies in a range, and how well they are told apart; `few` where under 20
+    videos."""
 
     fact: str
     low: float
@@ -114,7 +118,8 @@ class Slice:
 
 
 def with_verdicts(clips: pd.DataFrame, decision: Decision) -> pd.DataFrame:
-    """Clips (columns logit and reason) with fake_probability, verdict and the reason of each that is inconclusive."""
+    """Clips (columns logit and reason) with fake_probability, verdict and the reason of each that
+    is inconclusive."""
     judged = [
         judge(None if np.isnan(logit) else logit, reason, decision)
         for logit, reason in zip(clips["logit"], clips["reason"], strict=True)
@@ -129,7 +134,8 @@ def with_verdicts(clips: pd.DataFrame, decision: Decision) -> pd.DataFrame:
 def levels_of(
     frames: pd.DataFrame, clips: pd.DataFrame, temperature: float
 ) -> dict[str, pd.DataFrame]:
-    """The faces of dominant tracks, and the clips, both with a probability and what the faces look like."""
+    """The faces of dominant tracks, and the clips, both with a probability and what the faces look
+    like."""
     faces = frames[frames["track"] == DOMINANT]
     faces = faces.assign(
         fake_probability=probability(faces["logit"].to_numpy(), temperature),
@@ -141,7 +147,8 @@ def levels_of(
 
 
 def all_figures(levels: dict[str, pd.DataFrame], splits: Sequence[str], threshold: float) -> dict:
-    """<split>.<level>.<figure>, then the chief ones of data_sets.<name>. (of several) and methods.<data set>/<name>."""
+    """<split>.<level>.<figure>, then the chief ones of data_sets.<name>. (of several) and
+    methods.<data set>/<name>."""
     result: dict = {part: {} for part in splits}
     sets: dict = {}
     methods: dict = {}
@@ -184,7 +191,8 @@ def of(rows: pd.DataFrame, threshold: float, with_interval: Sequence[str] = WITH
 
 
 def by_method(rows: pd.DataFrame, threshold: float) -> dict[str, dict]:
-    """The chief figures by `<data set>/<method>`: that method's fakes against all reals of their data set."""
+    """The chief figures by `<data set>/<method>`: that method's fakes against all reals of their
+    data set."""
     found = {}
     for data_set, own in rows.groupby("data_set"):
         for method in sorted(set(own.loc[own["label"] == 1, "method"])):
@@ -203,7 +211,8 @@ def chief(rows: pd.DataFrame, threshold: float) -> dict:
 
 
 def by_slice(rows: pd.DataFrame, facts: tuple[str, ...], threshold: float) -> list[Slice]:
-    """Each of the `facts`' columns cut into three ranges with equally many rows (fewer where values repeat)."""
+    """Each of the `facts`' columns cut into three ranges with equally many rows (fewer where values
+    repeat)."""
     found = []
     for fact in facts:
         known = rows.dropna(subset=[fact, "logit"])

@@ -1,4 +1,5 @@
-"""Two runs on the same items, from what DVC keeps of each: how far their figures differ, and whether that may be chance."""
+"""Two runs on the same items, from what DVC keeps of each: how far their figures differ, and
+whether that may be chance."""
 
 import tempfile
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ KEYS = {"frame": ["item", "frame"], "video": ["item"]}
 
 @dataclass(frozen=True)
 class Difference:
-    """A figure of two runs and the 95 % interval of second less first; `low` and `high` None where there is none."""
+    """A figure of two runs and the 95 % interval of second less first; `low` and `high` None where
+    there is none."""
 
     figure: str
     first: float
@@ -45,7 +47,8 @@ class Difference:
 
 @dataclass(frozen=True)
 class Level:
-    """The differences at one level, over `count` frames or videos that both runs have judged; `left_out` were not by one."""
+    """The differences at one level, over `count` frames or videos that both runs have judged;
+    `left_out` were not by one."""
 
     name: str
     count: int
@@ -55,9 +58,11 @@ class Level:
 
 
 def compare(first: str, second: str, split: str) -> list[Level]:
-    """Every figure with an interval, of two revisions (Git's names, experiments' names, or `workspace`) by frame and video.
+    """Every figure with an interval, of two revisions (Git's names, experiments' names, or
+    `workspace`) by frame and video.
 
-    Raises UserError where a revision or its predictions are not to be had, and where the items differ.
+    Raises UserError where a revision or its predictions are not to be had, and where the items
+    differ.
     """
     one, other = (_predictions(revision, split) for revision in (first, second))
     return [_level(name, KEYS[name], one, other, (first, second)) for name in KEYS]

@@ -1,8 +1,9 @@
-"""Named corruptions of a picture at five levels: what happens to videos on their way, and how much of it.
+"""Named corruptions of a picture at five levels: what happens to videos on their way, and how much
+of it.
 
-A corruption is one function, decorated with its values by level, and its name in settings.Corruption.
-Levels as in the robustness protocol of DeeperForensics-1.0 (Jiang et al. 2020) and its followers, with
-JPEG and downsizing added. Pictures are RGB uint8 and keep their size.
+A corruption is one function, decorated with its values by level, and its name in
+settings.Corruption. Levels as in the robustness protocol of DeeperForensics-1.0 (Jiang et al. 2020)
+and its followers, with JPEG and downsizing added. Pictures are RGB uint8 and keep their size.
 """
 
 import io

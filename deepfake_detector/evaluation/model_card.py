@@ -1,6 +1,8 @@
-"""The exported detector's card, in Markdown: what it is, what it learned from, how good it is, and what it is not for.
+"""The exported detector's card, in Markdown: what it is, what it learned from, how good it is, and
+what it is not for.
 
-Made by `python -m stages.report`, from the run's own metrics, tables and params alone. Its head is what Hugging Face reads.
+Made by `python -m stages.report`, from the run's own metrics, tables and params alone. Its head is
+what Hugging Face reads.
 """
 
 import re
@@ -52,8 +54,8 @@ def card(
 ) -> str:
     """The whole card.
 
-    `metrics` are those of metrics/ by file name, `items` the rows of the three split tables with the column part,
-    `policy` the split's, `recipe` what `train` says in params.
+    `metrics` are those of metrics/ by file name, `items` the rows of the three split tables with
+    the column part, `policy` the split's, `recipe` what `train` says in params.
     """
     evaluation = metrics["evaluation"]
     part = "test" if "test" in evaluation else "val"

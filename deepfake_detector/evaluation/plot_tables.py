@@ -1,4 +1,5 @@
-"""The tables that charts are drawn from: one per chart, its `curve` column naming the line or panel.
+"""The tables that charts are drawn from: one per chart, its `curve` column naming the line or
+panel.
 
 A table of scored rows has the columns label, data_set, fake_probability and logit; `levels` maps
 frame and video to such a table with a column `split` too. A curve has at most 500 points. A chart
@@ -20,7 +21,8 @@ CHANCE, OPERATING_POINT = "chance", "at the threshold"
 
 
 class Measured(NamedTuple):
-    """What a run measured: scored rows, the splits that were read, the threshold, figures by method."""
+    """What a run measured: scored rows, the splits that were read, the threshold, figures by
+    method."""
 
     levels: Levels
     splits: Sequence[str]
@@ -106,7 +108,8 @@ def reliability_diagram(levels: Levels, splits: Sequence[str]) -> pd.DataFrame:
 
 
 def methods(found: Mapping[str, dict]) -> pd.DataFrame:
-    """The chief figures by method, split and level (as in metrics/evaluation.json) as bars with their intervals."""
+    """The chief figures by method, split and level (as in metrics/evaluation.json) as bars with
+    their intervals."""
     rows = [
         {"curve": f"{part}, {level}s", "name": name} | figures
         for name, parts in found.items()
@@ -134,7 +137,8 @@ def _range(one: Slice) -> str:
 
 
 def _curves(levels: Levels, splits: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Name and rows of every curve of two classes: each split and level whole, then each of several data sets."""
+    """Name and rows of every curve of two classes: each split and level whole, then each of several
+    data sets."""
     for part in splits:
         for level, table in levels.items():
             own = _scored(table, part)

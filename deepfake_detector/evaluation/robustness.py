@@ -1,4 +1,5 @@
-"""How the exported detector holds up when pictures are corrupted: faces are looked for anew in every corrupted frame."""
+"""How the exported detector holds up when pictures are corrupted: faces are looked for anew in
+every corrupted frame."""
 
 from functools import cache
 from pathlib import Path
@@ -23,10 +24,11 @@ Cell = tuple[str, int]  # a corruption and its level
 def corrupted_scores(
     item: Item, frames: list[dict], source: Path, model: Path, cells: list[Cell], seed: int
 ) -> list[dict]:
-    """A row for every frame of `item` under every cell, and one (frame -1) for the whole clip; logits NaN without a face.
+    """A row for every frame of `item` under every cell, and one (frame -1) for the whole clip;
+    logits NaN without a face.
 
-    `frames` are rows of the frames table as `cropping.frame_rows` makes them, `source` the folder of their archives, `model`
-    an exported detector. A frame's logit is that of the dominant track.
+    `frames` are rows of the frames table as `cropping.frame_rows` makes them, `source` the folder
+    of their archives, `model` an exported detector. A frame's logit is that of the dominant track.
     """
     detector = _detector(model)
     with ArchiveReader(source) as reader:
@@ -55,10 +57,11 @@ def corrupted_scores(
 
 
 def table(rows: pd.DataFrame, temperature: float, threshold: float) -> pd.DataFrame:
-    """ROC-AUC, accuracy at the threshold and coverage by corruption, level (0: clean) and frame or video.
+    """ROC-AUC, accuracy at the threshold and coverage by corruption, level (0: clean) and frame or
+    video.
 
-    `rows` are those of `corrupted_scores` with the column label. Accuracy and ROC-AUC are of what could be judged; NaN where
-    undefined.
+    `rows` are those of `corrupted_scores` with the column label. Accuracy and ROC-AUC are of what
+    could be judged; NaN where undefined.
     """
     found = []
     order = {name: place for place, name in enumerate(["none", *CORRUPTIONS])}
@@ -79,7 +82,8 @@ def table(rows: pd.DataFrame, temperature: float, threshold: float) -> pd.DataFr
 
 
 def mean_relative_drop(measured: pd.DataFrame, of: str) -> float | None:
-    """Mean over all corruptions and levels of (clean ROC-AUC less corrupted) over clean; None where one is undefined."""
+    """Mean over all corruptions and levels of (clean ROC-AUC less corrupted) over clean; None where
+    one is undefined."""
     own = measured[measured["of"] == of]
     clean = own.loc[own["corruption"] == "none", "roc_auc"].iloc[0]
     drops = (clean - own.loc[own["corruption"] != "none", "roc_auc"]) / clean

@@ -1,6 +1,7 @@
 """The charts of the run report, from the templates that `dvc plots` draws too.
 
-A chart comes back byte for byte: text is measured with a font that vl-convert brings, whatever fonts the machine has.
+A chart comes back byte for byte: text is measured with a font that vl-convert brings, whatever
+fonts the machine has.
 """
 
 import json

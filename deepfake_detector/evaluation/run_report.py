@@ -1,6 +1,8 @@
-"""A training run as one page for a person: what was learned from what, how good it is and how sure that is, and what to mind.
+"""A training run as one page for a person: what was learned from what, how good it is and how sure
+that is, and what to mind.
 
-Made by `python -m stages.report`. Everything comes from the metrics and tables of the stages before; nothing is measured here.
+Made by `python -m stages.report`. Everything comes from the metrics and tables of the stages
+before; nothing is measured here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -98,7 +100,8 @@ def draw(
     splits: Sequence[str],
     threshold: float,
 ) -> dict[str, str]:
-    """Every chart as SVG; what has a panel for each split and level is drawn of the split that was read last."""
+    """Every chart as SVG; what has a panel for each split and level is drawn of the split that was
+    read last."""
     last = "test" if "test" in splits else "val"
     drawn = {}
     for name, template in templates.items():
@@ -121,7 +124,8 @@ def by_kind(charts: Mapping[str, str]) -> Section:
 
 
 def across_sets(evaluation: Mapping, uses: Mapping[str, str]) -> Section:
-    """In-set and cross-set figures side by side, and how far apart they are; without any, that this is not known."""
+    """In-set and cross-set figures side by side, and how far apart they are; without any, that this
+    is not known."""
     sets = evaluation.get("data_sets", {})
     text = [
         "What was not seen in training tells what to expect of clips from elsewhere.",
@@ -219,7 +223,8 @@ def with_interval(own: Mapping, name: str) -> str:
 
 
 def _gaps(sets: Mapping, uses: Mapping[str, str]) -> list[str]:
-    """How far each data set that was not learned from is from each that was, on test, or on val where that is all it has."""
+    """How far each data set that was not learned from is from each that was, on test, or on val
+    where that is all it has."""
     measured = {}
     for name, parts in sets.items():
         part = "test" if "test" in parts else "val"

@@ -24,10 +24,11 @@ IN_INT8 = [
 
 
 def to_onnx(detector: FaceClassifier, side: int) -> onnx.ModelProto:
-    """`images` (N, 3, `side`, `side`) normalised float32 -> `logits` (N, 2) and `activation_map` (N, `side`/32, `side`/32).
+    """`images` (N, 3, `side`, `side`) normalised float32 -> `logits` (N, 2) and `activation_map`
+    (N, `side`/32, `side`/32).
 
-    The same weights give the same model: the exporter's notes on where in the code a node came from, which hold paths of
-    this machine, are taken out.
+    The same weights give the same model: the exporter's notes on where in the code a node came
+    from, which hold paths of this machine, are taken out.
     """
     program = torch.onnx.export(
         WithActivationMap(detector.cpu()).eval(),
@@ -46,9 +47,11 @@ def to_onnx(detector: FaceClassifier, side: int) -> onnx.ModelProto:
 
 
 def to_int8(model: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:
-    """The model with static int8 weights (per channel) and activations, whose ranges are those of `images`, normalised float32.
+    """The model with static int8 weights (per channel) and activations, whose ranges are those of
+    `images`, normalised float32.
 
-    Weights keep to 7 bits, since processors without VNNI add two products of 8 bits into 16 and overflow.
+    Weights keep to 7 bits, since processors without VNNI add two products of 8 bits into 16 and
+    overflow.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "int8.onnx"

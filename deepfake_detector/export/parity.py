@@ -1,4 +1,5 @@
-"""What torch and the exported files make of the same faces, how far they are apart, and whether int8 may be served."""
+"""What torch and the exported files make of the same faces, how far they are apart, and whether
+int8 may be served."""
 
 import time
 from collections.abc import Mapping
@@ -22,7 +23,8 @@ INT8_LOSS = 0.01  # of ROC-AUC by video; an int8 model that loses more is withhe
 def logits_of(
     detector: FaceClassifier, sessions: dict[str, InferenceSession], faces: pd.DataFrame, crop: Crop
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """The logit (fake minus real) of every face of a faces table by torch and by each session, and faces a second of each."""
+    """The logit (fake minus real) of every face of a faces table by torch and by each session, and
+    faces a second of each."""
     crops = FaceCrops(faces.assign(label=0), crop.input_size)
     device = next(detector.parameters()).device
     logits: dict[str, list[np.ndarray]] = {name: [] for name in ("torch", *sessions)}
@@ -47,10 +49,11 @@ def logits_of(
 
 
 def figures(logits: Mapping[str, np.ndarray], clips: Mapping[str, pd.DataFrame]) -> dict:
-    """How far `fp32` and `int8` are from `torch`: the largest difference of a face's logit, and ROC-AUC by clip of all three.
+    """How far `fp32` and `int8` are from `torch`: the largest difference of a face's logit, and
+    ROC-AUC by clip of all three.
 
-    `clips` have the columns label and logit (empty where nothing could be judged). Raises UserError where fp32 differs by more
-    than rounding, or where one class has no clip.
+    `clips` have the columns label and logit (empty where nothing could be judged). Raises UserError
+    where fp32 differs by more than rounding, or where one class has no clip.
     """
     difference = {
         name: float(np.abs(logits[name] - logits["torch"]).max(initial=0))

@@ -1,4 +1,5 @@
-"""From archives of frames to archives of face crops: what one worker of `crop_faces` does with one archive."""
+"""From archives of frames to archives of face crops: what one worker of `crop_faces` does with one
+archive."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -52,8 +53,8 @@ def crop_tasks(
 ) -> Callable[[Pack], Task]:
     """What turns packs of the index into tasks for `crop_faces`.
 
-    `frames` is the frames table and `source` the folder of its archives; `known` has, for items in which nothing is to be
-    looked for, the rows of the faces table that tell where the faces are.
+    `frames` is the frames table and `source` the folder of its archives; `known` has, for items in
+    which nothing is to be looked for, the rows of the faces table that tell where the faces are.
     """
     code = code_hash(CODE, PACKAGES)
     md5 = dict(zip(index["item"], index["md5"], strict=True))
@@ -89,8 +90,9 @@ def crop_faces(
 ) -> Made:
     """The faces of a pack's frames, with rows of the table `faces`.
 
-    `frames` and `boxes` are the items' rows as `crop_tasks` hands them out, `source` the folder of the frames' archives.
-    A frame without a face, and a face too small to be judged, get a row that says so.
+    `frames` and `boxes` are the items' rows as `crop_tasks` hands them out, `source` the folder of
+    the frames' archives. A frame without a face, and a face too small to be judged, get a row that
+    says so.
     """
     rows, members = [], {}
     with ArchiveReader(source) as reader:
@@ -109,7 +111,8 @@ def crop_faces(
 
 
 def lenders(index: pd.DataFrame, frames: pd.DataFrame) -> dict[str, str]:
-    """Fake clip -> its original, where the sampled frames of the two align: the same numbers, the same sizes."""
+    """Fake clip -> its original, where the sampled frames of the two align: the same numbers, the
+    same sizes."""
     readable = frames[frames["status"] == "ok"]
     shape_of = {
         item: tuple(rows[["frame", "width", "height"]].itertuples(index=False, name=None))

@@ -7,7 +7,8 @@ from deepfake_detector import UserError
 from deepfake_detector.faces.detection import Face
 
 QUALITY_SIDE = 128
-# where the eyes, the nose and the corners of the mouth are in a box round a face from the front, as shares of its sides
+# where the eyes, the nose and the corners of the mouth are in a box round a face from the front,
+# as shares of its sides
 CANONICAL = ((0.31, 0.40), (0.69, 0.40), (0.50, 0.60), (0.35, 0.78), (0.65, 0.78))
 READY_MARGIN = 1.3  # of a ready crop, whose real margin nobody knows
 
@@ -69,7 +70,8 @@ def given_crop(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """A square picture at `size` pixels a side: shrunk by area, enlarged bilinearly, unchanged where it fits."""
+    """A square picture at `size` pixels a side: shrunk by area, enlarged bilinearly, unchanged
+    where it fits."""
     if image.shape[:2] == (size, size):
         return np.ascontiguousarray(image)
     shrinks = size < image.shape[0]
@@ -81,8 +83,8 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
 def quality(crop: np.ndarray) -> dict[str, float]:
     """How well a face can be seen, from its grey values at 128 pixels a side.
 
-    `sharpness` is the variance of the Laplacian (0 is flat, below about 20 looks blurred), `brightness` the mean and
-    `contrast` the standard deviation (both 0..255).
+    `sharpness` is the variance of the Laplacian (0 is flat, below about 20 looks blurred),
+    `brightness` the mean and `contrast` the standard deviation (both 0..255).
     """
     grey = cv2.cvtColor(resize(crop, QUALITY_SIDE), cv2.COLOR_RGB2GRAY)
     mean, deviation = cv2.meanStdDev(grey)

@@ -28,10 +28,11 @@ MOST_FACES = 32  # of one frame; a picture of a crowd must not fill the memory
 
 @dataclass(frozen=True)
 class Face:
-    """A detected face: box in pixels of the upright frame (left, top, width, height) and the detector's score.
+    """A detected face: box in pixels of the upright frame (left, top, width, height) and the
+    detector's score.
 
-    `points` are the eyes, the nose and the corners of the mouth, from left to right, each as x and y in pixels; a detector
-    that finds boxes alone leaves them out.
+    `points` are the eyes, the nose and the corners of the mouth, from left to right, each as x and
+    y in pixels; a detector that finds boxes alone leaves them out.
     """
 
     x: float
@@ -90,8 +91,8 @@ def detector_file(name: str, asset_sha256: str) -> Path:
 class Haar:
     """OpenCV's frontal-face cascade (Viola and Jones 2001) on a grey picture equalised in tiles.
 
-    Equalised, because the cascade misses dark faces first; in tiles (CLAHE), because a bright background otherwise takes
-    the whole range. The score is the weight of the last stage passed.
+    Equalised, because the cascade misses dark faces first; in tiles (CLAHE), because a bright
+    background otherwise takes the whole range. The score is the weight of the last stage passed.
     """
 
     file: ClassVar[Path | Asset] = (
@@ -129,7 +130,8 @@ class YuNet:
     file: ClassVar[Path | Asset] = YUNET
 
     def __init__(self, path: Path, detect_size: int, min_score: float) -> None:
-        # a second thread doubles the processor time and saves nothing; others use the cores meanwhile
+        # a second thread doubles the processor time and saves nothing; others use the
+        # cores meanwhile
         cv2.setNumThreads(1)
         self.sha256 = file_hash(path)
         self._net = cv2.FaceDetectorYN.create(

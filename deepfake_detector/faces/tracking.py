@@ -14,9 +14,9 @@ GROWTH = 2.0  # and grows or shrinks at most by this factor
 def follow(frames: list[list[Face]], dominant: str = "area") -> list[list[int]]:
     """Track numbers for the faces of successive frames: the same number, the same person.
 
-    Each frame's faces are matched to the tracks seen so far by least total distance (Hungarian method). Track 0 is the
-    dominant one: with the largest sum of box areas over the clip (`dominant` is `area`), or in most frames and of these
-    with the largest sum (`frames`).
+    Each frame's faces are matched to the tracks seen so far by least total distance (Hungarian
+    method). Track 0 is the dominant one: with the largest sum of box areas over the clip
+    (`dominant` is `area`), or in most frames and of these with the largest sum (`frames`).
     """
     last: list[Face] = []
     numbers: list[list[int]] = []

@@ -31,7 +31,8 @@ CODE = [  # that frames and rows are made by
 
 @dataclass(frozen=True)
 class Picture:
-    """A sampled frame as it is stored: `row` of the frames table, `name` and `data` in the archive, if it goes there."""
+    """A sampled frame as it is stored: `row` of the frames table, `name` and `data` in the archive,
+    if it goes there."""
 
     row: dict
     name: str
@@ -40,7 +41,8 @@ class Picture:
 
 
 def frame_tasks(index: pd.DataFrame, settings: ExtractFrames) -> Callable[[Pack], Task]:
-    """What turns packs of the index into tasks for `extract_frames`; its md5 column stands for the media."""
+    """What turns packs of the index into tasks for `extract_frames`; its md5 column stands for the
+    media."""
     code = code_hash(CODE, PACKAGES)
     md5 = dict(zip(index["item"], index["md5"], strict=True))
 
@@ -55,7 +57,8 @@ def frame_tasks(index: pd.DataFrame, settings: ExtractFrames) -> Callable[[Pack]
 
 
 def extract_frames(pack: Pack, settings: ExtractFrames) -> Made:
-    """The sampled frames of a pack, with rows of the tables `frames` and `media`; a bad item costs itself only.
+    """The sampled frames of a pack, with rows of the tables `frames` and `media`; a bad item costs
+    itself only.
 
     Ready crops are looked at but stay where they are: they get rows, and no place in the archive.
     """

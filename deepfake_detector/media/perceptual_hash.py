@@ -10,7 +10,8 @@ FLAT = 4.0  # standard deviation of grey values; below it pictures are alike for
 
 
 def perceptual_hash(image: np.ndarray) -> str:
-    """64 bits as 16 hex digits for an RGB uint8 picture of any size; empty where it has too little contrast."""
+    """64 bits as 16 hex digits for an RGB uint8 picture of any size; empty where it has too little
+    contrast."""
     grey = shrunk(image)
     return "" if grey.std() < FLAT else str(imagehash.phash(Image.fromarray(grey)))
 

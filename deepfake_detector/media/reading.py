@@ -45,7 +45,8 @@ UPRIGHT = {  # what makes a picture upright, by the value of that tag
     8: Image.Transpose.ROTATE_90,
 }
 
-# PyAV's log level stays unset: any level calls Python from FFmpeg's threads, and closing a file then deadlocks
+# PyAV's log level stays unset: any level calls Python from FFmpeg's threads, and closing a file
+# then deadlocks
 Image.MAX_IMAGE_PIXELS = None  # the limit above is checked before anything is decoded
 
 
@@ -55,8 +56,8 @@ class MediaError(UserError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a file may ask for: `pixels` of one frame (8K video has 33 million), `duration` of a video and `work` on it, in
-    seconds."""
+    """What a file may ask for: `pixels` of one frame (8K video has 33 million), `duration` of a
+    video and `work` on it, in seconds."""
 
     pixels: int = 64_000_000
     duration: float = math.inf

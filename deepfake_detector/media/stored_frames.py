@@ -11,9 +11,11 @@ from deepfake_detector.storage.archive import ArchiveReader, Item
 
 
 def picture(item: Item, frame: dict, reader: ArchiveReader) -> np.ndarray:
-    """A frame of an item, (height, width, 3) RGB uint8: of a video and a still from the archives, a ready crop from its file.
+    """A frame of an item, (height, width, 3) RGB uint8: of a video and a still from the archives, a
+    ready crop from its file.
 
-    `frame` has the archive and member; raises MediaError or OSError where a ready crop cannot be read.
+    `frame` has the archive and member; raises MediaError or OSError where a ready crop cannot be
+    read.
     """
     if item.kind == "video":  # this project wrote it itself: upright RGB
         return reader.picture(frame["archive"], frame["member"])

@@ -13,7 +13,8 @@ SHOWN = 48  # pictures on one sheet at most
 
 
 def contact_sheet(pictures: Sequence[np.ndarray], captions: Sequence[str]) -> bytes:
-    """A JPEG of the pictures (RGB uint8, any size) in rows of eight, each above its caption of up to two lines."""
+    """A JPEG of the pictures (RGB uint8, any size) in rows of eight, each above its caption of up
+    to two lines."""
     rows = max(1, -(-len(pictures) // COLUMNS))
     sheet = Image.new("RGB", (COLUMNS * TILE, rows * (TILE + CAPTION)), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=9)

@@ -1,4 +1,5 @@
-"""A page for a person: headings, sentences, tables, charts and pictures in one HTML file that needs nothing else."""
+"""A page for a person: headings, sentences, tables, charts and pictures in one HTML file that needs
+nothing else."""
 
 import base64
 from collections.abc import Sequence
@@ -76,8 +77,8 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with sentences, a table (rows with the same keys), a large picture (JPEG), charts (SVG) and small pictures,
-    any of which may be missing."""
+    """A heading with sentences, a table (rows with the same keys), a large picture (JPEG), charts
+    (SVG) and small pictures, any of which may be missing."""
 
     title: str
     text: Sequence[str] = ()

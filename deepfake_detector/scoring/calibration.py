@@ -17,7 +17,8 @@ TEMPERATURES = (0.05, 20.0)
 
 @dataclass(frozen=True)
 class Band:
-    """Probabilities strictly between `low` and `high` are inconclusive; `reached` says whether the aim was met."""
+    """Probabilities strictly between `low` and `high` are inconclusive; `reached` says whether the
+    aim was met."""
 
     low: float
     high: float
@@ -33,9 +34,11 @@ def decision(
     band_error: float,
     band_share: float,
 ) -> dict:
-    """Everything that follows from the clips' logits on validation, as models/decision.json holds it.
+    """Everything that follows from the clips' logits on validation, as models/decision.json holds
+    it.
 
-    `policy` is `balanced_accuracy` or `false_alarms` (at most that share of the reals). Both classes must be there.
+    `policy` is `balanced_accuracy` or `false_alarms` (at most that share of the reals). Both
+    classes must be there.
     """
     labels, logits = np.asarray(labels), np.asarray(logits, float)
     temperature = fit_temperature(labels, logits)
@@ -69,8 +72,8 @@ def decision(
 def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
     """The temperature with the least log loss, 0.05..20.
 
-    Targets are (n1 + 1) / (n1 + 2) and 1 / (n0 + 2) instead of 1 and 0 (Platt 1999), so that a set on which nothing is
-    wrong does not ask for infinite confidence.
+    Targets are (n1 + 1) / (n1 + 2) and 1 / (n0 + 2) instead of 1 and 0 (Platt 1999), so that a set
+    on which nothing is wrong does not ask for infinite confidence.
     """
     labels, logits = np.asarray(labels), np.asarray(logits, float)
     fakes, reals = int((labels == 1).sum()), int((labels == 0).sum())
@@ -87,7 +90,8 @@ def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
 
 
 def most_balanced(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """The threshold with the highest balanced accuracy (fake: at or above it), half-way between two observed scores.
+    """The threshold with the highest balanced accuracy (fake: at or above it), half-way between two
+    observed scores.
 
     Of several equally good ones the one nearest to 0.5.
     """
@@ -102,7 +106,8 @@ def most_balanced(labels: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 def fewest_false_alarms(labels: np.ndarray, probabilities: np.ndarray, share: float) -> float:
-    """The lowest threshold that calls at most `share` of the reals fake, half-way between two observed scores."""
+    """The lowest threshold that calls at most `share` of the reals fake, half-way between two
+    observed scores."""
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, float)
     candidates = _between(probabilities)
     reals = np.sort(probabilities[labels == 0])
@@ -113,10 +118,12 @@ def fewest_false_alarms(labels: np.ndarray, probabilities: np.ndarray, share: fl
 def inconclusive_band(
     labels: np.ndarray, probabilities: np.ndarray, threshold: float, error: float, share: float
 ) -> Band:
-    """The band round the threshold that holds fewest clips while at most `error` of the clips outside are wrong.
+    """The band round the threshold that holds fewest clips while at most `error` of the clips
+    outside are wrong.
 
-    It never holds more than `share` of the clips; where that cannot be, the band within `share` with the smallest error
-    outside is returned, not `reached`. Its ends lie half-way between observed scores.
+    It never holds more than `share` of the clips; where that cannot be, the band within `share`
+    with the smallest error outside is returned, not `reached`. Its ends lie half-way between
+    observed scores.
     """
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, float)
     order = np.argsort(probabilities, kind="stable")

@@ -12,8 +12,8 @@ IN_BAND = "score in the inconclusive band"
 
 
 class Validation(StrictModel):
-    """How validation's clips scored: ascending probabilities of fake of its real and its fake clips, thinned to 200 of each
-    class, and how many clips there were."""
+    """How validation's clips scored: ascending probabilities of fake of its real and its fake
+    clips, thinned to 200 of each class, and how many clips there were."""
 
     real_clips: int = Field(ge=0)
     fake_clips: int = Field(ge=0)
@@ -57,7 +57,8 @@ class Judgement:
 
 
 def judge(logit: float | None, reason: str, decision: Decision) -> Judgement:
-    """The verdict on a clip or a track of this logit; `reason` says why there is no logit where it is None."""
+    """The verdict on a clip or a track of this logit; `reason` says why there is no logit where it
+    is None."""
     if logit is None:
         return Judgement("INCONCLUSIVE", reason, None)
     fake_probability = float(probability(logit, decision.temperature))
@@ -66,7 +67,8 @@ def judge(logit: float | None, reason: str, decision: Decision) -> Judgement:
 
 
 def decide(fake_probability: float, band_low: float, band_high: float) -> str:
-    """FAKE from `band_high`, REAL up to `band_low`, INCONCLUSIVE between; FAKE where the two are one threshold."""
+    """FAKE from `band_high`, REAL up to `band_low`, INCONCLUSIVE between; FAKE where the two are
+    one threshold."""
     if fake_probability >= band_high:
         return "FAKE"
     return "REAL" if fake_probability <= band_low else "INCONCLUSIVE"

@@ -1,9 +1,12 @@
-"""How sure a figure is: bootstrap intervals over source groups, as the items of one group are no independent witnesses.
+"""How sure a figure is: bootstrap intervals over source groups, as the items of one group are no
+independent witnesses.
 
-Groups are drawn with replacement, those of reals alone, of fakes alone and of both apart, so that every draw has as many of
-each (Davison and Hinkley 1997, section 3.2). The ends are bias-corrected and accelerated percentiles (BCa, Efron 1987),
-further out where groups are few (Hesterberg 2015, expanded percentile interval). All draws of a figure are computed at once:
-a metric of `scoring.metrics` has an interval where OF_CURVES or OF_TOTALS has its form under weights, by the same name.
+Groups are drawn with replacement, those of reals alone, of fakes alone and of both apart, so that
+every draw has as many of each (Davison and Hinkley 1997, section 3.2). The ends are bias-corrected
+and accelerated percentiles (BCa, Efron 1987), further out where groups are few (Hesterberg 2015,
+expanded percentile interval). All draws of a figure are computed at once: a metric of
+`scoring.metrics` has an interval where OF_CURVES or OF_TOTALS has its form under weights, by the
+same name.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +22,8 @@ LEVEL = 0.95
 DRAWS = 2000
 CHUNK = 50  # draws at a time
 MOST_REDRAWN = 10  # times as many draws as wanted are tried, where some are undefined
-DECIMALS = 12  # of a draw's figure; those beyond are rounding errors of sums, by which equal draws would differ
+# of a draw's figure; those beyond are rounding errors of sums, by which equal draws would differ
+DECIMALS = 12
 LEAST_PROBABILITY = np.finfo(float).eps  # as scikit-learn clips in log loss
 
 
@@ -97,10 +101,11 @@ WITH_INTERVAL = (*OF_CURVES, *OF_TOTALS)
 
 @dataclass(frozen=True)
 class Intervals:
-    """95 % intervals by figure; those in `exact` have one end by Clopper and Pearson, as every draw came to the same value.
+    """95 % intervals by figure; those in `exact` have one end by Clopper and Pearson, as every draw
+    came to the same value.
 
-    `ends` is empty, with the `reason`, where there are none. `undefined` draws had no value of some figure (a precision where
-    nothing was flagged) and were made again.
+    `ends` is empty, with the `reason`, where there are none. `undefined` draws had no value of some
+    figure (a precision where nothing was flagged) and were made again.
     """
 
     ends: dict[str, tuple[float, float]]
@@ -111,7 +116,8 @@ class Intervals:
 
 @dataclass(frozen=True)
 class Scores:
-    """What one detector says of some things: `scores` higher for fakes, called fake at or above `threshold`.
+    """What one detector says of some things: `scores` higher for fakes, called fake at or above
+    `threshold`.
 
     Log loss and Brier score take the scores for probabilities; the ranks alone do not.
     """
@@ -130,9 +136,10 @@ def intervals(
 ) -> Intervals:
     """The intervals of the figures `names` of things with `labels` 0 or 1 in `groups` (any names).
 
-    None where fewer than 6 groups hold a class. Where a figure is 1 (or 0) in all draws, which says little of how sure it is,
-    its lower (upper) end is that of Clopper and Pearson (1934) for as many successes in a row as there are groups of the
-    scarcer class: so many pairs of a real and a fake one can be formed that have nothing to do with each other.
+    None where fewer than 6 groups hold a class. Where a figure is 1 (or 0) in all draws, which says
+    little of how sure it is, its lower (upper) end is that of Clopper and Pearson (1934) for as
+    many successes in a row as there are groups of the scarcer class: so many pairs of a real and a
+    fake one can be formed that have nothing to do with each other.
     """
     drawn = _draw(labels, [scored], groups, names, draws, seed)
     if not drawn:
@@ -158,7 +165,8 @@ def difference_intervals(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Intervals:
-    """The intervals of the figures of `ours` less those of `theirs`, both of the same things in every draw."""
+    """The intervals of the figures of `ours` less those of `theirs`, both of the same things in
+    every draw."""
     drawn = _draw(labels, [ours, theirs], groups, names, draws, seed)
     if not drawn:
         return Intervals({}, reason=TOO_FEW)
@@ -174,7 +182,8 @@ def difference_intervals(
 
 @dataclass(frozen=True)
 class _Drawn:
-    """Figures by detector and name: of all draws (`values`), of everything, and `without` one group after the other."""
+    """Figures by detector and name: of all draws (`values`), of everything, and `without` one group
+    after the other."""
 
     values: np.ndarray
     points: np.ndarray
@@ -227,7 +236,8 @@ def _draw(
 
 
 class _Figures:
-    """The figures `names` of one detector under weights of the groups, (draws, groups): an array of (names, draws)."""
+    """The figures `names` of one detector under weights of the groups, (draws, groups): an array of
+    (names, draws)."""
 
     def __init__(
         self,
@@ -311,7 +321,8 @@ def _times_drawn(strata: np.ndarray, draws: int, rng: np.random.Generator) -> np
 def _ends(
     values: np.ndarray, point: float, without: np.ndarray, drawn: _Drawn
 ) -> tuple[float, float]:
-    """The BCa percentiles, the normal quantile replaced by Student's with as many degrees of freedom as the groups leave."""
+    """The BCa percentiles, the normal quantile replaced by Student's with as many degrees of
+    freedom as the groups leave."""
     tail = abs(t.ppf((1 - LEVEL) / 2, len(drawn.strata) - len(np.unique(drawn.strata))))
     below = ((values < point).mean() + (values <= point).mean()) / 2
     shift = norm.ppf(np.clip(below, 1 / len(values), 1 - 1 / len(values)))
@@ -322,7 +333,8 @@ def _ends(
 
 
 def _acceleration(without: np.ndarray, strata: np.ndarray) -> float:
-    """How fast the standard error changes with the figure, by the figures without one group each (Efron 1987, for strata)."""
+    """How fast the standard error changes with the figure, by the figures without one group each
+    (Efron 1987, for strata)."""
     if not np.isfinite(without).all():
         return 0.0
     cubes = squares = 0.0

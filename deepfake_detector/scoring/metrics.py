@@ -1,8 +1,9 @@
 """The figures and curves that say how good scores are.
 
-Pure functions. Labels: 0 real, 1 fake; probabilities are those of fake. Definitions are scikit-learn's, with fake, predicted at
-or above the threshold, as the positive class. A new metric is an entry of METRICS; to have an interval too, it needs its form
-under weights in `scoring.intervals`.
+Pure functions. Labels: 0 real, 1 fake; probabilities are those of fake. Definitions are
+scikit-learn's, with fake, predicted at or above the threshold, as the positive class. A new metric
+is an entry of METRICS; to have an interval too, it needs its form under weights in
+`scoring.intervals`.
 """
 
 from collections.abc import Callable
@@ -46,7 +47,8 @@ class Aspect(IntEnum):
 class Figure:
     """A figure's name in metrics/*.json and its title in reports.
 
-    The `headline` figures are in the reports' main table, the `chief` ones also in those by data set and by method.
+    The `headline` figures are in the reports' main table, the `chief` ones also in those by data
+    set and by method.
     """
 
     name: str
@@ -108,7 +110,8 @@ def _predicted(probabilities: np.ndarray, threshold: float) -> np.ndarray:
 
 
 def _equal_error_rate(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Where the straight line between two points of the ROC curve has as many misses as false alarms."""
+    """Where the straight line between two points of the ROC curve has as many misses as false
+    alarms."""
     false_alarms, recall, _ = roc_curve(labels, probabilities, drop_intermediate=False)
     gap = false_alarms + recall - 1  # from -1 up to 1
     after = int(np.argmax(gap >= 0))
@@ -173,7 +176,8 @@ METRICS = (  # in the order of metrics/*.json
 def figures(
     labels: np.ndarray, probabilities: np.ndarray, threshold: float
 ) -> dict[str, float | int | None]:
-    """Every metric of one set of scores by name; None where it is undefined (one class alone, nothing there)."""
+    """Every metric of one set of scores by name; None where it is undefined (one class alone,
+    nothing there)."""
     labels, probabilities = np.asarray(labels, int), np.asarray(probabilities, float)
     predicted = _predicted(probabilities, threshold)
     return {
@@ -185,8 +189,9 @@ def figures(
 
 
 def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
-    """Mean distance between the probability of fake and the share of fakes, over 15 equal bins of the probability by their
-    counts, 0..1 (Guo et al. 2017, for the probability of one class). None where there is nothing."""
+    """Mean distance between the probability of fake and the share of fakes, over 15 equal bins of
+    the probability by their counts, 0..1 (Guo et al. 2017, for the probability of one class). None
+    where there is nothing."""
     bins = reliability(labels, probabilities)
     total = sum(count for _, _, count in bins)
     return sum(abs(mean - share) * count for mean, share, count in bins) / total if total else None

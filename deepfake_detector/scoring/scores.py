@@ -1,7 +1,7 @@
 """From frame logits to a clip's probability and verdict.
 
-Pure functions. A logit is the fake output minus the real output of the network's last layer, so its sigmoid is the
-softmax probability of fake.
+Pure functions. A logit is the fake output minus the real output of the network's last layer, so its
+sigmoid is the softmax probability of fake.
 """
 
 import math
@@ -17,7 +17,8 @@ NO_FACE, TOO_SMALL, TOO_FEW = "no face", "faces too small", "too few faces"  # w
 
 @dataclass(frozen=True)
 class ClipScore:
-    """A clip's logit and the track it comes from; both None, with the reason, where nobody can be judged.
+    """A clip's logit and the track it comes from; both None, with the reason, where nobody can be
+    judged.
 
     `details` are the numbers behind the reason, where it has some.
     """
@@ -33,8 +34,8 @@ def score_clip(
 ) -> ClipScore:
     """The clip's logit: the highest mean frame logit among tracks with enough faces.
 
-    `tracks` maps a track number to the logits of its frames. Enough is `min_faces`, or half of the `sampled` frames
-    where that is fewer. `too_small` faces were found but are not to be judged.
+    `tracks` maps a track number to the logits of its frames. Enough is `min_faces`, or half of the
+    `sampled` frames where that is fewer. `too_small` faces were found but are not to be judged.
     """
     enough = max(1, min(min_faces, math.ceil(sampled / 2)))
     means = {
@@ -60,7 +61,8 @@ def track_logit(logits: Sequence[float]) -> float:
 
 
 def score_clips(faces: pd.DataFrame, logits: pd.DataFrame, min_faces: int) -> pd.DataFrame:
-    """`score_clip` for every item of the table `faces`: columns item, logit, reason, frames_sampled, frames_with_face.
+    """`score_clip` for every item of the table `faces`: columns item, logit, reason,
+    frames_sampled, frames_with_face.
 
     `logits` (columns item, track, logit) has a row for each face that was judged.
     """

@@ -1,7 +1,8 @@
-"""Judge many files: one after another or by several workers, here or on a cluster, so that a run that was stopped goes on.
+"""Judge many files: one after another or by several workers, here or on a cluster, so that a run
+that was stopped goes on.
 
-What is written as the reports come is a journal, a line of JSON for each; the files that were asked for are made of it at the
-end, in the order of the inputs, however they were judged.
+What is written as the reports come is a journal, a line of JSON for each; the files that were asked
+for are made of it at the end, in the order of the inputs, however they were judged.
 """
 
 import csv
@@ -40,8 +41,9 @@ COLUMNS: dict[str, Callable[[JsonReport], object]] = {  # of the CSV, and how ea
 
 @dataclass(frozen=True)
 class Judge:
-    """How each file is judged: by which model (the one file with that `sha256`, where given), on `cpu` or `cuda`, with so many
-    threads (0: one per core), as `kind` (`auto` or `face`), and where its page of evidence goes (None: nowhere)."""
+    """How each file is judged: by which model (the one file with that `sha256`, where given), on
+    `cpu` or `cuda`, with so many threads (0: one per core), as `kind` (`auto` or `face`), and where
+    its page of evidence goes (None: nowhere)."""
 
     model: Path
     sha256: str | None = None
@@ -70,7 +72,8 @@ class Judge:
 
 
 def judge_all(paths: Sequence[Path], judge: Judge, execution: Parallel | None) -> Iterator[dict]:
-    """The reports, in order. With `execution` by workers, each file within limits of time and memory; else in this process."""
+    """The reports, in order. With `execution` by workers, each file within limits of time and
+    memory; else in this process."""
     if execution is None:
         yield from map(judge, paths)
         return
@@ -103,7 +106,8 @@ def write_json_list(target: Path, reports: Iterable[dict]) -> None:
 
 
 def write_csv(target: Path, reports: Iterable[dict]) -> None:
-    """A row for each report, written whole: its verdict and what that rests on, without the single faces."""
+    """A row for each report, written whole: its verdict and what that rests on, without the single
+    faces."""
 
     def lines() -> Iterator[bytes]:
         buffer = io.StringIO()
@@ -123,8 +127,8 @@ def write_csv(target: Path, reports: Iterable[dict]) -> None:
 class Journal:
     """Reports in the order they came, beside the file that will be made of them.
 
-    `terms` (plain values) say how they were judged: a run with others does not go on with it, nor does one that writes
-    another format of reports. A file that has changed since is judged anew.
+    `terms` (plain values) say how they were judged: a run with others does not go on with it, nor
+    does one that writes another format of reports. A file that has changed since is judged anew.
     """
 
     def __init__(self, target: Path, terms: dict) -> None:
@@ -133,7 +137,8 @@ class Journal:
         self._places: dict[str, int] = {}
 
     def begin(self, resume: bool) -> None:
-        """Raises UserError where one was left by a run that was stopped, unless it is to go on, or is of another run."""
+        """Raises UserError where one was left by a run that was stopped, unless it is to go on, or
+        is of another run."""
         if not self.path.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_bytes(_line({"terms": self._terms}))

@@ -54,8 +54,8 @@ NO_PICTURE = np.zeros((0, 0, 3), np.uint8)  # in place of one that was looked at
 
 @dataclass(frozen=True)
 class FaceFrame:
-    """One face in one frame: its box in pixels, its probability of fake, the crop that was judged (RGB), and where in it
-    the network saw fake (activation map: logits by place, any side)."""
+    """One face in one frame: its box in pixels, its probability of fake, the crop that was judged
+    (RGB), and where in it the network saw fake (activation map: logits by place, any side)."""
 
     frame: int
     time: float
@@ -67,8 +67,8 @@ class FaceFrame:
 
 @dataclass(frozen=True)
 class FaceTrack:
-    """One person followed through the clip. `verdict` is REAL, FAKE or INCONCLUSIVE; `reason` says why it is the last,
-    `details` the numbers behind that."""
+    """One person followed through the clip. `verdict` is REAL, FAKE or INCONCLUSIVE; `reason` says
+    why it is the last, `details` the numbers behind that."""
 
     track: int
     verdict: str
@@ -82,10 +82,10 @@ class FaceTrack:
 class Report:
     """What was found in one input.
 
-    `verdict` is REAL, FAKE, INCONCLUSIVE or ERROR; `reason` says why it is neither of the first two,
-    `details` the numbers behind that; `fake_probability` is None where there is no probability to stand
-    behind; `decided_by` is the track that the verdict comes from. `facts` are those of the file: bytes,
-    container, codec, width, height, duration …
+    `verdict` is REAL, FAKE, INCONCLUSIVE or ERROR; `reason` says why it is neither of the first
+    two, `details` the numbers behind that; `fake_probability` is None where there is no probability
+    to stand behind; `decided_by` is the track that the verdict comes from. `facts` are those of the
+    file: bytes, container, codec, width, height, duration …
     """
 
     input: str
@@ -107,7 +107,8 @@ class Report:
 
 @dataclass
 class _Seen:
-    """What was found in the sampled frames: each without its picture, with its faces, and whose crops go to the network."""
+    """What was found in the sampled frames: each without its picture, with its faces, and whose
+    crops go to the network."""
 
     frames: list[Frame] = field(default_factory=list)
     faces: list[list[Face]] = field(default_factory=list)
@@ -141,10 +142,11 @@ class Detector:
         sha256: str | None = None,
         device: str = "cpu",
     ) -> "Detector":
-        """The model at `path`, computing on `cpu` with so many threads (0: one per core), or on `cuda`; with `sha256` no other
-        file than that one.
+        """The model at `path`, computing on `cpu` with so many threads (0: one per core), or on
+        `cuda`; with `sha256` no other file than that one.
 
-        Raises UserError, saying why, where it is missing, damaged, no model of ours or computes something else here.
+        Raises UserError, saying why, where it is missing, damaged, no model of ours or computes
+        something else here.
         """
         return cls(model_file.load(path, threads, sha256, device), str(path), threads)
 
@@ -259,8 +261,8 @@ class Detector:
         watch: Callable[[int], None] | None = None,
         seconds: float = math.inf,
     ) -> tuple[_Seen, list[tuple[float, np.ndarray]]]:
-        """The frames' faces, and logit and activation map of each crop in order; the network judges while the next frames
-        are looked at. Raises MediaError after so many `seconds`."""
+        """The frames' faces, and logit and activation map of each crop in order; the network judges
+        while the next frames are looked at. Raises MediaError after so many `seconds`."""
         seen, end = _Seen(), time.monotonic() + seconds
         waiting: list[np.ndarray] = []
         futures: list[Future] = []

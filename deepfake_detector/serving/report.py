@@ -75,7 +75,8 @@ def limits_in_words(terms: Contract) -> str:
 
 
 def meaning(report: Report, terms: Contract) -> str:
-    """What the score means on the clips that the model was checked on; empty where there is no score."""
+    """What the score means on the clips that the model was checked on; empty where there is no
+    score."""
     if report.fake_probability is None:
         return ""
     found = terms.decision.validation

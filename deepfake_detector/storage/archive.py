@@ -1,8 +1,8 @@
 """Zip archives of pictures: where each item's pictures lie, an atomic write, a checked read.
 
-Archives are stored uncompressed (pictures are compressed already) with fixed timestamps and sorted members, so that
-the same pictures give the same bytes. One video is one archive; stills share 256 archives per data set, because DVC
-pays for every file.
+Archives are stored uncompressed (pictures are compressed already) with fixed timestamps and sorted
+members, so that the same pictures give the same bytes. One video is one archive; stills share 256
+archives per data set, because DVC pays for every file.
 """
 
 import hashlib
@@ -96,7 +96,8 @@ def write_archive(path: Path, members: Mapping[str, bytes]) -> None:
 
 
 def fingerprint(path: Path) -> list[tuple[str, int, int]]:
-    """Name, checksum and size of every member, from the archive's directory alone. Raises UserError where it has none."""
+    """Name, checksum and size of every member, from the archive's directory alone. Raises UserError
+    where it has none."""
     try:
         with zipfile.ZipFile(path) as archive:
             return [
@@ -109,7 +110,8 @@ def fingerprint(path: Path) -> list[tuple[str, int, int]]:
 
 
 class ArchiveReader:
-    """Reads members of the archives below `folder`, keeping the archives used last open; threads may share it.
+    """Reads members of the archives below `folder`, keeping the archives used last open; threads
+    may share it.
 
     A missing or damaged archive raises UserError, which names it.
     """

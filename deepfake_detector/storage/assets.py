@@ -34,7 +34,8 @@ def folder() -> Path:
 
 
 def locate(asset: Asset, sha256: str) -> Path:
-    """The asset's file, its hash checked. Raises UserError, with the remedy, where it is missing or another file."""
+    """The asset's file, its hash checked. Raises UserError, with the remedy, where it is missing or
+    another file."""
     path = folder() / asset.file
     if not path.exists():
         raise UserError(
@@ -55,7 +56,8 @@ def locate(asset: Asset, sha256: str) -> Path:
 
 
 def fetch(asset: Asset, source: Path | None = None) -> Path:
-    """Put the asset in place, from the web or from the folder `source`, its hash checked. Returns where it lies."""
+    """Put the asset in place, from the web or from the folder `source`, its hash checked. Returns
+    where it lies."""
     target = folder() / asset.file
     if target.exists() and file_hash(target).startswith(asset.sha256):
         return target

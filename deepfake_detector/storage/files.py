@@ -11,8 +11,8 @@ CHUNK = 1 << 20
 
 
 def write_whole(path: str | os.PathLike, data: bytes | Iterable[bytes]) -> None:
-    """Write `data`, or all its parts, to `path` so that a reader, or a crash, sees the old file or the new one and nothing
-    between."""
+    """Write `data`, or all its parts, to `path` so that a reader, or a crash, sees the old file or
+    the new one and nothing between."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(

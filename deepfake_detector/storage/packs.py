@@ -1,4 +1,5 @@
-"""Run a worker function over packs of items, so that what was made before is not made again and a bad item costs only itself."""
+"""Run a worker function over packs of items, so that what was made before is not made again and a
+bad item costs only itself."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ Work = Callable[..., Made]
 
 @dataclass(frozen=True)
 class Task:
-    """What makes the archive of a pack: `work(pack, *arguments)`; `key` stands for all that the result depends on."""
+    """What makes the archive of a pack: `work(pack, *arguments)`; `key` stands for all that the
+    result depends on."""
 
     pack: Pack
     arguments: tuple
@@ -24,7 +26,8 @@ class Task:
 
 @dataclass
 class Done:
-    """What a run came to: rows by table, the reason for every item that could not be done, and the work it took."""
+    """What a run came to: rows by table, the reason for every item that could not be done, and the
+    work it took."""
 
     rows: dict[str, list[dict]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
@@ -41,10 +44,11 @@ def run_packs(
     folder: Path,
     execution: Parallel,
 ) -> Done:
-    """Fill `folder` with the archives of `packs`: taken from the store where they are in it, else made and kept there.
+    """Fill `folder` with the archives of `packs`: taken from the store where they are in it, else
+    made and kept there.
 
-    Where the worker of a pack dies, or takes too long or too much memory, its items are tried again one by one, and
-    the pack is done without those that fail again.
+    Where the worker of a pack dies, or takes too long or too much memory, its items are tried again
+    one by one, and the pack is done without those that fail again.
     """
     folder.mkdir(parents=True, exist_ok=True)
     done = Done()
@@ -69,7 +73,8 @@ def _make(work: Work, tasks: list[Task], store: Store, execution: Parallel) -> d
 
 
 def _made(work: Work, task: Task, store: Store) -> None:
-    """In a worker: what is finished is in the store at once, so that nothing of it is lost when the run stops."""
+    """In a worker: what is finished is in the store at once, so that nothing of it is lost when the
+    run stops."""
     store.put(task.key, work(task.pack, *task.arguments))
 
 

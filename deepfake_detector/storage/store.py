@@ -1,8 +1,10 @@
-"""The scratch store: finished archives kept for the next run, so that what has not changed is not made again.
+"""The scratch store: finished archives kept for the next run, so that what has not changed is not
+made again.
 
-It lies in `$DVC_ROOT/.cache/items`, outside every stage's outputs: `dvc repro` deletes those before it runs a stage. An
-entry is named by a hash of all it was made from (content of the media, params, code); it is an archive of pictures and the
-table rows that belong to it. Archives are hard-linked into the outputs where the file system can, so they cost no space twice.
+It lies in `$DVC_ROOT/.cache/items`, outside every stage's outputs: `dvc repro` deletes those before
+it runs a stage. An entry is named by a hash of all it was made from (content of the media, params,
+code); it is an archive of pictures and the table rows that belong to it. Archives are hard-linked
+into the outputs where the file system can, so they cost no space twice.
 
     python -m deepfake_detector prune
 """
@@ -33,14 +35,16 @@ UNFINISHED_SECONDS = 3600  # what is half written for longer was left by a run t
 
 @dataclass(frozen=True)
 class Made:
-    """What a worker makes of one pack: rows by table, and the members of its archive (none: no archive)."""
+    """What a worker makes of one pack: rows by table, and the members of its archive (none: no
+    archive)."""
 
     rows: dict[str, list[dict]]
     members: dict[str, bytes]
 
 
 def root() -> Path:
-    """Where the store lies: in the project DVC was called in, also while a copy of it runs an experiment."""
+    """Where the store lies: in the project DVC was called in, also while a copy of it runs an
+    experiment."""
     return Path(os.environ.get("DVC_ROOT", ".")).absolute() / ".cache" / "items"
 
 
@@ -72,7 +76,8 @@ class Store:
         return self._entry(key) is not None
 
     def take(self, key: str, target: Path) -> dict[str, list[dict]] | None:
-        """Put the entry's archive, if it has one, at `target`, and return its rows by table; None where it is not there.
+        """Put the entry's archive, if it has one, at `target`, and return its rows by table; None
+        where it is not there.
 
         The archive becomes a hard link, or a copy where the file system has none.
         """
@@ -91,8 +96,9 @@ class Store:
         return entry["rows"]
 
     def mark(self, used: dict[str, str]) -> None:
-        """Note which entries the outputs in this folder use, and no other ones: key -> archive, which may not be there (its
-        entry has none). An archive that goes later, as when DVC brings back an earlier run's outputs, ends its entry's use."""
+        """Note which entries the outputs in this folder use, and no other ones: key -> archive,
+        which may not be there (its entry has none). An archive that goes later, as when DVC brings
+        back an earlier run's outputs, ends its entry's use."""
         here = Path.cwd()
         there = {key: archive if (here / archive).exists() else "" for key, archive in used.items()}
         write_json(
@@ -116,7 +122,8 @@ class Store:
         return len(unused), sum(size for _, size in unused)
 
     def shrink(self, max_bytes: float) -> None:
-        """Drop entries until the store holds at most `max_bytes`: those used longest ago first, those in use last."""
+        """Drop entries until the store holds at most `max_bytes`: those used longest ago first,
+        those in use last."""
         in_use = self._in_use()
         entries = sorted(self._entries(), key=lambda entry: (entry[1] in in_use, entry))
         left = sum(size for *_, size in entries)
@@ -176,6 +183,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _stamp(path: Path) -> list[int]:
-    """Size and time of the last write: whoever writes into an archive, through a link or not, changes it."""
+    """Size and time of the last write: whoever writes into an archive, through a link or not,
+    changes it."""
     status = path.stat()
     return [status.st_size, status.st_mtime_ns]

@@ -1,4 +1,5 @@
-"""The tables that flow between stages: their columns, and one fixed CSV format (sorted by key, six decimals, LF)."""
+"""The tables that flow between stages: their columns, and one fixed CSV format (sorted by key, six
+decimals, LF)."""
 
 from pathlib import Path
 
@@ -63,7 +64,9 @@ FRAMES = _table(
         "height": _whole(nullable=True),
         "hash": pa.Column(
             TEXT
-        ),  # perceptual hash of the whole picture, 16 hex digits; none of a picture without contrast
+            # perceptual hash of the whole picture, 16 hex digits; none of a picture without
+            # contrast
+        ),
         "archive": pa.Column(TEXT),  # none for ready crops: they stay where the index has them
         "member": pa.Column(TEXT),
         "status": _filled(),  # "ok", or why there is no frame

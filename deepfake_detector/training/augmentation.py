@@ -1,7 +1,8 @@
 """Training-time augmentation of face crops: moved, recoloured, blurred, compressed, covered.
 
-An operation is a function and its entry in GEOMETRIC or INTENSITY; its strength is the field of the same name in
-settings.Augment. Each draws from a generator of its own, so that none changes what another does.
+An operation is a function and its entry in GEOMETRIC or INTENSITY; its strength is the field of the
+same name in settings.Augment. Each draws from a generator of its own, so that none changes what
+another does.
 """
 
 import math
@@ -130,8 +131,9 @@ def _video_compressed(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _blocky(crop: np.ndarray, qp: int, offset: np.ndarray) -> np.ndarray:
     """What a video encoder leaves at `qp`: coarse 4 x 4 blocks, colours at half resolution.
 
-    H.264's transform and quantiser without its prediction (Richardson, The H.264 Advanced Video Compression Standard,
-    2010, chapter 7). `offset`: how far the crop is from the encoder's grid, down and across.
+    H.264's transform and quantiser without its prediction (Richardson, The H.264 Advanced Video
+    Compression Standard, 2010, chapter 7). `offset`: how far the crop is from the encoder's grid,
+    down and across.
     """
     step = QP_STEP * 2 ** (qp / 6)
     height, width = crop.shape[:2]
@@ -196,7 +198,8 @@ def _erased(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return crop
 
 
-# in the order of their application; geometric ones change a matrix, so that the picture is resampled once for all of them
+# in the order of their application; geometric ones change a matrix, so that the picture is
+# resampled once for all of them
 GEOMETRIC: Mapping[str, Operation] = {
     "rotate": _rotated,
     "scale": _scaled,

@@ -2,7 +2,8 @@
 
     python -m deepfake_detector.training.backbones resnet34 ...
 
-prints as JSON where their ImageNet weights lie. A new network is an entry here and a word in `settings.Network`.
+prints as JSON where their ImageNet weights lie. A new network is an entry here and a word in
+`settings.Network`.
 """
 
 import json
@@ -63,8 +64,8 @@ BACKBONES = {
 def imagenet_asset(network: str) -> Asset:
     """The file of a network's ImageNet weights.
 
-    torchvision publishes the first digits of its hash, in its name. The whole is known of the one file that the default of
-    `train.imagenet_sha256` is of.
+    torchvision publishes the first digits of its hash, in its name. The whole is known of the one
+    file that the default of `train.imagenet_sha256` is of.
     """
     url = BACKBONES[network].imagenet.url
     file = url.rpartition("/")[2]

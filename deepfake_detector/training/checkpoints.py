@@ -19,7 +19,8 @@ class Checkpoints:
         self.folder = folder
 
     def write(self, content: dict) -> None:
-        """Save `content` (tensors and plain values) as the newest state and drop those before the last two."""
+        """Save `content` (tensors and plain values) as the newest state and drop those before the
+        last two."""
         buffer = io.BytesIO()
         torch.save(content, buffer)
         data = buffer.getbuffer()

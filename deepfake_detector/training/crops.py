@@ -34,8 +34,8 @@ Batches = Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
 class FaceCrops(Dataset):
     """Crops by row number. A sample is ((3, size, size) uint8 tensor, label, row).
 
-    `rows` has the columns archive, member and label. They are kept as arrays: of lists, which count references to each
-    entry, every process that loads would soon have a copy of its own.
+    `rows` has the columns archive, member and label. They are kept as arrays: of lists, which count
+    references to each entry, every process that loads would soon have a copy of its own.
     """
 
     def __init__(self, rows: pd.DataFrame, input_size: int) -> None:
@@ -104,7 +104,8 @@ def frame_logits(
     workers: int,
     watch: Callable[[Batches, int], Batches] = lambda batches, _: batches,
 ) -> np.ndarray:
-    """The logit (fake minus real) of every crop in order, float64, computed where the detector lies.
+    """The logit (fake minus real) of every crop in order, float64, computed where the detector
+    lies.
 
     `watch` wraps the batches, of which it is told the number.
     """
@@ -121,7 +122,8 @@ def frame_logits(
 def judge_faces(
     detector: torch.nn.Module, faces: pd.DataFrame, split: pd.DataFrame, input_size: int
 ) -> pd.DataFrame:
-    """All faces (every track) of a split's items with their logits: rows of the faces and split tables, and `logit`."""
+    """All faces (every track) of a split's items with their logits: rows of the faces and split
+    tables, and `logit`."""
     rows = faces[faces["status"] == "ok"].merge(split, on="item").astype({"label": int})
     return rows.assign(
         logit=frame_logits(detector, FaceCrops(rows, input_size), JUDGE_BATCH, workers=0)
@@ -129,8 +131,8 @@ def judge_faces(
 
 
 def loader(crops: FaceCrops, batches: Sampler, workers: int, keep_workers: bool = False) -> Loader:
-    """`batches` of `crops`, made by `workers` processes (0: by threads of this one, while the network waits);
-    `keep_workers` from one iteration to the next."""
+    """`batches` of `crops`, made by `workers` processes (0: by threads of this one, while the
+    network waits); `keep_workers` from one iteration to the next."""
     cv2.setNumThreads(
         1
     )  # a process forked from one with a running OpenCV pool would wait for that pool for ever
@@ -142,7 +144,8 @@ def loader(crops: FaceCrops, batches: Sampler, workers: int, keep_workers: bool 
         persistent_workers=keep_workers and workers > 0,
         worker_init_fn=_as_worker,
         pin_memory=torch.cuda.is_available(),
-        generator=torch.Generator(),  # a loader of its own: it draws nothing from the run's random numbers
+        # a loader of its own: it draws nothing from the run's random numbers
+        generator=torch.Generator(),
     )
 
 
@@ -151,7 +154,8 @@ def _collate(samples: list[tuple] | UserError) -> list[torch.Tensor] | UserError
 
 
 def _as_worker(_number: int) -> None:
-    """One thread; and Ctrl-C is for the process that trains, which ends its workers when it has saved its state."""
+    """One thread; and Ctrl-C is for the process that trains, which ends its workers when it has
+    saved its state."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -19,8 +19,9 @@ def setup(
 ) -> Fabric:
     """A Fabric on the devices asked for, everything seeded and deterministic.
 
-    With several devices it starts a process for each, which runs this same script; under torchrun those are there already.
-    `unused_weights`: some may be frozen at times. Raises UserError where a device is missing.
+    With several devices it starts a process for each, which runs this same script; under torchrun
+    those are there already. `unused_weights`: some may be frozen at times. Raises UserError where a
+    device is missing.
     """
     if accelerator == "cuda" and not torch.cuda.is_available():
         raise UserError(
@@ -64,9 +65,9 @@ def first_process() -> bool:
 def fastest_precision(on_gpu: bool) -> str:
     """The precision the device computes fast.
 
-    On GPUs bf16 unless it is emulated, else fp16; on processors bf16 where AMX works or AMD's AVX512-BF16 is there, else
-    fp32. On Intel AVX512-BF16 without AMX was no faster than fp32 at 112 and 224 pixels, on AMD 1.8 and 1.9 times as
-    fast: python -m benchmarks.precision.
+    On GPUs bf16 unless it is emulated, else fp16; on processors bf16 where AMX works or AMD's
+    AVX512-BF16 is there, else fp32. On Intel AVX512-BF16 without AMX was no faster than fp32 at 112
+    and 224 pixels, on AMD 1.8 and 1.9 times as fast: python -m benchmarks.precision.
     """
     if on_gpu:
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
@@ -79,7 +80,8 @@ def _amd_bf16(processor: dict) -> bool:
 
 @cache
 def amx_works() -> bool:
-    """Whether this processor's matrix unit can be used: some virtual machines announce it and then trap its use."""
+    """Whether this processor's matrix unit can be used: some virtual machines announce it and then
+    trap its use."""
     if not torch.cpu.get_capabilities().get("amx_bf16"):
         return False
     tried = "import torch; torch.ones(256, 256).bfloat16() @ torch.ones(256, 256).bfloat16()"

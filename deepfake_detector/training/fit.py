@@ -1,4 +1,5 @@
-"""The training loop: class-balanced batches, a schedule by step, the best epoch by validation alone.
+"""The training loop: class-balanced batches, a schedule by step, the best epoch by validation
+alone.
 
 A run that was stopped anywhere resumes from its saved state and ends at the same bytes.
 """
@@ -23,7 +24,9 @@ from deepfake_detector.training.progress import FEWEST_VIDEOS, Epoch, Progress
 from deepfake_detector.training.sampling import BalancedBatches, LearningCrops
 from deepfake_detector.training.settings import Train
 
-FLAT = 1.0  # standard deviation of all pixels of a batch (0..255) below which there is nothing in it to learn from
+# standard deviation of all pixels of a batch (0..255) below which there is nothing in it to learn
+# from
+FLAT = 1.0
 
 
 def fit(
@@ -41,12 +44,14 @@ def fit(
     watch: Watch,
     report: Callable[[Epoch, bool], None],
 ) -> Progress:
-    """Train `detector` and leave the weights of its best epoch in it; go on from `checkpoints` where there is a state.
+    """Train `detector` and leave the weights of its best epoch in it; go on from `checkpoints`
+    where there is a state.
 
-    `parts` are the detector's modules from the head down, for unfreezing in stages; `items` names the rows of `train`,
-    `val_rows` (columns item, label) describes those of `val`. `watch` wraps batches, of which it is told the number, the
-    purpose and the faces in each (a progress bar); `report` is told of each epoch and whether it is the best so far.
-    Raises Stopped after SIGINT or SIGTERM, the state saved.
+    `parts` are the detector's modules from the head down, for unfreezing in stages; `items` names
+    the rows of `train`, `val_rows` (columns item, label) describes those of `val`. `watch` wraps
+    batches, of which it is told the number, the purpose and the faces in each (a progress bar);
+    `report` is told of each epoch and whether it is the best so far. Raises Stopped after SIGINT or
+    SIGTERM, the state saved.
     """
     _check_draws(batches)
     learner = Learner(fabric, detector, recipe, batches.steps * recipe.epochs)
@@ -90,7 +95,8 @@ def train_epoch(
     items: list[str],
     keeper: Keeper,
 ) -> float:
-    """Take the steps of an epoch that `progress` has not counted yet; returns the epoch's mean loss.
+    """Take the steps of an epoch that `progress` has not counted yet; returns the epoch's mean
+    loss.
 
     Raises UserError, naming the items, where a loss is no longer a number.
     """

@@ -20,8 +20,8 @@ Watch = Callable[[Batches, int, str, int], Batches]
 
 
 def resume(learner: Learner, checkpoints: Checkpoints) -> Progress:
-    """Put `learner` into the newest whole state on disk, the same in all processes; returns how far that run had come, or
-    a progress of nothing where there is no state.
+    """Put `learner` into the newest whole state on disk, the same in all processes; returns how far
+    that run had come, or a progress of nothing where there is no state.
 
     Raises UserError where the state is of another network.
     """
@@ -55,7 +55,8 @@ class Keeper:
         self.seconds, self.saved, self.asked = minutes * 60, time.monotonic(), 0
 
     def is_due(self) -> bool:
-        """Whether the state is to be saved now, the same answer in all processes of the run; asked once per step."""
+        """Whether the state is to be saved now, the same answer in all processes of the run; asked
+        once per step."""
         due = bool(self.received) or time.monotonic() - self.saved >= self.seconds
         self.asked += 1
         if self.learner.fabric.world_size > 1 and self.asked % AGREE_EVERY:
@@ -79,8 +80,8 @@ class Keeper:
             raise stopped if self.learner.fabric.is_global_zero else SystemExit  # told once
 
     def interruptible(self, watch: Watch) -> Callable[[Batches, int], Batches]:
-        """Validation's batches, at each of which a signal can end the run; of several processes only one validates, so
-        there it waits."""
+        """Validation's batches, at each of which a signal can end the run; of several processes
+        only one validates, so there it waits."""
 
         def watched(batches: Batches, total: int) -> Batches:
             for batch in watch(batches, total, "validation", JUDGE_BATCH):
@@ -120,13 +121,16 @@ def signals() -> Iterator[list[int]]:
 
 @contextmanager
 def loaders_death_told(received: list[int]) -> Iterator[None]:
-    """Raises, where a process that loads faces dies meanwhile, Stopped if a signal is in `received`, else UserError."""
+    """Raises, where a process that loads faces dies meanwhile, Stopped if a signal is in
+    `received`, else UserError."""
     try:
         yield
     except RuntimeError as error:  # torch raises it wherever the main process happens to be
         if "DataLoader worker" not in str(error):
             raise
-        if received:  # a signal to all processes of the run has ended the loaders before a state could be saved
+        # a signal to all processes of the run has ended the loaders before a state could
+        # be saved
+        if received:
             raise Stopped(
                 "stopped; the same command goes on from the last saved state", received[0]
             ) from error

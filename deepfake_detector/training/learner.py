@@ -31,7 +31,8 @@ class Learner:
         self.clip, self.label_smoothing = recipe.clip, recipe.label_smoothing
 
     def learn(self, micro_batches: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
-        """Take an optimizer step with gradients accumulated over equal micro-batches; returns the mean loss."""
+        """Take an optimizer step with gradients accumulated over equal micro-batches; returns the
+        mean loss."""
         total = torch.zeros((), device=self.fabric.device)
         for number, (images, labels) in enumerate(micro_batches):
             with self.fabric.no_backward_sync(self.model, enabled=number < len(micro_batches) - 1):

@@ -43,8 +43,8 @@ class FaceClassifier(nn.Module):
 class WithActivationMap(nn.Module):
     """A classifier with a second output: where it saw fake, (N, S/32, S/32).
 
-    Class activation map (Zhou et al. 2016) of fake minus real: the head's weights applied to each place of the last
-    feature map. Its mean plus the difference of the biases is the logit.
+    Class activation map (Zhou et al. 2016) of fake minus real: the head's weights applied to each
+    place of the last feature map. Its mean plus the difference of the biases is the logit.
     """
 
     def __init__(self, classifier: FaceClassifier) -> None:
@@ -61,10 +61,11 @@ class WithActivationMap(nn.Module):
 
 
 def build(network: str, init: str, imagenet_sha256: str) -> FaceClassifier:
-    """A new classifier: `imagenet` weights, `random` ones, or those of a file (this project's, or torchvision's).
+    """A new classifier: `imagenet` weights, `random` ones, or those of a file (this project's, or
+    torchvision's).
 
-    The head is new except from a file that brings one of its own. Raises UserError where weights are missing or are
-    of another network; nothing is loaded half.
+    The head is new except from a file that brings one of its own. Raises UserError where weights
+    are missing or are of another network; nothing is loaded half.
     """
     classifier = FaceClassifier(network)
     if init == "random":
@@ -85,7 +86,8 @@ def build(network: str, init: str, imagenet_sha256: str) -> FaceClassifier:
 
 
 def save(classifier: FaceClassifier, path: str | Path, **facts: object) -> None:
-    """Write weights, the network's name and facts (plain values) to `path`; the same values give the same bytes."""
+    """Write weights, the network's name and facts (plain values) to `path`; the same values give
+    the same bytes."""
     buffer = io.BytesIO()  # not straight to a file: torch stores the file's name in it
     content = {"weights": classifier.state_dict(), "network": classifier.network}
     torch.save(content | facts, buffer)
@@ -116,7 +118,8 @@ def to_fastest(classifier: FaceClassifier) -> FaceClassifier:
 
 
 def check_same(path: str | Path, found: dict, wanted: dict) -> None:
-    """Raises UserError, naming those that differ, unless the names and shapes of two sets of weights agree exactly."""
+    """Raises UserError, naming those that differ, unless the names and shapes of two sets of
+    weights agree exactly."""
     missing = sorted(set(wanted) - set(found))
     unknown = sorted(set(found) - set(wanted))
     shapes = sorted(

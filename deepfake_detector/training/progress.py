@@ -10,7 +10,8 @@ FEWEST_VIDEOS = 10  # of a class; with fewer, video figures are too coarse to ch
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to; `lr` is the learning rate at its end, the val figures are of dominant tracks."""
+    """What one epoch came to; `lr` is the learning rate at its end, the val figures are of dominant
+    tracks."""
 
     epoch: int
     lr: float
@@ -23,7 +24,8 @@ class Epoch:
 
 @dataclass
 class Progress:
-    """How far a run has come: finished epochs, and of the current one the steps done and the sum of their losses."""
+    """How far a run has come: finished epochs, and of the current one the steps done and the sum of
+    their losses."""
 
     history: list[Epoch] = field(default_factory=list)
     best: int = -1  # number of the best epoch
@@ -35,8 +37,9 @@ class Progress:
     def finish_epoch(
         self, epoch: Epoch, weights: dict[str, torch.Tensor], logits: list[float], by_frames: bool
     ) -> bool:
-        """Count a finished epoch, with the weights that were validated and the logits they gave; returns whether it is the
-        best so far (`by_frames`: see `best_epoch`), whose weights and logits are kept."""
+        """Count a finished epoch, with the weights that were validated and the logits they gave;
+        returns whether it is the best so far (`by_frames`: see `best_epoch`), whose weights and
+        logits are kept."""
         self.history.append(epoch)
         self.step, self.loss = 0, 0.0
         if epoch.epoch != best_epoch(self.history, by_frames):
@@ -46,7 +49,8 @@ class Progress:
         return True
 
     def is_over(self, epochs: int, patience: int) -> bool:
-        """Whether all `epochs` are done, or `patience` of them have brought nothing better (0: wait for ever)."""
+        """Whether all `epochs` are done, or `patience` of them have brought nothing better (0: wait
+        for ever)."""
         waited = len(self.history) - 1 - self.best
         return len(self.history) >= epochs or (bool(patience) and waited >= patience)
 

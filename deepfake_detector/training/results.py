@@ -7,7 +7,8 @@ from deepfake_detector.scoring.scores import track_logit
 
 
 def figures(history: pd.DataFrame, validation: pd.DataFrame) -> dict:
-    """The figures of the best epoch, to six decimals, with the 95 % interval of its ROC-AUC by video.
+    """The figures of the best epoch, to six decimals, with the 95 % interval of its ROC-AUC by
+    video.
 
     `history` has a row for each epoch (plots/training.csv), `validation` the best epoch's logit of
     every validation face (`tables.VALIDATION`). `learned` says whether the interval excludes 0.5,

@@ -1,4 +1,5 @@
-"""What is learned from: which crops an epoch draws how often, which of them become pseudo-fakes, and how they are changed."""
+"""What is learned from: which crops an epoch draws how often, which of them become pseudo-fakes,
+and how they are changed."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -23,8 +24,8 @@ BLENDING = 1  # sets the random numbers of self-blending apart from those of eac
 class Draw(NamedTuple):
     """One sample of an epoch: which crop, and what its changes depend on.
 
-    `pair` is its place in the epoch; a real and a fake face share one, hence the same augmentation. A self-blended sample
-    is told by `blended`.
+    `pair` is its place in the epoch; a real and a fake face share one, hence the same augmentation.
+    A self-blended sample is told by `blended`.
     """
 
     row: int
@@ -36,8 +37,9 @@ class Draw(NamedTuple):
 class LearningCrops(FaceCrops):
     """Crops by `Draw`, augmented and self-blended; by row number in validation.
 
-    What is random depends on the seed and the draw alone, so it is the same whichever process does it. `rows` has a column
-    `points` too; where it has a column `blended`, the rows in which that holds are pseudo-fakes whatever the draw says.
+    What is random depends on the seed and the draw alone, so it is the same whichever process does
+    it. `rows` has a column `points` too; where it has a column `blended`, the rows in which that
+    holds are pseudo-fakes whatever the draw says.
     """
 
     def __init__(
@@ -66,11 +68,11 @@ class LearningCrops(FaceCrops):
 class BalancedBatches(Sampler[list[Draw]]):
     """Class-balanced batches of an epoch, drawn with replacement by weight, real and fake in turn.
 
-    The process `rank` of `ranks` gets its part of each batch of `batch_size`, in micro-batches of at
-    most `micro_batch_size`. What is drawn depends on neither. `labels` and `groups` describe the
+    The process `rank` of `ranks` gets its part of each batch of `batch_size`, in micro-batches of
+    at most `micro_batch_size`. What is drawn depends on neither. `labels` and `groups` describe the
     rows. With probability `pairs` the real face beside a fake is of its group, where there is one.
-    With probability `self_blend` the fake is a pseudo-fake of the real face beside it; where `labels`
-    hold no fakes, all are. Call `start` before each epoch.
+    With probability `self_blend` the fake is a pseudo-fake of the real face beside it; where
+    `labels` hold no fakes, all are. Call `start` before each epoch.
     """
 
     def __init__(
@@ -135,7 +137,8 @@ class BalancedBatches(Sampler[list[Draw]]):
         return np.fromiter(WeightedRandomSampler(weights, count, True, generator), int, count)
 
     def _beside(self, fakes: np.ndarray, reals: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """For each fake a real face of its group, any of them alike often; where there is none, that of `reals`."""
+        """For each fake a real face of its group, any of them alike often; where there is none,
+        that of `reals`."""
         rows = np.flatnonzero(self.labels == 0)
         rows = rows[np.argsort(self.group[rows], kind="stable")]
         first, end = (
@@ -146,14 +149,15 @@ class BalancedBatches(Sampler[list[Draw]]):
 
 
 def to_learn_from(faces: pd.DataFrame, split: pd.DataFrame, fakes: str) -> pd.DataFrame:
-    """The crops of a split's dominant tracks with label, method and group; with `fakes` as `none` the real ones alone."""
+    """The crops of a split's dominant tracks with label, method and group; with `fakes` as `none`
+    the real ones alone."""
     rows = _dominant(faces, split)
     return rows if fakes == "all" else rows[rows["label"] == 0].reset_index(drop=True)
 
 
 def to_be_judged(faces: pd.DataFrame, split: pd.DataFrame, fakes: str) -> pd.DataFrame:
-    """The same of a split that is validated on; with `fakes` as `none` each real one stands there twice: for itself, and
-    `blended` for the pseudo-fake made of it."""
+    """The same of a split that is validated on; with `fakes` as `none` each real one stands there
+    twice: for itself, and `blended` for the pseudo-fake made of it."""
     rows = _dominant(faces, split)
     if fakes == "all":
         return rows
@@ -172,8 +176,8 @@ def _dominant(faces: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
 def draw_weights(rows: pd.DataFrame, balance: str) -> np.ndarray:
     """A weight per row (columns label, method, group), summing to 1.
 
-    Real and fake weigh the same in all; with `method` so do the methods among the fakes; with `group` so do the source
-    groups within each method.
+    Real and fake weigh the same in all; with `method` so do the methods among the fakes; with
+    `group` so do the source groups within each method.
     """
     levels = {
         "label": ["label"],

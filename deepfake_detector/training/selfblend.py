@@ -1,8 +1,8 @@
 """Self-blended images: a pseudo-fake from one real face, blended with a changed copy of itself.
 
-After Shiohara and Yamasaki, Detecting Deepfakes with Self-Blended Images (2022). A detector that learns from these looks
-for the traces that any blending leaves, and not for one method's. No picture but the real face is needed, and of that only
-five points.
+After Shiohara and Yamasaki, Detecting Deepfakes with Self-Blended Images (2022). A detector that
+learns from these looks for the traces that any blending leaves, and not for one method's. No
+picture but the real face is needed, and of that only five points.
 """
 
 import cv2
@@ -11,8 +11,10 @@ import numpy as np
 from deepfake_detector.faces.cutting import CANONICAL
 from deepfake_detector.faces.cutting import resize as to_size
 
-# In shares of the face box, where CANONICAL has the five points: right half of the outline from the chin up to the temple,
-# then the top of the forehead, or the brows where the forehead is left out. The left half mirrors it.
+# In shares of the face box, where CANONICAL has the five points: right half of the outline from
+# the chin up to the temple,
+# then the top of the forehead, or the brows where the forehead is left out. The left half mirrors
+# it.
 JAW = ((0.50, 1.00), (0.66, 0.96), (0.79, 0.84), (0.88, 0.68), (0.93, 0.50), (0.93, 0.36))
 FOREHEAD = ((0.89, 0.20), (0.76, 0.07), (0.60, 0.01), (0.50, 0.00))
 BROWS = ((0.86, 0.28), (0.70, 0.25), (0.50, 0.28))
@@ -34,9 +36,9 @@ def self_blend(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A pseudo-fake of `crop` and the mask it was blended with.
 
-    `crop` is (size, size, 3) RGB uint8, `points` (5, 2): eyes, nose and corners of the mouth as shares of the side, x and
-    y. The fake has the crop's shape and type, the mask is (size, size) float32 in 0..1. The same generator state gives the
-    same pixels.
+    `crop` is (size, size, 3) RGB uint8, `points` (5, 2): eyes, nose and corners of the mouth as
+    shares of the side, x and y. The fake has the crop's shape and type, the mask is (size, size)
+    float32 in 0..1. The same generator state gives the same pixels.
     """
     size = crop.shape[0]
     mask = _deformed(_outline(size, points, rng.random() >= NO_FOREHEAD), rng)
@@ -73,7 +75,8 @@ def _similarity(here: np.ndarray, there: np.ndarray) -> np.ndarray:
 
 
 def _deformed(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The mask bent by a smooth random field, made at a quarter of the size (elastic deformation, Simard et al. 2003)."""
+    """The mask bent by a smooth random field, made at a quarter of the size (elastic deformation,
+    Simard et al. 2003)."""
     size = mask.shape[0]
     small = max(8, size // 4)
     field = rng.uniform(-1, 1, (small, small, 2)).astype(np.float32)

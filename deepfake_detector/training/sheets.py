@@ -1,4 +1,5 @@
-"""Pictures of what the detector learns from: augmented faces, and real faces beside their pseudo-fakes."""
+"""Pictures of what the detector learns from: augmented faces, and real faces beside their
+pseudo-fakes."""
 
 from collections.abc import Sequence
 
@@ -19,8 +20,8 @@ AUGMENTED, BLENDED = 6, 12  # faces on each sheet
 def sheets(
     rows: pd.DataFrame, reader: ArchiveReader, augmentation: Augment, size: int, seed: int
 ) -> dict[str, bytes]:
-    """JPEGs by name. `rows` (columns archive, member, label, points) are the training faces, which `reader` reads; what is
-    shown is spread over them, of pseudo-fakes over the real ones."""
+    """JPEGs by name. `rows` (columns archive, member, label, points) are the training faces, which
+    `reader` reads; what is shown is spread over them, of pseudo-fakes over the real ones."""
     some, reals = _spread(rows, AUGMENTED), _spread(rows[rows["label"] == 0], BLENDED)
     return {
         "augmentation": augmentation_sheet(_pictures(some, reader), augmentation, size, seed),
@@ -31,7 +32,8 @@ def sheets(
 def augmentation_sheet(
     crops: Sequence[np.ndarray], augmentation: Augment, size: int, seed: int
 ) -> bytes:
-    """A JPEG with a row for each crop (RGB uint8): as the network sees it, then as seven epochs might change it."""
+    """A JPEG with a row for each crop (RGB uint8): as the network sees it, then as seven epochs
+    might change it."""
     pictures, captions = [], []
     for number, crop in enumerate(crops):
         changed = [
@@ -43,7 +45,8 @@ def augmentation_sheet(
 
 
 def self_blend_sheet(crops: Sequence[np.ndarray], points: Sequence[str], seed: int) -> bytes:
-    """A JPEG with, for each real crop, the crop, the mask, the pseudo-fake, and four times their difference."""
+    """A JPEG with, for each real crop, the crop, the mask, the pseudo-fake, and four times their
+    difference."""
     pictures, captions = [], []
     for number, (crop, where) in enumerate(zip(crops, points, strict=True)):
         fake, mask = self_blend(

@@ -408,7 +408,8 @@ def test_fetch_assets_takes_files_from_a_folder(call, yunet, tmp_path, monkeypat
 
 @pytest.fixture
 def stick(tmp_path, monkeypatch) -> Path:
-    """A folder with small files, which are those of all assets now; of a network's only the first digits are known."""
+    """A folder with small files, which are those of all assets now; of a network's only the first
+    digits are known."""
     folder = tmp_path / "stick"
     folder.mkdir()
     for name in ("finder", *BACKBONES):

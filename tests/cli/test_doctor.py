@@ -1,4 +1,5 @@
-"""The doctor: what a machine or a data set lacks is a problem with a remedy, and what is well is told as such."""
+"""The doctor: what a machine or a data set lacks is a problem with a remedy, and what is well is
+told as such."""
 
 import os
 from collections import namedtuple

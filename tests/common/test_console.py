@@ -1,4 +1,5 @@
-"""What a person at a terminal sees: progress, help, one line for an error, and nothing left running."""
+"""What a person at a terminal sees: progress, help, one line for an error, and nothing left
+running."""
 
 import errno
 import io

@@ -125,7 +125,8 @@ def test_whoever_stops_listening_stops_the_workers():
 
 
 def test_a_worker_that_is_still_starting_when_the_run_is_stopped_says_nothing(tmp_path):
-    """The second to start goes on after the run was stopped, while the first computes where no signal to end reaches it."""
+    """The second to start goes on after the run was stopped, while the first computes where no
+    signal to end reaches it."""
     first, busy, stopped = (str(tmp_path / name) for name in ("first", "busy", "stopped"))
     late = f"""
         import os, sys, time

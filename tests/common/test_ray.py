@@ -1,4 +1,5 @@
-"""The same work on a Ray cluster of two nodes: the same bytes as on one machine, also when a node is lost on the way."""
+"""The same work on a Ray cluster of two nodes: the same bytes as on one machine, also when a node
+is lost on the way."""
 
 import os
 import shutil

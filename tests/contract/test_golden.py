@@ -1,4 +1,5 @@
-"""The drawn face is the same everywhere, any detector finds it, and a model that makes something else of it is refused."""
+"""The drawn face is the same everywhere, any detector finds it, and a model that makes something
+else of it is refused."""
 
 import hashlib
 from collections.abc import Callable

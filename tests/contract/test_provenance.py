@@ -10,7 +10,8 @@ from deepfake_detector.contract import provenance
 
 
 def index(tmp_path, kinds: str) -> pd.DataFrame:
-    """An item per letter: v a video, f a ready crop; those of even number are real, the others swapped."""
+    """An item per letter: v a video, f a ready crop; those of even number are real, the others
+    swapped."""
     rows = []
     for number, letter in enumerate(kinds):
         path = tmp_path / f"{number}"

@@ -1,4 +1,5 @@
-"""The page about the data says what was found, names what was dropped, and runs nothing that a file name holds."""
+"""The page about the data says what was found, names what was dropped, and runs nothing that a file
+name holds."""
 
 import re
 

@@ -1,4 +1,5 @@
-"""Copies are found whatever was done to their files; what merely resembles, or is known to belong together, is not."""
+"""Copies are found whatever was done to their files; what merely resembles, or is known to belong
+together, is not."""
 
 from collections.abc import Callable
 from itertools import combinations
@@ -56,7 +57,8 @@ def search(
     groups: dict[str, str] | None = None,
     kinds: dict[str, str] | None = None,
 ) -> list[dict]:
-    """Near duplicates among items of which the hashes of all frames are given; unless told, each is a group of its own."""
+    """Near duplicates among items of which the hashes of all frames are given; unless told, each is
+    a group of its own."""
     frames = [
         {"item": item, "frame": number, "hash": digits, "status": "ok"}
         for item, of_frames in hashes.items()
@@ -141,7 +143,8 @@ def test_black_frames_match_nothing():
 
 
 def random_stills(seed: int) -> tuple[dict[str, list[str]], dict[str, str], dict[str, str]]:
-    """Families of hashes a few bits apart, some bits close together and some not; kinds and groups across families."""
+    """Families of hashes a few bits apart, some bits close together and some not; kinds and groups
+    across families."""
     draw = np.random.default_rng(seed)
     hashes, groups, kinds = {}, {}, {}
     for base in draw.integers(0, 1 << 64, 40, np.uint64):

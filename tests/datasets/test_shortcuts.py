@@ -1,4 +1,5 @@
-"""Where facts of the files tell fakes from reals the audit says so and names them; where they do not, it stays near 0.5."""
+"""Where facts of the files tell fakes from reals the audit says so and names them; where they do
+not, it stays near 0.5."""
 
 import numpy as np
 import pandas as pd
@@ -112,7 +113,8 @@ def test_without_any_face_the_other_facts_stand():
 
 
 def paired(pairs: int, seed: int = 0, fakes: int = 1) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
-    """Facts, labels and groups of `pairs` clips with `fakes` forgeries each, whose facts do not depend on the label."""
+    """Facts, labels and groups of `pairs` clips with `fakes` forgeries each, whose facts do not
+    depend on the label."""
     labels = np.tile([0] + [1] * fakes, pairs)
     names = [f"item{number:05d}" for number in range(len(labels))]
     rng = np.random.default_rng(seed)
@@ -226,7 +228,8 @@ def test_what_holds_within_one_source_group_alone_is_no_shortcut():
 
 
 def bare(pairs: int, **values: list[float]) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
-    """`paired`, but nothing is known except `values`: a list over the reals, then over the fakes, of each fact."""
+    """`paired`, but nothing is known except `values`: a list over the reals, then over the fakes,
+    of each fact."""
     facts, labels, groups = paired(pairs)
     facts[:] = NAN
     for fact, given in values.items():

@@ -71,7 +71,8 @@ def tied(one: dict, other: dict) -> bool:
 
 @st.composite
 def indexes(draw, held_out: bool = False) -> list[dict]:
-    """Reals and fakes of two methods, here and there sharing people, originals (some not there) and files."""
+    """Reals and fakes of two methods, here and there sharing people, originals (some not there) and
+    files."""
     people = st.lists(st.integers(0, 25).map(str), max_size=2).map(";".join)
     file = st.just("") | st.integers(0, 20).map(str)
     use = st.sampled_from(["train"] * 5 + ["test"]) if held_out else st.just("train")
@@ -283,7 +284,8 @@ def test_no_leak_is_seen_where_parts_keep_to_groups():
 
 
 def faceforensics(spanning: dict[str, str]) -> pd.DataFrame:
-    """A listing as large as FaceForensics++: 1,000 sequences, five fakes of each, published pairs 360, 70, 70.
+    """A listing as large as FaceForensics++: 1,000 sequences, five fakes of each, published pairs
+    360, 70, 70.
 
     `spanning` are sequences that were cut from the same YouTube video, in different parts.
     """

@@ -1,4 +1,5 @@
-"""The demo's clips: who is in the plan, the same bytes every time, and forgeries that differ in the face alone."""
+"""The demo's clips: who is in the plan, the same bytes every time, and forgeries that differ in the
+face alone."""
 
 import hashlib
 import io

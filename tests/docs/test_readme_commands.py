@@ -1,4 +1,5 @@
-"""What the README tells to type, typed in a toy-sized project, block by block in the README's order."""
+"""What the README tells to type, typed in a toy-sized project, block by block in the README's
+order."""
 
 import os
 import re
@@ -37,7 +38,8 @@ START, ACTIVATED, OWN_CLIPS, EXPERIMENTS = (
 
 @pytest.fixture
 def clone(toy_project, tmp_path) -> Path:
-    """A clone of a repository in which the toy-sized demo's results are committed, with this environment and DVC's cache."""
+    """A clone of a repository in which the toy-sized demo's results are committed, with this
+    environment and DVC's cache."""
     origin, folder = copy_toy_project(toy_project, tmp_path / "origin"), tmp_path / "clone"
     for command in (
         ("add", "-A"),

@@ -1,4 +1,5 @@
-"""The figures of a run: intervals where they belong, methods against their own reals, slices, and nothing undefined."""
+"""The figures of a run: intervals where they belong, methods against their own reals, slices, and
+nothing undefined."""
 
 import math
 

@@ -1,4 +1,5 @@
-"""The model's card: every figure as the metrics have it, and in words what is missing, drawn or not known."""
+"""The model's card: every figure as the metrics have it, and in words what is missing, drawn or not
+known."""
 
 import copy
 import json

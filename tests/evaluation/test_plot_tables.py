@@ -1,4 +1,5 @@
-"""What charts are drawn from: every line there, named, within its ends; nothing for what is not there."""
+"""What charts are drawn from: every line there, named, within its ends; nothing for what is not
+there."""
 
 import math
 

@@ -1,4 +1,5 @@
-"""Robustness: the clean figure is the page's own, every cell is there, and the random part comes back."""
+"""Robustness: the clean figure is the page's own, every cell is there, and the random part comes
+back."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""The run report's charts: every series there and named, the same bytes on every machine, a picture even of nothing."""
+"""The run report's charts: every series there and named, the same bytes on every machine, a picture
+even of nothing."""
 
 import json
 import os

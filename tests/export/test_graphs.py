@@ -1,4 +1,5 @@
-"""The exported graphs: fp32 computes what torch does, int8 nearly that in a quarter of the bytes, for any batch."""
+"""The exported graphs: fp32 computes what torch does, int8 nearly that in a quarter of the bytes,
+for any batch."""
 
 import tempfile
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""What torch and the exported files make of the same faces, and when one of them is not to be served."""
+"""What torch and the exported files make of the same faces, and when one of them is not to be
+served."""
 
 import numpy as np
 import onnxruntime

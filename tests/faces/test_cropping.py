@@ -1,4 +1,5 @@
-"""An archive of frames becomes an archive of face crops, and the table says what became of every frame and face."""
+"""An archive of frames becomes an archive of face crops, and the table says what became of every
+frame and face."""
 
 import zipfile
 

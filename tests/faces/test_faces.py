@@ -42,7 +42,8 @@ def detector(request):
 
 @pytest.fixture(scope="module")
 def people() -> list[tuple[int, list[np.ndarray]]]:
-    """Tone and frames of twelve drawn people: they come in pairs of one skin tone, from the lightest to the darkest."""
+    """Tone and frames of twelve drawn people: they come in pairs of one skin tone, from the
+    lightest to the darkest."""
     return [
         (person // 2, [frame.image for frame in sample_frames(person_clip(person), 99)])
         for person in range(12)
@@ -114,7 +115,8 @@ def test_a_picture_without_a_face_gives_none(detector, image):
 
 @pytest.mark.parametrize("side", [4, 16, 32])
 def test_a_strip_too_narrow_for_a_face_gives_none(detector, side):
-    """YuNet's padding of such a strip is not initialised, so what it finds there differs from call to call."""
+    """YuNet's padding of such a strip is not initialised, so what it finds there differs from call
+    to call."""
     strip = np.resize(PICTURE, (side, 320, 3))
     for _ in range(8):
         assert [detector.detect(strip), detector.detect(strip.transpose(1, 0, 2))] == [[], []]
@@ -342,7 +344,8 @@ def test_points_survive_the_way_into_the_crop_and_back(box, values, margin):
 
 
 def test_points_are_shares_of_the_square_that_is_cut():
-    """A box of 100 pixels at (50, 20) and a margin of 1.2 give the square of 120 pixels at (40, 10)."""
+    """A box of 100 pixels at (50, 20) and a margin of 1.2 give the square of 120 pixels at (40,
+    10)."""
     eyes_nose_mouth = (70, 50, 130, 50, 100, 70, 80, 100, 120, 100)
     found = read_points(points_in_crop(Face(50, 20, 100, 100, 1.0, eyes_nose_mouth), 1.2))
     wanted = [[30, 40], [90, 40], [60, 60], [40, 90], [80, 90]]

@@ -1,10 +1,12 @@
-"""Kill every stage at random moments, and fill the disk below it: the next `dvc repro` has to end at the same bytes.
+"""Kill every stage at random moments, and fill the disk below it: the next `dvc repro` has to end
+at the same bytes.
 
     make faults N=60       or      PYTHONPATH=tests python -m faults.run [--kills 60] [--full 12] [--seed 1]
 
-Works on a toy-sized copy of the project, which runs through once undisturbed. Where DVC was stopped while it wrote a file
-of its own and refuses to run, the remedy that `doctor` names is taken, and told. Full disks need a small file system of their own
-to be mounted, which only root may do. Ends with 1 where a run did not recover.
+Works on a toy-sized copy of the project, which runs through once undisturbed. Where DVC was stopped
+while it wrote a file of its own and refuses to run, the remedy that `doctor` names is taken, and
+told. Full disks need a small file system of their own to be mounted, which only root may do. Ends
+with 1 where a run did not recover.
 """
 
 import argparse
@@ -68,8 +70,8 @@ def main() -> int:
 
 
 def kill(project: Path, times: int, chance: random.Random) -> Counter:
-    """Run every stage anew, killing something of it at a random moment, and after each time undisturbed; how often what was
-    killed."""
+    """Run every stage anew, killing something of it at a random moment, and after each time
+    undisturbed; how often what was killed."""
     stages, killed = list(outputs(project)), Counter()
     for number, stage in enumerate(stages):
         forget(project, [stage])
@@ -88,7 +90,8 @@ def kill(project: Path, times: int, chance: random.Random) -> Counter:
 
 
 def fill(project: Path, disk: Path, times: int, chance: random.Random) -> int:
-    """Run a stage while next to nothing is free on its disk, then with room; how many runs that stopped."""
+    """Run a stage while next to nothing is free on its disk, then with room; how many runs that
+    stopped."""
     stages, stopped = list(outputs(project)), 0
     for number in range(times):
         stage = stages[number % len(stages)]
@@ -139,7 +142,8 @@ def _recover(project: Path, stage: str) -> None:
 
 
 def _killed(project: Path, stage: str, chance: random.Random, moment: float) -> str | None:
-    """Start a stage and kill DVC, the stage or one of its processes after so many seconds; None where it had ended."""
+    """Start a stage and kill DVC, the stage or one of its processes after so many seconds; None
+    where it had ended."""
     dvc = subprocess.Popen(
         ["dvc", "repro", "-s", stage],
         cwd=project,

@@ -1,4 +1,5 @@
-"""Damage a media file as an attacker or a bad disk would: anywhere, and where its format keeps sizes, counts and times."""
+"""Damage a media file as an attacker or a bad disk would: anywhere, and where its format keeps
+sizes, counts and times."""
 
 import zlib
 from collections.abc import Callable, Iterator
@@ -35,7 +36,8 @@ EBML_MASTERS = {
     0xBB,
     0x1A45DFA3,
 }
-HEAD = 128  # bytes of a part's content whose numbers are changed; what follows is mostly coded pictures
+# bytes of a part's content whose numbers are changed; what follows is mostly coded pictures
+HEAD = 128
 LYING = (30_000, 65_535, 36_000, 36_000_000, 1_000, 100_000)  # sides, hours, counts
 
 
@@ -48,7 +50,8 @@ class Number(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A box, chunk, segment or element, with its header: bytes `start` to `end`, and the numbers in it that mean something."""
+    """A box, chunk, segment or element, with its header: bytes `start` to `end`, and the numbers in
+    it that mean something."""
 
     start: int
     end: int
@@ -65,7 +68,8 @@ def mutated(data: bytes, suffix: str, rng: np.random.Generator) -> bytes:
 
 
 def parts(data: bytes, suffix: str) -> list[Part]:
-    """What a file consists of, as far as it can be followed; empty where nothing is known of its format."""
+    """What a file consists of, as far as it can be followed; empty where nothing is known of its
+    format."""
     walk = WALKS.get(suffix)
     return list(walk(data, 0, len(data))) if walk else []
 
@@ -214,7 +218,8 @@ def _elements(data: bytes, start: int, end: int) -> Iterator[Part]:
 
 
 def _segments(data: bytes, start: int, end: int) -> Iterator[Part]:
-    """JPEG: a marker, and for most of them a length and the content; after the last header come the coded pictures."""
+    """JPEG: a marker, and for most of them a length and the content; after the last header come the
+    coded pictures."""
     start += 2
     while start + 4 <= end and data[start] == 0xFF:
         size = int.from_bytes(data[start + 2 : start + 4], "big")

@@ -1,8 +1,10 @@
-"""Damage thousands of files and let them be judged as in production: what breaks, hangs, lies or is left behind is told.
+"""Damage thousands of files and let them be judged as in production: what breaks, hangs, lies or is
+left behind is told.
 
     make fuzz N=20000      or      PYTHONPATH=tests python -m fuzz.run [--inputs 20000] [--seed 1] [--keep FOLDER]
 
-Every input is a function of the seed and its number, so a finding can be made again. Ends with 1 where there is one.
+Every input is a function of the seed and its number, so a finding can be made again. Ends with 1
+where there is one.
 """
 
 import argparse
@@ -32,8 +34,8 @@ SECONDS, GIBIBYTES = 20.0, 3.0  # of one file
 
 @dataclass
 class Found:
-    """What became of the inputs: how often each outcome came, what should not be, what was left behind, and the largest
-    memory of a process that judged."""
+    """What became of the inputs: how often each outcome came, what should not be, what was left
+    behind, and the largest memory of a process that judged."""
 
     outcomes: Counter = field(default_factory=Counter)
     findings: list[str] = field(default_factory=list)
@@ -42,8 +44,8 @@ class Found:
 
 
 def fuzz(inputs: int, seed: int, workers: int, keep: Path | None = None) -> Found:
-    """Judge so many damaged files by worker processes; `keep` is where the files behind findings go. Errors of the program
-    itself are raised."""
+    """Judge so many damaged files by worker processes; `keep` is where the files behind findings
+    go. Errors of the program itself are raised."""
     found = Found()
     with tempfile.TemporaryDirectory() as root:
         folder, temporary = Path(root) / "inputs", Path(root) / "temporary"

@@ -1,4 +1,5 @@
-"""Small whole files of every format that is read, each with a drawn face in it: what the fuzzer damages."""
+"""Small whole files of every format that is read, each with a drawn face in it: what the fuzzer
+damages."""
 
 import io
 from collections.abc import Iterator

@@ -1,9 +1,11 @@
-"""The pipeline at toy size under the circumstances of other machines, each as a newcomer meets it: `make repro`, then `predict`.
+"""The pipeline at toy size under the circumstances of other machines, each as a newcomer meets it:
+`make repro`, then `predict`.
 
     make machines          or      PYTHONPATH=tests python -m machines.run [--pythons python3.11 python3.12] [--cells NAME ...]
 
-Each Python, and the user who is not root, installs all from nothing (some minutes and 5 GB each, removed afterwards); the others
-use this environment. Cutting the network off and being another user takes root. Ends with 1 where a cell failed.
+Each Python, and the user who is not root, installs all from nothing (some minutes and 5 GB each,
+removed afterwards); the others use this environment. Cutting the network off and being another user
+takes root. Ends with 1 where a cell failed.
 """
 
 import argparse
@@ -33,8 +35,8 @@ PLAIN = {"LANG": "C", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "
 
 @dataclass(frozen=True)
 class Cell:
-    """What a machine has: a Python that installs anew, variables, what a command is run by, where the project lies, and
-    whether another user works on clips that only root may change."""
+    """What a machine has: a Python that installs anew, variables, what a command is run by, where
+    the project lies, and whether another user works on clips that only root may change."""
 
     python: str = ""
     environment: dict[str, str] = field(default_factory=dict)
@@ -111,8 +113,8 @@ def _project(folder: Path, cell: Cell) -> Path:
 
 
 def _runs(project: Path, cell: Cell) -> str:
-    """The run, then verdicts, on the demo's own examples or on the other user's clips; what was said where one of the two
-    failed."""
+    """The run, then verdicts, on the demo's own examples or on the other user's clips; what was
+    said where one of the two failed."""
     python = [f"PYTHON={shutil.which(cell.python)}"] if cell.python else []
     own = {"HOME": str(project)} if cell.another_user else {}
     judged = project.parent / "clips" if cell.another_user else "models/examples"

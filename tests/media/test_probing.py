@@ -1,4 +1,5 @@
-"""One reading of a file tells its kind, its facts and the times of its frames, also of a broken one."""
+"""One reading of a file tells its kind, its facts and the times of its frames, also of a broken
+one."""
 
 import io
 import struct

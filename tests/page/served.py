@@ -1,4 +1,5 @@
-"""Made for tests of the page: small models that judge at once, clips of several people, and the page served."""
+"""Made for tests of the page: small models that judge at once, clips of several people, and the
+page served."""
 
 from pathlib import Path
 

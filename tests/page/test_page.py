@@ -28,7 +28,8 @@ LIMITS_FILE = "upload_mb = 5\nclip_seconds = {}\nmegapixels = {}\nseconds_per_cl
 
 @pytest.fixture(autouse=True)
 def own_main(monkeypatch):
-    """AppTest leaves the page as Python's main module, which later processes of `spawn` would then run."""
+    """AppTest leaves the page as Python's main module, which later processes of `spawn` would then
+    run."""
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
@@ -67,7 +68,8 @@ def upload(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
 
 
 def words(block: AppTest | Block) -> str:
-    """What is written in a block, or beside the sidebar on the whole page; names without their backslashes."""
+    """What is written in a block, or beside the sidebar on the whole page; names without their
+    backslashes."""
     kinds = ("title", "header", "markdown", "html", "caption", "warning", "info", "error")
     place = block.main if isinstance(block, AppTest) else block
     shown = [str(element.value) for kind in kinds for element in getattr(place, kind)]

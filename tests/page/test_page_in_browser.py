@@ -57,7 +57,8 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """What is served: models for every verdict, a slow one, a demonstration with an example, and one that is withheld."""
+    """What is served: models for every verdict, a slow one, a demonstration with an example, and
+    one that is withheld."""
     folder = tmp_path_factory.mktemp("served")
     for name in ("in", "models/examples"):
         (folder / name).mkdir(parents=True)
@@ -94,7 +95,8 @@ def browser() -> Iterator["sync_api.Browser"]:
 
 @pytest.fixture(scope="module")
 def context(browser) -> "sync_api.BrowserContext":
-    """One for all: the browser loads the page's own files once. Streamlit takes each opened page for a visitor of its own."""
+    """One for all: the browser loads the page's own files once. Streamlit takes each opened page
+    for a visitor of its own."""
     return browser.new_context()
 
 

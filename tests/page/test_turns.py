@@ -36,7 +36,8 @@ def silent(before: int) -> None:
 
 
 class Visitor(threading.Thread):
-    """Holds its turn until told to go; `told` are the numbers of those before it, `place` is what it was given."""
+    """Holds its turn until told to go; `told` are the numbers of those before it, `place` is what
+    it was given."""
 
     def __init__(self, line: Turns) -> None:
         super().__init__(daemon=True)

@@ -1,5 +1,5 @@
-"""What can go wrong around a run: disks, caches, clocks and a second run beside it. The next one makes the same, or says what
-to do."""
+"""What can go wrong around a run: disks, caches, clocks and a second run beside it. The next one
+makes the same, or says what to do."""
 
 import hashlib
 import os
@@ -126,7 +126,8 @@ def test_of_two_runs_at_once_one_waits_or_says_why_not_and_nothing_is_torn(proje
 
 
 def test_a_clock_that_was_set_back_changes_nothing(project):
-    """What was written seems to come from the future, then what is new seems older than what it is made from."""
+    """What was written seems to come from the future, then what is new seems older than what it is
+    made from."""
     repro(project)
     before = (project / "dvc.lock").read_bytes()
     later = time.time() + 7 * 24 * 3600

@@ -1,4 +1,5 @@
-"""The gate as a whole: a set whose fakes were encoded otherwise than its reals is stopped before anything learns from it."""
+"""The gate as a whole: a set whose fakes were encoded otherwise than its reals is stopped before
+anything learns from it."""
 
 import json
 import subprocess
@@ -33,7 +34,8 @@ def encode(source: Path, target: Path, bitrate: int) -> None:
 
 @pytest.fixture(scope="module")
 def reencoded(toy_project, tmp_path_factory) -> Path:
-    """A project with the toy demo's clips as a set of its own, the fakes at half the bitrate, up to its faces."""
+    """A project with the toy demo's clips as a set of its own, the fakes at half the bitrate, up to
+    its faces."""
     folder, media = copy_project(tmp_path_factory.mktemp("gate")), tmp_path_factory.mktemp("media")
     for path in sorted((toy_project / "data/raw/demo").rglob("*.mp4")):
         real = path.parent.name == "real"

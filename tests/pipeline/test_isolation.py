@@ -1,4 +1,5 @@
-"""extract_frames as a whole, among files that crash, hang or lie, and stopped by hand: what is good comes out the same."""
+"""extract_frames as a whole, among files that crash, hang or lie, and stopped by hand: what is good
+comes out the same."""
 
 import json
 import os
@@ -61,7 +62,8 @@ def environment(tmp_path) -> dict[str, str]:
 
 
 def listed(project: Path, folder: Path, files: dict[str, bytes]) -> None:
-    """Write the files, name their folder in params and index it; what earlier runs made is gone, store included."""
+    """Write the files, name their folder in params and index it; what earlier runs made is gone,
+    store included."""
     for name, data in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)

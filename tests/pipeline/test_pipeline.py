@@ -1,4 +1,5 @@
-"""The real pipeline on a toy-sized demo: `dvc repro` makes everything, a second one nothing, and errors are clear."""
+"""The real pipeline on a toy-sized demo: `dvc repro` makes everything, a second one nothing, and
+errors are clear."""
 
 import importlib
 import json

@@ -1,4 +1,5 @@
-"""dvc.yaml says what runs on what: imports and params are not tracked by DVC, so each stage must list its own."""
+"""dvc.yaml says what runs on what: imports and params are not tracked by DVC, so each stage must
+list its own."""
 
 import ast
 import re
@@ -18,8 +19,10 @@ from deepfake_detector.media import extraction
 from stages import train
 
 STAGES = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
-# cannot change what a stage writes: the error class, printing, checking of values that DVC tracks as params,
-# scheduling, locking, the finding of files whose hash is a param, and the check of the Python in use
+# cannot change what a stage writes: the error class, printing, checking of values that DVC tracks
+# as params,
+# scheduling, locking, the finding of files whose hash is a param, and the check of the Python in
+# use
 NOT_TRACKED = {
     "stages/__init__.py",
     *(f"deepfake_detector/{name}.py" for name in ("__init__", "params", "storage/assets")),
@@ -46,7 +49,8 @@ def made(stage: str) -> list[str]:
 
 
 def module_files(name: str) -> list[Path]:
-    """A module's file and the `__init__.py` of each package that it lies in, which importing it runs too."""
+    """A module's file and the `__init__.py` of each package that it lies in, which importing it
+    runs too."""
     package, _, last = name.rpartition(".")
     if package == deepfake_detector.__name__:
         name = HANDED_ON.get(last, name)

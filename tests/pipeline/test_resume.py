@@ -24,7 +24,8 @@ def states(folder: Path) -> list[Path]:
 
 
 def victim(dvc: int, which: str) -> int | None:
-    """The process to kill: DVC, the stage below it, or a process that loads for the stage; None while it is not there."""
+    """The process to kill: DVC, the stage below it, or a process that loads for the stage; None
+    while it is not there."""
     if which == "dvc":
         return dvc
     known = processes()
@@ -40,8 +41,8 @@ def victim(dvc: int, which: str) -> int | None:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 def test_a_run_from_scratch_killed_at_random_moments_gives_the_same_bytes(toy_project, tmp_path):
-    """Training and what judges by it once more, killed while it trains: DVC, the stage, a process that loads. Each next run
-    goes on."""
+    """Training and what judges by it once more, killed while it trains: DVC, the stage, a process
+    that loads. Each next run goes on."""
     folder = copy_toy_project(toy_project, tmp_path / "project")
     change_params(folder / "params.yaml", {"train.checkpoint_minutes": 0.005})
     stages = list(outputs(folder))

@@ -17,7 +17,8 @@ from deepfake_detector.scoring.intervals import (
 
 
 def made(groups: int, per_group: int, shift: float, seed: int = 0):
-    """Labels, probabilities (fakes' logits higher by `shift` standard deviations) and groups with both classes in each."""
+    """Labels, probabilities (fakes' logits higher by `shift` standard deviations) and groups with
+    both classes in each."""
     rng = np.random.default_rng(seed)
     labels = np.tile(np.arange(per_group) % 2, groups)
     logits = rng.standard_normal(groups * per_group) + shift * labels

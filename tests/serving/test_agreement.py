@@ -1,4 +1,5 @@
-"""What the stages make of a clip is what the detector makes of it; only storing frames as JPEG costs a little."""
+"""What the stages make of a clip is what the detector makes of it; only storing frames as JPEG
+costs a little."""
 
 from pathlib import Path
 

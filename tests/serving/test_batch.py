@@ -1,4 +1,5 @@
-"""Judging many files: the journal brings a stopped run back, and what is written is in order, whole and one row per input."""
+"""Judging many files: the journal brings a stopped run back, and what is written is in order, whole
+and one row per input."""
 
 import csv
 import json

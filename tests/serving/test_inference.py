@@ -1,4 +1,5 @@
-"""One input to one report: every route to a verdict, agreement with evaluate, and that no input raises."""
+"""One input to one report: every route to a verdict, agreement with evaluate, and that no input
+raises."""
 
 import hashlib
 import re

@@ -1,4 +1,5 @@
-"""The JSON report: what stands in it, and that it holds to its published schema whatever was judged."""
+"""The JSON report: what stands in it, and that it holds to its published schema whatever was
+judged."""
 
 import json
 import subprocess

@@ -1,4 +1,5 @@
-"""Files the project does not ship: only the right one is used or kept, and errors name the file and the remedy."""
+"""Files the project does not ship: only the right one is used or kept, and errors name the file and
+the remedy."""
 
 import hashlib
 import threading

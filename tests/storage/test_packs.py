@@ -14,7 +14,8 @@ from deepfake_detector.storage.store import Made, Store, key_of
 
 
 def work(pack: Pack, log: Path) -> Made:
-    """An archive of its items' names; dies on `crash`, never ends on `hang`, `once` dies the first time only."""
+    """An archive of its items' names; dies on `crash`, never ends on `hang`, `once` dies the first
+    time only."""
     for item in pack.items:
         with open(log, "a") as file:
             file.write(f"{item.item}\n")

@@ -1,4 +1,5 @@
-"""The scratch store: what was made once is taken again, byte for byte, and never when it is not what was made."""
+"""The scratch store: what was made once is taken again, byte for byte, and never when it is not
+what was made."""
 
 import json
 import os

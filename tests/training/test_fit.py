@@ -1,4 +1,5 @@
-"""The fit loop: choice of the epoch, what it refuses, and that a stopped run ends like one that was not."""
+"""The fit loop: choice of the epoch, what it refuses, and that a stopped run ends like one that was
+not."""
 
 import io
 import os
@@ -32,7 +33,8 @@ UPDATES = 6  # in an epoch
 
 
 class Small(nn.Module):
-    """A network with all that the loop must handle (convolution, batch-norm, head) that trains in a second."""
+    """A network with all that the loop must handle (convolution, batch-norm, head) that trains in a
+    second."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +64,8 @@ def resnet18() -> FaceClassifier:
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory) -> tuple[Path, pd.DataFrame]:
-    """A folder with 64 stored crops, the fake ones with a bright bar, and their rows: 16 items a class, 2 crops each."""
+    """A folder with 64 stored crops, the fake ones with a bright bar, and their rows: 16 items a
+    class, 2 crops each."""
     folder, rng = tmp_path_factory.mktemp("faces"), np.random.default_rng(0)
     pictures, rows = {}, []
     for number in range(64):
@@ -94,7 +97,8 @@ def run(
     micro_batches: int = 1,
     on_report=lambda epoch: None,
 ):
-    """Fit on 48 of the crops, validate on 16; returns the detector, the progress and the numbers of the epochs reported."""
+    """Fit on 48 of the crops, validate on 16; returns the detector, the progress and the numbers of
+    the epochs reported."""
     reported = []
 
     def report(epoch: Epoch, _best: bool) -> None:
@@ -142,7 +146,8 @@ def forget(folder: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def fresh(faces):
-    """No checkpoint of another test; torch on one thread (its threads wait for each other on a busy machine)."""
+    """No checkpoint of another test; torch on one thread (its threads wait for each other on a busy
+    machine)."""
     forget(faces[0])
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -200,7 +205,8 @@ VARIANTS = {
 
 
 def asks_to_stop(at: list[int], number: int = signal.SIGTERM, times: int = 1):
-    """A `watch` that sends this process a signal, so many `times`, before the batches that `at` counts over the run."""
+    """A `watch` that sends this process a signal, so many `times`, before the batches that `at`
+    counts over the run."""
     seen = iter(range(1000))
 
     def watch(batches, _total, what, _size):
@@ -363,7 +369,8 @@ def test_patience_ends_a_run_that_gets_no_better(faces):
 
 
 def test_parts_learn_one_after_the_other(faces):
-    """In epoch 1 the head alone; then all: frozen weights and batch-norm keep every bit until their time comes."""
+    """In epoch 1 the head alone; then all: frozen weights and batch-norm keep every bit until their
+    time comes."""
     detectors, kept = [], []
 
     def network():

@@ -16,7 +16,8 @@ HISTORY = history_table(
 
 
 def validation(groups: int, logits: list[float]) -> pd.DataFrame:
-    """Two faces of a real and two of a fake item in each group, with these logits; epoch 1 was best."""
+    """Two faces of a real and two of a fake item in each group, with these logits; epoch 1 was
+    best."""
     names = [f"{label}{group}" for group in range(groups) for label in (0, 1) for _ in range(2)]
     return pd.DataFrame(
         {

@@ -68,7 +68,8 @@ def test_the_mask_follows_the_points():
 
 
 def test_where_the_mask_is_nothing_is_seen_of_the_changed_copy_only_or_of_the_real_face_only():
-    """Outside the mask the picture is the target's: the real face itself in about half of the cases."""
+    """Outside the mask the picture is the target's: the real face itself in about half of the
+    cases."""
     untouched = [np.array_equal(fake[mask == 0], face()[mask == 0]) for fake, mask in blends()]
     assert 0.25 < np.mean(untouched) < 0.75
 

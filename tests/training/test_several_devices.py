@@ -17,7 +17,8 @@ CALM = {
 
 @pytest.fixture(scope="module")
 def trained(toy_project, tmp_path_factory):
-    """`trained(processes)`: the toy project trained by so many processes of this machine's processor, and what it said."""
+    """`trained(processes)`: the toy project trained by so many processes of this machine's
+    processor, and what it said."""
 
     @cache
     def train(processes: int):

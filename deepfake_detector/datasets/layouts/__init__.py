@@ -1,4 +1,5 @@
-"""Data-set layouts: one file each, all with the same interface, from a root folder to rows of the index.
+"""Data-set layouts: one file each, all with the same interface, from a root folder to rows of the
+index.
 
 | layout | what it reads | label comes from |
 |---|---|---|
@@ -35,8 +36,9 @@ LONGEST_PART = 100  # characters of one part of an item's key
 class Found:
     """One video or image that a layout found.
 
-    `name` is its path below the folder of its method, with extension; `original` is (method, name with or without
-    extension) of the item a fake was made from; `sources` are ids of the people or videos in it, shared by whatever shares them.
+    `name` is its path below the folder of its method, with extension; `original` is (method, name
+    with or without extension) of the item a fake was made from; `sources` are ids of the people or
+    videos in it, shared by whatever shares them.
     """
 
     path: Path
@@ -58,7 +60,8 @@ class Scan:
 
 
 def scan(name: str, data_set: AnyDataSet) -> Scan:
-    """Read the tree of the data set `name` as its layout says. Raises UserError where it holds nothing of the kind."""
+    """Read the tree of the data set `name` as its layout says. Raises UserError where it holds
+    nothing of the kind."""
     root = Path(data_set.root)
     if not root.is_dir():
         raise UserError(
@@ -75,7 +78,8 @@ def scan(name: str, data_set: AnyDataSet) -> Scan:
 
 
 def index_rows(name: str, use: str, found: list[Found]) -> list[dict]:
-    """Rows of the index for one data set, with keys and md5 sums. Raises UserError where two items get the same key."""
+    """Rows of the index for one data set, with keys and md5 sums. Raises UserError where two items
+    get the same key."""
     stems = Counter(_key(name, one.method, _stem(one.name)) for one in found)
     keys = [
         stem
@@ -150,7 +154,8 @@ def _key(data_set: str, method: str, name: str) -> str:
 
 
 def _safe(part: str) -> str:
-    """A part of a key that every file system takes; what had to be changed gets 8 digits of its md5."""
+    """A part of a key that every file system takes; what had to be changed gets 8 digits of its
+    md5."""
     clean = re.sub(r"[^A-Za-z0-9._-]", "_", part)[:LONGEST_PART]
     if clean == part and not part.startswith((".", "_", "-")):
         return part

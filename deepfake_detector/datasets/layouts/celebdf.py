@@ -1,7 +1,8 @@
 """Celeb-DF (v1 and v2): real celebrities, their swaps, and YouTube reals.
 
-A fake `id<a>_id<b>_<nnnn>` is the clip `id<a>_<nnnn>` with the face of b put in: both identities tie it to others. The
-official test list has no header, and in it 1 means real. https://github.com/yuezunli/celeb-deepfakeforensics
+A fake `id<a>_id<b>_<nnnn>` is the clip `id<a>_<nnnn>` with the face of b put in: both identities
+tie it to others. The official test list has no header, and in it 1 means real.
+https://github.com/yuezunli/celeb-deepfakeforensics
 """
 
 import re

@@ -1,4 +1,5 @@
-"""The demo that `synthesize` draws: `<root>/real/<person>_<take>`, `<root>/<method>/<person>_<helper>_<take>`."""
+"""The demo that `synthesize` draws: `<root>/real/<person>_<take>`,
+`<root>/<method>/<person>_<helper>_<take>`."""
 
 from pathlib import Path
 

@@ -1,7 +1,8 @@
 """DFDC: training parts, the sample set and the official test set, as Kaggle gave them out.
 
-Parts say in `metadata.json` what is fake and from which original; the test set says 1 = fake in `labels.csv`. The set names
-no people: items are tied by their original. https://ai.meta.com/datasets/dfdc/
+Parts say in `metadata.json` what is fake and from which original; the test set says 1 = fake in
+`labels.csv`. The set names no people: items are tied by their original.
+https://ai.meta.com/datasets/dfdc/
 """
 
 import json

@@ -1,7 +1,8 @@
 """DFDC preview: originals and two methods, all told in `dataset.json`.
 
-`<root>/{original_videos,method_A,method_B}/<subject>/**/*.mp4`; `dataset.json` gives label, set and, where it names them, the
-subjects whose faces were swapped: all of them tie a clip to others. https://arxiv.org/abs/1910.08854
+`<root>/{original_videos,method_A,method_B}/<subject>/**/*.mp4`; `dataset.json` gives label, set
+and, where it names them, the subjects whose faces were swapped: all of them tie a clip to others.
+https://arxiv.org/abs/1910.08854
 """
 
 import json

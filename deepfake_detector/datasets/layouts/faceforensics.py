@@ -1,7 +1,9 @@
-"""FaceForensics++ with DeepFakeDetection (DFD): the official tree, or the flat mirror of one compression.
+"""FaceForensics++ with DeepFakeDetection (DFD): the official tree, or the flat mirror of one
+compression.
 
-Fakes are `<target>_<source>`: both identities tie a clip to others. Splits are lists of pairs in `splits/*.json`.
-`raw` and `c0` are the same compression; masks are never read. https://github.com/ondyari/FaceForensics
+Fakes are `<target>_<source>`: both identities tie a clip to others. Splits are lists of pairs in
+`splits/*.json`. `raw` and `c0` are the same compression; masks are never read.
+https://github.com/ondyari/FaceForensics
 """
 
 import json

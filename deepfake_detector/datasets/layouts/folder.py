@@ -1,8 +1,10 @@
-"""One's own material: `<root>/real/…` and `<root>/fake/…` at any depth, `fake/<method>/…` names the method.
+"""One's own material: `<root>/real/…` and `<root>/fake/…` at any depth, `fake/<method>/…` names the
+method.
 
-An optional `<root>/metadata.csv` (columns `path,label` and any of `method,sources,original,split`) overrides what the
-folders say: `label` is `real` or `fake`, `sources` are ids separated by `;`, `original` is the path of the real item a
-fake was made from, or its name without folder and extension.
+An optional `<root>/metadata.csv` (columns `path,label` and any of `method,sources,original,split`)
+overrides what the folders say: `label` is `real` or `fake`, `sources` are ids separated by `;`,
+`original` is the path of the real item a fake was made from, or its name without folder and
+extension.
 """
 
 from os.path import splitext

@@ -1,8 +1,8 @@
 """The demo's clips: who is filmed how, and the files that come of it.
 
-Closed pairs of people, as in FaceForensics++: each person is filmed twice, and each film is forged once with the help
-of the other of the pair. A forged clip keeps size, frame rate, compression, background and motion of the film it was
-made from, so only the face tells the two apart.
+Closed pairs of people, as in FaceForensics++: each person is filmed twice, and each film is forged
+once with the help of the other of the pair. A forged clip keeps size, frame rate, compression,
+background and motion of the film it was made from, so only the face tells the two apart.
 """
 
 import io
@@ -35,7 +35,8 @@ SIZES = ((320, 240), (352, 288), (384, 288), (288, 384), (426, 240))  # width, h
 FRAME_RATES = (10, 12, 15, 20, 25)
 METHODS = ("swap", "reenact")  # how takes 0 and 1 of each person are forged
 CRF = (17, 25)  # of H.264; lower is better
-# cpu-independent: x264's fastest routines for its look-ahead read memory they never wrote, so that the bytes change from
+# cpu-independent: x264's fastest routines for its look-ahead read memory they never wrote, so
+# that the bytes change from
 # call to call (6 files out of 30 encodings of one clip; 1 out of 60 with this)
 H264 = {"preset": "veryfast", "x264-params": "cpu-independent=1"}
 JPEG_QUALITY = (75, 95)
@@ -51,7 +52,8 @@ STILL = len(METHODS)  # the take that is a photo
 
 @dataclass(frozen=True)
 class Clip:
-    """One file of the demo: `target` filmed in `take`, forged with the help of `source` unless real."""
+    """One file of the demo: `target` filmed in `take`, forged with the help of `source` unless
+    real."""
 
     target: int
     take: int
@@ -68,7 +70,8 @@ class Clip:
 
 @dataclass(frozen=True)
 class Film:
-    """How one take is lit, filmed and compressed: the same for the real clip and the forgery made from it."""
+    """How one take is lit, filmed and compressed: the same for the real clip and the forgery made
+    from it."""
 
     scene: Scene
     frames: int
@@ -82,14 +85,16 @@ class Film:
 
 @dataclass(frozen=True)
 class Shot:
-    """One frame of a film, before anything is forged: `recorded` is RGB 0..1 with its `noise` in it."""
+    """One frame of a film, before anything is forged: `recorded` is RGB 0..1 with its `noise` in
+    it."""
 
     pose: Pose
     recorded: np.ndarray
     noise: np.ndarray
 
 
-SHIFT = 16  # the noise field is this much larger than the picture, and cut at another place in every frame
+# the noise field is this much larger than the picture, and cut at another place in every frame
+SHIFT = 16
 
 
 def plan(pairs: int) -> list[Clip]:
@@ -107,8 +112,8 @@ def plan(pairs: int) -> list[Clip]:
 def produce(clip: Clip, seed: int, seconds: float, resolution: tuple[float, float]) -> bytes:
     """The finished file of `clip`: an H.264 MP4 of `seconds`, or a JPEG.
 
-    `resolution` is the range of the forged part's own resolution, as a share of the picture's. The same arguments give
-    the same bytes.
+    `resolution` is the range of the forged part's own resolution, as a share of the picture's. The
+    same arguments give the same bytes.
     """
     film = _film(seed, clip, seconds)
     return _file(clip, film, _shots(clip, film, seed), seed, resolution)
@@ -117,7 +122,8 @@ def produce(clip: Clip, seed: int, seconds: float, resolution: tuple[float, floa
 def produce_film(
     clips: list[Clip], seed: int, seconds: float, resolution: tuple[float, float]
 ) -> list[bytes]:
-    """What `produce` makes of each of `clips`, which share target and take; drawn once, and kept in memory meanwhile."""
+    """What `produce` makes of each of `clips`, which share target and take; drawn once, and kept in
+    memory meanwhile."""
     film = _film(seed, clips[0], seconds)
     shots = list(_shots(clips[0], film, seed))
     return [_file(clip, film, shots, seed, resolution) for clip in clips]
@@ -128,7 +134,8 @@ def _person(seed: int, number: int) -> Person:
 
 
 def _tone(number: int) -> int:
-    """Every tone about equally often, the two of a pair at most one tone apart, as a forger would choose them."""
+    """Every tone about equally often, the two of a pair at most one tone apart, as a forger would
+    choose them."""
     pair, second = divmod(number, 2)
     return min(
         (pair % len(SKIN_TONES)) + second * (pair // len(SKIN_TONES) % 2), len(SKIN_TONES) - 1

@@ -1,8 +1,9 @@
-"""Two ways to forge a drawn clip, made the way real face forgeries are: render small, warp, colour-match, blend.
+"""Two ways to forge a drawn clip, made the way real face forgeries are: render small, warp,
+colour-match, blend.
 
-`swap` puts the inner face of one person on another's head, as face-swapping networks do; `reenact` gives a person
-another mouth movement, as reenactment does. Both work on recorded frames, so the pasted part lacks the camera's noise
-and has been through a smaller picture.
+`swap` puts the inner face of one person on another's head, as face-swapping networks do; `reenact`
+gives a person another mouth movement, as reenactment does. Both work on recorded frames, so the
+pasted part lacks the camera's noise and has been through a smaller picture.
 """
 
 from dataclasses import dataclass, replace
@@ -42,10 +43,11 @@ def swapped_face(
     flaws: Flaws,
     wobble: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The inner face of `source`, warped to where `target` has its own, and the mask that blends it in.
+    """The inner face of `source`, warped to where `target` has its own, and the mask that blends it
+    in.
 
-    `scene` lights the source; `wobble` (x, y in -1..1) says where the misplacement stands in this frame. Returns RGB
-    float32 (height, width, 3) and a mask (height, width) in 0..1.
+    `scene` lights the source; `wobble` (x, y in -1..1) says where the misplacement stands in this
+    frame. Returns RGB float32 (height, width, 3) and a mask (height, width) in 0..1.
     """
     painted = _rendered_small(source, pose, scene, flaws.resolution, shape)
     goal = landmarks(target, pose) + (flaws.drift * pose.scale * wobble).astype(np.float32)
@@ -61,7 +63,8 @@ def swapped_face(
 def reenacted_mouth(
     shape: tuple[int, int], target: Person, pose: Pose, scene: Scene, flaws: Flaws, driver: Pose
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The mouth of `target` moved as `driver` moves it, and the mask that blends it in (as `swapped_face` returns)."""
+    """The mouth of `target` moved as `driver` moves it, and the mask that blends it in (as
+    `swapped_face` returns)."""
     spoken = replace(pose, mouth_open=driver.mouth_open, smile=driver.smile)
     painted = _rendered_small(target, spoken, scene, flaws.resolution, shape)
     u, v = face_coordinates(target, pose, shape)
@@ -73,7 +76,8 @@ def reenacted_mouth(
 def paste(
     frame: np.ndarray, painted: np.ndarray, mask: np.ndarray, flaws: Flaws, noise: np.ndarray
 ) -> np.ndarray:
-    """`painted` blended into the recorded `frame` under `mask`, colours matched, some of the camera's `noise` put back."""
+    """`painted` blended into the recorded `frame` under `mask`, colours matched, some of the
+    camera's `noise` put back."""
     pasted = (
         _colour_matched(painted, frame, mask, flaws.colour_match) + np.float32(flaws.grain) * noise
     )
@@ -83,7 +87,8 @@ def paste(
 def _rendered_small(
     person: Person, pose: Pose, scene: Scene, resolution: float, shape: tuple[int, int]
 ) -> np.ndarray:
-    """The person as a generator of limited resolution paints them, enlarged to a picture of `shape`."""
+    """The person as a generator of limited resolution paints them, enlarged to a picture of
+    `shape`."""
     small = (max(8, round(shape[1] * resolution)), max(8, round(shape[0] * resolution)))
     factor = small[0] / shape[1]
     plain = np.broadcast_to(person.skin, (small[1], small[0], 3)).astype(np.float32)
@@ -104,7 +109,8 @@ def _soft_ellipse(
 def _colour_matched(
     pasted: np.ndarray, frame: np.ndarray, mask: np.ndarray, strength: float
 ) -> np.ndarray:
-    """Mean and standard deviation of each channel taken over from the frame under the mask (Reinhard et al. 2001, in RGB)."""
+    """Mean and standard deviation of each channel taken over from the frame under the mask
+    (Reinhard et al. 2001, in RGB)."""
     under = (mask > 0.5).astype(np.uint8)
     mean, spread = cv2.meanStdDev(pasted, mask=under)
     goal, goal_spread = cv2.meanStdDev(frame, mask=under)

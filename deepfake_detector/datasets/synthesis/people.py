@@ -1,8 +1,8 @@
 """Parametric people: an identity drawn from a seed, a pose, and the picture the two make.
 
-Everything is an implicit function of face coordinates (u to the right, v down, the head about one unit wide to either
-side of its centre), evaluated on the pixels round the head, so edges are smooth at every size and bytes are the same
-everywhere.
+Everything is an implicit function of face coordinates (u to the right, v down, the head about one
+unit wide to either side of its centre), evaluated on the pixels round the head, so edges are smooth
+at every size and bytes are the same everywhere.
 """
 
 from dataclasses import dataclass, replace
@@ -18,7 +18,8 @@ IRIS_COLOURS = ("#3a2416", "#5b3a1e", "#4c6a3f", "#4a6f8f", "#6b7f86")
 
 @dataclass(frozen=True)
 class Person:
-    """An identity: what stays the same in every clip of one drawn person. Lengths in head half-widths."""
+    """An identity: what stays the same in every clip of one drawn person. Lengths in head
+    half-widths."""
 
     skin: np.ndarray  # RGB, 0..1
     hair: np.ndarray
@@ -135,7 +136,8 @@ def draw_person(rng: np.random.Generator, tone: int) -> Person:
 
 
 def draw(person: Person, pose: Pose, scene: Scene) -> np.ndarray:
-    """One clean picture of the person in the scene: RGB float32 in 0..1, the size of the scene's background."""
+    """One clean picture of the person in the scene: RGB float32 in 0..1, the size of the scene's
+    background."""
     picture = scene.background.copy()
     softness = 1.2 / pose.scale  # edges about one pixel wide
     crown = -person.height - person.hair_volume - 0.15
@@ -158,7 +160,8 @@ def head_window(person: Person, pose: Pose, shape: tuple[int, int]) -> tuple[sli
 def face_coordinates(
     person: Person, pose: Pose, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(u, v) of every pixel of a picture of `shape` (height, width): where on the face it lies, whichever way turned."""
+    """(u, v) of every pixel of a picture of `shape` (height, width): where on the face it lies,
+    whichever way turned."""
     return _turned(person, pose, *_head_plane(pose, (slice(0, shape[0]), slice(0, shape[1]))))
 
 
@@ -183,7 +186,8 @@ def landmarks(person: Person, pose: Pose) -> np.ndarray:
 def _window(
     pose: Pose, box: tuple[float, float, float, float], shape: tuple[int, int]
 ) -> tuple[slice, slice]:
-    """The part of a picture of `shape` in which a box of the head plane (left, top, right, bottom) lies."""
+    """The part of a picture of `shape` in which a box of the head plane (left, top, right, bottom)
+    lies."""
     cosine, sine = np.cos(pose.roll), np.sin(pose.roll)
     corners = np.array([(x, y) for x in box[::2] for y in box[1::2]])
     columns = pose.x + pose.scale * (cosine * corners[:, 0] - sine * corners[:, 1])
@@ -194,7 +198,8 @@ def _window(
 
 
 def _head_plane(pose: Pose, window: tuple[slice, slice]) -> tuple[np.ndarray, np.ndarray]:
-    """(x, y) of every pixel in the window: head half-widths from the centre of the head, upright with it."""
+    """(x, y) of every pixel in the window: head half-widths from the centre of the head, upright
+    with it."""
     rows, columns = (np.arange(part.start, part.stop, dtype=np.float32) for part in window)
     columns = (columns - np.float32(pose.x)) / np.float32(pose.scale)
     rows = (rows - np.float32(pose.y)) / np.float32(pose.scale)

@@ -1,4 +1,5 @@
-"""FaceForensics++ and DFD: both trees, one compression at a time, both identities of a fake, partial downloads."""
+"""FaceForensics++ and DFD: both trees, one compression at a time, both identities of a fake,
+partial downloads."""
 
 import json
 from pathlib import Path
