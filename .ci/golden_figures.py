@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 FIGURES, NEAR = "metrics/evaluation.json", 0.05
 TRAINED = {
     "train",
+    "training_results",
     "calibrate",
     "evaluate",
     "export",
