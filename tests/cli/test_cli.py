@@ -392,6 +392,7 @@ def test_use_profile_ends_with_1_and_changes_nothing_where_it_cannot(
 def test_use_profile_switches_params(toy_project, call, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(toy_project / "profiles", "profiles")
+    shutil.copy(toy_project / "dvc.yaml", ".")
     code, out, _ = call("use-profile", "demo")
     assert code == 0
     assert out == "params.yaml is now the profile demo (demo); next: dvc repro\n"

@@ -177,7 +177,7 @@ def test_each_verdict_is_told_by_word_and_sign_with_score_and_faces(visit, folde
         "Faces, the most suspicious first",
         "A sign, not a proof",
     ):
-        assert said in text(page)
+        page.get_by_test_id("stMain").get_by_text(said).first.wait_for()
     sync_api.expect(page.get_by_test_id("stImage")).to_have_count(8)
 
 
