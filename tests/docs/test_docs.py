@@ -13,7 +13,8 @@ PREDICT = Path("docs/predict.md").read_text()
 
 
 def blocks(text: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.+?)^```$", text, re.DOTALL | re.MULTILINE)
+    found = re.findall(r"^```(\w*)\n(.+?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [content for name, content in found if name == language]
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
