@@ -26,6 +26,8 @@ settings.register_profile(
     "unhurried", deadline=None
 )  # an example may take long where the machine is busy
 settings.load_profile("unhurried")
+for handed_down in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+    os.environ.pop(handed_down, None)  # `make` in a test prints the same under `make test`
 PROJECT = Path(__file__).resolve().parent.parent
 os.chdir(PROJECT)  # the tests name its files from there, wherever pytest was called
 SHARED = Path(os.environ.get("DEEPFAKE_TEST_MATERIAL", PROJECT.parent / "shared"))
