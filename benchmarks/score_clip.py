@@ -27,7 +27,8 @@ from benchmarks.extract_crop import crop_settings
 from deepfake_detector import contract
 from deepfake_detector.contract import golden, model_file
 from deepfake_detector.datasets.synthesis.clips import Clip, produce
-from deepfake_detector.export import graphs
+from deepfake_detector.export import onnx_graph
+from deepfake_detector.export.int8 import to_int8
 from deepfake_detector.faces.cutting import cut
 from deepfake_detector.faces.detection import DETECTORS, FaceDetector, Haar, load_detector
 from deepfake_detector.media.frame_sampling import sample_frames
@@ -154,9 +155,9 @@ def saved(
         mean=crops.MEAN,
         std=crops.STD,
     )
-    graph = graphs.to_onnx(net, side)
+    graph = onnx_graph.to_onnx(net, side)
     if variant == "int8":
-        graph = graphs.to_int8(
+        graph = to_int8(
             graph, np.random.default_rng(1).normal(size=(16, 3, side, side)).astype(np.float32)
         )
     session = model_file.open_session(graph.SerializeToString())

@@ -31,15 +31,7 @@ def main() -> str:
             "validation has no scored clip of one class",
             "give split.val a larger share, or add material",
         )
-    found = calibration.decision(
-        labels,
-        clips["logit"],
-        aggregation.min_faces,
-        calibrate.threshold,
-        calibrate.false_alarms,
-        calibrate.band_error,
-        calibrate.band_share,
-    )
+    found = calibration.decision(labels, clips["logit"], aggregation.min_faces, calibrate)
     write_json("models/decision.json", found)
     aim = (
         ""

@@ -1,168 +1,114 @@
-"""Write the trained detector as ONNX files with their contract inside, in fp32 and in int8, and
-compare what they compute.
+"""Write the trained detector as ONNX files with their contract inside, one per format, and compare
+what they compute.
 
     python -m stages.export
 
-reads   models/detector.pt, models/decision.json, data/index.csv, data/splits/, data/faces.csv, data/faces/;
-        media of drawn data sets
-makes   models/detector.onnx, models/detector.int8.onnx, models/examples/ (clips for the page, from a drawn test split),
-        metrics/export.json
+reads   models/detector.pt, models/decision.json, data/index.csv, data/splits/, data/faces.csv,
+        data/faces/; media of drawn data sets
+makes   models/detector.onnx, models/detector.int8.onnx, models/examples/ (clips for the page, from
+        a drawn test split), metrics/export.json
 """
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
-import torch
 
 from deepfake_detector import contract, params
 from deepfake_detector.common import console
 from deepfake_detector.contract import golden, model_file, provenance
 from deepfake_detector.datasets import subset
-from deepfake_detector.export import graphs, parity
-from deepfake_detector.faces.detection import FaceDetector, load_detector
+from deepfake_detector.export import examples, onnx_graph, parity
+from deepfake_detector.export.formats import FORMATS, fitting_images
+from deepfake_detector.faces.detection import load_detector
 from deepfake_detector.scoring import calibration, scores
 from deepfake_detector.scoring.decision import Decision
-from deepfake_detector.scoring.settings import Aggregation, Calibrate
+from deepfake_detector.scoring.settings import Calibrate
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_json, write_whole
 from deepfake_detector.training import crops, network
 
-FILES = {"fp32": Path("models/detector.onnx"), "int8": Path("models/detector.int8.onnx")}
-EXAMPLES = Path("models/examples")
-RANGE_CROPS = 256  # that int8's ranges are taken from
-TOLERANCE = {"fp32": 1e-3, "int8": 0.1}  # of the golden sample's logit on another machine
+MODELS = Path("models")
+FITTING_FACES = 256  # that a format's numeric ranges are taken from, at most
 
 
 def main() -> str:
     settings = params.load()
-    detector, facts = network.load("models/detector.pt")
+    cropping, min_faces = settings.crop_faces, settings.aggregation.min_faces
+    detector, facts = network.load(MODELS / "detector.pt")
+    train, val, test = (
+        tables.read(f"data/splits/{part}.csv", tables.SPLIT) for part in ("train", "val", "test")
+    )
     index = tables.read("data/index.csv", tables.INDEX)
-    splits = {
-        part: tables.read(f"data/splits/{part}.csv", tables.SPLIT)
-        for part in ("train", "val", "test")
-    }
-    clips = subset.of_each_class(splits["val"], settings.export.clips_per_class)
+    drawn = sorted(name for name, one in settings.data_sets.items() if one.layout == "demo")
+    clips = subset.of_each_class(val, settings.export.clips_per_class)
     found = tables.read("data/faces.csv", tables.FACES)
     found = found[found["item"].isin(clips["item"])]
-    rows = found[found["status"] == "ok"].reset_index(drop=True)
-    common, face_detector, drawn = _common(index, splits["train"], facts["input_size"])
+    faces = found[found["status"] == "ok"].reset_index(drop=True)
+    crop = provenance.crop(index, train, cropping, facts["input_size"], crops.MEAN, crops.STD)
 
-    models = {"fp32": graphs.to_onnx(detector, facts["input_size"])}
-    models["int8"] = graphs.to_int8(models["fp32"], _normalised(rows, facts["input_size"]))
+    fp32 = onnx_graph.to_onnx(detector, crop.input_size)
+    fitted_on = faces.iloc[subset.evenly(range(len(faces)), FITTING_FACES)]
+    images = fitting_images(fitted_on, crop.input_size)
+    graphs = {name: each.make(fp32, images) for name, each in FORMATS.items()}
     sessions = {
-        name: model_file.open_session(graph.SerializeToString()) for name, graph in models.items()
+        name: model_file.open_session(graph.SerializeToString()) for name, graph in graphs.items()
     }
-    logits, speeds = parity.logits_of(network.to_fastest(detector), sessions, rows, common["crop"])
+    logits, speeds = parity.logits_of(network.to_fastest(detector), sessions, faces, crop)
     scored = {
-        name: scores.score_clips(
-            found, rows.assign(logit=own), settings.aggregation.min_faces
-        ).merge(clips, on="item")
+        name: scores.score_clips(found, faces.assign(logit=own), min_faces).merge(clips, on="item")
         for name, own in logits.items()
     }
-    compared = parity.figures(logits, scored)
-    withheld = parity.why_withheld(compared)
-    own_parts: dict[str, dict[str, Any]] = {
-        "fp32": {"decision": contract.read_decision("models/decision.json")},
-        "int8": {
-            "decision": _int8_decision(scored["int8"], settings.aggregation, settings.calibrate),
-            "withheld": withheld,
-        },
-    }
-    for name, path in FILES.items():
-        judge = partial(model_file.judge, sessions[name], common["crop"])
-        sample = golden.sample(face_detector, common["crop"], judge, TOLERANCE[name])
-        whole = contract.Contract(
-            network=detector.network, variant=name, golden=sample, **common, **own_parts[name]
+    exact = [name for name, each in FORMATS.items() if each.exact]
+    compared = parity.figures(logits, scored, exact)
+    roc_auc = compared["val_video_roc_auc"]
+    withheld = {name: parity.why_withheld(name, roc_auc) for name in FORMATS if name not in exact}
+
+    face_detector = load_detector(
+        cropping.detector, cropping.detect_size, cropping.min_score, cropping.detector_sha256
+    )
+    decision = contract.read_decision(MODELS / "decision.json")
+    trained_on = provenance.trained_on(
+        index, train, drawn, settings.split.policy, settings.split.seed
+    )
+    for name, each in FORMATS.items():
+        judge = partial(model_file.judge, sessions[name], crop)
+        terms = contract.Contract(
+            version=contract.VERSION,
+            network=detector.network,
+            variant=name,
+            withheld=withheld.get(name, ""),
+            labels=("real", "fake"),
+            frames=settings.extract_frames.frames,
+            detection=provenance.detection(cropping, face_detector.sha256),
+            crop=crop,
+            decision=decision
+            if each.exact
+            else own_decision(scored[name], min_faces, settings.calibrate),
+            golden=golden.sample(face_detector, crop, judge, each.tolerance),
+            trained_on=trained_on,
+            libraries=contract.library_versions(),
         )
-        write_whole(path, model_file.sealed(models[name], whole))
-    sizes = {name: path.stat().st_size for name, path in FILES.items()}
-    write_json(
-        "metrics/export.json",
-        {"clips": len(clips), "faces": len(rows)}
-        | compared
-        | {"bytes": sizes, "int8_withheld": withheld},
+        write_whole(MODELS / each.file, model_file.sealed(graphs[name], terms))
+
+    sizes = {name: (MODELS / each.file).stat().st_size for name, each in FORMATS.items()}
+    files = {name: each.file for name, each in FORMATS.items()}
+    told = {"clips": len(clips), "faces": len(faces)} | compared
+    write_json("metrics/export.json", told | {"files": files, "bytes": sizes, "withheld": withheld})
+    count = examples.write(index[index["data_set"].isin(drawn)], test, MODELS / "examples")
+    made = ", ".join(
+        f"{files[name]} {f'withheld: {withheld[name]}' if withheld.get(name) else f'{size / 1e6:.1f} MB'}"
+        for name, size in sizes.items()
     )
-    examples = _write_examples(index, splits["test"], drawn)
     speed = ", ".join(f"{name} {each:.0f}" for name, each in speeds.items())
-    offered = f"withheld: {withheld}" if withheld else f"{sizes['int8'] / 1e6:.1f} MB"
-    return f"detector.onnx {sizes['fp32'] / 1e6:.1f} MB, detector.int8.onnx {offered}; faces/s: {speed}; {examples} examples"
+    return f"{made}; faces/s: {speed}; {count} examples"
 
 
-def _common(
-    index: pd.DataFrame, train: pd.DataFrame, input_size: int
-) -> tuple[dict, FaceDetector, list[str]]:
-    """What the contracts of both files have in common, the face detector, and the names of the
-    drawn data sets."""
-    settings = params.load()
-    crop = settings.crop_faces
-    drawn = sorted(
-        name for name, data_set in settings.data_sets.items() if data_set.layout == "demo"
-    )
-    detector = load_detector(crop.detector, crop.detect_size, crop.min_score, crop.detector_sha256)
-    parts = {
-        "version": contract.VERSION,
-        "labels": ("real", "fake"),
-        "frames": settings.extract_frames.frames,
-        "detection": contract.FaceDetection(
-            name=crop.detector,
-            sha256=detector.sha256,
-            detect_size=crop.detect_size,
-            min_score=crop.min_score,
-        ),
-        "crop": contract.Crop(
-            kind=provenance.crop_kind(index, train, crop.realign),
-            min_face=crop.min_face,
-            margin=crop.margin,
-            size=crop.size,
-            input_size=input_size,
-            interpolation="area, bilinear",
-            mean=crops.MEAN,
-            std=crops.STD,
-        ),
-        "trained_on": provenance.trained_on(
-            index, train, drawn, settings.split.policy, settings.split.seed
-        ),
-        "libraries": contract.library_versions(),
-    }
-    return parts, detector, drawn
-
-
-def _normalised(rows: pd.DataFrame, input_size: int) -> np.ndarray:
-    """Up to 256 of the faces, evenly, as the network takes them."""
-    chosen = rows.iloc[subset.evenly(range(len(rows)), RANGE_CROPS)].assign(label=0)
-    samples = crops.FaceCrops(chosen, input_size)
-    return crops.normalise(torch.stack([samples[row][0] for row in range(len(samples))])).numpy()
-
-
-def _int8_decision(clips: pd.DataFrame, aggregation: Aggregation, calibrate: Calibrate) -> Decision:
+def own_decision(clips: pd.DataFrame, min_faces: int, aims: Calibrate) -> Decision:
+    """The decision fitted on a format's own logits."""
     judged = clips.dropna(subset="logit")
-    fitted = calibration.decision(
-        judged["label"].to_numpy(int),
-        judged["logit"],
-        aggregation.min_faces,
-        calibrate.threshold,
-        calibrate.false_alarms,
-        calibrate.band_error,
-        calibrate.band_share,
-    )
-    return contract.decision_of(fitted)
-
-
-def _write_examples(index: pd.DataFrame, test: pd.DataFrame, drawn: list[str]) -> int:
-    """One clip of each method and one still, of people the model has not learned from. Real data
-    are never copied."""
-    EXAMPLES.mkdir(parents=True, exist_ok=True)
-    rows = index[index["item"].isin(test["item"]) & index["data_set"].isin(drawn)].sort_values(
-        "item"
-    )
-    chosen = rows.drop_duplicates(["method", "kind"])
-    for row in chosen.itertuples():
-        name = f"{'real' if row.label == 0 else f'fake_{row.method}'}_{row.kind}{Path(row.path).suffix}"
-        write_whole(EXAMPLES / name, Path(row.path).read_bytes())
-    return len(chosen)
+    labels = judged["label"].to_numpy(int)
+    return contract.decision_of(calibration.decision(labels, judged["logit"], min_faces, aims))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from deepfake_detector.scoring.decision import Decision
 VERSION = 3
 KEY = "deepfake_detector_contract"  # of the ONNX metadata entry that holds the contract
 Part = TypeVar("Part")
-Variant = Literal["fp32", "int8"]
 LIBRARIES = (
     "torch",
     "torchvision",
@@ -85,7 +84,7 @@ class Contract(StrictModel):
 
     version: Literal[3]
     network: str = Field(min_length=1)  # as `train.network` names it
-    variant: Variant
+    variant: str = Field(min_length=1)  # the format's name in export.formats.FORMATS
     withheld: str = ""
     labels: tuple[Literal["real"], Literal["fake"]]
     frames: int = Field(gt=0)  # sampled evenly from a video

@@ -7,7 +7,8 @@ Items are rows of the index table; `train` holds the rows of the training split.
 import pandas as pd
 
 from deepfake_detector import UserError
-from deepfake_detector.contract import TrainedOn
+from deepfake_detector.contract import Crop, FaceDetection, TrainedOn
+from deepfake_detector.faces.settings import CropFaces
 from deepfake_detector.storage.files import file_hash
 
 SPLITS = {  # by policy
@@ -15,6 +16,38 @@ SPLITS = {  # by policy
     "official": "as published, with what leaks in it",
     "strict": "as published, groups that it tears apart moved whole",
 }
+
+
+def detection(cropping: CropFaces, sha256: str) -> FaceDetection:
+    """How faces were found; `sha256` is the hash of the detector's file."""
+    return FaceDetection(
+        name=cropping.detector,
+        sha256=sha256,
+        detect_size=cropping.detect_size,
+        min_score=cropping.min_score,
+    )
+
+
+def crop(
+    index: pd.DataFrame,
+    train: pd.DataFrame,
+    cropping: CropFaces,
+    input_size: int,
+    mean: tuple[float, float, float],
+    std: tuple[float, float, float],
+) -> Crop:
+    """How a face became the network's input in training; `mean` and `std` are those of its
+    channels, 0 to 1. Raises UserError as `crop_kind` does."""
+    return Crop(
+        kind=crop_kind(index, train, cropping.realign),
+        min_face=cropping.min_face,
+        margin=cropping.margin,
+        size=cropping.size,
+        input_size=input_size,
+        interpolation="area, bilinear",
+        mean=mean,
+        std=std,
+    )
 
 
 def crop_kind(index: pd.DataFrame, train: pd.DataFrame, realign: bool) -> str:

@@ -16,7 +16,6 @@ from deepfake_detector.evaluation.breakdown import CHIEF
 from deepfake_detector.pages.html_page import Section
 from deepfake_detector.scoring.decision import Decision
 
-FILES = {"fp32": "detector.onnx", "int8": "detector.int8.onnx"}
 PARTS = ("train", "val", "test")
 OWN_LICENSE = "license: mit"
 OTHER_LICENSE = "license: other\nlicense_name: terms-of-the-training-data"
@@ -67,7 +66,7 @@ def card(
         _learned_from(items),
         run_report.headline(measured),
         _by_method(evaluation["methods"], part),
-        _decision(decision),
+        _decision(decision, metrics["export"]),
         run_report.across_sets(evaluation, {name: one.use for name, one in data_sets.items()}),
         _robustness(metrics["robustness"]),
         run_report.data_checks(metrics["verify"]),
@@ -87,27 +86,31 @@ def card(
 
 def _files(export: Mapping, network: str) -> Section:
     differences, aucs = export["largest_logit_difference"], export["val_video_roc_auc"]
-    told = {"fp32": f"below {differences['fp32_below']:g}", "int8": f"{differences['int8']:g}"}
     rows = [
         {
             "file": name,
             "numbers": variant,
             "size": f"{export['bytes'][variant] / 1e6:.1f} MB",
-            "largest difference of a logit": told[variant],
+            "largest difference of a logit": f"{differences[variant]:g}"
+            if variant in differences
+            else f"below {differences[f'{variant}_below']:g}",
             "validation ROC-AUC by video": f"{aucs[variant]:.3f}",
         }
-        for variant, name in FILES.items()
+        for variant, name in export["files"].items()
     ]
     text = [
         f"A network ({network}) that judges each face found in a picture, or in frames taken evenly from a clip, "
         "and comes to one probability that the faces are manipulated (0 real, 1 fake). "
         "How faces are found and cut, how frames become a verdict, "
         "and what was learned from travel inside the files: use them with the project that made them.",
-        f"Both were compared with the trained network on {export['clips']} validation clips ({export['faces']} faces); its own "
+        f"All were compared with the trained network on {export['clips']} validation clips ({export['faces']} faces); its own "
         f"ROC-AUC there is {aucs['torch']:.3f}.",
     ]
-    if export["int8_withheld"]:
-        text.append(f"{FILES['int8']} is withheld and refuses to load: {export['int8_withheld']}.")
+    text += [
+        f"{export['files'][variant]} is withheld and refuses to load: {why}."
+        for variant, why in export["withheld"].items()
+        if why
+    ]
     return Section("What it is", text, rows)
 
 
@@ -142,7 +145,8 @@ def _by_method(methods: Mapping, part: str) -> Section:
     )
 
 
-def _decision(decision: Decision) -> Section:
+def _decision(decision: Decision, export: Mapping) -> Section:
+    own = [export["files"][variant] for variant in export["withheld"]]
     low, high, checked = decision.band_low, decision.band_high, decision.validation
     band = (
         f"FAKE from {high:.3f}, REAL below; there is no inconclusive band"
@@ -158,7 +162,7 @@ def _decision(decision: Decision) -> Section:
             "them where that is fewer.",
             f"All fitted on {clips} validation clips: {checked.inconclusive} of them are inconclusive, "
             f"{checked.wrong_outside_band} of the others wrong. No face, or too few or too small ones, is INCONCLUSIVE too.",
-            f"This is what {FILES['fp32']} does; {FILES['int8']} has a temperature, threshold and band of its own inside.",
+            *(f"{name} has a temperature, threshold and band of its own inside." for name in own),
         ],
     )
 

@@ -1,8 +1,8 @@
-"""What torch and the exported files make of the same faces, how far they are apart, and whether
-int8 may be served."""
+"""What torch and the exported files make of the same faces, how far they are apart, and which of
+them must not be served."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,8 @@ from deepfake_detector.contract.model_file import BATCH, judge
 from deepfake_detector.training.crops import FaceCrops, normalise
 from deepfake_detector.training.network import FaceClassifier
 
-ROUNDING = 1e-4  # largest logit difference between torch and fp32 ONNX that is taken for rounding
-INT8_LOSS = 0.01  # of ROC-AUC by video; an int8 model that loses more is withheld
+ROUNDING = 1e-4  # largest difference between two logits that is taken for rounding
+LARGEST_LOSS = 0.01  # of ROC-AUC by video; a file that loses more is withheld
 
 
 def logits_of(
@@ -48,40 +48,49 @@ def logits_of(
     return joined, {name: len(crops) / spent if spent else 0.0 for name, spent in seconds.items()}
 
 
-def figures(logits: Mapping[str, np.ndarray], clips: Mapping[str, pd.DataFrame]) -> dict:
-    """How far `fp32` and `int8` are from `torch`: the largest difference of a face's logit, and
-    ROC-AUC by clip of all three.
+def figures(
+    logits: Mapping[str, np.ndarray], clips: Mapping[str, pd.DataFrame], exact: Collection[str]
+) -> dict:
+    """How far each format is from `torch` in a face's logit at most, and ROC-AUC by clip of all.
 
-    `clips` have the columns label and logit (empty where nothing could be judged). Raises UserError
-    where fp32 differs by more than rounding, or where one class has no clip.
+    `exact` names the formats that may differ by rounding alone: of these the bound is told, as the
+    difference itself varies with the processor. `clips` have the columns label and logit (empty
+    where nothing could be judged). Raises UserError where an exact format differs by more than
+    rounding, or where one class has no clip.
     """
     difference = {
-        name: float(np.abs(logits[name] - logits["torch"]).max(initial=0))
-        for name in ("fp32", "int8")
+        name: float(np.abs(own - logits["torch"]).max(initial=0))
+        for name, own in logits.items()
+        if name != "torch"
     }
-    if difference["fp32"] > ROUNDING:
-        raise UserError(
-            f"the exported model differs from torch by {difference['fp32']:.2g} in a logit; {ROUNDING:g} is rounding"
-        )
+    for name in exact:
+        if difference[name] > ROUNDING:
+            raise UserError(
+                f"the exported {name} model differs from torch by {difference[name]:.2g} in a "
+                f"logit; {ROUNDING:g} is rounding"
+            )
     judged = {name: own.dropna(subset="logit") for name, own in clips.items()}
     if judged["torch"]["label"].nunique() < 2:
         raise UserError(
             "of the validation clips compared one class has no face that can be judged",
             "raise export.clips_per_class",
         )
-    return {
-        "largest_logit_difference": {"fp32_below": ROUNDING, "int8": round(difference["int8"], 4)},
-        "val_video_roc_auc": {
-            name: round(float(roc_auc_score(own["label"], own["logit"])), 6)
-            for name, own in judged.items()
-        },
+    told = {
+        f"{name}_below" if name in exact else name: ROUNDING if name in exact else round(own, 4)
+        for name, own in difference.items()
     }
+    aucs = {
+        name: round(float(roc_auc_score(own["label"], own["logit"])), 6)
+        for name, own in judged.items()
+    }
+    return {"largest_logit_difference": told, "val_video_roc_auc": aucs}
 
 
-def why_withheld(found: dict) -> str:
-    """Why the int8 model must not be served, by its `figures`; empty where it may."""
-    aucs = found["val_video_roc_auc"]
-    lost = aucs["fp32"] - aucs["int8"]
+def why_withheld(name: str, roc_auc: Mapping[str, float]) -> str:
+    """Why this format must not be served, by the ROC-AUC of `figures`; empty where it may."""
+    lost = roc_auc["torch"] - roc_auc[name]
     return (
-        f"on validation int8 loses {lost:.3f} of the ROC-AUC by video" if lost > INT8_LOSS else ""
+        f"on validation {name} loses {lost:.3f} of the ROC-AUC by video"
+        if lost > LARGEST_LOSS
+        else ""
     )

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from deepfake_detector.scoring.scores import probability
+from deepfake_detector.scoring.settings import Calibrate
 
 SCORES_KEPT = 200
 TEMPERATURES = (0.05, 20.0)
@@ -29,26 +30,19 @@ def decision(
     labels: np.ndarray,
     logits: np.ndarray,
     min_faces: int,
-    policy: str,
-    false_alarms: float,
-    band_error: float,
-    band_share: float,
+    aims: Calibrate,
 ) -> dict:
     """Everything that follows from the clips' logits on validation, as models/decision.json holds
-    it.
-
-    `policy` is `balanced_accuracy` or `false_alarms` (at most that share of the reals). Both
-    classes must be there.
-    """
+    it. Both classes must be there."""
     labels, logits = np.asarray(labels), np.asarray(logits, float)
     temperature = fit_temperature(labels, logits)
     probabilities = probability(logits, temperature)
     threshold = (
         most_balanced(labels, probabilities)
-        if policy == "balanced_accuracy"
-        else fewest_false_alarms(labels, probabilities, false_alarms)
+        if aims.threshold == "balanced_accuracy"
+        else fewest_false_alarms(labels, probabilities, aims.false_alarms)
     )
-    band = inconclusive_band(labels, probabilities, threshold, band_error, band_share)
+    band = inconclusive_band(labels, probabilities, threshold, aims.band_error, aims.band_share)
     inside = (probabilities > band.low) & (probabilities < band.high)
     wrong = (probabilities >= threshold) != (labels == 1)
     return {

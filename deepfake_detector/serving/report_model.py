@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field
 from pydantic.json_schema import GenerateJsonSchema
 
 from deepfake_detector.common.settings import Fraction, Sha256, StrictModel
-from deepfake_detector.contract import Contract, Variant
+from deepfake_detector.contract import Contract
 from deepfake_detector.scoring.decision import Validation
 from deepfake_detector.scoring.scores import with_details
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
@@ -158,7 +158,7 @@ class JudgedBy(StrictModel):
 
     sha256: Sha256 = Field(description="SHA-256 of the model file")
     network: str = Field(description="the network, as torchvision names it")
-    variant: Variant = Field(description="fp32, or int8: the same network in 8 bits")
+    variant: str = Field(description="its number format: fp32, or int8, the same network in 8 bits")
     demonstration: bool = Field(
         description="whether it has seen drawn people only, and so judges the demo's files alone"
     )

@@ -12,6 +12,7 @@ from made import contract_terms
 from deepfake_detector import UserError, contract
 from deepfake_detector.scoring import calibration
 from deepfake_detector.scoring.decision import Validation
+from deepfake_detector.scoring.settings import Calibrate
 
 SHARE = st.floats(0, 1)
 SCORES = st.lists(SHARE, max_size=30).map(sorted)
@@ -73,7 +74,7 @@ def test_a_model_without_one_is_refused_by_name():
         (("golden", "boxes"), [[1, 2, 3]], "(golden.boxes.0.3)"),
         (("golden", "logit"), None, "(golden.logit)"),
         (("network",), "", "(network)"),
-        (("variant",), "fp16", "(variant)"),
+        (("variant",), "", "(variant)"),
         (("withheld",), None, "(withheld)"),
     ],
 )
@@ -134,7 +135,7 @@ def test_what_calibration_finds_is_a_decision():
         np.array([0, 1] * 300),
         np.random.default_rng(1).normal(0, 1, 600) + [0, 2] * 300,
     )
-    found = calibration.decision(labels, logits, 8, "balanced_accuracy", 0.05, 0.05, 0.3)
+    found = calibration.decision(labels, logits, 8, Calibrate())
     told = contract.decision_of(found).model_dump(mode="json") | {
         "band_reached": found["band_reached"]
     }

@@ -11,6 +11,7 @@ from deepfake_detector.scoring import calibration
 from deepfake_detector.scoring.decision import decide
 from deepfake_detector.scoring.metrics import expected_calibration_error
 from deepfake_detector.scoring.scores import probability
+from deepfake_detector.scoring.settings import Calibrate
 
 # temperature
 
@@ -171,13 +172,14 @@ def test_no_band_is_needed_where_nothing_is_wrong():
 @pytest.mark.parametrize(("error", "share", "reached"), [(0.15, 0.5, True), (0.0, 0.1, False)])
 def test_a_decision_is_made_of_what_its_parts_find(policy, error, share, reached):
     labels, logits = calibrated(300)
-    found = calibration.decision(labels, logits * 3, 8, policy, 0.05, error, share)
+    aims = Calibrate(threshold=policy, false_alarms=0.1, band_error=error, band_share=share)
+    found = calibration.decision(labels, logits * 3, 8, aims)
     temperature = calibration.fit_temperature(labels, logits * 3)
     probabilities = probability(logits * 3, temperature)
     if policy == "balanced_accuracy":
         threshold = calibration.most_balanced(labels, probabilities)
     else:
-        threshold = calibration.fewest_false_alarms(labels, probabilities, 0.05)
+        threshold = calibration.fewest_false_alarms(labels, probabilities, 0.1)
     band = calibration.inconclusive_band(labels, probabilities, threshold, error, share)
     inside, wrong = outcome(labels, probabilities, band.low, band.high)
 
@@ -204,7 +206,7 @@ def test_a_decision_is_made_of_what_its_parts_find(policy, error, share, reached
 def test_a_decision_keeps_at_most_200_scores_of_each_class_that_stand_for_all(reals, fakes):
     rng = np.random.default_rng(reals)
     labels, logits = np.repeat([0, 1], [reals, fakes]), rng.permutation(reals + fakes) / 100
-    found = calibration.decision(labels, logits, 8, "balanced_accuracy", 0.05, 0.05, 0.3)
+    found = calibration.decision(labels, logits, 8, Calibrate())
     probabilities = probability(logits, calibration.fit_temperature(labels, logits)).round(6)
     for label, name in enumerate(("real_scores", "fake_scores")):
         every, kept = np.sort(probabilities[labels == label]), found["validation"][name]

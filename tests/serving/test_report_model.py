@@ -168,7 +168,7 @@ def test_whatever_was_judged_its_report_holds_to_the_schema(report, contract):
         ("input.sha256", "ab"),
         ("model.temperature", 0),
         ("model.band_low", 2),
-        ("model.variant", "fp16"),
+        ("model.variant", 8),
         ("model.trained_on", {"drawn": 3}),
         ("model.more", 1),
     ],

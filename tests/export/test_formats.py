@@ -12,7 +12,8 @@ import torch
 from made import contract_terms
 
 from deepfake_detector.contract import model_file
-from deepfake_detector.export import graphs
+from deepfake_detector.export import onnx_graph
+from deepfake_detector.export.int8 import to_int8
 from deepfake_detector.training import crops
 from deepfake_detector.training.network import FaceClassifier, WithActivationMap
 
@@ -33,12 +34,12 @@ def detector() -> FaceClassifier:
 
 @pytest.fixture(scope="module")
 def fp32(detector) -> onnx.ModelProto:
-    return graphs.to_onnx(detector, SIDE)
+    return onnx_graph.to_onnx(detector, SIDE)
 
 
 @pytest.fixture(scope="module")
 def int8(fp32) -> onnx.ModelProto:
-    return graphs.to_int8(fp32, normalised(20))
+    return to_int8(fp32, normalised(20))
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,7 @@ def test_other_networks_agree_with_torch_in_both_outputs(name):
     with torch.no_grad():
         classifier(inputs)  # batch-norm statistics as training leaves them
         wanted = WithActivationMap(classifier).eval()(inputs)
-    session = model_file.open_session(as_bytes(graphs.to_onnx(classifier, SIDE)))
+    session = model_file.open_session(as_bytes(onnx_graph.to_onnx(classifier, SIDE)))
     found = session.run(["logits", "activation_map"], {"images": inputs.numpy()})
     assert [one.shape for one in found] == [(8, 2), (8, 3, 3)]
     for one, other in zip(found, wanted, strict=True):
@@ -94,7 +95,7 @@ def test_other_networks_agree_with_torch_in_both_outputs(name):
 
 
 def test_the_same_weights_give_the_same_bytes(detector, fp32):
-    assert as_bytes(graphs.to_onnx(detector, SIDE)) == as_bytes(fp32)
+    assert as_bytes(onnx_graph.to_onnx(detector, SIDE)) == as_bytes(fp32)
 
 
 @pytest.mark.parametrize("variant", ["fp32", "int8"])
@@ -117,14 +118,14 @@ def test_a_sealed_graph_loads_with_its_terms(request, tmp_path, variant):
 
 def test_int8_takes_a_quarter_of_the_bytes_and_leaves_the_fp32_model_as_it_was(fp32):
     before = as_bytes(fp32)
-    small = graphs.to_int8(fp32, normalised(3))
+    small = to_int8(fp32, normalised(3))
     assert as_bytes(fp32) == before
     assert len(as_bytes(small)) < 0.3 * len(before)
 
 
 def test_the_same_images_give_the_same_int8_bytes_and_others_do_not(fp32, int8):
-    assert as_bytes(graphs.to_int8(fp32, normalised(20))) == as_bytes(int8)
-    assert as_bytes(graphs.to_int8(fp32, normalised(20) / 2)) != as_bytes(int8)
+    assert as_bytes(to_int8(fp32, normalised(20))) == as_bytes(int8)
+    assert as_bytes(to_int8(fp32, normalised(20) / 2)) != as_bytes(int8)
 
 
 def test_int8_says_nearly_what_fp32_says(session, int8):
