@@ -12,52 +12,23 @@ torchrun starts them (docs/scaling.md).
 """
 
 import contextlib
-import hashlib
-import os
 import shutil
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pandas as pd
-import torch
 
 from deepfake_detector import params
 from deepfake_detector.common import console
-from deepfake_detector.common.code_hash import code_hash
 from deepfake_detector.common.locks import only_writer
 from deepfake_detector.storage import tables
-from deepfake_detector.storage.archive import fingerprint
-from deepfake_detector.storage.files import file_hash, write_whole
+from deepfake_detector.storage.files import write_whole
 from deepfake_detector.training import crops, devices, network, sampling
 from deepfake_detector.training.checkpoints import Checkpoints
 from deepfake_detector.training.fit import fit
 from deepfake_detector.training.progress import Epoch, Progress, history_table
+from deepfake_detector.training.run_folder import run_folder
 from deepfake_detector.training.settings import Train
-
-CODE = (  # what a saved state's meaning depends on
-    *("faces/cutting", "faces/detection", "scoring/scores", "storage/archive"),
-    *(
-        "training/augmentation",
-        "training/backbones",
-        "training/checkpoints",
-        "training/crops",
-        "training/devices",
-        "training/fit",
-    ),
-    *(
-        "training/keeper",
-        "training/learner",
-        "training/network",
-        "training/optimization",
-        "training/progress",
-    ),
-    *("training/sampling", "training/selfblend"),
-)
-CHANGES_NOTHING = {
-    "loader_workers",
-    "checkpoint_minutes",
-}  # a run may go on with other values of these
 
 
 def main() -> str:
@@ -70,7 +41,7 @@ def main() -> str:
         "train": sampling.to_learn_from(faces, split["train"], train.fakes),
         "val": sampling.to_be_judged(faces, split["val"], train.fakes),
     }
-    scratch = _scratch(train, rows)
+    scratch = run_folder(train, rows)
     with only_writer(scratch, "train") if devices.first_process() else contextlib.nullcontext():
         summary = _train(train, rows, Checkpoints(scratch))
         shutil.rmtree(scratch, ignore_errors=True)
@@ -120,24 +91,6 @@ def _train(train: Train, rows: dict[str, pd.DataFrame], checkpoints: Checkpoints
     return _write_results(progress, rows["val"])
 
 
-def _scratch(train: Train, rows: dict[str, pd.DataFrame]) -> Path:
-    """The folder of this run's states: another one for other params, data or code, or another
-    number of threads, on which the order of sums depends.
-
-    Outside the stage's outputs, below the folder DVC was called in, so that it outlives a copy made
-    for an experiment.
-    """
-    key = hashlib.sha256(train.model_dump_json(exclude=CHANGES_NOTHING).encode())
-    key.update(repr(torch.get_num_threads()).encode())
-    for part in rows.values():
-        key.update(part.to_csv(index=False).encode())
-        for archive in sorted(set(part["archive"])):
-            key.update(repr(fingerprint(Path(crops.FOLDER) / archive)).encode())
-    key.update(code_hash(CODE).encode())
-    key.update(file_hash("requirements.txt").encode())
-    return Path(os.environ.get("DVC_ROOT", ".")) / ".cache" / "train" / key.hexdigest()[:16]
-
-
 def _write_results(progress: Progress, val: pd.DataFrame) -> str:
     """The table of epochs and the best one's logits on validation; returns the summary line."""
     history = history_table(progress.history)
@@ -160,12 +113,7 @@ def _progress(batches: crops.Batches, total: int, what: str, size: int) -> Itera
 
 
 def _report(epoch: Epoch, best: bool) -> None:
-    print(
-        f"  epoch {epoch.epoch + 1:3d}  loss {epoch.train_loss:.4f}  val frame AUC {epoch.val_frame_roc_auc:.4f} "
-        f"log loss {epoch.val_frame_log_loss:.4f}  video AUC {epoch.val_video_roc_auc:.4f} "
-        f"log loss {epoch.val_video_log_loss:.4f}{'  best' if best else ''}",
-        flush=True,
-    )
+    print(f"  {epoch}{'  best' if best else ''}", flush=True)
 
 
 if __name__ == "__main__":

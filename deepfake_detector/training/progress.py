@@ -21,6 +21,13 @@ class Epoch:
     val_video_log_loss: float
     val_video_roc_auc: float
 
+    def __str__(self) -> str:
+        return (
+            f"epoch {self.epoch + 1:3d}  loss {self.train_loss:.4f}"
+            f"  val frame AUC {self.val_frame_roc_auc:.4f} log loss {self.val_frame_log_loss:.4f}"
+            f"  video AUC {self.val_video_roc_auc:.4f} log loss {self.val_video_log_loss:.4f}"
+        )
+
 
 @dataclass
 class Progress:

@@ -1,0 +1,55 @@
+"""Where a training run keeps its saved states: a folder named by all that its result depends on."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from deepfake_detector.common.code_hash import code_hash
+from deepfake_detector.storage.archive import fingerprint
+from deepfake_detector.storage.files import file_hash
+from deepfake_detector.training import crops
+from deepfake_detector.training.settings import Train
+
+CODE = (  # what a saved state's meaning depends on
+    "faces/cutting",
+    "faces/detection",
+    "scoring/scores",
+    "storage/archive",
+    "training/augmentation",
+    "training/backbones",
+    "training/checkpoints",
+    "training/crops",
+    "training/devices",
+    "training/fit",
+    "training/keeper",
+    "training/learner",
+    "training/network",
+    "training/optimization",
+    "training/progress",
+    "training/sampling",
+    "training/selfblend",
+)
+CHANGES_NOTHING = {"loader_workers", "checkpoint_minutes"}  # a run may go on with other values
+
+
+def run_folder(train: Train, rows: Mapping[str, pd.DataFrame]) -> Path:
+    """The folder of this run's states: another one for other params, data or code, or another
+    number of threads, on which the order of sums depends. `rows` are the training and the
+    validation faces.
+
+    Outside the stage's outputs, below the folder DVC was called in, so that it outlives a copy made
+    for an experiment.
+    """
+    key = hashlib.sha256(train.model_dump_json(exclude=CHANGES_NOTHING).encode())
+    key.update(repr(torch.get_num_threads()).encode())
+    for part in rows.values():
+        key.update(part.to_csv(index=False).encode())
+        for archive in sorted(set(part["archive"])):
+            key.update(repr(fingerprint(Path(crops.FOLDER) / archive)).encode())
+    key.update(code_hash(CODE).encode())
+    key.update(file_hash("requirements.txt").encode())
+    return Path(os.environ.get("DVC_ROOT", ".")) / ".cache" / "train" / key.hexdigest()[:16]
