@@ -115,6 +115,17 @@ def load_differences(path: Path) -> Params:
         raise UserError(f"{path}:\n" + "\n".join(problems)) from error
 
 
+def declared(section: str, key: str, path: Path = PARAMS_FILE) -> object:
+    """What a params file says of one key, unchecked; None where it says nothing that can be read.
+
+    For what must be known before a stage loads its libraries. `load` names what is wrong.
+    """
+    try:
+        return YAML(typ="safe", pure=True).load(path)[section][key]
+    except (OSError, YAMLError, KeyError, TypeError):
+        return None
+
+
 def rendered(params: Params, head: list[str]) -> str:
     """The text of a params file: `head` as comments, then every key with its caption."""
     lines = [f"# {line}".rstrip() for line in head]

@@ -2,14 +2,14 @@
 folder.
 
 Importing this checks that Python is the one the project was installed for, so that a stage started
-with another one says so instead of failing in the middle, and watches from then on whether DVC
-still lives.
+with another one says so instead of failing in the middle, holds the libraries that are loaded next
+to portable arithmetic, and watches from then on whether DVC still lives.
 """
 
 import sys
 from pathlib import Path
 
-from deepfake_detector.common import packages
+from deepfake_detector.common import arithmetic, packages
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -19,6 +19,9 @@ if _wrong := packages.wrong(packages.pinned(PROJECT)):
         "Activate the project's environment (`. .venv/bin/activate`; `make repro` creates it), then run dvc again."
     )
 
-from deepfake_detector.common.console import stop_with_parent  # noqa: E402 - a wrong Python may lack what this needs
+# ruff: noqa: E402 - a wrong Python may lack what these need
+from deepfake_detector import params
+from deepfake_detector.common.console import stop_with_parent
 
+arithmetic.hold(network=params.declared("train", "arithmetic") == "portable")
 stop_with_parent()  # before a stage loads its libraries: DVC may be killed in those seconds

@@ -20,7 +20,9 @@ def main() -> str:
     detector, facts = network.load("models/detector.pt")
     split = tables.read("data/splits/val.csv", tables.SPLIT)
     faces = tables.read("data/faces.csv", tables.FACES)
-    judged = crops.judge_faces(network.to_fastest(detector), faces, split, facts["input_size"])
+    judged = crops.judge_faces(
+        network.to_device(detector, facts["arithmetic"]), faces, split, facts["input_size"]
+    )
     clips = scores.score_clips(
         faces[faces["item"].isin(split["item"])], judged, aggregation.min_faces
     )

@@ -24,7 +24,7 @@ def main() -> str:
     evaluate = params.load().evaluate
     detector, facts = network.load("models/detector.pt")
     decision = contract.read_decision("models/decision.json")
-    detector = network.to_fastest(detector)
+    detector = network.to_device(detector, facts["arithmetic"])
     faces = tables.read("data/faces.csv", tables.FACES)
     frames, clips = [], []
     for part in evaluate.splits:

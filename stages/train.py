@@ -19,7 +19,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from deepfake_detector import params
-from deepfake_detector.common import console
+from deepfake_detector.common import arithmetic, console
 from deepfake_detector.common.locks import only_writer
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_whole
@@ -29,6 +29,11 @@ from deepfake_detector.training.fit import fit
 from deepfake_detector.training.progress import Epoch, Progress, history_table
 from deepfake_detector.training.run_folder import run_folder
 from deepfake_detector.training.settings import Train
+
+NOT_PORTABLE = (
+    "train.arithmetic is portable, which needs Linux on an x86-64 processor with AVX2: "
+    "results here may differ from those of other machines"
+)
 
 
 def main() -> str:
@@ -49,10 +54,17 @@ def main() -> str:
 
 
 def _train(train: Train, rows: dict[str, pd.DataFrame], checkpoints: Checkpoints) -> str:
-    stages = train.unfreeze_every > 0
+    portable = train.arithmetic == "portable"
     fabric = devices.setup(
-        train.accelerator, train.devices, train.precision, train.seed, unused_weights=stages
+        train.accelerator,
+        train.devices,
+        train.precision,
+        train.seed,
+        portable=portable,
+        unused_weights=train.unfreeze_every > 0,
     )
+    if portable and not arithmetic.is_portable_here():
+        fabric.print(f"  {NOT_PORTABLE}")
     detector = network.build(train.network, train.init, train.imagenet_sha256)
     fabric.print(
         f"  {len(rows['train'])} training and {len(rows['val'])} validation faces, {fabric.world_size} x {fabric.device} "
@@ -87,7 +99,13 @@ def _train(train: Train, rows: dict[str, pd.DataFrame], checkpoints: Checkpoints
     if not fabric.is_global_zero:
         sys.exit()
     epoch = progress.history[progress.best].epoch
-    network.save(detector, "models/detector.pt", input_size=train.input_size, epoch=epoch)
+    network.save(
+        detector,
+        "models/detector.pt",
+        input_size=train.input_size,
+        epoch=epoch,
+        arithmetic=train.arithmetic,
+    )
     return _write_results(progress, rows["val"])
 
 

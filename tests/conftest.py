@@ -28,6 +28,9 @@ settings.register_profile(
 settings.load_profile("unhurried")
 for handed_down in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
     os.environ.pop(handed_down, None)  # `make` in a test prints the same under `make test`
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # so a shell starts what runs in the background; a stage would not be stopped by Ctrl-C then
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 PROJECT = Path(__file__).resolve().parent.parent
 os.chdir(PROJECT)  # the tests name its files from there, wherever pytest was called
 SHARED = Path(os.environ.get("DEEPFAKE_TEST_MATERIAL", PROJECT.parent / "shared"))

@@ -79,6 +79,14 @@ def test_without_a_path_the_file_in_the_working_folder_is_read(params_file, monk
             {"train.fakes": "none", "train.self_blend": 0.5},
             "train: fakes: none leaves only self-blended ones",
         ),
+        (
+            {"train.arithmetic": "portable", "train.accelerator": "cuda"},
+            "train: arithmetic: portable is that of a CPU in fp32",
+        ),
+        (
+            {"train.arithmetic": "portable", "train.precision": "bf16"},
+            "train: arithmetic: portable is that of a CPU in fp32",
+        ),
         ({"crop_faces.min_score": float("nan")}, "crop_faces.min_score: "),
         ({"crop_faces.min_score": float("inf")}, "crop_faces.min_score: "),
         ({"parallel.seconds_per_item": float("inf")}, "parallel.seconds_per_item: "),
@@ -192,3 +200,21 @@ def test_a_file_that_is_no_mapping_of_keys_is_refused(params_file, text, said):
 def test_a_missing_file_is_said_with_what_to_do(tmp_path):
     with pytest.raises(UserError, match="cannot be read .*; run this in the folder that holds it"):
         params.load(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("train: {lr: 0.1}", 0.1),
+        ("train: {}", None),
+        ("train: 3", None),
+        ("other: {}", None),
+        ("", None),
+        ("a: [", None),
+        (None, None),
+    ],
+)
+def test_one_declared_value_is_read_from_whatever_lies_there(tmp_path, text, value):
+    if text is not None:
+        (tmp_path / "params.yaml").write_text(text)
+    assert params.declared("train", "lr", tmp_path / "params.yaml") == value

@@ -24,7 +24,7 @@ from voluptuous import Invalid
 
 from deepfake_detector import UserError, params
 from deepfake_detector.cli.published_weights import published_weights
-from deepfake_detector.common import packages
+from deepfake_detector.common import arithmetic, packages
 from deepfake_detector.common.parallel import available_cores
 from deepfake_detector.datasets import layouts
 from deepfake_detector.faces.detection import detector_file
@@ -160,6 +160,8 @@ def _packages() -> Finding:
 
 
 def _device(train: Train) -> Finding:
+    if train.arithmetic == "portable":
+        return _portable_device()
     if train.accelerator != "cpu" and (gpu := _gpu()):
         name, free, total = gpu
         text = f"{name}, {_size(free)} of {_size(total)} free"
@@ -183,6 +185,16 @@ def _device(train: Train) -> Finding:
         f"CPU, {available_cores()} cores: training on a real data set is slow",
         remedy,
     )
+
+
+def _portable_device() -> Finding:
+    text = f"CPU, {available_cores()} cores: train.arithmetic is portable, a GPU is not used"
+    if arithmetic.is_portable_here():
+        return Finding("ok", "device", text)
+    lacking = (
+        "this is no Linux on an x86-64 processor with AVX2, so results may differ from others'"
+    )
+    return Finding("note", "device", f"{text}; {lacking}", "set train.arithmetic to fastest")
 
 
 def _gpu() -> tuple[str, int, int] | None:

@@ -6,6 +6,7 @@ that finds another face in it, or another logit, computes something else here th
 made.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -73,11 +74,15 @@ def image() -> np.ndarray:
 
 
 def sample(faces: FaceDetector, crop: Crop, judge: Judge, tolerance: float) -> Golden:
-    """What a face detector and a network make of the drawn face."""
+    """What a face detector and a network make of the drawn face; the logit to a tenth of its
+    tolerance, as digits after that differ between processors."""
     found = faces.detect(image())
     (logit,), _ = judge([_crop([_box(face) for face in found], crop)])
+    digits = 1 - math.floor(math.log10(tolerance))
     return Golden(
-        boxes=tuple(_box(face) for face in found), logit=round(float(logit), 6), tolerance=tolerance
+        boxes=tuple(_box(face) for face in found),
+        logit=round(float(logit), digits),
+        tolerance=tolerance,
     )
 
 

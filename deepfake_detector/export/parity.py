@@ -11,12 +11,14 @@ from onnxruntime import InferenceSession
 from sklearn.metrics import roc_auc_score
 
 from deepfake_detector import UserError
-from deepfake_detector.contract import Crop
-from deepfake_detector.contract.model_file import BATCH, judge
+from deepfake_detector.contract import Crop, model_file
+from deepfake_detector.contract.model_file import BATCH
+from deepfake_detector.faces.cutting import resize
 from deepfake_detector.training.crops import FaceCrops, normalise
-from deepfake_detector.training.network import FaceClassifier
+from deepfake_detector.training.network import FaceClassifier, WithActivationMap
 
 ROUNDING = 1e-4  # largest difference between two logits that is taken for rounding
+DIGITS = 2  # of an inexact format's logits: those after them differ between processors
 LARGEST_LOSS = 0.01  # of ROC-AUC by video; a file that loses more is withheld
 
 
@@ -41,11 +43,24 @@ def logits_of(
                     both = detector(normalise(images.to(device))).double().cpu().numpy()
                 found = both[:, 1] - both[:, 0]
             else:
-                found, _ = judge(sessions[name], crop, plain)
+                found, _ = model_file.judge(sessions[name], crop, plain)
             seconds[name] += time.perf_counter() - started
             logits[name].append(found)
     joined = {name: np.concatenate(own) if own else np.zeros(0) for name, own in logits.items()}
     return joined, {name: len(crops) / spent if spent else 0.0 for name, spent in seconds.items()}
+
+
+def judge(
+    detector: FaceClassifier, crop: Crop, pictures: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """What torch makes of N square RGB uint8 crops: as `model_file.judge`."""
+    with_map = WithActivationMap(detector)
+    resized = np.stack([resize(one, crop.input_size) for one in pictures])
+    images = normalise(torch.from_numpy(resized.transpose(0, 3, 1, 2).copy()))
+    with torch.inference_mode():
+        logits, maps = with_map(images.to(next(detector.parameters()).device))
+    both = logits.double().cpu().numpy()
+    return both[:, 1] - both[:, 0], maps.cpu().numpy()
 
 
 def figures(
@@ -76,7 +91,9 @@ def figures(
             "raise export.clips_per_class",
         )
     told = {
-        f"{name}_below" if name in exact else name: ROUNDING if name in exact else round(own, 4)
+        f"{name}_below" if name in exact else name: ROUNDING
+        if name in exact
+        else round(own, DIGITS)
         for name, own in difference.items()
     }
     aucs = {

@@ -10,14 +10,22 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 
 from deepfake_detector import UserError
+from deepfake_detector.common import arithmetic
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
 def setup(
-    accelerator: str, devices: int, precision: str, seed: int, unused_weights: bool = False
+    accelerator: str,
+    devices: int,
+    precision: str,
+    seed: int,
+    *,
+    portable: bool = False,
+    unused_weights: bool = False,
 ) -> Fabric:
-    """A Fabric on the devices asked for, everything seeded and deterministic.
+    """A Fabric on the devices asked for, everything seeded and deterministic; `portable`: on the
+    processor, in fp32.
 
     With several devices it starts a process for each, which runs this same script; under torchrun
     those are there already. `unused_weights`: some may be frozen at times. Raises UserError where a
@@ -28,7 +36,7 @@ def setup(
             "train.accelerator: cuda, but torch finds no GPU",
             "use auto or cpu, or check the driver",
         )
-    on_gpu = accelerator != "cpu" and torch.cuda.is_available()
+    on_gpu = accelerator != "cpu" and not portable and torch.cuda.is_available()
     if on_gpu and devices > torch.cuda.device_count():
         raise UserError(
             f"train.devices: {devices}, but this machine has {torch.cuda.device_count()} GPUs"
@@ -37,7 +45,10 @@ def setup(
         "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
     )  # without it deterministic CUDA raises
     torch.use_deterministic_algorithms(True)
-    chosen = fastest_precision(on_gpu) if precision == "auto" else precision
+    if portable:
+        torch.set_num_threads(arithmetic.THREADS)  # fewer cores would give fewer
+    wanted = "fp32" if portable else precision
+    chosen = fastest_precision(on_gpu) if wanted == "auto" else wanted
     if not on_gpu and chosen == "bf16" and not amx_works():
         os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
     nodes = (

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from deepfake_detector import UserError
+from deepfake_detector.common.arithmetic import THREADS
 from deepfake_detector.storage import assets
 from deepfake_detector.storage.files import write_whole
 from deepfake_detector.training.backbones import BACKBONES, imagenet_asset
@@ -110,11 +111,13 @@ def load(path: str | Path) -> tuple[FaceClassifier, dict]:
     return classifier.eval(), content
 
 
-def to_fastest(classifier: FaceClassifier) -> FaceClassifier:
-    """The classifier on the GPU where there is one, in fp32."""
-    return classifier.to(
-        "cuda" if torch.cuda.is_available() else "cpu", memory_format=torch.channels_last
-    )
+def to_device(classifier: FaceClassifier, arithmetic: str) -> FaceClassifier:
+    """The classifier in fp32 where the `arithmetic` that it was trained with is computed: `portable`
+    on the processor, `fastest` on the GPU where there is one."""
+    if arithmetic == "portable":
+        torch.set_num_threads(THREADS)  # fewer cores would give fewer
+    on_gpu = arithmetic == "fastest" and torch.cuda.is_available()
+    return classifier.to("cuda" if on_gpu else "cpu", memory_format=torch.channels_last)
 
 
 def check_same(path: str | Path, found: dict, wanted: dict) -> None:

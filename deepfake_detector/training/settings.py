@@ -92,6 +92,10 @@ class Train(StrictModel):
         0.0,
         description="fraction of the fakes made from real faces on the fly (self-blended images)",
     )
+    arithmetic: Literal["portable", "fastest"] = Field(
+        "fastest",
+        description="fastest, or portable: CPU, fp32, AVX2 and 2 threads, for equal results elsewhere",
+    )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="auto, fp32, bf16 or fp16 (mixed); auto: what the device computes fast"
     )
@@ -113,6 +117,17 @@ class Train(StrictModel):
         10.0, gt=0, description="the state is saved this often, and after every epoch"
     )
     augment: Augment = Field(Augment(), description="strengths; 0 switches one off")
+
+    @model_validator(mode="after")
+    def _portable_is_cpu_and_fp32(self) -> "Train":
+        if self.arithmetic == "portable" and (
+            self.accelerator == "cuda" or self.precision in ("bf16", "fp16")
+        ):
+            raise ValueError(
+                "arithmetic: portable is that of a CPU in fp32, so accelerator must be auto or cpu "
+                "and precision auto or fp32"
+            )
+        return self
 
     @model_validator(mode="after")
     def _micro_batches_fit(self) -> "Train":

@@ -16,7 +16,7 @@ from conftest import PROJECT
 from deepfake_detector import UserError, params
 from deepfake_detector.cli import doctor, profiles
 from deepfake_detector.cli.doctor import Finding
-from deepfake_detector.common import packages
+from deepfake_detector.common import arithmetic, packages
 from deepfake_detector.faces.detection import Haar
 from deepfake_detector.faces.settings import YUNET
 from deepfake_detector.storage import assets
@@ -95,7 +95,8 @@ def test_the_demo_is_fit_to_run_and_every_check_is_told(tmp_path):
         "data set demo",
         "disk",
     ]
-    assert {one.what: one.level for one in findings if one.level != "ok"} == {"device": "note"}
+    not_ok = {one.what: one.level for one in findings if one.level != "ok"}
+    assert not_ok == ({} if arithmetic.is_portable_here() else {"device": "note"})
 
 
 INSTALLED = metadata.version("pydantic")
@@ -167,6 +168,17 @@ def test_the_gpu_is_asked_for_in_another_process(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("can", "level", "remedy"), [(True, "ok", ""), (False, "note", "train.arithmetic to fastest")]
+)
+def test_portable_arithmetic_needs_no_gpu_but_avx2(tmp_path, monkeypatch, can, level, remedy):
+    monkeypatch.setattr(doctor, "_gpu", lambda: ("Big GPU", 70e9, 80e9))
+    monkeypatch.setattr(doctor.arithmetic, "is_portable_here", lambda: can)
+    one = the(settings(tmp_path, train__arithmetic="portable"), "device")
+    assert (one.level, one.text.startswith("CPU, ")) == (level, True)
+    assert remedy in one.remedy and bool(remedy) == bool(one.remedy)
+
+
+@pytest.mark.parametrize(
     ("accelerator", "free", "level", "text", "remedy"),
     [
         ("auto", None, "note", "CPU, ", "train.accelerator auto or cuda (it is auto)"),
@@ -193,7 +205,8 @@ def test_the_device_is_named_with_what_it_is_short_of(
     tmp_path, monkeypatch, accelerator, free, level, text, remedy
 ):
     monkeypatch.setattr(doctor, "_gpu", lambda: free and ("Big GPU", free, 80e9))
-    one = the(settings(tmp_path, train__accelerator=accelerator), "device")
+    changes = {"train__arithmetic": "fastest", "train__accelerator": accelerator}
+    one = the(settings(tmp_path, **changes), "device")
     assert one.level == level
     assert one.text.startswith(text)
     assert remedy in one.remedy and bool(remedy) == bool(one.remedy)

@@ -75,10 +75,15 @@ def test_one_face_is_found_in_it(request, name, min_score, detect_size):
 # what a model makes of it
 
 
-def test_a_sample_is_what_the_detector_and_the_network_say():
+@pytest.mark.parametrize(("tolerance", "logit"), [(0.001, 1.2346), (0.01, 1.235), (0.1, 1.23)])
+def test_a_sample_is_what_the_detector_and_the_network_say(tolerance, logit):
     judge = Says(1.23456789)
-    found = golden.sample(Finds([BOX, moved(50)]), CROP, judge, tolerance=0.01)
-    assert found.model_dump() == {"boxes": (BOX, moved(50)), "logit": 1.234568, "tolerance": 0.01}
+    found = golden.sample(Finds([BOX, moved(50)]), CROP, judge, tolerance)
+    assert found.model_dump() == {
+        "boxes": (BOX, moved(50)),
+        "logit": logit,
+        "tolerance": tolerance,
+    }
     (shown,) = judge.shown
     assert np.array_equal(shown, cut(golden.image(), Face(*BOX, 1.0), CROP.margin, CROP.size))
 

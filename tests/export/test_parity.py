@@ -57,6 +57,16 @@ def test_every_face_gets_its_logit_from_torch_and_from_each_session_in_order(
     assert min(speeds.values()) > 0
 
 
+def test_torch_judges_pictures_as_the_exported_file_does(detector, sessions):
+    pictures = list(np.random.default_rng(3).integers(0, 256, (3, 96, 96, 3), dtype=np.uint8))
+    ours, theirs = (
+        parity.judge(detector, CROP, pictures),
+        model_file.judge(sessions["fp32"], CROP, pictures),
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        assert one == pytest.approx(other, abs=1e-4)
+
+
 def test_without_faces_there_are_no_logits(detector, sessions, stored_crops):
     logits, speeds = parity.logits_of(
         detector, {"fp32": sessions["fp32"]}, stored_crops.iloc[:0], CROP

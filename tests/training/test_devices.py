@@ -35,6 +35,15 @@ def test_auto_falls_back_to_the_processor():
     assert devices.setup("auto", 1, "auto", 1).device.type == "cpu"
 
 
+@pytest.mark.parametrize("precision", ["auto", "fp32"])
+def test_portable_arithmetic_is_the_processors_in_fp32(monkeypatch, precision):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(devices, "fastest_precision", lambda on_gpu: "bf16")
+    fabric = devices.setup("auto", 1, precision, 1, portable=True)
+    assert fabric.device.type == "cpu"
+    assert fabric.strategy.precision.precision == "32-true"
+
+
 def test_setup_seeds_the_weights():
     first, second = (devices.setup("cpu", 1, "fp32", 7) and torch.rand(3) for _ in range(2))
     assert torch.equal(first, second)
