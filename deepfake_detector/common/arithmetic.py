@@ -2,7 +2,7 @@
 
 Libraries choose their instructions by processor, and wider ones add numbers up in another order,
 which changes last digits. Held to AVX2, and torch to two threads, they give the same bytes on the
-processors this was tested on (CONTRIBUTING.md names them). ONNX Runtime has no such switch.
+processors this was tested on (docs/experiments.md). ONNX Runtime has no such switch.
 """
 
 import os
