@@ -55,7 +55,8 @@ def _show_verdict(judged: Judged) -> None:
     with st.container(border=True):
         st.html(verdict_as_html(found.verdict))
         st.markdown(
-            f"{plain(found.input)}: **{report.SAID[found.verdict]}.** {plain(report.in_words(found))}"
+            f"{plain(found.input)}: **{report.SAID[found.verdict]}.** "
+            f"{plain(report.in_words(found))}"
         )
         if not judged.trusted:
             return
@@ -128,7 +129,8 @@ def _show_timeline(judged: Judged, people: list[FaceTrack]) -> None:
     )
     line = "line" if decision.band_low == decision.band_high else "grey band"
     st.caption(
-        f"Each point is a face in a frame; choose one to see it. FAKE is above the {line}, REAL below it."
+        f"Each point is a face in a frame; choose one to see it. FAKE is above the {line}, REAL "
+        "below it."
     )
     st.select_slider(
         "Moment in the clip", sorted(seconds), format_func=_labels(seconds).get, key=slider

@@ -43,17 +43,20 @@ def show_facts(terms: Contract, sha256: str, name: str, forget: Callable[[], Non
             learned = ", ".join(f"{count:,} {plain(method)}" for method, count in counts.items())
             st.markdown(f"**{plain(data_set)}**: {learned}")
         st.markdown(
-            f"Checked on {checked.real_clips} real and {checked.fake_clips} fake clips that it had not learned from."
+            f"Checked on {checked.real_clips} real and {checked.fake_clips} fake clips that it had "
+            "not learned from."
         )
         st.markdown(f"It looks at {terms.frames} frames of a video. {limits_in_words(terms)}")
         st.header("What it cannot do")
         st.markdown("\n".join(f"- {limit}" for limit in LIMITS))
         st.header("What becomes of a file")
         st.markdown(
-            "It is judged in the memory of the computer that serves this page, then dropped. Its verdict and the faces in it "
+            "It is judged in the memory of the computer that serves this page, then dropped. Its "
+            "verdict and the faces in it "
             "stay until you forget them or leave the page. Nothing is sent anywhere else."
         )
         st.button("Forget what was judged", icon=":material/delete:", on_click=forget)
         st.caption(
-            f"{plain(name)}, {terms.variant}, faces found by {terms.detection.name}, sha256 {sha256[:16]}…"
+            f"{plain(name)}, {terms.variant}, faces found by {terms.detection.name}, sha256 "
+            f"{sha256[:16]}…"
         )

@@ -242,7 +242,8 @@ def show_results(history: History, banner: str) -> None:
         evidence.show(shown, banner)
         return
     st.info(
-        "Drop images or clips above, or pick an example. You get a verdict, what its score means, and the faces it rests on. "
+        "Drop images or clips above, or pick an example. You get a verdict, what its score means, "
+        "and the faces it rests on. "
         "Nothing is kept or sent anywhere.",
         icon=":material/info:",
     )

@@ -95,7 +95,8 @@ def _sections_on_page() -> dict[str, str]:
     page = PAGE.read_text() if PAGE.exists() else ""
     if not page.startswith(_head()):
         raise SystemExit(
-            f"{PAGE} is not of a machine like this one, with these libraries: measure all, without --only"
+            f"{PAGE} is not of a machine like this one, with these libraries: measure all, without "
+            "--only"
         )
     sections = [f"## {section}" for section in page.removeprefix(_head()).split("\n## ")[1:]]
     return {section.split("\n$ ")[1].split("\n")[0]: section for section in sections}

@@ -47,7 +47,8 @@ def main() -> None:
             for packed in (True, False)
         )
         print(
-            f"{case}: commit {commit:.1f} s in archives, {loose_commit:.1f} s loose ({loose_commit / commit:.1f} x); "
+            f"{case}: commit {commit:.1f} s in archives, {loose_commit:.1f} s loose "
+            f"({loose_commit / commit:.1f} x); "
             f"nothing to do {idle:.1f} s and {loose_idle:.1f} s ({loose_idle / idle:.1f} x)"
         )
         if items in GOALS:
@@ -63,7 +64,8 @@ def main() -> None:
                 "x",
             )
     print(
-        f"`dvc version` alone: {statistics.median(_seconds(Path.cwd(), 'version') for _ in range(rounds)):.1f} s"
+        "`dvc version` alone: "
+        f"{statistics.median(_seconds(Path.cwd(), 'version') for _ in range(rounds)):.1f} s"
     )
 
 

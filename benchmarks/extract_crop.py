@@ -52,7 +52,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         clips = clips_below(arguments.folder or _drawn(Path(scratch)))
         print(
-            f"{len(clips)} clips, {clips['path'].map(lambda path: Path(path).stat().st_size).sum() / 1e6:.0f} MB"
+            f"{len(clips)} clips, "
+            f"{clips['path'].map(lambda path: Path(path).stat().st_size).sum() / 1e6:.0f} MB"
         )
         kinds: dict[str, Callable[[], None]] = {
             "decode": lambda: _decode(clips, execution(arguments.workers)),
@@ -70,10 +71,12 @@ def main() -> None:
     decode, one, several = (statistics.median(seconds[kind]) for kind in kinds)
     print(f"decoding all clips, {arguments.workers} workers: {decode:.1f} s")
     print(
-        f"extract and crop, {arguments.workers} workers: {several:.1f} s, {several / decode:.2f} x decoding"
+        f"extract and crop, {arguments.workers} workers: {several:.1f} s, {several / decode:.2f} x "
+        "decoding"
     )
     print(
-        f"extract and crop, 1 worker: {one:.1f} s; efficiency of {arguments.workers}: {one / several / arguments.workers:.2f}"
+        f"extract and crop, 1 worker: {one:.1f} s; efficiency of {arguments.workers}: "
+        f"{one / several / arguments.workers:.2f}"
     )
     kind = f"{arguments.detector}, {'given' if arguments.folder else 'drawn'} clips"
     goals.at_most(

@@ -59,7 +59,8 @@ def main() -> None:
             count = times * len(drawn)
             measured.append((seconds / count, main_mb, worker_mb))
             print(
-                f"{count:7d}  {seconds:7.1f}  {seconds / count:8.3f}  {main_mb:16.0f}  {worker_mb:18.0f}",
+                f"{count:7d}  {seconds:7.1f}  {seconds / count:8.3f}  {main_mb:16.0f}  "
+                f"{worker_mb:18.0f}",
                 flush=True,
             )
     names = "time a clip", "memory of the main process", "memory of a worker"

@@ -71,7 +71,8 @@ def _timed() -> None:
     started = time.perf_counter()
     found = intervals(labels, Scores(scores), groups)
     print(
-        f"{len(found.ends)} figures of 20,000 frames in 625 groups, {DRAWS} draws: {time.perf_counter() - started:.1f} s"
+        f"{len(found.ends)} figures of 20,000 frames in 625 groups, {DRAWS} draws: "
+        f"{time.perf_counter() - started:.1f} s"
     )
 
 

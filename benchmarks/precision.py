@@ -29,7 +29,8 @@ def main() -> None:
     arguments = parser.parse_args()
     on_gpu = torch.cuda.is_available()
     print(
-        f"auto chooses {devices.fastest_precision(on_gpu)}; {'GPU' if on_gpu else f'{torch.get_num_threads()} threads'}"
+        f"auto chooses {devices.fastest_precision(on_gpu)}; "
+        f"{'GPU' if on_gpu else f'{torch.get_num_threads()} threads'}"
     )
     for size in arguments.size:
         steps = {

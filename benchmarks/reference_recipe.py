@@ -139,7 +139,8 @@ def _tell_one(name: str, rows: pd.DataFrame) -> None:
     ]
     auc = roc_auc_score(rows["label"], rows["logit"])
     print(
-        f"{name}: frame ROC-AUC {auc:.4f} (95 % interval {low:.4f} to {high:.4f}), {len(rows)} faces"
+        f"{name}: frame ROC-AUC {auc:.4f} (95 % interval {low:.4f} to {high:.4f}), {len(rows)} "
+        "faces"
     )
 
 

@@ -82,7 +82,8 @@ def main() -> None:
         report = fp32.predict(clip)
         facts = report.facts
         print(
-            f"{facts['width']} x {facts['height']}, {facts['duration']:.1f} s, {facts['codec']}: {report.frames_with_face} of "
+            f"{facts['width']} x {facts['height']}, {facts['duration']:.1f} s, {facts['codec']}: "
+            f"{report.frames_with_face} of "
             f"{report.frames_sampled} frames with a face"
         )
         taken: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds | parts}
@@ -96,7 +97,8 @@ def main() -> None:
     for kind in kinds:
         wall, processor = medians[kind]
         print(
-            f"{kind:<24} {wall:7.2f} s  {wall / floor:6.2f} x decoding, {processor:7.2f} processor seconds"
+            f"{kind:<24} {wall:7.2f} s  {wall / floor:6.2f} x decoding, {processor:7.2f} processor "
+            "seconds"
         )
     print(
         "processor seconds of the parts: "

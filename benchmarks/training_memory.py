@@ -58,7 +58,8 @@ def _measure(images: torch.Tensor, labels: torch.Tensor) -> None:
     torch.cuda.synchronize()
     peak, reserved = torch.cuda.max_memory_allocated() / GB, torch.cuda.max_memory_reserved() / GB
     print(
-        f"  peak on {torch.cuda.get_device_name()}: {peak:.2f} GB in tensors, {reserved:.2f} GB reserved"
+        f"  peak on {torch.cuda.get_device_name()}: {peak:.2f} GB in tensors, {reserved:.2f} GB "
+        "reserved"
     )
     goals.at_most(
         f"GPU memory of a training step, {images.shape[-1]} px, batch {len(images)}",

@@ -101,11 +101,13 @@ def _compare(
     print(f"{size} pixels, {precision}, batches of {batch}, {workers} loading:")
     for kind, speed in speeds.items():
         print(
-            f"  {kind}: {speed:.1f} faces/s, {speed / speeds['in memory']:.2f} of the speed in memory"
+            f"  {kind}: {speed:.1f} faces/s, {speed / speeds['in memory']:.2f} of the speed in "
+            "memory"
         )
     cores = torch.get_num_threads()
     print(
-        f"  a step in memory: {1000 * cores / speeds['in memory']:.1f} core-ms per face on {cores} cores"
+        f"  a step in memory: {1000 * cores / speeds['in memory']:.1f} core-ms per face on {cores} "
+        "cores"
     )
     if (size, precision) not in GOALS:
         return

@@ -65,12 +65,14 @@ class Params(StrictModel):
                 _check_demo_root(name, data_set.root, self.synthesize)
             elif not Path(data_set.root).is_absolute():
                 raise ValueError(
-                    f"data_sets.{name}.root: {data_set.root!r} must be an absolute path: a relative "
+                    f"data_sets.{name}.root: {data_set.root!r} must be an absolute path: a "
+                    "relative "
                     "one is lost when `dvc exp run --temp` or `--queue` works in a copy"
                 )
         if unread := sorted(set(self.synthesize) - set(self.data_sets)):
             raise ValueError(
-                f"synthesize.{unread[0]}: no data set of that name under data_sets; add it or drop this"
+                f"synthesize.{unread[0]}: no data set of that name under data_sets; add it or drop "
+                "this"
             )
         return self
 

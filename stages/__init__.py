@@ -15,8 +15,10 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 if _wrong := packages.wrong(packages.pinned(PROJECT)):
     sys.exit(
-        f"error: this is {sys.executable}, which lacks what requirements.txt pins: {', '.join(_wrong)}.\n"
-        "Activate the project's environment (`. .venv/bin/activate`; `make repro` creates it), then run dvc again."
+        f"error: this is {sys.executable}, which lacks what requirements.txt pins: "
+        f"{', '.join(_wrong)}.\n"
+        "Activate the project's environment (`. .venv/bin/activate`; `make repro` creates it), "
+        "then run dvc again."
     )
 
 # ruff: noqa: E402 - a wrong Python may lack what these need

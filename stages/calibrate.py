@@ -41,8 +41,10 @@ def main() -> str:
         else f" (an error of {calibrate.band_error:.0%} outside it was not reached)"
     )
     return (
-        f"temperature {found['temperature']:.3f}, threshold {found['threshold']:.3f}, inconclusive from "
-        f"{found['band_low']:.3f} to {found['band_high']:.3f}: {found['validation']['inconclusive']} of {len(clips)} "
+        f"temperature {found['temperature']:.3f}, threshold {found['threshold']:.3f}, inconclusive "
+        "from "
+        f"{found['band_low']:.3f} to {found['band_high']:.3f}: "
+        f"{found['validation']['inconclusive']} of {len(clips)} "
         f"validation clips{aim}"
     )
 

@@ -50,7 +50,8 @@ def main() -> str:
     kept.mark(own.used | lent.used)
     kept.shrink(settings.scratch.max_gb * store.GB)
     print(
-        f"  {own.made + lent.made} items cropped, {own.reused + lent.reused} taken from the scratch store"
+        f"  {own.made + lent.made} items cropped, {own.reused + lent.reused} taken from the "
+        "scratch store"
     )
     ok = faces[faces["status"] == "ok"]
     tried = faces.dropna(subset="frame").drop_duplicates(["item", "frame"])

@@ -102,7 +102,8 @@ def main() -> str:
     write_json("metrics/export.json", told | {"files": files, "bytes": sizes, "withheld": withheld})
     count = examples.write(index[index["data_set"].isin(drawn)], test, MODELS / "examples")
     made = ", ".join(
-        f"{files[name]} {f'withheld: {withheld[name]}' if withheld.get(name) else f'{size / 1e6:.1f} MB'}"
+        f"{files[name]} "
+        f"{f'withheld: {withheld[name]}' if withheld.get(name) else f'{size / 1e6:.1f} MB'}"
         for name, size in sizes.items()
     )
     speed = ", ".join(f"{name} {each:.0f}" for name, each in speeds.items())

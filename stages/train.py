@@ -67,7 +67,8 @@ def _train(train: Train, rows: dict[str, pd.DataFrame], checkpoints: Checkpoints
         fabric.print(f"  {NOT_PORTABLE}")
     detector = network.build(train.network, train.init, train.imagenet_sha256)
     fabric.print(
-        f"  {len(rows['train'])} training and {len(rows['val'])} validation faces, {fabric.world_size} x {fabric.device} "
+        f"  {len(rows['train'])} training and {len(rows['val'])} validation faces, "
+        f"{fabric.world_size} x {fabric.device} "
         f"{fabric.strategy.precision.precision}"
     )
     batches = sampling.BalancedBatches(

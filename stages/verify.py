@@ -67,7 +67,8 @@ def main() -> str:
         raise UserError("the data cannot be used:\n  " + "\n  ".join(stops))
     told = "not examined" if shortcut.auc is None else f"{shortcut.auc:.3f}"
     return (
-        f"{len(verified) - len(dropped)} of {len(verified)} items kept, no label conflict, {len(near)} pairs look alike, "
+        f"{len(verified) - len(dropped)} of {len(verified)} items kept, no label conflict, "
+        f"{len(near)} pairs look alike, "
         f"ROC-AUC by file facts alone {told}; see plots/data_report.html"
     )
 

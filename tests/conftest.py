@@ -223,7 +223,8 @@ def toy_project_alone(in_toy_project):
 def shared_data() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip(
-            f"needs real clips under {SHARED / 'data'} (DEEPFAKE_TEST_MATERIAL names another folder)"
+            f"needs real clips under {SHARED / 'data'} (DEEPFAKE_TEST_MATERIAL names another "
+            "folder)"
         )
     return SHARED / "data"
 

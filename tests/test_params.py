@@ -39,7 +39,8 @@ def test_without_a_path_the_file_in_the_working_folder_is_read(params_file, monk
         ({"data_sets.demo.kind": "media"}, "data_sets.demo.kind: unknown key"),
         (
             {"train.epochs": "5"},
-            "train.epochs: Input should be a valid integer (it is '5'; legal is at least 1, at most 10000)",
+            "train.epochs: Input should be a valid integer (it is '5'; legal is at least 1, at "
+            "most 10000)",
         ),
         (
             {"train.epochs": True},
@@ -63,7 +64,8 @@ def test_without_a_path_the_file_in_the_working_folder_is_read(params_file, monk
         ({"train": [1]}, "train: Input should be a valid dictionary"),
         (
             {"train.epochs": 0},
-            "train.epochs: Input should be greater than or equal to 1 (it is 0; legal is at least 1, at most 10000)",
+            "train.epochs: Input should be greater than or equal to 1 (it is 0; legal is at least "
+            "1, at most 10000)",
         ),
         (
             {"train.epochs": 10_001},
@@ -71,7 +73,8 @@ def test_without_a_path_the_file_in_the_working_folder_is_read(params_file, monk
         ),
         (
             {"train.augment.flip": 1.1},
-            "train.augment.flip: Input should be less than or equal to 1 (it is 1.1; legal is at least 0, at most 1)",
+            "train.augment.flip: Input should be less than or equal to 1 (it is 1.1; legal is at "
+            "least 0, at most 1)",
         ),
         ({"train.lr": float("nan")}, "train.lr: "),
         ({"train.devices": 5}, "train: batch_size 16 is no multiple of devices 5"),

@@ -94,7 +94,8 @@ def _add_predict(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "predict",
         help="judge images, videos and folders of them",
         description="Judge images, videos and folders. Exit code 0: every input got a verdict; 1: one was an ERROR. What was "
-        "judged before a run was stopped is kept beside the file of --json or --csv; --resume goes on with it.",
+        "judged before a run was stopped is kept beside the file of --json or --csv; --resume goes "
+        "on with it.",
     )
     command.add_argument(
         "inputs",
@@ -175,7 +176,8 @@ def _add_doctor(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         "doctor",
         help="check this machine and the data sets before anything runs",
         description="Check packages, device, disk, decoder, model files and every data set that params name. "
-        "Exit code 0: nothing stands in the way; 1: something does, and what to do about it is said.",
+        "Exit code 0: nothing stands in the way; 1: something does, and what to do about it is "
+        "said.",
     )
     command.add_argument(
         "--params",

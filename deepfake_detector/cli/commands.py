@@ -72,7 +72,8 @@ def use_profile(arguments: argparse.Namespace) -> int:
     roots = dict(pair for pair in arguments.root)
     data_sets = profiles.use(arguments.profile, roots)
     print(
-        f"params.yaml is now the profile {arguments.profile} ({', '.join(data_sets)}); next: dvc repro"
+        f"params.yaml is now the profile {arguments.profile} ({', '.join(data_sets)}); next: dvc "
+        "repro"
     )
     return 0
 
@@ -196,7 +197,8 @@ def _told(path: Path, found: dict) -> str:
     why = found["error"] or found["reason"]
     seen = f"{found['frames_with_face']}/{found['frames_sampled']}"
     print(
-        f"{found['verdict']:<13} {probability:>8}  {seen:>7}  {_printable(path)}{f'  ({why})' if why else ''}",
+        f"{found['verdict']:<13} {probability:>8}  {seen:>7}  "
+        f"{_printable(path)}{f'  ({why})' if why else ''}",
         flush=True,
     )
     return found["verdict"]

@@ -10,8 +10,10 @@ from deepfake_detector.storage.files import write_whole
 FOLDER = Path("profiles")
 SCANS = Path("data/scan")
 HEAD = (
-    "Every setting of the pipeline, one section per stage. Unknown keys and impossible values are refused.",
-    "Written by `python -m deepfake_detector use-profile {name}`; change values here, or with `dvc exp run -S`.",
+    "Every setting of the pipeline, one section per stage. Unknown keys and impossible values are "
+    "refused.",
+    "Written by `python -m deepfake_detector use-profile {name}`; change values here, or with `dvc "
+    "exp run -S`.",
 )
 
 
@@ -31,7 +33,8 @@ def use(name: str, roots: Mapping[str, str]) -> list[str]:
     outside = {key for key, data_set in chosen.data_sets.items() if data_set.layout != "demo"}
     if wrong := set(roots) - outside:
         raise UserError(
-            f"--root {wrong.pop()}=…: profile {name} takes {', '.join(sorted(outside)) or 'no roots'}"
+            f"--root {wrong.pop()}=…: profile {name} takes "
+            f"{', '.join(sorted(outside)) or 'no roots'}"
         )
     if missing := sorted(outside - set(roots)):
         raise UserError(

@@ -27,7 +27,8 @@ def only_writer(folder: Path, stage: str, wait: float = WAIT_SECONDS) -> Iterato
     except Timeout:
         process = holder.read_text() if holder.exists() else "unknown"
         print(
-            f"{stage} is running here already (process {process}); waiting {wait:.0f} s for it to end",
+            f"{stage} is running here already (process {process}); waiting {wait:.0f} s for it to "
+            "end",
             file=sys.stderr,
         )
         try:

@@ -99,14 +99,16 @@ def check(expected: Golden, faces: FaceDetector, crop: Crop, judge: Judge, sourc
         or np.abs(np.subtract(found, expected.boxes)).max(initial=0) > PIXELS
     ):
         raise UserError(
-            f"{source}: the face detector finds other faces here than where the model was exported: {found} in the drawn "
+            f"{source}: the face detector finds other faces here than where the model was "
+            f"exported: {found} in the drawn "
             f"sample, wanted {list(expected.boxes)}",
             REMEDY,
         )
     (logit,), _ = judge([_crop(expected.boxes, crop)])
     if not abs(logit - expected.logit) <= expected.tolerance:
         raise UserError(
-            f"{source}: the network computes something else here than where it was exported: logit {logit:.6f} of the drawn "
+            f"{source}: the network computes something else here than where it was exported: logit "
+            f"{logit:.6f} of the drawn "
             f"sample, wanted {expected.logit:.6f} to {expected.tolerance:g}",
             REMEDY,
         )

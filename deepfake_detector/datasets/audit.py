@@ -111,7 +111,8 @@ def stoppers(
 ) -> list[str]:
     """What would make every later result wrong, a sentence each; empty where the data can be used."""
     found = [
-        f"the same file is labelled real and fake: {', '.join(items)}; decide which, and remove the other"
+        f"the same file is labelled real and fake: {', '.join(items)}; decide which, and remove "
+        "the other"
         for items in label_conflicts(index)[:NAMED]
     ]
     kept = index[index["item"].isin(verified.loc[verified["keep"] == 1, "item"])]
@@ -127,7 +128,8 @@ def stoppers(
             found.append(f"no {name} item is left{why}; check the data set's root and layout")
     if len(counts) == 2 and counts.max() > limits.max_imbalance * counts.min():
         found.append(
-            f"{counts[0]} real and {counts[1]} fake items: a ratio above verify.max_imbalance {limits.max_imbalance:g}"
+            f"{counts[0]} real and {counts[1]} fake items: a ratio above verify.max_imbalance "
+            f"{limits.max_imbalance:g}"
         )
     return found + _coverage_stoppers(coverage(index, faces), limits)
 
@@ -146,13 +148,16 @@ def _shortcut_told(shortcut: Shortcut, limits: Verify) -> list[str]:
     if shortcut.auc is None or shortcut.auc <= limits.max_shortcut_auc:
         return []
     facts = ", ".join(
-        f"{carrier.fact} (median {carrier.real_median:.6g} of reals, {carrier.fake_median:.6g} of fakes)"
+        f"{carrier.fact} (median {carrier.real_median:.6g} of reals, {carrier.fake_median:.6g} of "
+        "fakes)"
         for carrier in shortcut.carriers
     )
     facts = facts or "several together, or which of them are missing"
     return [
-        f"facts of the files alone, without their pictures, tell fake from real with a ROC-AUC of {shortcut.auc:.3f} "
-        f"(verify.max_shortcut_auc {limits.max_shortcut_auc:g}): {facts}; a detector would learn that "
+        "facts of the files alone, without their pictures, tell fake from real with a ROC-AUC of "
+        f"{shortcut.auc:.3f} "
+        f"(verify.max_shortcut_auc {limits.max_shortcut_auc:g}): {facts}; a detector would learn "
+        "that "
         "instead of faces. Encode both classes alike, or set verify.on_shortcut to warn"
     ]
 
@@ -161,13 +166,16 @@ def _coverage_stoppers(shares: dict[str, float], limits: Verify) -> list[str]:
     low = [f"{name} {share:.1%}" for name, share in shares.items() if share < limits.min_coverage]
     if low:
         return [
-            f"a face was found in too few frames ({', '.join(low)}; verify.min_coverage {limits.min_coverage:.0%}); "
+            f"a face was found in too few frames ({', '.join(low)}; verify.min_coverage "
+            f"{limits.min_coverage:.0%}); "
             "look at the contact sheets, try crop_faces.detector yunet or a larger detect_size"
         ]
     if len(shares) == 2 and abs(shares["real"] - shares["fake"]) > limits.max_coverage_gap:
         return [
-            f"a face was found in {shares['real']:.1%} of real and {shares['fake']:.1%} of fake frames, further apart "
-            f"than verify.max_coverage_gap {limits.max_coverage_gap:.0%}: a detector could learn that instead"
+            f"a face was found in {shares['real']:.1%} of real and {shares['fake']:.1%} of fake "
+            "frames, further apart "
+            f"than verify.max_coverage_gap {limits.max_coverage_gap:.0%}: a detector could learn "
+            "that instead"
         ]
     return []
 

@@ -90,7 +90,8 @@ def look_alikes(
         [picture(item, int(first[item])) for item in shown], [i.partition("/")[2] for i in shown]
     )
     text = [
-        f"{len(near)} pairs, {across} of them of a real and a fake item. Both of a pair are kept on one side of the split. "
+        f"{len(near)} pairs, {across} of them of a real and a fake item. Both of a pair are kept "
+        "on one side of the split. "
         f"The first {min(NAMED, len(near))} are named; their first frames stand side by side."
     ]
     return Section(
@@ -107,8 +108,10 @@ def shortcut(found: Shortcut, limit: float) -> Section:
     if found.auc is None:
         return Section(title, [f"Not examined: {found.reason}."])
     text = (
-        f"A classifier that sees no picture, only facts of the files, tells fake from real with a ROC-AUC of {found.auc:.3f} "
-        f"on items it has not seen ({found.items} items; 0.5 is guessing, verify.max_shortcut_auc is {limit:g})."
+        "A classifier that sees no picture, only facts of the files, tells fake from real with a "
+        f"ROC-AUC of {found.auc:.3f} "
+        f"on items it has not seen ({found.items} items; 0.5 is guessing, verify.max_shortcut_auc "
+        f"is {limit:g})."
     )
     rows = [
         {

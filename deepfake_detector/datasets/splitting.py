@@ -86,9 +86,11 @@ def refuse_one_group(index: pd.DataFrame, near: pd.DataFrame, items: pd.DataFram
     ties = {mark: len(bearers) for mark, bearers in borne.items() if len(bearers) > 1}
     chief = sorted(ties, key=lambda mark: (-ties[mark], mark))[:TIES_NAMED]
     raise UserError(
-        f"one group holds {sizes.max()} of {len(own)} items, so there is nothing to split; it is tied by "
+        f"one group holds {sizes.max()} of {len(own)} items, so there is nothing to split; it is "
+        "tied by "
         f"{', '.join(f'{mark} ({ties[mark]} items)' for mark in chief)}",
-        "mend wrong sources or originals, add other material, or name the data set with `use: test`",
+        "mend wrong sources or originals, add other material, or name the data set with `use: "
+        "test`",
     )
 
 
@@ -111,7 +113,8 @@ def refuse_one_class(items: pd.DataFrame) -> None:
         found = set(items.loc[items["part"] == part, "label"])
         if found != {0, 1}:
             raise UserError(
-                f"{part} has {'no items' if not found else f'only label {found.pop()}'}: every part needs both classes",
+                f"{part} has {'no items' if not found else f'only label {found.pop()}'}: every "
+                "part needs both classes",
                 "add material, change split's shares, or name a data set with `use: test`",
             )
 
@@ -201,7 +204,8 @@ def _both_classes(
         if len(groups) < len(chosen):
             raise UserError(
                 f"too few groups to give {', '.join(parts)} both classes each: {len(free)} groups, "
-                f"{int((real[free] > 0).sum())} with real and {int((fake[free] > 0).sum())} with fake items",
+                f"{int((real[free] > 0).sum())} with real and {int((fake[free] > 0).sum())} with "
+                "fake items",
                 "add material, or set split.test to 0 and name a data set with `use: test`",
             )
         for group in groups:

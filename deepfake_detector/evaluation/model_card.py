@@ -36,9 +36,11 @@ metrics:
 ---
 """
 INTENDED_USE = (
-    "For people who want a second look at the faces of a picture or a clip before they decide something themselves, such as "
+    "For people who want a second look at the faces of a picture or a clip before they decide "
+    "something themselves, such as "
     "fact-checkers and moderators, and for research on forgeries of the kinds named above.",
-    "Not for deciding automatically about a person, not as the only evidence against one, and not for pictures without a face. "
+    "Not for deciding automatically about a person, not as the only evidence against one, and not "
+    "for pictures without a face. "
     "Check it first on clips of the kind, and on the people, that it will judge.",
 )
 
@@ -99,11 +101,14 @@ def _files(export: Mapping, network: str) -> Section:
         for variant, name in export["files"].items()
     ]
     text = [
-        f"A network ({network}) that judges each face found in a picture, or in frames taken evenly from a clip, "
+        f"A network ({network}) that judges each face found in a picture, or in frames taken "
+        "evenly from a clip, "
         "and comes to one probability that the faces are manipulated (0 real, 1 fake). "
         "How faces are found and cut, how frames become a verdict, "
-        "and what was learned from travel inside the files: use them with the project that made them.",
-        f"All were compared with the trained network on {export['clips']} validation clips ({export['faces']} faces); its own "
+        "and what was learned from travel inside the files: use them with the project that made "
+        "them.",
+        f"All were compared with the trained network on {export['clips']} validation clips "
+        f"({export['faces']} faces); its own "
         f"ROC-AUC there is {aucs['torch']:.3f}.",
     ]
     text += [
@@ -157,11 +162,15 @@ def _decision(decision: Decision, export: Mapping) -> Section:
     return Section(
         "Decision",
         [
-            f"A clip's probability is the softmax of its logits over the temperature {decision.temperature:.3f}. Threshold "
-            f"{decision.threshold:.3f}: {band}. A face counts that is seen in {decision.min_faces} sampled frames, or in half of "
+            "A clip's probability is the softmax of its logits over the temperature "
+            f"{decision.temperature:.3f}. Threshold "
+            f"{decision.threshold:.3f}: {band}. A face counts that is seen in {decision.min_faces} "
+            "sampled frames, or in half of "
             "them where that is fewer.",
-            f"All fitted on {clips} validation clips: {checked.inconclusive} of them are inconclusive, "
-            f"{checked.wrong_outside_band} of the others wrong. No face, or too few or too small ones, is INCONCLUSIVE too.",
+            f"All fitted on {clips} validation clips: {checked.inconclusive} of them are "
+            "inconclusive, "
+            f"{checked.wrong_outside_band} of the others wrong. No face, or too few or too small "
+            "ones, is INCONCLUSIVE too.",
             *(f"{name} has a temperature, threshold and band of its own inside." for name in own),
         ],
     )
@@ -177,16 +186,20 @@ def _robustness(measured: Mapping) -> Section:
     ]
     defined = [one for one in cells if one[0] is not None]
     text = [
-        f"{measured['items']} {measured['split']} items, their frames corrupted in {len(video)} ways at the levels "
-        f"{', '.join(sorted({level for _, _, level in cells}))} (1 little, 5 much), faces looked for anew. ROC-AUC by video: "
-        f"clean {_figure(clean)}, mean relative drop {'undefined' if drop is None else f'{drop:.1%}'}."
+        f"{measured['items']} {measured['split']} items, their frames corrupted in {len(video)} "
+        "ways at the levels "
+        f"{', '.join(sorted({level for _, _, level in cells}))} (1 little, 5 much), faces looked "
+        "for anew. ROC-AUC by video: "
+        f"clean {_figure(clean)}, mean relative drop "
+        f"{'undefined' if drop is None else f'{drop:.1%}'}."
     ]
     if defined:
         auc, name, level = min(defined, key=lambda one: one[0])
         text.append(f"The worst is {name} at level {level}: {_figure(auc)}.")
     if len(defined) < len(cells):
         text.append(
-            f"Undefined in {len(cells) - len(defined)} of {len(cells)} cases, where a class had no face left."
+            f"Undefined in {len(cells) - len(defined)} of {len(cells)} cases, where a class had no "
+            "face left."
         )
     return Section("When pictures suffer", text)
 
@@ -204,7 +217,8 @@ def _licences(data_sets: Mapping[str, AnyDataSet]) -> Section:
         for name, own in sorted(data_sets.items())
     ]
     text = [
-        "The code is under the project's LICENSE. Each data set's own terms apply to its clips, and may apply to what was "
+        "The code is under the project's LICENSE. Each data set's own terms apply to its clips, "
+        "and may apply to what was "
         "learned from them: read them before you pass the model on."
     ]
     return Section("Licences of the data", text, rows)

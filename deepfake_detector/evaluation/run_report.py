@@ -18,10 +18,13 @@ IN_PICTURES = ("roc", "pr", "scores", "reliability")
 BY_KIND = ("methods", "slices")
 CHARTS = (*IN_PICTURES, *BY_KIND, "robustness", "training")  # each has its table and template
 LIMITS = (
-    "It judges faces. A picture forged elsewhere, a cloned voice or a false caption are not its business.",
-    "It knows the manipulations it was trained on. On others, on new generators and on clips that were compressed again and "
+    "It judges faces. A picture forged elsewhere, a cloned voice or a false caption are not its "
+    "business.",
+    "It knows the manipulations it was trained on. On others, on new generators and on clips that "
+    "were compressed again and "
     "again it will be worse; figures of one data set say nothing about another.",
-    "An interval tells how much the figures would change with other people of the same kind. It does not tell what happens "
+    "An interval tells how much the figures would change with other people of the same kind. It "
+    "does not tell what happens "
     "with other cameras, other compressions or other forgeries.",
     "A verdict is a sign, not a proof. Never take it as the only evidence against a person.",
 )
@@ -44,7 +47,8 @@ def in_short(
         own = split["items"][part]
         told.append(f"{part} {own['real']} real and {own['fake']} fake of {own['groups']} groups")
     text = [
-        f"Items by split: {'; '.join(told)}. Whatever shares a person, a source video, an original or its looks is one group.",
+        f"Items by split: {'; '.join(told)}. Whatever shares a person, a source video, an original "
+        "or its looks is one group.",
         f"{recipe['network']} from {recipe['init']} weights at {recipe['input_size']} pixels; "
         f"the best of {train['epochs']} epochs by validation is number {train['best_epoch']}.",
     ]
@@ -53,7 +57,8 @@ def in_short(
             text.append(_sentence(part, evaluation[part]["video"], bool(leaks["left"])))
             break
     text.append(
-        f"Split by policy “{policy}”: {leaks['found']} leaks between its sides found, {leaks['left']} left."
+        f"Split by policy “{policy}”: {leaks['found']} leaks between its sides found, "
+        f"{leaks['left']} left."
         + (" Left: " + ", ".join(map(str, leaks["by_name"])) if leaks["left"] else "")
     )
     return Section("In short", text)
@@ -79,8 +84,10 @@ def headline(evaluation: Mapping) -> Section:
         if "interval_reason" in own
     }
     text = [
-        "In brackets the 95 % interval: source groups are drawn anew 2,000 times. Frames are those of each clip's dominant face; "
-        "videos are whole clips, as the page judges them. Epoch, temperature, threshold and band were chosen on validation."
+        "In brackets the 95 % interval: source groups are drawn anew 2,000 times. Frames are those "
+        "of each clip's dominant face; "
+        "videos are whole clips, as the page judges them. Epoch, temperature, threshold and band "
+        "were chosen on validation."
     ]
     if reasons:
         text.append(f"Where there is no interval: {', '.join(sorted(reasons))}.")
@@ -133,7 +140,8 @@ def across_sets(evaluation: Mapping, uses: Mapping[str, str]) -> Section:
     ]
     if all(uses.get(name) == "train" for name in sets):
         text = [
-            "All figures are of what was learned from. How the detector does on another data set is not known; name one with "
+            "All figures are of what was learned from. How the detector does on another data set "
+            "is not known; name one with "
             "use: test, and evaluate on test, to find out."
         ]
     rows = [
@@ -179,7 +187,8 @@ def robustness(measured: Mapping, chart: str) -> Section:
     clean = measured["video"]["none"]["0"]
     drop = measured["video"]["mean_relative_drop"]
     text = [
-        f"ROC-AUC by video (accuracy at the threshold; coverage where under 1) of {measured['items']} {measured['split']} "
+        "ROC-AUC by video (accuracy at the threshold; coverage where under 1) of "
+        f"{measured['items']} {measured['split']} "
         f"items whose frames were corrupted, faces looked for anew. Clean: {_cell(clean)}.",
         "Mean relative drop: " + ("undefined." if drop is None else f"{drop:.1%}."),
     ]
@@ -231,7 +240,8 @@ def _gaps(sets: Mapping, uses: Mapping[str, str]) -> list[str]:
         if (auc := parts[part]["video"]["roc_auc"]) is not None:
             measured[name] = (part, auc)
     return [
-        f"ROC-AUC by video is {there:.3f} on {name} ({part}) and {here:.3f} on {other} ({own_part}), which was learned from: "
+        f"ROC-AUC by video is {there:.3f} on {name} ({part}) and {here:.3f} on {other} "
+        f"({own_part}), which was learned from: "
         f"{there - here:+.3f}."
         for name, (part, there) in measured.items()
         for other, (own_part, here) in measured.items()
@@ -250,7 +260,8 @@ def _sentence(part: str, own: Mapping, leaks: bool) -> str:
     unseen = "" if leaks else " of groups that training never saw"
     return (
         f"On {part}, {own['count']} clips{unseen}: ROC-AUC {with_interval(own, 'roc_auc')}; of 100 "
-        f"real clips {flagged:.0f} are called fake, of 100 fake ones {100 * own['recall']:.0f} are found."
+        f"real clips {flagged:.0f} are called fake, of 100 fake ones {100 * own['recall']:.0f} are "
+        "found."
     )
 
 

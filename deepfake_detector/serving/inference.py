@@ -128,7 +128,8 @@ class Detector:
         self._faces = load_detector(found.name, found.detect_size, found.min_score, found.sha256)
         if self._faces.sha256 != found.sha256:
             raise UserError(
-                f"the {found.name} face detector here is another file than the model was trained with "
+                f"the {found.name} face detector here is another file than the model was trained "
+                "with "
                 f"(sha256 {self._faces.sha256}, wanted {found.sha256})",
                 "install the versions of requirements.txt",
             )

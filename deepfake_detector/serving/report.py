@@ -48,8 +48,10 @@ FACTS = {  # how the facts of a file are told on the page
     "jpeg_quality": ("JPEG quality", "{:.0f}"),
 }
 LIMITS = (
-    "It judges faces, nothing else in a picture: not what was said, not who it is, not what surrounds them.",
-    "It knows the kinds of manipulation it has seen. On others, and on clips that were compressed again and again, it is "
+    "It judges faces, nothing else in a picture: not what was said, not who it is, not what "
+    "surrounds them.",
+    "It knows the kinds of manipulation it has seen. On others, and on clips that were compressed "
+    "again and again, it is "
     "wrong more often.",
     "A verdict is a sign, not a proof. Never take it as the only evidence against a person.",
 )
@@ -227,7 +229,8 @@ def _model_facts(terms: Contract, model_sha256: str) -> list[tuple[str, object]]
         ("faces found by", terms.detection.name),
         (
             "checked on",
-            f"{terms.decision.validation.real_clips} real, {terms.decision.validation.fake_clips} fake clips",
+            f"{terms.decision.validation.real_clips} real, {terms.decision.validation.fake_clips} "
+            "fake clips",
         ),
         ("verdicts", limits_in_words(terms)),
     ]

@@ -40,7 +40,8 @@ def locate(asset: Asset, sha256: str) -> Path:
     if not path.exists():
         raise UserError(
             f"{path}: not there",
-            f"with a network: `python -m deepfake_detector fetch-assets {asset.name}`; without one, get "
+            f"with a network: `python -m deepfake_detector fetch-assets {asset.name}`; without "
+            "one, get "
             f"{asset.file} elsewhere and add `--from FOLDER`",
         )
     found = file_hash(path)
@@ -49,7 +50,8 @@ def locate(asset: Asset, sha256: str) -> Path:
     published = found.startswith(asset.sha256)
     raise UserError(
         f"{path}: sha256 is {found}, params or model want {sha256}",
-        f"it is the published file: set {asset.setting} to its sha256, or put the file of the other one there"
+        f"it is the published file: set {asset.setting} to its sha256, or put the file of the "
+        "other one there"
         if published
         else f"delete it and run `python -m deepfake_detector fetch-assets {asset.name}`",
     )
@@ -73,7 +75,8 @@ def fetch(asset: Asset, source: Path | None = None) -> Path:
     found = hashlib.sha256(data).hexdigest()
     if not found.startswith(asset.sha256):
         raise UserError(
-            f"{asset.file} from {source or asset.url}: sha256 is {found}, expected {asset.sha256}; not kept"
+            f"{asset.file} from {source or asset.url}: sha256 is {found}, expected {asset.sha256}; "
+            "not kept"
         )
     write_whole(target, data)
     return target

@@ -154,7 +154,8 @@ class _Losses:
         if not torch.isfinite(loss):
             named = ", ".join(sorted({self.items[row] for row in rows.tolist()}))
             raise UserError(
-                f"the training loss is not a number any more, in epoch {len(self.progress.history) + 1} at step "
+                "the training loss is not a number any more, in epoch "
+                f"{len(self.progress.history) + 1} at step "
                 f"{self.progress.step + 1}, in the batch of {named}",
                 "lower train.lr, or set train.precision to fp32",
             )

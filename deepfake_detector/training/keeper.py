@@ -136,6 +136,7 @@ def loaders_death_told(received: list[int]) -> Iterator[None]:
             ) from error
         raise UserError(
             f"a process that loads faces died ({error})",
-            "where memory is short lower train.loader_workers. The same command goes on from the last "
+            "where memory is short lower train.loader_workers. The same command goes on from the "
+            "last "
             "saved state",
         ) from error

@@ -197,7 +197,8 @@ def _fewest_micro_batches(count: int, largest: int) -> int:
     )
     if count // micro_batches < 2:
         raise UserError(
-            f"train.batch_size: {count} faces on a device cannot be split into equal micro-batches of 2 to {largest}",
+            f"train.batch_size: {count} faces on a device cannot be split into equal micro-batches "
+            f"of 2 to {largest}",
             "choose sizes of which one is a multiple of the other",
         )
     return micro_batches

@@ -154,8 +154,8 @@ def test_compare_tells_what_is_more_than_chance(call, compared):
 def test_compare_writes_markdown(call, compared):
     _, out, _ = call("compare", "main", "slower", "--md", "--split", "val")
     assert (
-        "| figure | main | slower | difference | 95 % interval |\n|---|---|---|---|---|\n| roc_auc | 0.9000 |"
-        in out
+        "| figure | main | slower | difference | 95 % interval |\n|---|---|---|---|---|\n| roc_auc "
+        "| 0.9000 |" in out
     )
     assert out.startswith("val, 20 frames")
 

@@ -108,7 +108,8 @@ def pin(project: Path, needed: list[str], lock: str | None) -> None:
         (project / name).unlink()
     (project / "pyproject.toml").write_text(
         f"[project]\nname = 'this'\ndependencies = {needed[:1]}\n"
-        f"optional-dependencies = {{ serve = {needed[1:]}, train = ['this[serve]'], dev = ['x'] }}\n"
+        "optional-dependencies = "
+        f"{{ serve = {needed[1:]}, train = ['this[serve]'], dev = ['x'] }}\n"
     )
     if lock:
         (project / "requirements.txt").write_text(lock)

@@ -49,7 +49,8 @@ def test_every_chart_is_drawn_without_a_network(toy_project_alone):
         )
         empty = tab.evaluate(
             "[...document.querySelectorAll('svg.marks')].filter(chart =>"
-            " !chart.querySelector('.mark-line path, .mark-rect path, .mark-symbol path')).map(chart => chart.textContent)"
+            " !chart.querySelector('.mark-line path, .mark-rect path, .mark-symbol "
+            "path')).map(chart => chart.textContent)"
         )
         images = tab.evaluate("[...document.images].map(image => image.naturalWidth)")
         browser.close()

@@ -78,12 +78,14 @@ def test_guarded_gives_back_the_result():
         (
             OSError(errno.ENOSPC, "No space left on device", "a.zip"),
             1,
-            "error: a.zip: No space left on device; free some space on that disk, then run the same command again\n",
+            "error: a.zip: No space left on device; free some space on that disk, then run the "
+            "same command again\n",
         ),
         (
             OSError(errno.EROFS, "Read-only file system"),
             1,
-            "error: writing a file: Read-only file system; make it writable, then run the same command again\n",
+            "error: writing a file: Read-only file system; make it writable, then run the same "
+            "command again\n",
         ),
     ],
 )
@@ -134,7 +136,8 @@ def test_a_stage_ends_when_the_dvc_that_started_it_is_killed():
         [
             sys.executable,
             "-c",
-            f"import subprocess; subprocess.run([{sys.executable!r}, '-c', {stage!r} 'time.sleep({2 * HANG})'])",
+            f"import subprocess; subprocess.run([{sys.executable!r}, '-c', {stage!r} "
+            f"'time.sleep({2 * HANG})'])",
         ],
         env=os.environ | {"PYTHONPATH": str(PROJECT), "DVC_STAGE": "index"},
         stdout=subprocess.PIPE,

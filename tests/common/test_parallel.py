@@ -165,7 +165,8 @@ def test_workers_end_when_their_parent_is_killed():
     program = (
         "from deepfake_detector.common.parallel import run\n"
         "from deepfake_detector.common.settings import Parallel\n"
-        f"list(run(exec, [({work!r},)], Parallel(workers=1, seconds_per_item={2 * HANG}, memory_per_item=0)))"
+        f"list(run(exec, [({work!r},)], Parallel(workers=1, seconds_per_item={2 * HANG}, "
+        "memory_per_item=0)))"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", program],

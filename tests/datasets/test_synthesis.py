@@ -101,7 +101,8 @@ def test_a_film_drawn_once_gives_the_bytes_of_each_file_drawn_alone(forged):
 def test_the_same_clip_has_the_same_bytes_also_in_another_process():
     code = (
         "import hashlib\nfrom deepfake_detector.datasets.synthesis.clips import Clip, produce\n"
-        f"for clip in {FORGED!r}: print(hashlib.sha256(produce(clip, {SEED}, {SECONDS}, {RESOLUTION})).hexdigest())"
+        f"for clip in {FORGED!r}: print(hashlib.sha256(produce(clip, {SEED}, {SECONDS}, "
+        f"{RESOLUTION})).hexdigest())"
     )
     elsewhere = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

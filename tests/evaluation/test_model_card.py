@@ -87,7 +87,8 @@ def test_its_interval_is_that_of_the_metrics(metrics):
     own = metrics["evaluation"]["test"]["video"]
     told = f"{own['roc_auc']:.3f} ({own['roc_auc_low']:.3f} to {own['roc_auc_high']:.3f})"
     assert (
-        f"| ROC-AUC | {run_report.with_interval(metrics['evaluation']['test']['frame'], 'roc_auc')} | {told} |"
+        "| ROC-AUC | "
+        f"{run_report.with_interval(metrics['evaluation']['test']['frame'], 'roc_auc')} | {told} |"
         in card(metrics)
     )
 

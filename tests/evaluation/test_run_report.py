@@ -91,8 +91,10 @@ def test_it_tells_how_far_other_material_is_from_the_set_learned_from():
     sets |= {"c": {"test": measured(0.5)}, "d": {"test": measured(None)}}
     uses = {"a": "train", "b": "train", "c": "test", "d": "test"}
     assert run_report.across_sets({"data_sets": sets}, uses).text[1:] == [
-        "ROC-AUC by video is 0.500 on c (test) and 0.875 on a (val), which was learned from: -0.375.",
-        "ROC-AUC by video is 0.500 on c (test) and 0.750 on b (test), which was learned from: -0.250.",
+        "ROC-AUC by video is 0.500 on c (test) and 0.875 on a (val), which was learned from: "
+        "-0.375.",
+        "ROC-AUC by video is 0.500 on c (test) and 0.750 on b (test), which was learned from: "
+        "-0.250.",
     ]
 
 

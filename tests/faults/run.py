@@ -61,7 +61,8 @@ def main() -> int:
         wanted = outputs(project)
         killed = kill(project, arguments.kills, chance)
         print(
-            f"{sum(killed.values())} kills: {', '.join(f'{what} {times}' for what, times in sorted(killed.items()))}"
+            f"{sum(killed.values())} kills: "
+            f"{', '.join(f'{what} {times}' for what, times in sorted(killed.items()))}"
         )
         after_kills = _compared(wanted, outputs(project))
         refused = fill(project, disk, arguments.full, chance)

@@ -98,7 +98,8 @@ def tell(found: Found, inputs: int) -> None:
     for name in found.left:
         print(f"left behind: {name}")
     print(
-        f"{inputs} files: {len(found.findings)} findings, {len(found.left)} files left behind, largest process "
+        f"{inputs} files: {len(found.findings)} findings, {len(found.left)} files left behind, "
+        "largest process "
         f"{found.megabytes:.0f} MB"
     )
 

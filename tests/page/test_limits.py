@@ -80,7 +80,8 @@ def test_another_file_can_be_named(written):
         ("upload_mb: 5", "mine.toml: no TOML file: .*; app/limits.toml shows how it is written"),
         (
             lines(upload_mb=201),
-            "mine.toml: upload_mb is 201, but the server takes 200 MB; start it with --server.maxUploadSize 201",
+            "mine.toml: upload_mb is 201, but the server takes 200 MB; start it with "
+            "--server.maxUploadSize 201",
         ),
     ],
 )

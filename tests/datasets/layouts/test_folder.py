@@ -212,7 +212,8 @@ def test_what_is_left_out_missing_or_not_listed_is_noted(tree):
     ).notes
     shown = ", ".join(f"new/{n}.mp4" for n in range(5))
     assert notes == [
-        f"6 files are neither below real/ or fake/ nor in metadata.csv, and are left out: {shown}, …",
+        f"6 files are neither below real/ or fake/ nor in metadata.csv, and are left out: {shown}, "
+        "…",
         "1 files are in metadata.csv but not on disk: real/gone.mp4",
         "1 files are not in metadata.csv; their folder gives the label: fake/b.mp4",
     ]
