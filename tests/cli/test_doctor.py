@@ -159,6 +159,7 @@ def test_a_local_build_of_a_pinned_version_is_that_version(tmp_path, project, mo
     assert the(settings(tmp_path), "packages").level == "ok"
 
 
+@pytest.mark.slow
 def test_the_gpu_is_asked_for_in_another_process(monkeypatch):
     monkeypatch.undo()
     found = doctor._gpu()

@@ -9,6 +9,7 @@ from deepfake_detector.cli.published_weights import published_weights
 from deepfake_detector.training.backbones import BACKBONES, imagenet_asset
 
 
+@pytest.mark.slow
 def test_the_other_process_says_what_the_table_says_wherever_it_is_asked(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert published_weights(list(BACKBONES)) == [imagenet_asset(name) for name in BACKBONES]

@@ -38,6 +38,7 @@ def test_what_is_held_follows_from_the_processor(tmp_path, monkeypatch, flags, n
     assert arithmetic.is_portable_here() == (flags in (AVX2, AVX512))
 
 
+@pytest.mark.slow
 @needs_avx2
 @pytest.mark.parametrize(
     ("written", "threads", "expected"),

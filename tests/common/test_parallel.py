@@ -15,6 +15,8 @@ from patience import HANG
 from deepfake_detector.common.parallel import Outcome, available_cores, run
 from deepfake_detector.common.settings import Parallel
 
+pytestmark = pytest.mark.slow  # starts processes
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 

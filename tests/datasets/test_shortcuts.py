@@ -138,6 +138,7 @@ def paired(pairs: int, seed: int = 0, fakes: int = 1) -> tuple[pd.DataFrame, pd.
     return facts, pd.Series(labels, index=names, dtype="Int64"), groups
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pairs", "fakes"), [(20, 1), (10, 4)])
 def test_facts_that_know_nothing_of_the_label_stay_near_a_half(pairs, fakes):
     found = [shortcuts.audit(*paired(pairs, seed, fakes)).auc for seed in range(20)]

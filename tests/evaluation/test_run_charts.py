@@ -140,6 +140,7 @@ FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 DRAW = "import sys; sys.path.insert(0, 'tests/evaluation'); from test_run_charts import *; print(draw(roc=TABLES['roc'])['roc'])"
 
 
+@pytest.mark.slow
 def test_the_fonts_of_the_machine_do_not_change_a_byte(charts, tmp_path):
     font = TTFont(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"))
     for record in font["name"].names:

@@ -17,6 +17,8 @@ from deepfake_detector.export.int8 import to_int8
 from deepfake_detector.training import crops
 from deepfake_detector.training.network import FaceClassifier, WithActivationMap
 
+pytestmark = pytest.mark.slow  # exports networks
+
 SIDE = 80  # no multiple of 32: the map's side is rounded up
 CROP = contract_terms(crop={"input_size": SIDE}).crop
 

@@ -14,6 +14,8 @@ from deepfake_detector.export import onnx_graph, parity
 from deepfake_detector.export.int8 import to_int8
 from deepfake_detector.training.network import FaceClassifier
 
+pytestmark = pytest.mark.slow  # exports networks
+
 SIDE = 64
 CROP = contract_terms(crop={"input_size": SIDE}).crop
 REALS, FAKES = [-2.0, -1.0, 0.5], [0.0, 1.0, 2.0]  # logits; 8 of 9 pairs in order

@@ -56,6 +56,7 @@ def tried(folder: Path) -> list[str]:
     return sorted((folder / "log").read_text().split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bad", "seconds", "why", "beside"),
     [
