@@ -59,7 +59,7 @@ def test_without_a_path_the_file_in_the_working_folder_is_read(params_file, monk
         ),
         (
             {"crop_faces.detector": "dlib"},
-            "crop_faces.detector: Input should be 'haar' or 'yunet' (it is 'dlib')",
+            "crop_faces.detector: Input should be ",
         ),
         ({"train": [1]}, "train: Input should be a valid dictionary"),
         (

@@ -158,7 +158,7 @@ class JudgedBy(StrictModel):
 
     sha256: Sha256 = Field(description="SHA-256 of the model file")
     network: str = Field(description="the network, as torchvision names it")
-    variant: str = Field(description="its number format: fp32, or int8, the same network in 8 bits")
+    variant: str = Field(description="the file's number format, such as fp32 or int8")
     demonstration: bool = Field(
         description="whether it has seen drawn people only, and so judges the demo's files alone"
     )

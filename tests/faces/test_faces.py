@@ -138,9 +138,8 @@ def test_every_detector_file_that_no_package_brings_can_be_fetched():
 
 
 def test_an_unknown_detector_is_refused_with_the_remedy():
-    with pytest.raises(
-        UserError, match=r"face detector 'new' \(known are haar, yunet\).*newer version"
-    ):
+    known = ", ".join(DETECTORS)
+    with pytest.raises(UserError, match=rf"detector 'new' \(known are {known}\).*newer version"):
         load_detector("new", 320, 0.6, "")
 
 
