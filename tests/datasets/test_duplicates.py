@@ -266,8 +266,8 @@ def blended(one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
 @pytest.mark.parametrize(
     ("other", "told"),
     [
-        (blended(blobs(0), blobs(1), 0.2), True),
-        (blended(blobs(0), blobs(1), 0.4), False),
+        (blended(blobs(0), blobs(1), 0.2), True),  # they correlate by 0.96
+        (blended(blobs(0), blobs(1), 0.24), False),  # by 0.94
         (blended(blobs(0), np.full_like(blobs(0), 240), 0.9), True),
         (blended(blobs(1), np.full_like(blobs(0), 240), 0.9), False),
     ],

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from itertools import groupby
 from typing import get_args
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
 import pytest
+from conftest import COLOURS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made import person_clip
@@ -22,7 +24,7 @@ from deepfake_detector.faces.cutting import (
     read_points,
     resize,
 )
-from deepfake_detector.faces.detection import DETECTORS, Face, Haar, load_detector
+from deepfake_detector.faces.detection import DETECTORS, Face, Haar, YuNet, load_detector
 from deepfake_detector.faces.settings import DETECTOR_ASSETS, YUNET, FaceDetectorName
 from deepfake_detector.faces.tracking import follow
 from deepfake_detector.media.frame_sampling import sample_frames
@@ -91,6 +93,42 @@ def test_boxes_are_in_pixels_of_the_picture_whatever_its_size(people, detector):
     assert [large.x, large.y, large.side] == pytest.approx(
         [2 * small.x, 2 * small.y, 2 * small.side], abs=0.15 * large.side
     )
+
+
+@pytest.mark.parametrize("scale", [0.5, 1, 2])
+def test_yunets_points_lie_on_the_face_whatever_the_size_of_the_picture(people, yunet, scale):
+    image = cv2.resize(people[0][1][0], None, fx=scale, fy=scale)
+    (face,) = load_detector("yunet", *SETTINGS["yunet"], YUNET.sha256).detect(image)
+    points = np.reshape(face.points, (5, 2))
+    within = (points - [face.x, face.y]) / [face.width, face.height]
+    eyes, nose, mouth = within[:2], within[2], within[3:]
+    assert (within > 0).all()
+    assert (within < 1).all()
+    assert eyes[:, 1].max() < nose[1] < mouth[:, 1].min()
+    assert eyes[0, 0] < nose[0] < eyes[1, 0]
+
+
+def test_yunet_sees_blue_green_red_and_what_it_finds_is_scaled_back(tmp_path, monkeypatch):
+    """Without its file: what stands in for the network finds one face at given places."""
+    box, points = [32, 16, 40, 48], [40, 24, 64, 24, 52, 36, 44, 52, 60, 52]
+    net = Mock()
+    net.detect.return_value = 1, np.array([[*box, *points, 0.75]], np.float32)
+    monkeypatch.setattr(cv2.FaceDetectorYN, "create", lambda *_: net)
+    (tmp_path / "yunet.onnx").write_bytes(b"")
+    picture = np.full((160, 640, 3), COLOURS[0], np.uint8)
+    (face,) = YuNet(tmp_path / "yunet.onnx", 160, 0.6).detect(picture)
+    (shown,) = net.detect.call_args.args
+    assert shown.shape == (64, 160, 3)  # the least height, filled up below
+    assert np.unique(shown[:40].reshape(-1, 3), axis=0).tolist() == [[20, 10, 250]]
+    assert (shown[40:] == 0).all()
+    assert face == Face(128, 64, 160, 192, 0.75, tuple(4.0 * value for value in points))
+
+
+def test_a_face_in_the_dark_is_found_by_its_equalised_picture(people):
+    haar = load_detector("haar", *SETTINGS["haar"], "")
+    for _, (image, *_) in people:
+        (face,) = haar.detect(image // 5)
+        assert shows_the_person(face, image)
 
 
 def test_the_largest_face_comes_first(people, detector):
