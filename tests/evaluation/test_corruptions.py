@@ -91,8 +91,9 @@ random = pytest.mark.parametrize("name", ["noise", "blocks"])
 
 
 @random
-def test_what_is_random_depends_on_the_key(name):
-    assert (corrupt(BUSY, name, 3, KEY) != corrupt(BUSY, name, 3, (2, 2, 3))).any()
+@pytest.mark.parametrize("key", [(2, 2, 3), (1, 3, 3), (1, 2, 4)], ids=["seed", "item", "frame"])
+def test_what_is_random_depends_on_each_part_of_the_key(name, key):
+    assert (corrupt(BUSY, name, 3, KEY) != corrupt(BUSY, name, 3, key)).any()
 
 
 @random

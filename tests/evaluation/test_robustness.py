@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from made import picture, textured, write_model
 
 from deepfake_detector.evaluation import robustness
 from deepfake_detector.evaluation.robustness import CLEAN, corrupted_scores, mean_relative_drop
@@ -63,6 +64,17 @@ def test_noise_depends_on_the_seed_and_the_frame_alone(one_clip):
     assert alone == {frame: noisy(frames, 1)[frame] for frame in alone}
 
 
+def test_frames_that_show_the_same_get_noise_of_their_own(tmp_path):
+    """A ready crop four times, so that the logits differ by their noise alone."""
+    (tmp_path / "crop.png").write_bytes(picture(textured()))
+    crop = Item("set/crop", "face", str(tmp_path / "crop.png"))
+    frames = [{"frame": number, "time": 0.0} for number in range(4)]
+    model = write_model(tmp_path / "model.onnx", crop={"kind": "given"})
+    rows = pd.DataFrame(corrupted_scores(crop, frames, tmp_path, model, [CLEAN, ("noise", 5)], 1))
+    logits = rows[rows["frame"] >= 0].groupby("corruption")["logit"]
+    assert logits.nunique().to_dict() == {"none": 1, "noise": 4}
+
+
 def measured() -> pd.DataFrame:
     """Four frames of two clips each of real and fake; blur turns all round and hides a clip's face."""
     rows = []
@@ -100,6 +112,22 @@ def test_figures_are_by_corruption_level_and_kind():
     found = robustness.by_corruption(table)
     assert found["video"]["jpeg"]["1"] == {"roc_auc": 1.0, "accuracy": 1.0, "coverage": 1.0}
     assert found["video"]["mean_relative_drop"] == 0.5
+
+
+def test_accuracy_is_at_the_threshold_given_and_of_scaled_probabilities():
+    """Real and fake are apart at 0.7 alone, and with a temperature of 2 alone."""
+    logits = [0.2, 1.6, 1.9, 3.0]  # probabilities of 0.52, 0.69, 0.72 and 0.82 at that temperature
+    rows = [
+        {"label": number // 2, "corruption": "none", "level": 0, "frame": -1, "logit": logit}
+        for number, logit in enumerate(logits)
+    ]
+    accuracy = {
+        (temperature, threshold): robustness.table(
+            pd.DataFrame([*rows, *(row | {"frame": 0} for row in rows)]), temperature, threshold
+        )["accuracy"].tolist()
+        for temperature, threshold in ((2.0, 0.7), (2.0, 0.5), (1.0, 0.7))
+    }
+    assert accuracy == {(2.0, 0.7): [1, 1], (2.0, 0.5): [0.5, 0.5], (1.0, 0.7): [0.75, 0.75]}
 
 
 def test_a_figure_that_is_undefined_is_null():

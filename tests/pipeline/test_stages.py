@@ -1,0 +1,160 @@
+"""What a stage decides by itself: which rows it hands to the library, and what it tells of them."""
+
+import json
+import shutil
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import COLOURS, PROJECT
+from made import SURE, change_params, write_model
+
+from deepfake_detector.common import arithmetic
+from deepfake_detector.common.parallel import Outcome
+from deepfake_detector.storage import tables
+from deepfake_detector.storage.archive import Item, encode, write_archive
+from deepfake_detector.training import network
+
+RED, GREEN, _ = COLOURS
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    """A folder with the demo's params and nothing made, as the working folder; stages may be called
+    in this process."""
+    shutil.copy(PROJECT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(arithmetic, "hold", lambda network: None)  # for all later tests too
+    return tmp_path
+
+
+def write(path: str, schema, rows: list[dict]) -> None:
+    tables.write(path, tables.make(rows, schema), schema)
+
+
+def call(stage: str) -> str:
+    return import_module(f"stages.{stage}").main()
+
+
+def told(path: str) -> dict:
+    return json.loads(Path(path).read_text())
+
+
+def item(name: str, fake: bool, **more: str) -> dict:
+    row = {"item": name, "data_set": "d", "kind": "face", "path": name, "label": int(fake)}
+    row |= {"method": "swap" if fake else "real", "use": "train", "md5": f"{name:0>32}"}
+    return row | more
+
+
+def face(name: str, track: int = 0, frame: int = 0, **more: float) -> dict:
+    row = {"item": name, "frame": frame, "track": track, "status": "ok", "width": 80, "height": 80}
+    row |= {"contrast": 30, "sharpness": 100, "brightness": 128}
+    return row | {"archive": "faces.zip", "member": "green.png"} | more
+
+
+def write_faces(rows: list[dict]) -> None:
+    write("data/faces.csv", tables.FACES, rows)
+    crops = {"red": RED, "green": GREEN}
+    pictures = {name: np.full((32, 32, 3), colour, np.uint8) for name, colour in crops.items()}
+    write_archive(
+        Path("data/faces/faces.zip"),
+        {f"{name}.png": encode(one, "png") for name, one in pictures.items()},
+    )
+
+
+def test_the_shortcut_audit_leaves_out_what_is_held_out_and_what_was_dropped(project):
+    """Of both of these, and of no others, the fakes have half the bitrate."""
+    items, media, faces = [], [], []
+    for kind in ("kept", "held", "dark"):
+        for number in range(20):
+            name, fake = f"{kind}{number}", number % 2 == 1
+            items.append(item(name, fake, use="test" if kind == "held" else "train"))
+            rate = 2e6 if fake and kind != "kept" else 4e6
+            media.append({"item": name, "bytes": 1000, "bitrate": rate})
+            faces.append(face(name, brightness=5 if kind == "dark" else 128))
+    write("data/index.csv", tables.INDEX, items)
+    write("data/media.csv", tables.MEDIA, media)
+    write("data/frames.csv", tables.FRAMES, [])
+    write_faces(faces)
+    call("verify")
+    found = told("metrics/verify.json")
+    assert found["dropped"] == {"dark": 20}
+    assert found["shortcut"] == {"roc_auc": 0.5, "reason": "", "facts": {}}
+
+
+@pytest.mark.parametrize(("policy", "left", "moved"), [("official", 1, 0), ("strict", 0, 1)])
+def test_leaks_of_the_published_split_are_told_and_counted(project, capsys, policy, left, moved):
+    items = [
+        item(f"{part}{number}", number == 1, official_split=part)
+        for part in ("train", "val", "test")
+        for number in range(2)
+    ]
+    shared = {"sources": "anna", "method": "swap"}
+    items += [
+        item("one", True, official_split="train", **shared),
+        item("other", True, official_split="test", **shared),
+    ]
+    change_params(project / "params.yaml", {"split.policy": policy})
+    write("data/index.csv", tables.INDEX, items)
+    write("data/verified.csv", tables.VERIFIED, [{"item": one["item"], "keep": 1} for one in items])
+    write("data/near_duplicates.csv", tables.NEAR_DUPLICATES, [])
+    call("split")
+    leak = "source anna: train one; test other"
+    found = told("metrics/split.json")
+    assert found["leaks"] == {"found": 1, "left": left, "by_name": [leak]}
+    assert found["moved"] == moved
+    assert f"  1 leaks of the published split:\n    {leak}\n" in capsys.readouterr().out
+
+
+def reddish() -> torch.nn.Module:
+    """Calls a picture the more fake, the redder it is."""
+    head = torch.nn.Linear(3, 2, bias=False)
+    head.weight.data = torch.tensor([[-1.0, 0, 0], [1.0, 0, 0]])
+    return torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), head)
+
+
+def test_the_decision_is_fitted_on_the_highest_track_whichever_it_is(project, monkeypatch):
+    """The second person alone gives the fakes away."""
+    names = {f"{kind}{number}": kind == "fake" for kind in ("real", "fake") for number in range(3)}
+    split = [
+        {"item": name, "data_set": "d", "label": int(fake), "method": "m", "group": name}
+        for name, fake in names.items()
+    ]
+    write("data/splits/val.csv", tables.SPLIT, split)
+    write_faces(
+        [
+            face(name, track, member="red.png" if fake and track else "green.png")
+            for name, fake in names.items()
+            for track in (0, 1)
+        ]
+    )
+    facts = {"arithmetic": "fastest", "input_size": 32}
+    monkeypatch.setattr(network, "load", lambda path: (reddish(), facts))
+    call("calibrate")
+    found = told("models/decision.json")
+    scores = found["validation"]
+    assert max(scores["real_scores"]) < found["threshold"] < min(scores["fake_scores"])
+
+
+def test_robustness_is_measured_at_the_temperature_and_threshold_of_the_model(project, monkeypatch):
+    logits = {"a": 0.2, "b": 1.6, "c": 1.9, "d": 3.0}
+    rows = [item(name, name in "cd") for name in logits]
+    frames = [{"item": name, "frame": 0, "status": "ok"} for name in logits]
+    write("data/index.csv", tables.INDEX, rows)
+    write("data/splits/test.csv", tables.SPLIT, [row | {"group": row["item"]} for row in rows])
+    write("data/frames.csv", tables.FRAMES, frames)
+    decision = {"temperature": 2.0, "threshold": 0.7}  # probabilities of 0.52, 0.69, 0.72 and 0.82
+    write_model(project / "models/detector.onnx", decision=SURE | decision)
+
+    def scored(clip: Item, _frames, _source, _model, cells: list[tuple[str, int]], _seed):
+        row = {"item": clip.item, "logit": logits[clip.item]}
+        found = [row | {"corruption": name, "level": level} for name, level in cells]
+        return [one | {"frame": frame} for one in found for frame in (-1, 0)]
+
+    stage = import_module("stages.robustness")
+    monkeypatch.setattr(stage, "run", lambda _, tasks, __: [Outcome(scored(*t)) for t in tasks])
+    stage.main()
+    found = told("metrics/robustness.json")
+    assert [found[of]["none"]["0"]["accuracy"] for of in ("frame", "video")] == [1, 1]
