@@ -146,36 +146,3 @@ def test_versions_of_all_libraries_that_figures_depend_on_are_told():
     versions = contract.library_versions()
     assert set(versions) == set(contract.LIBRARIES)
     assert (versions["numpy"], versions["onnxruntime"]) == (np.__version__, onnxruntime.__version__)
-
-
-# how validation's clips scored
-
-
-@pytest.mark.parametrize(
-    ("scores", "at", "as_high", "as_low"),
-    [
-        ((), 0.5, None, None),
-        ((0.1, 0.2, 0.2, 0.9), 0.0, 1, 0),
-        ((0.1, 0.2, 0.2, 0.9), 0.1, 1, 1 / 4),
-        ((0.1, 0.2, 0.2, 0.9), 0.15, 3 / 4, 1 / 4),
-        ((0.1, 0.2, 0.2, 0.9), 0.2, 3 / 4, 3 / 4),
-        ((0.1, 0.2, 0.2, 0.9), 0.21, 1 / 4, 3 / 4),
-        ((0.1, 0.2, 0.2, 0.9), 0.9, 1 / 4, 1),
-        ((0.1, 0.2, 0.2, 0.9), 1.0, 0, 1),
-        ((0.5,), 0.5, 1, 1),
-    ],
-)
-def test_the_share_of_clips_that_score_so_high_or_so_low_worked_out_by_hand(
-    scores, at, as_high, as_low
-):
-    assert validation(real_scores=scores).reals_as_high(at) == as_high
-    assert validation(fake_scores=scores).fakes_as_low(at) == as_low
-
-
-@given(SCORES.filter(bool), SHARE, SHARE)
-def test_the_higher_a_score_the_fewer_reals_have_it_and_the_more_fakes_lie_below(
-    scores, one, other
-):
-    both, lower, higher = validation(scores, scores), min(one, other), max(one, other)
-    assert 0 <= both.reals_as_high(higher) <= both.reals_as_high(lower) <= 1
-    assert 0 <= both.fakes_as_low(lower) <= both.fakes_as_low(higher) <= 1

@@ -55,6 +55,13 @@ def test_a_few_faultless_clips_do_not_ask_for_infinite_confidence():
     assert probability(3.0, temperature) == pytest.approx(3 / 4, abs=1e-3)
 
 
+def test_targets_are_those_of_platt_for_the_number_of_clips_of_each_class():
+    """1 real aims at 1/3, 8 fakes at 9/10, and at this temperature alone all hit their aim."""
+    labels = np.array([0] + [1] * 8)
+    logits = 1.5 * np.where(labels == 1, np.log(9), -np.log(2))
+    assert calibration.fit_temperature(labels, logits) == pytest.approx(1.5, rel=1e-5)
+
+
 # threshold and band
 
 

@@ -1,7 +1,10 @@
 """Intervals: what they hold, how often they are right, and when there are none."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, norm
@@ -10,6 +13,7 @@ from deepfake_detector.scoring import intervals as rooms
 from deepfake_detector.scoring import metrics, scores
 from deepfake_detector.scoring.intervals import (
     WITH_INTERVAL,
+    Intervals,
     Scores,
     difference_intervals,
     intervals,
@@ -62,6 +66,109 @@ def test_figures_under_weights_are_those_of_the_things_repeated(rows, threshold)
         assert (
             (value == pytest.approx(wanted[name])) if wanted[name] is not None else np.isnan(value)
         ), name
+
+
+SIZES = (8, 9, 7)  # groups of two reals, of two fakes, and of one of each
+
+
+def errors(power: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Labels, groups, errors and probabilities of things in three kinds of groups: a few are far
+    off, so that a figure's draws are skewed."""
+    labels = np.repeat([[0, 0], [1, 1], [0, 1]], SIZES, axis=0).ravel()
+    own = 0.95 * np.random.default_rng(seed).random(len(labels)) ** power
+    return labels, np.arange(len(labels)) // 2, own, np.where(labels == 1, 1 - own, own)
+
+
+def bca_of_scipy(per_thing: np.ndarray, draws: np.ndarray) -> tuple[float, float]:
+    """The ends for a mean over things by these draws, at the level at which the normal quantile is
+    what Student's is at 95 %."""
+    per_group = np.split(per_thing.reshape(-1, 2).mean(axis=1), np.cumsum(SIZES)[:-1])
+    tail = scipy.stats.t.ppf(0.975, sum(SIZES) - len(SIZES))
+    ends = scipy.stats.bootstrap(
+        per_group,
+        lambda *parts, axis: np.concatenate(parts, axis=axis).mean(axis=axis).round(12),
+        n_resamples=0,
+        method="BCa",
+        confidence_level=2 * norm.cdf(tail) - 1,
+        bootstrap_result=SimpleNamespace(bootstrap_distribution=draws),
+    ).confidence_interval
+    return ends.low, ends.high
+
+
+OF_ERRORS = {
+    "log_loss": lambda own: -np.log(1 - own),
+    "brier": np.square,
+    "accuracy": lambda own: (own < 0.5).astype(float),  # equal in many draws
+}
+
+
+@pytest.mark.parametrize("name", OF_ERRORS)
+def test_ends_are_those_of_scipy_with_students_quantile(name):
+    labels, groups, own, probabilities = errors(4, 0)
+    draws = rooms._draw(labels, [Scores(probabilities)], groups, [name], 2000, 0).values[0, 0]
+    found = intervals(labels, Scores(probabilities), groups, [name]).ends[name]
+    assert found == pytest.approx(bca_of_scipy(OF_ERRORS[name](own), draws), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", OF_ERRORS)
+def test_ends_of_a_difference_are_those_of_scipy_for_paired_draws(name):
+    labels, groups, own, ours = errors(4, 0)
+    *_, other, theirs = errors(2, 1)
+    drawn = rooms._draw(labels, [Scores(ours), Scores(theirs)], groups, [name], 2000, 0).values
+    found = difference_intervals(labels, Scores(ours), Scores(theirs), groups, [name]).ends[name]
+    paired, draws = OF_ERRORS[name](own) - OF_ERRORS[name](other), drawn[0, 0] - drawn[1, 0]
+    assert found == pytest.approx(bca_of_scipy(paired, draws.round(12)), rel=1e-6)
+
+
+def test_draws_spread_as_much_as_draws_within_each_kind_do():
+    labels, groups, own, probabilities = errors(4, 0)
+    drawn = rooms._draw(labels, [Scores(probabilities)], groups, ["brier"], 20_000, 0)
+    kinds = np.split(np.square(own).reshape(-1, 2).mean(axis=1), np.cumsum(SIZES)[:-1])
+    spread = np.sqrt(sum(len(kind) * kind.var() for kind in kinds)) / sum(SIZES)
+    assert drawn.values.shape == (1, 1, 20_000)
+    assert drawn.values.std() == pytest.approx(spread, rel=0.02)
+    assert drawn.values.mean() == pytest.approx(drawn.points.item(), abs=0.03 * spread)
+    assert len(np.unique(drawn.values)) > 19_900
+
+
+def test_ends_do_not_fail_where_all_draws_lie_on_one_side():
+    """Then as many as one draw counts as lying on the other."""
+    strata, without = np.repeat([1, 2], 6), np.ones(12)
+    tail = scipy.stats.t.ppf(0.975, 10)
+    for point, share in ((-1.0, 0.1), (11.0, 0.9)):
+        drawn = SimpleNamespace(strata=strata)
+        places = norm.cdf(2 * norm.ppf(share) + np.array([-tail, tail]))
+        found = rooms._ends(np.arange(10.0), point, without, drawn)
+        assert found == pytest.approx(np.quantile(np.arange(10.0), places))
+
+
+def test_every_draw_has_as_many_groups_of_each_kind():
+    """Right are all reals and, in groups of both, the fakes: a figure of the kinds' sizes alone."""
+    labels = np.r_[[0] * 8, [1] * 9, [0, 1] * 7]
+    groups = np.r_[:17, 17 + np.arange(14) // 2]
+    probabilities = np.where((labels == 1) & (groups >= 17), 0.9, 0.1)
+    found = intervals(labels, Scores(probabilities), groups, ["accuracy"]).ends["accuracy"]
+    assert found == pytest.approx((22 / 31, 22 / 31))
+
+
+def test_unless_told_otherwise_there_are_2000_draws_by_the_seed_0():
+    labels, probabilities, groups = made(10, 4, 0.5)
+    one = labels, Scores(probabilities), groups, ["log_loss"]
+    both = labels, Scores(probabilities), Scores(1 - probabilities), groups, ["log_loss"]
+    for made_of, these in ((intervals, one), (difference_intervals, both)):
+        assert made_of(*these) == made_of(*these, draws=2000, seed=0)
+        assert made_of(*these) != made_of(*these, draws=1990)
+        assert made_of(*these) != made_of(*these, seed=1)
+
+
+def test_groups_may_have_any_names():
+    """In which order they are drawn follows from their names as text."""
+    labels, probabilities, _ = made(12, 4, 0.5)
+    numbers = np.repeat(np.arange(12), 4)
+    mixed = np.array([number if number % 2 else str(number) for number in numbers], object)
+    wanted = intervals(labels, Scores(probabilities), numbers.astype(str), ["log_loss"])
+    for names in (numbers, mixed):
+        assert intervals(labels, Scores(probabilities), names, ["log_loss"]) == wanted
 
 
 @pytest.mark.parametrize(("shift", "holds_chance"), [(0.0, True), (1.0, False)])
@@ -139,8 +246,10 @@ def test_nothing_differs_from_itself():
 @pytest.mark.parametrize(("reals", "fakes"), [(5, 20), (20, 5), (0, 20), (5, 5), (0, 0)])
 def test_too_few_groups_of_a_class_give_none_and_the_reason(reals, fakes):
     labels = np.repeat([0, 1], [reals, fakes])
-    found = intervals(labels, Scores(np.linspace(0.1, 0.9, len(labels))), np.arange(len(labels)))
-    assert (found.ends, found.reason) == ({}, "too few groups")
+    scored, groups = Scores(np.linspace(0.1, 0.9, len(labels))), np.arange(len(labels))
+    none = Intervals({}, reason="too few groups")
+    assert intervals(labels, scored, groups) == none
+    assert difference_intervals(labels, scored, scored, groups) == none
 
 
 def test_six_groups_of_a_class_are_enough():
@@ -185,9 +294,12 @@ def test_draws_without_a_figure_are_made_again_and_counted():
     probabilities = np.where(
         np.arange(16) == 1, 0.9, 0.1
     )  # one group is flagged: many draws do not hold it
-    found = intervals(labels, Scores(probabilities), np.arange(16) // 2, draws=500)
+    scored, groups = Scores(probabilities), np.arange(16) // 2
+    found = intervals(labels, scored, groups, draws=500)
     assert 100 < found.undefined < 500
     assert found.ends["precision"][1] == 1.0
+    difference = difference_intervals(labels, scored, scored, groups, draws=500)
+    assert difference.undefined == found.undefined
 
 
 def test_a_figure_that_no_draw_has_is_refused():

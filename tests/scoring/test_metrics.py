@@ -125,6 +125,14 @@ def test_reliability_is_scikit_learns(rows):
     assert sum(count for *_, count in found) == len(rows)
 
 
+def test_reliability_has_fifteen_bins():
+    middles = (np.arange(15) + 0.5) / 15
+    labels = np.arange(15) % 2
+    assert metrics.reliability(labels, middles) == [
+        (middle, label, 1) for middle, label in zip(middles, labels, strict=True)
+    ]
+
+
 # curves
 
 
@@ -139,6 +147,13 @@ def test_curves_have_their_ends_and_at_most_500_points(count):
     for points in (roc, pr):
         assert len(points) <= 500
         assert [x for x, _ in points] == sorted(x for x, _ in points)
+
+
+def test_a_long_curve_is_drawn_with_500_points():
+    rng = np.random.default_rng(1)
+    labels, probabilities = np.arange(5000) % 2, rng.random(5000)
+    assert len(metrics.roc_points(labels, probabilities)) == 500
+    assert len(metrics.pr_points(labels, probabilities)) == 500
 
 
 def test_a_short_curve_is_drawn_point_by_point():
@@ -159,9 +174,14 @@ def test_a_histogram_counts_every_score_once(probabilities):
     assert sum(count for _, count in bins) == len(probabilities)
 
 
-def test_a_histogram_counts_in_the_right_bin():
-    assert [one for one in metrics.histogram(np.array([0.0, 0.26, 0.27, 1.0])) if one[1]] == [
-        (pytest.approx(0.025), 1),
-        (pytest.approx(0.275), 2),
-        (pytest.approx(0.975), 1),
-    ]
+@pytest.mark.parametrize(
+    ("probabilities", "bins"),
+    [
+        ([0.0, 0.26, 0.27, 1.0], [(0.025, 1), (0.275, 2), (0.975, 1)]),
+        ([0.26, 0.27, 0.31], [(0.275, 2), (0.325, 1)]),
+    ],
+    ids=["with both ends", "in the middle"],
+)
+def test_a_histogram_counts_in_the_right_bin(probabilities, bins):
+    found = [one for one in metrics.histogram(np.array(probabilities)) if one[1]]
+    assert found == [(pytest.approx(middle), count) for middle, count in bins]

@@ -1,0 +1,91 @@
+"""How a logit becomes a verdict, and how validation's clips scored beside it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made import contract_terms
+
+from deepfake_detector.scoring.decision import Judgement, Validation, decide, judge
+from deepfake_detector.scoring.scores import probability
+
+SHARE = st.floats(0, 1)
+SCORES = st.lists(SHARE, min_size=1, max_size=30).map(sorted)
+
+
+def validation(scores: tuple[float, ...]) -> Validation:
+    """Reals and fakes that scored alike."""
+    counts = {"real_clips": len(scores), "fake_clips": len(scores), "wrong_outside_band": 0}
+    return Validation(inconclusive=0, real_scores=scores, fake_scores=scores, **counts)
+
+
+# a verdict
+
+
+@pytest.mark.parametrize(
+    ("probability", "low", "high", "verdict"),
+    [
+        (0.6, 0.4, 0.6, "FAKE"),
+        (0.5999, 0.4, 0.6, "INCONCLUSIVE"),
+        (0.4001, 0.4, 0.6, "INCONCLUSIVE"),
+        (0.4, 0.4, 0.6, "REAL"),
+        (0.5, 0.5, 0.5, "FAKE"),
+        (0.4999, 0.5, 0.5, "REAL"),
+        (1.0, 0.0, 1.0, "FAKE"),
+        (0.0, 0.0, 1.0, "REAL"),
+    ],
+)
+def test_the_ends_of_the_band_are_decided(probability, low, high, verdict):
+    assert decide(probability, low, high) == verdict
+
+
+@pytest.mark.parametrize(
+    ("logit", "verdict", "reason"),
+    [
+        (2.0, "FAKE", ""),
+        (0.0, "INCONCLUSIVE", "score in the inconclusive band"),
+        (-2.0, "REAL", ""),
+    ],
+)
+def test_a_logit_is_judged_by_its_scaled_probability_and_the_band(logit, verdict, reason):
+    terms = {"temperature": 2.0, "band_low": 0.3, "band_high": 0.7}
+    decision = contract_terms(decision=terms).decision
+    found = judge(logit, "nobody asks", decision)
+    assert found == Judgement(verdict, reason, pytest.approx(probability(logit, 2.0)))
+
+
+def test_without_a_logit_the_verdict_is_inconclusive_for_the_reason_given():
+    found = judge(None, "too few faces", contract_terms().decision)
+    assert found == Judgement("INCONCLUSIVE", "too few faces", None)
+
+
+# how validation's clips scored
+
+
+@pytest.mark.parametrize(
+    ("scores", "at", "as_high", "as_low"),
+    [
+        ((), 0.5, None, None),
+        ((0.1, 0.2, 0.2, 0.9), 0.0, 1, 0),
+        ((0.1, 0.2, 0.2, 0.9), 0.1, 1, 1 / 4),
+        ((0.1, 0.2, 0.2, 0.9), 0.15, 3 / 4, 1 / 4),
+        ((0.1, 0.2, 0.2, 0.9), 0.2, 3 / 4, 3 / 4),
+        ((0.1, 0.2, 0.2, 0.9), 0.21, 1 / 4, 3 / 4),
+        ((0.1, 0.2, 0.2, 0.9), 0.9, 1 / 4, 1),
+        ((0.1, 0.2, 0.2, 0.9), 1.0, 0, 1),
+        ((0.5,), 0.5, 1, 1),
+    ],
+)
+def test_the_share_of_clips_that_score_so_high_or_so_low_worked_out_by_hand(
+    scores, at, as_high, as_low
+):
+    assert validation(scores).reals_as_high(at) == as_high
+    assert validation(scores).fakes_as_low(at) == as_low
+
+
+@given(SCORES, SHARE, SHARE)
+def test_the_higher_a_score_the_fewer_reals_have_it_and_the_more_fakes_lie_below(
+    scores, one, other
+):
+    both, lower, higher = validation(tuple(scores)), min(one, other), max(one, other)
+    assert 0 <= both.reals_as_high(higher) <= both.reals_as_high(lower) <= 1
+    assert 0 <= both.fakes_as_low(lower) <= both.fakes_as_low(higher) <= 1
