@@ -22,7 +22,8 @@ LEVEL = 0.95
 DRAWS = 2000
 CHUNK = 50  # draws at a time
 MOST_REDRAWN = 10  # times as many draws as wanted are tried, where some are undefined
-# of a draw's figure; those beyond are rounding errors of sums, by which equal draws would differ
+# of a draw's figure, and of two draws' difference; those beyond are rounding errors, by which
+# equal draws would differ
 DECIMALS = 12
 LEAST_PROBABILITY = np.finfo(float).eps  # as scikit-learn clips in log loss
 
@@ -171,7 +172,7 @@ def difference_intervals(
     if not drawn:
         return Intervals({}, reason=TOO_FEW)
     values, points, without = (
-        both[0] - both[1] for both in (drawn.values, drawn.points, drawn.without)
+        (both[0] - both[1]).round(DECIMALS) for both in (drawn.values, drawn.points, drawn.without)
     )
     ends = {
         name: _ends(own, point, left, drawn)

@@ -120,6 +120,20 @@ def test_ends_of_a_difference_are_those_of_scipy_for_paired_draws(name):
     assert found == pytest.approx(bca_of_scipy(paired, draws.round(12)), rel=1e-6)
 
 
+def test_equal_draws_of_a_difference_are_equal():
+    """Two recalls of 25 fakes differ by twenty-fifths, and by rounding errors of their own."""
+    labels, groups, _, ours = errors(4, 0)
+    *_, theirs = errors(2, 15)
+    both = Scores(ours), Scores(theirs)
+    drawn = rooms._draw(labels, [*both], groups, ["recall"], 2000, 0)
+    values, point = (
+        np.rint(25 * (of[0, 0] - of[1, 0])) / 25 for of in (drawn.values, drawn.points)
+    )
+    wanted = rooms._ends(values, point, drawn.without[0, 0] - drawn.without[1, 0], drawn)
+    found = difference_intervals(labels, *both, groups, ["recall"]).ends["recall"]
+    assert found == pytest.approx(wanted, abs=1e-9)
+
+
 def test_draws_spread_as_much_as_draws_within_each_kind_do():
     labels, groups, own, probabilities = errors(4, 0)
     drawn = rooms._draw(labels, [Scores(probabilities)], groups, ["brier"], 20_000, 0)
