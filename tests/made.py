@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import onnx
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
@@ -247,6 +248,18 @@ def change_params(path: Path, changes: Mapping[str, object]) -> None:
 def arrays(rows: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
     """Labels and probabilities of what LABELLED and BOTH_CLASSES draw."""
     return np.array([label for label, _ in rows]), np.array([step / 20 for _, step in rows])
+
+
+def skip_where_it_traps(accelerator: str, precision: str) -> None:
+    """Skip a test in bf16 on a processor that announces a matrix unit and traps its use: oneDNN must
+    be told before it computes anything, and other tests may have come first."""
+    import torch
+
+    from deepfake_detector.training import devices
+
+    announced = accelerator == "cpu" and torch.cpu.get_capabilities().get("amx_bf16")
+    if precision == "bf16" and announced and not devices.amx_works():
+        pytest.skip("this processor's matrix unit cannot be used")
 
 
 def contract_terms(terms: dict = TERMS, **changes: object) -> Contract:

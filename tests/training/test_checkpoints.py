@@ -1,5 +1,9 @@
 """Saved states: the newest whole one is found, and no more than two are kept."""
 
+import os
+from pathlib import Path
+from pickle import UnpicklingError
+
 import pytest
 import torch
 
@@ -53,3 +57,21 @@ def test_with_all_damaged_a_run_begins_anew(kept):
 def test_what_a_killed_write_leaves_is_no_state(kept):
     (kept.folder / ".000004.pt.x1y2.part").write_bytes(b"half")
     assert kept.latest()["number"] == 3
+
+
+class Harmful:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = str(folder)
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, (self.folder,)
+
+
+def test_a_state_that_would_run_code_is_refused(tmp_path):
+    checkpoints = Checkpoints(tmp_path / "run")
+    checkpoints.write({"harm": Harmful(tmp_path / "done")})
+    with pytest.raises(UnpicklingError):
+        checkpoints.latest()
+    assert not (tmp_path / "done").exists()

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import COLOURS
+from made import textured
 from torchvision.transforms.functional import normalize
 
 from deepfake_detector import UserError
@@ -44,6 +45,11 @@ def test_a_sample_is_the_stored_crops_crop_in_rgb(stored_crops, row, label):
     assert (image.shape, image.dtype) == ((3, 32, 32), torch.uint8)
     assert image.flatten(1).unique(dim=1).flatten().tolist() == list(COLOURS[row])
     assert (found, number) == (label, row)
+
+
+def test_a_sample_stands_as_its_crop_does(stored_crops):
+    image, *_ = FaceCrops(stored_crops, 48)[3]
+    assert np.array_equal(image.permute(1, 2, 0), textured())
 
 
 def test_input_is_normalised_as_torchvision_does():

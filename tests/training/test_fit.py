@@ -3,15 +3,17 @@ not."""
 
 import io
 import os
+import re
 import shutil
 import signal
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from made import changed
+from made import changed, skip_where_it_traps
 from torch import nn
 
 from deepfake_detector import Stopped, UserError
@@ -19,8 +21,10 @@ from deepfake_detector.faces.cutting import points_of_ready_crop
 from deepfake_detector.storage.archive import encode, write_archive
 from deepfake_detector.training import crops, devices, fit
 from deepfake_detector.training.checkpoints import Checkpoints
+from deepfake_detector.training.learner import Learner
 from deepfake_detector.training.network import FaceClassifier
-from deepfake_detector.training.progress import Epoch, best_epoch
+from deepfake_detector.training.optimization import cosine_with_warmup
+from deepfake_detector.training.progress import Epoch, Progress, best_epoch
 from deepfake_detector.training.sampling import BalancedBatches, LearningCrops
 from deepfake_detector.training.settings import Augment, Train
 
@@ -106,6 +110,7 @@ def run(
         on_report(epoch.epoch)
 
     train, val = rows.iloc[:48].reset_index(drop=True), rows.iloc[48:].reset_index(drop=True)
+    skip_where_it_traps(*device)
     fabric = devices.setup(device[0], 1, device[1], seed=1)
     detector = network()
     labels = train["label"].to_numpy()
@@ -146,12 +151,13 @@ def forget(folder: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def fresh(faces):
-    """No checkpoint of another test; torch on one thread (its threads wait for each other on a busy
-    machine)."""
+    """No checkpoint of another test, and nothing that bf16 asks of oneDNN by the environment; torch
+    on one thread (its threads wait for each other on a busy machine)."""
     forget(faces[0])
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
+    with patch.dict(os.environ):
+        yield
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(False)
 
@@ -166,15 +172,47 @@ def saved(detector: nn.Module) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize(("network", "lr"), [(Small, 5e-3), (resnet18, 5e-4)])
-def test_a_separable_set_is_learned(faces, network, lr):
-    _, state, reported = run(*faces, changed(RECIPE, lr=lr, ema=0.0), network=network)
+@pytest.mark.parametrize(
+    ("network", "lr", "precision"),
+    [(Small, 5e-3, "fp32"), (Small, 5e-3, "bf16"), (resnet18, 5e-4, "fp32")],
+)
+def test_a_separable_set_is_learned(faces, network, lr, precision):
+    recipe = changed(RECIPE, lr=lr, ema=0.0)
+    _, state, reported = run(*faces, recipe, network=network, device=("cpu", precision))
     assert reported == list(EPOCHS)
     assert [epoch.epoch for epoch in state.history] == list(EPOCHS)
     best = state.history[state.best]
     assert best.val_frame_roc_auc > 0.95
     assert best.val_video_roc_auc > 0.95
     assert state.history[-1].train_loss < state.history[0].train_loss
+
+
+def test_the_rate_climbs_and_falls_once_over_the_whole_run(faces):
+    recipe = changed(RECIPE, warmup=0.5)
+    _, state, _ = run(*faces, recipe, micro_batches=2)
+    factor = cosine_with_warmup(UPDATES * recipe.epochs, recipe.warmup)
+    done = [UPDATES * (epoch + 1) for epoch in EPOCHS]
+    assert [epoch.lr for epoch in state.history] == [recipe.lr * factor(step) for step in done]
+    assert state.history[-1].lr == 0
+
+
+@pytest.mark.parametrize(("fewest", "by_frames"), [(3, False), (4, True)])
+def test_too_few_videos_of_either_class_leave_the_choice_of_the_epoch_to_the_frames(
+    faces, monkeypatch, fewest, by_frames
+):
+    """Validation holds 4 real videos and 3 fake ones, each with 2 faces."""
+    folder, rows = faces
+    asked = []
+    finish = Progress.finish_epoch
+
+    def note(self, epoch, weights, logits, by_frames):
+        asked.append(by_frames)
+        return finish(self, epoch, weights, logits, by_frames)
+
+    monkeypatch.setattr(Progress, "finish_epoch", note)
+    monkeypatch.setattr(fit, "FEWEST_VIDEOS", fewest)
+    run(folder, rows[rows["item"] != rows["item"].iloc[-1]], changed(RECIPE, epochs=1))
+    assert asked == [by_frames]
 
 
 def test_the_detector_is_left_with_the_best_epochs_weights(faces, monkeypatch):
@@ -201,6 +239,7 @@ VARIANTS = {
     "SGD": {"recipe": changed(RECIPE, optimizer="sgd")},
     "loaded by processes": {"recipe": changed(RECIPE, loader_workers=2)},
     "with dropout": {"network": Dropping},
+    "in bf16": {"device": ("cpu", "bf16")},
 }
 
 
@@ -390,6 +429,13 @@ def test_parts_learn_one_after_the_other(faces):
     assert all(not torch.equal(kept[1][name], fresh[name]) for name in backbone)
 
 
+@pytest.mark.parametrize(
+    ("every", "learning"), [(0, [3, 3, 3, 3, 3]), (1, [1, 2, 3, 4, 5]), (2, [1, 1, 2, 2, 3])]
+)
+def test_one_more_part_learns_after_so_many_epochs(every, learning):
+    assert [fit._learning([[]] * 3, epoch, every) for epoch in range(5)] == learning
+
+
 def test_batch_norm_learns_in_training_and_rests_in_validation(faces, monkeypatch):
     detector, modes = Small(), []
 
@@ -431,6 +477,34 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_items(faces):
     ):
         run(*faces, RECIPE.model_copy(update={"lr": 1e30, "warmup": 0.0, "clip": 0.0}))
     assert Checkpoints(faces[0] / STATES).latest() is None
+
+
+def test_all_faces_of_the_step_are_named_however_it_was_cut(faces):
+    seen = []
+
+    def watch(batches, _total, _what, _size):
+        for batch in batches:
+            seen.append(batch[2].tolist())
+            yield batch
+
+    hopeless = RECIPE.model_copy(update={"lr": 1e30, "warmup": 0.0, "clip": 0.0})
+    with pytest.raises(UserError) as stopped:
+        run(*faces, hopeless, watch=watch, micro_batches=4)
+    said = re.search(r"at step (\d), in the batch of (.*)", stopped.value.problem)
+    last = 4 * int(said[1])
+    items = faces[1]["item"]
+    assert set(said[2].split(", ")) == {
+        items[row] for rows in seen[last - 4 : last] for row in rows
+    }
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_its_steps(faces, monkeypatch):
+    losses, learn = [], Learner.learn
+    monkeypatch.setattr(Learner, "learn", lambda *given: losses.append(learn(*given)) or losses[-1])
+    _, state, _ = run(*faces, changed(RECIPE, epochs=2), micro_batches=2)
+    assert [epoch.train_loss for epoch in state.history] == pytest.approx(
+        [np.mean(losses[:UPDATES]), np.mean(losses[UPDATES:])], rel=1e-5
+    )
 
 
 def test_too_few_faces_for_a_batch_stop_the_run(faces):
@@ -506,6 +580,22 @@ def test_a_stopped_run_on_the_gpu_goes_on_to_the_same_bytes(faces, precision):
     with pytest.raises(Stopped):
         run(*faces, device=("cuda", precision), watch=asks_to_stop([UPDATES + 2]))
     assert saved(run(*faces, device=("cuda", precision))[0]) == whole
+
+
+def test_figures_are_those_of_all_faces_and_of_the_mean_logit_of_each_video(monkeypatch):
+    logits = np.array([-3.0, 1.0, 2.0, -1.0])  # of a real video, then of a fake one
+    monkeypatch.setattr(fit, "frame_logits", lambda *_: logits)
+    rows = pd.DataFrame({"item": ["a", "a", "b", "b"], "label": [0, 0, 1, 1]})
+    figures, given = validate(Small(), None, rows)
+    assert given == logits.tolist()
+    assert figures == pytest.approx(
+        {
+            "val_frame_log_loss": np.log1p(np.exp([-3, 1, -2, 1])).mean(),
+            "val_frame_roc_auc": 3 / 4,
+            "val_video_log_loss": np.log1p(np.exp([-1, -0.5])).mean(),
+            "val_video_roc_auc": 1,
+        }
+    )
 
 
 def history(*figures: tuple[float, float, float]) -> list[Epoch]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from made import changed
 
 from deepfake_detector import UserError
+from deepfake_detector.faces.cutting import read_points
 from deepfake_detector.training import crops, sampling
 from deepfake_detector.training.sampling import BalancedBatches, Draw, LearningCrops
 from deepfake_detector.training.settings import Augment
@@ -96,6 +97,21 @@ def test_weights_balance_what_they_say(balance, columns, shares):
         ROWS.assign(weight=sampling.draw_weights(ROWS, balance)).groupby(columns)["weight"].sum()
     )
     assert found.to_dict() == pytest.approx(shares)
+
+
+def test_groups_are_balanced_within_each_method():
+    fakes = [(1, "swap", "anna")] * 3 + [(1, "swap", "bert"), (1, "reenact", "bert")]
+    rows = pd.DataFrame([(0, "real", "anna"), *fakes], columns=["label", "method", "group"])
+    weights = rows.assign(weight=sampling.draw_weights(rows, "group"))
+    found = weights.groupby(["method", "group"])["weight"].sum()
+    assert found.to_dict() == pytest.approx(
+        {
+            ("real", "anna"): 1 / 2,
+            ("swap", "anna"): 1 / 8,
+            ("swap", "bert"): 1 / 8,
+            ("reenact", "bert"): 1 / 4,
+        }
+    )
 
 
 @given(
@@ -203,6 +219,19 @@ def test_the_share_asked_for_of_fakes_stands_beside_a_real_face_of_its_group(sha
     assert share < 1 or partners == {0, 2, 4, 6}
 
 
+def test_pairing_and_self_blending_are_drawn_apart():
+    own = batches(
+        np.full(400, 1 / 400), batch_size=20, groups=np.arange(400) // 8, pairs=0.5, self_blend=0.5
+    )
+    draws = [draw for epoch in range(5) for draw in own.draws(epoch)]
+    kept = [
+        real.row // 8 == fake.row // 8
+        for real, fake in zip(draws[::2], draws[1::2], strict=True)
+        if not fake.blended
+    ]
+    assert np.mean(kept) == pytest.approx(0.5, abs=0.06)
+
+
 def test_self_blending_replaces_the_share_of_fakes_asked_for_by_twins_of_the_reals_beside_them():
     plain = batches(np.full(4000, 1 / 4000), batch_size=20).draws(0)
     draws = batches(np.full(4000, 1 / 4000), batch_size=20, self_blend=0.25).draws(0)
@@ -235,6 +264,38 @@ def test_a_pseudo_fake_is_labelled_fake_and_shares_its_twins_augmentation(stored
     assert outside.abs().mean() < (moved - unmoved)[:, :, :4].float().abs().mean()
 
 
+def test_a_fake_face_shares_the_augmentation_of_the_real_one_beside_it(stored_crops):
+    """Both show the same picture here, so what is done to them can be compared."""
+    crops_of = LearningCrops(stored_crops.assign(member="3.png"), 48, 1, ON)
+    for pair in range(5):
+        real, fake = Draw(0, 2, pair), Draw(1, 2, pair)
+        assert torch.equal(crops_of[real][0], crops_of[fake][0])
+        assert not torch.equal(crops_of[real][0], crops_of[Draw(0, 2, pair + 1)][0])
+
+
+def test_a_pseudo_fake_is_covered_where_its_twin_is(stored_crops):
+    plain, covering = (
+        LearningCrops(stored_crops, 48, 1, one) for one in (OFF, changed(OFF, erase=1))
+    )
+    for pair in range(5):
+        real, fake = covering[Draw(3, 2, pair)][0], covering[Draw(3, 2, pair, blended=True)][0]
+        covered = real != plain[Draw(3, 2, pair)][0]
+        assert covered.any()
+        assert torch.equal(real[covered], fake[covered])
+
+
+def test_each_face_is_blended_by_its_own_points(stored_crops):
+    """A change of the points of row 1 changes the pseudo-fakes of row 1 alone."""
+    rows = stored_crops.assign(member="3.png")
+    there = (read_points(rows["points"][1]) * 0.5).ravel()
+    moved = rows.assign(points=[rows["points"][0], " ".join(map(str, there)), *rows["points"][2:]])
+    for row in range(4):
+        before, after = (
+            LearningCrops(one, 48, 1)[Draw(row, 0, 5, blended=True)][0] for one in (rows, moved)
+        )
+        assert torch.equal(before, after) == (row != 1)
+
+
 def test_validations_pseudo_fakes_are_the_same_every_time(stored_crops):
     rows = pd.concat(
         [stored_crops.assign(blended=False), stored_crops.assign(blended=True)], ignore_index=True
@@ -247,15 +308,26 @@ def test_validations_pseudo_fakes_are_the_same_every_time(stored_crops):
     assert torch.equal(blended, LearningCrops(rows, 48, 1)[6][0])
 
 
-def test_augmentation_depends_on_seed_epoch_and_pair_alone(stored_crops):
+def test_two_pseudo_fakes_of_validation_are_blended_apart(stored_crops):
+    alike = LearningCrops(stored_crops.assign(member="3.png", blended=True), 48, 1)
+    assert not torch.equal(alike[0][0], alike[1][0])
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "blended"), [(ON, False), (OFF, True)], ids=["augmented", "self-blended"]
+)
+def test_what_is_random_in_a_sample_depends_on_seed_epoch_and_pair_alone(
+    stored_crops, augmentation, blended
+):
     def sample(seed, epoch, pair):
-        return LearningCrops(stored_crops, 48, seed, ON)[Draw(3, epoch, pair)][0]
+        crops_of = LearningCrops(stored_crops, 48, seed, augmentation)
+        return crops_of[Draw(3, epoch, pair, blended)][0]
 
     wanted = sample(1, 2, 5)
-    reused = LearningCrops(stored_crops, 48, 1, ON)
+    reused = LearningCrops(stored_crops, 48, 1, augmentation)
     for other in (Draw(0, 0, 0), Draw(3, 2, 4)):  # what was read before does not matter
         reused[other]
-    assert torch.equal(reused[Draw(3, 2, 5)][0], wanted)
+    assert torch.equal(reused[Draw(3, 2, 5, blended)][0], wanted)
     for key in ((2, 2, 5), (1, 3, 5), (1, 2, 6)):
         assert not torch.equal(sample(*key), wanted), key
 
