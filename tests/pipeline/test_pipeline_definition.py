@@ -28,7 +28,7 @@ NOT_TRACKED = {
     *(f"deepfake_detector/{name}.py" for name in ("__init__", "params", "storage/assets")),
     *(
         f"deepfake_detector/common/{name}.py"
-        for name in ("code_hash", "console", "locks", "packages", "parallel")
+        for name in ("arithmetic", "code_hash", "console", "locks", "packages", "parallel")
     ),
     *(path.as_posix() for path in Path("deepfake_detector").glob("*/settings.py")),
 }
