@@ -38,6 +38,13 @@ def test_a_temperature_is_within_its_bounds_whatever_the_logits(rows):
     assert 0.05 <= calibration.fit_temperature(labels, logits) <= 20
 
 
+@pytest.mark.parametrize(("told", "bound"), [(1, 0.05), (-1, 20)], ids=["right", "wrong"])
+def test_faint_logits_that_are_always_right_or_wrong_reach_a_bound(told, bound):
+    labels = np.array([0, 1] * 50)
+    found = calibration.fit_temperature(labels, told * 0.01 * (2 * labels - 1))
+    assert found == pytest.approx(bound, rel=1e-4)
+
+
 @given(st.floats(1.1, 5))
 @settings(max_examples=20, deadline=None)
 def test_larger_logits_ask_for_a_higher_temperature_in_proportion(factor):
@@ -81,6 +88,7 @@ def test_no_threshold_has_a_higher_balanced_accuracy(rows):
 
 def test_of_equally_good_thresholds_the_one_nearest_to_a_half_is_taken():
     assert calibration.most_balanced([0, 1, 0, 1], [0.1, 0.3, 0.5, 0.9]) == pytest.approx(0.7)
+    assert calibration.most_balanced([0, 1, 0, 1], [0.1, 0.5, 0.7, 0.9]) == pytest.approx(0.3)
     assert calibration.most_balanced([0, 0, 1, 1], [0.1, 0.2, 0.4, 0.9]) == pytest.approx(0.3)
 
 
@@ -103,6 +111,12 @@ def test_a_threshold_for_false_alarms_worked_out_by_hand():
     labels, probabilities = [0, 0, 0, 0, 1, 1], [0.1, 0.2, 0.3, 0.6, 0.5, 0.9]
     assert calibration.fewest_false_alarms(labels, probabilities, 0.25) == pytest.approx(0.4)
     assert calibration.fewest_false_alarms(labels, probabilities, 0.0) == pytest.approx(0.75)
+
+
+def test_a_threshold_beyond_all_scores_lies_half_way_to_0_or_1():
+    labels, probabilities = [1, 0], [0.5, 0.9]
+    assert calibration.fewest_false_alarms(labels, probabilities, 0.0) == pytest.approx(0.95)
+    assert calibration.fewest_false_alarms(labels, probabilities, 1.0) == pytest.approx(0.25)
 
 
 def outcome(
@@ -164,6 +178,11 @@ def test_of_two_bands_that_will_do_the_one_with_fewer_clips_is_taken():
     labels, probabilities = [0, 0, 1, 1, 0, 1, 1], [0.1, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9]
     band = calibration.inconclusive_band(labels, probabilities, 0.5, error=0.25, share=0.3)
     assert (band.low, band.high, band.reached) == (pytest.approx(0.3), 0.5, True)
+
+
+def test_a_band_that_would_leave_one_wrong_clip_outside_does_not_reach_an_error_of_a_half():
+    band = calibration.inconclusive_band([1, 0], [0.2, 0.8], 0.5, error=0.5, share=0.5)
+    assert band == calibration.Band(0.5, 0.5, False)
 
 
 def test_no_band_is_needed_where_nothing_is_wrong():

@@ -185,6 +185,24 @@ def test_groups_may_have_any_names():
         assert intervals(labels, Scores(probabilities), names, ["log_loss"]) == wanted
 
 
+@pytest.mark.parametrize(
+    ("reals", "fakes", "threshold"),
+    [
+        (np.linspace(0, 0.99, 100), [0.985, 0.995, 0.5], 0.5),  # one false alarm is 1 % of them
+        (np.linspace(0, 0.95, 20), [0.92, 0.94, 0.96], 0.95),  # and 5 %
+        ([0.0, 1.0, 0.3], [0.0, 1.0, 0.3], 0.3),  # sure, and wrong
+    ],
+    ids=["1 %", "5 %", "sure"],
+)
+def test_figures_of_everything_once_are_those_of_metrics(reals, fakes, threshold):
+    labels, scores_of = np.repeat([0, 1], [len(reals), len(fakes)]), np.r_[reals, fakes]
+    places = np.arange(len(labels))
+    of = rooms._Figures(labels, Scores(scores_of, threshold), places, len(places), WITH_INTERVAL)
+    wanted = metrics.figures(labels, scores_of, threshold)
+    found = dict(zip(WITH_INTERVAL, of(np.ones((1, len(places))))[:, 0], strict=True))
+    assert found == pytest.approx({name: wanted[name] for name in WITH_INTERVAL})
+
+
 @pytest.mark.parametrize(("shift", "holds_chance"), [(0.0, True), (1.0, False)])
 def test_they_tell_chance_from_something_learned(shift, holds_chance):
     labels, probabilities, groups = made(40, 10, shift)
@@ -303,6 +321,7 @@ def test_draws_that_differ_by_rounding_alone_are_equal(per_class, in_a_group):
     ) == {(0.0, 0.0)}
 
 
+@pytest.mark.filterwarnings("error")
 def test_draws_without_a_figure_are_made_again_and_counted():
     labels = np.tile([0, 1], 8)
     probabilities = np.where(

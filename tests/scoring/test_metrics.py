@@ -80,6 +80,13 @@ def test_an_equal_error_rate_lies_on_the_roc_curve(rows):
         assert np.interp(eer, false_alarms, recall) == pytest.approx(1 - eer)
 
 
+def test_recall_at_few_false_alarms_counts_the_fakes_above_so_many_reals():
+    reals = np.arange(200) / 200
+    fakes = [0.9875, 0.9825, 0.9475, 0.9425]  # below 2, 3, 10 and 11 of the reals
+    found = metrics.figures([0] * 200 + [1] * 4, [*reals, *fakes], 0.5)
+    assert (found["tpr_at_fpr_1"], found["tpr_at_fpr_5"]) == (0.25, 0.75)
+
+
 NEED_BOTH = {"roc_auc", "pr_auc", "balanced_accuracy", "eer", "tpr_at_fpr_1", "tpr_at_fpr_5"}
 
 

@@ -54,10 +54,10 @@ def weights(module: nn.Module) -> torch.Tensor:
     return nn.utils.parameters_to_vector(module.parameters()).detach().clone()
 
 
-def step_of(learning: Learner) -> torch.Tensor:
+def step_of(learning: Learner, micro_batches: int = 1) -> torch.Tensor:
     """How the weights change in a step."""
     before = weights(learning.detector)
-    learning.learn([batch()])
+    learning.learn([batch(part) for part in range(micro_batches)])
     return weights(learning.detector) - before
 
 
@@ -93,10 +93,12 @@ def test_a_step_forgets_the_gradients_of_the_one_before():
     assert not any(one.grad is not None and one.grad.any() for one in learning.model.parameters())
 
 
-@pytest.mark.parametrize("limit", [0.01, 0.5])
-def test_gradients_are_clipped_at_the_norm_asked_for(limit, precision):
-    free = step_of(learner(SGD, precision))
-    clipped = step_of(learner(changed(SGD, clip=limit), precision))
+@pytest.mark.parametrize(("limit", "micro_batches"), [(0.01, 1), (0.5, 1), (0.5, 2)])
+def test_gradients_are_clipped_at_the_norm_asked_for_once_they_are_whole(
+    limit, micro_batches, precision
+):
+    free = step_of(learner(SGD, precision), micro_batches)
+    clipped = step_of(learner(changed(SGD, clip=limit), precision), micro_batches)
     assert free.norm() > 0.01 * FIRST_STEP * 0.6
     assert clipped.norm().item() == pytest.approx(0.01 * FIRST_STEP * limit, rel=1e-3)
     assert torch.allclose(clipped / clipped.norm(), free / free.norm(), atol=1e-4)
