@@ -29,7 +29,7 @@ def setup(
 
     With several devices it starts a process for each, which runs this same script; under torchrun
     those are there already. `unused_weights`: some may be frozen at times. Raises UserError where a
-    device is missing.
+    device is missing or cannot compute in that precision.
     """
     if accelerator == "cuda" and not torch.cuda.is_available():
         raise UserError(
@@ -49,6 +49,11 @@ def setup(
         torch.set_num_threads(arithmetic.THREADS)  # fewer cores would give fewer
     wanted = "fp32" if portable else precision
     chosen = fastest_precision(on_gpu) if wanted == "auto" else wanted
+    if not on_gpu and chosen == "fp16":
+        raise UserError(
+            "train.precision: fp16, but training runs on the processor, which has none",
+            "use auto, fp32 or bf16",
+        )
     if not on_gpu and chosen == "bf16" and not amx_works():
         os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
     nodes = (

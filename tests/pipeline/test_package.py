@@ -68,7 +68,6 @@ def run(code: str) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_the_wheel_holds_the_library_its_type_marker_and_the_command(tmp_path):
     copy_project(tmp_path)
     build = ["pip", "wheel", ".", "--no-deps", "--no-build-isolation", "--no-index", "-w", "dist"]

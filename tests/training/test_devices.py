@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from deepfake_detector import UserError
+from deepfake_detector.common import arithmetic
 from deepfake_detector.training import devices
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -24,6 +25,11 @@ def test_a_gpu_that_is_not_there_is_told():
         devices.setup("cuda", 1, "fp32", 1)
 
 
+def test_a_precision_that_the_processor_lacks_is_told():
+    with pytest.raises(UserError, match=r"train\.precision: fp16, .*; use auto, fp32 or bf16"):
+        devices.setup("cpu", 1, "fp16", 1)
+
+
 @needs_gpu
 def test_more_gpus_than_there_are_are_told():
     with pytest.raises(UserError, match=r"train\.devices: 1000, but this machine has \d+ GPUs"):
@@ -42,6 +48,22 @@ def test_portable_arithmetic_is_the_processors_in_fp32(monkeypatch, precision):
     fabric = devices.setup("auto", 1, precision, 1, portable=True)
     assert fabric.device.type == "cpu"
     assert fabric.strategy.precision.precision == "32-true"
+
+
+def test_portable_arithmetic_has_the_same_threads_however_many_cores_there_are():
+    before = torch.get_num_threads()
+    torch.set_num_threads(arithmetic.THREADS + 1)
+    devices.setup("cpu", 1, "fp32", 1)
+    other = torch.get_num_threads()
+    devices.setup("cpu", 1, "fp32", 1, portable=True)
+    found = torch.get_num_threads()
+    torch.set_num_threads(before)
+    assert (other, found) == (arithmetic.THREADS + 1, arithmetic.THREADS)
+
+
+def test_setup_asks_for_deterministic_algorithms():
+    devices.setup("cpu", 1, "fp32", 1)
+    assert torch.are_deterministic_algorithms_enabled()
 
 
 def test_setup_seeds_the_weights():

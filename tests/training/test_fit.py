@@ -575,11 +575,11 @@ def test_the_gpu_learns_a_separable_set(faces, precision):
 @needs_gpu
 @pytest.mark.parametrize("precision", ["auto", "fp16"])
 def test_a_stopped_run_on_the_gpu_goes_on_to_the_same_bytes(faces, precision):
-    whole = saved(run(*faces, device=("cuda", precision))[0])
+    whole = saved(run(*faces, network=Dropping, device=("cuda", precision))[0])
     forget(faces[0])
     with pytest.raises(Stopped):
-        run(*faces, device=("cuda", precision), watch=asks_to_stop([UPDATES + 2]))
-    assert saved(run(*faces, device=("cuda", precision))[0]) == whole
+        run(*faces, network=Dropping, device=("cuda", precision), watch=asks_to_stop([UPDATES + 2]))
+    assert saved(run(*faces, network=Dropping, device=("cuda", precision))[0]) == whole
 
 
 def test_figures_are_those_of_all_faces_and_of_the_mean_logit_of_each_video(monkeypatch):
