@@ -28,6 +28,7 @@ settings.register_profile(
 settings.load_profile("unhurried")
 for handed_down in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
     os.environ.pop(handed_down, None)  # `make` in a test prints the same under `make test`
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else every stage of a copy is compiled anew
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # so a shell starts what runs in the background; a stage would not be stopped by Ctrl-C then
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -47,6 +48,7 @@ TOY = {
     "train.self_blend": 0.5,
     "train.loader_workers": 1,
     "robustness.levels": [5],
+    "robustness.corruptions": ["noise", "jpeg", "h264"],
 }
 
 
@@ -81,6 +83,17 @@ def run(
         check=False,
         timeout=timeout,
     )
+
+
+def call_stages(folder: Path, *stages: str, **environment: str) -> subprocess.CompletedProcess:
+    """Call stages in a project one after another, in one process that loads their libraries once;
+    `scan demo` hands over an argument."""
+    code = (
+        "from importlib import import_module\n"
+        f"for name, *arguments in {[stage.split() for stage in stages]}:\n"
+        "    import_module(f'stages.{name}').main(*arguments)\n"
+    )
+    return run(folder, sys.executable, "-c", code, **environment)
 
 
 def copy_project(target: Path) -> Path:
@@ -160,7 +173,7 @@ def make_toy_project(shared: Path) -> str:
 def copy_toy_project(toy: Path, target: Path) -> Path:
     """A copy that a test may change; what a DVC at work next door writes for itself stays behind."""
     return shutil.copytree(
-        toy, target, symlinks=True, ignore=shutil.ignore_patterns("tmp", "__pycache__")
+        toy, target, symlinks=True, ignore=shutil.ignore_patterns("tmp", "*.pyc.*")
     )
 
 

@@ -1,10 +1,9 @@
 """The last digits that ONNX Runtime computes differ between processors, and show nowhere."""
 
 import os
-import sys
 
 import pytest
-from conftest import PROJECT, copy_toy_project, run
+from conftest import PROJECT, call_stages, copy_toy_project
 
 pytestmark = pytest.mark.slow
 
@@ -35,13 +34,12 @@ model_file.judge = shifted
 
 def test_a_hundred_thousandth_more_in_every_logit_gives_the_same_files(toy_project, tmp_path):
     folder = copy_toy_project(toy_project, tmp_path / "project")
-    (tmp_path / "sitecustomize.py").write_text(SHIFTED)
-    path = f"{tmp_path}{os.pathsep}{PROJECT}"
     for name in FILES:
         (folder / name).unlink()
-    for stage in ("export", "robustness"):
-        done = run(folder, sys.executable, "-m", f"stages.{stage}", PYTHONPATH=path)
-        assert done.returncode == 0, done.stdout + done.stderr
+    (tmp_path / "sitecustomize.py").write_text(SHIFTED)
+    path = f"{tmp_path}{os.pathsep}{PROJECT}"
+    done = call_stages(folder, "export", "robustness", PYTHONPATH=path)
+    assert done.returncode == 0, done.stdout + done.stderr
     changed = [
         name for name in FILES if (folder / name).read_bytes() != (toy_project / name).read_bytes()
     ]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import av
 import pytest
-from conftest import copy_project, run
+from conftest import call_stages, copy_project, run
 from made import change_params
 
 pytestmark = pytest.mark.slow
@@ -45,9 +45,8 @@ def reencoded(toy_project, tmp_path_factory) -> Path:
     data_set = {"layout": "folder", "root": str(media), "use": "train", "kind": "media"}
     changes = {"synthesize": {}, "data_sets": {"mine": data_set}, "extract_frames.frames": 3}
     change_params(folder / "params.yaml", changes)
-    for stage in (("scan", "mine"), ("index",), ("extract_frames",), ("crop_faces",)):
-        done = run(folder, sys.executable, "-m", f"stages.{stage[0]}", *stage[1:])
-        assert done.returncode == 0, done.stderr
+    done = call_stages(folder, "scan mine", "index", "extract_frames", "crop_faces")
+    assert done.returncode == 0, done.stderr
     return folder
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import PROJECT, copy_project, run
+from conftest import PROJECT, call_stages, copy_project, run
 from made import audio_only, change_params, person_clip, person_still
 
 from deepfake_detector.storage import tables
@@ -78,9 +78,8 @@ def listed(project: Path, folder: Path, files: dict[str, bytes]) -> None:
             }
         },
     )
-    for command in (("stages.scan", "mine"), ("stages.index",)):
-        done = run(project, sys.executable, "-m", *command)
-        assert done.returncode == 0, done.stderr
+    done = call_stages(project, "scan mine", "index")
+    assert done.returncode == 0, done.stderr
 
 
 def archives(project: Path) -> dict[str, bytes]:

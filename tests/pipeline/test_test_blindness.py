@@ -1,7 +1,7 @@
 """Nothing that is learned or fitted knows the test split: not its labels, not its figures."""
 
 import pandas as pd
-from conftest import PROJECT, copy_toy_project, run
+from conftest import PROJECT, call_stages, copy_toy_project
 from ruamel.yaml import YAML
 
 TEST_SPLIT = "data/splits/test.csv"
@@ -22,9 +22,8 @@ def test_flipping_every_test_label_changes_no_weight_and_no_decision(toy_project
     split = pd.read_csv(folder / TEST_SPLIT)
     (folder / TEST_SPLIT).unlink()  # which may be a link into DVC's cache
     split.assign(label=1 - split["label"]).to_csv(folder / TEST_SPLIT, index=False)
-    for stage in ("train", "calibrate", "evaluate"):
-        done = run(folder, "python", "-m", f"stages.{stage}")
-        assert done.returncode == 0, done.stdout + done.stderr
+    done = call_stages(folder, "train", "calibrate", "evaluate")
+    assert done.returncode == 0, done.stdout + done.stderr
     assert {name: (folder / name).read_bytes() for name in results} == before
     assert (folder / "metrics/evaluation.json").read_bytes() != evaluated
 
