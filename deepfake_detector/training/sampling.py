@@ -18,28 +18,29 @@ from deepfake_detector.training.selfblend import self_blend
 from deepfake_detector.training.settings import Augment
 
 SELF_BLENDED = " (self-blended)"  # what a validation item's pseudo-fake is called
+STORED, TARGET, PSEUDO_FAKE = "stored", "target", "pseudo-fake"  # what is shown of a stored face
 BLENDING = 1  # sets the random numbers of self-blending apart from those of each augmentation
 
 
 class Draw(NamedTuple):
     """One sample of an epoch: which crop, and what its changes depend on.
 
-    `pair` is its place in the epoch; a real and a fake face share one, hence the same augmentation.
-    A self-blended sample is told by `blended`.
+    `pair` is its place in the epoch; a real and a fake face share one, hence the same augmentation
+    and the same blend. `shown`: the face as it is stored, or one side of a blend made of it.
     """
 
     row: int
     epoch: int
     pair: int
-    blended: bool = False
+    shown: str = STORED
 
 
 class LearningCrops(FaceCrops):
     """Crops by `Draw`, augmented and self-blended; by row number in validation.
 
     What is random depends on the seed and the draw alone, so it is the same whichever process does
-    it. `rows` has a column `points` too; where it has a column `blended`, the rows in which that
-    holds are pseudo-fakes whatever the draw says.
+    it. `rows` has a column `points` too; where it has the columns `shown` and `pair`, these say what
+    a row number stands for.
     """
 
     def __init__(
@@ -47,19 +48,18 @@ class LearningCrops(FaceCrops):
     ) -> None:
         super().__init__(rows, input_size)
         self.points = np.array([read_points(points) for points in rows["points"]], np.float32)
-        self.blended = (
-            rows["blended"].to_numpy(bool) if "blended" in rows else np.zeros(len(rows), bool)
-        )
+        self.shown = rows["shown"].to_numpy(str) if "shown" in rows else np.full(len(rows), STORED)
+        self.pairs = rows["pair"].to_numpy(int) if "pair" in rows else np.arange(len(rows))
         self.seed, self.augmentation = seed, augmentation
 
     def __getitem__(self, key: int | Draw) -> tuple[torch.Tensor, int, int]:
-        draw = key if isinstance(key, Draw) else Draw(key, 0, key, self.blended[key])
+        draw = key if isinstance(key, Draw) else Draw(key, 0, self.pairs[key], self.shown[key])
         crop, label = self.picture(draw.row), int(self.labels[draw.row])
         seed = (self.seed, draw.epoch, draw.pair)
-        if draw.blended:
+        if draw.shown != STORED:
             rng = np.random.default_rng([*seed, BLENDING])
-            crop, _ = self_blend(crop, self.points[draw.row], rng)
-            label = 1
+            blend = self_blend(crop, self.points[draw.row], rng)
+            crop, label = (blend.fake, 1) if draw.shown == PSEUDO_FAKE else (blend.target, 0)
         if self.augmentation:
             crop = augment(crop, self.input_size, self.augmentation, seed)
         return self.as_sample(crop, label, draw.row)
@@ -71,8 +71,8 @@ class BalancedBatches(Sampler[list[Draw]]):
     The process `rank` of `ranks` gets its part of each batch of `batch_size`, in micro-batches of
     at most `micro_batch_size`. What is drawn depends on neither. `labels` and `groups` describe the
     rows. With probability `pairs` the real face beside a fake is of its group, where there is one.
-    With probability `self_blend` the fake is a pseudo-fake of the real face beside it; where
-    `labels` hold no fakes, all are. Call `start` before each epoch.
+    With probability `self_blend` both are made of the real face: a pseudo-fake, and the target that
+    it was blended into; where `labels` hold no fakes, all are. Call `start` before each epoch.
     """
 
     def __init__(
@@ -127,7 +127,10 @@ class BalancedBatches(Sampler[list[Draw]]):
         draws = [
             draw
             for pair, (real, fake, made) in enumerate(both)
-            for draw in (Draw(real, epoch, pair), Draw(fake, epoch, pair, made))
+            for draw in (
+                Draw(real, epoch, pair, TARGET if made else STORED),
+                Draw(fake, epoch, pair, PSEUDO_FAKE if made else STORED),
+            )
         ]
         return draws[: self.steps * self.batch_size]
 
@@ -157,13 +160,14 @@ def to_learn_from(faces: pd.DataFrame, split: pd.DataFrame, fakes: str) -> pd.Da
 
 def to_be_judged(faces: pd.DataFrame, split: pd.DataFrame, fakes: str) -> pd.DataFrame:
     """The same of a split that is validated on; with `fakes` as `none` each real one stands there
-    twice: for itself, and `blended` for the pseudo-fake made of it."""
+    twice: as the pseudo-fake made of it, and as the target that this was blended into."""
     rows = _dominant(faces, split)
     if fakes == "all":
         return rows
-    reals = rows[rows["label"] == 0].assign(blended=False)
+    reals = rows[rows["label"] == 0].assign(shown=TARGET)
+    reals["pair"] = range(len(reals))
     twins = reals.assign(
-        item=reals["item"] + SELF_BLENDED, label=1, method="self-blended", blended=True
+        item=reals["item"] + SELF_BLENDED, label=1, method="self-blended", shown=PSEUDO_FAKE
     )
     return pd.concat([reals, twins], ignore_index=True)
 

@@ -3,7 +3,12 @@
 After Shiohara and Yamasaki, Detecting Deepfakes with Self-Blended Images (2022). A detector that
 learns from these looks for the traces that any blending leaves, and not for one method's. No
 picture but the real face is needed, and of that only five points.
+
+Colours are changed as in the paper's own code, whose limits for hue and saturation come to less
+than a step of 8 bits: there are none here.
 """
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -20,7 +25,6 @@ FOREHEAD = ((0.89, 0.20), (0.76, 0.07), (0.60, 0.01), (0.50, 0.00))
 BROWS = ((0.86, 0.28), (0.70, 0.25), (0.50, 0.28))
 NO_FOREHEAD = 0.3  # probability that the forehead is left out
 RGB_SHIFT, RGB_PROBABILITY = 20, 0.3  # of 255
-HUE, SATURATION = 5.0, 0.3  # degrees; share
 BRIGHTNESS, CONTRAST = 0.1, 0.1  # shares
 MOVE_X, MOVE_Y, ZOOM = 0.03, 0.015, 0.05  # shares of the crop's side
 BEND, SMOOTH = (
@@ -29,16 +33,27 @@ BEND, SMOOTH = (
 )  # how far (root mean square) and how smoothly the mask is bent, shares of the side
 KERNELS = (5, 25)  # pixels at 256 a side, smallest and largest blur of the mask
 RATIOS = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)  # of the changed face in the blend
+CUT = 0.08  # the largest share of the side that is cut off at each edge
 
 
-def self_blend(
-    crop: np.ndarray, points: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """A pseudo-fake of `crop` and the mask it was blended with.
+class Blend(NamedTuple):
+    """A pseudo-fake, the real face that it must be told from, and the mask that made it.
+
+    Both pictures are (size, size, 3) RGB uint8 and equal where the mask, (size, size) float32 in
+    0..1, is 0: nothing but the blending tells them apart.
+    """
+
+    target: np.ndarray
+    fake: np.ndarray
+    mask: np.ndarray
+
+
+def self_blend(crop: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> Blend:
+    """`crop` blended with a changed copy of itself; which of the two is blended into the other is
+    drawn.
 
     `crop` is (size, size, 3) RGB uint8, `points` (5, 2): eyes, nose and corners of the mouth as
-    shares of the side, x and y. The fake has the crop's shape and type, the mask is (size, size)
-    float32 in 0..1. The same generator state gives the same pixels.
+    shares of the side, x and y. The same generator state gives the same pixels.
     """
     size = crop.shape[0]
     mask = _deformed(_outline(size, points, rng.random() >= NO_FOREHEAD), rng)
@@ -50,8 +65,9 @@ def self_blend(
     source = cv2.warpAffine(source, move, (size, size), borderMode=cv2.BORDER_REPLICATE)
     mask = _softened(cv2.warpAffine(mask, move, (size, size)), rng)
     share = mask[..., None]
-    fake = source * share + target * (1 - share)
-    return np.rint(fake).astype(np.uint8), mask
+    fake = np.rint(source * share + target * (1 - share)).astype(np.uint8)
+    kept = _kept(size, rng)
+    return Blend(*(to_size(np.ascontiguousarray(one[kept]), size) for one in (target, fake, mask)))
 
 
 def _outline(size: int, points: np.ndarray, forehead: bool) -> np.ndarray:
@@ -114,15 +130,7 @@ def _recoloured(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < RGB_PROBABILITY:
         shift = rng.uniform(-RGB_SHIFT, RGB_SHIFT, 3)
         crop = cv2.transform(crop, np.column_stack([np.eye(3), shift]))
-    hue, saturation = (
-        rng.uniform(-HUE, HUE) / 2,
-        1 + rng.uniform(-SATURATION, SATURATION),
-    )  # OpenCV halves degrees
-    planes = cv2.cvtColor(crop, cv2.COLOR_RGB2HSV)
     values = np.arange(256)
-    planes[..., 0] = cv2.LUT(planes[..., 0], ((values + round(hue)) % 180).astype(np.uint8))
-    planes[..., 1] = cv2.LUT(planes[..., 1], np.clip(values * saturation, 0, 255).astype(np.uint8))
-    crop = cv2.cvtColor(planes, cv2.COLOR_HSV2RGB)
     brightness, contrast = (
         rng.uniform(-BRIGHTNESS, BRIGHTNESS) * 255,
         1 + rng.uniform(-CONTRAST, CONTRAST),
@@ -140,3 +148,9 @@ def _move(size: int, rng: np.random.Generator) -> np.ndarray:
     )
     matrix[:, 2] += rng.uniform(-MOVE_X, MOVE_X) * size, rng.uniform(-MOVE_Y, MOVE_Y) * size
     return matrix
+
+
+def _kept(size: int, rng: np.random.Generator) -> tuple[slice, slice]:
+    """Rows and columns that are left once a margin is cut off at each edge."""
+    top, bottom, left, right = np.rint(rng.uniform(0, CUT, 4) * size).astype(int)
+    return slice(top, size - bottom), slice(left, size - right)

@@ -45,15 +45,15 @@ def augmentation_sheet(
 
 
 def self_blend_sheet(crops: Sequence[np.ndarray], points: Sequence[str], seed: int) -> bytes:
-    """A JPEG with, for each real crop, the crop, the mask, the pseudo-fake, and four times their
-    difference."""
+    """A JPEG with, for each real crop, what is blended into, the mask, the pseudo-fake, and four
+    times the difference of the two."""
     pictures, captions = [], []
     for number, (crop, where) in enumerate(zip(crops, points, strict=True)):
-        fake, mask = self_blend(
+        target, fake, mask = self_blend(
             crop, read_points(where), np.random.default_rng([seed, 0, number, number])
         )
         white = cv2.cvtColor(np.rint(mask * 255).astype(np.uint8), cv2.COLOR_GRAY2RGB)
-        pictures += [crop, white, fake, cv2.convertScaleAbs(cv2.absdiff(crop, fake), alpha=4)]
+        pictures += [target, white, fake, cv2.convertScaleAbs(cv2.absdiff(target, fake), alpha=4)]
         captions += ["real", f"mask, up to {mask.max():.2f}", "pseudo-fake", "difference x 4"]
     return contact_sheet(pictures, captions)
 

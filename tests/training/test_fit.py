@@ -25,7 +25,13 @@ from deepfake_detector.training.learner import Learner
 from deepfake_detector.training.network import FaceClassifier
 from deepfake_detector.training.optimization import cosine_with_warmup
 from deepfake_detector.training.progress import Epoch, Progress, best_epoch
-from deepfake_detector.training.sampling import BalancedBatches, LearningCrops
+from deepfake_detector.training.sampling import (
+    PSEUDO_FAKE,
+    STORED,
+    TARGET,
+    BalancedBatches,
+    LearningCrops,
+)
 from deepfake_detector.training.settings import Augment, Train
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -387,13 +393,11 @@ def test_pieces_of_a_batch_give_the_update_of_the_whole(faces):
 
 def test_training_on_self_blended_faces_alone_works(faces):
     folder, rows = faces
-    reals = rows[rows["label"] == 0]
-    twins = reals.assign(label=1, item=reals["item"] + "x", blended=True)
-    train, val = (
-        reals.iloc[:24],
-        pd.concat([reals.iloc[24:].assign(blended=False), twins.iloc[24:]]),
-    )
-    rows = pd.concat([train, train, val], ignore_index=True).fillna({"blended": False})
+    reals = rows[rows["label"] == 0].assign(shown=STORED, pair=range(32))
+    targets = reals.iloc[24:].assign(shown=TARGET)
+    twins = targets.assign(label=1, item=targets["item"] + "x", shown=PSEUDO_FAKE)
+    train = reals.iloc[:24]
+    rows = pd.concat([train, train, targets, twins], ignore_index=True)
     _, progress, _ = run(folder, rows, self_blend=1.0)
     assert [epoch.epoch for epoch in progress.history] == list(EPOCHS)
 

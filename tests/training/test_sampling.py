@@ -10,8 +10,15 @@ from made import changed
 
 from deepfake_detector import UserError
 from deepfake_detector.faces.cutting import read_points
-from deepfake_detector.training import crops, sampling
-from deepfake_detector.training.sampling import BalancedBatches, Draw, LearningCrops
+from deepfake_detector.training import crops, sampling, selfblend
+from deepfake_detector.training.sampling import (
+    PSEUDO_FAKE,
+    STORED,
+    TARGET,
+    BalancedBatches,
+    Draw,
+    LearningCrops,
+)
 from deepfake_detector.training.settings import Augment
 
 ON = Augment(
@@ -66,11 +73,11 @@ def test_dominant_faces_of_the_split_are_learned_from_and_judged():
 def test_without_fakes_reals_are_learned_from_and_judged_beside_their_pseudo_fakes():
     assert sampling.to_learn_from(FACES, SPLIT, "none")["member"].to_list() == ["r0"]
     judged = sampling.to_be_judged(FACES, SPLIT, "none")[
-        ["item", "member", "label", "method", "blended"]
+        ["item", "member", "label", "method", "shown", "pair"]
     ]
     assert judged.values.tolist() == [
-        ["r", "r0", 0, "real", False],
-        ["r (self-blended)", "r0", 1, "self-blended", True],
+        ["r", "r0", 0, "real", TARGET, 0],
+        ["r (self-blended)", "r0", 1, "self-blended", PSEUDO_FAKE, 0],
     ]
 
 
@@ -227,7 +234,7 @@ def test_pairing_and_self_blending_are_drawn_apart():
     kept = [
         real.row // 8 == fake.row // 8
         for real, fake in zip(draws[::2], draws[1::2], strict=True)
-        if not fake.blended
+        if fake.shown == STORED
     ]
     assert np.mean(kept) == pytest.approx(0.5, abs=0.06)
 
@@ -235,33 +242,49 @@ def test_pairing_and_self_blending_are_drawn_apart():
 def test_self_blending_replaces_the_share_of_fakes_asked_for_by_twins_of_the_reals_beside_them():
     plain = batches(np.full(4000, 1 / 4000), batch_size=20).draws(0)
     draws = batches(np.full(4000, 1 / 4000), batch_size=20, self_blend=0.25).draws(0)
-    assert draws[::2] == plain[::2]
-    assert np.mean([draw.blended for draw in draws[1::2]]) == pytest.approx(0.25, abs=0.03)
+    assert [draw.row for draw in draws[::2]] == [draw.row for draw in plain[::2]]
+    blended = [draw.shown == PSEUDO_FAKE for draw in draws[1::2]]
+    assert np.mean(blended) == pytest.approx(0.25, abs=0.03)
     for real, before, after in zip(plain[::2], plain[1::2], draws[1::2], strict=True):
-        assert after == (real._replace(blended=True) if after.blended else before)
+        twin = real._replace(shown=PSEUDO_FAKE)
+        assert after == (twin if after.shown == PSEUDO_FAKE else before)
+
+
+def test_the_real_beside_a_pseudo_fake_is_the_target_that_it_was_blended_into():
+    draws = batches(np.full(400, 1 / 400), batch_size=20, self_blend=0.5).draws(0)
+    for real, fake in zip(draws[::2], draws[1::2], strict=True):
+        assert (real.shown, fake.shown) in {(STORED, STORED), (TARGET, PSEUDO_FAKE)}
+        assert real.shown == STORED or real == fake._replace(shown=TARGET)
 
 
 def test_with_reals_alone_every_second_draw_is_a_pseudo_fake():
     draws = batches(EVEN, np.zeros(50), self_blend=1.0).draws(0)
-    assert [draw.blended for draw in draws] == [False, True] * 25
+    assert [draw.shown for draw in draws] == [TARGET, PSEUDO_FAKE] * 25
     assert len({draw.row for draw in draws}) > 10
 
 
-def test_a_pseudo_fake_is_labelled_fake_and_shares_its_twins_augmentation(stored_crops):
-    crops_of = LearningCrops(stored_crops, 48, 1, changed(OFF, flip=1))
-    real, label, row = crops_of[Draw(2, 0, 5)]
-    fake, fake_label, fake_row = crops_of[Draw(2, 0, 5, blended=True)]
-    assert (label, fake_label, row, fake_row) == (0, 1, 2, 2)
-    assert not torch.equal(real, fake)
-    other, *_ = crops_of[Draw(2, 0, 6, blended=True)]
-    assert not torch.equal(other, fake)
-    textured_rows = LearningCrops(stored_crops.assign(label=0), 48, 1, changed(OFF, shift=0.1))
-    moved, blended = textured_rows[Draw(3, 0, 5)][0], textured_rows[Draw(3, 0, 5, blended=True)][0]
-    outside = (
-        moved[:, :, :4].float() - blended[:, :, :4].float()
-    )  # far from the mask: the same shift of the same picture
-    unmoved = LearningCrops(stored_crops, 48, 1, OFF)[Draw(3, 0, 5)][0]
-    assert outside.abs().mean() < (moved - unmoved)[:, :, :4].float().abs().mean()
+def test_both_sides_of_a_blend_have_their_label_and_differ_by_nothing_but_the_blending(
+    stored_crops,
+):
+    crops_of = LearningCrops(stored_crops, 48, 1)
+    for pair in range(10):
+        blend = selfblend.self_blend(
+            crops_of.picture(3), crops_of.points[3], np.random.default_rng([1, 0, pair, 1])
+        )
+        for shown, wanted, its_label in ((TARGET, blend.target, 0), (PSEUDO_FAKE, blend.fake, 1)):
+            found, label, row = crops_of[Draw(3, 0, pair, shown)]
+            assert np.array_equal(found.permute(1, 2, 0), wanted)
+            assert (label, row) == (its_label, 3)
+
+
+def test_both_sides_of_a_blend_share_their_augmentation(stored_crops):
+    """Where nothing is blended in they are the same picture."""
+    crops_of = LearningCrops(stored_crops, 48, 1, ON)
+    plain = LearningCrops(stored_crops, 48, 1)
+    for pair in range(5):
+        real, fake = (crops_of[Draw(3, 2, pair, shown)][0] for shown in (TARGET, PSEUDO_FAKE))
+        assert not torch.equal(real, plain[Draw(3, 2, pair, TARGET)][0])
+        assert (real[:, :2] - fake[:, :2].float()).abs().mean() < 8  # far from the face
 
 
 def test_a_fake_face_shares_the_augmentation_of_the_real_one_beside_it(stored_crops):
@@ -278,8 +301,8 @@ def test_a_pseudo_fake_is_covered_where_its_twin_is(stored_crops):
         LearningCrops(stored_crops, 48, 1, one) for one in (OFF, changed(OFF, erase=1))
     )
     for pair in range(5):
-        real, fake = covering[Draw(3, 2, pair)][0], covering[Draw(3, 2, pair, blended=True)][0]
-        covered = real != plain[Draw(3, 2, pair)][0]
+        real, fake = (covering[Draw(3, 2, pair, shown)][0] for shown in (TARGET, PSEUDO_FAKE))
+        covered = real != plain[Draw(3, 2, pair, TARGET)][0]
         assert covered.any()
         assert torch.equal(real[covered], fake[covered])
 
@@ -291,43 +314,50 @@ def test_each_face_is_blended_by_its_own_points(stored_crops):
     moved = rows.assign(points=[rows["points"][0], " ".join(map(str, there)), *rows["points"][2:]])
     for row in range(4):
         before, after = (
-            LearningCrops(one, 48, 1)[Draw(row, 0, 5, blended=True)][0] for one in (rows, moved)
+            LearningCrops(one, 48, 1)[Draw(row, 0, 5, PSEUDO_FAKE)][0] for one in (rows, moved)
         )
         assert torch.equal(before, after) == (row != 1)
 
 
 def test_validations_pseudo_fakes_are_the_same_every_time(stored_crops):
     rows = pd.concat(
-        [stored_crops.assign(blended=False), stored_crops.assign(blended=True)], ignore_index=True
+        [stored_crops.assign(shown=one, pair=range(4)) for one in (TARGET, PSEUDO_FAKE)],
+        ignore_index=True,
     )
     own = LearningCrops(rows, 48, 1)
     plain, label, _ = own[2]
     blended, blended_label, _ = own[6]
     assert (label, blended_label) == (0, 1)
-    assert not torch.equal(plain, blended)
+    wanted = [
+        LearningCrops(stored_crops, 48, 1)[Draw(2, 0, 2, one)] for one in (TARGET, PSEUDO_FAKE)
+    ]
+    assert torch.equal(plain, wanted[0][0])
+    assert torch.equal(blended, wanted[1][0])
     assert torch.equal(blended, LearningCrops(rows, 48, 1)[6][0])
 
 
 def test_two_pseudo_fakes_of_validation_are_blended_apart(stored_crops):
-    alike = LearningCrops(stored_crops.assign(member="3.png", blended=True), 48, 1)
+    alike = LearningCrops(stored_crops.assign(member="3.png", shown=PSEUDO_FAKE), 48, 1)
     assert not torch.equal(alike[0][0], alike[1][0])
 
 
 @pytest.mark.parametrize(
-    ("augmentation", "blended"), [(ON, False), (OFF, True)], ids=["augmented", "self-blended"]
+    ("augmentation", "shown"),
+    [(ON, STORED), (OFF, TARGET), (OFF, PSEUDO_FAKE)],
+    ids=["augmented", "blended into", "self-blended"],
 )
 def test_what_is_random_in_a_sample_depends_on_seed_epoch_and_pair_alone(
-    stored_crops, augmentation, blended
+    stored_crops, augmentation, shown
 ):
     def sample(seed, epoch, pair):
         crops_of = LearningCrops(stored_crops, 48, seed, augmentation)
-        return crops_of[Draw(3, epoch, pair, blended)][0]
+        return crops_of[Draw(3, epoch, pair, shown)][0]
 
     wanted = sample(1, 2, 5)
     reused = LearningCrops(stored_crops, 48, 1, augmentation)
     for other in (Draw(0, 0, 0), Draw(3, 2, 4)):  # what was read before does not matter
         reused[other]
-    assert torch.equal(reused[Draw(3, 2, 5, blended)][0], wanted)
+    assert torch.equal(reused[Draw(3, 2, 5, shown)][0], wanted)
     for key in ((2, 2, 5), (1, 3, 5), (1, 2, 6)):
         assert not torch.equal(sample(*key), wanted), key
 
