@@ -33,15 +33,18 @@ def main() -> str:
             "validation has no scored clip of one class",
             "give split.val a larger share, or add material",
         )
-    found = calibration.decision(labels, clips["logit"], aggregation.min_faces, calibrate)
+    found = calibration.decision(
+        labels, clips["logit"], clips["group"], aggregation.min_faces, calibrate
+    )
     write_json("models/decision.json", found)
     aim = (
         ""
         if found["band_reached"]
         else f" (an error of {calibrate.band_error:.0%} outside it was not reached)"
     )
+    scaling = f" ({found['temperature_reason']})" if found["temperature_reason"] else ""
     return (
-        f"temperature {found['temperature']:.3f}, threshold {found['threshold']:.3f}, inconclusive "
+        f"temperature {found['temperature']:.3f}{scaling}, threshold {found['threshold']:.3f}, inconclusive "
         "from "
         f"{found['band_low']:.3f} to {found['band_high']:.3f}: "
         f"{found['validation']['inconclusive']} of {len(clips)} "

@@ -115,7 +115,9 @@ def own_decision(clips: pd.DataFrame, min_faces: int, aims: Calibrate) -> Decisi
     judged = clips.dropna(subset="logit")
     labels = judged["label"].to_numpy(int)
     logits = judged["logit"].round(parity.DIGITS)
-    return contract.decision_of(calibration.decision(labels, logits, min_faces, aims))
+    return contract.decision_of(
+        calibration.decision(labels, logits, judged["group"], min_faces, aims)
+    )
 
 
 if __name__ == "__main__":

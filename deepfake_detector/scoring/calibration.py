@@ -7,13 +7,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from deepfake_detector.scoring.scores import probability
 from deepfake_detector.scoring.settings import Calibrate
+from deepfake_detector.scoring.temperature import fit_temperature
 
 SCORES_KEPT = 200
-TEMPERATURES = (0.05, 20.0)
 
 
 @dataclass(frozen=True)
@@ -29,14 +28,15 @@ class Band:
 def decision(
     labels: np.ndarray,
     logits: np.ndarray,
+    groups: np.ndarray,
     min_faces: int,
     aims: Calibrate,
 ) -> dict:
-    """Everything that follows from the clips' logits on validation, as models/decision.json holds
-    it. Both classes must be there."""
+    """Everything that follows from the logits of validation's clips in their source groups, as
+    models/decision.json holds it. Both classes must be there."""
     labels, logits = np.asarray(labels), np.asarray(logits, float)
-    temperature = fit_temperature(labels, logits)
-    probabilities = probability(logits, temperature)
+    temperature = fit_temperature(labels, logits, groups)
+    probabilities = probability(logits, temperature.value)
     threshold = (
         most_balanced(labels, probabilities)
         if aims.threshold == "balanced_accuracy"
@@ -46,7 +46,8 @@ def decision(
     inside = (probabilities > band.low) & (probabilities < band.high)
     wrong = (probabilities >= threshold) != (labels == 1)
     return {
-        "temperature": round(temperature, 6),
+        "temperature": round(temperature.value, 6),
+        "temperature_reason": temperature.reason,
         "threshold": round(threshold, 6),
         "band_low": round(band.low, 6),
         "band_high": round(band.high, 6),
@@ -61,26 +62,6 @@ def decision(
             "fake_scores": _thinned(probabilities[labels == 1]),
         },
     }
-
-
-def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
-    """The temperature with the least log loss, 0.05..20.
-
-    Targets are (n1 + 1) / (n1 + 2) and 1 / (n0 + 2) instead of 1 and 0 (Platt 1999), so that a set
-    on which nothing is wrong does not ask for infinite confidence.
-    """
-    labels, logits = np.asarray(labels), np.asarray(logits, float)
-    fakes, reals = int((labels == 1).sum()), int((labels == 0).sum())
-    targets = np.where(labels == 1, (fakes + 1) / (fakes + 2), 1 / (reals + 2))
-
-    def loss(log_temperature: float) -> float:
-        scaled = logits / math.exp(log_temperature)
-        return float(np.mean(np.logaddexp(0, scaled) - targets * scaled))
-
-    bounds = tuple(math.log(end) for end in TEMPERATURES)
-    return float(
-        math.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6}).x)
-    )
 
 
 def most_balanced(labels: np.ndarray, probabilities: np.ndarray) -> float:

@@ -135,9 +135,9 @@ def test_what_calibration_finds_is_a_decision():
         np.array([0, 1] * 300),
         np.random.default_rng(1).normal(0, 1, 600) + [0, 2] * 300,
     )
-    found = calibration.decision(labels, logits, 8, Calibrate())
+    found = calibration.decision(labels, logits, labels, 8, Calibrate())
     told = contract.decision_of(found).model_dump(mode="json") | {
-        "band_reached": found["band_reached"]
+        name: found[name] for name in ("band_reached", "temperature_reason")
     }
     assert told == found
 

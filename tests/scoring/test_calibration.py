@@ -1,4 +1,4 @@
-"""Temperature, threshold and band against brute force, known truths and pen and paper."""
+"""Threshold and band against brute force, known truths and pen and paper."""
 
 import numpy as np
 import pytest
@@ -9,11 +9,9 @@ from sklearn import metrics
 
 from deepfake_detector.scoring import calibration
 from deepfake_detector.scoring.decision import decide
-from deepfake_detector.scoring.metrics import expected_calibration_error
 from deepfake_detector.scoring.scores import probability
 from deepfake_detector.scoring.settings import Calibrate
-
-# temperature
+from deepfake_detector.scoring.temperature import TOO_FEW, fit_temperature
 
 
 def calibrated(count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -21,52 +19,6 @@ def calibrated(count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, count)
     return (rng.random(count) < 1 / (1 + np.exp(-logits))).astype(int), logits
-
-
-@pytest.mark.parametrize("temperature", [0.1, 0.5, 1, 3, 10])
-def test_a_known_temperature_is_recovered(temperature):
-    labels, logits = calibrated()
-    assert calibration.fit_temperature(labels, logits * temperature) == pytest.approx(
-        temperature, rel=0.05
-    )
-
-
-@given(st.lists(st.tuples(st.integers(0, 1), st.floats(-1e6, 1e6)), min_size=1, max_size=20))
-@settings(max_examples=60, deadline=None)
-def test_a_temperature_is_within_its_bounds_whatever_the_logits(rows):
-    labels, logits = (np.array(column) for column in zip(*rows, strict=True))
-    assert 0.05 <= calibration.fit_temperature(labels, logits) <= 20
-
-
-@pytest.mark.parametrize(("told", "bound"), [(1, 0.05), (-1, 20)], ids=["right", "wrong"])
-def test_faint_logits_that_are_always_right_or_wrong_reach_a_bound(told, bound):
-    labels = np.array([0, 1] * 50)
-    found = calibration.fit_temperature(labels, told * 0.01 * (2 * labels - 1))
-    assert found == pytest.approx(bound, rel=1e-4)
-
-
-@given(st.floats(1.1, 5))
-@settings(max_examples=20, deadline=None)
-def test_larger_logits_ask_for_a_higher_temperature_in_proportion(factor):
-    labels, logits = calibrated(200)
-    once = calibration.fit_temperature(labels, logits)
-    assert calibration.fit_temperature(labels, logits * factor) == pytest.approx(
-        once * factor, rel=1e-3
-    )
-
-
-def test_a_few_faultless_clips_do_not_ask_for_infinite_confidence():
-    temperature = calibration.fit_temperature(
-        np.array([0, 0, 1, 1]), np.array([-3.0, -3.0, 3.0, 3.0])
-    )
-    assert probability(3.0, temperature) == pytest.approx(3 / 4, abs=1e-3)
-
-
-def test_targets_are_those_of_platt_for_the_number_of_clips_of_each_class():
-    """1 real aims at 1/3, 8 fakes at 9/10, and at this temperature alone all hit their aim."""
-    labels = np.array([0] + [1] * 8)
-    logits = 1.5 * np.where(labels == 1, np.log(9), -np.log(2))
-    assert calibration.fit_temperature(labels, logits) == pytest.approx(1.5, rel=1e-5)
 
 
 # threshold and band
@@ -199,9 +151,10 @@ def test_no_band_is_needed_where_nothing_is_wrong():
 def test_a_decision_is_made_of_what_its_parts_find(policy, error, share, reached):
     labels, logits = calibrated(300)
     aims = Calibrate(threshold=policy, false_alarms=0.1, band_error=error, band_share=share)
-    found = calibration.decision(labels, logits * 3, 8, aims)
-    temperature = calibration.fit_temperature(labels, logits * 3)
-    probabilities = probability(logits * 3, temperature)
+    groups = np.arange(300) // 3
+    found = calibration.decision(labels, logits * 3, groups, 8, aims)
+    temperature = fit_temperature(labels, logits * 3, groups)
+    probabilities = probability(logits * 3, temperature.value)
     if policy == "balanced_accuracy":
         threshold = calibration.most_balanced(labels, probabilities)
     else:
@@ -211,7 +164,8 @@ def test_a_decision_is_made_of_what_its_parts_find(policy, error, share, reached
 
     assert inside > 0
     assert found == {
-        "temperature": round(temperature, 6),
+        "temperature": round(temperature.value, 6),
+        "temperature_reason": "",
         "threshold": round(threshold, 6),
         "band_low": round(band.low, 6),
         "band_high": round(band.high, 6),
@@ -232,8 +186,9 @@ def test_a_decision_is_made_of_what_its_parts_find(policy, error, share, reached
 def test_a_decision_keeps_at_most_200_scores_of_each_class_that_stand_for_all(reals, fakes):
     rng = np.random.default_rng(reals)
     labels, logits = np.repeat([0, 1], [reals, fakes]), rng.permutation(reals + fakes) / 100
-    found = calibration.decision(labels, logits, 8, Calibrate())
-    probabilities = probability(logits, calibration.fit_temperature(labels, logits)).round(6)
+    found = calibration.decision(labels, logits, labels, 8, Calibrate())
+    assert found["temperature_reason"] == TOO_FEW
+    probabilities = probability(logits, 1).round(6)
     for label, name in enumerate(("real_scores", "fake_scores")):
         every, kept = np.sort(probabilities[labels == label]), found["validation"][name]
         assert len(kept) == min(len(every), 200)
@@ -242,17 +197,3 @@ def test_a_decision_keeps_at_most_200_scores_of_each_class_that_stand_for_all(re
         for one in every:
             share, kept_share = (np.mean(np.array(scores) <= one) for scores in (every, kept))
             assert abs(share - kept_share) <= 1 / len(kept)
-
-
-# how well it fits
-
-
-def test_temperature_scaling_mends_over_confident_logits():
-    labels, logits = calibrated()
-    confident = logits * 4
-    temperature = calibration.fit_temperature(labels, confident)
-    before, after = (
-        expected_calibration_error(labels, probability(confident, one)) for one in (1, temperature)
-    )
-    assert temperature == pytest.approx(4, rel=0.05)
-    assert after < before / 5
