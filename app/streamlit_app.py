@@ -21,7 +21,7 @@ from app.turns import Turns
 from app.words import badge, plain
 from deepfake_detector import UserError
 from deepfake_detector.media.reading import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from deepfake_detector.serving.inference import DEMONSTRATION, Report
+from deepfake_detector.serving.inference import Report
 
 EXAMPLES = Path("models/examples")
 # seconds between two words on progress: the browser draws each, often on the same processor
@@ -52,9 +52,8 @@ def main() -> None:
         )
         st.stop()
     sidebar.show_facts(detector.contract, detector.sha256, path.name, forget_all)
-    banner = DEMONSTRATION if detector.contract.trained_on.demonstration else ""
-    if banner:
-        st.warning(banner, icon=":material/science:")
+    if detector.banner:
+        st.warning(detector.banner, icon=":material/science:")
     state = st.session_state
     if "history" not in state:
         state.update(
@@ -79,7 +78,7 @@ def main() -> None:
         results.empty()
     else:
         with results.container():
-            show_results(state.history, banner)
+            show_results(state.history, detector.banner)
     if arrivals:
         with working:
             one = judge(arrivals, state.history, path, page_limits)

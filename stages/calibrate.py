@@ -43,12 +43,13 @@ def main() -> str:
         else f" (an error of {calibrate.band_error:.0%} outside it was not reached)"
     )
     scaling = f" ({found['temperature_reason']})" if found["temperature_reason"] else ""
+    proof = f"; the model judges nothing: {found['unproven']}" if found["unproven"] else ""
     return (
         f"temperature {found['temperature']:.3f}{scaling}, threshold {found['threshold']:.3f}, inconclusive "
         "from "
         f"{found['band_low']:.3f} to {found['band_high']:.3f}: "
         f"{found['validation']['inconclusive']} of {len(clips)} "
-        f"validation clips{aim}"
+        f"validation clips{aim}{proof}"
     )
 
 

@@ -47,6 +47,7 @@ TOY = {
     "train.batch_size": 8,
     "train.self_blend": 0.5,
     "train.loader_workers": 1,
+    "calibrate.min_groups": 1,
     "robustness.levels": [5],
     "robustness.corruptions": ["noise", "jpeg", "h264"],
 }

@@ -52,6 +52,7 @@ TERMS = {
         "threshold": 0.4,
         "band_low": 0.3,
         "band_high": 0.6,
+        "unproven": "",
         "validation": {
             "real_clips": 3,
             "fake_clips": 2,

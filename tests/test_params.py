@@ -115,7 +115,7 @@ def test_without_a_path_the_file_in_the_working_folder_is_read(params_file, monk
             "split: train, val and test must add up to 1, with train and val above 0",
         ),
         (
-            {"split.val": 0.0, "split.test": 0.42},
+            {"split.val": 0.0, "split.test": 0.46},
             "split: train, val and test must add up to 1, with train and val",
         ),
         ({"evaluate.splits": ["val", "val"]}, "evaluate: each split once"),
@@ -166,7 +166,7 @@ def test_several_problems_are_named_at_once(params_file):
     "changes",
     [
         {"train.lr": 1},
-        {"split.train": 0.83, "split.test": 0.0},
+        {"split.train": 0.77, "split.test": 0.0},
         {"data_sets": {"mine": FOLDER_SET}, "synthesize": {}},
         {"data_sets.mine": FOLDER_SET | {"use": "test", "kind": "face"}},
     ],

@@ -30,7 +30,6 @@ NETWORKS = get_args(Network)
 def predict(arguments: argparse.Namespace) -> int:
     """0 where every input got a verdict, 1 where one was an ERROR."""
     from deepfake_detector.serving import batch  # costs a second that --help need not pay
-    from deepfake_detector.serving.inference import DEMONSTRATION
 
     execution = _execution(arguments)
     judge = batch.Judge(
@@ -42,8 +41,8 @@ def predict(arguments: argparse.Namespace) -> int:
         arguments.html.absolute() if arguments.html else None,
     )
     detector = judge.detector()
-    if detector.contract.trained_on.demonstration:
-        print(f"! {DEMONSTRATION}", file=sys.stderr)
+    if detector.banner:
+        print(f"! {detector.banner}", file=sys.stderr)
     inputs = _inputs(arguments.inputs, arguments.list)
     target = arguments.json or arguments.csv
     if arguments.resume and not target:

@@ -17,7 +17,7 @@ from deepfake_detector import UserError
 from deepfake_detector.common.settings import StrictModel
 from deepfake_detector.scoring.decision import Decision
 
-VERSION = 3
+VERSION = 4
 KEY = "deepfake_detector_contract"  # of the ONNX metadata entry that holds the contract
 Part = TypeVar("Part")
 LIBRARIES = (
@@ -82,7 +82,7 @@ class TrainedOn(StrictModel):
 class Contract(StrictModel):
     """All of it. `withheld` says why a model must not be served, where that is so."""
 
-    version: Literal[3]
+    version: Literal[4]
     network: str = Field(min_length=1)  # as `train.network` names it
     variant: str = Field(min_length=1)  # the format's name in export.formats.FORMATS
     withheld: str = ""

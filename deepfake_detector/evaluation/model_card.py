@@ -171,6 +171,11 @@ def _decision(decision: Decision, export: Mapping) -> Section:
             "inconclusive, "
             f"{checked.wrong_outside_band} of the others wrong. No face, or too few or too small "
             "ones, is INCONCLUSIVE too.",
+            *(
+                [f"Unproven: {decision.unproven}. Every verdict is INCONCLUSIVE."]
+                if decision.unproven
+                else []
+            ),
             *(f"{name} has a temperature, threshold and band of its own inside." for name in own),
         ],
     )

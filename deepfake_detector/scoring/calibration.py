@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deepfake_detector.scoring.proof import why_unproven
 from deepfake_detector.scoring.scores import probability
 from deepfake_detector.scoring.settings import Calibrate
 from deepfake_detector.scoring.temperature import fit_temperature
@@ -52,6 +53,7 @@ def decision(
         "band_low": round(band.low, 6),
         "band_high": round(band.high, 6),
         "band_reached": band.reached,
+        "unproven": why_unproven(labels, probabilities, groups, aims.min_groups),
         "min_faces": min_faces,
         "validation": {
             "real_clips": int((labels == 0).sum()),

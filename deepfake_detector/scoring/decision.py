@@ -36,13 +36,16 @@ class Validation(StrictModel):
 
 
 class Decision(StrictModel):
-    """How frame logits become a verdict (scores.py); probabilities of fake."""
+    """How frame logits become a verdict (scores.py); probabilities of fake. `unproven` says why
+    there is none on any file, where validation does not show that the model tells the classes
+    apart."""
 
     min_faces: int = Field(gt=0)
     temperature: float = Field(gt=0)
     threshold: float = Field(ge=0, le=1)
     band_low: float = Field(ge=0, le=1)
     band_high: float = Field(ge=0, le=1)
+    unproven: str
     validation: Validation
 
 

@@ -32,3 +32,8 @@ class Calibrate(StrictModel):
     band_share: Fraction = Field(
         0.3, description="the inconclusive band holds at most this fraction of the clips"
     )
+    min_groups: int = Field(
+        6,
+        ge=1,
+        description="with fewer source groups of a class in validation a model is unproven and judges nothing",
+    )

@@ -46,7 +46,12 @@ DEMONSTRATION = (
     "It gives verdicts for the demo's own files alone."
 )
 GIVEN = "The model learned from ready-made crops; these faces were cut out by the detector, so the score may be off."
+UNPROVEN_MODEL = (
+    "Unproven model: {why}. It gives no verdicts. It needs clips of more people, or more of them, "
+    "until its validation shows that it tells real from fake."
+)
 NOT_JUDGED = "demonstration model"
+UNPROVEN = "unproven model"
 DISAGREE = "people disagree: one looks real, the score of another lies in the inconclusive band"
 UNREADABLE = "cannot be read"
 NO_PICTURE = np.zeros((0, 0, 3), np.uint8)  # in place of one that was looked at
@@ -151,6 +156,13 @@ class Detector:
         """
         return cls(model_file.load(path, threads, sha256, device), str(path), threads)
 
+    @property
+    def banner(self) -> str:
+        """What to know of the model before any of its verdicts; empty where there is nothing."""
+        demonstration = DEMONSTRATION if self.contract.trained_on.demonstration else ""
+        why = self.contract.decision.unproven
+        return " ".join(filter(None, (demonstration, why and UNPROVEN_MODEL.format(why=why))))
+
     def predict(
         self,
         source: Source,
@@ -210,7 +222,7 @@ class Detector:
         seconds: float,
     ) -> Report:
         terms = self.contract
-        warnings = [DEMONSTRATION] if terms.trained_on.demonstration else []
+        warnings = [self.banner] if self.banner else []
         if terms.crop.kind == "given" and kind == "auto":
             warnings.append(GIVEN)
         most = 1 if report.kind == "image" else terms.frames
@@ -236,12 +248,12 @@ class Detector:
 
     def _decided(self, report: Report, clip: ClipScore) -> Report:
         terms = self.contract
-        if terms.trained_on.demonstration and report.sha256 not in terms.trained_on.demo_files:
+        if silent := self._silent_on(report.sha256):
             nobody = tuple(
-                replace(one, verdict="INCONCLUSIVE", reason=NOT_JUDGED, details="")
+                replace(one, verdict="INCONCLUSIVE", reason=silent, details="")
                 for one in report.faces
             )
-            return replace(report, verdict="INCONCLUSIVE", reason=NOT_JUDGED, faces=nobody)
+            return replace(report, verdict="INCONCLUSIVE", reason=silent, faces=nobody)
         judged = judge(clip.logit, clip.reason, terms.decision)
         reason = judged.reason
         if reason == IN_BAND and any(track.verdict == "REAL" for track in report.faces):
@@ -254,6 +266,13 @@ class Detector:
             fake_probability=judged.fake_probability,
             decided_by=clip.track,
         )
+
+    def _silent_on(self, sha256: str | None) -> str:
+        """Why the model gives no verdict on this file, whatever its score; empty where it does."""
+        learned = self.contract.trained_on
+        if learned.demonstration and sha256 not in learned.demo_files:
+            return NOT_JUDGED
+        return UNPROVEN if self.contract.decision.unproven else ""
 
     def _looked_at(
         self,

@@ -18,7 +18,14 @@ from deepfake_detector.pages import overlay
 from deepfake_detector.pages.html_page import Badge, Picture, Section, render
 from deepfake_detector.scoring.decision import IN_BAND
 from deepfake_detector.scoring.scores import NO_FACE, TOO_FEW, TOO_SMALL, with_details
-from deepfake_detector.serving.inference import DISAGREE, NOT_JUDGED, UNREADABLE, FaceFrame, Report
+from deepfake_detector.serving.inference import (
+    DISAGREE,
+    NOT_JUDGED,
+    UNPROVEN,
+    UNREADABLE,
+    FaceFrame,
+    Report,
+)
 
 FACES_SHOWN = 8
 SAID = {
@@ -34,6 +41,7 @@ EXPLAINED = {  # by reason
     IN_BAND: "The score lies where the detector was wrong too often on clips it was checked on.",
     DISAGREE: "The people in it do not agree: one looks real, the score of another lies where the detector is often wrong.",
     NOT_JUDGED: "A demonstration model has seen drawn people only. It judges nothing but the demo's own files.",
+    UNPROVEN: "The model's own validation does not show that it tells real from fake.",
     UNREADABLE: "The file is empty, damaged, beyond a limit, or of a kind that cannot be read.",
 }
 FACTS = {  # how the facts of a file are told on the page
@@ -47,6 +55,7 @@ FACTS = {  # how the facts of a file are told on the page
     "bitrate": ("bits a second", "{:,.0f}"),
     "jpeg_quality": ("JPEG quality", "{:.0f}"),
 }
+LEAST_CLIPS = 20  # of a class, to be told as "of so many": one of them is 5 %
 LIMITS = (
     "It judges faces, nothing else in a picture: not what was said, not who it is, not what "
     "surrounds them.",
@@ -239,6 +248,8 @@ def _model_facts(terms: Contract, model_sha256: str) -> list[tuple[str, object]]
 def _counted(share: float | None, clips: int, label: str, how: str) -> str:
     if share is None:
         return ""
+    if clips < LEAST_CLIPS:
+        return f"The model was checked on {clips} {label} clips only: too few to say how rare such a score is."
     return f"Of {clips} {label} clips that the model was checked on, {round(share * clips)} scored as {how}."
 
 

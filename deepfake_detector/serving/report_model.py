@@ -162,6 +162,9 @@ class JudgedBy(StrictModel):
     demonstration: bool = Field(
         description="whether it has seen drawn people only, and so judges the demo's files alone"
     )
+    unproven: str = Field(
+        description="why its validation does not show that it tells real from fake, so that it judges nothing; else empty"
+    )
     trained_on: dict[str, dict[str, Count]] = Field(
         description="number of training items by data set and method (real ones: real)"
     )
@@ -183,6 +186,7 @@ class JudgedBy(StrictModel):
             network=terms.network,
             variant=terms.variant,
             demonstration=terms.trained_on.demonstration,
+            unproven=terms.decision.unproven,
             trained_on=terms.trained_on.data_sets,
             split=terms.trained_on.split,
             face_detector=terms.detection.name,

@@ -171,6 +171,15 @@ def test_compare_says_when_there_is_nothing(call, monkeypatch, low, high, said):
     assert said in call("compare", "a", "b")[1]
 
 
+def test_predict_says_that_a_model_is_unproven(tmp_path, call):
+    model = made.write_model(tmp_path / "m.onnx", decision=made.SURE | {"unproven": "too few"})
+    (tmp_path / "still.jpg").write_bytes(made.person_still())
+    code, out, err = call("predict", tmp_path / "still.jpg", "--model", model)
+    assert code == 0
+    assert out.splitlines()[1].split()[:2] == ["INCONCLUSIVE", "-"]
+    assert err.startswith("! Unproven model: too few. It gives no verdicts.")
+
+
 def test_predict_prints_a_line_for_each_file_of_a_folder(in_toy_project, call):
     code, out, err = call("predict", "models/examples")
     names = sorted(path.as_posix() for path in Path("models/examples").iterdir())

@@ -55,7 +55,7 @@ def test_a_model_without_one_is_refused_by_name():
     ("place", "value", "said"),
     [
         (("version",), 1, "(version)"),
-        (("version",), 2, "(version)"),
+        (("version",), 3, "(version)"),
         (("version",), None, "(version)"),
         (("smile",), True, "(smile)"),
         (("crop", "smile"), True, "(crop.smile)"),
@@ -88,7 +88,7 @@ def test_what_is_not_of_this_version_is_refused_with_its_place(place, value, sai
     with pytest.raises(UserError) as raised:
         contract.parse(json.dumps(content), "model.onnx")
     assert str(raised.value).startswith(
-        f"model.onnx: its contract is not of version 3 {said}; export the model again"
+        f"model.onnx: its contract is not of version 4 {said}; export the model again"
     )
 
 
@@ -104,7 +104,7 @@ def test_a_part_that_is_missing_is_named(section):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "5", "null"])
 def test_what_is_no_json_object_is_refused(text):
-    with pytest.raises(UserError, match=r"^model\.onnx: its contract is not of version 3"):
+    with pytest.raises(UserError, match=r"^model\.onnx: its contract is not of version 4"):
         contract.parse(text, "model.onnx")
 
 

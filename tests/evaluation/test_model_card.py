@@ -23,6 +23,7 @@ DECISION = Decision(
     threshold=0.4,
     band_low=0.3,
     band_high=0.45,
+    unproven="",
     validation=Validation(
         real_clips=20,
         fake_clips=19,
@@ -258,3 +259,11 @@ def test_limits_shortcuts_and_near_duplicates_are_told(metrics):
 def test_the_same_facts_give_the_same_bytes(metrics):
     shuffled = items().sample(frac=1, random_state=1)
     assert card(copy.deepcopy(metrics)).encode() == card(metrics, dealt=shuffled).encode()
+
+
+def test_an_unproven_model_says_why_and_that_it_judges_nothing(metrics):
+    unproven = DECISION.model_copy(update={"unproven": "too few groups"})
+    assert "Unproven: too few groups. Every verdict is INCONCLUSIVE." in card(
+        metrics, decision=unproven
+    )
+    assert "Unproven" not in card(metrics)

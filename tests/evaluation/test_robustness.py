@@ -148,7 +148,9 @@ def test_the_stage_tells_of_every_cell(in_toy_project):
     found = json.loads(Path("metrics/robustness.json").read_text())
     assert (found["split"], found["failed"]) == ("test", 0)
     assert (
-        set(found["frame"]) == set(found["video"]) >= {"none", "blur", "h264", "mean_relative_drop"}
+        set(found["frame"])
+        == set(found["video"])
+        >= {"none", "noise", "h264", "mean_relative_drop"}
     )
     plotted = pd.read_csv("plots/robustness.csv")
     assert set(plotted.columns) == {

@@ -105,13 +105,13 @@ def test_it_opens_with_what_the_model_learned_from_and_cannot_do(page_of):
             "fake",
             "FAKE",
             "FAKE from 0%, REAL below.",
-            "Of 3 real clips that the model was checked on",
+            "The model was checked on 3 real clips only",
         ),
         (
             "real",
             "REAL",
             "FAKE from 100%, REAL below.",
-            "Of 2 fake clips that the model was checked on",
+            "The model was checked on 2 fake clips only",
         ),
         (
             "band",
@@ -439,6 +439,18 @@ def test_a_demonstration_model_judges_its_own_files(demonstration):
     assert not page.exception
     assert "real_video.mp4: **Signs of face manipulation found.**" in words(page)
     assert page.metric
+
+
+def test_an_unproven_model_always_says_so_and_shows_no_score(page_of, tmp_path):
+    terms = made.SURE | {"unproven": "too few groups"}
+    page = page_of(made.write_model(tmp_path / "m.onnx", decision=terms))
+    (warning,) = [one.value for one in page.warning]
+    assert "Unproven model: too few groups. It gives no verdicts." in warning
+    upload(page, ("clip.mp4", made.person_clip()))
+    assert "clip.mp4: **No verdict.**" in words(page)
+    assert "does not show that it tells real from fake" in words(page)
+    assert len(page.warning) == 1
+    assert not page.metric
 
 
 def test_an_example_can_be_picked_again(demonstration):

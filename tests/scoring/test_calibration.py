@@ -170,6 +170,7 @@ def test_a_decision_is_made_of_what_its_parts_find(policy, error, share, reached
         "band_low": round(band.low, 6),
         "band_high": round(band.high, 6),
         "band_reached": reached,
+        "unproven": "",
         "min_faces": 8,
         "validation": {
             "real_clips": (labels == 0).sum(),

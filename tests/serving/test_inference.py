@@ -101,9 +101,9 @@ def test_the_demos_own_files_get_what_evaluate_gave_them(in_toy_project, detecto
                 row.item
             )
         else:  # its frames were stored as JPEG
-            assert report.fake_probability == pytest.approx(row.fake_probability, abs=0.02), (
-                row.item
-            )
+            assert decision.temperature * logit(report.fake_probability) == pytest.approx(
+                row.logit, abs=0.4
+            ), row.item
         assert (report.frames_sampled, report.frames_with_face) == (
             row.frames_sampled,
             row.frames_with_face,
@@ -144,6 +144,22 @@ def test_a_demonstration_model_gives_no_verdict_on_other_files_but_lists_faces(
     assert report.fake_probability is None
     assert bool(report.faces) == faces
     assert report.warnings == (DEMONSTRATION,)
+
+
+def test_an_unproven_model_gives_no_verdict_on_any_file_or_person_and_says_why(
+    with_contract, in_toy_project
+):
+    example = Path("models/examples/real_video.mp4")
+    assert Detector.load(with_contract()).predict(example).fake_probability is not None
+    unproven = Detector.load(with_contract(decision={"unproven": "too few groups"}))
+    report = unproven.predict(example)
+    assert (report.verdict, report.reason) == ("INCONCLUSIVE", "unproven model")
+    assert report.fake_probability is None
+    assert {(one.verdict, one.reason) for one in report.faces} == {
+        ("INCONCLUSIVE", "unproven model")
+    }
+    (warning,) = report.warnings
+    assert "Unproven model: too few groups. It gives no verdicts." in warning
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 0.0), (1.0, 1.0)])

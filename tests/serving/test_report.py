@@ -54,8 +54,8 @@ TERMS = contract_terms(
         "band_low": 0.4,
         "band_high": 0.6,
         "validation": {
-            "real_clips": 4,
-            "fake_clips": 2,
+            "real_clips": 40,
+            "fake_clips": 20,
             "inconclusive": 0,
             "wrong_outside_band": 1,
             "real_scores": (0.1, 0.2, 0.3, 0.85),
@@ -65,8 +65,8 @@ TERMS = contract_terms(
 )
 
 
-REALS = "Of 4 real clips that the model was checked on, 1 scored"
-FAKES = "Of 2 fake clips that the model was checked on, 1 scored"
+REALS = "Of 40 real clips that the model was checked on, 10 scored"
+FAKES = "Of 20 fake clips that the model was checked on, 10 scored"
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,17 @@ def test_a_score_is_told_by_the_clips_that_scored_like_it(verdict, fake_probabil
     assert (
         report.meaning(replace(JUDGED, verdict=verdict, fake_probability=fake_probability), TERMS)
         == told
+    )
+
+
+def test_of_fewer_than_twenty_clips_no_number_is_told():
+    found = TERMS.decision.validation.model_copy(update={"real_clips": 19})
+    terms = TERMS.model_copy(
+        update={"decision": TERMS.decision.model_copy(update={"validation": found})}
+    )
+    said = report.meaning(replace(JUDGED, verdict="FAKE", fake_probability=0.8), terms)
+    assert said == (
+        "The model was checked on 19 real clips only: too few to say how rare such a score is."
     )
 
 

@@ -234,6 +234,7 @@ def test_json_tells_by_which_model_and_puts_the_verdict_into_words():
         "network": "resnet18",
         "variant": "fp32",
         "demonstration": False,
+        "unproven": "",
         "trained_on": {"möwe": {"real": 3, "swap": 2}},
         "split": "grouped by source, seed 1",
         "face_detector": "haar",

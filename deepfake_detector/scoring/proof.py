@@ -1,0 +1,30 @@
+"""Whether validation shows that a model tells real from fake; one that it does not show of judges
+nothing."""
+
+import numpy as np
+
+from deepfake_detector.scoring.intervals import Scores, intervals
+
+CHANCE = 0.5  # ROC-AUC of guessing
+
+
+def why_unproven(labels: np.ndarray, scores: np.ndarray, groups: np.ndarray, least: int) -> str:
+    """Why clips with `labels` 0 or 1 do not show it; empty where they do.
+
+    They must come from at least `least` source groups of each class, and the 95 % interval of their
+    ROC-AUC, bootstrapped over groups, must lie above chance. Fewer than six groups have no such
+    interval: where `least` allows that, their number alone counts.
+    """
+    labels, groups = np.asarray(labels), np.asarray(groups, str)
+    found = min(len(set(groups[labels == label])) for label in (0, 1))
+    if found < least:
+        return (
+            f"validation has {found} source group{'s' * (found != 1)} of a class, and {least} are "
+            "the least that would show it"
+        )
+    low, _ = intervals(labels, Scores(np.asarray(scores)), groups, ["roc_auc"]).ends.get(
+        "roc_auc", (1.0, 1.0)
+    )
+    if low > CHANCE:
+        return ""
+    return f"its ROC-AUC on validation may be as low as {low:.2f}, and {CHANCE} is chance"
