@@ -24,6 +24,7 @@ from deepfake_detector.faces.cropping import crop_faces, crop_tasks
 from deepfake_detector.faces.detection import DETECTORS
 from deepfake_detector.faces.settings import CropFaces
 from deepfake_detector.media.extraction import extract_frames, frame_tasks
+from deepfake_detector.media.probing import probe
 from deepfake_detector.media.reading import opened, video
 from deepfake_detector.media.settings import ExtractFrames
 from deepfake_detector.storage import tables
@@ -123,7 +124,8 @@ def _decode(clips: pd.DataFrame, execution: Parallel) -> None:
 
 
 def _decode_one(path: str) -> int:
-    with opened(Path(path)) as file, video(file, threads=1) as stream:
+    stream_index = probe(Path(path)).stream
+    with opened(Path(path)) as file, video(file, stream_index, threads=1) as stream:
         return sum(1 for _ in stream.container.decode(stream))
 
 

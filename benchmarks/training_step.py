@@ -24,7 +24,7 @@ import torch
 from benchmarks import goals
 from deepfake_detector.datasets.synthesis.clips import plan, produce
 from deepfake_detector.faces.cutting import given_crop, points_of_ready_crop, read_points, resize
-from deepfake_detector.media.reading import read_image
+from deepfake_detector.media.stills import read_image
 from deepfake_detector.storage.archive import encode, write_archive
 from deepfake_detector.training import devices
 from deepfake_detector.training.augmentation import augment

@@ -30,7 +30,7 @@ from deepfake_detector.datasets import layouts
 from deepfake_detector.faces.detection import detector_file
 from deepfake_detector.faces.settings import CropFaces
 from deepfake_detector.media.frame_sampling import sample_frames
-from deepfake_detector.media.reading import MediaError, read_image, reason
+from deepfake_detector.media.reading import MediaError, reason
 from deepfake_detector.storage import assets
 from deepfake_detector.training.settings import Train
 
@@ -287,7 +287,7 @@ def _stored(
     for (kind, _), items in groups.items():
         path = items[0].path
         try:
-            image = next(sample_frames(path, 1)).image if kind == "video" else read_image(path)
+            image = next(sample_frames(path, 1)).image
             pixels = image.size // 3
         except (MediaError, OSError) as error:
             yield Finding(

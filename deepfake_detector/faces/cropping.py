@@ -36,7 +36,7 @@ from deepfake_detector.storage.store import PACKAGES, Made, key_of
 
 CODE = [  # that crops and rows are made by
     *("faces/cropping", "faces/cutting", "faces/detection", "faces/tracking"),
-    *("media/reading", "media/stored_frames", "storage/archive"),
+    *("media/reading", "media/stills", "media/stored_frames", "storage/archive"),
 ]
 BOX = ("x", "y", "width", "height", "score")
 Found = list[

@@ -10,20 +10,23 @@ from deepfake_detector.common.code_hash import code_hash
 from deepfake_detector.media.frame_sampling import Frame, sample_frames
 from deepfake_detector.media.perceptual_hash import perceptual_hash
 from deepfake_detector.media.probing import Probe, probe
-from deepfake_detector.media.reading import MediaError, read_image, reason
+from deepfake_detector.media.reading import MediaError, reason
 from deepfake_detector.media.settings import ExtractFrames
+from deepfake_detector.media.stills import read_image
 from deepfake_detector.storage.archive import Pack, encode, member_of
 from deepfake_detector.storage.packs import Task
 from deepfake_detector.storage.store import PACKAGES, Made, key_of
 
 CODE = [  # that frames and rows are made by
     *(
+        "media/animation",
         "media/extraction",
         "media/facts",
         "media/frame_sampling",
         "media/perceptual_hash",
         "media/probing",
         "media/reading",
+        "media/stills",
         "storage/archive",
     ),
 ]
@@ -60,19 +63,17 @@ def extract_frames(pack: Pack, settings: ExtractFrames) -> Made:
     """The sampled frames of a pack, with rows of the tables `frames` and `media`; a bad item costs
     itself only.
 
+    What a file is follows from its content: an animation is sampled whatever the index calls it.
     Ready crops are looked at but stay where they are: they get rows, and no place in the archive.
     """
     rows, facts, members = [], [], {}
     for item in pack.items:
         path = Path(item.path)
         try:
-            probed = probe(path, kind=item.kind)
+            probed = probe(path)
             facts.append({"item": item.item} | probed.facts)
-            pictures = list(
-                _sampled(path, settings, probed)
-                if item.kind == "video"
-                else _still(path, item.kind)
-            )
+            kept = item.kind == "face" or (item.kind == "image" and probed.kind == "image")
+            pictures = list(_still(path, item.kind) if kept else _sampled(path, settings, probed))
         except (MediaError, OSError) as error:
             rows.append({"item": item.item, "status": reason(error)})
             continue

@@ -56,6 +56,19 @@ def still_facts(image: Image.Image) -> dict:
     return facts | ({"jpeg_quality": _quality(tables[min(tables)])} if tables else {})
 
 
+def animation_facts(image: Image.Image, times: Sequence[int], end: int) -> dict:
+    """Facts of an opened animation, whose frames are shown at these `times`, in milliseconds."""
+    name = (image.format or "").lower()
+    return {
+        "container": name,
+        "codec": name,
+        "duration": end / 1000,
+        "frame_rate": len(times) * 1000 / end if end else None,
+        "variable_rate": int(_varies(np.diff([*times, end]))),
+        "frames_found": len(times),
+    }
+
+
 def _varies(seconds: np.ndarray) -> bool:
     if not len(seconds):
         return False

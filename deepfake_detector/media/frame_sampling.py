@@ -1,4 +1,4 @@
-"""Frames of a video as RGB arrays, spread evenly over it."""
+"""Frames of a file as RGB arrays, spread evenly over it: of a video, an animation or a still."""
 
 import bisect
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import av
 import numpy as np
 
-from deepfake_detector.media import probing
+from deepfake_detector.media import animation, probing
 from deepfake_detector.media.probing import Probe
 from deepfake_detector.media.reading import (
     LIMITS,
@@ -20,6 +20,7 @@ from deepfake_detector.media.reading import (
     video,
     video_errors,
 )
+from deepfake_detector.media.stills import image_errors, read_image, still
 
 
 @dataclass(frozen=True)
@@ -50,27 +51,41 @@ def sample_frames(
     """Yield up to `count` frames spread evenly over the whole clip, in order of presentation.
 
     The clip is cut into `count` equal parts and the middle frame of each is taken; a clip of fewer
-    frames gives all of them. Positions come from the packets that are there, not from what the
-    header claims. `probe` is what `probing.probe` told of this source as a video; without it the
+    frames gives all of them, a still its one. Positions come from the packets that are there, not
+    from what the header claims. `probe` is what `probing.probe` told of this source; without it the
     source is probed here. `threads` decode (0: one per core). Raises MediaError where no frame can
     be decoded or a limit is passed.
     """
-    probe = probe or probing.probe(source, limits, "video")
+    probe = probe or probing.probe(source, limits)
     if probe.failure:
         raise MediaError(probe.failure)
+    if probe.kind == "image":
+        yield Frame(0, None, 0.0, read_image(source, limits))
+        return
     _check_duration(probe, limits.duration)
+    if probe.stream is None:
+        yield from _animated(source, count, limits, probe)
+        return
     with video_errors(), opened(source, limits.work) as file:
         if not probe.timestamps:
-            with video(file, threads, limits) as stream:
+            with video(file, probe.stream, threads) as stream:
                 total = sum(1 for _ in _frames(stream))
             file.seek(0)
-        with video(file, threads, limits) as stream:
+        with video(file, probe.stream, threads) as stream:
             upright = _Upright(threads, limits.pixels)
             yield from (
                 _decoded(stream, probe, count, upright)
                 if probe.timestamps
                 else _decoded_by_count(stream, total, count, upright)
             )
+
+
+def _animated(source: Source, count: int, limits: Limits, probe: Probe) -> Iterator[Frame]:
+    wanted = _middles(len(probe.timestamps), count)
+    with opened(source, limits.work) as file, image_errors(), still(file) as image:
+        for place, shown in zip(wanted, animation.pictures(file, image, wanted), strict=True):
+            stamp = probe.timestamps[place]
+            yield Frame(place, stamp, float(stamp * probe.time_base), shown)
 
 
 def _check_duration(probe: Probe, most: float) -> None:
@@ -128,6 +143,7 @@ def _frames(
             yield from packet.decode()
         except av.error.InvalidDataError:
             continue
+    yield from stream.decode(None)
 
 
 def _middles(total: int, count: int) -> list[int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from deepfake_detector.media.reading import read_image
+from deepfake_detector.media.stills import read_image
 from deepfake_detector.storage.archive import ArchiveReader, Item
 
 

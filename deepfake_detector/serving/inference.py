@@ -25,13 +25,12 @@ from deepfake_detector.faces.cutting import cut, given_crop
 from deepfake_detector.faces.detection import Face, load_detector
 from deepfake_detector.faces.tracking import follow
 from deepfake_detector.media.frame_sampling import Frame, sample_frames
-from deepfake_detector.media.probing import Probe, probe
+from deepfake_detector.media.probing import probe
 from deepfake_detector.media.reading import (
     LIMITS,
     Limits,
     MediaError,
     Source,
-    read_image,
     reason,
 )
 from deepfake_detector.scoring import scores
@@ -188,8 +187,8 @@ class Detector:
             probed = probe(source, limits)
             report = replace(report, kind=probed.kind, facts=probed.facts)
             with self._lock:
-                frames = self._frames(source, probed, limits)
-                report = self._judge(report, frames, kind, watch, limits.work)
+                frames = sample_frames(source, self.contract.frames, self._threads, limits, probed)
+                report = self._judge(report, _ahead(frames), kind, watch, limits.work)
         except (MediaError, OSError) as error:
             report = replace(report, reason=UNREADABLE, error=reason(error))
         return replace(report, seconds=time.monotonic() - started)
@@ -205,13 +204,6 @@ class Detector:
             track: {frame.index: logit for frame, _, _, logit, _ in rows}
             for track, rows in tracks.items()
         }
-
-    def _frames(self, source: Source, probed: Probe, limits: Limits) -> Iterable[Frame]:
-        if probed.kind == "image":
-            return [Frame(0, None, 0.0, read_image(source, limits))]
-        return _ahead(
-            sample_frames(source, self.contract.frames, self._threads, limits, probe=probed)
-        )
 
     def _judge(
         self,

@@ -411,9 +411,9 @@ def test_another_training_set_may_have_the_other_label(tmp_path, tree, use, miss
     ("name", "data", "why"),
     [
         ("fake/swap/b.mp4", b"", "empty file"),
-        ("fake/swap/b.mp4", b"no video", "not a video that can be decoded"),
+        ("fake/swap/b.mp4", b"no video", "neither an image nor a video that can be decoded"),
         ("fake/swap/b.mp4", made.audio_only(), "no video in it"),
-        ("fake/swap/b.jpg", b"no picture", "not an image that can be read"),
+        ("fake/swap/b.jpg", b"no picture", "neither an image nor a video that can be decoded"),
     ],
     ids=["empty", "text", "audio only", "still"],
 )

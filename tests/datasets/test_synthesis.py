@@ -26,7 +26,7 @@ from deepfake_detector.datasets.synthesis.people import SKIN_TONES
 from deepfake_detector.faces.detection import load_detector
 from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.media.probing import probe
-from deepfake_detector.media.reading import read_image
+from deepfake_detector.media.stills import read_image
 
 SEED, SECONDS, RESOLUTION = 5, 0.4, (0.2, 0.3)
 FORGED = [

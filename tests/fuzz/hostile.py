@@ -136,7 +136,7 @@ def hostile() -> dict[str, tuple[bytes, str]]:
     too_large, no_image, no_video = (
         "too large: 30000 x 30000",
         "damaged image",
-        "not a video that can be decoded",
+        "neither an image nor a video that can be decoded",
     )
     return {
         "bomb.png": (png_of(SIDE), too_large),
@@ -146,7 +146,7 @@ def hostile() -> dict[str, tuple[bytes, str]]:
             too_large,
         ),
         "lying.bmp": (with_sides("bmp", lambda _: 18, "<ii"), too_large),
-        "lying.gif": (with_sides("gif", lambda _: 6, "<HH"), no_video),
+        "lying.gif": (with_sides("gif", lambda _: 6, "<HH"), too_large),
         "hours.mp4": (of_ten_hours(), ""),
         "streams.mp4": (of_streams(1000), "more than 64 streams"),
         "nothing.mp4": (b"", "empty file"),

@@ -64,7 +64,7 @@ def mutated(data: bytes, suffix: str, rng: np.random.Generator) -> bytes:
         found = parts(data, suffix)
         ways = [_numbers, _parts] if found and rng.random() < 0.6 else BLIND
         data = ways[rng.integers(len(ways))](data, found, rng)
-    return with_checksums(data) if suffix == "png" and rng.random() < 0.8 else data
+    return with_checksums(data) if suffix in ("png", "apng") and rng.random() < 0.8 else data
 
 
 def parts(data: bytes, suffix: str) -> list[Part]:
@@ -266,10 +266,13 @@ WALKS: dict[str, Callable[[bytes, int, int], Iterator[Part]]] = {
     "mov": _boxes,
     "avi": _chunks,
     "webp": _chunks,
+    "moving.webp": _chunks,
     "webm": _elements,
     "mkv": _elements,
     "jpg": _segments,
     "png": _png_chunks,
+    "apng": _png_chunks,
+    "avif": _boxes,
     "gif": _blocks,
 }
 

@@ -8,9 +8,10 @@ from functools import cache
 import av
 import made
 import numpy as np
+from PIL import Image
 
 from deepfake_detector.media.frame_sampling import sample_frames
-from deepfake_detector.media.reading import read_image
+from deepfake_detector.media.stills import read_image
 
 RATE = 12
 CLIPS = {  # suffix -> container, codec and pixel format as FFmpeg names them
@@ -20,9 +21,9 @@ CLIPS = {  # suffix -> container, codec and pixel format as FFmpeg names them
     "webm": ("webm", "libvpx", "yuv420p"),
     "mkv": ("matroska", "libx264", "yuv420p"),
     "mpg": ("mpegts", "mpeg2video", "yuv420p"),
-    "gif": ("gif", "gif", "rgb8"),
 }
-STILLS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "bmp": "BMP", "tif": "TIFF"}
+ANIMATIONS = {"gif": "GIF", "apng": "PNG", "moving.webp": "WEBP"}
+STILLS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "bmp": "BMP", "tif": "TIFF", "avif": "AVIF"}
 
 
 @cache
@@ -31,7 +32,15 @@ def seeds() -> dict[str, bytes]:
     images = [frame.image for frame in sample_frames(made.person_clip(0, 0.5), 6)]
     still = read_image(made.person_still())
     clips = {suffix: encoded(images, *how) for suffix, how in CLIPS.items()}
-    return clips | {suffix: made.picture(still, kind) for suffix, kind in STILLS.items()}
+    films = {suffix: animated(images, kind) for suffix, kind in ANIMATIONS.items()}
+    return clips | films | {suffix: made.picture(still, kind) for suffix, kind in STILLS.items()}
+
+
+def animated(images: list[np.ndarray], kind: str) -> bytes:
+    frames = [Image.fromarray(image) for image in images]
+    return made.picture(
+        images[0], kind, save_all=True, append_images=frames[1:], duration=1000 // RATE
+    )
 
 
 def encoded(images: list[np.ndarray], container: str, codec: str, pixels: str) -> bytes:

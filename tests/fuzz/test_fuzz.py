@@ -12,11 +12,12 @@ import pytest
 from fuzz import hostile
 from fuzz.mutations import WALKS, mutated, parts
 from fuzz.run import damaged, fuzz
-from fuzz.seeds import CLIPS, STILLS, seeds
+from fuzz.seeds import ANIMATIONS, CLIPS, STILLS, seeds
 
 from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.media.probing import probe
-from deepfake_detector.media.reading import Limits, read_image
+from deepfake_detector.media.reading import Limits
+from deepfake_detector.media.stills import read_image
 from deepfake_detector.serving.inference import Detector
 
 pytestmark = pytest.mark.slow
@@ -50,7 +51,7 @@ def line() -> Iterator[tuple[str, list]]:
         yield f"127.0.0.1:{server.getsockname()[1]}", calls
 
 
-@pytest.mark.parametrize("suffix", sorted([*CLIPS, *STILLS]))
+@pytest.mark.parametrize("suffix", sorted([*CLIPS, *ANIMATIONS, *STILLS]))
 def test_every_seed_is_judged(detector, suffix):
     report = detector.predict(seeds()[suffix])
     assert (report.verdict, report.frames_with_face) == ("FAKE", report.frames_sampled)
@@ -65,7 +66,7 @@ def test_the_parts_of_a_seed_are_found_and_hold_numbers(suffix):
     assert all(number.at + number.length <= len(data) for part in found for number in part.numbers)
 
 
-@pytest.mark.parametrize("suffix", sorted([*CLIPS, *STILLS]))
+@pytest.mark.parametrize("suffix", sorted([*CLIPS, *ANIMATIONS, *STILLS]))
 def test_damage_is_a_function_of_its_seed_and_changes_nearly_every_file(suffix):
     data = seeds()[suffix]
     once, again = (

@@ -14,8 +14,8 @@ from PIL import Image
 from deepfake_detector.media import extraction
 from deepfake_detector.media.extraction import frame_tasks
 from deepfake_detector.media.frame_sampling import sample_frames
-from deepfake_detector.media.reading import read_image
 from deepfake_detector.media.settings import ExtractFrames
+from deepfake_detector.media.stills import read_image
 from deepfake_detector.storage.archive import ArchiveReader, Item, Pack, write_archive
 
 JPEG, PNG = (
@@ -148,7 +148,7 @@ def test_a_bad_item_costs_only_itself(tmp_path):
     assert [row["status"].partition(":")[0] for row in rows] == [
         "ok",
         "empty file",
-        "not an image that can be read",
+        "neither an image nor a video that can be decoded",
         "damaged image",
         "ok",
         "cannot be read",
@@ -164,7 +164,10 @@ def test_a_bad_item_costs_only_itself(tmp_path):
     ("data", "status"),
     [
         (b"", "empty file"),
-        (b"text", "not a video that can be decoded: Invalid data found when processing input"),
+        (
+            b"text",
+            "neither an image nor a video that can be decoded: Invalid data found when processing input",
+        ),
         (audio_only(), "no video in it (audio only?)"),
     ],
     ids=["empty", "text", "audio only"],
@@ -219,6 +222,26 @@ def test_facts_of_a_video_stand_beside_its_frames(tmp_path):
 def test_facts_of_what_cannot_be_read_are_its_size(tmp_path):
     _, facts = extracted(stills(tmp_path, a_png=b"no picture"), tmp_path / "out", JPEG)
     assert facts == [{"item": "demo/real/a", "bytes": 10}]
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.mp4"])
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_an_animation_gives_frames_whatever_its_name(tmp_path, name, kind):
+    more = [Image.fromarray(np.full((20, 30, 3), grey, np.uint8)) for grey in (0, 90, 250)]
+    path = tmp_path / name
+    path.write_bytes(picture(STILL, kind, save_all=True, append_images=more, duration=40))
+    item = Item("demo/real/a", "image" if name.endswith("webp") else "video", str(path))
+    rows = extract_frames(Pack("demo/x.zip", (item,)), tmp_path / "out", PNG)
+    assert [(row["frame"], row["time"]) for row in rows] == [(0, 0), (2, 0.08), (3, 0.12)]
+    with ArchiveReader(tmp_path / "out") as reader:
+        grey = [read_image(reader.read(row["archive"], row["member"])).mean() for row in rows[1:]]
+    assert grey == pytest.approx([90, 250], abs=2)
+
+
+def test_a_still_named_as_a_video_gives_its_one_frame(tmp_path):
+    (row,) = extract_frames(video(tmp_path, picture(STILL)), tmp_path / "out", PNG)
+    with ArchiveReader(tmp_path / "out") as reader:
+        assert np.array_equal(reader.picture(row["archive"], row["member"]), STILL)
 
 
 def test_a_ready_crop_is_looked_at_and_stays_where_it_is(tmp_path):

@@ -5,15 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made import audio_only, clip, picture
+from PIL import Image
 
 from deepfake_detector.media.probing import probe
 
 NOISE = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
 
 
-def facts(folder: Path, data: bytes, kind: str = "video") -> dict:
+def facts(folder: Path, data: bytes) -> dict:
     (folder / "file").write_bytes(data)
-    return probe(folder / "file", kind=kind).facts
+    return probe(folder / "file").facts
 
 
 @pytest.mark.parametrize(
@@ -58,17 +59,30 @@ def test_a_header_that_counts_other_frames_than_there_are_is_contradicted(tmp_pa
 
 @pytest.mark.parametrize("quality", [20, 30, 50, 75, 90, 95])
 def test_the_quality_of_a_jpeg_is_read_from_its_tables(tmp_path, quality):
-    found = facts(tmp_path, picture(NOISE, "JPEG", quality=quality), "image")
+    found = facts(tmp_path, picture(NOISE, "JPEG", quality=quality))
     assert found["jpeg_quality"] == pytest.approx(quality, abs=3)
     assert (found["codec"], found["frames_found"]) == ("jpeg", 1)
 
 
 def test_other_stills_have_no_jpeg_quality(tmp_path):
-    found = facts(tmp_path, picture(NOISE), "face")
+    found = facts(tmp_path, picture(NOISE))
     assert found == {"bytes": found["bytes"], "container": "png", "codec": "png", "frames_found": 1}
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"), [("GIF", "gif"), ("PNG", "png"), ("WEBP", "webp"), ("AVIF", "avif")]
+)
+def test_an_animation_tells_its_frames_and_times(tmp_path, kind, name):
+    more = [Image.fromarray(np.full((64, 64, 3), grey, np.uint8)) for grey in (0, 90, 250)]
+    found = facts(
+        tmp_path,
+        picture(NOISE, kind, save_all=True, append_images=more, duration=[40, 40, 80, 40]),
+    )
+    assert (found["container"], found["codec"], found["frames_found"]) == (name, name, 4)
+    assert (found["duration"], found["frame_rate"]) == (0.2, 20)
+    assert found["variable_rate"] == 1
+
+
 @pytest.mark.parametrize("data", [b"", b"text", audio_only()], ids=["empty", "text", "audio only"])
-@pytest.mark.parametrize("kind", ["video", "image"])
-def test_of_what_cannot_be_read_the_size_is_told(tmp_path, data, kind):
-    assert facts(tmp_path, data, kind) == {"bytes": len(data)}
+def test_of_what_cannot_be_read_the_size_is_told(tmp_path, data):
+    assert facts(tmp_path, data) == {"bytes": len(data)}

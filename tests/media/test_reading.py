@@ -11,7 +11,8 @@ from made import clip, picture, two_pictures
 from PIL import Image
 
 from deepfake_detector.media.probing import probe
-from deepfake_detector.media.reading import Limits, MediaError, read_image
+from deepfake_detector.media.reading import Limits, MediaError
+from deepfake_detector.media.stills import read_image
 
 COLOURS = np.random.default_rng(1).integers(0, 256, (6, 9, 3), np.uint8)
 BLOCKS = np.kron(COLOURS[:2, :3], np.ones((16, 16, 1), np.uint8))  # survives JPEG

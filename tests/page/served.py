@@ -7,7 +7,7 @@ import made
 import numpy as np
 
 from deepfake_detector.media.frame_sampling import sample_frames
-from deepfake_detector.media.reading import read_image
+from deepfake_detector.media.stills import read_image
 
 VERDICTS = {  # name of a model -> how it decides
     "fake": made.SURE,

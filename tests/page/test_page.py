@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
 
 from benchmarks.served_page import APP
-from deepfake_detector.media.reading import read_image
+from deepfake_detector.media.stills import read_image
 from deepfake_detector.serving.inference import DEMONSTRATION, Detector
 from deepfake_detector.serving.report import LIMITS, SAID
 
@@ -224,7 +224,12 @@ def test_somebody_who_is_seen_too_seldom_gets_no_score(page_of, tmp_path):
         ("grey.png", GREY, "INCONCLUSIVE", "No face was found in any frame"),
         ("numbers.mp4", made.clip(), "INCONCLUSIVE", "No face was found in any frame"),
         ("empty.mp4", b"", "ERROR", "empty file"),
-        ("text.mp4", b"this is no video at all" * 50, "ERROR", "not a video that can be decoded"),
+        (
+            "text.mp4",
+            b"this is no video at all" * 50,
+            "ERROR",
+            "neither an image nor a video that can be decoded",
+        ),
         ("sound.mp4", made.audio_only(), "ERROR", "audio only"),
         ("half.jpg", STILL[:2000], "ERROR", "damaged image"),
     ],

@@ -13,8 +13,8 @@ from deepfake_detector.faces.cropping import crop_faces, crop_tasks
 from deepfake_detector.faces.settings import CropFaces
 from deepfake_detector.media.extraction import extract_frames
 from deepfake_detector.media.frame_sampling import sample_frames
-from deepfake_detector.media.reading import read_image
 from deepfake_detector.media.settings import ExtractFrames
+from deepfake_detector.media.stills import read_image
 from deepfake_detector.scoring import scores
 from deepfake_detector.serving.inference import Detector
 from deepfake_detector.storage import tables

@@ -23,7 +23,8 @@ from deepfake_detector import UserError, contract
 from deepfake_detector.contract import golden, model_file
 from deepfake_detector.faces.detection import load_detector
 from deepfake_detector.faces.settings import YUNET
-from deepfake_detector.media.reading import Limits, read_image
+from deepfake_detector.media.reading import Limits
+from deepfake_detector.media.stills import read_image
 from deepfake_detector.scoring.decision import IN_BAND, decide
 from deepfake_detector.serving.inference import DEMONSTRATION, GIVEN, Detector, Report
 from deepfake_detector.storage.files import file_hash
@@ -333,9 +334,9 @@ def test_a_picture_given_as_a_face_is_judged_whole(with_contract):
 
 BROKEN = {
     "empty": (b"", "empty file"),
-    "text": (b"this is no video at all\n" * 50, "not a video that can be decoded"),
+    "text": (b"this is no video at all\n" * 50, "neither an image nor a video that can be decoded"),
     "sound": (made.audio_only(), r"no video in it \(audio only\?\)"),
-    "half a clip": (made.clip()[:900], "not a video that can be decoded"),
+    "half a clip": (made.clip()[:900], "neither an image nor a video that can be decoded"),
     "half a picture": (made.person_still()[:2000], "damaged image"),
     "damaged TIFF": (made.picture(GREY, "TIFF").replace(STRIPS, FLOATS), "damaged image"),
 }

@@ -1,0 +1,56 @@
+"""Animated pictures: GIF, PNG, WebP and AVIF, read frame by frame."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+from PIL import Image
+
+from deepfake_detector.media.reading import MediaFile
+from deepfake_detector.media.stills import DAMAGED, rgb
+
+ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")  # other formats keep previews or pages behind the picture
+TIME_BASE = Fraction(1, 1000)  # seconds
+LEAST, USUAL = 20, 100  # milliseconds: what is shown for less is shown for long, as browsers do
+
+
+def frame_count(image: Image.Image) -> int:
+    """How many frames a picture says it has; 1 for a still."""
+    count = getattr(image, "n_frames", 1) if image.format in ANIMATED else 1
+    return count - _first(image)
+
+
+def times(file: MediaFile, image: Image.Image) -> tuple[list[int], int]:
+    """When each frame that can be decoded is shown, and when the last one ends, in milliseconds."""
+    found, now = [], 0
+    for shown in _frames(file, image):
+        found.append(now)
+        duration = round(shown.info.get("duration", 0))
+        now += duration if duration >= LEAST else USUAL
+    return found, now
+
+
+def pictures(file: MediaFile, image: Image.Image, wanted: list[int]) -> Iterator[np.ndarray]:
+    """The frames of these places, in order, as RGB."""
+    for place, shown in enumerate(_frames(file, image)):
+        if place in wanted:
+            yield rgb(shown)
+        if place >= max(wanted):
+            return
+
+
+def _first(image: Image.Image) -> int:
+    """An animated PNG may begin with a picture for readers that show no animation."""
+    return int(bool(getattr(image, "default_image", False)))
+
+
+def _frames(file: MediaFile, image: Image.Image) -> Iterator[Image.Image]:
+    """Each frame in turn, up to the first that is damaged."""
+    for place in range(_first(image), image.n_frames):
+        file.check_time()
+        try:
+            image.seek(place)
+            image.load()
+        except DAMAGED:
+            return
+        yield image

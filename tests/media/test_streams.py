@@ -1,0 +1,112 @@
+"""Which pictures of a file are looked at: the film, never a cover, a thumbnail or a tile."""
+
+import io
+
+import av
+import numpy as np
+import pytest
+from made import clip, number_in, numbered_frame, picture
+from media.cases import case
+from PIL import Image
+
+from deepfake_detector.media import stills
+from deepfake_detector.media.frame_sampling import sample_frames
+from deepfake_detector.media.probing import probe
+from deepfake_detector.media.reading import MediaError, Source
+from deepfake_detector.media.stills import read_image
+
+needs_heif = pytest.mark.skipif("HEIF" not in stills.FORMATS, reason="pillow-heif is not installed")
+
+
+def numbers(source: Source, count: int) -> list[int]:
+    return [number_in(frame.image) for frame in sample_frames(source, count)]
+
+
+def with_cover(container: str, film: int, sound: bool = False) -> bytes:
+    """A file whose first stream is a JPEG picture of number 200, and whose second one has `film`
+    frames, if any; with `sound` as well."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=container) as output:
+        cover = output.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 96, 64, "yuvj420p"
+        moving = output.add_stream("libx264", rate=12) if film else None
+        if moving:
+            moving.width, moving.height, moving.pix_fmt = 96, 64, "yuv420p"
+        voice = output.add_stream("aac", rate=16000, layout="mono") if sound else None
+        output.mux(cover.encode(frame_of(200)))
+        output.mux(cover.encode())
+        if moving:
+            for number in range(film):
+                output.mux(moving.encode(frame_of(number)))
+            output.mux(moving.encode())
+        if voice:
+            silence = av.AudioFrame.from_ndarray(
+                np.zeros((1, 16000), np.float32), format="fltp", layout="mono"
+            )
+            silence.sample_rate = 16000
+            output.mux(voice.encode(silence))
+            output.mux(voice.encode())
+    return buffer.getvalue()
+
+
+def frame_of(number: int) -> av.VideoFrame:
+    return av.VideoFrame.from_ndarray(numbered_frame(number), format="rgb24")
+
+
+@pytest.mark.parametrize("name", ["cover_art_first_mutagen.mp4", "cover_art_first.mkv"])
+def test_a_cover_before_the_film_is_passed_over(name):
+    assert numbers(case(name), 6) == [5, 15, 25, 35, 45, 55]
+    found = probe(case(name))
+    assert (found.facts["codec"], found.facts["frames_found"]) == ("h264", 60)
+
+
+@pytest.mark.parametrize("container", ["matroska", "mp4", "avi"])
+def test_of_several_streams_the_one_with_most_packets_is_the_film(container):
+    assert numbers(with_cover(container, 12), 3) == [2, 6, 10]
+
+
+@pytest.mark.parametrize("container", ["matroska", "mp4"])
+def test_a_sound_file_with_a_cover_has_no_video_in_it(container):
+    with pytest.raises(MediaError, match="no video in it"):
+        numbers(with_cover(container, 0, sound=True), 3)
+
+
+def test_one_picture_in_a_container_of_video_is_looked_at():
+    assert numbers(with_cover("matroska", 0), 3) == [200]
+    assert numbers(clip(1), 3) == [0]
+
+
+@pytest.mark.parametrize("name", ["animated.webp"])
+def test_an_animation_gives_its_frames(name):
+    assert numbers(case(name), 3) == [1, 3, 5]
+    assert probe(case(name)).kind == "video"
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_animations_are_sampled_alike_in_every_format(kind):
+    frames = [Image.fromarray(numbered_frame(number)) for number in range(12)]
+    data = picture(numbered_frame(0), kind, save_all=True, append_images=frames[1:], duration=50)
+    sampled = list(sample_frames(data, 3))
+    assert [number_in(frame.image) for frame in sampled] == [2, 6, 10]
+    assert [frame.time for frame in sampled] == pytest.approx([0.1, 0.3, 0.5])
+
+
+@needs_heif
+def test_a_tiled_picture_is_read_whole():
+    image = read_image(case("iphone_tiled.heic"))
+    assert (image.shape, number_in(image)) == ((768, 1024, 3), 77)
+    assert probe(case("iphone_tiled.heic")).kind == "image"
+    assert numbers(case("iphone_tiled.heic"), 3) == [77]
+
+
+def test_without_the_package_for_it_a_heic_picture_is_refused_with_the_remedy(
+    tmp_path, monkeypatch
+):
+    """Such files reach us under the names of JPEG pictures, too."""
+    monkeypatch.setattr(stills, "FORMATS", [one for one in stills.FORMATS if one != "HEIF"])
+    (tmp_path / "IMG_0001.jpg").write_bytes(case("iphone_tiled.heic").read_bytes())
+    found = probe(tmp_path / "IMG_0001.jpg")
+    assert (found.kind, found.failure) == ("image", f"{stills.NO_HEIF}; {stills.HEIF_REMEDY}")
+    for read in (read_image, lambda path: numbers(path, 3)):
+        with pytest.raises(MediaError, match="pip install pillow-heif"):
+            read(tmp_path / "IMG_0001.jpg")
