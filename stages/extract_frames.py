@@ -33,14 +33,15 @@ def main() -> str:
         ]
         frames = tables.make(rows, tables.FRAMES)
         tables.write("data/frames.csv", frames, tables.FRAMES)
-        tables.write(
-            "data/media.csv", tables.make(done.rows.get("media", []), tables.MEDIA), tables.MEDIA
-        )
+        media = tables.make(done.rows.get("media", []), tables.MEDIA)
+        tables.write("data/media.csv", media, tables.MEDIA)
     kept.mark(done.used)
     kept.shrink(settings.scratch.max_gb * store.GB)
     bad = frames[frames["status"] != "ok"]
     for row in bad.itertuples():
         print(f"  {row.item}: {row.status}")
+    for row in media[media["frames_distrusted"].fillna(0) > 0].itertuples():
+        print(f"  {row.item}: {row.frames_distrusted} frames follow damaged data")
     print(f"  {done.made} items decoded, {done.reused} taken from the scratch store")
     return f"{len(frames) - len(bad)} frames of {frames['item'].nunique() - len(bad)} items, {len(bad)} items unreadable"
 

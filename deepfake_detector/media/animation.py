@@ -1,16 +1,15 @@
 """Animated pictures: GIF, PNG, WebP and AVIF, read frame by frame."""
 
 from collections.abc import Iterator
-from fractions import Fraction
 
 import numpy as np
 from PIL import Image
 
 from deepfake_detector.media.reading import MediaFile
 from deepfake_detector.media.stills import DAMAGED, rgb
+from deepfake_detector.media.timeline import Timeline, varies
 
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")  # other formats keep previews or pages behind the picture
-TIME_BASE = Fraction(1, 1000)  # seconds
 LEAST, USUAL = 20, 100  # milliseconds: what is shown for less is shown for long, as browsers do
 
 
@@ -20,14 +19,21 @@ def frame_count(image: Image.Image) -> int:
     return count - _first(image)
 
 
-def times(file: MediaFile, image: Image.Image) -> tuple[list[int], int]:
-    """When each frame that can be decoded is shown, and when the last one ends, in milliseconds."""
-    found, now = [], 0
+def timeline(file: MediaFile, image: Image.Image) -> Timeline:
+    """When each frame that can be decoded is shown; stamps are milliseconds."""
+    starts, now = [], 0
     for shown in _frames(file, image):
-        found.append(now)
+        starts.append(now)
         duration = round(shown.info.get("duration", 0))
         now += duration if duration >= LEAST else USUAL
-    return found, now
+    return Timeline(
+        order=np.arange(len(starts)),
+        stamps=tuple(starts),
+        seconds=np.array(starts) / 1000,
+        duration=now / 1000,
+        rate=1000 / USUAL,
+        variable=varies(np.diff([*starts, now])),
+    )
 
 
 def pictures(file: MediaFile, image: Image.Image, wanted: list[int]) -> Iterator[np.ndarray]:

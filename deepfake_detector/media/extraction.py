@@ -7,12 +7,18 @@ from pathlib import Path
 import pandas as pd
 
 from deepfake_detector.common.code_hash import code_hash
-from deepfake_detector.media.frame_sampling import Frame, sample_frames
+from deepfake_detector.media.frame_sampling import (
+    Frame,
+    facts_of,
+    sample_frames,
+    size_of,
+    still_frame,
+    without_image,
+)
 from deepfake_detector.media.perceptual_hash import perceptual_hash
 from deepfake_detector.media.probing import Probe, probe
 from deepfake_detector.media.reading import MediaError, reason
 from deepfake_detector.media.settings import ExtractFrames
-from deepfake_detector.media.stills import read_image
 from deepfake_detector.storage.archive import Pack, encode, member_of
 from deepfake_detector.storage.packs import Task
 from deepfake_detector.storage.store import PACKAGES, Made, key_of
@@ -20,6 +26,7 @@ from deepfake_detector.storage.store import PACKAGES, Made, key_of
 CODE = [  # that frames and rows are made by
     *(
         "media/animation",
+        "media/decoding",
         "media/extraction",
         "media/facts",
         "media/frame_sampling",
@@ -27,6 +34,7 @@ CODE = [  # that frames and rows are made by
         "media/probing",
         "media/reading",
         "media/stills",
+        "media/timeline",
         "storage/archive",
     ),
 ]
@@ -35,12 +43,12 @@ CODE = [  # that frames and rows are made by
 @dataclass(frozen=True)
 class Picture:
     """A sampled frame as it is stored: `row` of the frames table, `name` and `data` in the archive,
-    if it goes there."""
+    if it goes there, and what it was without its image."""
 
     row: dict
     name: str
     data: bytes | None
-    rotation: int
+    frame: Frame
 
 
 def frame_tasks(index: pd.DataFrame, settings: ExtractFrames) -> Callable[[Pack], Task]:
@@ -86,9 +94,7 @@ def extract_frames(pack: Pack, settings: ExtractFrames) -> Made:
                 }
                 members[row["member"]] = picture.data
             rows.append(row)
-        facts[-1] |= {name: rows[-1][name] for name in ("width", "height")} | {
-            "rotation": pictures[0].rotation
-        }
+        facts[-1] |= facts_of([picture.frame for picture in pictures])
     return Made({"frames": rows, "media": facts}, members)
 
 
@@ -97,23 +103,17 @@ def _sampled(path: Path, settings: ExtractFrames, probed: Probe) -> Iterator[Pic
     # one thread: workers are many, and share the cores
     for frame in sample_frames(path, settings.frames, threads=1, probe=probed):
         data = encode(frame.image, suffix, settings.jpeg_quality)
-        yield Picture(_row(frame), f"{frame.index:06d}.{suffix}", data, frame.rotation)
+        yield Picture(_row(frame), f"{frame.index:06d}.{suffix}", data, without_image(frame))
 
 
 def _still(path: Path, kind: str) -> Iterator[Picture]:
     """A still keeps its own bytes."""
     data = path.read_bytes()
-    row = _row(Frame(0, None, 0.0, read_image(data)))
-    yield Picture(row, f"000000{path.suffix.lower()}", None if kind == "face" else data, 0)
+    frame = still_frame(data)
+    kept = None if kind == "face" else data
+    yield Picture(_row(frame), f"000000{path.suffix.lower()}", kept, without_image(frame))
 
 
 def _row(frame: Frame) -> dict:
-    height, width = frame.image.shape[:2]
-    row = {
-        "frame": frame.index,
-        "pts": frame.pts,
-        "time": frame.time,
-        "width": width,
-        "height": height,
-    }
-    return row | {"hash": perceptual_hash(frame.image)}
+    row = {"frame": frame.index, "pts": frame.pts, "time": frame.time}
+    return row | size_of(frame.image) | {"hash": perceptual_hash(frame.image)}

@@ -1,26 +1,18 @@
 """Frames of a file as RGB arrays, spread evenly over it: of a video, an animation or a still."""
 
-import bisect
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import av
 import numpy as np
 
-from deepfake_detector.media import animation, probing
+from deepfake_detector.media import animation, decoding, probing
 from deepfake_detector.media.probing import Probe
-from deepfake_detector.media.reading import (
-    LIMITS,
-    Limits,
-    MediaError,
-    Source,
-    check_size,
-    demuxed,
-    opened,
-    video,
-    video_errors,
-)
+from deepfake_detector.media.reading import LIMITS, Limits, MediaError, Source, check_size, opened
 from deepfake_detector.media.stills import image_errors, read_image, still
+from deepfake_detector.media.timeline import Timeline
+
+NO_PICTURE = np.zeros((0, 0, 3), np.uint8)  # in place of one that was looked at
 
 
 @dataclass(frozen=True)
@@ -31,14 +23,26 @@ class Frame:
     pts: presentation time in the container's units; None where the container has none.
     time: seconds from the clip's first frame.
     image: (height, width, 3) RGB uint8, upright.
-    rotation: degrees clockwise that it was turned by to be upright.
+    facts: what decoding it told of the file, as columns of the media table.
+    trusted: whether nothing that it was decoded from is damaged.
     """
 
     index: int
     pts: int | None
     time: float
     image: np.ndarray
-    rotation: int = 0
+    facts: dict = field(default_factory=dict)
+    trusted: bool = True
+
+
+def without_image(frame: Frame) -> Frame:
+    """What is kept of a frame that was looked at."""
+    return replace(frame, image=NO_PICTURE)
+
+
+def facts_of(frames: Sequence[Frame]) -> dict:
+    """What the sampled frames of a file add to its facts."""
+    return frames[0].facts | {"frames_distrusted": sum(not frame.trusted for frame in frames)}
 
 
 def sample_frames(
@@ -50,105 +54,55 @@ def sample_frames(
 ) -> Iterator[Frame]:
     """Yield up to `count` frames spread evenly over the whole clip, in order of presentation.
 
-    The clip is cut into `count` equal parts and the middle frame of each is taken; a clip of fewer
-    frames gives all of them, a still its one. Positions come from the packets that are there, not
-    from what the header claims. `probe` is what `probing.probe` told of this source; without it the
-    source is probed here. `threads` decode (0: one per core). Raises MediaError where no frame can
-    be decoded or a limit is passed.
+    The clip is cut into `count` equal parts of time and the frame at the middle of each is taken; a
+    clip of fewer frames gives all of them, a still its one. Frames after a damaged packet are
+    distrusted until the next keyframe, and clean ones taken in their stead where there are enough.
+    Positions come from the packets that are there, not from what the header claims. `probe` is what
+    `probing.probe` told of this source; without it the source is probed here. `threads` decode (0:
+    one per core), and change nothing of what comes. Raises MediaError where no frame can be decoded
+    or a limit is passed.
     """
     probe = probe or probing.probe(source, limits)
     if probe.failure:
         raise MediaError(probe.failure)
-    if probe.kind == "image":
-        yield Frame(0, None, 0.0, read_image(source, limits))
+    clip = probe.timeline
+    if clip is None:
+        yield still_frame(source, limits)
         return
-    _check_duration(probe, limits.duration)
+    if clip.duration and clip.duration > limits.duration:
+        raise MediaError(f"too long: {clip.duration:.0f} seconds, the limit is {limits.duration:g}")
     if probe.stream is None:
-        yield from _animated(source, count, limits, probe)
+        yield from _animated(source, count, limits, clip)
         return
-    with video_errors(), opened(source, limits.work) as file:
-        if not probe.timestamps:
-            with video(file, probe.stream, threads) as stream:
-                total = sum(1 for _ in _frames(stream))
-            file.seek(0)
-        with video(file, probe.stream, threads) as stream:
-            upright = _Upright(threads, limits.pixels)
-            yield from (
-                _decoded(stream, probe, count, upright)
-                if probe.timestamps
-                else _decoded_by_count(stream, total, count, upright)
-            )
-
-
-def _animated(source: Source, count: int, limits: Limits, probe: Probe) -> Iterator[Frame]:
-    wanted = _middles(len(probe.timestamps), count)
-    with opened(source, limits.work) as file, image_errors(), still(file) as image:
-        for place, shown in zip(wanted, animation.pictures(file, image, wanted), strict=True):
-            stamp = probe.timestamps[place]
-            yield Frame(place, stamp, float(stamp * probe.time_base), shown)
-
-
-def _check_duration(probe: Probe, most: float) -> None:
-    stamps = probe.timestamps
-    seconds = float((stamps[-1] - stamps[0]) * probe.time_base) if stamps else 0.0
-    if seconds > most:
-        raise MediaError(f"too long: {seconds:.0f} seconds, the limit is {most:g}")
-
-
-def _decoded(
-    stream: av.VideoStream, probe: Probe, count: int, upright: "_Upright"
-) -> Iterator[Frame]:
-    stamps = probe.timestamps
-    wanted = [stamps[position] for position in _middles(len(stamps), count)]
-    found = 0
-    for frame in _frames(stream, frozenset(wanted)):
-        if frame.pts is None or frame.pts < wanted[found]:
-            continue
-        index = bisect.bisect_left(stamps, frame.pts)
-        time = float((frame.pts - stamps[0]) * probe.time_base)
-        yield Frame(index, frame.pts, time, upright(frame), _rotation(frame))
-        found = bisect.bisect_right(wanted, frame.pts)
-        if found == len(wanted):
-            return
+    upright, found = _Upright(threads, limits.pixels), False
+    reader = decoding.Reader(source, probe.stream, clip, limits.work)
+    for place, time, frame, trusted in decoding.sampled(reader, count, threads):
+        found = True
+        pts = clip.stamps[place] if clip.stamps else None
+        image = upright(frame)
+        facts = size_of(image) | {"rotation": _rotation(frame)}
+        yield Frame(place, pts, time, image, facts, trusted)
     if not found:
         raise MediaError("no frame could be decoded")
 
 
-def _decoded_by_count(
-    stream: av.VideoStream, total: int, count: int, upright: "_Upright"
-) -> Iterator[Frame]:
-    """For containers without presentation times: `total` frames were counted before."""
-    if not total:
-        raise MediaError("no frame could be decoded")
-    rate = float(stream.average_rate or 25)
-    wanted = set(_middles(total, count))
-    for index, frame in enumerate(_frames(stream)):
-        if index in wanted:
-            yield Frame(index, None, index / rate, upright(frame), _rotation(frame))
+def still_frame(source: Source, limits: Limits = LIMITS) -> Frame:
+    """A still as a clip of one frame; raises MediaError as `read_image` does."""
+    image = read_image(source, limits)
+    return Frame(0, None, 0.0, image, size_of(image) | {"rotation": 0})
 
 
-def _frames(
-    stream: av.VideoStream, wanted: frozenset[int] | None = None
-) -> Iterator[av.VideoFrame]:
-    """All frames that decode; damaged packets are passed over, as a player does.
-
-    With the times of those that are `wanted`, a frame is left out that is neither wanted nor needed
-    to decode another.
-    """
-    for packet in demuxed(stream):
-        if wanted is not None:
-            needed = packet.pts is None or packet.pts in wanted
-            stream.codec_context.skip_frame = "DEFAULT" if needed else "NONREF"
-        try:
-            yield from packet.decode()
-        except av.error.InvalidDataError:
-            continue
-    yield from stream.decode(None)
+def size_of(image: np.ndarray) -> dict:
+    """Width and height of a picture, as columns of the tables."""
+    return {"width": image.shape[1], "height": image.shape[0]}
 
 
-def _middles(total: int, count: int) -> list[int]:
-    count = min(total, count)
-    return [(2 * part + 1) * total // (2 * count) for part in range(count)]
+def _animated(source: Source, count: int, limits: Limits, clip: Timeline) -> Iterator[Frame]:
+    wanted = clip.spread(count)
+    with opened(source, limits.work) as file, image_errors(), still(file) as image:
+        for place, shown in zip(wanted, animation.pictures(file, image, wanted), strict=True):
+            seconds = float(clip.seconds[place])
+            yield Frame(place, clip.stamps[place], seconds, shown, size_of(shown) | {"rotation": 0})
 
 
 class _Upright:

@@ -7,7 +7,7 @@ import av
 from PIL import Image, UnidentifiedImageError
 
 from deepfake_detector.media import animation
-from deepfake_detector.media.facts import Packet, animation_facts, still_facts, video_facts
+from deepfake_detector.media.facts import animation_facts, still_facts, video_facts
 from deepfake_detector.media.reading import (
     LIMITS,
     Limits,
@@ -23,9 +23,13 @@ from deepfake_detector.media.reading import (
     video_errors,
 )
 from deepfake_detector.media.stills import DAMAGED, still
+from deepfake_detector.media.timeline import Packet, Timeline, timeline
 
 COVERS = ("mjpeg", "png", "gif", "bmp", "webp")  # codecs of the covers of sound files
 UNTIMED = ("avi",)  # containers whose presentation times do not hold
+JOINED = ("mpegts", "mpeg")  # containers that may be cut anywhere and joined
+USUAL_RATE = 25  # frames a second, where a container tells neither times nor a rate
+VP8_SHOWN = 0x10  # bit of a frame's first byte (RFC 6386, 9.1)
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,7 @@ class Probe:
     kind: `image` or `video`; an animated picture is a video.
     facts: a row of the media table but for `item` and for what only a decoded frame tells; of a
         file that cannot be read its size in bytes alone.
-    timestamps: presentation times of all frames of a video, in units of `time_base`, sorted, each
-        once. Empty where the container gives none that hold: its frames have to be counted.
-    time_base: seconds in one unit of the timestamps.
+    timeline: when the frames of a video are shown; None of a still and of what cannot be read.
     stream: index of the stream of moving pictures; None in a picture, animated or not.
     failure: why no frame can be decoded, where that is known before; else empty. What is wrong with
         a still is told where it is decoded.
@@ -45,8 +47,7 @@ class Probe:
 
     kind: str
     facts: dict
-    timestamps: tuple[int, ...] = ()
-    time_base: Fraction = Fraction(0)
+    timeline: Timeline | None = None
     stream: int | None = None
     failure: str = ""
 
@@ -90,29 +91,36 @@ def _picture(file: MediaFile, found: Probe, limits: Limits) -> Probe | None:
 
 
 def _animation(file: MediaFile, image: Image.Image, found: Probe) -> Probe:
-    times, end = animation.times(file, image)
-    return replace(
-        found,
-        facts=found.facts | animation_facts(image, times, end),
-        timestamps=tuple(times),
-        time_base=animation.TIME_BASE,
-    )
+    clip = animation.timeline(file, image)
+    facts = found.facts | animation_facts(image, clip)
+    failure = "" if len(clip.order) else "no frame could be decoded"
+    return replace(found, facts=facts, timeline=clip, failure=failure)
 
 
 def _video(file: MediaFile, found: Probe, limits: Limits) -> Probe:
     with container(file) as opening:
         stream, packets = _film(opening)
         check_size(stream.codec_context.width, stream.codec_context.height, limits.pixels)
-        shown = [packet.pts for packet in packets if not packet.discarded]
-        untimed = None in shown or opening.format.name in UNTIMED
+        clip = _timeline(stream, packets)
         return replace(
             found,
-            facts=found.facts | video_facts(stream, packets),
-            timestamps=() if untimed else tuple(sorted({pts for pts in shown if pts is not None})),
-            time_base=stream.time_base or Fraction(0),
+            facts=found.facts | video_facts(stream, packets, clip),
+            timeline=clip,
             stream=stream.index,
-            failure="" if shown else "no frame in it",
+            failure="" if any(not packet.discarded for packet in packets) else "no frame in it",
         )
+
+
+def _timeline(stream: av.VideoStream, packets: list[Packet]) -> Timeline:
+    name = stream.container.format.name
+    return timeline(
+        packets,
+        time_base=stream.time_base or Fraction(1),
+        rate=float(stream.average_rate or USUAL_RATE),
+        timed=name not in UNTIMED and all(one.pts is not None or one.discarded for one in packets),
+        reordered=stream.codec_context.has_b_frames,
+        joined=name in JOINED,
+    )
 
 
 def _film(opening: av.container.InputContainer) -> tuple[av.VideoStream, list[Packet]]:
@@ -124,9 +132,22 @@ def _film(opening: av.container.InputContainer) -> tuple[av.VideoStream, list[Pa
     packets: dict[int, list[Packet]] = {stream.index: [] for stream in streams}
     for packet in opening.demux(streams):
         if packet.size:
-            packets[packet.stream.index].append(Packet(packet.pts, packet.size, packet.is_discard))
+            packets[packet.stream.index].append(_packet(packet))
     chosen = max(streams, key=lambda stream: len(packets[stream.index]))
     own = packets[chosen.index]
     if len(own) == 1 and opening.streams.audio and chosen.codec_context.name in COVERS:
         raise MediaError("no video in it (a sound file with a cover)")
     return chosen, own
+
+
+def _packet(packet: av.Packet) -> Packet:
+    """VP8 keeps some frames for later ones to refer to and never shows them."""
+    hidden = packet.stream.codec_context.name == "vp8" and not memoryview(packet)[0] & VP8_SHOWN
+    return Packet(
+        packet.pts,
+        packet.dts,
+        packet.size,
+        packet.is_keyframe,
+        packet.is_discard or hidden,
+        packet.is_corrupt,
+    )

@@ -40,6 +40,10 @@ OPTIONS = {
     "protocol_whitelist": "pipe",
     "max_streams": "64",
 }  # of FFmpeg
+# Decoders that see no damage, and whose threads then make different pictures of it.
+DISAGREEING = ("vp8",)
+# AV1's reports damage where it happened only if its threads share a frame, one after another.
+ONE_AT_A_TIME = {"max_frame_delay": "1"}
 # Streams of pictures that are not the film: covers, thumbnails, stills, and the tiles or layers of
 # another picture.
 NOT_MOVING = (
@@ -120,7 +124,10 @@ def video(file: "MediaFile", stream: int, threads: int = 0) -> Iterator[av.Video
     with container(file) as found:
         chosen = cast(av.VideoStream, found.streams[stream])
         chosen.thread_type = "AUTO"
-        chosen.codec_context.thread_count = threads
+        one_only = chosen.codec_context.name in DISAGREEING
+        chosen.codec_context.thread_count = 1 if one_only else threads
+        if chosen.codec_context.name == "libdav1d":
+            chosen.codec_context.options = ONE_AT_A_TIME
         yield chosen
 
 

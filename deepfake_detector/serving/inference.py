@@ -24,7 +24,12 @@ from deepfake_detector.contract.model_file import BATCH, Model
 from deepfake_detector.faces.cutting import cut, given_crop
 from deepfake_detector.faces.detection import Face, load_detector
 from deepfake_detector.faces.tracking import follow
-from deepfake_detector.media.frame_sampling import Frame, sample_frames
+from deepfake_detector.media.frame_sampling import (
+    Frame,
+    facts_of,
+    sample_frames,
+    without_image,
+)
 from deepfake_detector.media.probing import probe
 from deepfake_detector.media.reading import (
     LIMITS,
@@ -53,7 +58,7 @@ NOT_JUDGED = "demonstration model"
 UNPROVEN = "unproven model"
 DISAGREE = "people disagree: one looks real, the score of another lies in the inconclusive band"
 UNREADABLE = "cannot be read"
-NO_PICTURE = np.zeros((0, 0, 3), np.uint8)  # in place of one that was looked at
+DAMAGED = "{} of the {} frames that were looked at follow damaged data; they may be distorted."
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,6 @@ class _Seen:
     crops: list[dict[int, np.ndarray]] = field(
         default_factory=list
     )  # by the face's place in its frame
-    size: tuple[int, int] | None = None
 
 
 class Detector:
@@ -225,7 +229,9 @@ class Detector:
 
         seen, judged = self._looked_at(frames, kind == "face", told, seconds)
         tracks = self._tracks(seen, judged)
-        size = dict(zip(("width", "height"), seen.size, strict=True)) if seen.size else {}
+        facts = facts_of(seen.frames)
+        if distrusted := facts["frames_distrusted"]:
+            warnings.append(DAMAGED.format(distrusted, len(seen.frames)))
         report = replace(
             report,
             frames_sampled=len(seen.frames),
@@ -233,7 +239,7 @@ class Detector:
             faces=tuple(
                 self._track(track, tracks[track], len(seen.frames)) for track in sorted(tracks)
             ),
-            facts=report.facts | size,
+            facts=report.facts | facts,
             warnings=tuple(warnings),
         )
         return self._decided(report, self._clip(seen, tracks))
@@ -281,8 +287,7 @@ class Detector:
         with ThreadPoolExecutor(1) as network:
             for frame in frames:
                 faces, crops = self._given(frame.image) if ready_crops else self._found(frame.image)
-                seen.size = seen.size or frame.image.shape[1::-1]
-                seen.frames.append(replace(frame, image=NO_PICTURE))
+                seen.frames.append(without_image(frame))
                 seen.faces.append(faces)
                 seen.crops.append(crops)
                 waiting += crops.values()

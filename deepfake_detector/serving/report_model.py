@@ -43,6 +43,9 @@ class FileFacts(StrictModel):
     codec: str | None = Field(description="codec of the pictures, as FFmpeg or Pillow names it")
     width: Count | None = Field(description="in pixels, of the upright frame")
     height: Count | None = Field(description="in pixels, of the upright frame")
+    rotation: Count | None = Field(
+        description="degrees clockwise that the stored picture was turned by to be upright"
+    )
     duration: Rounded | None = Field(description="in seconds; video only")
     frame_rate: Rounded | None = Field(description="average frames per second; video only")
     variable_rate: bool | None = Field(
@@ -59,6 +62,12 @@ class FileFacts(StrictModel):
     )
     jpeg_quality: Rounded | None = Field(
         description="1 to 100, estimated from the quantization table; JPEG only"
+    )
+    segments: Count | None = Field(
+        description="how often the times start: 1, or more where recordings were joined; video only"
+    )
+    frames_distrusted: Count | None = Field(
+        description="frames looked at that follow damaged data, and may be distorted; video only"
     )
 
     @classmethod

@@ -89,6 +89,10 @@ MEDIA = _table(
         "frames_found": _whole(nullable=True),
         "bitrate": _number(),  # of the pictures, bits per second
         "jpeg_quality": _number(),  # 1..100, from the quantisation tables
+        "segments": _whole(
+            nullable=True
+        ),  # how often the clip's times start; 1 unless it was joined
+        "frames_distrusted": _whole(nullable=True),  # sampled ones that follow damaged data
     },
 )
 NEAR_DUPLICATES = _table(

@@ -214,6 +214,8 @@ def test_facts_of_a_video_stand_beside_its_frames(tmp_path):
             "frames_declared": 24,
             "frames_found": 24,
             "bitrate": facts[0]["bitrate"],
+            "segments": 1,
+            "frames_distrusted": 0,
         }
     ]
     assert 0 < facts[0]["bitrate"] < 8 * len(data) / 2

@@ -1,0 +1,258 @@
+"""The frames of a video that are wanted, and only the groups of pictures that hold them decoded.
+
+Which frames come is the same for any number of threads: a packet that cannot be decoded is looked
+for with a single one.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import av
+import numpy as np
+
+from deepfake_detector.media.reading import Source, demuxed, opened, video, video_errors
+from deepfake_detector.media.timeline import Timeline, distinct
+
+STRICT = {
+    "err_detect": "explode"
+}  # of FFmpeg: what is damaged is an error, not repaired in silence
+
+
+class Damage(Exception):  # noqa: N818 (no error: the frames are looked at more closely then)
+    """A wanted frame did not come, or something before it could not be decoded."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Decodes frames of one stream; `seconds` is how long one reading of the file may take.
+
+    whole: whether everything before a frame is decoded, since keyframes do not hold what they
+        promise.
+    """
+
+    source: Source
+    stream: int
+    clip: Timeline
+    seconds: float
+    whole: bool = False
+
+    def groups(self, frames: Sequence[int]) -> frozenset[int]:
+        """The groups of pictures that these frames need."""
+        packets = self.clip.order[list(frames)]
+        own = self.clip.groups[packets]
+        found = {*own.tolist(), *(own - 1)[self.clip.leading[packets] & (own > 0)].tolist()}
+        return frozenset(range(max(found) + 1)) if self.whole else frozenset(found)
+
+    def fast(self, frames: Sequence[int], threads: int) -> Iterator[tuple[int, av.VideoFrame]]:
+        """These frames, rising, by so many threads; raises Damage at the first sign of it."""
+        wanted = list(frames)
+        packets = [int(self.clip.order[frame]) for frame in wanted]
+        with self._opened(threads) as stream:
+            self._make_strict(stream)
+            for packet, frame in _decode(stream, self._ends(packets), frozenset(packets)):
+                if frame is None:
+                    raise Damage
+                if packet in packets:
+                    if packet != packets[0] or frame.is_corrupt:
+                        raise Damage
+                    packets.pop(0)
+                    yield wanted.pop(0), frame
+                    if not wanted:
+                        return
+        raise Damage
+
+    def salvaged(self, frames: Sequence[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+        """These frames, rising, as far as they come; what is damaged is repaired as a player does."""
+        place = {int(self.clip.order[frame]): frame for frame in frames}
+        last = -1
+        with self._opened(1) as stream:
+            for packet, frame in _decode(stream, self._ends(list(place))):
+                if frame is not None and place.get(packet, -1) > last:
+                    last = place[packet]
+                    yield last, frame
+
+    def examined(self, groups: frozenset[int]) -> tuple[set[int], set[int]]:
+        """Which packets of these groups are damaged, and which give a frame nevertheless."""
+        ends = self._whole_ends(groups)
+        with self._opened(1) as stream:
+            self._make_strict(stream)
+            found = [
+                (packet, frame is None or frame.is_corrupt)
+                for packet, frame in _decode(stream, ends)
+            ]
+        damaged = {packet for packet, bad in found if bad}
+        alive = {packet for packet, bad in found if not bad}
+        if damaged:
+            with self._opened(1) as stream:
+                alive = {packet for packet, frame in _decode(stream, ends) if frame is not None}
+        return damaged, alive
+
+    def order(self) -> list[int]:
+        """The packets that give a frame, in order of presentation."""
+        ends = self._whole_ends(frozenset(self.clip.groups.tolist()))
+        with self._opened(1) as stream:
+            return [packet for packet, frame in _decode(stream, ends) if frame is not None]
+
+    @contextmanager
+    def _opened(self, threads: int) -> Iterator[av.VideoStream]:
+        with (
+            video_errors(),
+            opened(self.source, self.seconds) as file,
+            video(file, self.stream, threads) as stream,
+        ):
+            yield stream
+
+    def _make_strict(self, stream: av.VideoStream) -> None:
+        """Where groups refer to one another a gap between them is no damage, and would be an error."""
+        if not self.clip.leading.any():
+            stream.codec_context.options |= STRICT
+
+    def _whole_ends(self, groups: frozenset[int]) -> np.ndarray:
+        """For each packet whether it is decoded: all of these groups."""
+        needed = np.isin(self.clip.groups, sorted(groups))
+        needed[0] = True
+        return needed
+
+    def _ends(self, packets: Sequence[int]) -> np.ndarray:
+        """For each packet whether it is decoded, so that all of these come.
+
+        Of a group only what leads to the last of them; where that is more than half of what lies
+        between the first and the last one, all of it, since each new start costs time.
+        """
+        groups, count = self.clip.groups, len(self.clip.groups)
+        last = np.full(groups.max(initial=0) + 1, -1)
+        for packet in packets:
+            group = groups[packet]
+            last[group] = max(last[group], packet)
+            if self.clip.leading[packet] and group:
+                last[group - 1] = count
+        if self.whole:
+            last[: groups[max(packets)]] = count
+        needed = np.arange(count) <= last[groups]
+        needed[0] = True  # some files keep the codec's headers there alone
+        first, end = int(np.flatnonzero(needed)[1:2].sum()), count - int(needed[::-1].argmax())
+        if 2 * needed.sum() > end - first:
+            needed[first:end] = True
+        return needed
+
+
+def _decode(
+    stream: av.VideoStream, needed: np.ndarray, wanted: frozenset[int] | None = None
+) -> Iterator[tuple[int, av.VideoFrame | None]]:
+    """The number of each needed packet's frame, and the frame; None with the number of a packet at
+    which an error came.
+
+    With those that are `wanted`, a frame may be left out that is neither wanted nor needed to
+    decode another.
+    """
+    context = stream.codec_context
+    skips = wanted is not None and not context.name.startswith("lib")  # those read it when opened
+    end = len(needed) - int(needed[::-1].argmax())
+    running = False
+    for number, packet in enumerate(demuxed(stream)):
+        if number >= end:
+            break
+        if not needed[number]:
+            if running:
+                yield from _drained(stream, number)
+                running = False
+            continue
+        if skips and wanted is not None:
+            context.skip_frame = "DEFAULT" if number in wanted else "NONREF"
+        packet.pts, packet.dts = number, None  # so its frame says which packet it came from
+        running = True
+        yield from _numbered(stream, packet, number)
+    if running:
+        yield from _drained(stream, end)
+
+
+def _drained(stream: av.VideoStream, number: int) -> Iterator[tuple[int, av.VideoFrame | None]]:
+    """What the decoder still holds; then it is ready for another group."""
+    yield from _numbered(stream, None, number - 1)
+    stream.codec_context.flush_buffers()
+
+
+def _numbered(
+    stream: av.VideoStream, packet: av.Packet | None, number: int
+) -> Iterator[tuple[int, av.VideoFrame | None]]:
+    try:
+        frames = stream.codec_context.decode(packet)
+    except av.error.MemoryError:
+        raise
+    except av.error.FFmpegError:
+        yield number, None
+        return
+    for frame in frames:
+        if frame.pts is not None:
+            yield frame.pts, frame
+
+
+def sampled(
+    reader: Reader, count: int, threads: int
+) -> Iterator[tuple[int, float, av.VideoFrame, bool]]:
+    """Up to `count` frames spread evenly over the clip: each with its place, its time in seconds and
+    whether it can be trusted.
+
+    Frames after a damaged packet are distrusted until the next keyframe: clean ones are taken in
+    their stead, as near as there are, as long as there are enough.
+    """
+    if not len(reader.clip.order):
+        reader = replace(reader, clip=reader.clip.ordered(reader.order()))
+    seconds = reader.clip.seconds
+    for place, frame, trusted in _sampled(reader, reader.clip.spread(count), threads):
+        yield place, float(seconds[place]), frame, trusted
+
+
+def _sampled(
+    reader: Reader, ideals: list[int], threads: int
+) -> Iterator[tuple[int, av.VideoFrame, bool]]:
+    doubtful = reader.clip.distrusted(reader.clip.damaged)
+    given = 0
+    if not doubtful[ideals].any():
+        for whole in (False, True):
+            try:
+                reader = replace(reader, whole=whole)
+                for place, frame in reader.fast(ideals[given:], threads):
+                    given += 1
+                    yield place, frame, True
+                return
+            except Damage:  # or a keyframe does not hold what it promises: is it so from the start?
+                continue
+    reader = replace(reader, whole=False)
+    yield from _around_damage(reader, ideals[given:], ideals[given - 1] if given else -1)
+
+
+def _around_damage(
+    reader: Reader, ideals: Sequence[int], last: int
+) -> Iterator[tuple[int, av.VideoFrame, bool]]:
+    """Frames as near to the ideal places as can be trusted, all after the place `last`."""
+    clip = reader.clip
+    damaged, dead, known = set(clip.damaged), set(), frozenset[int]()
+    while True:
+        doubtful = clip.distrusted(damaged)
+        left = np.array([n for n in range(last + 1, len(clip.order)) if n not in dead], int)
+        plan = _nearest(ideals, left[~doubtful[left]], left[doubtful[left]])
+        new = reader.groups(plan) - known if plan else frozenset[int]()
+        if not new:
+            break
+        worse, alive = reader.examined(new)
+        damaged |= worse
+        known |= new
+        looked_at = np.isin(clip.groups[clip.order], sorted(new))
+        dead |= {int(n) for n in np.flatnonzero(looked_at) if int(clip.order[n]) not in alive}
+    if plan:
+        for place, frame in reader.salvaged(plan):
+            yield place, frame, not doubtful[place]
+
+
+def _nearest(ideals: Sequence[int], clean: np.ndarray, rest: np.ndarray) -> list[int]:
+    """As many places as there are ideal ones, near to them: clean ones, then of the rest."""
+    if len(clean) < len(ideals):
+        missing = min(len(ideals) - len(clean), len(rest))
+        added = [rest[(2 * part + 1) * len(rest) // (2 * missing)] for part in range(missing)]
+        return sorted([*clean.tolist(), *map(int, added)])
+    at = np.searchsorted(clean, ideals).clip(0, len(clean) - 1)
+    before = (at - 1).clip(0)
+    nearer = np.abs(clean[before] - ideals) <= np.abs(clean[at] - ideals)
+    return [int(clean[n]) for n in distinct(np.where(nearer, before, at), len(clean))]

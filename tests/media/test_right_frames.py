@@ -1,0 +1,239 @@
+"""The right frames come: even in time, over joins, around damage, for any number of threads, and with
+only the groups of pictures decoded that hold them."""
+
+import io
+import random
+from functools import cache
+
+import av
+import numpy as np
+import pytest
+from made import clip, number_in, numbered_frame, with_b_frames
+from media.cases import case
+
+from deepfake_detector.cli.doctor import DECODERS
+from deepfake_detector.media import decoding
+from deepfake_detector.media.frame_sampling import Frame, facts_of, sample_frames
+from deepfake_detector.media.probing import probe
+from deepfake_detector.media.reading import Limits, MediaError, Source
+
+THREADS = (1, 2, 8, 16)
+VFR = "vfr_slow_part_hardly_sampled.mp4"
+ENCODERS = {  # by the decoder's name
+    "h264": ("libx264", {"g": "10", "bf": "2", "sc_threshold": "0"}),
+    "hevc": ("libx265", {"x265-params": "log-level=none:keyint=10:min-keyint=10:open-gop=1"}),
+    "vp9": ("libvpx-vp9", {"g": "10", "cpu-used": "8", "deadline": "realtime"}),
+    "libdav1d": ("libsvtav1", {"g": "10", "preset": "12"}),
+    "mpeg4": ("mpeg4", {"g": "10", "bf": "2"}),
+}
+
+
+@cache
+def encoded(decoder: str, frames: int = 40, container: str = "mp4", **options: str) -> bytes:
+    """Numbered frames with some noise, a keyframe every ten."""
+    codec, usual = ENCODERS[decoder]
+    buffer = io.BytesIO()
+    rng = np.random.default_rng(1)
+    with av.open(buffer, "w", format=container) as output:
+        stream = output.add_stream(codec, rate=25, options=usual | options)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for number in range(frames):
+            noisy = numbered_frame(number) + rng.integers(0, 20, (64, 96, 3), np.uint8)
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(noisy, format="rgb24")))
+        output.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def sampled(source: Source, count: int, threads: int = 1) -> list[Frame]:
+    return list(sample_frames(source, count, threads))
+
+
+def numbers(source: Source, count: int, threads: int = 1) -> list[int]:
+    return [number_in(frame.image) for frame in sampled(source, count, threads)]
+
+
+def with_lost_packets(data: bytes, fraction: float, seed: int) -> bytes:
+    """A transport stream of which so many packets after its first 15 % did not arrive."""
+    rng, count = random.Random(seed), len(data) // 188
+    kept = (n for n in range(count) if n < 0.15 * count or rng.random() > fraction)
+    return b"".join(data[188 * n : 188 * (n + 1)] for n in kept)
+
+
+def test_times_that_start_over_are_followed_through_the_whole_recording():
+    joined = case("joined_timestamps_restart.ts")
+    frames = sampled(joined, 12)
+    assert [number_in(frame.image) for frame in frames] == list(range(2, 48, 4))
+    assert [frame.time for frame in frames] == pytest.approx(np.arange(2, 48, 4) / 24)
+    facts = probe(joined).facts
+    assert (facts["duration"], facts["frame_rate"]) == (pytest.approx(2), pytest.approx(24))
+    assert (facts["variable_rate"], facts["segments"], facts["frames_found"]) == (0, 2, 48)
+    assert facts_of(frames)["frames_distrusted"] == 0
+
+
+def shifted(data: bytes, seconds: float) -> bytes:
+    """The transport stream with its times later by so much."""
+    out = io.BytesIO()
+    with av.open(io.BytesIO(data)) as source, av.open(out, "w", format="mpegts") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.pts += round(seconds * 90000)
+                packet.dts += round(seconds * 90000)
+                packet.stream = stream
+                target.mux(packet)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("seconds", [-1000, 60, 40_000, 95_000], ids=str)
+def test_a_jump_of_the_times_is_no_time_that_passed(seconds):
+    one = encoded("h264", 20, "mpegts")
+    data = shifted(one, max(0, -seconds)) + shifted(one, max(0, seconds))
+    found = probe(data)
+    assert found.facts["segments"] == 2
+    assert found.facts["duration"] == pytest.approx(1.6, abs=0.05)
+    assert numbers(data, 4) == [5, 15, 5, 15]
+
+
+def test_a_pause_in_an_mp4_is_time_that_passed():
+    assert probe(case(VFR)).facts["segments"] == 1
+
+
+def test_frames_are_even_in_time_where_the_rate_varies():
+    frames = sampled(case(VFR), 6)
+    parts = [int(frame.time / (probe(case(VFR)).facts["duration"] / 6)) for frame in frames]
+    assert parts == [0, 1, 2, 3, 4, 5]
+    assert [number_in(frame.image) for frame in frames] == [45, 47, 50, 52, 55, 57]
+
+
+def test_a_frame_that_stands_long_is_taken_once():
+
+    stamps = [*range(0, 400, 40), 20_000]
+    assert (
+        numbers(clip(11, stamps=stamps), 5) == [4, 5, 6, 7, 8]
+        or len(set(numbers(clip(11, stamps=stamps), 5))) == 5
+    )
+
+
+def test_an_avi_without_times_is_refused_when_it_is_too_long():
+    with pytest.raises(MediaError, match="too long: 700 seconds, the limit is 600"):
+        next(sample_frames(case("avi_longer_than_limit.avi"), 3, limits=Limits(duration=600)))
+
+
+@pytest.mark.parametrize("container", ["avi", "mp4"])
+def test_frames_of_an_avi_stored_out_of_order_are_those_of_other_containers(container):
+    assert numbers(with_b_frames(container), 5) == [2, 6, 10, 14, 18]
+
+
+def test_every_decoder_gives_the_frames_that_are_asked_for():
+    assert set(DECODERS.values()) == set(ENCODERS)
+    assert numbers(case("av1_12_frames.mp4"), 6) == [1, 3, 5, 7, 9, 11]
+
+
+@pytest.mark.parametrize("decoder", sorted(ENCODERS))
+@pytest.mark.parametrize("count", [1, 3, 7, 40])
+def test_skipping_groups_of_pictures_changes_no_frame(decoder, count):
+    data = encoded(decoder)
+    every = {frame.index: frame.image for frame in sampled(data, 40)}
+    assert list(every) == list(range(40))
+    for threads in THREADS:
+        some = sampled(data, count, threads)
+        assert len(some) == count
+        for frame in some:
+            np.testing.assert_array_equal(frame.image, every[frame.index])
+
+
+def fed(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """The packets that reach a decoder from now on."""
+    seen: set[int] = set()
+    plain = decoding._numbered
+
+    def watched(stream, packet, number):
+        if packet is not None:
+            seen.add(number)
+        return plain(stream, packet, number)
+
+    monkeypatch.setattr(decoding, "_numbered", watched)
+    return seen
+
+
+def test_only_what_leads_to_a_wanted_frame_is_decoded(monkeypatch):
+    data = encoded("h264", 40, bf="0")
+    seen = fed(monkeypatch)
+    assert numbers(data, 1) == [20]
+    assert seen == {0, 20}
+    seen.clear()
+    assert len(numbers(data, 20)) == 20
+    assert seen >= set(range(1, 38))
+
+
+def test_a_frame_before_its_keyframe_has_the_group_before_decoded(monkeypatch):
+    """The groups of an open GOP refer to one another."""
+    data = encoded("h264", 40, **{"x264-params": "open-gop=1:bframes=3:b-adapt=0:scenecut=0"})
+    clip = probe(data).timeline
+    assert clip.leading.any(), "no open group of pictures, so this shows nothing"
+    every = {frame.index: frame.image for frame in sampled(data, 40)}
+    for place in np.flatnonzero(clip.leading[clip.order]):
+        reader = decoding.Reader(data, 0, clip, 60)
+        ((_, frame),) = reader.fast([int(place)], 2)
+        assert number_in(frame.to_ndarray(format="rgb24")) == number_in(every[int(place)])
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_a_cut_clip_gives_the_same_frames_for_any_number_of_threads(threads):
+    one, other = (sampled(case("truncated_threads.mp4"), 6, count) for count in (1, threads))
+    assert [frame.index for frame in one] == [1, 3, 5, 6, 7, 8]
+    for first, second in zip(one, other, strict=True):
+        assert (first.index, first.trusted) == (second.index, second.trusted)
+        np.testing.assert_array_equal(first.image, second.image)
+
+
+@pytest.mark.parametrize("decoder", sorted(ENCODERS))
+def test_damage_gives_the_same_frames_for_any_number_of_threads(decoder):
+    rng = np.random.default_rng(3)
+    for _ in range(4):
+        data = bytearray(encoded(decoder))
+        for at in rng.integers(len(data) // 4, len(data), 3):
+            data[at] ^= 1 << int(rng.integers(8))
+        one, *others = (outcome(bytes(data), threads) for threads in THREADS)
+        assert others == [one] * 3
+
+
+def outcome(data: bytes, threads: int) -> list | str:
+    try:
+        return [(f.index, f.trusted, f.image.tobytes()) for f in sample_frames(data, 8, threads)]
+    except MediaError as error:
+        return str(error)
+
+
+def test_clean_frames_are_preferred_to_those_after_damage():
+    data = bytearray(encoded("h264", 40, bf="0"))
+    spans = packets(bytes(data))
+    start, size = spans[12]
+    data[start + 5 : start + size] = np.random.default_rng(1).bytes(
+        size - 5
+    )  # the third frame of the second group
+    frames = sampled(bytes(data), 8)
+    assert all(frame.trusted for frame in frames)
+    assert not {frame.index for frame in frames} & set(range(12, 20))
+    for frame in frames:
+        assert number_in(frame.image) == frame.index
+    every = sampled(bytes(data), 40)
+    assert {frame.index for frame in every if not frame.trusted} <= set(range(12, 20))
+    assert facts_of(every)["frames_distrusted"] >= 7
+
+
+def packets(data: bytes) -> list[tuple[int, int]]:
+    with av.open(io.BytesIO(data)) as source:
+        return [(packet.pos, packet.size) for packet in source.demux(video=0) if packet.size]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_frames_after_a_lost_packet_are_passed_over_or_counted(seed):
+    whole = encoded("h264", 100, "mpegts", crf="4", g="20")
+    lossy = with_lost_packets(whole, 0.005, seed)
+    assert len(lossy) < len(whole)
+    frames = sampled(lossy, 8)
+    assert [number_in(frame.image) for frame in frames if frame.trusted]
+    distrusted = [frame for frame in sampled(lossy, 100) if not frame.trusted]
+    assert distrusted
+    assert sum(frame.trusted for frame in frames) == 8
