@@ -104,8 +104,9 @@ class Reader:
             yield stream
 
     def _make_strict(self, stream: av.VideoStream) -> None:
-        """Where groups refer to one another a gap between them is no damage, and would be an error."""
-        if not self.clip.leading.any():
+        """H.264 numbers its frames: where groups refer to one another, a gap between them is no
+        damage, and would be an error."""
+        if stream.codec_context.name != "h264" or not self.clip.leading.any():
             stream.codec_context.options |= STRICT
 
     def _whole_ends(self, groups: frozenset[int]) -> np.ndarray:

@@ -11,7 +11,6 @@ from deepfake_detector.media.frame_sampling import (
     Frame,
     facts_of,
     sample_frames,
-    size_of,
     still_frame,
     without_image,
 )
@@ -19,6 +18,7 @@ from deepfake_detector.media.perceptual_hash import perceptual_hash
 from deepfake_detector.media.probing import Probe, probe
 from deepfake_detector.media.reading import MediaError, reason
 from deepfake_detector.media.settings import ExtractFrames
+from deepfake_detector.media.stills import size_of
 from deepfake_detector.storage.archive import Pack, encode, member_of
 from deepfake_detector.storage.packs import Task
 from deepfake_detector.storage.store import PACKAGES, Made, key_of
@@ -35,6 +35,7 @@ CODE = [  # that frames and rows are made by
         "media/reading",
         "media/stills",
         "media/timeline",
+        "media/upright",
         "storage/archive",
     ),
 ]

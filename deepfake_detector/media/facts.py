@@ -6,6 +6,7 @@ import av
 from PIL import Image
 
 from deepfake_detector.media.timeline import Packet, Timeline
+from deepfake_detector.media.upright import SQUARE
 
 STANDARD_SUM = 3688  # of the luminance table that JPEG quality 50 means (ITU-T T.81, annex K)
 
@@ -45,6 +46,31 @@ def animation_facts(image: Image.Image, clip: Timeline) -> dict:
         "variable_rate": int(clip.variable),
         "frames_found": count,
     }
+
+
+def alterations(facts: dict) -> list[str]:
+    """What was done to a file's pictures beyond turning them, by its facts; a sentence each."""
+    aspect = facts.get("pixel_aspect") or 1
+    said = {
+        "It was mirrored, as the file asks.": facts.get("mirrored"),
+        f"Its pixels are {aspect:.3g} times as wide as high; it was stretched to its true shape.": (
+            abs(aspect - 1) > SQUARE
+        ),
+        "Its colour matrix is unknown; its colours were read as if none were told.": (
+            facts.get("colour_matrix") == "unknown"
+        ),
+        "It is HDR; its light was mapped to that of an ordinary picture (BT.709).": (
+            facts.get("transfer") in ("pq", "hlg")
+        ),
+        "Its times start anew: joined recordings, looked at one after another.": (
+            (facts.get("segments") or 1) > 1
+        ),
+        f"Its greys have {facts.get('grey_bits')} bits; they were scaled to 8.": (
+            facts.get("grey_bits") not in (None, 8)
+        ),
+        f"Page {facts.get('page')}, the largest, was looked at.": (facts.get("page") or 1) > 1,
+    }
+    return [text for text, holds in said.items() if holds]
 
 
 def _quality(table: list[int]) -> float:

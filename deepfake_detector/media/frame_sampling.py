@@ -3,14 +3,21 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-import av
 import numpy as np
 
 from deepfake_detector.media import animation, decoding, probing
 from deepfake_detector.media.probing import Probe
-from deepfake_detector.media.reading import LIMITS, Limits, MediaError, Source, check_size, opened
-from deepfake_detector.media.stills import image_errors, read_image, still
+from deepfake_detector.media.reading import (
+    LIMITS,
+    Limits,
+    MediaError,
+    Source,
+    opened,
+    video_errors,
+)
+from deepfake_detector.media.stills import image_errors, read_still, size_of, still
 from deepfake_detector.media.timeline import Timeline
+from deepfake_detector.media.upright import Upright
 
 NO_PICTURE = np.zeros((0, 0, 3), np.uint8)  # in place of one that was looked at
 
@@ -74,27 +81,22 @@ def sample_frames(
     if probe.stream is None:
         yield from _animated(source, count, limits, clip)
         return
-    upright, found = _Upright(threads, limits.pixels), False
+    upright, found = Upright(threads, limits.pixels, probe.pixel_aspect), False
     reader = decoding.Reader(source, probe.stream, clip, limits.work)
     for place, time, frame, trusted in decoding.sampled(reader, count, threads):
         found = True
         pts = clip.stamps[place] if clip.stamps else None
-        image = upright(frame)
-        facts = size_of(image) | {"rotation": _rotation(frame)}
+        with video_errors():
+            image, facts = upright(frame)
         yield Frame(place, pts, time, image, facts, trusted)
     if not found:
         raise MediaError("no frame could be decoded")
 
 
 def still_frame(source: Source, limits: Limits = LIMITS) -> Frame:
-    """A still as a clip of one frame; raises MediaError as `read_image` does."""
-    image = read_image(source, limits)
-    return Frame(0, None, 0.0, image, size_of(image) | {"rotation": 0})
-
-
-def size_of(image: np.ndarray) -> dict:
-    """Width and height of a picture, as columns of the tables."""
-    return {"width": image.shape[1], "height": image.shape[0]}
+    """A still as a clip of one frame; raises MediaError as `read_still` does."""
+    image, facts = read_still(source, limits)
+    return Frame(0, None, 0.0, image, facts)
 
 
 def _animated(source: Source, count: int, limits: Limits, clip: Timeline) -> Iterator[Frame]:
@@ -102,29 +104,4 @@ def _animated(source: Source, count: int, limits: Limits, clip: Timeline) -> Ite
     with opened(source, limits.work) as file, image_errors(), still(file) as image:
         for place, shown in zip(wanted, animation.pictures(file, image, wanted), strict=True):
             seconds = float(clip.seconds[place])
-            yield Frame(place, clip.stamps[place], seconds, shown, size_of(shown) | {"rotation": 0})
-
-
-class _Upright:
-    """Turns a clip's decoded frames into upright RGB pictures.
-
-    One converter serves them all, on so many threads.
-    """
-
-    def __init__(self, threads: int, pixels: int) -> None:
-        self._converter, self._threads, self._pixels = (
-            av.video.reformatter.VideoReformatter(),
-            threads,
-            pixels,
-        )
-
-    def __call__(self, frame: av.VideoFrame) -> np.ndarray:
-        check_size(frame.width, frame.height, self._pixels)
-        image = self._converter.reformat(frame, format="rgb24", threads=self._threads).to_ndarray()
-        turns = _rotation(frame) // 90
-        return np.ascontiguousarray(np.rot90(image, -turns)) if turns else image
-
-
-def _rotation(frame: av.VideoFrame) -> int:
-    """Degrees clockwise; FFmpeg counts the other way."""
-    return -round(frame.rotation / 90) * 90 % 360
+            yield Frame(place, clip.stamps[place], seconds, shown, size_of(shown))

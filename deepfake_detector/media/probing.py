@@ -41,6 +41,7 @@ class Probe:
         file that cannot be read its size in bytes alone.
     timeline: when the frames of a video are shown; None of a still and of what cannot be read.
     stream: index of the stream of moving pictures; None in a picture, animated or not.
+    pixel_aspect: width of a pixel over its height, as the container has it.
     failure: why no frame can be decoded, where that is known before; else empty. What is wrong with
         a still is told where it is decoded.
     """
@@ -49,6 +50,7 @@ class Probe:
     facts: dict
     timeline: Timeline | None = None
     stream: int | None = None
+    pixel_aspect: float = 1.0
     failure: str = ""
 
 
@@ -107,6 +109,7 @@ def _video(file: MediaFile, found: Probe, limits: Limits) -> Probe:
             facts=found.facts | video_facts(stream, packets, clip),
             timeline=clip,
             stream=stream.index,
+            pixel_aspect=float(stream.sample_aspect_ratio or 1),
             failure="" if any(not packet.discarded for packet in packets) else "no frame in it",
         )
 

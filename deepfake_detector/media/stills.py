@@ -31,6 +31,7 @@ HEIF_BRANDS = frozenset(  # ISO/IEC 23008-12: what a HEIC file says it is, in it
 )
 NO_HEIF = "a HEIC picture, which cannot be read here"
 HEIF_REMEDY = "install pillow-heif (`pip install pillow-heif`), or save the picture as JPEG"
+GREY_BITS = (8, 10, 12, 14, 16)
 ORIENTATION = 0x0112  # EXIF tag
 UPRIGHT = {  # what makes a picture upright, by the value of that tag
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -49,14 +50,31 @@ Image.MAX_IMAGE_PIXELS = None  # the limit above is checked before anything is d
 
 
 def read_image(source: Source, limits: Limits = LIMITS) -> np.ndarray:
-    """A still as RGB uint8, upright by its EXIF orientation, 16-bit greys scaled to 8.
+    """A still as `read_still` has it, without its facts."""
+    return read_still(source, limits)[0]
 
-    Raises MediaError where it is empty, damaged, too large or no image.
+
+def read_still(source: Source, limits: Limits = LIMITS) -> tuple[np.ndarray, dict]:
+    """A still as (height, width, 3) RGB uint8, upright by its EXIF orientation, and what was told of
+    it: columns of the media table.
+
+    Greys of more than 8 bits are scaled to 8; of a TIFF's pages the largest is read, since small
+    ones are previews. Raises MediaError where it is empty, damaged, too large or no image.
     """
     refuse_empty(source)
     with opened(source) as file, image_errors(), still(file) as image:
+        page = _largest_page(image)
         check_size(*image.size, limits.pixels)
-        return rgb(image)
+        facts = {"page": page, "pixel_format": image.mode, "mirrored": 0, "rotation": 0}
+        if bits := _grey_bits(image):
+            facts["grey_bits"] = bits
+        shown = rgb(image)
+        return shown, size_of(shown) | facts
+
+
+def size_of(image: np.ndarray) -> dict:
+    """Width and height of a picture, as columns of the tables."""
+    return {"width": image.shape[1], "height": image.shape[0]}
 
 
 @contextmanager
@@ -98,12 +116,46 @@ def rgb(image: Image.Image) -> np.ndarray:
     image.load()  # a TIFF turns itself upright here
     turn = UPRIGHT.get(image.getexif().get(ORIENTATION, 1))
     upright = image.transpose(turn) if turn is not None else image
-    if upright.mode.startswith("I") or upright.mode == "F":
+    if _is_deep(upright):
         return _eight_bit(np.asarray(upright))
     return np.array(upright.convert("RGB"))
 
 
+def _largest_page(image: Image.Image) -> int:
+    """Turns a TIFF to its largest page; returns that page's number, from 1. What is behind a page
+    that is broken is not looked at."""
+    if image.format != "TIFF":
+        return 1
+    sizes = []
+    try:
+        for page in range(getattr(image, "n_frames", 1)):
+            image.seek(page)
+            sizes.append(image.width * image.height)
+    except DAMAGED:
+        pass
+    largest = int(np.argmax(sizes)) if sizes else 0
+    image.seek(largest)
+    return largest + 1
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Whether a picture is grey with more than 8 bits."""
+    return image.mode.startswith("I") or image.mode == "F"
+
+
+def _grey_bits(image: Image.Image) -> int | None:
+    """Of how many bits a deep grey picture makes use: cameras store 10, 12 or 14 in 16."""
+    if not _is_deep(image):
+        return None
+    most = np.asarray(image).max(initial=0)
+    return next((bits for bits in GREY_BITS if most < 1 << bits), 32)
+
+
 def _eight_bit(values: np.ndarray) -> np.ndarray:
-    top = 255 if values.max(initial=0) <= 255 else 65535
+    most = float(values.max(initial=0))
+    if values.dtype.kind == "f" and most <= 1:
+        top = 1.0
+    else:
+        top = next((2.0**bits - 1 for bits in GREY_BITS if most < 1 << bits), most)
     grey = np.clip(values.astype(np.float32) * (255 / top), 0, 255).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)

@@ -24,6 +24,7 @@ from deepfake_detector.contract.model_file import BATCH, Model
 from deepfake_detector.faces.cutting import cut, given_crop
 from deepfake_detector.faces.detection import Face, load_detector
 from deepfake_detector.faces.tracking import follow
+from deepfake_detector.media.facts import alterations
 from deepfake_detector.media.frame_sampling import (
     Frame,
     facts_of,
@@ -94,7 +95,8 @@ class Report:
     `verdict` is REAL, FAKE, INCONCLUSIVE or ERROR; `reason` says why it is neither of the first
     two, `details` the numbers behind that; `fake_probability` is None where there is no probability
     to stand behind; `decided_by` is the track that the verdict comes from. `facts` are those of the
-    file: bytes, container, codec, width, height, duration …
+    file: bytes, container, codec, width, height, duration …; `notes` say what was done to its
+    pictures before they were looked at.
     """
 
     input: str
@@ -112,6 +114,7 @@ class Report:
     seconds: float = 0.0
     warnings: tuple[str, ...] = ()
     error: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -240,6 +243,7 @@ class Detector:
                 self._track(track, tracks[track], len(seen.frames)) for track in sorted(tracks)
             ),
             facts=report.facts | facts,
+            notes=tuple(alterations(report.facts | facts)),
             warnings=tuple(warnings),
         )
         return self._decided(report, self._clip(seen, tracks))

@@ -54,6 +54,7 @@ FACTS = {  # how the facts of a file are told on the page
     "frames_found": ("frames in it", "{}"),
     "bitrate": ("bits a second", "{:,.0f}"),
     "jpeg_quality": ("JPEG quality", "{:.0f}"),
+    "pixel_format": ("pixel format", "{}"),
 }
 LEAST_CLIPS = 20  # of a class, to be told as "of so many": one of them is 5 %
 LIMITS = (
@@ -147,11 +148,12 @@ def file_facts(report: Report) -> dict[str, str]:
     """What the file says of itself, in words and with units; what is not known is left out."""
     facts = {name: value for name, value in report.facts.items() if value is not None}
     size = {"width": f"{facts['width']} x {facts['height']}"} if "width" in facts else {}
-    return {
+    told = {
         title: form.format((facts | size)[name])
         for name, (title, form) in FACTS.items()
         if name in facts
     }
+    return told | ({"note": " ".join(report.notes)} if report.notes else {})
 
 
 def timeline(report: Report) -> pd.DataFrame:

@@ -63,6 +63,26 @@ class FileFacts(StrictModel):
     jpeg_quality: Rounded | None = Field(
         description="1 to 100, estimated from the quantization table; JPEG only"
     )
+    mirrored: bool | None = Field(
+        description="whether it was flipped left to right before it was turned"
+    )
+    pixel_aspect: Rounded | None = Field(
+        description="width of a stored pixel over its height; the picture was stretched by it"
+    )
+    pixel_format: str | None = Field(description="pixel format, as FFmpeg or Pillow names it")
+    colour_matrix: str | None = Field(
+        description="matrix of the colours; unknown where it cannot be used, empty where none is told; video only"
+    )
+    colour_range: str | None = Field(
+        description="full or limited; empty where it is not told; video only"
+    )
+    transfer: str | None = Field(
+        description="transfer characteristic: pq and hlg are HDR, mapped to BT.709; empty where none is told; video only"
+    )
+    grey_bits: Count | None = Field(
+        description="bits that a grey still of more than 8 makes use of; they were scaled to 8"
+    )
+    page: Count | None = Field(description="which page of a still was read, from 1: the largest")
     segments: Count | None = Field(
         description="how often the times start: 1, or more where recordings were joined; video only"
     )
@@ -230,6 +250,9 @@ class JsonReport(StrictModel, title="Report of the deepfake detector on one imag
     people: tuple[Person, ...] = Field(description="everybody whose face was judged")
     model: JudgedBy = Field(description="the exported model that judged")
     warnings: tuple[str, ...] = Field(description="why the verdict may mislead, in words")
+    notes: tuple[str, ...] = Field(
+        description="what was done to the pictures before they were looked at, in words"
+    )
     limits: tuple[str, ...] = Field(description="what the detector cannot do, in words")
     seconds: Seconds = Field(description="time that judging took, in seconds")
     error: str | None = Field(description="what was wrong with the file; null where nothing was")
@@ -253,6 +276,7 @@ class JsonReport(StrictModel, title="Report of the deepfake detector on one imag
             people=tuple(Person.of(track) for track in report.faces),
             model=JudgedBy.of(terms, model_sha256),
             warnings=report.warnings,
+            notes=report.notes,
             limits=LIMITS,
             seconds=report.seconds,
             error=report.error,

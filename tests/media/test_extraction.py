@@ -215,6 +215,12 @@ def test_facts_of_a_video_stand_beside_its_frames(tmp_path):
             "frames_found": 24,
             "bitrate": facts[0]["bitrate"],
             "segments": 1,
+            "mirrored": 0,
+            "pixel_aspect": 1,
+            "pixel_format": "yuv420p",
+            "colour_matrix": "",
+            "colour_range": "",
+            "transfer": "",
             "frames_distrusted": 0,
         }
     ]

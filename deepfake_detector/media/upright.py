@@ -1,0 +1,177 @@
+"""Decoded frames as they are meant to be seen: shape and colour."""
+
+from functools import cache
+
+import av
+import cv2
+import numpy as np
+from av.sidedata.sidedata import Type
+from av.video.reformatter import VideoReformatter
+
+from deepfake_detector.media.reading import check_size
+
+SQUARE = 0.01  # pixels that deviate by less from a square are taken for one
+LONGEST = 5  # times as wide as high, or as high as wide; what says more is no shape of a pixel
+# Matrices of ITU-T H.273 that FFmpeg converts; RGB, 0, only where the planes are such
+MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc"}
+UNSPECIFIED, RGB = 2, 0
+RANGES = {1: "limited", 2: "full"}
+PQ, HLG = 16, 18  # transfer characteristics of ITU-T H.273
+TRANSFERS = {
+    1: "bt709",
+    6: "smpte170m",
+    13: "srgb",
+    14: "bt2020",
+    15: "bt2020",
+    PQ: "pq",
+    HLG: "hlg",
+}
+# Rows of what takes (x, y) of the stored picture to the shown one, for turns clockwise by 0, 90, 180
+# and 270 degrees; mirrored ones are flipped left to right before.
+TURNS = tuple(
+    np.array(turn)
+    for turn in (((1, 0), (0, 1)), ((0, -1), (1, 0)), ((-1, 0), (0, -1)), ((0, 1), (-1, 0)))
+)
+FLIP = np.array(((-1, 0), (0, 1)))
+
+WHITE = 203  # cd/m2 of white in a picture of normal range shown as HDR (ITU-R BT.2408)
+PEAK = 1000  # cd/m2 of the display that HLG is made for, whose system gamma is 1.2 (ITU-R BT.2100)
+KNEE = 0.8  # of white; brighter light is compressed towards white
+STEPS = 1 << 16
+LUMA_2020 = np.array((0.2627, 0.6780, 0.0593), np.float32)
+# linear light of BT.2020 to that of BT.709 (ITU-R BT.2407, annex 1)
+TO_709 = np.array(
+    ((1.6605, -0.5876, -0.0728), (-0.1246, 1.1329, -0.0083), (-0.0182, -0.1006, 1.1187)), np.float32
+)
+
+
+class Upright:
+    """Turns a clip's decoded frames into upright RGB pictures with square pixels.
+
+    One converter serves them all, on so many threads. `aspect` is the width of a pixel over its
+    height, as the container has it.
+    """
+
+    def __init__(self, threads: int, pixels: int, aspect: float) -> None:
+        self._converter, self._threads, self._pixels = VideoReformatter(), threads, pixels
+        self._aspect = sensible(aspect)
+
+    def __call__(self, frame: av.VideoFrame) -> tuple[np.ndarray, dict]:
+        """The picture, (height, width, 3) RGB uint8, and what was told of it: columns of the media
+        table."""
+        check_size(frame.width, frame.height, self._pixels)
+        turns, mirrored = orientation(matrix_of(frame))
+        facts = {
+            "rotation": 90 * turns,
+            "mirrored": int(mirrored),
+            "pixel_aspect": self._aspect,
+            "pixel_format": frame.format.name,
+            "colour_matrix": matrix_name(frame),
+            "colour_range": RANGES.get(int(frame.color_range), ""),
+            "transfer": TRANSFERS.get(int(frame.color_trc), ""),
+        }
+        image = self._squared(self._rgb(frame))
+        image = image[:, ::-1] if mirrored else image
+        image = np.ascontiguousarray(np.rot90(image, -turns))
+        return image, {"width": image.shape[1], "height": image.shape[0]} | facts
+
+    def _rgb(self, frame: av.VideoFrame) -> np.ndarray:
+        if matrix_name(frame) == "unknown":
+            frame.colorspace = UNSPECIFIED  # as players do
+        transfer = int(frame.color_trc)
+        if transfer not in (PQ, HLG):
+            return self._converted(frame, "rgb24")
+        return tone_mapped(self._converted(frame, "rgb48le"), transfer)
+
+    def _converted(self, frame: av.VideoFrame, pixels: str) -> np.ndarray:
+        return self._converter.reformat(frame, format=pixels, threads=self._threads).to_ndarray()
+
+    def _squared(self, image: np.ndarray) -> np.ndarray:
+        """No side gets shorter, so no detail is lost."""
+        height, width = image.shape[:2]
+        if abs(self._aspect - 1) <= SQUARE:
+            return image
+        size = (
+            (round(width * self._aspect), height)
+            if self._aspect > 1
+            else (width, round(height / self._aspect))
+        )
+        check_size(*size, self._pixels)
+        return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
+
+
+def sensible(aspect: float) -> float:
+    """The aspect of a pixel; 1 where what the container says cannot be."""
+    return aspect if 1 / LONGEST <= aspect <= LONGEST else 1.0
+
+
+def matrix_name(frame: av.VideoFrame) -> str:
+    """The matrix from which a frame's colours are made; empty where none is told, `unknown` where it
+    is one that cannot be used."""
+    matrix = int(frame.colorspace)
+    if matrix == UNSPECIFIED or (matrix == RGB and frame.format.is_rgb):
+        return "rgb" if frame.format.is_rgb else ""
+    return MATRICES.get(matrix, "unknown")
+
+
+def matrix_of(frame: av.VideoFrame) -> np.ndarray:
+    """The linear part of the frame's display matrix: what takes a column (x, y) to where it is
+    shown."""
+    try:
+        data = bytes(frame.side_data[Type.DISPLAYMATRIX])
+    except KeyError:
+        return np.eye(2)
+    a, b, _, c, d = np.frombuffer(data, np.int32)[:5].tolist()
+    return np.array(((a, c), (b, d)), float)
+
+
+def orientation(matrix: np.ndarray) -> tuple[int, bool]:
+    """Quarter turns clockwise, and whether the picture is mirrored left to right before them: the
+    nearest to this matrix. One that shows nothing, or no number, asks for neither."""
+    if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-9:
+        return 0, False
+    scaled = matrix / np.linalg.norm(matrix, axis=0)
+    mirrored = np.linalg.det(matrix) < 0
+    turns = [turn @ FLIP if mirrored else turn for turn in TURNS]
+    return int(np.argmax([np.sum(turn * scaled) for turn in turns])), bool(mirrored)
+
+
+def tone_mapped(signal: np.ndarray, transfer: int) -> np.ndarray:
+    """An HDR picture of BT.2020, (height, width, 3) uint16 of full range, as one of BT.709, uint8.
+
+    Light on the display is that of ITU-R BT.2100: of HLG the scene's light to the power of the
+    system gamma 1.2 of its luminance, on a display of 1,000 cd/m2; of PQ as SMPTE ST 2084 has it.
+    203 cd/m2 become white (BT.2408). Primaries are converted linearly (BT.2407); light brighter than
+    0.8 of white is compressed by 1 - exp, hue kept; BT.1886's gamma 2.4 encodes it.
+    """
+    light = _decoding(transfer)[signal]
+    if transfer == HLG:
+        luminance = light @ LUMA_2020
+        light *= (PEAK * np.maximum(luminance, 1e-6) ** 0.2)[..., None]
+    light = np.maximum(light @ TO_709.T, 0) / np.float32(WHITE)
+    brightest = light.max(axis=2)
+    over = brightest > KNEE
+    room = np.float32(1 - KNEE)
+    squeezed = KNEE + room * (1 - np.exp((KNEE - brightest[over]) / room))
+    light[over] *= (squeezed / brightest[over])[:, None]
+    # the root of the light is stepped evenly, so that the dark end keeps its levels
+    return _encoding()[np.rint(np.sqrt(light.clip(0, 1)) * (STEPS - 1)).astype(np.uint16)]
+
+
+@cache
+def _decoding(transfer: int) -> np.ndarray:
+    """Light by signal: of HLG that of the scene, 0 to 1, of PQ that of the display in cd/m2."""
+    signal = np.arange(STEPS) / (STEPS - 1)
+    if transfer == HLG:  # ITU-R BT.2100, table 5
+        a, b, c = 0.17883277, 0.28466892, 0.55991073
+        light = np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12)
+        return light.astype(np.float32)
+    m1, m2, c1, c2, c3 = 0.1593017578125, 78.84375, 0.8359375, 18.8515625, 18.6875  # table 4
+    root = signal ** (1 / m2)
+    return (10_000 * (np.maximum(root - c1, 0) / (c2 - c3 * root)) ** (1 / m1)).astype(np.float32)
+
+
+@cache
+def _encoding() -> np.ndarray:
+    """8-bit signal of BT.1886 by the root of light."""
+    return np.rint(255 * (np.arange(STEPS) / (STEPS - 1)) ** (2 / 2.4)).astype(np.uint8)

@@ -1,0 +1,241 @@
+"""Pictures come out in their true shape and colour, and what was done to them is told."""
+
+import io
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from made import clip, numbered_frame, picture, two_pictures
+from media.cases import case
+from PIL import Image
+
+from deepfake_detector.media.facts import alterations
+from deepfake_detector.media.frame_sampling import Frame, sample_frames
+from deepfake_detector.media.reading import Source
+from deepfake_detector.media.stills import read_image
+from deepfake_detector.media.upright import HLG, PQ, TO_709, orientation, sensible, tone_mapped
+
+BARS = [(200, 60, 60), (60, 200, 60), (60, 60, 200), (200, 200, 60), (30, 30, 30), (180, 140, 120)]
+
+
+def first(source: Source) -> Frame:
+    return next(sample_frames(source, 1))
+
+
+def with_matrix(a: int, b: int, c: int, d: int) -> bytes:
+    """A clip whose track header has this matrix, in units of 1/65536."""
+    data = bytearray(clip(1))
+    at = data.index(b"tkhd") + 44
+    for place, value in zip((0, 4, 12, 16), (a, b, c, d), strict=True):
+        data[at + place : at + place + 4] = value.to_bytes(4, "big", signed=True)
+    return bytes(data)
+
+
+ONE = 0x10000
+
+
+@pytest.mark.parametrize(
+    ("matrix", "shown"),
+    [
+        ((ONE, 0, 0, ONE), lambda image: image),
+        ((0, ONE, -ONE, 0), lambda image: np.rot90(image, -1)),
+        ((-ONE, 0, 0, -ONE), lambda image: image[::-1, ::-1]),
+        ((0, -ONE, ONE, 0), np.rot90),
+        ((-ONE, 0, 0, ONE), lambda image: image[:, ::-1]),
+        ((ONE, 0, 0, -ONE), lambda image: image[::-1]),
+        ((0, ONE, ONE, 0), lambda image: image.transpose(1, 0, 2)),
+        ((0, -ONE, -ONE, 0), lambda image: image[::-1, ::-1].transpose(1, 0, 2)),
+        ((0, 0, 0, 0), lambda image: image),
+        ((2 * ONE, 0, 0, 2 * ONE), lambda image: image),
+        ((ONE, 3000, -3000, ONE), lambda image: image),
+    ],
+    ids=[
+        "upright",
+        "90",
+        "180",
+        "270",
+        "mirror",
+        "flip",
+        "transpose",
+        "transverse",
+        "zero",
+        "scaled",
+        "tilted",
+    ],
+)
+def test_the_whole_display_matrix_counts(matrix, shown):
+    frame, plain = first(with_matrix(*matrix)), first(clip(1))
+    np.testing.assert_array_equal(frame.image, shown(plain.image))
+    assert ("It was mirrored, as the file asks." in alterations(frame.facts)) == (
+        np.linalg.det(np.reshape(matrix, (2, 2)).astype(float)) < 0
+    )
+
+
+def test_a_matrix_of_no_numbers_asks_for_nothing():
+    assert orientation(np.full((2, 2), np.nan)) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "mirrored"), [("matrix_hflip.mp4", True), ("matrix_zero.mp4", False)]
+)
+def test_mirrored_and_empty_matrices_of_real_files(name, mirrored):
+    stored = np.asarray(Image.open(case("matrix_upright.png")).convert("RGB")).astype(int)
+    frame = first(case(name))
+    assert np.abs(frame.image - (stored[:, ::-1] if mirrored else stored)).mean() < 2
+    assert (frame.facts["rotation"], frame.facts["mirrored"]) == (0, int(mirrored))
+
+
+@pytest.mark.parametrize(
+    ("aspect", "shape"),
+    [
+        ("64/45", (64, 137)),
+        ("2", (64, 192)),
+        ("1/2", (128, 96)),
+        ("1", (64, 96)),
+        ("999/1000", (64, 96)),
+    ],
+)
+def test_pixels_become_square_and_no_side_gets_shorter(aspect, shape):
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as output:
+        stream = output.add_stream("libx264", rate=12)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(aspect)
+        frame = av.VideoFrame.from_ndarray(numbered_frame(5), format="rgb24")
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+    frame = first(buffer.getvalue())
+    assert frame.image.shape == (*shape, 3)
+    assert (frame.facts["width"], frame.facts["height"]) == shape[::-1]
+    assert any("stretched" in text for text in alterations(frame.facts)) == (shape != (64, 96))
+
+
+def test_a_squeezed_person_is_stretched():
+    frame = first(case("sar_64_45_real.mp4"))
+    assert frame.image.shape[:2] == (240, 319)
+    assert frame.facts["pixel_aspect"] == pytest.approx(64 / 45)
+
+
+@pytest.mark.parametrize(("told", "taken"), [(0.0, 1), (1e6, 1), (1e-6, 1), (1.5, 1.5)])
+def test_an_aspect_that_cannot_be_is_none(told, taken):
+    assert sensible(told) == taken
+
+
+def colours(matrix: int, full: bool) -> Frame:
+    """The first frame of a clip of one colour, (200, 60, 60), written with this matrix and range."""
+    buffer = io.BytesIO()
+    red = np.full((64, 96, 3), (200, 60, 60), np.uint8)
+    with av.open(buffer, "w", format="mp4") as output:
+        stream = output.add_stream("libx264", rate=12, options={"crf": "1"})
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv444p"
+        context = stream.codec_context
+        context.colorspace, context.color_range = matrix, 2 if full else 1
+        plain = av.VideoFrame.from_ndarray(red, format="rgb24")
+        known = {1: "itu709", 6: "itu601"}.get(matrix, "itu601")
+        frame = plain.reformat(
+            format="yuv444p", dst_colorspace=known, dst_color_range=2 if full else 1
+        )
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+    return first(buffer.getvalue())
+
+
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("matrix", [1, 2, 6])
+def test_matrix_and_range_are_those_that_the_file_tells(matrix, full):
+    frame = colours(matrix, full)
+    assert np.abs(frame.image.astype(int) - (200, 60, 60)).max() <= 4
+    assert (frame.facts["colour_range"] == "full") == full
+    assert alterations(frame.facts) == []
+
+
+@pytest.mark.parametrize("matrix", [8, 10, 11, 12, 13, 14])
+def test_a_matrix_that_cannot_be_used_is_as_good_as_none(matrix):
+    frame = colours(matrix, False)
+    assert np.abs(frame.image.astype(int) - (200, 60, 60)).max() <= 4
+    assert frame.facts["colour_matrix"] == "unknown"
+    assert alterations(frame.facts) == [
+        "Its colour matrix is unknown; its colours were read as if none were told."
+    ]
+
+
+def test_a_real_file_with_an_unknown_matrix_is_read():
+    assert first(case("matrix_ycgco.mp4")).facts["colour_matrix"] == "unknown"
+
+
+def hdr_signal(colour: tuple[int, int, int], transfer: int) -> np.ndarray:
+    """The signal of one pixel that shows this BT.1886 colour with white at 203 cd/m2: the inverse of
+    the standards' formulas."""
+    nits = 203 * np.linalg.inv(TO_709.astype(float)) @ (np.array(colour) / 255) ** 2.4
+    if transfer == PQ:
+        power = (nits.clip(0) / 10_000) ** 0.1593017578125
+        signal = ((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375
+    else:
+        display = nits.clip(0) / 1000
+        luminance = max(display @ (0.2627, 0.6780, 0.0593), 1e-9)
+        scene = display * luminance ** (1 / 1.2 - 1)
+        high = 0.17883277 * np.log((12 * scene - 0.28466892).clip(1e-9)) + 0.55991073
+        signal = np.where(scene <= 1 / 12, np.sqrt(3 * scene), high)
+    return np.rint(signal * 65535).astype(np.uint16)[None, None]
+
+
+@pytest.mark.parametrize("transfer", [PQ, HLG])
+@pytest.mark.parametrize("colour", [*BARS, (0, 0, 0), (225, 225, 225)])
+def test_hdr_of_a_colour_is_that_colour(colour, transfer):
+    shown = tone_mapped(hdr_signal(colour, transfer), transfer)
+    assert np.abs(shown.astype(int) - colour).max() <= 1
+
+
+@pytest.mark.parametrize("transfer", [PQ, HLG])
+def test_light_brighter_than_white_keeps_its_order_and_its_hue(transfer):
+    signal = np.repeat(np.linspace(0, 65535, 200).astype(np.uint16)[None, :, None], 3, 2)
+    grey = tone_mapped(signal, transfer)
+    assert (np.ptp(grey, axis=2) <= 1).all()
+    assert (np.diff(grey[0, :, 0].astype(int)) >= 0).all()
+    assert grey.max() == 255
+
+
+def test_hdr_bars_of_a_file_come_near_what_they_show():
+    """Its greys are exact; its colours were stored paler than its range says."""
+    frame = first(case("hdr_hlg_bars.mp4"))
+    expected = np.asarray(Image.open(case("hdr_bars_expected.png")).convert("RGB")).astype(int)
+    error = np.abs(frame.image - expected)[64, 16::32].max(axis=1)
+    assert error[4:6].max() <= 1
+    assert error.max() <= 30  # read as stored, (200, 60, 60) was (147, 74, 60)
+    assert frame.facts["transfer"] == "hlg"
+    assert any("HDR" in text for text in alterations(frame.facts))
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+def test_deep_greys_fill_the_range(bits):
+    ramp = np.linspace(0, 2**bits - 1, 96).astype(np.uint16)[None].repeat(64, 0)
+    buffer = io.BytesIO()
+    Image.fromarray(ramp).save(buffer, "PNG")
+    frame = first(buffer.getvalue())
+    assert (frame.image.min(), frame.image.max()) == (0, 255)
+    assert frame.facts["grey_bits"] == bits
+
+
+def test_a_grey_ramp_of_12_bits_is_not_black():
+    frame = first(case("grey_12_bits.png"))
+    assert (frame.image.min(), frame.image.max(), frame.facts["grey_bits"]) == (0, 254, 12)
+    assert alterations(frame.facts) == ["Its greys have 12 bits; they were scaled to 8."]
+
+
+def test_greys_between_0_and_1_fill_the_range():
+    buffer = io.BytesIO()
+    Image.fromarray(np.linspace(0, 1, 96, dtype=np.float32)[None].repeat(4, 0)).save(buffer, "TIFF")
+    assert read_image(buffer.getvalue()).max() == 255
+
+
+def test_the_largest_page_of_a_tiff_is_read():
+    frame = first(case("tiff_thumbnail_first.tif"))
+    assert frame.image.shape == (64, 96, 3)
+    assert alterations(frame.facts) == ["Page 2, the largest, was looked at."]
+
+
+def test_of_pages_of_equal_size_the_first_is_read():
+    data = two_pictures("TIFF", numbered_frame(3), numbered_frame(4))
+    np.testing.assert_array_equal(first(data).image, numbered_frame(3))
+    assert alterations(first(picture(numbered_frame(3))).facts) == []
