@@ -57,6 +57,7 @@ def main() -> int:
     runs = [
         ("score_clip", detector, ""),
         ("score_clip", f"--height 720 {detector}", ""),
+        ("score_clip", f"--repeat 60 --keyframes 1 --rounds 1 {detector}", ""),
         ("extract_crop", detector, arguments.clips),
         ("growth", "", ""),
         ("load", detector, ""),

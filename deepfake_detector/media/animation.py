@@ -52,7 +52,8 @@ def _first(image: Image.Image) -> int:
 
 def _frames(file: MediaFile, image: Image.Image) -> Iterator[Image.Image]:
     """Each frame in turn, up to the first that is damaged."""
-    for place in range(_first(image), image.n_frames):
+    first = _first(image)
+    for place in range(first, first + frame_count(image)):
         file.check_time()
         try:
             image.seek(place)

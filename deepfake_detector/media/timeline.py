@@ -229,7 +229,10 @@ def _times(
 ) -> tuple[list[int], list[int | None], list[float], np.ndarray, float]:
     """Order, stamps and seconds of the frames, the gaps between them, and the end of the last. Each
     segment begins where the one before ends."""
-    order, stamps, seconds, gaps = [], [], [], [np.zeros(0)]
+    order: list[int] = []
+    stamps: list[int | None] = []
+    seconds: list[float] = []
+    gaps: list[np.ndarray] = [np.zeros(0)]
     start = 0.0
     timed = [number for number in shown if packets[number].pts is not None]
     for _, numbers in groupby(timed, key=lambda number: segments[number]):

@@ -1,11 +1,12 @@
 """Decoded frames as they are meant to be seen: shape and colour."""
 
 from functools import cache
+from typing import cast
 
 import av
 import cv2
 import numpy as np
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.reformatter import VideoReformatter
 
 from deepfake_detector.media.reading import check_size
@@ -118,10 +119,10 @@ def matrix_of(frame: av.VideoFrame) -> np.ndarray:
     """The linear part of the frame's display matrix: what takes a column (x, y) to where it is
     shown."""
     try:
-        data = bytes(frame.side_data[Type.DISPLAYMATRIX])
+        data = cast(SideDataContainer, frame.side_data)[Type.DISPLAYMATRIX]
     except KeyError:
         return np.eye(2)
-    a, b, _, c, d = np.frombuffer(data, np.int32)[:5].tolist()
+    a, b, _, c, d = np.frombuffer(bytes(data), np.int32)[:5].tolist()
     return np.array(((a, c), (b, d)), float)
 
 
