@@ -20,8 +20,8 @@ from app.history import MOST, History, Judged
 from app.turns import Turns
 from app.words import badge, plain
 from deepfake_detector import UserError
-from deepfake_detector.media.reading import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from deepfake_detector.serving.inference import Report
+from deepfake_detector.storage.media_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 EXAMPLES = Path("models/examples")
 # seconds between two words on progress: the browser draws each, often on the same processor

@@ -18,7 +18,6 @@ import pandas as pd
 from benchmarks import goals
 from deepfake_detector.common.parallel import run
 from deepfake_detector.common.settings import Parallel
-from deepfake_detector.datasets.layouts import files_below, media_kind
 from deepfake_detector.datasets.synthesis.clips import plan, produce
 from deepfake_detector.faces.cropping import crop_faces, crop_tasks
 from deepfake_detector.faces.detection import DETECTORS
@@ -30,6 +29,7 @@ from deepfake_detector.media.settings import ExtractFrames
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import pack
 from deepfake_detector.storage.files import file_hash
+from deepfake_detector.storage.media_files import listing
 from deepfake_detector.storage.packs import run_packs
 from deepfake_detector.storage.store import Store
 
@@ -104,7 +104,8 @@ def _drawn(folder: Path) -> Path:
 
 
 def clips_below(folder: Path) -> pd.DataFrame:
-    paths = [path for path in files_below(folder) if media_kind(path) == "video"]
+    below = listing(folder, follow_links=True)
+    paths = [folder / place for place, kind in below.media.items() if kind == "video"]
     rows = [
         {
             "item": f"bench/real/{number:04d}",

@@ -167,8 +167,6 @@ def _execution(arguments: argparse.Namespace) -> Parallel | None:
 
 def _inputs(paths: list[Path], listed: str | None) -> list[Path]:
     """The files named and listed, and of folders every file of a media type, sorted; each once."""
-    from deepfake_detector.datasets.layouts import files_below, media_kind
-
     if listed:
         lines = sys.stdin if listed == "-" else _lines_of(Path(listed))
         paths = paths + [Path(line) for line in map(str.strip, lines) if line]
@@ -176,11 +174,17 @@ def _inputs(paths: list[Path], listed: str | None) -> list[Path]:
         raise UserError(f"{listed}: no path in this list", "write one path a line")
     found = []
     for path in paths:
-        inside = [one for one in files_below(path) if media_kind(one)] if path.is_dir() else [path]
+        inside = _media_in(path) if path.is_dir() else [path]
         if not inside:
             raise UserError(f"{path}: no image or video in this folder")
         found += inside
     return list(dict.fromkeys(found))
+
+
+def _media_in(folder: Path) -> list[Path]:
+    from deepfake_detector.storage.media_files import listing
+
+    return [folder / place for place in listing(folder, follow_links=True).media]
 
 
 def _lines_of(path: Path) -> list[str]:

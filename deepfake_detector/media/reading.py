@@ -22,18 +22,6 @@ from deepfake_detector import UserError
 
 Source = Path | bytes
 
-VIDEO_SUFFIXES = frozenset(
-    {
-        *(".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".mkv", ".webm", ".avi"),
-        *(".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".gif"),
-    }
-)
-IMAGE_SUFFIXES = frozenset(
-    {
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff"),
-        *(".heic", ".heif", ".avif"),
-    }
-)
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts"
 OPTIONS = {
     "format_whitelist": CONTAINERS,

@@ -1,6 +1,8 @@
 """The tables that flow between stages: their columns, and one fixed CSV format (sorted by key, six
 decimals, LF)."""
 
+import re
+from collections import defaultdict
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +13,8 @@ from deepfake_detector.storage.files import write_whole
 
 TEXT, WHOLE, NUMBER = "str", "Int64", "float64"
 DOMINANT = 0  # the track that a clip's label is about
+TEXT_STORED = str(pa.Column(TEXT).dtype)  # what it is called in a table that was read
+EXTRA = "extra."  # begins the names of columns that a data set brings along
 
 
 def _table(key: list[str], columns: dict[str, pa.Column]) -> pa.DataFrameSchema:
@@ -51,6 +55,7 @@ INDEX = _table(
         "official_split": _text("", "train", "val", "test"),
         "use": _text("train", "test"),
         "md5": pa.Column(TEXT, pa.Check.str_length(32, 32)),
+        rf"^{re.escape(EXTRA)}.": pa.Column(TEXT, regex=True, required=False),
     },
 )
 FRAMES = _table(
@@ -186,21 +191,27 @@ CLIP_PREDICTIONS = _table(
 
 def make(rows: list[dict], schema: pa.DataFrameSchema) -> pd.DataFrame:
     """Rows as a table of `schema`, sorted by its key. Absent cells are empty (text) or null."""
-    frame = pd.DataFrame(rows, columns=list(schema.columns))
-    frame[_texts(schema)] = frame[_texts(schema)].astype(object).fillna("")
-    frame = frame.astype(_dtypes(schema))
+    extra = {name for row in rows for name in row if name.startswith(EXTRA)}
+    frame = pd.DataFrame(rows, columns=[*_dtypes(schema), *sorted(extra)])
+    texts = _texts(frame, schema)
+    frame[texts] = frame[texts].astype(object).fillna("")
+    frame = frame.astype(_dtypes(schema) | dict.fromkeys(extra, TEXT_STORED))
     return schema.validate(frame.sort_values(schema.metadata["key"], ignore_index=True))
 
 
 def read(path: str | Path, schema: pa.DataFrameSchema) -> pd.DataFrame:
     """A table written by `write`. Raises UserError where the file is missing or is not of `schema`."""
-    texts = _texts(schema)
-    empty = {name: [""] for name in schema.columns if name not in texts}
+    dtypes = _dtypes(schema)
+    numbers = [name for name, dtype in dtypes.items() if dtype != TEXT_STORED]
     try:
         frame = pd.read_csv(
-            path, dtype=_dtypes(schema), na_values=empty, keep_default_na=False, lineterminator="\n"
+            path,
+            dtype=defaultdict(lambda: TEXT_STORED, dtypes),
+            na_values=dict.fromkeys(numbers, [""]),
+            keep_default_na=False,
+            lineterminator="\n",
         )
-        return schema.validate(frame.fillna(dict.fromkeys(texts, "")))
+        return schema.validate(frame.fillna(dict.fromkeys(_texts(frame, schema), "")))
     except FileNotFoundError as error:
         raise UserError(f"{path}: not there", "`dvc repro` makes it") from error
     except (pa.errors.SchemaError, pa.errors.SchemaErrors, TypeError, ValueError) as error:
@@ -214,8 +225,10 @@ def write(path: str | Path, frame: pd.DataFrame, schema: pa.DataFrameSchema) -> 
 
 
 def _dtypes(schema: pa.DataFrameSchema) -> dict[str, str]:
-    return {name: str(column.dtype) for name, column in schema.columns.items()}
+    """Of the columns that every table of the schema has."""
+    return {name: str(column.dtype) for name, column in schema.columns.items() if column.required}
 
 
-def _texts(schema: pa.DataFrameSchema) -> list[str]:
-    return [name for name, dtype in _dtypes(schema).items() if dtype.startswith("str")]
+def _texts(frame: pd.DataFrame, schema: pa.DataFrameSchema) -> list[str]:
+    dtypes = _dtypes(schema)
+    return [name for name in frame.columns if dtypes.get(name, TEXT_STORED) == TEXT_STORED]

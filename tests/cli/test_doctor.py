@@ -301,7 +301,7 @@ def test_a_data_set_is_counted_by_method_reals_first(tmp_path, tree):
 def test_notes_of_a_layout_are_passed_on(tmp_path, tree):
     one, note = found(folder_settings(tmp_path, tree(*CLIPS, "new/d.mp4")), "data set mine")
     assert (one.level, note.level) == ("ok", "note")
-    assert note.text.startswith("1 files are neither below real/ or fake/ nor in metadata.csv")
+    assert note.text.startswith("1 videos and images are left out")
 
 
 @pytest.mark.parametrize(
@@ -314,17 +314,18 @@ def test_notes_of_a_layout_are_passed_on(tmp_path, tree):
         ),
         (
             {"readme.txt": b"x"},
-            "{root}: nothing in it has the layout 'folder'",
+            "{root}: nothing in it has the layout 'folder' (1 files are left out, as no videos or "
+            "images: 1 .txt)",
             "docs/data-sets.md shows that layout",
         ),
         (
             {"real/a.mp4": b"x", "metadata.csv": b"path,label\nreal/a.mp4,real\nreal/a.mp4,real\n"},
-            "{root}/metadata.csv: real/a.mp4 is listed more than once",
+            "{root}/metadata.csv: line 3: real/a.mp4 is listed more than once",
             "keep one line",
         ),
         (
             {"real/a.mp4": b"x", "metadata.csv": b""},
-            "{root}/metadata.csv: not a CSV table that can be read (No columns to parse from file)",
+            "{root}/metadata.csv: not a CSV table that can be read (it is empty)",
             "mend or remove it (docs/data-sets.md)",
         ),
     ],
@@ -401,9 +402,9 @@ def test_training_needs_reals_and_fakes(tmp_path, tree, names, use, missing):
 
 @pytest.mark.parametrize(("use", "missing"), [("train", 0), ("test", 1)])
 def test_another_training_set_may_have_the_other_label(tmp_path, tree, use, missing):
-    more = {"layout": "folder", "root": str(tmp_path / "clips/more"), "use": use, "kind": "media"}
-    tree("real/a.mp4", "more/fake/b.mp4")
-    of = folder_settings(tmp_path, tmp_path / "clips", data_sets__more=more)
+    more = {"layout": "folder", "root": str(tmp_path / "clips/b"), "use": use, "kind": "media"}
+    tree("a/real/a.mp4", "b/fake/b.mp4")
+    of = folder_settings(tmp_path, tmp_path / "clips/a", data_sets__more=more)
     assert len(found(of, "data sets")) == missing
 
 

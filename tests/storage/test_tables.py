@@ -205,3 +205,18 @@ def test_a_file_that_is_not_this_table_is_refused_with_what_to_do(tmp_path, cont
         UserError, match=r"table\.csv: not the table this version writes; run `dvc repro`"
     ):
         tables.read(tmp_path / "table.csv", tables.SPLIT)
+
+
+def test_columns_that_a_data_set_brings_along_come_back_as_text(tmp_path):
+    rows = [ROW | {"extra.age": "07", "extra.a b": "NA"}, ROW | {"item": "d/real/b"}]
+    made = tables.make(rows, tables.INDEX)
+    tables.write(tmp_path / "t.csv", made, tables.INDEX)
+    read = tables.read(tmp_path / "t.csv", tables.INDEX)
+    pd.testing.assert_frame_equal(read, made)
+    assert read[["extra.a b", "extra.age"]].to_numpy().tolist() == [["NA", "07"], ["", ""]]
+
+
+def test_no_other_table_takes_columns_that_a_data_set_brings_along():
+    row = {"item": "a", "keep": 1, "extra.age": "07"}
+    with pytest.raises((SchemaError, SchemaErrors)):
+        tables.make([row], tables.VERIFIED)

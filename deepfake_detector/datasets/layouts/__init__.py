@@ -14,19 +14,19 @@ Labels in here: 0 real, 1 fake.
 """
 
 import hashlib
-import os
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 
 from deepfake_detector import UserError
 from deepfake_detector.datasets.settings import AnyDataSet
-from deepfake_detector.media.reading import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from deepfake_detector.storage.files import file_hash
+from deepfake_detector.storage.media_files import Listing, listing
 
 SHOWN = 5  # names given in a note; the rest is counted
 LONGEST_PART = 100  # characters of one part of an item's key
@@ -38,7 +38,8 @@ class Found:
 
     `name` is its path below the folder of its method, with extension; `original` is (method, name
     with or without extension) of the item a fake was made from; `sources` are ids of the people or
-    videos in it, shared by whatever shares them.
+    videos in it, shared by whatever shares them; `extra` are further columns of the index with
+    their values.
     """
 
     path: Path
@@ -49,32 +50,51 @@ class Found:
     sources: tuple[str, ...] = ()
     original: tuple[str, str] | None = None
     official_split: str = ""
+    extra: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What a layout found below a root, and what a person should know about it (one sentence each)."""
+    """What a layout found below a root, and what a person should know about it (one sentence each).
+
+    `others` says what makes other videos and images no part of it; `lists` are the places of files
+    that it reads besides, as patterns of `fnmatch`.
+    """
 
     found: list[Found]
     notes: list[str]
+    others: str
+    lists: tuple[str, ...] = ()
 
 
 def scan(name: str, data_set: AnyDataSet) -> Scan:
-    """Read the tree of the data set `name` as its layout says. Raises UserError where it holds
-    nothing of the kind."""
+    """Read the tree of the data set `name` as its layout says; what it leaves out is in the notes.
+
+    Raises UserError where the tree holds nothing of the kind, or a link to a folder.
+    """
     root = Path(data_set.root)
     if not root.is_dir():
         raise UserError(
             f"{root}: no such folder",
             f"set data_sets.{name}.root to where {name} lies, or run `use-profile`",
         )
-    result = _layout(data_set.layout)(name, root, data_set)
+    tree = listing(root, follow_links=False)
+    if tree.links:
+        raise UserError(
+            f"{root}: links to folders below it, where DVC sees no change: "
+            + shown([f"{tree.place(link)} -> {link.resolve()}" for link in tree.links]),
+            "put the folders themselves there, or name each as a data set of its own; a root may "
+            "be a link",
+        )
+    result = _layout(data_set.layout)(name, tree, data_set)
+    left_out = _left_out(tree, result)
     if not result.found:
         raise UserError(
-            f"{root}: nothing in it has the layout {data_set.layout!r}",
+            f"{root}: nothing in it has the layout {data_set.layout!r}"
+            + (f" ({'; '.join(left_out)})" if left_out else ""),
             "docs/data-sets.md shows that layout",
         )
-    return result
+    return replace(result, notes=result.notes + left_out)
 
 
 def index_rows(name: str, use: str, found: list[Found]) -> list[dict]:
@@ -112,35 +132,55 @@ def index_rows(name: str, use: str, found: list[Found]) -> list[dict]:
             "official_split": one.official_split,
             "use": use,
             "md5": md5,
+            **dict(one.extra),
         }
         for one, key, md5 in zip(found, keys, sums, strict=True)
     ]
 
 
-def media_kind(path: Path) -> str | None:
-    """`video` or `image` by the file's extension; None for anything else."""
-    suffix = path.suffix.lower()
-    return "video" if suffix in VIDEO_SUFFIXES else "image" if suffix in IMAGE_SUFFIXES else None
-
-
-def files_below(folder: Path) -> list[Path]:
-    """All files below `folder`, sorted, hidden ones left out; links to folders are followed."""
-    found = []
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(parent, name) for name in names if not name.startswith(".")]
-    return sorted(found)
-
-
-def counted(text: str, places: set[str]) -> list[str]:
+def counted(text: str, places: Collection[str]) -> list[str]:
     """A note that counts `places` and names the first of them; none where there are none."""
-    if not places:
-        return []
-    shown = ", ".join(sorted(places)[:SHOWN])
-    return [f"{len(places)} {text}: {shown}{', …' if len(places) > SHOWN else ''}"]
+    return [f"{len(places)} {text}: {shown(sorted(places))}"] if places else []
 
 
-def _layout(name: str) -> Callable[[str, Path, AnyDataSet], Scan]:
+def shown(names: list[str]) -> str:
+    """The first names in a line, with a sign where there are more."""
+    return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
+
+
+def _left_out(tree: Listing, result: Scan) -> list[str]:
+    """Notes of what lies below the root and is no part of the data set."""
+    media = set(tree.media) - {tree.place(one.path) for one in result.found}
+    others = [
+        path
+        for path in tree.files
+        if tree.place(path) not in tree.media
+        and not any(fnmatchcase(tree.place(path), pattern) for pattern in result.lists)
+    ]
+    suffixes = Counter(path.suffix.lower() or "without suffix" for path in others)
+    what = "videos and images are left out, as they are"
+    notes = (
+        counted(f"{what} {result.others}", media)
+        if len(media) <= SHOWN
+        else [f"{len(media)} {what} {result.others}: {_by_folder(media)}"]
+    )
+    if others:
+        told = ", ".join(f"{count} {suffix}" for suffix, count in _most_frequent(suffixes))
+        notes.append(f"{len(others)} files are left out, as no videos or images: {told}")
+    return notes
+
+
+def _by_folder(places: Iterable[str]) -> str:
+    counts = Counter(PurePosixPath(place).parent.as_posix() for place in places)
+    return shown([f"{count} in {folder}" for folder, count in _most_frequent(counts)])
+
+
+def _most_frequent(counts: Counter[str]) -> list[tuple[str, int]]:
+    """The most frequent first, then by name."""
+    return sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+
+
+def _layout(name: str) -> Callable[[str, Listing, AnyDataSet], Scan]:
     """The module of that name in this folder scans it."""
     return import_module(f"{__name__}.{name}").scan
 

@@ -9,26 +9,29 @@ import re
 from pathlib import Path
 
 from deepfake_detector import UserError
-from deepfake_detector.datasets.layouts import Found, Scan, counted, files_below, media_kind
+from deepfake_detector.datasets.layouts import Found, Scan, counted
 from deepfake_detector.datasets.settings import DataSet
+from deepfake_detector.storage.media_files import Listing
 
 EXPECTED = {"Celeb-real": 590, "YouTube-real": 300, "Celeb-synthesis": 5639}  # of v2; v1 has fewer
 TEST_LIST = "List_of_testing_videos.txt"
 FAKES = "Celeb-synthesis"
+OTHERS = f"no videos of {', '.join(EXPECTED)}"
 
 
-def scan(name: str, root: Path, data_set: DataSet) -> Scan:
-    test = _test_list(root / TEST_LIST)
+def scan(name: str, tree: Listing, data_set: DataSet) -> Scan:
+    test = _test_list(tree.folder / TEST_LIST)
     found, notes, seen = [], [], set()
     for folder, expected in EXPECTED.items():
-        paths = [path for path in _videos(root / folder) if media_kind(path) == "video"]
+        home = tree.folder / folder
+        paths = tree.videos_in(home / "videos") or tree.videos_in(home)
         for path in paths:
             seen.add(place := f"{folder}/{path.name}")
             split = "" if not test else "test" if place in test else "train"
             found.append(_found(folder, path, split))
         if paths:
             notes.append(f"found {len(paths)} of {expected} {folder}")
-    _check_labels(root / TEST_LIST, test)
+    _check_labels(tree.folder / TEST_LIST, test)
     reals = {one.name for one in found if one.label == 0}
     lost = {
         f"{one.original[1]}.mp4"
@@ -36,14 +39,8 @@ def scan(name: str, root: Path, data_set: DataSet) -> Scan:
         if one.original and f"{one.original[1]}.mp4" not in reals
     }
     notes += counted("originals of fakes are not on disk", lost)
-    return Scan(found, notes + counted(f"files of {TEST_LIST} are not on disk", set(test) - seen))
-
-
-def _videos(folder: Path) -> list[Path]:
-    """The videos of a folder, or of a `videos` folder in it."""
-    inner = folder / "videos"
-    home = inner if inner.is_dir() else folder
-    return [path for path in files_below(home) if path.parent == home]
+    notes += counted(f"files of {TEST_LIST} are not on disk", set(test) - seen)
+    return Scan(found, notes, OTHERS, (TEST_LIST,))
 
 
 def _found(folder: str, path: Path, split: str) -> Found:

@@ -1,17 +1,15 @@
 """The demo that `synthesize` draws: `<root>/real/<person>_<take>`,
 `<root>/<method>/<person>_<helper>_<take>`."""
 
-from pathlib import Path
-
-from deepfake_detector.datasets.layouts import Found, Scan, files_below, media_kind
+from deepfake_detector.datasets.layouts import Found, Scan
 from deepfake_detector.datasets.settings import DataSet
+from deepfake_detector.storage.media_files import Listing
 
 
-def scan(name: str, root: Path, data_set: DataSet) -> Scan:
+def scan(name: str, tree: Listing, data_set: DataSet) -> Scan:
     found = []
-    for path in files_below(root):
-        if not (kind := media_kind(path)):
-            continue
+    for place, kind in tree.media.items():
+        path = tree.folder / place
         method = path.parent.name
         *people, take = path.stem.split("_")
         found.append(
@@ -25,4 +23,4 @@ def scan(name: str, root: Path, data_set: DataSet) -> Scan:
                 original=None if method == "real" else ("real", f"{people[0]}_{take}"),
             )
         )
-    return Scan(found, [])
+    return Scan(found, [], "not drawn here")

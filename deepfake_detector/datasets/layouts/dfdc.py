@@ -11,50 +11,40 @@ from pathlib import Path
 import pandas as pd
 
 from deepfake_detector import UserError
-from deepfake_detector.datasets.layouts import Found, Scan, counted, files_below, media_kind
+from deepfake_detector.datasets.layouts import Found, Scan, counted
 from deepfake_detector.datasets.settings import DataSet
+from deepfake_detector.storage.media_files import Listing
 
 LABELS = {"REAL": 0, "FAKE": 1}
 
 
-def scan(name: str, root: Path, data_set: DataSet) -> Scan:
+METADATA, TEST_LABELS = "metadata.json", "labels.csv"
+OTHERS = f"in no {METADATA} or {TEST_LABELS} of their folder"
+
+
+def scan(name: str, tree: Listing, data_set: DataSet) -> Scan:
     found, notes = [], []
-    for metadata in _metadata_files(root):
+    for metadata in _files_called(METADATA, tree):
         part = metadata.parent
         facts = _facts(metadata)
-        label = "part" if part == root else part.relative_to(root).as_posix()
-        names = {path.name: path for path in _videos(part)}
+        label = "part" if part == tree.folder else tree.place(part)
+        names = {path.name: path for path in tree.videos_in(part)}
         here = sorted(set(names) & set(facts))
         found += [_found(label, names[one], facts[one]) for one in here]
         notes.append(f"found {len(here)} of {len(facts)} videos of {label}")
         notes += counted(f"files of {metadata} are not on disk", set(facts) - set(names))
-        notes += counted(
-            f"videos of {label} are not in its metadata.json, and are left out",
-            set(names) - set(facts),
-        )
-    for labels in _label_files(root):
-        tested, told = _test_set(root, labels)
+    for labels in _files_called(TEST_LABELS, tree):
+        tested, told = _test_set(tree, labels)
         found, notes = found + tested, notes + told
-    return Scan(found, notes)
+    lists = (METADATA, TEST_LABELS)
+    return Scan(found, notes, OTHERS, (*lists, *(f"*/{name}" for name in lists)))
 
 
-def _metadata_files(root: Path) -> list[Path]:
-    """`metadata.json` of the root itself, or of the folders in it."""
-    own = root / "metadata.json"
-    return [own] if own.exists() else sorted(root.glob("*/metadata.json"))
-
-
-def _label_files(root: Path) -> list[Path]:
-    own = root / "labels.csv"
-    return [own] if own.exists() else sorted(root.glob("*/labels.csv"))
-
-
-def _videos(folder: Path) -> list[Path]:
-    return [
-        path
-        for path in files_below(folder)
-        if path.parent == folder and media_kind(path) == "video"
-    ]
+def _files_called(name: str, tree: Listing) -> list[Path]:
+    """The file of that name in the root itself, or those in the folders in it."""
+    there = [path for path in tree.files if path.name == name]
+    own = [path for path in there if path.parent == tree.folder]
+    return own or [path for path in there if path.parent.parent == tree.folder]
 
 
 def _facts(path: Path) -> dict[str, dict]:
@@ -86,11 +76,11 @@ def _found(part: str, path: Path, fact: dict) -> Found:
     )
 
 
-def _test_set(root: Path, labels: Path) -> tuple[list[Found], list[str]]:
+def _test_set(tree: Listing, labels: Path) -> tuple[list[Found], list[str]]:
     """The official test set: videos beside `labels.csv`, or in `videos/` or `test/` there."""
     table = _labels(labels)
     homes = [labels.parent, labels.parent / "videos", labels.parent / "test"]
-    names = {path.name: path for home in homes for path in _videos(home)}
+    names = {path.name: path for home in homes for path in tree.videos_in(home)}
     here = sorted(set(names) & set(table))
     found = [
         Found(
@@ -106,9 +96,7 @@ def _test_set(root: Path, labels: Path) -> tuple[list[Found], list[str]]:
     ]
     notes = [f"found {len(here)} of {len(table)} videos of the test set"]
     notes += counted(f"files of {labels} are not on disk", set(table) - set(names))
-    return found, notes + counted(
-        "test videos are not in labels.csv, and are left out", set(names) - set(table)
-    )
+    return found, notes
 
 
 def _labels(path: Path) -> dict[str, int]:

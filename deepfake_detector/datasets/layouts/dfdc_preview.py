@@ -10,26 +10,26 @@ import re
 from pathlib import Path
 
 from deepfake_detector import UserError
-from deepfake_detector.datasets.layouts import Found, Scan, counted, files_below, media_kind
+from deepfake_detector.datasets.layouts import Found, Scan, counted
 from deepfake_detector.datasets.settings import DataSet
+from deepfake_detector.storage.media_files import Listing
 
 LABELS = {"real": 0, "fake": 1}
 SETS = {"train": "train", "test": "test"}
 SUBJECT = re.compile(r"\d{3,}")  # of the subjects' numbers in names of folders and files
 
 
-def scan(name: str, root: Path, data_set: DataSet) -> Scan:
-    facts = _facts(root / "dataset.json")
-    files = {
-        path.relative_to(root).as_posix(): path
-        for path in files_below(root)
-        if media_kind(path) == "video"
-    }
-    here = sorted(set(files) & set(facts))
-    notes = [f"found {len(here)} of {len(facts)} videos of dataset.json"]
-    notes += counted("files of dataset.json are not on disk", set(facts) - set(files))
-    notes += counted("videos are not in dataset.json, and are left out", set(files) - set(facts))
-    return Scan([_found(place, files[place], facts[place]) for place in here], notes)
+LIST = "dataset.json"
+
+
+def scan(name: str, tree: Listing, data_set: DataSet) -> Scan:
+    facts = _facts(tree.folder / LIST)
+    files = {place for place, kind in tree.media.items() if kind == "video"}
+    here = sorted(files & set(facts))
+    notes = [f"found {len(here)} of {len(facts)} videos of {LIST}"]
+    notes += counted(f"files of {LIST} are not on disk", set(facts) - files)
+    found = [_found(place, tree.folder / place, facts[place]) for place in here]
+    return Scan(found, notes, f"no videos of {LIST}", (LIST,))
 
 
 def _facts(path: Path) -> dict[str, dict]:

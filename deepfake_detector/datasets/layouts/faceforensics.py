@@ -11,8 +11,9 @@ import re
 from pathlib import Path
 
 from deepfake_detector import UserError
-from deepfake_detector.datasets.layouts import Found, Scan, counted, files_below, media_kind
+from deepfake_detector.datasets.layouts import Found, Scan, counted
 from deepfake_detector.datasets.settings import FaceForensicsSet
+from deepfake_detector.storage.media_files import Listing
 
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
 EXPECTED = {"original": 1000, "actors": 363, "DeepFakeDetection": 3068} | dict.fromkeys(
@@ -22,20 +23,25 @@ SAME = {"raw": ("raw", "c0"), "c0": ("c0", "raw")}  # compressions that are one 
 FLAT = "original"  # the folder of reals in the flat mirror
 
 
-def scan(name: str, root: Path, data_set: FaceForensicsSet) -> Scan:
+PAIRS = "splits/{}.json"
+CONVERSION = "conversion_dict.json"
+
+
+def scan(name: str, tree: Listing, data_set: FaceForensicsSet) -> Scan:
+    root = tree.folder
     folders = _flat(root) or _official(root, data_set.compression)
-    splits, videos = _splits(root / "splits"), _youtube_videos(root / "conversion_dict.json")
+    splits, videos = _splits(root), _youtube_videos(root / CONVERSION)
     found, notes = [], []
     for group, folder in folders.items():
-        paths = [
-            path
-            for path in files_below(folder)
-            if path.parent == folder and media_kind(path) == "video"
-        ]
-        if paths:
+        if paths := tree.videos_in(folder):
             found += [_found(group, path, splits, videos) for path in paths]
             notes.append(f"found {len(paths)} of {EXPECTED[group]} {group}")
-    return Scan(found, notes + _missing_originals(found))
+    return Scan(
+        found,
+        notes + _missing_originals(found),
+        f"no videos of compression {data_set.compression} in a folder of this layout",
+        (PAIRS.format("*"), CONVERSION),
+    )
 
 
 def _flat(root: Path) -> dict[str, Path]:
@@ -118,11 +124,11 @@ def _actor(number: str) -> str:
     return f"faceforensics:actor{number}"
 
 
-def _splits(folder: Path) -> dict[str, str]:
+def _splits(root: Path) -> dict[str, str]:
     """Sequence number -> published split; empty where the lists are not there."""
     splits: dict[str, str] = {}
     for split in ("train", "val", "test"):
-        path = folder / f"{split}.json"
+        path = root / PAIRS.format(split)
         if not path.exists():
             continue
         try:
@@ -136,7 +142,7 @@ def _splits(folder: Path) -> dict[str, str]:
 
 
 def _youtube_videos(path: Path) -> dict[str, str]:
-    """Sequence number -> YouTube id; empty where `conversion_dict.json` is not there."""
+    """Sequence number -> YouTube id; empty where that table is not there."""
     if not path.exists():
         return {}
     try:

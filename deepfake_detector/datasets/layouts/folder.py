@@ -4,71 +4,84 @@ method.
 An optional `<root>/metadata.csv` (columns `path,label` and any of `method,sources,original,split`)
 overrides what the folders say: `label` is `real` or `fake`, `sources` are ids separated by `;`,
 `original` is the path of the real item a fake was made from, or its name without folder and
-extension.
+extension. Further columns are kept as `extra.<column>`. Paths may be written with `\\` or `./`, in
+another Unicode form, with the suffix in another case or with spaces round them.
 """
 
+import csv
+import re
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping
 from os.path import splitext
 from pathlib import Path, PurePosixPath
 
-import pandas as pd
-
 from deepfake_detector import UserError
-from deepfake_detector.datasets.layouts import Found, Scan, counted, files_below, media_kind
+from deepfake_detector.datasets.layouts import Found, Scan, counted, shown
 from deepfake_detector.datasets.settings import FolderSet
+from deepfake_detector.storage.media_files import Listing
+from deepfake_detector.storage.tables import EXTRA
 
 LABELS = {"real": 0, "fake": 1}
-COLUMNS = {"path", "label", "method", "sources", "original", "split"}
+COLUMNS = ("path", "label", "method", "sources", "original", "split")
+SPLITS = ("", "train", "val", "test")
+METADATA = "metadata.csv"
+OTHERS = f"neither below real/ or fake/ nor in {METADATA}"
+
+Facts = Mapping[str, str]  # the cells of a line, by column
 
 
-def scan(name: str, root: Path, data_set: FolderSet) -> Scan:
-    below = {path.relative_to(root).as_posix(): path for path in files_below(root)}
-    kinds = {place: kind for place, path in below.items() if (kind := media_kind(path))}
-    files = {place: below[place] for place in kinds}
-    listed = _metadata(root / "metadata.csv")
-    labelled = {
-        place: path
-        for place, path in files.items()
-        if place in listed or place.split("/")[0] in LABELS
-    }
+def scan(name: str, tree: Listing, data_set: FolderSet) -> Scan:
+    listed = _listed(tree)
+    labelled = [place for place in tree.media if place in listed or _top(place) in LABELS]
     names = _originals(labelled, listed)
     found = [
         _found(
             name,
             place,
-            path,
+            tree.folder / place,
             listed.get(place, {}),
             names,
-            "face" if data_set.kind == "face" else kinds[place],
+            "face" if data_set.kind == "face" else tree.media[place],
         )
-        for place, path in labelled.items()
+        for place in labelled
     ]
+    _refuse_misspelled_class(tree.folder, found, set(tree.media) - set(labelled))
+    unlisted = set(labelled) - set(listed) if listed else set()
+    given = {facts["original"] for facts in listed.values() if facts.get("original")}
     notes = [
+        *counted(f"files are not in {METADATA}; their folder gives the label", unlisted),
         *counted(
-            "files are neither below real/ or fake/ nor in metadata.csv, and are left out",
-            set(files) - set(labelled),
-        ),
-        *counted("files are in metadata.csv but not on disk", set(listed) - set(files)),
-        *(
-            counted(
-                "files are not in metadata.csv; their folder gives the label",
-                set(labelled) - set(listed),
-            )
-            if listed
-            else []
-        ),
-        *counted(
-            "originals in metadata.csv are no real item, or the name of more than one",
-            {facts["original"] for facts in listed.values() if facts.get("original")} - set(names),
+            f"originals in {METADATA} are no real item, or the name of more than one",
+            {one for one in given if _normal(one) not in names},
         ),
     ]
-    return Scan(found, notes)
+    return Scan(found, notes, OTHERS, (METADATA,))
+
+
+def _refuse_misspelled_class(root: Path, found: list[Found], left_out: Collection[str]) -> None:
+    """A class without items and a folder of almost its name: it is meant, and would be missed."""
+    for word in {*LABELS} - {"fake" if one.label else "real" for one in found}:
+        folders = {folder for place in left_out for folder in _folders_called(word, place)}
+        if folders:
+            raise UserError(
+                f"{root}: no {word} item, but videos or images in {shown(sorted(folders))}",
+                f"{word}/ is expected directly below the root, spelled so: rename or move the "
+                f"folder, or list its files in {METADATA}",
+            )
+
+
+def _folders_called(word: str, place: str) -> Iterator[str]:
+    """The folders on the way to `place` whose names begin with the word, or its plural."""
+    for folder in PurePosixPath(place).parents:
+        if re.match(rf"{word}s?(?![a-z])", folder.name.casefold()):
+            yield f"{folder}/"
 
 
 def _found(
     data_set: str,
     place: str,
     path: Path,
-    facts: dict[str, str],
+    facts: Facts,
     names: dict[str, tuple[str, str]],
     kind: str,
 ) -> Found:
@@ -81,11 +94,11 @@ def _found(
     if label == 1 and method == "real":
         raise UserError(
             f"{path}: a fake's method cannot be called real",
-            "rename its folder, or change metadata.csv",
+            f"rename its folder, or change {METADATA}",
         )
     original = None
     if label == 1 and facts.get("original"):
-        given = facts["original"]
+        given = _normal(facts["original"])
         original = names.get(given) or ("real", splitext(given.removeprefix("real/"))[0])
     return Found(
         path=path,
@@ -100,14 +113,19 @@ def _found(
         ),
         original=original,
         official_split=facts.get("split", ""),
+        extra=tuple((column, facts[column]) for column in facts if column not in COLUMNS),
     )
 
 
-def _label(place: str, facts: dict[str, str]) -> int:
-    return LABELS[facts["label"] if facts else place.split("/")[0]]
+def _top(place: str) -> str:
+    return place.partition("/")[0]
 
 
-def _method(place: str, label: int, facts: dict[str, str]) -> tuple[str, str]:
+def _label(place: str, facts: Facts) -> int:
+    return LABELS[facts["label"] if facts else _top(place)]
+
+
+def _method(place: str, label: int, facts: Facts) -> tuple[str, str]:
     """The method's name and the path below its folder."""
     parts = place.split("/")
     top = parts[0] if parts[0] in LABELS else None
@@ -120,44 +138,118 @@ def _method(place: str, label: int, facts: dict[str, str]) -> tuple[str, str]:
 
 
 def _originals(
-    labelled: dict[str, Path], listed: dict[str, dict[str, str]]
+    labelled: Collection[str], listed: Mapping[str, Facts]
 ) -> dict[str, tuple[str, str]]:
-    """Every way to name a real item -> (method, name); names that fit two items are left out."""
+    """Every way to name a real item, as `_normal` -> (method, name); names that fit two items are
+    left out."""
     ways: dict[str, set[tuple[str, str]]] = {}
     for place in labelled:
         facts = listed.get(place, {})
         if _label(place, facts) == 1:
             continue
-        method, below = _method(place, 0, facts)
-        target = (method, below)
-        for way in (
-            place,
-            str(PurePosixPath(place).with_suffix("")),
-            PurePosixPath(place).name,
-            PurePosixPath(place).stem,
-        ):
-            ways.setdefault(way, set()).add(target)
+        target = _method(place, 0, facts)
+        path = PurePosixPath(place)
+        for way in (place, str(path.with_suffix("")), path.name, path.stem):
+            ways.setdefault(_normal(way), set()).add(target)
     return {way: targets.pop() for way, targets in ways.items() if len(targets) == 1}
 
 
-def _metadata(path: Path) -> dict[str, dict[str, str]]:
-    """path -> the other columns, of a metadata.csv that need not be there."""
+def _listed(tree: Listing) -> dict[str, Facts]:
+    """Place of a file below the root -> its line of a metadata.csv that need not be there.
+
+    Raises UserError for a line that names no file, or one that another line names: what it says of
+    a file would be lost.
+    """
+    path = tree.folder / METADATA
     if not path.exists():
         return {}
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (ValueError, OSError) as error:
-        raise UserError(f"{path}: not a CSV table that can be read ({error})") from error
-    if not {"path", "label"} <= set(table.columns) <= COLUMNS:
+    places: dict[str, list[str]] = {}
+    for place in tree.media:
+        places.setdefault(_normal(place), []).append(place)
+    listed: dict[str, Facts] = {}
+    lost = []
+    for line, facts in _lines(path):
+        given = facts["path"]
+        meant = [given] if given in tree.media else places.get(_normal(given), [])
+        if len(meant) > 1:
+            raise UserError(
+                f"{path}: line {line}: {given} may be {' or '.join(meant)}", "name one as it is"
+            )
+        if not meant:
+            lost.append(f"line {line} ({given})")
+        elif meant[0] in listed:
+            raise UserError(
+                f"{path}: line {line}: {meant[0]} is listed more than once", "keep one line"
+            )
+        else:
+            listed[meant[0]] = facts
+    if lost:
         raise UserError(
-            f"{path}: its columns are {', '.join(table.columns)}",
-            "wanted path,label and any of method,sources,original,split",
+            f"{path}: names {len(lost)} files that are no videos or images below {tree.folder}: "
+            f"{shown(lost)}",
+            "correct the paths, or remove the lines",
         )
-    if wrong := sorted(set(table["label"]) - set(LABELS)):
-        raise UserError(f"{path}: label {wrong[0]!r}", "only `real` and `fake` are known")
-    if "split" in table and (wrong := sorted(set(table["split"]) - {"", "train", "val", "test"})):
-        raise UserError(f"{path}: split {wrong[0]!r}", "only train, val, test or nothing are known")
-    if table["path"].duplicated().any():
-        twice = table["path"][table["path"].duplicated()].iloc[0]
-        raise UserError(f"{path}: {twice} is listed more than once", "keep one line")
-    return table.set_index("path").to_dict("index")
+    return listed
+
+
+def _normal(place: str) -> str:
+    """A path as it is compared: with `/`, without `.`, in Unicode's composed form, its suffix in
+    small letters, no spaces round its parts."""
+    parts = unicodedata.normalize("NFC", place).replace("\\", "/").split("/")
+    path = PurePosixPath(*(part.strip() for part in parts if part.strip() not in ("", ".")))
+    return str(path.with_suffix(path.suffix.lower())) if path.name else ""
+
+
+def _lines(path: Path) -> Iterator[tuple[int, Facts]]:
+    """The lines of a metadata.csv, checked, with the numbers that an editor gives them."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]
+    except (csv.Error, UnicodeDecodeError, OSError) as error:
+        raise UserError(f"{path}: not a CSV table that can be read ({error})") from error
+    if not rows:
+        raise UserError(f"{path}: not a CSV table that can be read (it is empty)")
+    columns = _columns(path, rows[0][1])
+    for line, cells in rows[1:]:
+        if any(cells[len(columns) :]):
+            raise UserError(
+                f"{path}: line {line} has more cells than there are columns",
+                'put cells that hold a comma between ""',
+            )
+        cells += [""] * (len(columns) - len(cells))
+        facts = {column: cell for column, cell in zip(columns, cells, strict=False) if column}
+        facts["label"] = facts["label"].casefold()
+        if facts["label"] not in LABELS:
+            raise UserError(
+                f"{path}: line {line}: label {facts['label']!r}",
+                "only `real` and `fake` are known",
+            )
+        if "split" in facts:
+            facts["split"] = facts["split"].casefold()
+        if facts.get("split", "") not in SPLITS:
+            raise UserError(
+                f"{path}: line {line}: split {facts['split']!r}",
+                "only train, val, test or nothing are known",
+            )
+        yield line, facts
+
+
+def _columns(path: Path, head: list[str]) -> list[str]:
+    """The columns by the names they have in the index; one without a name, as the running number
+    that pandas writes, stays without."""
+    columns = [
+        small
+        if (small := name.casefold()) in COLUMNS
+        else name and EXTRA + name.removeprefix(EXTRA)
+        for name in head
+    ]
+    named = [column for column in columns if column]
+    if not {"path", "label"} <= set(named):
+        raise UserError(
+            f"{path}: its columns are {', '.join(head)}",
+            "wanted path,label and any of method,sources,original,split; others are kept",
+        )
+    if len(set(named)) < len(named):
+        raise UserError(f"{path}: a column is there twice: {', '.join(head)}", "rename one")
+    return columns

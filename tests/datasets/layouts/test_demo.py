@@ -18,7 +18,6 @@ def index(tmp_path):
     for clip in plan(PAIRS):
         (tmp_path / clip.path).parent.mkdir(exist_ok=True)
         (tmp_path / clip.path).write_text(clip.path)
-    (tmp_path / "notes.txt").write_text("no media, so no item")
     result = layouts.scan("demo", DataSet(layout="demo", root=str(tmp_path), use="train"))
     assert result.notes == []
     return tables.make(layouts.index_rows("demo", "train", result.found), tables.INDEX)

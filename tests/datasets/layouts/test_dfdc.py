@@ -77,7 +77,8 @@ def test_what_metadata_and_disk_do_not_share_is_told(tmp_path):
     assert scan(tmp_path).notes == [
         "found 3 of 4 videos of p0",
         f"1 files of {tmp_path}/p0/metadata.json are not on disk: gone.mp4",
-        "1 videos of p0 are not in its metadata.json, and are left out: extra.mp4",
+        "1 videos and images are left out, as they are in no metadata.json or labels.csv of their "
+        "folder: p0/extra.mp4",
     ]
 
 
@@ -135,7 +136,8 @@ def test_the_preview_set_is_tied_by_all_subjects_it_names(tmp_path):
     assert scan(tmp_path, "dfdc_preview").notes == [
         "found 3 of 4 videos of dataset.json",
         "1 files of dataset.json are not on disk: method_B/1254300/gone.mp4",
-        "1 videos are not in dataset.json, and are left out: method_A/9/extra.mp4",
+        "1 videos and images are left out, as they are no videos of dataset.json: "
+        "method_A/9/extra.mp4",
     ]
 
 

@@ -9,6 +9,7 @@ from deepfake_detector import UserError
 from deepfake_detector.datasets import layouts, splitting
 from deepfake_detector.datasets.settings import FolderSet
 from deepfake_detector.storage import tables
+from deepfake_detector.storage.tables import INDEX
 
 
 def scan(root: Path, kind: str = "media") -> layouts.Scan:
@@ -173,29 +174,36 @@ def test_an_original_that_names_no_item_or_two_is_told(tree, original):
         ('path,label\n"real/a.mp4,real\n', "not a CSV table that can be read"),
         ("file,label\nreal/a.mp4,real\n", "its columns are file, label; wanted path,label"),
         ("path\nreal/a.mp4\n", "its columns are path; wanted path,label"),
-        (
-            "path,label,age\nreal/a.mp4,real,3\n",
-            "its columns are path, label, age; wanted path,label",
-        ),
         ("path;label\nreal/a.mp4;real\n", "its columns are path;label; wanted path,label"),
-        ("path,label\nreal/a.mp4,Fake\n", "label 'Fake'; only `real` and `fake` are known"),
-        ("path,label\nreal/a.mp4,1\n", "label '1'; only `real` and `fake` are known"),
-        ("path,label\nreal/a.mp4\n", "label ''; only `real` and `fake` are known"),
+        ("path,label,label\nreal/a.mp4,real,fake\n", "a column is there twice: path, label, label"),
+        ("path,label\nreal/a.mp4,1\n", "line 2: label '1'; only `real` and `fake` are known"),
+        ("path,label\nreal/a.mp4\n", "line 2: label ''; only `real` and `fake` are known"),
+        ("path,label\nreal/a.mp4,real,x\n", "line 2 has more cells than there are columns"),
+        (
+            'path,label,note\nreal/a.mp4,real,"two\nlines"\n\nreal/a.mp4,fakes,\n',
+            "line 5: label 'fakes'; only `real` and `fake` are known",
+        ),
         (
             "path,label,split\nreal/a.mp4,real,dev\n",
-            "split 'dev'; only train, val, test or nothing are known",
+            "line 2: split 'dev'; only train, val, test or nothing are known",
         ),
         (
-            "path,label\nreal/a.mp4,real\nreal/a.mp4,fake\n",
-            "real/a.mp4 is listed more than once; keep one line",
+            "path,label\nreal/a.mp4,real\nreal\\a.MP4,fake\n",
+            "line 3: real/a.mp4 is listed more than once; keep one line",
+        ),
+        (
+            "path,label\nreal/a.mp4,real\nreal/gone.mp4,real\nreal/notes.txt,real\n",
+            "names 2 files that are no videos or images below {root}: line 3 (real/gone.mp4), line "
+            "4 (real/notes.txt); correct the paths, or remove the lines",
         ),
     ],
 )
 def test_wrong_metadata_are_refused_with_what_is_wrong(tree, metadata, said):
-    root = tree("real/a.mp4", metadata=metadata)
+    root = tree("real/a.mp4", "real/notes.txt", metadata=metadata)
     with pytest.raises(UserError) as raised:
         scan(root)
-    assert str(raised.value).startswith(f"{root / 'metadata.csv'}: {said}")
+    told = said.replace("{root}", str(root))
+    assert str(raised.value).startswith(f"{root / 'metadata.csv'}: {told}")
 
 
 def test_without_surprises_there_is_nothing_to_note(tree):
@@ -205,26 +213,120 @@ def test_without_surprises_there_is_nothing_to_note(tree):
     assert scan(tree()).notes == []
 
 
-def test_what_is_left_out_missing_or_not_listed_is_noted(tree):
-    text = "path,label\nreal/a.mp4,real\nreal/gone.mp4,real\n"
-    notes = scan(
-        tree("real/a.mp4", "fake/b.mp4", *(f"new/{n}.mp4" for n in range(6)), metadata=text)
-    ).notes
+def test_what_is_left_out_or_not_listed_is_noted(tree):
+    text = "path,label\nreal/a.mp4,real\n"
+    left_out = (*(f"new/{n}.mp4" for n in range(5)), "b.TXT", "c.wmv", "x/d.txt", "e")
+    notes = scan(tree("real/a.mp4", "fake/b.mp4", *left_out, metadata=text)).notes
+    places = "neither below real/ or fake/ nor in metadata.csv"
     shown = ", ".join(f"new/{n}.mp4" for n in range(5))
     assert notes == [
-        f"6 files are neither below real/ or fake/ nor in metadata.csv, and are left out: {shown}, "
-        "…",
-        "1 files are in metadata.csv but not on disk: real/gone.mp4",
         "1 files are not in metadata.csv; their folder gives the label: fake/b.mp4",
+        f"5 videos and images are left out, as they are {places}: {shown}",
+        "4 files are left out, as no videos or images: 2 .txt, 1 .wmv, 1 without suffix",
     ]
 
 
-def test_links_to_folders_are_followed(tree, tmp_path_factory):
+def test_many_files_that_are_left_out_are_counted_by_folder(tree):
+    names = [*(f"new/{n}.mp4" for n in range(4)), *(f"old/x/{n}.jpg" for n in range(5)), "a.gif"]
+    (note,) = scan(tree("real/a.mp4", *names)).notes
+    assert note.endswith("nor in metadata.csv: 5 in old/x, 4 in new, 1 in .")
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (
+            ["Real/a.mp4", "Fakes/b.mp4"],
+            "no (real|fake) item, but videos or images in (Real|Fakes)/",
+        ),
+        (["real/a.mp4", "Fakes/b.mp4"], "no fake item, but videos or images in Fakes/"),
+        (["fake/a.mp4", "videos/real/b.mp4"], "no real item, but videos or images in videos/real/"),
+        (
+            ["fake/a.mp4", "real_videos/b.mp4"],
+            "no real item, .* in real_videos/; real/ is expected",
+        ),
+        (["clips/a.mp4", "b.mp4"], "nothing in it has the layout 'folder' .*: b.mp4, clips/a.mp4"),
+        (["notes.txt"], r"nothing in it .* \(1 files are left out, .*: 1 .txt\)"),
+        ([], "nothing in it has the layout 'folder'; docs/data-sets.md shows that layout"),
+    ],
+)
+def test_a_tree_of_another_form_is_refused_with_what_was_found(tree, names, said):
+    root = tree(*names)
+    with pytest.raises(UserError, match=f"{root}: {said}"):
+        scan(root)
+
+
+@pytest.mark.parametrize("names", [["real/a.mp4", "reality/b.mp4"], ["fake/a.mp4", "real.mp4"]])
+def test_names_that_only_look_like_a_class_stop_nothing(tree, names):
+    assert len(scan(tree(*names)).found) == 1
+
+
+@pytest.mark.parametrize(
+    ("disk", "listed"),
+    [
+        ("real/x/a.mp4", r"real\x\a.mp4"),
+        ("real/x/a.mp4", "./real/x/a.mp4"),
+        ("real/x/a.mp4", r".\real\\x\a.mp4"),
+        ("real/x/a.mp4", " real/x /a.mp4 "),
+        ("real/x/a.MP4", "real/x/a.mp4"),
+        ("real/x/a.mp4", "real/x/a.Mp4"),
+        ("real/caf\u00e9.mp4", "real/cafe\u0301.mp4"),
+        ("real/cafe\u0301.mp4", "real/caf\u00e9.mp4"),
+    ],
+)
+def test_a_path_of_metadata_may_be_written_as_other_systems_do(tree, disk, listed):
+    text = f"path,label,sources,original\n{listed},real,anna,\nfake/b.mp4,FAKE,anna,{listed}\n"
+    found = rows(tree(disk, "fake/b.mp4", metadata=text))
+    assert {row["sources"] for row in found.values()} == {"mine:anna"}
+    assert found["fake/b.mp4"]["original"] == found[disk]["item"]
+
+
+def test_a_path_that_fits_one_file_exactly_means_that_one(tree):
+    text = "path,label,sources\nreal/a.MP4,real,anna\nreal/a.mp4,real,ben\n"
+    found = rows(tree("real/a.mp4", "real/a.MP4", metadata=text))
+    assert {name: row["sources"] for name, row in found.items()} == {
+        "real/a.mp4": "mine:ben",
+        "real/a.MP4": "mine:anna",
+    }
+
+
+def test_a_path_that_fits_two_files_is_refused(tree):
+    root = tree("real/a.mp4", "real/a.MP4", metadata="path,label\nreal/a.Mp4,real\n")
+    with pytest.raises(UserError, match=r"line 2: real/a.Mp4 may be real/a.MP4 or real/a.mp4"):
+        scan(root)
+
+
+@pytest.mark.parametrize("label", ["Real", "REAL", " real "])
+def test_words_of_metadata_may_be_in_any_case(tree, label):
+    text = f"Path, LABEL ,Split\nclips/a.mp4,{label},TRAIN\n"
+    (row,) = rows(tree("clips/a.mp4", metadata=text)).values()
+    assert (row["label"], row["official_split"]) == (0, "train")
+
+
+def test_further_columns_are_kept_and_those_without_a_name_are_not(tree):
+    text = ',path,label,Skin tone,extra.age\n0,real/a.mp4,real,"a, b",07\n1,fake/b.mp4,fake\n'
+    index = tables.make(list(rows(tree("real/a.mp4", "fake/b.mp4", metadata=text)).values()), INDEX)
+    assert [name for name in index.columns if name.startswith("extra.")] == [
+        "extra.Skin tone",
+        "extra.age",
+    ]
+    assert index.set_index("item").loc["mine/real/a", "extra.Skin tone"] == "a, b"
+    assert index["extra.age"].tolist() == ["", "07"]
+
+
+def test_a_linked_folder_below_the_root_stops_the_scan_by_name(tree, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "a.mp4").touch()
     root = tree("fake/b.mp4")
     (root / "real").symlink_to(elsewhere)
-    assert set(rows(root)) == {"real/a.mp4", "fake/b.mp4"}
+    with pytest.raises(UserError, match=f"links to folders.*: real -> {elsewhere};"):
+        scan(root)
+
+
+def test_the_root_may_be_a_link(tree, tmp_path_factory):
+    link = tmp_path_factory.mktemp("links") / "mine"
+    link.symlink_to(tree("real/a.mp4"))
+    assert set(rows(link)) == {"real/a.mp4"}
 
 
 def test_a_name_that_is_not_utf8_is_refused_before_it_breaks_a_table(tree):

@@ -1,0 +1,108 @@
+"""Which files below a folder are videos and images, told by their names."""
+
+import os
+from collections import deque
+from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
+from pathlib import Path, PurePath
+
+# by container, so that it is seen why each of them can be read
+VIDEO_SUFFIXES = frozenset(
+    {
+        *(".mp4", ".m4v", ".mp4v", ".mov", ".qt", ".3gp", ".3gpp", ".3g2", ".3gp2", ".f4v"),
+        *(".insv", ".360"),  # MP4 of cameras that look all round
+        *(".mkv", ".mk3d", ".webm", ".avi", ".divx", ".gif"),
+        *(".mpg", ".mpeg", ".mpe", ".m2p", ".vob", ".mod"),  # programme streams
+        *(".ts", ".mts", ".m2ts", ".m2t", ".tod", ".trp"),  # transport streams
+    }
+)
+IMAGE_SUFFIXES = frozenset(
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".png", ".apng", ".webp", ".bmp", ".dib"),
+        *(".tif", ".tiff", ".heic", ".heif", ".hif", ".avif"),
+    }
+)
+# what network storage and desktops leave behind; hidden names, as `._*` and `.Trash*`, besides
+LEFTOVERS = frozenset(
+    {
+        *("@eadir", "@tmp", "@recycle", "@recently-snapshot", "#recycle", "#snapshot"),
+        *("$recycle.bin", "system volume information", "lost+found", "__macosx"),
+        *("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies below a folder: `files`, sorted, and the `links` to folders that were not followed.
+
+    Hidden names and what systems leave behind are in neither.
+    """
+
+    folder: Path
+    files: tuple[Path, ...]
+    links: tuple[Path, ...]
+
+    @cached_property
+    def media(self) -> dict[str, str]:
+        """Of the videos and images: place (path below the folder, with `/`) -> `media_kind`."""
+        return {self.place(path): kind for path in self.files if (kind := media_kind(path))}
+
+    def place(self, path: Path) -> str:
+        """The path of a file below the folder, with `/`."""
+        return path.relative_to(self.folder).as_posix()
+
+    def videos_in(self, folder: Path) -> list[Path]:
+        """The videos that lie directly in one of the folders."""
+        return self._videos.get(folder, [])
+
+    @cached_property
+    def _videos(self) -> dict[Path, list[Path]]:
+        found: dict[Path, list[Path]] = {}
+        for path in self.files:
+            if media_kind(path) == "video":
+                found.setdefault(path.parent, []).append(path)
+        return found
+
+
+def listing(folder: Path, follow_links: bool) -> Listing:
+    """The files below `folder`, which may be a link itself.
+
+    Links to folders below it are followed, each folder once so that loops end, or only listed.
+    """
+    files, links, todo, seen = [], [], deque([folder]), set()
+    while todo:
+        parent = todo.pop()
+        if (known := _identity(parent)) in seen:
+            continue
+        seen.add(known)
+        with os.scandir(parent) as entries:
+            for entry in sorted(entries, key=attrgetter("name")):
+                path = parent / entry.name
+                if _is_leftover(entry.name):
+                    continue
+                if not entry.is_dir():
+                    files.append(path)
+                elif not entry.is_symlink():
+                    todo.append(path)
+                elif follow_links:
+                    todo.appendleft(path)  # last: a folder is found by its own name, if it can be
+                else:
+                    links.append(path)
+    return Listing(folder, tuple(sorted(files)), tuple(sorted(links)))
+
+
+def media_kind(path: PurePath) -> str | None:
+    """`video` or `image` by the file's suffix, in any case; None for anything else."""
+    suffix = path.suffix.lower()
+    return "video" if suffix in VIDEO_SUFFIXES else "image" if suffix in IMAGE_SUFFIXES else None
+
+
+def _is_leftover(name: str) -> bool:
+    return name.startswith(".") or name.lower() in LEFTOVERS
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    facts = folder.stat()
+    return facts.st_dev, facts.st_ino
