@@ -117,15 +117,20 @@ def load_differences(path: Path) -> Params:
         raise UserError(f"{path}:\n" + "\n".join(problems)) from error
 
 
-def declared(section: str, key: str, path: Path = PARAMS_FILE) -> object:
-    """What a params file says of one key, unchecked; None where it says nothing that can be read.
+def declared(*keys: str, path: Path = PARAMS_FILE) -> Any:
+    """What a params file says of the key that lies below `keys`, or all of it; unchecked, and None
+    where it says nothing that can be read.
 
-    For what must be known before a stage loads its libraries. `load` names what is wrong.
+    For what must be known before a stage loads its libraries, and for what it says once more when a
+    stage has ended. `load` names what is wrong.
     """
     try:
-        return YAML(typ="safe", pure=True).load(path)[section][key]
+        found = YAML(typ="safe", pure=True).load(path)
+        for key in keys:
+            found = found[key]
     except (OSError, YAMLError, KeyError, TypeError):
         return None
+    return found
 
 
 def rendered(params: Params, head: list[str]) -> str:

@@ -7,11 +7,11 @@ makes   models/decision.json
 """
 
 from deepfake_detector import UserError, params
-from deepfake_detector.common import console
 from deepfake_detector.scoring import calibration, scores
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_json
 from deepfake_detector.training import crops, network
+from stages import frame
 
 
 def main() -> str:
@@ -54,4 +54,4 @@ def main() -> str:
 
 
 if __name__ == "__main__":
-    console.run_stage(main, __doc__)
+    frame.run(main, __doc__)

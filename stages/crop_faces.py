@@ -14,12 +14,12 @@ from pathlib import Path
 import pandas as pd
 
 from deepfake_detector import params
-from deepfake_detector.common import console
 from deepfake_detector.common.locks import only_writer
 from deepfake_detector.faces.cropping import crop_faces, crop_tasks, lenders
 from deepfake_detector.faces.detection import load_detector
 from deepfake_detector.storage import packs, store, tables
 from deepfake_detector.storage.archive import pack
+from stages import frame
 
 FRAMES, FACES = Path("data/frames"), Path("data/faces")
 
@@ -69,4 +69,4 @@ def _table(*done: packs.Done) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    console.run_stage(main, __doc__)
+    frame.run(main, __doc__)

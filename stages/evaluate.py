@@ -11,13 +11,13 @@ makes   metrics/evaluation.json, data/predictions.csv (frames), data/clip_predic
 import pandas as pd
 
 from deepfake_detector import contract, params
-from deepfake_detector.common import console
 from deepfake_detector.evaluation import breakdown, mistakes, plot_tables
 from deepfake_detector.scoring import scores
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import ArchiveReader
 from deepfake_detector.storage.files import write_json, write_whole
 from deepfake_detector.training import crops, network
+from stages import frame
 
 
 def main() -> str:
@@ -78,4 +78,4 @@ def _write_table(path: str, rows: pd.DataFrame, schema) -> None:
 
 
 if __name__ == "__main__":
-    console.run_stage(main, __doc__)
+    frame.run(main, __doc__)

@@ -15,7 +15,6 @@ from pathlib import Path
 import pandas as pd
 
 from deepfake_detector import contract, params
-from deepfake_detector.common import console
 from deepfake_detector.contract import golden, model_file, provenance
 from deepfake_detector.datasets import subset
 from deepfake_detector.export import examples, onnx_graph, parity
@@ -27,6 +26,7 @@ from deepfake_detector.scoring.settings import Calibrate
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_json, write_whole
 from deepfake_detector.training import crops, network
+from stages import frame
 
 MODELS = Path("models")
 FITTING_FACES = 256  # that a format's numeric ranges are taken from, at most
@@ -121,4 +121,4 @@ def own_decision(clips: pd.DataFrame, min_faces: int, aims: Calibrate) -> Decisi
 
 
 if __name__ == "__main__":
-    console.run_stage(main, __doc__)
+    frame.run(main, __doc__)

@@ -11,11 +11,11 @@ import shutil
 from pathlib import Path
 
 from deepfake_detector import params
-from deepfake_detector.common import console
 from deepfake_detector.common.locks import only_writer
 from deepfake_detector.media.extraction import extract_frames, frame_tasks
 from deepfake_detector.storage import packs, store, tables
 from deepfake_detector.storage.archive import pack
+from stages import frame
 
 FOLDER = Path("data/frames")
 
@@ -47,4 +47,4 @@ def main() -> str:
 
 
 if __name__ == "__main__":
-    console.run_stage(main, __doc__)
+    frame.run(main, __doc__)

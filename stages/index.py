@@ -9,8 +9,8 @@ makes   data/index.csv
 import pandas as pd
 
 from deepfake_detector import params
-from deepfake_detector.common import console
 from deepfake_detector.storage import tables
+from stages import frame
 
 
 def main() -> str:
@@ -25,4 +25,4 @@ def main() -> str:
 
 
 if __name__ == "__main__":
-    console.run_stage(main, __doc__)
+    frame.run(main, __doc__)

@@ -13,12 +13,12 @@ from pathlib import Path
 import pandas as pd
 
 from deepfake_detector import contract, params
-from deepfake_detector.common import console
 from deepfake_detector.evaluation import model_card, run_report
 from deepfake_detector.pages import html_page
 from deepfake_detector.pages.html_page import Section
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_whole
+from stages import frame
 
 METRICS = ("split", "verify", "train", "evaluation", "export", "robustness")
 TEMPLATES = Path(".dvc/plots")
@@ -71,4 +71,4 @@ def _items() -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    console.run_stage(main, __doc__)
+    frame.run(main, __doc__)

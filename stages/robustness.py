@@ -24,6 +24,7 @@ from deepfake_detector.serving import inference
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import Item
 from deepfake_detector.storage.files import write_json, write_whole
+from stages import frame
 
 FRAMES = Path("data/frames")
 
@@ -88,4 +89,4 @@ def _told(drop: float | None) -> str:
 
 
 if __name__ == "__main__":
-    console.run_stage(main, __doc__)
+    frame.run(main, __doc__)

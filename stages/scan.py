@@ -9,9 +9,9 @@ makes   data/scan/NAME.csv
 from collections import Counter
 
 from deepfake_detector import UserError, params
-from deepfake_detector.common import console
 from deepfake_detector.datasets import layouts
 from deepfake_detector.storage import tables
+from stages import frame
 
 
 def main(name: str) -> str:
@@ -30,4 +30,4 @@ def main(name: str) -> str:
 
 
 if __name__ == "__main__":
-    console.run_stage(main, __doc__, name="the data set, a key of params.yaml: data_sets")
+    frame.run(main, __doc__, name="the data set, a key of params.yaml: data_sets")

@@ -15,10 +15,10 @@ from collections.abc import Iterable
 import pandas as pd
 
 from deepfake_detector import UserError, params
-from deepfake_detector.common import console
 from deepfake_detector.datasets import splitting
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_json
+from stages import frame
 
 NAMED = 100  # leaks named in the metrics; all of them are printed
 
@@ -103,4 +103,4 @@ def _counts(rows: pd.DataFrame) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    console.run_stage(main, __doc__)
+    frame.run(main, __doc__)

@@ -16,6 +16,7 @@ from deepfake_detector.common.parallel import run
 from deepfake_detector.datasets.settings import RAW
 from deepfake_detector.datasets.synthesis.clips import plan, produce_film
 from deepfake_detector.storage.files import write_whole
+from stages import frame
 
 FILM = attrgetter("target", "take")
 
@@ -47,4 +48,4 @@ def main(name: str) -> str:
 
 
 if __name__ == "__main__":
-    console.run_stage(main, __doc__, name="the set to draw, a key of params.yaml: synthesize")
+    frame.run(main, __doc__, name="the set to draw, a key of params.yaml: synthesize")

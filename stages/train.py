@@ -29,6 +29,7 @@ from deepfake_detector.training.fit import fit
 from deepfake_detector.training.progress import Epoch, Progress, history_table
 from deepfake_detector.training.run_folder import run_folder
 from deepfake_detector.training.settings import Train
+from stages import frame
 
 NOT_PORTABLE = (
     "train.arithmetic is portable, which needs Linux on an x86-64 processor with AVX2: "
@@ -136,4 +137,4 @@ def _report(epoch: Epoch, best: bool) -> None:
 
 
 if __name__ == "__main__":
-    console.run_stage(main, __doc__)
+    frame.run(main, __doc__)

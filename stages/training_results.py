@@ -8,10 +8,10 @@ makes   metrics/train.json
 
 import pandas as pd
 
-from deepfake_detector.common import console
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_json
 from deepfake_detector.training import results
+from stages import frame
 
 
 def main() -> str:
@@ -27,4 +27,4 @@ def main() -> str:
 
 
 if __name__ == "__main__":
-    console.run_stage(main, __doc__)
+    frame.run(main, __doc__)

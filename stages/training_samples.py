@@ -9,11 +9,11 @@ makes   plots/training_samples/
 from pathlib import Path
 
 from deepfake_detector import params
-from deepfake_detector.common import console
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import ArchiveReader
 from deepfake_detector.storage.files import write_whole
 from deepfake_detector.training import crops, sampling, sheets
+from stages import frame
 
 SHEETS = Path("plots/training_samples")
 
@@ -31,4 +31,4 @@ def main() -> str:
 
 
 if __name__ == "__main__":
-    console.run_stage(main, __doc__)
+    frame.run(main, __doc__)

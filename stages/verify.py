@@ -12,7 +12,6 @@ from pathlib import Path
 import pandas as pd
 
 from deepfake_detector import UserError, params
-from deepfake_detector.common import console
 from deepfake_detector.datasets import audit, data_report, duplicates, shortcuts, splitting
 from deepfake_detector.datasets.face_sheets import face_sheets
 from deepfake_detector.media.stored_frames import frame_pictures
@@ -20,6 +19,7 @@ from deepfake_detector.pages import html_page
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import ArchiveReader
 from deepfake_detector.storage.files import write_json, write_whole
+from stages import frame
 
 SHEETS = Path("plots/contact_sheets")
 
@@ -90,4 +90,4 @@ def _shortcut(
 
 
 if __name__ == "__main__":
-    console.run_stage(main, __doc__)
+    frame.run(main, __doc__)

@@ -220,4 +220,4 @@ def test_a_missing_file_is_said_with_what_to_do(tmp_path):
 def test_one_declared_value_is_read_from_whatever_lies_there(tmp_path, text, value):
     if text is not None:
         (tmp_path / "params.yaml").write_text(text)
-    assert params.declared("train", "lr", tmp_path / "params.yaml") == value
+    assert params.declared("train", "lr", path=tmp_path / "params.yaml") == value

@@ -1,9 +1,7 @@
 """What a person at a terminal sees of a stage or command: help, progress, one summary line, errors
 without tracebacks."""
 
-import argparse
 import errno
-import inspect
 import os
 import signal
 import sys
@@ -59,27 +57,6 @@ def progress(
                 flush=True,
             )
             said = now
-
-
-def run_stage(stage: Callable[..., str], doc: str, **arguments: str) -> None:
-    """Run a stage script: its docstring as `--help`, its return value as the summary line, exit 1
-    on a UserError.
-
-    `arguments` names the positional arguments of the stage, with their help texts.
-    """
-    module = inspect.getmodule(stage)
-    name = module.__spec__.name if module and module.__spec__ else "stage"
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {name}",
-        description=doc,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    for argument, text in arguments.items():
-        parser.add_argument(argument, help=text)
-    values = vars(parser.parse_args())
-    started = time.monotonic()
-    summary = guarded(lambda: stage(**values))
-    print(f"{name.removeprefix('stages.')}: {summary} ({time.monotonic() - started:.1f} s)")
 
 
 def guarded(work: Callable[[], Item]) -> Item:

@@ -21,14 +21,23 @@ from deepfake_detector.training import run_folder
 STAGES = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
 # cannot change what a stage writes: the error class, printing, checking of values that DVC tracks
 # as params,
-# scheduling, locking, the finding of files whose hash is a param, and the check of the Python in
-# use
+# scheduling, locking, the finding of files whose hash is a param, the check of the Python in use,
+# and the watch over inputs
 NOT_TRACKED = {
     "stages/__init__.py",
+    "stages/frame.py",
     *(f"deepfake_detector/{name}.py" for name in ("__init__", "params", "storage/assets")),
     *(
         f"deepfake_detector/common/{name}.py"
-        for name in ("arithmetic", "code_hash", "console", "locks", "packages", "parallel")
+        for name in (
+            "arithmetic",
+            "code_hash",
+            "console",
+            "inputs",
+            "locks",
+            "packages",
+            "parallel",
+        )
     ),
     *(path.as_posix() for path in Path("deepfake_detector").glob("*/settings.py")),
 }
