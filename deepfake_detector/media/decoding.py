@@ -7,6 +7,7 @@ for with a single one.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import av
 import numpy as np
@@ -221,18 +222,24 @@ def _sampled(
             except Damage:  # or a keyframe does not hold what it promises: is it so from the start?
                 continue
     reader = replace(reader, whole=False)
-    yield from _around_damage(reader, ideals[given:], ideals[given - 1] if given else -1)
+    last = ideals[given - 1] if given else -1
+    later = (found for found in _around_damage(reader, ideals) if found[0] > last)
+    yield from islice(later, len(ideals) - given)
 
 
 def _around_damage(
-    reader: Reader, ideals: Sequence[int], last: int
+    reader: Reader, ideals: Sequence[int]
 ) -> Iterator[tuple[int, av.VideoFrame, bool]]:
-    """Frames as near to the ideal places as can be trusted, all after the place `last`."""
+    """Frames as near to the ideal places as can be trusted.
+
+    They are chosen for the whole clip: how many came before the first sign of damage depends on the
+    number of threads.
+    """
     clip = reader.clip
     damaged, dead, known = set(clip.damaged), set(), frozenset[int]()
     while True:
         doubtful = clip.distrusted(damaged)
-        left = np.array([n for n in range(last + 1, len(clip.order)) if n not in dead], int)
+        left = np.array([n for n in range(len(clip.order)) if n not in dead], int)
         plan = _nearest(ideals, left[~doubtful[left]], left[doubtful[left]])
         new = reader.groups(plan) - known if plan else frozenset[int]()
         if not new:
