@@ -145,20 +145,24 @@ def shortcut_warning(shortcut: Shortcut, limits: Verify) -> list[str]:
 
 
 def _shortcut_told(shortcut: Shortcut, limits: Verify) -> list[str]:
-    if shortcut.auc is None or shortcut.auc <= limits.max_shortcut_auc:
-        return []
-    facts = ", ".join(
-        f"{carrier.fact} (median {carrier.real_median:.6g} of reals, {carrier.fake_median:.6g} of "
-        "fakes)"
-        for carrier in shortcut.carriers
+    limit = limits.max_shortcut_auc
+    told = f"(verify.max_shortcut_auc {limit:g})"
+    remedy = (
+        "a detector would learn that instead of faces. Encode both classes alike, or set "
+        "verify.on_shortcut to warn"
     )
-    facts = facts or "several together, or which of them are missing"
+    if shortcut.auc is not None and shortcut.auc > limit:
+        facts = ", ".join(map(str, shortcut.carriers))
+        return [
+            "facts of the files alone, without their pictures, tell fake from real with a ROC-AUC "
+            f"of {shortcut.auc:.3f} {told}: "
+            f"{facts or 'several together, or which of them are missing'}; {remedy}"
+        ]
+    alone = [carrier for carrier in shortcut.carriers if carrier.alone > limit]
     return [
-        "facts of the files alone, without their pictures, tell fake from real with a ROC-AUC of "
-        f"{shortcut.auc:.3f} "
-        f"(verify.max_shortcut_auc {limits.max_shortcut_auc:g}): {facts}; a detector would learn "
-        "that "
-        "instead of faces. Encode both classes alike, or set verify.on_shortcut to warn"
+        f"where it is known, {carrier} tells fake from real with a ROC-AUC of {carrier.alone:.3f} "
+        f"{told}; {remedy}"
+        for carrier in alone
     ]
 
 

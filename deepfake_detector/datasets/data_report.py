@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from deepfake_detector.datasets.audit import across_labels, kind_of_reason
-from deepfake_detector.datasets.shortcuts import CAPTIONS, Shortcut
+from deepfake_detector.datasets.shortcuts import Shortcut, caption
 from deepfake_detector.pages.contact_sheet import COLUMNS, contact_sheet
 from deepfake_detector.pages.html_page import Section
 
@@ -115,10 +115,10 @@ def shortcut(found: Shortcut, limit: float) -> Section:
     )
     rows = [
         {
-            "fact": CAPTIONS[carrier.fact],
+            "fact": caption(carrier.fact),
             "ROC-AUC of it alone": f"{carrier.auc:.3f}",
-            "median of the reals": f"{carrier.real_median:.6g}",
-            "median of the fakes": f"{carrier.fake_median:.6g}",
+            "usual of the reals": _usual(carrier.real),
+            "usual of the fakes": _usual(carrier.fake),
         }
         for carrier in found.carriers
     ]
@@ -142,6 +142,10 @@ def sheets(jpegs: dict[str, bytes]) -> list[Section]:
 
 def _median(values: pd.Series, digits: int = 0) -> str:
     return "" if values.isna().all() else f"{values.median():.{digits}f}"
+
+
+def _usual(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"
 
 
 def _share(value: float) -> str:

@@ -4,6 +4,9 @@ a face?
 Where a small classifier can, so could a detector, and its figures would say little about faces. The
 classifier is cross-validated by source group: a clip and its forgery are learned from together, or
 judged together.
+
+Every column of the media table is a fact: a number by its rank, a text (codec, container, tags) by
+its most frequent values, of which none at all is one.
 """
 
 from dataclasses import dataclass
@@ -13,10 +16,11 @@ import pandas as pd
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.tree import DecisionTreeClassifier
 
 from deepfake_detector.storage.tables import DOMINANT
 
-CAPTIONS = {
+CAPTIONS = {  # of the facts whose names say too little
     "bytes": "file size",
     "bitrate": "bitrate",
     "bits_per_pixel": "bits per pixel",
@@ -29,27 +33,37 @@ CAPTIONS = {
     "face_size": "face size",
     "brightness": "face brightness",
 }
-FACTS = tuple(CAPTIONS)
 FOLDS = 5
 MIN_ITEMS = 10  # of each class
 MIN_GROUPS = 3  # of each class
 MOST_ITEMS = 6000  # of a class; further ones would cost time and change nothing
 CARRIER_AUC = 0.6
 MOST_CARRIERS = 5
-TREES = 30
+MOST_VALUES = 30  # of a text, each of which at least MIN_ITEMS have
+TREES = 30  # on all facts together; one fact alone needs one
 # of a split: its fall in Gini impurity times the worth of the items; chance seldom reaches it
 MIN_GAIN = 4
 
 
 @dataclass(frozen=True)
 class Carrier:
-    """A fact that separates the classes by itself: `auc` 0.5..1 whichever class has more of it,
-    medians as stored."""
+    """A fact that separates the classes by itself.
+
+    auc: of the fact where it is known, 0.5..1, whichever class has more of it and in whatever order.
+    alone: the same, in source groups that were not learned from.
+    real, fake: the median of a number as stored, the most frequent value of a text.
+    """
 
     fact: str
     auc: float
-    real_median: float
-    fake_median: float
+    alone: float
+    real: float | str
+    fake: float | str
+
+    def __str__(self) -> str:
+        if isinstance(self.real, str):
+            return f"{self.fact} (mostly {self.real} of reals, {self.fake} of fakes)"
+        return f"{self.fact} (median {self.real:.6g} of reals, {self.fake:.6g} of fakes)"
 
 
 @dataclass(frozen=True)
@@ -63,22 +77,33 @@ class Shortcut:
     items: int
 
 
+def caption(fact: str) -> str:
+    """What a fact is called on a page."""
+    return CAPTIONS.get(fact, fact.replace("_", " "))
+
+
 def file_facts(items: pd.DataFrame, media: pd.DataFrame, faces: pd.DataFrame) -> pd.DataFrame:
-    """A row per item (the index) with the columns FACTS as float64, NaN where unknown.
+    """A row per item (the index) with a column per fact: those of `media` and what follows from them
+    and the faces. Numbers are float64, NaN where unknown; texts are objects, empty where unknown.
 
     `items` are rows of the index table; `media` and `faces` are tables that may hold other items
     too. Face size (pixels, the longer side) and brightness are medians over the dominant track; a
     ready crop has no face size.
     """
     kind = items.set_index("item")["kind"]
-    facts = media.set_index("item").reindex(index=kind.index, columns=FACTS).astype("float64")
+    facts = media.set_index("item").reindex(index=kind.index)
+    for name in facts.columns:
+        is_number = pd.api.types.is_numeric_dtype(facts[name])
+        facts[name] = (
+            facts[name].astype("float64") if is_number else facts[name].astype(object).fillna("")
+        )
     film = kind == "video"
     bits = facts["bitrate"].where(film, 8 * facts["bytes"])
     pixels = facts["width"] * facts["height"] * facts["frame_rate"].where(film, 1)
     facts["bits_per_pixel"] = bits / pixels.where(pixels > 0)
     seen = faces[(faces["status"] == "ok") & (faces["track"] == DOMINANT)].set_index("item")
     side = seen[["width", "height"]].max(axis=1).groupby("item").median().reindex(kind.index)
-    facts["face_size"] = side.where(kind != "face")
+    facts["face_size"] = side.where(kind != "face").astype("float64")
     facts["brightness"] = seen["brightness"].groupby("item").median()
     return facts
 
@@ -93,7 +118,7 @@ def audit(facts: pd.DataFrame, labels: pd.Series, groups: pd.Series, seed: int =
     """
     labels = labels.sort_index().astype(int)
     groups = groups.loc[labels.index]
-    facts = facts.loc[labels.index, list(FACTS)]
+    facts = facts.loc[labels.index]
     for what, counted, wanted in (
         ("items", labels.index, MIN_ITEMS),
         ("source groups", groups, MIN_GROUPS),
@@ -103,8 +128,9 @@ def audit(facts: pd.DataFrame, labels: pd.Series, groups: pd.Series, seed: int =
             reason = f"too few {what}: {real} real, {fake} fake, {wanted} of each are wanted"
             return Shortcut(None, reason, (), len(labels))
     chosen = _sample(labels, groups, seed)
-    auc = _separation(facts.loc[chosen], labels[chosen].to_numpy(), groups[chosen].to_numpy(), seed)
-    return Shortcut(auc, "", _carriers(facts, labels), len(chosen))
+    facts, labels, groups = facts.loc[chosen], labels[chosen], groups[chosen]
+    auc = _separation(facts, labels, groups, seed)
+    return Shortcut(auc, "", _carriers(facts, labels, groups, seed), len(chosen))
 
 
 def _sample(labels: pd.Series, groups: pd.Series, seed: int) -> pd.Index:
@@ -117,11 +143,11 @@ def _sample(labels: pd.Series, groups: pd.Series, seed: int) -> pd.Index:
     return labels[turn.index].groupby(labels).head(MOST_ITEMS).sort_index().index
 
 
-def _separation(facts: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, seed: int) -> float:
-    """ROC-AUC of the out-of-fold probabilities."""
-    # Ranks, because the trees draw thresholds evenly over a fact's range and one huge file
-    # would stretch it.
-    shown = np.hstack([facts.rank(pct=True), facts.isna()])
+def _separation(facts: pd.DataFrame, of: pd.Series, within: pd.Series, seed: int) -> float:
+    """ROC-AUC of the out-of-fold probabilities for labels `of` items in the groups `within`."""
+    shown, labels, groups = _features(facts), of.to_numpy(), within.to_numpy()
+    if not shown.shape[1]:
+        return 0.5
     probabilities = np.full(len(labels), 0.5)
     folds = min(FOLDS, *(len(np.unique(groups[labels == label])) for label in (0, 1)))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
@@ -133,32 +159,64 @@ def _separation(facts: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, see
             not worth
         ):  # one class: few groups of very unequal size leave nothing to learn, so 0.5 stays
             continue
-        forest = ExtraTreesClassifier(
-            TREES,
-            max_features=None,
-            min_impurity_decrease=MIN_GAIN / worth,
-            # else a fold's probabilities tell its class ratio, opposite to the judged
-            # part's
-            class_weight="balanced",
-            random_state=seed,
+        rules = {
+            "min_impurity_decrease": MIN_GAIN / worth,
+            # else a fold's probabilities tell its class ratio, opposite to the judged part's
+            "class_weight": "balanced",
+            "random_state": seed,
+        }
+        learner = (
+            DecisionTreeClassifier(**rules)
+            if len(facts.columns) == 1
+            else ExtraTreesClassifier(TREES, max_features=None, **rules)
         )
-        probabilities[judged] = forest.fit(shown[learned], labels[learned]).predict_proba(
-            shown[judged]
-        )[:, 1]
+        learner.fit(shown[learned], labels[learned])
+        probabilities[judged] = learner.predict_proba(shown[judged])[:, 1]
     return float(
         roc_auc_score(labels, probabilities.round(6))
     )  # rounding errors must not order equal probabilities
 
 
-def _carriers(facts: pd.DataFrame, labels: pd.Series) -> tuple[Carrier, ...]:
+def _features(facts: pd.DataFrame) -> np.ndarray:
+    """What the classifier sees: (items, features), float64."""
+    numbers = facts.select_dtypes("number")
+    values = [
+        facts[name] == value
+        for name in facts.columns.difference(numbers.columns)
+        for value, count in facts[name].value_counts().sort_index().nlargest(MOST_VALUES).items()
+        if MIN_ITEMS <= count < len(facts)
+    ]
+    # Ranks, because the trees draw thresholds evenly over a fact's range and one huge file
+    # would stretch it.
+    columns = [numbers.rank(pct=True), numbers.isna(), *(value.to_frame() for value in values)]
+    return np.hstack([column.to_numpy("float64") for column in columns])
+
+
+def _carriers(
+    facts: pd.DataFrame, labels: pd.Series, groups: pd.Series, seed: int
+) -> tuple[Carrier, ...]:
     """The facts known of enough items of both classes that separate them best, best first."""
-    found = []
-    for fact in FACTS:
-        known = facts[fact].dropna()
-        real, fake = (known[labels[known.index] == label] for label in (0, 1))
-        if min(len(real), len(fake)) < MIN_ITEMS:
-            continue
-        auc = float(roc_auc_score(labels[known.index], known))
-        found.append(Carrier(fact, max(auc, 1 - auc), float(real.median()), float(fake.median())))
+    found = [
+        carrier
+        for fact in facts.columns
+        if facts[fact].nunique() > 1 and (carrier := _carrier(facts[fact], labels, groups, seed))
+    ]
     strong = [carrier for carrier in found if carrier.auc >= CARRIER_AUC]
     return tuple(sorted(strong, key=lambda carrier: (-carrier.auc, carrier.fact))[:MOST_CARRIERS])
+
+
+def _carrier(values: pd.Series, labels: pd.Series, groups: pd.Series, seed: int) -> Carrier | None:
+    """What a fact does alone; None where too few of a class have it."""
+    known = values.dropna()
+    labels, groups = labels[known.index], groups[known.index]
+    real, fake = (known[labels == label] for label in (0, 1))
+    if min(len(real), len(fake)) < MIN_ITEMS:
+        return None
+    apart = min(groups[labels == label].nunique() for label in (0, 1)) >= MIN_GROUPS
+    alone = _separation(known.to_frame(), labels, groups, seed) if apart else 0.5
+    if not pd.api.types.is_numeric_dtype(known):
+        usual = [one.value_counts().sort_index().idxmax() or "none" for one in (real, fake)]
+        return Carrier(str(values.name), alone, alone, *usual)
+    auc = float(roc_auc_score(labels, known))
+    medians = float(real.median()), float(fake.median())
+    return Carrier(str(values.name), max(auc, 1 - auc, alone), alone, *medians)

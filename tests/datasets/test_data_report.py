@@ -168,7 +168,7 @@ def test_look_alikes_stand_side_by_side_and_tell_how_many_cross_the_classes():
     [
         (Shortcut(None, "too few items", (), 5), "Not examined: too few items.", 0),
         (
-            Shortcut(0.95, "", (Carrier("bitrate", 0.94, 2e6, 1e6),), 80),
+            Shortcut(0.95, "", (Carrier("bitrate", 0.94, 0.93, 2e6, 1e6),), 80),
             "ROC-AUC of 0.950 on items it has not seen (80",
             1,
         ),

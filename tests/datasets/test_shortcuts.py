@@ -9,6 +9,10 @@ from deepfake_detector.datasets import shortcuts
 from deepfake_detector.storage import tables
 
 NAN = float("nan")
+FACTS = [
+    *("bytes", "bitrate", "bits_per_pixel", "duration", "frame_rate", "frames_found"),
+    *("width", "height", "jpeg_quality", "face_size", "brightness"),
+]
 
 
 def index(**kinds: str) -> pd.DataFrame:
@@ -87,21 +91,23 @@ def test_facts_of_every_item_are_those_of_its_file_and_its_dominant_face():
         | {"face_size": 12, "brightness": 77},
         "timeless": film_facts | {"frame_rate": 0},
     }
-    columns = [
-        "bytes",
-        "bitrate",
-        "bits_per_pixel",
-        "duration",
-        "frame_rate",
-        "frames_found",
-        "width",
-        "height",
-    ]
-    columns += ["jpeg_quality", "face_size", "brightness"]
     expected = pd.DataFrame.from_dict(
-        wanted, orient="index", columns=columns, dtype="float64"
+        wanted, orient="index", columns=FACTS, dtype="float64"
     ).rename_axis("item")
-    pd.testing.assert_frame_equal(found, expected, check_index_type=False)
+    pd.testing.assert_frame_equal(found[FACTS], expected, check_index_type=False)
+
+
+def test_every_column_of_the_media_table_is_a_fact():
+    """Also one that a later version adds."""
+    media = tables.make([film("clip", codec="h264"), {"item": "still", "bytes": 1}], tables.MEDIA)
+    media["tag"] = ["Lavf", None]
+    media["aspect"] = pd.array([1, None], dtype="Int64")
+    items = index(clip="video", still="image", lost="video")
+    found = shortcuts.file_facts(items, media, tables.make([], tables.FACES))
+    assert set(media.columns) - {"item"} < set(found.columns)
+    assert found["tag"].to_dict() == {"clip": "Lavf", "still": "", "lost": ""}
+    assert found["codec"].to_dict() == {"clip": "h264", "still": "", "lost": ""}
+    assert found["aspect"].isna().to_dict() == {"clip": False, "still": True, "lost": True}
 
 
 def test_without_any_face_the_other_facts_stand():
@@ -131,7 +137,7 @@ def paired(pairs: int, seed: int = 0, fakes: int = 1) -> tuple[pd.DataFrame, pd.
         "face_size": rng.normal(120, 20, len(labels)),
         "brightness": rng.normal(110, 15, len(labels)),
     }
-    facts = pd.DataFrame(drawn, index=names, columns=list(shortcuts.FACTS), dtype="float64")
+    facts = pd.DataFrame(drawn, index=names, columns=FACTS, dtype="float64")
     groups = pd.Series(
         np.repeat([f"group{number}" for number in range(pairs)], 1 + fakes), index=names
     )
@@ -144,6 +150,41 @@ def test_facts_that_know_nothing_of_the_label_stay_near_a_half(pairs, fakes):
     found = [shortcuts.audit(*paired(pairs, seed, fakes)).auc for seed in range(20)]
     assert 0.42 <= np.mean(found) <= 0.58
     assert max(found) <= 0.75
+
+
+@pytest.mark.parametrize("pairs", [13, 100])
+@pytest.mark.parametrize(
+    ("fact", "real", "fake", "told"),
+    [
+        ("codec", "mpeg4", "h264", "codec (mostly mpeg4 of reals, h264 of fakes)"),
+        ("encoder", "Lavf58", "", "encoder (mostly Lavf58 of reals, none of fakes)"),
+        ("pixel_aspect", 1.0, 1.422, "pixel_aspect (median 1 of reals, 1.422 of fakes)"),
+    ],
+)
+def test_one_fact_that_separates_the_classes_is_found_and_named(pairs, fact, real, fake, told):
+    facts, labels, groups = paired(pairs)
+    facts["container"] = np.tile(["mov", "mov", "avi", "avi"], pairs)[: len(labels)]
+    facts[fact] = np.where(labels == 1, fake, real)
+    found = shortcuts.audit(facts, labels, groups)
+    assert found.auc > 0.9
+    assert str(found.carriers[0]) == told
+    assert found.carriers[0].alone > 0.9
+    assert "container" not in {carrier.fact for carrier in found.carriers}
+
+
+def test_a_number_that_separates_without_being_more_or_less_is_named():
+    facts, labels, groups = paired(40)
+    facts["frame_rate"] = np.where(labels == 1, np.tile([24.0, 24, 30, 30], 20), 25.0)
+    carrier, *_ = shortcuts.audit(facts, labels, groups).carriers
+    assert (carrier.fact, carrier.alone) == ("frame_rate", 1)
+
+
+def test_texts_that_differ_from_file_to_file_tell_nothing():
+    facts, labels, groups = paired(40)
+    facts["encoder"] = [f"version {number}" for number in range(80)]
+    assert shortcuts.audit(facts, labels, groups) == shortcuts.audit(
+        facts.drop(columns="encoder"), labels, groups
+    )
 
 
 def test_forgeries_with_all_the_facts_of_their_originals_are_not_told_from_them():
@@ -255,7 +296,7 @@ CARRIERS = [
         [("height", 1, 0, 1), ("bytes", 0.875, 9.5, 4.5), ("width", 0.875, 4.5, 9.5)],
     ),
     (
-        dict.fromkeys(shortcuts.FACTS, [0] * 10 + [1] * 10),
+        dict.fromkeys(FACTS, [0] * 10 + [1] * 10),
         [
             (fact, 1, 0, 1)
             for fact in ("bitrate", "bits_per_pixel", "brightness", "bytes", "duration")
@@ -267,18 +308,16 @@ CARRIERS = [
 @pytest.mark.parametrize(("values", "carriers"), CARRIERS)
 def test_carriers_are_the_few_facts_that_alone_tell_most_whichever_way(values, carriers):
     found = shortcuts.audit(*bare(10, **values)).carriers
-    assert [
-        (one.fact, round(one.auc, 9), one.real_median, one.fake_median) for one in found
-    ] == carriers
+    assert [(one.fact, round(one.auc, 9), one.real, one.fake) for one in found] == carriers
 
 
 def test_values_that_are_not_known_do_not_count_for_a_carrier():
     (found,) = shortcuts.audit(*bare(12, width=[*LOW, NAN, NAN, *HIGH, NAN, NAN])).carriers
-    assert (found.auc, found.real_median, found.fake_median) == (0.875, 4.5, 9.5)
+    assert (found.auc, found.real, found.fake) == (0.875, 4.5, 9.5)
 
 
 @pytest.mark.parametrize(
-    "values", [{}, {"width": [640.0] * 40}, {fact: [1.0] * 40 for fact in shortcuts.FACTS}]
+    "values", [{}, {"width": [640.0] * 40}, {fact: [1.0] * 40 for fact in FACTS}]
 )
 def test_facts_that_are_all_the_same_or_unknown_tell_nothing(values):
     assert shortcuts.audit(*bare(20, **values)) == shortcuts.Shortcut(0.5, "", (), 40)
@@ -307,7 +346,7 @@ def test_too_little_to_judge_from_is_said_in_words(reals, fakes, real_groups, fa
         number % fake_groups for number in range(fakes)
     ]
     groups = pd.Series(numbers, index=labels.index, dtype=int).astype(str)
-    facts = pd.DataFrame(1.0, index=labels.index, columns=list(shortcuts.FACTS))
+    facts = pd.DataFrame(1.0, index=labels.index, columns=FACTS)
     assert shortcuts.audit(facts, labels, groups) == shortcuts.Shortcut(
         None if reason else 0.5, reason, (), reals + fakes
     )
@@ -331,7 +370,7 @@ def test_class_ratios_that_differ_from_fold_to_fold_tell_nothing():
     _, labels, groups = in_groups(
         [(5, 12), (2, 8), (1, 9), (5, 13), (5, 1), (1, 10), (1, 3), (4, 1), (4, 3)]
     )
-    facts = pd.DataFrame(1.0, index=labels.index, columns=list(shortcuts.FACTS))
+    facts = pd.DataFrame(1.0, index=labels.index, columns=FACTS)
     assert shortcuts.audit(facts, labels, groups).auc == 0.5
 
 
