@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from deepfake_detector.faces.cutting import given_crop, points_of_ready_crop, read_points
-from deepfake_detector.media.reading import read_image
+from deepfake_detector.media.stills import read_image
 from deepfake_detector.scoring.intervals import Scores, intervals
 from deepfake_detector.training.selfblend import self_blend
 

@@ -97,6 +97,8 @@ def test_its_interval_is_that_of_the_metrics(metrics):
 def test_a_missing_interval_is_said(metrics):
     assert "Where there is no interval" not in card(metrics)
     del metrics["evaluation"]["test"]
+    for level in metrics["evaluation"]["val"].values():
+        level["interval_reason"] = "too few groups"
     assert "Where there is no interval: too few groups." in card(metrics)
 
 

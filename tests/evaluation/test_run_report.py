@@ -17,6 +17,8 @@ def metrics() -> dict:
 
 
 def test_the_headline_table_has_every_figure_with_its_interval(metrics):
+    for level in metrics["evaluation"]["val"].values():
+        level["interval_reason"] = "too few groups"
     section = run_report.headline(metrics["evaluation"])
     table = {row["figure"]: row for row in section.rows}
     own = metrics["evaluation"]["test"]["video"]
