@@ -11,8 +11,10 @@ pytestmark = pytest.mark.slow
 
 CALM = {
     "train.batch_size": 16,
-    "train.lr": 2e-4,
-}  # batch-norm of a process's few faces is half of the noise
+    "train.lr": 2e-4,  # batch-norm of a process's few faces is half of the noise
+    "train.arithmetic": "fastest",  # portable: two threads each, which wait for each other's cores
+    "train.precision": "fp32",
+}
 
 
 @pytest.fixture(scope="module")
