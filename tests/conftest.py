@@ -25,6 +25,7 @@ os.environ.setdefault(
 settings.register_profile(
     "unhurried", deadline=None
 )  # an example may take long where the machine is busy
+settings.register_profile("quick", settings.get_profile("unhurried"), max_examples=20)
 settings.load_profile("unhurried")
 for handed_down in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
     os.environ.pop(handed_down, None)  # `make` in a test prints the same under `make test`

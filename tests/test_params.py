@@ -27,6 +27,7 @@ def test_without_a_path_the_file_in_the_working_folder_is_read(params_file, monk
     assert params.load().train.epochs == 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -73,6 +73,7 @@ def test_commands_of_the_project_say_so_elsewhere(call, tmp_path, monkeypatch, c
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "extra"),
     [(["predict", "clip.mp4"], "serve"), (["doctor"], "train")],
@@ -486,6 +487,7 @@ def test_fetch_assets_ends_with_1_and_keeps_nothing_it_was_not_asked_for(
     assert not (empty_assets / YUNET.file).exists()
 
 
+@pytest.mark.slow
 def test_doctor_says_what_is_missing_and_exits_1(call, tmp_path, empty_assets):
     (tmp_path / "other.yaml").write_text(profiles.text("folder", {"mine": str(tmp_path / "gone")}))
     code, out, _ = call("doctor", "--params", tmp_path / "other.yaml")

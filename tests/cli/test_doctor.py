@@ -445,6 +445,7 @@ FACE = 1000**2 * doctor.CROP
 STILL = made.picture(np.random.default_rng(1).integers(0, 255, (600, 600, 3), np.uint8), "BMP")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("contents", "changes", "stored"),
     [
@@ -559,6 +560,7 @@ def test_findings_are_printed_as_they_come(capsys):
     assert doctor.report(findings()) == 0
 
 
+@pytest.mark.slow
 def test_real_clips_are_listed_and_opened(tmp_path, shared_data):
     of = settings(
         tmp_path, "faceforensics", data_sets__faceforensics__root=str(shared_data / "faceforensics")

@@ -14,6 +14,7 @@ CHROMIUM = (
 )
 
 
+@pytest.mark.slow
 def test_without_charts_it_says_what_makes_them(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="nothing to draw yet; `dvc repro` makes it"):

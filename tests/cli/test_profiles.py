@@ -181,6 +181,7 @@ def test_profiles_may_be_switched_to_and_fro_without_a_commit(project, clips):
         assert profiles.use(name, roots) == list(params.load(project / "params.yaml").data_sets)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["train: [", "", "- 1\n", "data_sets:\n"], ids=["syntax", "empty", "list", "no sets"]
 )

@@ -64,6 +64,7 @@ def test_a_stage_gives_torch_two_threads_and_avx2_where_params_say_portable(
     assert seen.stdout.split() == expected, seen.stderr
 
 
+@pytest.mark.slow
 @needs_avx2
 def test_numpy_and_opencv_take_the_switches_without_a_word():
     command = "import stages, cv2, numpy; print(cv2.getCPUFeaturesLine())"

@@ -104,6 +104,7 @@ def test_guarded_lets_errors_of_the_program_through():
         console.guarded(lambda: 1 // 0)
 
 
+@pytest.mark.slow
 def test_help_of_a_stage_names_what_it_reads_and_makes():
     done = python("-m", "stages.index", "--help")
     assert done.returncode == 0
@@ -112,10 +113,12 @@ def test_help_of_a_stage_names_what_it_reads_and_makes():
     assert "makes   data/index.csv" in done.stdout
 
 
+@pytest.mark.slow
 def test_help_of_a_stage_names_its_argument():
     assert "usage: python -m stages.scan [-h] name" in python("-m", "stages.scan", "--help").stdout
 
 
+@pytest.mark.slow
 def test_a_stage_that_cannot_run_says_why_in_one_line_without_traceback(tmp_path):
     done = python("-m", "stages.index", folder=tmp_path)
     assert done.returncode == 1
@@ -123,6 +126,7 @@ def test_a_stage_that_cannot_run_says_why_in_one_line_without_traceback(tmp_path
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_stage_refuses_an_argument_it_does_not_have():
     done = python("-m", "stages.index", "surplus")
     assert done.returncode == 2

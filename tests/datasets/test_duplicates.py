@@ -336,6 +336,7 @@ def test_pictures_are_asked_for_only_where_they_decide(hashes, groups, expected)
     assert sorted(calls) == expected
 
 
+@pytest.mark.slow
 def test_the_order_of_the_rows_changes_nothing():
     stills, groups, kinds = random_stills(0)
     hashes = stills | {f"video {number}": [A, B, flipped(A, number), C] for number in range(4)}

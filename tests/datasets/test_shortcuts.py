@@ -152,6 +152,7 @@ def test_facts_that_know_nothing_of_the_label_stay_near_a_half(pairs, fakes):
     assert max(found) <= 0.75
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pairs", [13, 100])
 @pytest.mark.parametrize(
     ("fact", "real", "fake", "told"),
@@ -172,6 +173,7 @@ def test_one_fact_that_separates_the_classes_is_found_and_named(pairs, fact, rea
     assert "container" not in {carrier.fact for carrier in found.carriers}
 
 
+@pytest.mark.slow
 def test_a_number_that_separates_without_being_more_or_less_is_named():
     facts, labels, groups = paired(40)
     facts["frame_rate"] = np.where(labels == 1, np.tile([24.0, 24, 30, 30], 20), 25.0)
@@ -179,6 +181,7 @@ def test_a_number_that_separates_without_being_more_or_less_is_named():
     assert (carrier.fact, carrier.alone) == ("frame_rate", 1)
 
 
+@pytest.mark.slow
 def test_texts_that_differ_from_file_to_file_tell_nothing():
     facts, labels, groups = paired(40)
     facts["encoder"] = [f"version {number}" for number in range(80)]
@@ -216,6 +219,7 @@ def changed(facts: pd.DataFrame, labels: pd.Series, how: str) -> pd.DataFrame:
     return facts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pairs", "fakes"), [(10, 1), (12, 4), (150, 1)])
 @pytest.mark.parametrize(
     ("how", "carriers"),
@@ -238,6 +242,7 @@ def test_a_shortcut_is_found_and_its_carriers_are_named(how, carriers, pairs, fa
     assert (found.reason, found.items) == ("", len(labels))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_a_fact_missing_in_every_second_fake_alone_is_found_in_few_items(seed):
     facts, labels, groups = paired(20, seed)
@@ -248,6 +253,7 @@ def test_a_fact_missing_in_every_second_fake_alone_is_found_in_few_items(seed):
     )  # 0.75 where nothing else is made of it
 
 
+@pytest.mark.slow
 def test_facts_that_tell_little_alone_tell_more_together():
     facts, labels, groups = paired(200)
     weak = ["duration", "face_size", "brightness"]
@@ -259,6 +265,7 @@ def test_facts_that_tell_little_alone_tell_more_together():
     assert found.auc > max(carrier.auc for carrier in found.carriers) + 0.05
 
 
+@pytest.mark.slow
 def test_what_holds_within_one_source_group_alone_is_no_shortcut():
     facts, labels, groups = paired(40, fakes=9)
     labels[:] = np.tile([0, 1], 200)
@@ -305,6 +312,7 @@ CARRIERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("values", "carriers"), CARRIERS)
 def test_carriers_are_the_few_facts_that_alone_tell_most_whichever_way(values, carriers):
     found = shortcuts.audit(*bare(10, **values)).carriers
@@ -374,6 +382,7 @@ def test_class_ratios_that_differ_from_fold_to_fold_tell_nothing():
     assert shortcuts.audit(facts, labels, groups).auc == 0.5
 
 
+@pytest.mark.slow
 def test_of_many_items_as_many_of_each_class_are_judged_and_no_group_is_crowded_out(monkeypatch):
     facts, labels, groups = in_groups([(300, 100), *[(1, 1)] * 23])
     crowd = groups == "group0"
@@ -385,6 +394,7 @@ def test_of_many_items_as_many_of_each_class_are_judged_and_no_group_is_crowded_
     assert found.auc >= 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [20, 6000])
 def test_the_same_items_give_the_same_result_in_any_order(most, monkeypatch):
     monkeypatch.setattr(shortcuts, "MOST_ITEMS", most)
@@ -400,6 +410,7 @@ def test_the_same_items_give_the_same_result_in_any_order(most, monkeypatch):
     assert shortcuts.audit(*mixed) == once
 
 
+@pytest.mark.slow
 def test_only_labelled_items_are_judged():
     facts, labels, groups = paired(20)
     more = pd.concat([facts, facts.add_prefix("other ", axis=0)])

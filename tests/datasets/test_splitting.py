@@ -92,6 +92,7 @@ def indexes(draw, held_out: bool = False) -> list[dict]:
     return draw(st.permutations(rows))
 
 
+@pytest.mark.slow
 @few
 @given(indexes())
 def test_tied_items_share_a_group(rows):
@@ -103,6 +104,7 @@ def test_tied_items_share_a_group(rows):
     )
 
 
+@pytest.mark.slow
 @few
 @given(indexes())
 def test_a_group_is_no_larger_than_its_ties(rows):
@@ -117,6 +119,7 @@ def test_a_group_is_no_larger_than_its_ties(rows):
         assert not rest
 
 
+@pytest.mark.slow
 @few
 @given(indexes(held_out=True), st.integers(0, 5))
 def test_every_item_is_placed_no_tie_crosses_parts_and_parts_have_both_classes(rows, seed):

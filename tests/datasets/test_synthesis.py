@@ -98,6 +98,7 @@ def test_a_film_drawn_once_gives_the_bytes_of_each_file_drawn_alone(forged):
     assert produce_film(clips, SEED, SECONDS, RESOLUTION) == [made(clip) for clip in clips]
 
 
+@pytest.mark.slow
 def test_the_same_clip_has_the_same_bytes_also_in_another_process():
     code = (
         "import hashlib\nfrom deepfake_detector.datasets.synthesis.clips import Clip, produce\n"
@@ -134,6 +135,7 @@ def test_a_forged_video_is_h264_with_the_size_rate_and_length_of_its_film(forged
     assert count == round(SECONDS * rate)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forged", FORGED, ids=NAMES)
 def test_a_forgery_differs_from_its_film_in_the_face(forged):
     film, forgery = frames(real_of(forged)), frames(forged)

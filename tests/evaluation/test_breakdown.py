@@ -139,6 +139,7 @@ def test_each_method_stands_against_all_reals_of_its_own_data_set():
     assert set(by_data_set(table, 0.5)) == {"one", "two"}
 
 
+@pytest.mark.slow
 def test_several_data_sets_are_told_apart_and_one_is_not_told_twice():
     table = rows()
     found = breakdown.all_figures({"frame": table, "video": table}, ["test"], 0.5)

@@ -70,6 +70,7 @@ def by_name(level: comparison.Level) -> dict[str, comparison.Difference]:
     return {one.figure: one for one in level.differences}
 
 
+@pytest.mark.slow
 def test_figures_stand_side_by_side_with_the_interval_of_second_less_first(runs):
     runs("a", LOGITS)
     runs("b", BETTER)
@@ -100,6 +101,7 @@ def test_each_run_is_measured_at_its_own_temperature(runs):
     assert found["log_loss"].by > 0
 
 
+@pytest.mark.slow
 def test_the_same_run_does_not_differ(runs):
     runs("a", LOGITS)
     for level in compare("a", "a", "test"):
@@ -107,6 +109,7 @@ def test_the_same_run_does_not_differ(runs):
         assert not any(one.sure for one in level.differences)
 
 
+@pytest.mark.slow
 def test_a_clip_that_one_run_could_not_judge_is_left_out_of_both(runs):
     runs("a", LOGITS)
     runs("b", np.where(np.arange(48) == 5, np.nan, LOGITS))

@@ -71,6 +71,7 @@ def test_what_could_not_be_judged_is_in_no_chart():
     assert plot_tables.slices({"video": unknown}, SPLITS, 0.5).empty
 
 
+@pytest.mark.slow
 def test_bars_name_what_they_stand_for():
     figures = breakdown.all_figures(LEVELS, SPLITS, 0.5)
     methods = plot_tables.methods(figures["methods"])

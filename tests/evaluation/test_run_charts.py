@@ -49,6 +49,7 @@ def marks(svg: str, kind: str) -> int:
     return sum(len(group) for group in groups)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["roc", "pr"])
 def test_each_curve_is_drawn_and_named_with_its_operating_point(charts, name):
     curves = set(TABLES[name]["curve"])

@@ -274,6 +274,7 @@ def test_an_original_lends_its_boxes_to_the_fakes_whose_frames_align():
     assert lenders(index, tables.make(frames, tables.FRAMES)) == {"aligned": "real"}
 
 
+@pytest.mark.slow
 def test_what_a_task_is_named_by_is_all_that_its_result_depends_on(tmp_path):
     pack, frames = framed(tmp_path, "video", person_clip())
     key = task(tmp_path, pack, frames).key

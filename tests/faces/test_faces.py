@@ -75,6 +75,7 @@ boxes = st.builds(
 )
 
 
+@pytest.mark.slow
 def test_the_drawn_person_is_found_at_every_skin_tone(people, detector):
     assert {tone for tone, _ in people} == set(range(len(SKIN_TONES)))
     for tone, group in groupby(people, key=lambda entry: entry[0]):

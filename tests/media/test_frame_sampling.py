@@ -154,6 +154,7 @@ def test_a_clip_cut_anywhere_gives_frames_or_a_reason(container, share):
     assert frames_or_reason(data[: int(share * len(data))])
 
 
+@pytest.mark.slow
 @fuzzed
 @given(
     container=st.sampled_from(CONTAINERS),

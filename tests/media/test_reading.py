@@ -113,6 +113,7 @@ def test_a_file_without_a_picture_says_why(tmp_path, data, reason):
             read_image(source)
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=150)
 @given(
     kind=st.sampled_from(["JPEG", "PNG", "WEBP", "BMP", "TIFF"]),

@@ -24,6 +24,7 @@ from deepfake_detector.serving.report import LIMITS, SAID
 GREY = made.picture(np.full((80, 80, 3), 90, np.uint8))
 CLIP, STILL = made.person_clip(), made.person_still()
 LIMITS_FILE = "upload_mb = 5\nclip_seconds = {}\nmegapixels = {}\nseconds_per_clip = 3600\nvisitors_at_once = 1\n"
+pytestmark = pytest.mark.slow  # each runs the whole page
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,10 @@ from deepfake_detector.storage import tables
 
 PIPELINE = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
 STAGES = {name: {"name": "demo"} if "foreach" in entry else {} for name, entry in PIPELINE.items()}
+EACH_STAGE = [
+    name if name in ("scan", "train") else pytest.param(name, marks=pytest.mark.slow)
+    for name in STAGES
+]
 INDEXED = [name for name in STAGES if "data/index.csv" in PIPELINE[name].get("deps", ())]
 
 
@@ -51,7 +55,7 @@ def inputs(project, frame, stage) -> list[Path]:
     return files
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", EACH_STAGE)
 def test_a_stage_that_nobody_meddled_with_ends_as_it_would_by_itself(inputs, frame, stage):
     def reads(**_: str) -> str:
         Path("params.yaml").write_bytes(Path("params.yaml").read_bytes())  # saved again as it was
@@ -62,7 +66,7 @@ def test_a_stage_that_nobody_meddled_with_ends_as_it_would_by_itself(inputs, fra
     assert frame.watched(stage, reads, **STAGES[stage]) == "done"
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", EACH_STAGE)
 def test_a_stage_fails_where_its_params_were_edited_meanwhile(inputs, frame, stage, monkeypatch):
     monkeypatch.setattr(frame, "NAMED", 1000)
     definition = PIPELINE[stage].get("do", PIPELINE[stage])
@@ -79,7 +83,7 @@ def test_a_stage_fails_where_its_params_were_edited_meanwhile(inputs, frame, sta
     assert [key for key in keys if f"params.yaml: {key}" not in raised.value.problem] == []
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", EACH_STAGE)
 @pytest.mark.parametrize("how", ["added", "removed", "changed"])
 def test_a_stage_fails_where_any_of_its_inputs_was_changed_meanwhile(
     inputs, frame, stage, how, monkeypatch
@@ -127,7 +131,7 @@ def test_a_set_that_params_do_not_name_is_left_to_the_stage(project, frame):
     assert frame.watched("scan", lambda name: f"no {name}", name="mine") == "no mine"
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", EACH_STAGE)
 def test_wrong_params_are_refused_before_the_stage_does_anything_with_the_way_back(
     project, frame, stage
 ):

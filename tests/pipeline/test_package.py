@@ -112,6 +112,7 @@ def test_the_extra_serve_is_enough_to_judge_by_command_program_and_page(tmp_path
     assert verdict in ("REAL", "FAKE", "INCONCLUSIVE")
 
 
+@pytest.mark.slow
 def test_no_extra_is_needed_for_help():
     blocked = modules_of(set().union(*map(named, LOCKS)))
     assert {"numpy", "cv2", "streamlit", "torch"} <= set(blocked)

@@ -129,6 +129,7 @@ def test_a_stage_without_its_input_names_it(empty_project, monkeypatch, stage, n
         module.main(*(["demo"] if stage in SETS else []))
 
 
+@pytest.mark.slow
 def test_a_stage_that_fails_tells_why_and_exits_with_1(empty_project):
     failed = run(empty_project, sys.executable, "-m", "stages.index")
     assert failed.returncode == 1
@@ -136,6 +137,7 @@ def test_a_stage_that_fails_tells_why_and_exits_with_1(empty_project):
     assert "Traceback" not in failed.stderr
 
 
+@pytest.mark.slow
 def test_a_wrong_param_is_named_before_any_stage_works(empty_project):
     change_params(empty_project / "params.yaml", {"train.epochs": 0})
     failed = run(empty_project, sys.executable, "-m", "stages.synthesize", "demo")

@@ -148,6 +148,7 @@ def test_no_wing_takes_what_the_package_hands_on():
     assert [one for one in taken if one[1] in HANDED_ON] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_params_hold_every_section_the_stage_reads(stage):
     listed = {param.split(".")[0] for param in definition(stage).get("params", [])}

@@ -64,6 +64,7 @@ def write_faces(rows: list[dict]) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_shortcut_audit_leaves_out_what_is_held_out_and_what_was_dropped(project):
     """Of both of these, and of no others, the fakes have half the bitrate."""
     items, media, faces = [], [], []
@@ -138,6 +139,7 @@ def test_the_decision_is_fitted_on_the_highest_track_whichever_it_is(project, mo
     assert max(scores["real_scores"]) < found["threshold"] < min(scores["fake_scores"])
 
 
+@pytest.mark.slow
 def test_robustness_is_measured_at_the_temperature_and_threshold_of_the_model(project, monkeypatch):
     logits = {"a": 0.2, "b": 1.6, "c": 1.9, "d": 3.0}
     rows = [item(name, name in "cd") for name in logits]

@@ -24,6 +24,7 @@ def calibrated(count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
 # threshold and band
 
 
+@pytest.mark.slow
 @few
 @given(BOTH_CLASSES)
 def test_no_threshold_has_a_higher_balanced_accuracy(rows):
@@ -85,6 +86,7 @@ def outcome(
     return len(labels) - len(outside), wrong / len(outside) if outside else 0.0
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     LABELLED,

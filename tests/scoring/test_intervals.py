@@ -44,6 +44,7 @@ def test_they_hold_the_figures_and_come_back():
     assert found != intervals(labels, Scores(probabilities), groups, seed=1)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(
@@ -236,6 +237,7 @@ def share_right(groups: int, tries: int, frames_as_groups: bool = False) -> int:
     return right
 
 
+@pytest.mark.slow
 def test_they_are_right_about_as_often_as_they_say_and_frames_as_witnesses_are_not():
     """`python -m benchmarks.interval_coverage` tells it with more tries."""
     assert binomtest(share_right(60, 150), 150, 0.95).pvalue > 0.01

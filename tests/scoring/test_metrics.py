@@ -44,6 +44,7 @@ def test_figures_are_those_worked_out_by_hand():
     )
 
 
+@pytest.mark.slow
 @few
 @given(BOTH_CLASSES, STEPS)
 def test_figures_are_those_of_scikit_learn(rows, step):
@@ -67,6 +68,7 @@ def test_figures_are_those_of_scikit_learn(rows, step):
     assert cells == theirs.confusion_matrix(labels, predicted).ravel().tolist()
 
 
+@pytest.mark.slow
 @few
 @given(BOTH_CLASSES)
 def test_an_equal_error_rate_lies_on_the_roc_curve(rows):

@@ -83,6 +83,7 @@ def log_loss_beside_truth(reals: int, fakes: int, auc: float, factor: float, tri
     return np.mean(ratios)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reals", "fakes", "auc"), [(10, 10, 0.85), (10, 100, 0.95), (25, 25, 0.99), (50, 50, 0.999)]
 )
@@ -90,6 +91,7 @@ def test_calibrated_logits_lose_little(reals, fakes, auc):
     assert log_loss_beside_truth(reals, fakes, auc, 1) < 1.025
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "auc"), [(50, 0.85), (50, 0.95), (200, 0.99)])
 def test_logits_three_times_too_large_are_mended(count, auc):
     assert log_loss_beside_truth(count, count, auc, 3) < 1.10

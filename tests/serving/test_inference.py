@@ -481,6 +481,7 @@ def test_a_hash_that_is_known_already_is_not_computed_again(small_detector, monk
     assert findings(small_detector.predict(data, sha256=expected.sha256)) == findings(expected)
 
 
+@pytest.mark.slow
 def test_serving_imports_neither_torch_nor_onnx():
     names = ("torch", "onnx", "onnxruntime")
     loaded = f"import sys, deepfake_detector.serving.inference; print(*(name in sys.modules for name in {names}))"

@@ -153,6 +153,7 @@ def test_the_page_has_everything_in_it_and_asks_for_nothing():
     assert "<script" not in page
 
 
+@pytest.mark.slow
 def test_the_page_comes_back_byte_for_byte():
     assert report.as_html(JUDGED, TERMS, SHA) == report.as_html(JUDGED, TERMS, SHA)
 

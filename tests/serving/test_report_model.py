@@ -135,6 +135,7 @@ def replaced(plain: dict, place: str, value: object) -> dict:
     return copy
 
 
+@pytest.mark.slow
 def test_the_published_schema_is_what_its_command_prints():
     command = [sys.executable, "-m", "deepfake_detector.serving.report_model"]
     done = subprocess.run(command, capture_output=True, check=True)

@@ -12,6 +12,8 @@ from deepfake_detector.storage.archive import Item, Pack
 from deepfake_detector.storage.packs import Done, Task, run_packs
 from deepfake_detector.storage.store import Made, Store, key_of
 
+pytestmark = pytest.mark.slow  # starts processes
+
 
 def work(pack: Pack, log: Path) -> Made:
     """An archive of its items' names; dies on `crash`, never ends on `hang`, `once` dies the first
@@ -56,7 +58,6 @@ def tried(folder: Path) -> list[str]:
     return sorted((folder / "log").read_text().split())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bad", "seconds", "why", "beside"),
     [

@@ -85,6 +85,7 @@ def test_an_awkward_text_comes_back_as_it_was(tmp_path, text):
     assert back["reason"].to_dict() == {text: text, "b": ""}
 
 
+@pytest.mark.slow
 @few
 @given(INDEX_ROWS)
 def test_every_text_comes_back_as_it_was(tmp_path, rows):
@@ -96,6 +97,7 @@ def test_every_text_comes_back_as_it_was(tmp_path, rows):
     )
 
 
+@pytest.mark.slow
 @few
 @given(FRAMES_ROWS)
 def test_numbers_come_back_and_missing_ones_stay_missing(tmp_path, rows):
@@ -105,6 +107,7 @@ def test_numbers_come_back_and_missing_ones_stay_missing(tmp_path, rows):
     assert table["time"].isna().sum() == sum(row["time"] is None for row in rows)
 
 
+@pytest.mark.slow
 @few
 @given(INDEX_ROWS.flatmap(lambda rows: st.tuples(st.just(rows), st.permutations(rows))))
 def test_rows_in_any_order_give_the_same_file_sorted_by_key(tmp_path, orders):

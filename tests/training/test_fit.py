@@ -178,6 +178,7 @@ def saved(detector: nn.Module) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "lr", "precision"),
     [(Small, 5e-3, "fp32"), (Small, 5e-3, "bf16"), (resnet18, 5e-4, "fp32")],
@@ -264,6 +265,7 @@ def asks_to_stop(at: list[int], number: int = signal.SIGTERM, times: int = 1):
     return watch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
 def test_a_run_stopped_in_the_middle_of_an_epoch_ends_at_the_same_bytes(faces, variant):
     detector, whole, _ = run(*faces, **variant)
@@ -280,6 +282,7 @@ def test_a_run_stopped_in_the_middle_of_an_epoch_ends_at_the_same_bytes(faces, v
     assert saved(again) == saved(detector)
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes_and_another_seed_others(faces):
     detector, whole, _ = run(*faces)
     forget(faces[0])
@@ -297,6 +300,7 @@ def test_a_signal_is_told_apart(faces, number, code):
     assert stopped.value.signal_number == code
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_it_at_once_and_the_last_state_is_used(faces):
     whole = saved(run(*faces)[0])
     forget(faces[0])
@@ -305,6 +309,7 @@ def test_a_second_signal_ends_it_at_once_and_the_last_state_is_used(faces):
     assert saved(run(*faces)[0]) == whole
 
 
+@pytest.mark.slow
 def test_a_signal_in_validation_saves_too(faces):
     whole = saved(run(*faces)[0])
     forget(faces[0])
@@ -329,6 +334,7 @@ class Killed(BaseException):
     """As SIGKILL: nothing gets a chance to save."""
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_from_its_last_state_even_when_the_newest_is_torn(faces):
     detector, whole, _ = run(*faces)
     forget(faces[0])
@@ -375,6 +381,7 @@ def test_a_state_of_another_network_is_refused_with_what_differs(faces):
         run(*faces, network=resnet18)
 
 
+@pytest.mark.slow
 def test_pieces_of_a_batch_give_the_update_of_the_whole(faces):
     """Without batch-norm the mean over micro_batches is the mean over the batch."""
 

@@ -69,6 +69,7 @@ def gradient(network: nn.Module) -> torch.Tensor:
     return torch.cat([part.flatten() for part in found])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("micro_batches", [1, 3])
 def test_the_rate_of_each_step_is_the_schedules(micro_batches, precision):
     learning = learner(changed(PLAIN, warmup=0.3, lr=0.02), precision, steps=10)

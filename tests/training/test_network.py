@@ -20,7 +20,13 @@ from deepfake_detector.training.settings import Network, Train
 
 SIDE = 64
 
-every_network = pytest.mark.parametrize("name", BACKBONES)
+every_network = pytest.mark.parametrize(
+    "name",
+    [
+        name if name == Train().network else pytest.param(name, marks=pytest.mark.slow)
+        for name in BACKBONES
+    ],
+)
 
 
 @pytest.fixture(autouse=True)

@@ -121,6 +121,7 @@ def test_groups_are_balanced_within_each_method():
     )
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(st.sampled_from(["real", "swap", "reenact"]), st.sampled_from("abc")), max_size=30
