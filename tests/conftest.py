@@ -22,6 +22,7 @@ from ruamel.yaml import YAML
 os.environ.setdefault(
     "OMP_NUM_THREADS", "1"
 )  # tests run side by side; two pools of threads on the same cores wait for each other
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a thread that waits leaves its core to others
 settings.register_profile(
     "unhurried", deadline=None
 )  # an example may take long where the machine is busy

@@ -81,10 +81,9 @@ def test_both_outputs_agree_with_torch(detector, session, count):
         assert np.abs(one - other.numpy()).max() <= 1e-4
 
 
-@pytest.mark.parametrize("name", ["resnet34", "efficientnet_b0"])
-def test_other_networks_agree_with_torch_in_both_outputs(name):
+def test_another_network_agrees_with_torch_in_both_outputs():
     torch.manual_seed(1)
-    classifier = FaceClassifier(name)
+    classifier = FaceClassifier("efficientnet_b0")
     inputs = crops.normalise(images(8))
     with torch.no_grad():
         classifier(inputs)  # batch-norm statistics as training leaves them
