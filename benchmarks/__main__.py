@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import goals
+from deepfake_detector.common import cores
 from deepfake_detector.storage.files import write_whole
 from deepfake_detector.training import devices
 
@@ -126,9 +127,8 @@ def _machine() -> str:
         for line in Path("/proc/cpuinfo").read_text().splitlines()
         if "model name" in line
     )
-    cores = len(os.sched_getaffinity(0))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{model}, {cores} cores, {memory:.0f} GiB of memory, {platform.system()} {platform.release()}"
+    return f"{model}, {cores.available()} cores, {memory:.0f} GiB of memory, {platform.system()} {platform.release()}"
 
 
 if __name__ == "__main__":

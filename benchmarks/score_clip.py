@@ -11,7 +11,6 @@ tells what a gap is made of: with all cores busy to the end, nothing takes less 
 
 import argparse
 import io
-import os
 import statistics
 import tempfile
 import time
@@ -26,6 +25,7 @@ import torch
 from benchmarks import goals
 from benchmarks.extract_crop import crop_settings
 from deepfake_detector import contract
+from deepfake_detector.common import cores
 from deepfake_detector.contract import golden, model_file
 from deepfake_detector.datasets.synthesis.clips import Clip, produce
 from deepfake_detector.export import onnx_graph
@@ -279,7 +279,7 @@ def _parts(clip: Path, models: list[Path], detector: str) -> dict[str, Callable[
 def _usual(clip: Path, net: network.FaceClassifier, side: int) -> float:
     """As most public detectors do it, on all cores."""
     threads = cv2.getNumThreads()
-    cv2.setNumThreads(len(os.sched_getaffinity(0)))
+    cv2.setNumThreads(cores.available())
     cascade = cv2.CascadeClassifier(str(Haar.file))
     capture = cv2.VideoCapture(str(clip))
     total = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))

@@ -6,6 +6,7 @@ python -m deepfake_detector doctor [--params FILE]
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -24,8 +25,7 @@ from voluptuous import Invalid
 
 from deepfake_detector import UserError, params
 from deepfake_detector.cli.published_weights import published_weights
-from deepfake_detector.common import arithmetic, packages
-from deepfake_detector.common.parallel import available_cores
+from deepfake_detector.common import arithmetic, cores, packages
 from deepfake_detector.datasets import layouts
 from deepfake_detector.faces.detection import detector_file
 from deepfake_detector.faces.settings import CropFaces
@@ -58,6 +58,7 @@ import json, torch
 there = torch.cuda.is_available()
 print(json.dumps([torch.cuda.get_device_name(), *torch.cuda.mem_get_info()] if there else None))
 """
+CONFLICT = re.compile(rb"^<<<<<<< ", re.MULTILINE)
 COPIES = 3  # in the working folder, in DVC's cache and in the scratch store
 MODELS = (
     360e6  # bytes: weights and exported model, each twice, and the checkpoint of a running training
@@ -81,6 +82,7 @@ class Finding:
 def examine(settings: params.Params) -> Iterator[Finding]:
     """Yield what is found, as it is found: listing a large data set takes a while."""
     yield from _torn()
+    yield from _line_ends()
     yield _packages()
     yield _device(settings.train)
     yield _decoder()
@@ -117,7 +119,10 @@ def report(findings: Iterable[Finding]) -> int:
 def _torn() -> Iterator[Finding]:
     """DVC writes these files in place; killed, or out of disk, while it does, it refuses to run
     afterwards."""
-    kept = "`git checkout dvc.lock`, or remove it; then `dvc repro`: what is finished comes from DVC's cache"
+    kept = (
+        "`git checkout HEAD -- dvc.lock`, or remove it; then `dvc repro`: what is finished comes "
+        "from DVC's cache"
+    )
     files: dict[Path, tuple[Callable[[bytes], object], str]] = {
         Path("dvc.lock"): (
             lambda text: COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(text)),
@@ -128,12 +133,45 @@ def _torn() -> Iterator[Finding]:
     for path, (read, remedy) in files.items():
         if not path.exists():
             continue
+        content = path.read_bytes()
+        if CONFLICT.search(content):
+            yield Finding("problem", str(path), "holds a merge conflict", remedy)
+            continue
         try:
-            read(path.read_bytes())
+            read(content)
         except (YAMLError, Invalid, ValueError):
             yield Finding(
                 "problem", str(path), "torn: DVC was stopped while it wrote this file", remedy
             )
+
+
+def _line_ends() -> Iterator[Finding]:
+    """DVC hashes bytes: files that Git has checked out with CRLF make stages show as modified."""
+    lines = [line.split("\t", 1) for line in _git("ls-files", "--eol").splitlines()]
+    wrong = [name for facts, name in lines if {"w/crlf", "w/mixed"} & set(facts.split())]
+    if wrong:
+        yield Finding(
+            "problem",
+            "line ends",
+            f"{len(wrong)} files of the project have CRLF, such as {wrong[0]}: stages show as "
+            "modified",
+            "commit or stash your changes; then `git config core.autocrlf false`, `git rm -rq "
+            "--cached .` and `git reset --hard`",
+        )
+    elif _git("config", "--type=bool", "core.autocrlf").strip() == "true":
+        yield Finding(
+            "note",
+            "line ends",
+            "Git's core.autocrlf is on; .gitattributes keeps LF in this project's files",
+            "`git config core.autocrlf false`",
+        )
+
+
+def _git(*command: str) -> str:
+    """What git says; nothing where there is no git, or no repository."""
+    with suppress(FileNotFoundError):
+        return subprocess.run(["git", *command], capture_output=True, text=True, check=False).stdout
+    return ""
 
 
 def _packages() -> Finding:
@@ -182,13 +220,19 @@ def _device(train: Train) -> Finding:
     return Finding(
         "note",
         "device",
-        f"CPU, {available_cores()} cores: training on a real data set is slow",
+        f"CPU, {_cores()}: training on a real data set is slow",
         remedy,
     )
 
 
+def _cores() -> str:
+    seen, available = cores.visible(), cores.available()
+    limited = f" of {seen}, by the quota of this container (cpu.max)" if available < seen else ""
+    return f"{available} cores{limited}"
+
+
 def _portable_device() -> Finding:
-    text = f"CPU, {available_cores()} cores: train.arithmetic is portable, a GPU is not used"
+    text = f"CPU, {_cores()}: train.arithmetic is portable, a GPU is not used"
     if arithmetic.is_portable_here():
         return Finding("ok", "device", text)
     lacking = (

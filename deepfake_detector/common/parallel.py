@@ -25,6 +25,7 @@ from typing import Any, Generic, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from deepfake_detector import UserError
+from deepfake_detector.common import cores
 from deepfake_detector.common.settings import Parallel
 
 Result = TypeVar("Result")
@@ -63,17 +64,12 @@ def run(
     )
 
 
-def available_cores() -> int:
-    """Processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _local(
     function: Callable[..., Result], tasks: Sequence[tuple], execution: Parallel
 ) -> Iterator[Outcome[Result]]:
     others = set(active_children())
     with _pool(
-        min(execution.workers or available_cores(), len(tasks)), execution.memory_per_item
+        min(execution.workers or cores.available(), len(tasks)), execution.memory_per_item
     ) as pool:
         with _no_interrupts_for_workers():
             futures = [

@@ -16,6 +16,7 @@ import numpy as np
 import onnxruntime
 
 from deepfake_detector import UserError, contract
+from deepfake_detector.common import cores
 from deepfake_detector.contract import Contract, Crop
 from deepfake_detector.faces.cutting import resize
 
@@ -80,7 +81,7 @@ def open_session(
     these bytes alone: a model that keeps weights in another file is refused."""
     onnxruntime.set_default_logger_severity(4)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or cores.quota() or 0
     options.add_session_config_entry(WEIGHTS_FOLDER, os.devnull)
     options.add_session_config_entry(
         SPINNING, "0"

@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 
 from deepfake_detector import UserError
-from deepfake_detector.common import arithmetic
+from deepfake_detector.common import arithmetic, cores
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
@@ -47,6 +47,8 @@ def setup(
     torch.use_deterministic_algorithms(True)
     if portable:
         torch.set_num_threads(arithmetic.THREADS)  # fewer cores would give fewer
+    elif limit := cores.quota():
+        torch.set_num_threads(min(torch.get_num_threads(), limit))
     wanted = "fp32" if portable else precision
     chosen = fastest_precision(on_gpu) if wanted == "auto" else wanted
     if not on_gpu and chosen == "fp16":

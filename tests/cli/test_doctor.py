@@ -2,6 +2,7 @@
 told as such."""
 
 import os
+import subprocess
 from collections import namedtuple
 from importlib import metadata
 from pathlib import Path
@@ -16,7 +17,7 @@ from conftest import PROJECT
 from deepfake_detector import UserError, params
 from deepfake_detector.cli import doctor, profiles
 from deepfake_detector.cli.doctor import Finding
-from deepfake_detector.common import arithmetic, packages
+from deepfake_detector.common import arithmetic, cores, packages
 from deepfake_detector.faces.detection import Haar
 from deepfake_detector.faces.settings import YUNET
 from deepfake_detector.storage import assets
@@ -569,3 +570,61 @@ def test_real_clips_are_listed_and_opened(tmp_path, shared_data):
     assert counts.text == "37 items: 9 real, 7 Deepfakes, 7 Face2Face, 7 FaceSwap, 7 NeuralTextures"
     assert notes[0] == Finding("note", "data set faceforensics", "found 9 of 1000 original")
     assert {note.level for note in notes} == {"note"}
+
+
+def git(*command: str) -> None:
+    author = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+    subprocess.run(["git", *author, *command], check=True, capture_output=True)
+
+
+def test_a_merge_conflict_in_dvc_lock_is_told_from_a_torn_one_and_its_remedy_works(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    git("init", "-q")
+    git("checkout", "-q", "-b", "first")
+    Path("dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
+    git("add", "dvc.lock")
+    git("commit", "-qm", "one")
+    git("checkout", "-q", "-b", "second")
+    Path("dvc.lock").write_text("schema: '2.0'\nstages: {a: {cmd: a}}\n")
+    git("commit", "-qam", "two")
+    git("checkout", "-q", "first")
+    Path("dvc.lock").write_text("schema: '2.0'\nstages: {b: {cmd: b}}\n")
+    git("commit", "-qam", "three")
+    with pytest.raises(subprocess.CalledProcessError):
+        git("merge", "second")
+    (finding,) = doctor._torn()
+    assert (finding.level, finding.text) == ("problem", "holds a merge conflict")
+    command = finding.remedy.split("`")[1]
+    assert command == "git checkout HEAD -- dvc.lock"
+    git(*command.split()[1:])
+    assert list(doctor._torn()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "setting", "level"),
+    [(b"a\n", "false", None), (b"a\n", "true", "note"), (b"a\r\n", "false", "problem")],
+)
+def test_line_ends_that_git_changes_are_told(tmp_path, monkeypatch, text, setting, level):
+    monkeypatch.chdir(tmp_path)
+    git("init", "-q")
+    git("config", "core.autocrlf", "false")
+    Path("file.py").write_bytes(text)
+    git("add", "file.py")
+    git("config", "core.autocrlf", setting)
+    assert [one.level for one in doctor._line_ends()] == [level] * (level is not None)
+
+
+def test_outside_of_a_repository_nothing_is_said_of_line_ends(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    assert list(doctor._line_ends()) == []
+
+
+def test_a_quota_of_the_container_is_told(monkeypatch):
+    monkeypatch.setattr(cores, "visible", lambda: 8)
+    monkeypatch.setattr(cores, "quota", lambda: 2)
+    assert doctor._cores() == "2 cores of 8, by the quota of this container (cpu.max)"
+    monkeypatch.setattr(cores, "quota", lambda: None)
+    assert doctor._cores() == "8 cores"

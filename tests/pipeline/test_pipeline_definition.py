@@ -33,6 +33,7 @@ NOT_TRACKED = {
             "arithmetic",
             "code_hash",
             "console",
+            "cores",
             "inputs",
             "locks",
             "packages",

@@ -1,0 +1,60 @@
+"""How many processor cores this process may use: those it may run on, within the quota of its
+container.
+
+A container that may use 2 of 64 cores still sees all 64: as many workers or threads would wait for
+each other.
+"""
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+CGROUPS, OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+
+
+def available() -> int:
+    """Cores that may be used, at least 1."""
+    return min(visible(), quota() or visible())
+
+
+def visible() -> int:
+    """Cores that this process may run on, whatever its quota of their time."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def quota() -> int | None:
+    """Cores whose time the control groups of this process grant it, rounded up; None for no limit.
+
+    Version 2 says it in `cpu.max`, version 1 in `cpu.cfs_quota_us` and `cpu.cfs_period_us`
+    (https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu). The least of all groups above counts.
+    """
+    limits = [limit for group in _groups() if (limit := _limit(group))]
+    return max(1, math.ceil(min(limits))) if limits else None
+
+
+def _groups() -> Iterator[Path]:
+    """Folders of the groups that this process is in, and of all above them."""
+    try:
+        lines = OWN_CGROUPS.read_text().splitlines()
+    except OSError:  # no Linux
+        return
+    for line in lines:
+        _, controllers, place = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        root = CGROUPS / controllers
+        own = root / place.lstrip("/")
+        yield from (folder for folder in (own, *own.parents) if folder.is_relative_to(root))
+
+
+def _limit(group: Path) -> float | None:
+    try:
+        if (both := group / "cpu.max").exists():
+            granted, period = both.read_text().split()
+        else:
+            granted = (group / "cpu.cfs_quota_us").read_text()
+            period = (group / "cpu.cfs_period_us").read_text()
+        return int(granted) / int(period) if int(granted) > 0 else None
+    except (OSError, ValueError, ZeroDivisionError):  # none is set: "max"
+        return None
