@@ -28,6 +28,7 @@ WAY_BACK = (
     "correct that, or `git checkout params.yaml`; `dvc checkout` brings back outputs that DVC "
     "removed before this stage started"
 )
+_afterwards: list[Callable[[], object]] = []
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def watched(name: str, stage: Callable[..., str], /, **values: str) -> str:
     depends = definition(name, *values.values())
     paths = (*depends.paths, *(_listed_media() if INDEX in depends.paths else ()))
     chosen, files = _values(depends.keys), inputs.stamps(paths)
+    _afterwards.clear()
     summary = stage(**values)
     if changed := [
         *_other_values(chosen, _values(depends.keys)),
@@ -81,7 +83,15 @@ def watched(name: str, stage: Callable[..., str], /, **values: str) -> str:
             f"changed while {name} ran: {', '.join(changed[:NAMED])}{more}",
             "its results belong to what was there before; run `dvc repro` again",
         )
+    for do in _afterwards:
+        do()
     return summary
+
+
+def afterwards(do: Callable[[], object]) -> None:
+    """Have this done once the stage has ended and what it depends on was found unchanged: what a
+    failed stage would go on from may go then."""
+    _afterwards.append(do)
 
 
 def definition(name: str, key: str = "") -> Definition:

@@ -15,6 +15,7 @@ import contextlib
 import shutil
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 import pandas as pd
 
@@ -50,7 +51,7 @@ def main() -> str:
     scratch = run_folder(train, rows)
     with only_writer(scratch, "train") if devices.first_process() else contextlib.nullcontext():
         summary = _train(train, rows, Checkpoints(scratch))
-        shutil.rmtree(scratch, ignore_errors=True)
+    frame.afterwards(partial(shutil.rmtree, scratch, ignore_errors=True))
     return summary
 
 
@@ -78,12 +79,14 @@ def _train(train: Train, rows: dict[str, pd.DataFrame], checkpoints: Checkpoints
         rows["train"]["group"].to_numpy(),
         batch_size=train.batch_size,
         seed=train.seed,
+        real_share=train.real_share,
         pairs=train.pairs,
         self_blend=train.self_blend,
         micro_batch_size=train.micro_batch_size,
         rank=fabric.global_rank,
         ranks=fabric.world_size,
     )
+    fabric.print(f"  {sampling.told(rows['train'], batches.expected())}")
     progress = fit(
         fabric,
         detector,

@@ -41,7 +41,7 @@ def main() -> str:
             duplicates.near_duplicates(frames, index, known, picture), tables.NEAR_DUPLICATES
         )
         tables.write("data/near_duplicates.csv", near, tables.NEAR_DUPLICATES)
-        shortcut = _shortcut(index, verified, media, faces, near)
+        shortcut = _shortcut(index, verified, media, faces, near, limits.max_shortcut_auc)
         stops = audit.stoppers(index, faces, verified, limits) + audit.shortcut_stopper(
             shortcut, limits
         )
@@ -79,13 +79,18 @@ def _shortcut(
     media: pd.DataFrame,
     faces: pd.DataFrame,
     near: pd.DataFrame,
+    limit: float,
 ) -> shortcuts.Shortcut:
     """Of what will be trained and chosen on."""
     kept = index["item"].isin(verified.loc[verified["keep"] == 1, "item"])
     items = index[kept & (index["use"] == "train")]
     labels = items.set_index("item")["label"].astype(int)
-    return shortcuts.audit(
-        shortcuts.file_facts(items, media, faces), labels, splitting.groups(index, near)
+    return shortcuts.audit_kinds(
+        shortcuts.file_facts(items, media, faces),
+        labels,
+        splitting.groups(index, near),
+        items.set_index("item")["kind"],
+        limit,
     )
 
 

@@ -32,9 +32,9 @@ from deepfake_detector.faces.settings import CropFaces
 from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.media.reading import MediaError, reason
 from deepfake_detector.storage import assets
+from deepfake_detector.storage.tables import CLASSES
 from deepfake_detector.training.settings import Train
 
-LABELS = ("real", "fake")
 DECODERS = {
     "H.264": "h264",
     "HEVC": "hevc",
@@ -92,7 +92,7 @@ def examine(settings: params.Params) -> Iterator[Finding]:
         own, size = yield from _data_set(name, settings)
         stored += size
         labels |= own if data_set.use == "train" else set()
-    for label in sorted(set(LABELS) - labels):
+    for label in sorted(set(CLASSES) - labels):
         remedy = (
             f"add {label} clips to one, or set data_sets.NAME.use to train where there are some"
         )
@@ -304,19 +304,19 @@ def _data_set(
         drawn = settings.synthesize[name]
         yield Finding("ok", what, f"drawn by `synthesize`: {drawn.pairs} pairs of people")
         clip = drawn.seconds * DRAWN_SECOND + _video_bytes(DRAWN_PIXELS, settings)
-        return set(LABELS), drawn.pairs * DRAWN_CLIPS * clip
+        return set(CLASSES), drawn.pairs * DRAWN_CLIPS * clip
     try:
         result = layouts.scan(name, data_set)
         counts = Counter((one.label, one.method) for one in result.found)
         listed = ", ".join(f"{count} {method}" for (_, method), count in sorted(counts.items()))
         yield Finding("ok", what, f"{len(result.found)} items: {listed}")
         yield from (Finding("note", what, note) for note in result.notes)
-        return {LABELS[one.label] for one in result.found}, (
+        return {CLASSES[one.label] for one in result.found}, (
             yield from _stored(what, result.found, settings)
         )
     except (UserError, OSError) as error:
         yield _refusal(what, error)
-        return set(LABELS), 0.0  # its labels are not known, and one problem is enough
+        return set(CLASSES), 0.0  # its labels are not known, and one problem is enough
 
 
 def _stored(

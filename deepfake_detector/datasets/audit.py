@@ -7,8 +7,8 @@ import pandas as pd
 
 from deepfake_detector.datasets.settings import Verify
 from deepfake_detector.datasets.shortcuts import Shortcut
+from deepfake_detector.storage.tables import CLASSES
 
-CLASSES = {0: "real", 1: "fake"}
 FAULTS = {"contrast": "blank", "sharpness": "blurred", "brightness": "dark"}
 NAMED = 5  # items named in one message
 
@@ -86,6 +86,7 @@ def figures(
         "shortcut": {
             "roc_auc": None if shortcut.auc is None else round(shortcut.auc, 6),
             "reason": shortcut.reason,
+            "among": shortcut.among,
             "facts": {carrier.fact: round(carrier.auc, 6) for carrier in shortcut.carriers},
         },
     }
@@ -117,7 +118,7 @@ def stoppers(
     ]
     kept = index[index["item"].isin(verified.loc[verified["keep"] == 1, "item"])]
     counts = kept["label"].value_counts()
-    for label, name in CLASSES.items():
+    for label, name in enumerate(CLASSES):
         if label not in counts.index:
             dropped = verified.loc[verified["keep"] == 0, "reason"].value_counts().head(3)
             why = (
@@ -151,17 +152,18 @@ def _shortcut_told(shortcut: Shortcut, limits: Verify) -> list[str]:
         "a detector would learn that instead of faces. Encode both classes alike, or set "
         "verify.on_shortcut to warn"
     )
+    among = f"among items of kind {shortcut.among}, " if shortcut.among else ""
     if shortcut.auc is not None and shortcut.auc > limit:
         facts = ", ".join(map(str, shortcut.carriers))
         return [
-            "facts of the files alone, without their pictures, tell fake from real with a ROC-AUC "
-            f"of {shortcut.auc:.3f} {told}: "
+            f"{among}facts of the files alone, without their pictures, tell fake from real with "
+            f"a ROC-AUC of {shortcut.auc:.3f} {told}: "
             f"{facts or 'several together, or which of them are missing'}; {remedy}"
         ]
     alone = [carrier for carrier in shortcut.carriers if carrier.alone > limit]
     return [
-        f"where it is known, {carrier} tells fake from real with a ROC-AUC of {carrier.alone:.3f} "
-        f"{told}; {remedy}"
+        f"{among}where it is known, {carrier} tells fake from real with a ROC-AUC of "
+        f"{carrier.alone:.3f} {told}; {remedy}"
         for carrier in alone
     ]
 

@@ -107,10 +107,11 @@ def shortcut(found: Shortcut, limit: float) -> Section:
     title = "What could be learned instead of faces"
     if found.auc is None:
         return Section(title, [f"Not examined: {found.reason}."])
+    kind = f" of kind {found.among}" if found.among else ""
     text = (
         "A classifier that sees no picture, only facts of the files, tells fake from real with a "
         f"ROC-AUC of {found.auc:.3f} "
-        f"on items it has not seen ({found.items} items; 0.5 is guessing, verify.max_shortcut_auc "
+        f"on items it has not seen ({found.items} items{kind}; 0.5 is guessing, verify.max_shortcut_auc "
         f"is {limit:g})."
     )
     rows = [

@@ -5,11 +5,12 @@ Where a small classifier can, so could a detector, and its figures would say lit
 classifier is cross-validated by source group: a clip and its forgery are learned from together, or
 judged together.
 
-Every column of the media table is a fact: a number by its rank, a text (codec, container, tags) by
-its most frequent values, of which none at all is one.
+Files of each kind are also judged by themselves. Every column of the media table is a fact: a
+number by its rank, a text (codec, container, tags) by its most frequent values, of which none at
+all is one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -69,12 +70,19 @@ class Carrier:
 @dataclass(frozen=True)
 class Shortcut:
     """ROC-AUC of the classifier on the `items` it judged (0.5: no shortcut); None, with the reason,
-    without enough."""
+    without enough. `among` is the kind of these items (video, image, face) where not all were
+    judged."""
 
     auc: float | None
     reason: str
     carriers: tuple[Carrier, ...]
     items: int
+    among: str = ""
+
+    def passes(self, limit: float) -> bool:
+        """Whether all facts together, or one of them where it is known, separate better than that."""
+        found = [self.auc or 0, *(carrier.alone for carrier in self.carriers)]
+        return max(found) > limit
 
 
 def caption(fact: str) -> str:
@@ -131,6 +139,24 @@ def audit(facts: pd.DataFrame, labels: pd.Series, groups: pd.Series, seed: int =
     facts, labels, groups = facts.loc[chosen], labels[chosen], groups[chosen]
     auc = _separation(facts, labels, groups, seed)
     return Shortcut(auc, "", _carriers(facts, labels, groups, seed), len(chosen))
+
+
+def audit_kinds(
+    facts: pd.DataFrame, labels: pd.Series, groups: pd.Series, kinds: pd.Series, limit: float
+) -> Shortcut:
+    """The audit of all items, or, where that stays within `limit`, the first of one kind that does
+    not: what separates a few clips is lost among many stills.
+
+    `kinds` has the kind of each item; the rest is as in `audit`.
+    """
+    whole = audit(facts, labels, groups)
+    if whole.passes(limit) or kinds.nunique() == 1:
+        return whole
+    for kind, items in kinds.loc[labels.index].groupby(kinds):
+        found = audit(facts, labels[items.index], groups)
+        if found.passes(limit):
+            return replace(found, among=str(kind))
+    return whole
 
 
 def _sample(labels: pd.Series, groups: pd.Series, seed: int) -> pd.Index:

@@ -165,12 +165,14 @@ def data_checks(verify: Mapping) -> Section:
         if auc is None
         else f"ROC-AUC {auc:.3f} (0.5 is guessing)"
     )
+    kind = verify["shortcut"]["among"]
+    among = f", among items of kind {kind}" if kind else ""
     facts = ", ".join(f"{name} {value}" for name, value in verify["shortcut"]["facts"].items())
     text = [
         f"{verify['kept']} of {verify['items']} items kept"
         + "".join(f"; {count} dropped: {reason}" for reason, count in verify["dropped"].items())
         + ".",
-        f"What a classifier makes of the files' facts alone, without a picture: {told}"
+        f"What a classifier makes of the files' facts alone, without a picture{among}: {told}"
         + (f"; by {facts}." if facts else "."),
         f"Pairs that look nearly the same: {verify['near_duplicates']['pairs']}, "
         f"{verify['near_duplicates']['across_labels']} of them of a real and a fake item.",

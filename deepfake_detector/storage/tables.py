@@ -12,6 +12,7 @@ from deepfake_detector import UserError
 from deepfake_detector.storage.files import write_whole
 
 TEXT, WHOLE, NUMBER = "str", "Int64", "float64"
+CLASSES = ("real", "fake")  # by label
 DOMINANT = 0  # the track that a clip's label is about
 TEXT_STORED = str(pa.Column(TEXT).dtype)  # what it is called in a table that was read
 EXTRA = "extra."  # begins the names of columns that a data set brings along

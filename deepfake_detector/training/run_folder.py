@@ -29,6 +29,7 @@ CODE = (  # what a saved state's meaning depends on
     "training/learner",
     "training/network",
     "training/optimization",
+    "training/pairing",
     "training/progress",
     "training/sampling",
     "training/selfblend",

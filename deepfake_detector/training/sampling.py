@@ -11,9 +11,10 @@ from torch.utils.data import Sampler, WeightedRandomSampler
 
 from deepfake_detector import UserError
 from deepfake_detector.faces.cutting import read_points
-from deepfake_detector.storage.tables import DOMINANT
+from deepfake_detector.storage.tables import CLASSES, DOMINANT
 from deepfake_detector.training.augmentation import augment
 from deepfake_detector.training.crops import FaceCrops
+from deepfake_detector.training.pairing import Pairing
 from deepfake_detector.training.selfblend import self_blend
 from deepfake_detector.training.settings import Augment
 
@@ -70,9 +71,10 @@ class BalancedBatches(Sampler[list[Draw]]):
 
     The process `rank` of `ranks` gets its part of each batch of `batch_size`, in micro-batches of
     at most `micro_batch_size`. What is drawn depends on neither. `labels` and `groups` describe the
-    rows. With probability `pairs` the real face beside a fake is of its group, where there is one.
-    With probability `self_blend` both are made of the real face: a pseudo-fake, and the target that
-    it was blended into; where `labels` hold no fakes, all are. Call `start` before each epoch.
+    rows. A fraction `real_share` of the draws is real. With probability `pairs` a fake stands
+    beside a real face of its group, as far as `Pairing` can. With probability `self_blend` both are
+    made of the real face: a pseudo-fake, and the target that it was blended into; where `labels`
+    hold no fakes, all are. Call `start` before each epoch.
     """
 
     def __init__(
@@ -83,16 +85,24 @@ class BalancedBatches(Sampler[list[Draw]]):
         *,
         batch_size: int,
         seed: int,
+        real_share: float = 0.5,
         pairs: float = 0.0,
         self_blend: float = 0.0,
         micro_batch_size: int | None = None,
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
-        self.weights, self.labels, self.batch_size, self.seed = weights, labels, batch_size, seed
-        self.pairs, self.self_blend, self.rank, self.ranks = pairs, self_blend, rank, ranks
-        _, self.group = np.unique(np.asarray(groups, str), return_inverse=True)
+        self.reals = np.where(labels == 0, weights, 0)
+        self.only_reals = not (labels == 1).any()
+        _, group = np.unique(np.asarray(groups, str), return_inverse=True)
+        self.pairing = None if self.only_reals else Pairing(weights, labels, group, pairs)
+        self.batch_size, self.seed, self.self_blend = batch_size, seed, self_blend
+        self.rank, self.ranks = rank, ranks
         self.steps = len(weights) // batch_size
+        # of each draw of an epoch, whether it is a real face: spread evenly, the first one is
+        self.turns = np.diff(
+            np.ceil((np.arange(self.steps * batch_size + 1) * real_share).round(9))
+        )
         self.share = batch_size // ranks  # of a batch, for each process
         self.micro_batches = _fewest_micro_batches(self.share, micro_batch_size or self.share)
         self.micro_batch_size = self.share // self.micro_batches  # faces in one
@@ -114,41 +124,37 @@ class BalancedBatches(Sampler[list[Draw]]):
 
     def draws(self, epoch: int) -> list[Draw]:
         """All samples of an epoch, over all processes, in order."""
-        count = -(-self.steps * self.batch_size // 2)
+        is_real = self.turns.astype(bool)
+        count = max(is_real.sum(), len(is_real) - is_real.sum())
         drawing, pairing = np.random.SeedSequence([self.seed, epoch]).spawn(2)
         generator = torch.Generator().manual_seed(int(drawing.generate_state(1, np.uint64)[0] >> 1))
         rng = np.random.default_rng(pairing)
-        reals = self._drawn(0, count, generator)
-        fakes = self._drawn(1, count, generator) if (self.labels == 1).any() else reals
-        reals = np.where(rng.random(count) < self.pairs, self._beside(fakes, reals, rng), reals)
-        blended = (rng.random(count) < self.self_blend) | (self.labels[fakes] == 0)
-        fakes = np.where(blended, reals, fakes)
-        both = zip(reals.tolist(), fakes.tolist(), blended.tolist(), strict=True)
-        draws = [
-            draw
-            for pair, (real, fake, made) in enumerate(both)
-            for draw in (
-                Draw(real, epoch, pair, TARGET if made else STORED),
-                Draw(fake, epoch, pair, PSEUDO_FAKE if made else STORED),
-            )
+        reals = fakes = _drawn(self.reals, count, generator)
+        if self.pairing:
+            strangers = _drawn(self.pairing.apart, count, generator)
+            fakes = self.pairing.partners(reals, strangers, rng)
+        blended = (rng.random(count) < self.self_blend) | self.only_reals
+        rows = {True: reals, False: np.where(blended, reals, fakes)}
+        shown = {True: TARGET, False: PSEUDO_FAKE}
+        pairs = np.where(is_real, is_real.cumsum(), (~is_real).cumsum()) - 1
+        return [
+            Draw(int(rows[real][pair]), epoch, pair, shown[real] if blended[pair] else STORED)
+            for pair, real in zip(pairs.tolist(), is_real.tolist(), strict=True)
         ]
-        return draws[: self.steps * self.batch_size]
 
-    def _drawn(self, label: int, count: int, generator: torch.Generator) -> np.ndarray:
-        """Rows of a class, by weight."""
-        weights = np.where(self.labels == label, self.weights, 0).tolist()
-        return np.fromiter(WeightedRandomSampler(weights, count, True, generator), int, count)
+    def expected(self) -> np.ndarray:
+        """How often an epoch draws each row on average."""
+        real = self.turns.sum()
+        found = real * self.reals / self.reals.sum()
+        if self.pairing:
+            found += (len(self.turns) - real) * (1 - self.self_blend) * self.pairing.fake_shares
+        return found
 
-    def _beside(self, fakes: np.ndarray, reals: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """For each fake a real face of its group, any of them alike often; where there is none,
-        that of `reals`."""
-        rows = np.flatnonzero(self.labels == 0)
-        rows = rows[np.argsort(self.group[rows], kind="stable")]
-        first, end = (
-            np.searchsorted(self.group[rows], self.group[fakes], side) for side in ("left", "right")
-        )
-        chosen = first + (rng.random(len(fakes)) * (end - first)).astype(int)
-        return np.where(end > first, rows[np.minimum(chosen, len(rows) - 1)], reals)
+
+def _drawn(weights: np.ndarray, count: int, generator: torch.Generator) -> np.ndarray:
+    """Rows by weight, with replacement."""
+    sampler = WeightedRandomSampler(weights.tolist(), int(count), True, generator)
+    return np.fromiter(sampler, int, count)
 
 
 def to_learn_from(faces: pd.DataFrame, split: pd.DataFrame, fakes: str) -> pd.DataFrame:
@@ -192,6 +198,19 @@ def draw_weights(rows: pd.DataFrame, balance: str) -> np.ndarray:
     for depth in range(1, len(levels)):
         weights /= rows.groupby(levels[:depth])[levels[depth]].transform("nunique")
     return (weights / weights.sum()).to_numpy()
+
+
+def told(rows: pd.DataFrame, expected: np.ndarray) -> str:
+    """In words: which items (columns item, label) are drawn how rarely, from how often an epoch
+    draws each row."""
+    of_item = rows.assign(times=expected).groupby(["label", "item"])["times"].sum()
+    least = ", ".join(
+        f"{CLASSES[label]} {times.min():.2g}" for label, times in of_item.groupby("label")
+    )
+    return (
+        f"{(of_item == 0).sum()} of {len(of_item)} items can never be drawn; an epoch draws the "
+        f"rarest so many times: {least}"
+    )
 
 
 def _fewest_micro_batches(count: int, largest: int) -> int:

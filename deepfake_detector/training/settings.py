@@ -85,8 +85,13 @@ class Train(StrictModel):
     fakes: Literal["all", "none"] = Field(
         "all", description="all, or none: real and self-blended faces alone (self_blend 1.0)"
     )
+    real_share: float = Field(
+        0.5, gt=0, lt=1, description="fraction of the faces drawn that are real"
+    )
     pairs: Fraction = Field(
-        1.0, description="fraction of the fakes drawn beside a real face of their own source"
+        1.0,
+        description="fraction of the fakes drawn beside a real face of their own source, as far as "
+        "that leaves every face its weight",
     )
     self_blend: Fraction = Field(
         0.0,

@@ -243,6 +243,13 @@ def test_a_shortcut_stops_the_run_or_warns_by_params(auc, carriers, action, said
     assert list(told.values()) == [[]]
 
 
+@pytest.mark.parametrize(("auc", "carriers"), [(0.95, ()), (0.6, (CODEC,))])
+def test_a_shortcut_in_one_kind_of_file_names_it(auc, carriers):
+    shortcut = Shortcut(auc, "", carriers, 100, among="video")
+    (line,) = audit.shortcut_stopper(shortcut, changed(LIMITS, on_shortcut="fail"))
+    assert line.startswith("among items of kind video, ")
+
+
 def test_the_figures_count_what_was_dropped_by_kind():
     items = index(("a", 0, "1"), ("b", 0, "1"), ("c", 1), ("d", 1))
     faces = tables.make(
@@ -261,4 +268,5 @@ def test_the_figures_count_what_was_dropped_by_kind():
     assert found["dropped"] == {"duplicate": 1, "unreadable": 1}
     assert found["near_duplicates"] == {"pairs": 1, "across_labels": 1}
     assert found["odd_files"]["to be turned by a rotation flag"] == 1
-    assert found["shortcut"] == {"roc_auc": 0.97, "reason": "", "facts": {"bitrate": 0.97}}
+    wanted = {"roc_auc": 0.97, "reason": "", "among": "", "facts": {"bitrate": 0.97}}
+    assert found["shortcut"] == wanted

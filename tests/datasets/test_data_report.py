@@ -172,6 +172,7 @@ def test_look_alikes_stand_side_by_side_and_tell_how_many_cross_the_classes():
             "ROC-AUC of 0.950 on items it has not seen (80",
             1,
         ),
+        (Shortcut(0.95, "", (), 80, among="video"), "(80 items of kind video;", 0),
     ],
 )
 def test_the_shortcut_audit_is_told_in_words(found, said, rows):

@@ -3,6 +3,7 @@
 import itertools
 import shutil
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,24 @@ def test_a_stage_fails_where_any_of_its_inputs_was_changed_meanwhile(
     with pytest.raises(UserError, match=f"changed while {stage} ran: ") as raised:
         frame.watched(stage, meddles, **STAGES[stage])
     assert [file for file in touched if f"{file} was {how}" not in raised.value.problem] == []
+
+
+@pytest.mark.parametrize("meddled", [True, False])
+def test_what_a_failed_stage_would_go_on_from_stays_until_it_has_ended_well(
+    project, frame, meddled
+):
+    state = project / "state"
+    state.touch()
+
+    def trains() -> str:
+        frame.afterwards(state.unlink)
+        if meddled:
+            change_params(Path("params.yaml"), {"train.epochs": 77})
+        return "done"
+
+    with pytest.raises(UserError, match="changed while train ran") if meddled else nullcontext():
+        frame.watched("train", trains)
+    assert state.exists() == meddled
 
 
 @pytest.mark.parametrize("stage", INDEXED)

@@ -82,7 +82,7 @@ def test_the_shortcut_audit_leaves_out_what_is_held_out_and_what_was_dropped(pro
     call("verify")
     found = told("metrics/verify.json")
     assert found["dropped"] == {"dark": 20}
-    assert found["shortcut"] == {"roc_auc": 0.5, "reason": "", "facts": {}}
+    assert found["shortcut"] == {"roc_auc": 0.5, "reason": "", "among": "", "facts": {}}
 
 
 @pytest.mark.parametrize(("policy", "left", "moved"), [("official", 1, 0), ("strict", 0, 1)])

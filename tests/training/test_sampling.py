@@ -210,34 +210,46 @@ def test_an_incomplete_last_batch_is_left_out():
     assert len(own.draws(0)) == 20
 
 
-GROUPS = np.arange(400) // 8  # each of four real and four fake faces
-GROUPS[-8:] = range(1000, 1008)  # and eight faces that stand alone
+@pytest.mark.parametrize("share", [0.5, 0.25, 0.7])
+def test_the_share_asked_for_is_real_in_every_batch(share):
+    draws = batches(np.full(400, 1 / 400), batch_size=20, real_share=share).draws(0)
+    real = np.array([draw.row % 2 == 0 for draw in draws]).reshape(-1, 20)
+    assert real.sum(1).tolist() == [20 * share] * 20
+    pairs = [[draw.pair for draw in draws if draw.row % 2 == label] for label in (0, 1)]
+    assert pairs == [list(range(len(one))) for one in pairs]
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_the_share_asked_for_of_fakes_stands_beside_a_real_face_of_its_group(share):
-    own = batches(np.full(400, 1 / 400), batch_size=20, groups=GROUPS, pairs=share)
-    draws = [draw for epoch in range(10) for draw in own.draws(epoch)]
-    pairs = [(real.row, fake.row) for real, fake in zip(draws[::2], draws[1::2], strict=True)]
-    alone = [(real, fake) for real, fake in pairs if fake >= 392]
-    beside = [GROUPS[real] == GROUPS[fake] for real, fake in pairs if fake < 392]
-    assert np.mean(beside) == pytest.approx(share, abs=0.04)
-    assert len({real for real, _ in alone}) > len(alone) / 2  # any real face
-    partners = {real for real, fake in pairs if fake == 1}
-    assert share < 1 or partners == {0, 2, 4, 6}
+@pytest.mark.parametrize("share", [0.25, 0.7])
+def test_as_many_of_the_reals_as_of_the_fakes_are_changed_by_self_blending(share):
+    draws = batches(np.full(4000, 1 / 4000), batch_size=20, real_share=share, self_blend=0.3)
+    shown = pd.DataFrame(draws.draws(0))["shown"]
+    real = draws.turns.astype(bool)
+    assert (shown[real] == TARGET).mean() == pytest.approx(0.3, abs=0.04)
+    assert (shown[~real] == PSEUDO_FAKE).mean() == pytest.approx(0.3, abs=0.04)
 
 
-def test_pairing_and_self_blending_are_drawn_apart():
+def test_how_often_each_face_is_drawn_is_foretold():
+    labels, groups = np.arange(40) % 2, np.arange(40) // 4
+    weights = np.random.default_rng(1).random(40)
     own = batches(
-        np.full(400, 1 / 400), batch_size=20, groups=np.arange(400) // 8, pairs=0.5, self_blend=0.5
+        np.tile(weights, 50),
+        np.tile(labels, 50),
+        groups=np.tile(groups, 50),
+        pairs=0.8,
+        self_blend=0.25,
+        real_share=0.4,
     )
-    draws = [draw for epoch in range(5) for draw in own.draws(epoch)]
-    kept = [
-        real.row // 8 == fake.row // 8
-        for real, fake in zip(draws[::2], draws[1::2], strict=True)
-        if fake.shown == STORED
-    ]
-    assert np.mean(kept) == pytest.approx(0.5, abs=0.06)
+    draws = [draw for epoch in range(10) for draw in own.draws(epoch)]
+    stored = [draw.row % 40 for draw in draws if draw.shown != PSEUDO_FAKE]
+    expected = own.expected().reshape(50, 40).sum(0)
+    assert np.bincount(stored, minlength=40) / 10 == pytest.approx(expected, rel=0.25)
+
+
+def test_the_rarest_items_are_told():
+    rows = pd.DataFrame({"item": list("aabcd"), "label": [0, 0, 0, 1, 1]})
+    assert sampling.told(rows, np.array([1, 0.5, 2.25, 0, 3])) == (
+        "1 of 4 items can never be drawn; an epoch draws the rarest so many times: real 1.5, fake 0"
+    )
 
 
 def test_self_blending_replaces_the_share_of_fakes_asked_for_by_twins_of_the_reals_beside_them():
