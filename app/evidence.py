@@ -12,7 +12,7 @@ from app import charts
 from app.history import Judged, pixels, unpacked
 from app.words import badge, plain, verdict_as_html
 from deepfake_detector.pages import overlay
-from deepfake_detector.scoring.decision import IN_BAND
+from deepfake_detector.scoring.decision import IN_BAND, OF_SEVERAL
 from deepfake_detector.serving import report
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack
 from deepfake_detector.serving.report_model import as_json
@@ -61,14 +61,17 @@ def _show_verdict(judged: Judged) -> None:
         if not judged.trusted:
             return
         decision, probability = terms.decision, f"{found.fake_probability:.0%}"
+        limits = report.limits_in_words(decision, found.people)
         st.metric("Probability of fake", probability)
         st.altair_chart(
-            charts.gauge(found.fake_probability, decision.band_low, decision.band_high),
+            charts.gauge(
+                found.fake_probability, decision.band_low, decision.fake_from(found.people)
+            ),
             width="stretch",
             theme=None,
-            alt=f"Probability of fake: {probability}. {report.limits_in_words(terms)}",
+            alt=f"Probability of fake: {probability}. {limits}",
         )
-        st.markdown(f"{report.limits_in_words(terms)} {report.meaning(found, terms)}")
+        st.markdown(f"{limits} {report.meaning(found, terms)}")
         st.caption("A sign, not a proof: look for yourself below.")
 
 
@@ -94,7 +97,7 @@ def _show_person(judged: Judged, track: FaceTrack) -> None:
     face = max(track.frames, key=lambda one: one.fake_probability)
     st.image(pixels(face.crop), width="stretch", alt=f"Person {number}")
     st.markdown(f"**Person {number}** {badge(track.verdict)}")
-    if track.reason in ("", IN_BAND):
+    if track.reason in ("", IN_BAND, OF_SEVERAL):
         st.markdown(f"Probability of fake: {track.fake_probability:.0%}")
     if track.reason:
         st.caption(plain(report.in_words(replace(judged.report, reason=track.reason))))
@@ -118,16 +121,17 @@ def _show_timeline(judged: Judged, people: list[FaceTrack]) -> None:
             st.session_state[slider] = points[0]["frame"]
 
     st.header("Through the clip")
-    decision = judged.terms.decision
+    low = judged.terms.decision.band_low
+    high = judged.terms.decision.fake_from(judged.report.people)
     st.altair_chart(
-        charts.timeline(moments, decision.band_low, decision.band_high, frame),
+        charts.timeline(moments, low, high, frame),
         width="stretch",
         theme=None,
         key=chart,
         on_select=point_chosen,
         alt="Probability of fake of every face by second; the slider below shows the faces of one moment.",
     )
-    line = "line" if decision.band_low == decision.band_high else "grey band"
+    line = "line" if low == high else "grey band"
     st.caption(
         f"Each point is a face in a frame; choose one to see it. FAKE is above the {line}, REAL "
         "below it."

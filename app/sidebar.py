@@ -46,7 +46,9 @@ def show_facts(terms: Contract, sha256: str, name: str, forget: Callable[[], Non
             f"Checked on {checked.real_clips} real and {checked.fake_clips} fake clips that it had "
             "not learned from."
         )
-        st.markdown(f"It looks at {terms.frames} frames of a video. {limits_in_words(terms)}")
+        st.markdown(
+            f"It looks at {terms.frames} frames of a video. {limits_in_words(terms.decision, people=1)}"
+        )
         st.header("What it cannot do")
         st.markdown("\n".join(f"- {limit}" for limit in LIMITS))
         st.header("What becomes of a file")

@@ -221,6 +221,7 @@ def saved(
             threshold=0.5,
             band_low=0.5,
             band_high=0.5,
+            several=(),
             validation=Validation(
                 real_clips=0,
                 fake_clips=0,

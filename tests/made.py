@@ -52,6 +52,7 @@ TERMS = {
         "threshold": 0.4,
         "band_low": 0.3,
         "band_high": 0.6,
+        "several": (),
         "unproven": "",
         "validation": {
             "real_clips": 3,

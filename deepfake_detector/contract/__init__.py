@@ -17,7 +17,7 @@ from deepfake_detector import UserError
 from deepfake_detector.common.settings import StrictModel
 from deepfake_detector.scoring.decision import Decision
 
-VERSION = 4
+VERSION = 5
 KEY = "deepfake_detector_contract"  # of the ONNX metadata entry that holds the contract
 Part = TypeVar("Part")
 LIBRARIES = (
@@ -82,7 +82,7 @@ class TrainedOn(StrictModel):
 class Contract(StrictModel):
     """All of it. `withheld` says why a model must not be served, where that is so."""
 
-    version: Literal[4]
+    version: Literal[5]
     network: str = Field(min_length=1)  # as `train.network` names it
     variant: str = Field(min_length=1)  # the format's name in export.formats.FORMATS
     withheld: str = ""

@@ -118,11 +118,13 @@ class Slice:
 
 
 def with_verdicts(clips: pd.DataFrame, decision: Decision) -> pd.DataFrame:
-    """Clips (columns logit and reason) with fake_probability, verdict and the reason of each that
+    """Clips (columns logit, reason and people) with fake_probability, verdict and the reason of each that
     is inconclusive."""
     judged = [
-        judge(None if np.isnan(logit) else logit, reason, decision)
-        for logit, reason in zip(clips["logit"], clips["reason"], strict=True)
+        judge(None if np.isnan(logit) else logit, reason, decision, people)
+        for logit, reason, people in zip(
+            clips["logit"], clips["reason"], clips["people"], strict=True
+        )
     ]
     return clips.assign(
         fake_probability=np.array([one.fake_probability for one in judged], float),

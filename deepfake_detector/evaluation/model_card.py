@@ -166,7 +166,8 @@ def _decision(decision: Decision, export: Mapping) -> Section:
             f"{decision.temperature:.3f}. Threshold "
             f"{decision.threshold:.3f}: {band}. A face counts that is seen in {decision.min_faces} "
             "sampled frames, or in half of "
-            "them where that is fewer.",
+            "them where that is fewer. The highest of several such faces is FAKE from a higher "
+            "probability.",
             f"All fitted on {clips} validation clips: {checked.inconclusive} of them are "
             "inconclusive, "
             f"{checked.wrong_outside_band} of the others wrong. No face, or too few or too small "

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deepfake_detector.scoring.people import fake_from
 from deepfake_detector.scoring.proof import why_unproven
 from deepfake_detector.scoring.scores import probability
 from deepfake_detector.scoring.settings import Calibrate
@@ -52,6 +53,7 @@ def decision(
         "threshold": round(threshold, 6),
         "band_low": round(band.low, 6),
         "band_high": round(band.high, 6),
+        "several": _several(logits[labels == 0], band.high, temperature.value),
         "band_reached": band.reached,
         "unproven": why_unproven(labels, probabilities, groups, aims.min_groups),
         "min_faces": min_faces,
@@ -64,6 +66,13 @@ def decision(
             "fake_scores": _thinned(probabilities[labels == 1]),
         },
     }
+
+
+def _several(reals: np.ndarray, band_high: float, temperature: float) -> list[float]:
+    """The probabilities from which the highest of 2, 3 … people is fake."""
+    inside = float(np.clip(band_high, 1e-12, 1 - 1e-12))  # where there is a logit
+    at = temperature * math.log(inside / (1 - inside))
+    return [round(float(probability(one, temperature)), 6) for one in fake_from(reals, at)[1:]]
 
 
 def most_balanced(labels: np.ndarray, probabilities: np.ndarray) -> float:

@@ -9,6 +9,7 @@ from deepfake_detector.common.settings import StrictModel
 from deepfake_detector.scoring.scores import probability
 
 IN_BAND = "score in the inconclusive band"
+OF_SEVERAL = "high for one person, but not for the highest of several"
 
 
 class Validation(StrictModel):
@@ -36,17 +37,26 @@ class Validation(StrictModel):
 
 
 class Decision(StrictModel):
-    """How frame logits become a verdict (scores.py); probabilities of fake. `unproven` says why
-    there is none on any file, where validation does not show that the model tells the classes
-    apart."""
+    """How frame logits become a verdict (scores.py); probabilities of fake.
+
+    One person is FAKE from `band_high`, the highest of 2, 3 … people from the values of `several`
+    (people.py), the last of which holds for more. `unproven` says why there is no verdict on any
+    file, where validation does not show that the model tells the classes apart.
+    """
 
     min_faces: int = Field(gt=0)
     temperature: float = Field(gt=0)
     threshold: float = Field(ge=0, le=1)
     band_low: float = Field(ge=0, le=1)
     band_high: float = Field(ge=0, le=1)
+    several: tuple[float, ...]
     unproven: str
     validation: Validation
+
+    def fake_from(self, people: int) -> float:
+        """The probability from which the highest of so many judged people is FAKE."""
+        known = (self.band_high, *self.several)
+        return known[min(max(people, 1), len(known)) - 1]
 
 
 @dataclass(frozen=True)
@@ -59,14 +69,17 @@ class Judgement:
     fake_probability: float | None
 
 
-def judge(logit: float | None, reason: str, decision: Decision) -> Judgement:
-    """The verdict on a clip or a track of this logit; `reason` says why there is no logit where it
-    is None."""
+def judge(logit: float | None, reason: str, decision: Decision, people: int = 1) -> Judgement:
+    """The verdict on a track of this logit, or on a clip of which it is the highest, where so many
+    people are judged; `reason` says why there is no logit where it is None."""
     if logit is None:
         return Judgement("INCONCLUSIVE", reason, None)
     fake_probability = float(probability(logit, decision.temperature))
-    verdict = decide(fake_probability, decision.band_low, decision.band_high)
-    return Judgement(verdict, IN_BAND if verdict == "INCONCLUSIVE" else "", fake_probability)
+    verdict = decide(fake_probability, decision.band_low, decision.fake_from(people))
+    if verdict != "INCONCLUSIVE":
+        return Judgement(verdict, "", fake_probability)
+    alone = decide(fake_probability, decision.band_low, decision.band_high)
+    return Judgement(verdict, OF_SEVERAL if alone == "FAKE" else IN_BAND, fake_probability)
 
 
 def decide(fake_probability: float, band_low: float, band_high: float) -> str:

@@ -18,7 +18,7 @@ NO_FACE, TOO_SMALL, TOO_FEW = "no face", "faces too small", "too few faces"  # w
 @dataclass(frozen=True)
 class ClipScore:
     """A clip's logit and the track it comes from; both None, with the reason, where nobody can be
-    judged.
+    judged. It is the highest of so many `people`.
 
     `details` are the numbers behind the reason, where it has some.
     """
@@ -27,6 +27,7 @@ class ClipScore:
     track: int | None
     reason: str = ""
     details: str = ""
+    people: int = 0
 
 
 def score_clip(
@@ -43,7 +44,7 @@ def score_clip(
     }
     if means:
         track = max(means, key=lambda one: (means[one], -one))
-        return ClipScore(means[track], track)
+        return ClipScore(means[track], track, people=len(means))
     most = max((len(logits) for logits in tracks.values()), default=0)
     if most:
         return ClipScore(None, None, TOO_FEW, f"{most} of at least {enough}")
@@ -62,7 +63,7 @@ def track_logit(logits: Sequence[float]) -> float:
 
 def score_clips(faces: pd.DataFrame, logits: pd.DataFrame, min_faces: int) -> pd.DataFrame:
     """`score_clip` for every item of the table `faces`: columns item, logit, reason,
-    frames_sampled, frames_with_face.
+    people, frames_sampled, frames_with_face.
 
     `logits` (columns item, track, logit) has a row for each face that was judged.
     """
@@ -75,7 +76,7 @@ def score_clips(faces: pd.DataFrame, logits: pd.DataFrame, min_faces: int) -> pd
         score = score_clip(
             tracks.get(item, {}), sampled, min_faces, int((own["status"] == "face too small").sum())
         )
-        facts = {"frames_sampled": sampled, "frames_with_face": seen}
+        facts = {"people": score.people, "frames_sampled": sampled, "frames_with_face": seen}
         reason = with_details(score.reason, score.details)
         rows.append({"item": item, "logit": score.logit, "reason": reason} | facts)
     return pd.DataFrame(rows).astype({"logit": float})

@@ -94,7 +94,8 @@ class Report:
 
     `verdict` is REAL, FAKE, INCONCLUSIVE or ERROR; `reason` says why it is neither of the first
     two, `details` the numbers behind that; `fake_probability` is None where there is no probability
-    to stand behind; `decided_by` is the track that the verdict comes from. `facts` are those of the
+    to stand behind; `decided_by` is the track that the verdict comes from, the highest of so many
+    judged `people`. `facts` are those of the
     file: bytes, container, codec, width, height, duration …; `notes` say what was done to its
     pictures before they were looked at.
     """
@@ -115,6 +116,7 @@ class Report:
     warnings: tuple[str, ...] = ()
     error: str | None = None
     notes: tuple[str, ...] = ()
+    people: int = 0
 
 
 @dataclass
@@ -232,7 +234,7 @@ class Detector:
 
         seen, judged = self._looked_at(frames, kind == "face", told, seconds)
         tracks = self._tracks(seen, judged)
-        facts = facts_of(seen.frames)
+        clip, facts = self._clip(seen, tracks), facts_of(seen.frames)
         if distrusted := facts["frames_distrusted"]:
             warnings.append(DAMAGED.format(distrusted, len(seen.frames)))
         report = replace(
@@ -240,13 +242,14 @@ class Detector:
             frames_sampled=len(seen.frames),
             frames_with_face=len({frame.index for rows in tracks.values() for frame, *_ in rows}),
             faces=tuple(
-                self._track(track, tracks[track], len(seen.frames)) for track in sorted(tracks)
+                self._track(track, tracks[track], len(seen.frames), clip.people)
+                for track in sorted(tracks)
             ),
             facts=report.facts | facts,
             notes=tuple(alterations(report.facts | facts)),
             warnings=tuple(warnings),
         )
-        return self._decided(report, self._clip(seen, tracks))
+        return self._decided(report, clip)
 
     def _decided(self, report: Report, clip: ClipScore) -> Report:
         terms = self.contract
@@ -256,7 +259,7 @@ class Detector:
                 for one in report.faces
             )
             return replace(report, verdict="INCONCLUSIVE", reason=silent, faces=nobody)
-        judged = judge(clip.logit, clip.reason, terms.decision)
+        judged = judge(clip.logit, clip.reason, terms.decision, clip.people)
         reason = judged.reason
         if reason == IN_BAND and any(track.verdict == "REAL" for track in report.faces):
             reason = DISAGREE
@@ -267,6 +270,7 @@ class Detector:
             details=clip.details,
             fake_probability=judged.fake_probability,
             decided_by=clip.track,
+            people=clip.people,
         )
 
     def _silent_on(self, sha256: str | None) -> str:
@@ -337,7 +341,7 @@ class Detector:
             logits, len(seen.frames), self.contract.decision.min_faces, too_small
         )
 
-    def _track(self, track: int, rows: list, sampled: int) -> FaceTrack:
+    def _track(self, track: int, rows: list, sampled: int, people: int) -> FaceTrack:
         decision = self.contract.decision
         frames = tuple(
             FaceFrame(
@@ -352,7 +356,7 @@ class Detector:
         )
         logits = [row[3] for row in rows]
         score = scores.score_clip({track: logits}, sampled, decision.min_faces)
-        judged = judge(score.logit, score.reason, decision)
+        judged = judge(score.logit, score.reason, decision, people)
         probability = self._probability(scores.track_logit(logits))
         return FaceTrack(track, judged.verdict, judged.reason, probability, frames, score.details)
 

@@ -16,7 +16,7 @@ from PIL import Image
 from deepfake_detector.contract import Contract
 from deepfake_detector.pages import overlay
 from deepfake_detector.pages.html_page import Badge, Picture, Section, render
-from deepfake_detector.scoring.decision import IN_BAND
+from deepfake_detector.scoring.decision import IN_BAND, OF_SEVERAL, Decision
 from deepfake_detector.scoring.scores import NO_FACE, TOO_FEW, TOO_SMALL, with_details
 from deepfake_detector.serving.inference import (
     DISAGREE,
@@ -39,6 +39,7 @@ EXPLAINED = {  # by reason
     TOO_SMALL: "Faces were found, but all are too small to judge.",
     TOO_FEW: "A face was found in too few of the frames that were looked at to judge the clip.",
     IN_BAND: "The score lies where the detector was wrong too often on clips it was checked on.",
+    OF_SEVERAL: "The highest of several people scores higher by chance. For one person this would be FAKE, for so many not.",
     DISAGREE: "The people in it do not agree: one looks real, the score of another lies where the detector is often wrong.",
     NOT_JUDGED: "A demonstration model has seen drawn people only. It judges nothing but the demo's own files.",
     UNPROVEN: "The model's own validation does not show that it tells real from fake.",
@@ -78,12 +79,13 @@ def verdict_in_words(report: Report) -> str:
     return " ".join(filter(None, (f"{SAID[report.verdict]}.", in_words(report))))
 
 
-def limits_in_words(terms: Contract) -> str:
-    """Where REAL ends and FAKE begins."""
-    low, high = terms.decision.band_low, terms.decision.band_high
+def limits_in_words(decision: Decision, people: int) -> str:
+    """Where REAL ends and FAKE begins for the highest of so many people."""
+    low, high = decision.band_low, decision.fake_from(people)
+    of = f" for the highest of {people} people" if people > 1 else ""
     if low == high:
-        return f"FAKE from {high:.0%}, REAL below."
-    return f"FAKE from {high:.0%}, REAL up to {low:.0%}; in between there is no verdict."
+        return f"FAKE from {high:.0%}{of}, REAL below."
+    return f"FAKE from {high:.0%}{of}, REAL up to {low:.0%}; in between there is no verdict."
 
 
 def meaning(report: Report, terms: Contract) -> str:
@@ -99,7 +101,10 @@ def meaning(report: Report, terms: Contract) -> str:
         found.fakes_as_low(report.fake_probability), found.fake_clips, "fake", "low or lower"
     )
     told = {"FAKE": (reals,), "REAL": (fakes,)}.get(report.verdict, (reals, fakes))
-    return " ".join(filter(None, told))
+    more = (
+        f"The highest of {report.people} people is so high more often." if report.people > 1 else ""
+    )
+    return " ".join(filter(None, (*told, more)))
 
 
 def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:
@@ -112,14 +117,16 @@ def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:
     charts, first = [], [in_words(report)] if report.reason else []
     if report.fake_probability is not None:
         decision = terms.decision
-        charts.append(svg.gauge(report.fake_probability, decision.band_low, decision.band_high))
+        high = decision.fake_from(report.people)
+        charts.append(svg.gauge(report.fake_probability, decision.band_low, high))
         first += [
-            f"Probability of fake: {report.fake_probability:.0%}. {limits_in_words(terms)}",
+            f"Probability of fake: {report.fake_probability:.0%}. {limits_in_words(decision, report.people)}",
             meaning(report, terms),
         ]
     moments = timeline(report)
     if trusted and moments["second"].nunique() > 1:
-        charts.append(svg.timeline(moments, terms.decision.band_low, terms.decision.band_high))
+        high = terms.decision.fake_from(report.people)
+        charts.append(svg.timeline(moments, terms.decision.band_low, high))
     sections = [Section(SAID[report.verdict], first, charts=charts)]
     if trusted:
         sections += [_people(report), _faces(report)]
@@ -243,7 +250,7 @@ def _model_facts(terms: Contract, model_sha256: str) -> list[tuple[str, object]]
             f"{terms.decision.validation.real_clips} real, {terms.decision.validation.fake_clips} "
             "fake clips",
         ),
-        ("verdicts", limits_in_words(terms)),
+        ("verdicts", limits_in_words(terms.decision, people=1)),
     ]
 
 

@@ -206,7 +206,9 @@ class JudgedBy(StrictModel):
         description="probability of fake, 0 to 1, that the inconclusive band lies around"
     )
     band_low: Fraction = Field(description="REAL up to this probability of fake, 0 to 1")
-    band_high: Fraction = Field(description="FAKE from this probability of fake, 0 to 1")
+    band_high: Fraction = Field(
+        description="FAKE from this probability of fake, 0 to 1, where one person is judged"
+    )
 
     @classmethod
     def of(cls, terms: Contract, sha256: str) -> Self:
@@ -242,6 +244,12 @@ class JsonReport(StrictModel, title="Report of the deepfake detector on one imag
     decided_by: Number | None = Field(
         description="number of the person whose score decided; null where nobody's did"
     )
+    people_judged: Count = Field(
+        description="number of people seen often enough to be judged; 0 where there is no verdict"
+    )
+    fake_from: Fraction = Field(
+        description="FAKE from this probability of fake: model.band_high for one person, more for the highest of several"
+    )
     at_this_score: AtThisScore | None = Field(
         description="how many validation clips scored like this; null without a probability"
     )
@@ -268,6 +276,8 @@ class JsonReport(StrictModel, title="Report of the deepfake detector on one imag
             in_words=verdict_in_words(report),
             fake_probability=probability,
             decided_by=None if decided_by is None else decided_by + 1,
+            people_judged=report.people,
+            fake_from=terms.decision.fake_from(report.people),
             at_this_score=None
             if probability is None
             else AtThisScore.of(probability, terms.decision.validation),

@@ -38,6 +38,7 @@ def test_it_comes_back_from_json_exactly(temperature, threshold, low, high, scor
         "threshold": threshold,
         "band_low": low,
         "band_high": high,
+        "several": (),
     }
     decision["validation"] = validation(scores, scores)
     one = contract_terms(decision=decision, golden={"logit": logit}, withheld="lost too much")
@@ -88,7 +89,7 @@ def test_what_is_not_of_this_version_is_refused_with_its_place(place, value, sai
     with pytest.raises(UserError) as raised:
         contract.parse(json.dumps(content), "model.onnx")
     assert str(raised.value).startswith(
-        f"model.onnx: its contract is not of version 4 {said}; export the model again"
+        f"model.onnx: its contract is not of version 5 {said}; export the model again"
     )
 
 
@@ -104,7 +105,7 @@ def test_a_part_that_is_missing_is_named(section):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "5", "null"])
 def test_what_is_no_json_object_is_refused(text):
-    with pytest.raises(UserError, match=r"^model\.onnx: its contract is not of version 4"):
+    with pytest.raises(UserError, match=r"^model\.onnx: its contract is not of version 5"):
         contract.parse(text, "model.onnx")
 
 

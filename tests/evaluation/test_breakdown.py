@@ -21,6 +21,7 @@ DECISION = contract_terms(
         "threshold": 0.5,
         "band_low": 0.4,
         "band_high": 0.6,
+        "several": (),
     }
 ).decision
 
@@ -107,7 +108,7 @@ def test_an_exact_bound_is_named():
 def test_verdicts_give_the_share_left_open_and_the_accuracy_of_the_rest():
     logits = pd.DataFrame(
         {"logit": [-4, -0.1, 0.1, 4, 4, math.nan], "reason": [""] * 5 + ["no face"]}
-    )
+    ).assign(people=1)
     clips = breakdown.with_verdicts(logits, DECISION)
     assert clips["verdict"].tolist() == [
         "REAL",

@@ -48,6 +48,7 @@ def write_run(
         "threshold": 0.5,
         "band_low": 0.5,
         "band_high": 0.5,
+        "several": (),
     }
     (folder / comparison.DECISION).parent.mkdir(parents=True, exist_ok=True)
     (folder / comparison.DECISION).write_text(json.dumps(decision))

@@ -23,6 +23,7 @@ DECISION = Decision(
     threshold=0.4,
     band_low=0.3,
     band_high=0.45,
+    several=(),
     unproven="",
     validation=Validation(
         real_clips=20,

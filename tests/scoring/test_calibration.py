@@ -9,6 +9,7 @@ from sklearn import metrics
 
 from deepfake_detector.scoring import calibration
 from deepfake_detector.scoring.decision import decide
+from deepfake_detector.scoring.people import fake_from
 from deepfake_detector.scoring.scores import probability
 from deepfake_detector.scoring.settings import Calibrate
 from deepfake_detector.scoring.temperature import TOO_FEW, fit_temperature
@@ -164,6 +165,8 @@ def test_a_decision_is_made_of_what_its_parts_find(policy, error, share, reached
     band = calibration.inconclusive_band(labels, probabilities, threshold, error, share)
     inside, wrong = outcome(labels, probabilities, band.low, band.high)
 
+    at = temperature.value * np.log(band.high / (1 - band.high))
+    several = probability(np.array(fake_from(logits[labels == 0] * 3, at)[1:]), temperature.value)
     assert inside > 0
     assert found == {
         "temperature": round(temperature.value, 6),
@@ -171,6 +174,7 @@ def test_a_decision_is_made_of_what_its_parts_find(policy, error, share, reached
         "threshold": round(threshold, 6),
         "band_low": round(band.low, 6),
         "band_high": round(band.high, 6),
+        "several": pytest.approx(several, abs=1e-6),
         "band_reached": reached,
         "unproven": "",
         "min_faces": 8,

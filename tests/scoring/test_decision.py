@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import contract_terms
 
-from deepfake_detector.scoring.decision import Judgement, Validation, decide, judge
+from deepfake_detector.scoring.decision import (
+    IN_BAND,
+    OF_SEVERAL,
+    Judgement,
+    Validation,
+    decide,
+    judge,
+)
 from deepfake_detector.scoring.scores import probability
 
 SHARE = st.floats(0, 1)
@@ -51,6 +58,27 @@ def test_a_logit_is_judged_by_its_scaled_probability_and_the_band(logit, verdict
     decision = contract_terms(decision=terms).decision
     found = judge(logit, "nobody asks", decision)
     assert found == Judgement(verdict, reason, pytest.approx(probability(logit, 2.0)))
+
+
+@pytest.mark.parametrize(
+    ("logit", "people", "verdict", "reason"),
+    [
+        (0.9, 1, "FAKE", ""),
+        (0.9, 2, "INCONCLUSIVE", OF_SEVERAL),
+        (1.5, 2, "FAKE", ""),
+        (1.5, 3, "INCONCLUSIVE", OF_SEVERAL),
+        (3.0, 3, "FAKE", ""),
+        (1.5, 9, "INCONCLUSIVE", OF_SEVERAL),  # as of the most people that are known of
+        (0.0, 3, "INCONCLUSIVE", IN_BAND),
+        (-2.0, 3, "REAL", ""),
+    ],
+)
+def test_of_several_people_the_highest_needs_a_higher_score_to_be_fake(
+    logit, people, verdict, reason
+):
+    terms = {"temperature": 1.0, "band_low": 0.3, "band_high": 0.7, "several": (0.8, 0.9)}
+    found = judge(logit, "", contract_terms(decision=terms).decision, people)
+    assert (found.verdict, found.reason) == (verdict, reason)
 
 
 def test_without_a_logit_the_verdict_is_inconclusive_for_the_reason_given():

@@ -50,7 +50,20 @@ from deepfake_detector.storage import tables
 def test_a_clip_is_the_highest_track_that_was_seen_often_enough(
     tracks, sampled, too_small, logit, track, why
 ):
-    assert scores.score_clip(tracks, sampled, 8, too_small) == scores.ClipScore(logit, track, *why)
+    found = scores.score_clip(tracks, sampled, 8, too_small)
+    assert (found.logit, found.track, found.reason, found.details) == (
+        *(logit, track),
+        *(why or ("",)),
+        *("",) * (len(why) < 2),
+    )
+
+
+@pytest.mark.parametrize(
+    ("tracks", "people"),
+    [({}, 0), ({0: [1.0]}, 0), ({0: [1.0] * 8}, 1), ({0: [1.0] * 8, 1: [1.0], 2: [2.0] * 9}, 2)],
+)
+def test_people_seen_often_enough_are_counted(tracks, people):
+    assert scores.score_clip(tracks, 16, 8).people == people
 
 
 def test_logits_are_averaged_and_not_probabilities():
@@ -81,11 +94,11 @@ def test_a_table_of_faces_is_scored_clip_by_clip():
     table = scores.score_clips(tables.make(faces, tables.FACES), pd.DataFrame(logits), 3).set_index(
         "item"
     )
-    expected = {  # logit, reason, frames sampled, frames with a face
-        "two people": (11.5, "", 4, 4),
-        "half seen": (None, "too few faces: 1 of at least 2", 4, 1),
-        "far away": (None, "faces too small", 1, 0),
-        "broken": (None, "no face", 0, 0),
+    expected = {  # logit, reason, people, frames sampled, frames with a face
+        "two people": (11.5, "", 2, 4, 4),
+        "half seen": (None, "too few faces: 1 of at least 2", 0, 4, 1),
+        "far away": (None, "faces too small", 0, 1, 0),
+        "broken": (None, "no face", 0, 0, 0),
     }
     assert table.replace(np.nan, None).to_dict("index") == {
         item: dict(zip(table.columns, values, strict=True)) for item, values in expected.items()

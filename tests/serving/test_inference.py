@@ -25,7 +25,7 @@ from deepfake_detector.faces.detection import load_detector
 from deepfake_detector.faces.settings import YUNET
 from deepfake_detector.media.reading import Limits
 from deepfake_detector.media.stills import read_image
-from deepfake_detector.scoring.decision import IN_BAND, decide
+from deepfake_detector.scoring.decision import IN_BAND, OF_SEVERAL, decide
 from deepfake_detector.serving.inference import DEMONSTRATION, GIVEN, Detector, Report
 from deepfake_detector.storage.files import file_hash
 
@@ -284,6 +284,21 @@ def test_of_two_people_each_has_a_verdict_and_the_more_suspicious_decides(
     assert (report.verdict, report.reason, report.decided_by) == (verdict, reason, first.track)
     assert report.fake_probability == first.fake_probability
     assert report.frames_with_face == 1
+
+
+@pytest.mark.parametrize(
+    ("several", "verdict", "reason"),
+    [((1.0,), "INCONCLUSIVE", OF_SEVERAL), ((0.0,), "FAKE", ""), ((), "FAKE", "")],
+)
+def test_two_people_are_judged_by_the_threshold_for_two(
+    with_contract, two_people, several, verdict, reason
+):
+    decision = {"min_faces": 1, "band_low": 0.0, "band_high": 0.0, "several": several}
+    judge = Detector.load(with_contract(**ALWAYS | {"decision": decision}))
+    report = judge.predict(made.picture(two_people))
+    assert (report.verdict, report.reason, report.people) == (verdict, reason, 2)
+    assert {(track.verdict, track.reason) for track in report.faces} == {(verdict, reason)}
+    assert judge.predict(made.person_still()).people == 1
 
 
 TWO_OF_THREE = {"frames": 3, "decision": {"min_faces": 2, "band_low": 0.0, "band_high": 0.0}}

@@ -53,6 +53,7 @@ TERMS = contract_terms(
         "threshold": 0.5,
         "band_low": 0.4,
         "band_high": 0.6,
+        "several": (),
         "validation": {
             "real_clips": 40,
             "fake_clips": 20,

@@ -1,0 +1,50 @@
+"""The more people, the higher the score from which one is called fake, so that false alarms stay as
+rare as with one."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepfake_detector.scoring.people import MOST, fake_from
+
+EIGHTHS = st.integers(-400, 400).map(lambda eighths: eighths / 8)
+LOGITS = st.lists(EIGHTHS, min_size=1, max_size=40)
+
+
+@given(LOGITS, EIGHTHS)
+def test_thresholds_rise_with_the_number_of_people_from_that_of_one(reals, threshold):
+    found = fake_from(np.array(reals), threshold)
+    assert len(found) == MOST
+    assert found[0] == threshold
+    assert np.isfinite(found).all()
+    assert all(later >= earlier - 1e-9 for earlier, later in zip(found, found[1:], strict=False))
+
+
+@given(LOGITS, EIGHTHS, EIGHTHS, st.sampled_from([0.25, 1, 4]))
+def test_thresholds_move_with_the_scores(reals, threshold, shift, scale):
+    plain = np.array(fake_from(np.array(reals), threshold))
+    moved = fake_from(np.array(reals) * scale + shift, threshold * scale + shift)
+    assert moved == pytest.approx(plain * scale + shift, abs=1e-3)
+
+
+@pytest.mark.parametrize("count", [30, 100, 1000])
+@pytest.mark.parametrize("share", [0.03, 0.1])
+@pytest.mark.parametrize("shape", ["normal", "logistic", "gumbel"])
+def test_false_alarms_are_about_as_rare_with_many_people_as_with_one(shape, share, count):
+    """At the threshold for one person eight have 22 to 65 % of them."""
+    rng = np.random.default_rng(1)
+    everybody = np.sort(getattr(rng, shape)(size=200_000))
+    rates = np.zeros(MOST)
+    for _ in range(100):
+        reals = getattr(rng, shape)(size=count)
+        thresholds = fake_from(reals, np.quantile(reals, 1 - share))
+        below = np.searchsorted(everybody, thresholds) / len(everybody)
+        rates += 1 - below ** np.arange(1, MOST + 1)
+    rates /= 100
+    assert rates.max() < rates[0] + 0.055
+    assert rates.min() > rates[0] / 4
+
+
+def test_where_every_real_person_passes_nothing_more_is_asked_of_several():
+    assert fake_from(np.array([1.0, 2.0, 3.0]), 0.5) == [0.5] * MOST
