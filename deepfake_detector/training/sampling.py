@@ -92,10 +92,11 @@ class BalancedBatches(Sampler[list[Draw]]):
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
-        self.reals = np.where(labels == 0, weights, 0)
+        self.labels, self.reals = labels, np.where(labels == 0, weights, 0)
         self.only_reals = not (labels == 1).any()
         _, group = np.unique(np.asarray(groups, str), return_inverse=True)
-        self.pairing = None if self.only_reals else Pairing(weights, labels, group, pairs)
+        both = len(np.unique(labels)) == 2
+        self.pairing = Pairing(weights, labels, group, pairs) if both else None
         self.batch_size, self.seed, self.self_blend = batch_size, seed, self_blend
         self.rank, self.ranks = rank, ranks
         self.steps = len(weights) // batch_size
