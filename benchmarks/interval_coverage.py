@@ -2,23 +2,51 @@
 
     python -m benchmarks.interval_coverage [--tries 1000]
 
-Simulated frames of real and fake groups, half of a score's variance its group's, true ROC-AUC 0.85. Also timed: all headline
-figures of 20,000 frames, 2,000 draws.
+Simulated frames of real and fake groups, half of a score's variance its group's. Their logits are calibrated, so the true
+log loss is known, and so is recall at a probability of 0.5. Also timed: all headline figures of 20,000 frames.
 """
 
 import argparse
+import os
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 
 import numpy as np
 from scipy.stats import norm
 
-from deepfake_detector.scoring.intervals import DRAWS, Scores, intervals
+from deepfake_detector.scoring.intervals import Scores, intervals
 from deepfake_detector.scoring.scores import probability
 
-AUC = 0.85
-APART = norm.ppf(AUC) * np.sqrt(2)  # distance of the means, in standard deviations of a score
-FRAMES = 10
+AUCS = (0.85, 0.99)
+GROUPS = (6, 8, 12, 20, 60)  # that hold a class
+FIGURES = ("roc_auc", "log_loss", "recall")
+FRAMES = 10  # of a group
+QUANTILES = norm.ppf((np.arange(4000) + 0.5) / 4000)
+
+
+@dataclass(frozen=True)
+class Design:
+    """Groups of which each holds both classes, or one; `witnesses`: each frame a group of its own."""
+
+    name: str
+    groups: int  # that hold a class
+    both: bool
+    witnesses: bool = False
+
+
+@dataclass(frozen=True)
+class Held:
+    """Of a figure's intervals: the fraction that holds the truth, that lies above it, mean width."""
+
+    truth: float
+    above: float
+    width: float
+
+    def __str__(self) -> str:
+        return f"{self.truth:.3f} ({self.above:.3f}) {self.width:.3f}"
 
 
 def main() -> None:
@@ -30,38 +58,54 @@ def main() -> None:
     )
     tries = parser.parse_args().tries
     print(
-        f"true ROC-AUC {AUC} in its 95 % interval, of {tries} simulations with {DRAWS} draws each:"
+        f"of {tries} simulations: intervals that hold the truth (that lie above it), mean width\n"
+        f"{'groups of a class':<34}" + "".join(f"{name:<22}" for name in FIGURES)
     )
-    for name, groups, mixed, apart in (
-        ("60 groups, each of one class", 60, False, False),
-        ("60 groups, each of both classes", 60, True, False),
-        ("12 groups, six of each class", 12, False, False),
-        ("60 groups, every frame a witness", 60, False, True),
-    ):
-        held, below, width = _tried(groups, mixed, apart, tries)
-        print(
-            f"  {name}: {held:.1%} (truth below the interval {below:.1%}); mean width {width:.3f}",
-            flush=True,
-        )
+    designs = [
+        Design(f"{own}, each of {'both' if both else 'one'}", own, both)
+        for own in GROUPS
+        for both in (True, False)
+    ]
+    designs += [Design("60, every frame a witness", 60, both=True, witnesses=True)]
+    with get_context("spawn").Pool(len(os.sched_getaffinity(0))) as pool:
+        for design in designs:
+            for auc in AUCS:
+                ends = np.array(pool.map(partial(_ends, design, auc), range(tries), 20))
+                told = [f"{held!s:<22}" for held in _held(ends, auc)]
+                print(f"AUC {auc}, {design.name:<24} {''.join(told)}".rstrip(), flush=True)
     _timed()
 
 
-def _tried(groups: int, mixed: bool, apart: bool, tries: int) -> tuple[float, float, float]:
-    """Share of intervals that hold the truth, share above it, and their mean width."""
-    ends = np.array(list(_intervals(groups, mixed, apart, tries)))
-    held = (ends[:, 0] <= AUC) & (ends[:, 1] >= AUC)
-    return held.mean(), (ends[:, 0] > AUC).mean(), (ends[:, 1] - ends[:, 0]).mean()
+def _held(ends: np.ndarray, auc: float) -> Iterator[Held]:
+    """Of each figure, from its (tries, figures, 2) ends."""
+    for (low, high), truth in zip(ends.transpose(1, 2, 0), _truths(auc), strict=True):
+        yield Held(
+            ((low <= truth) & (truth <= high)).mean(), (low > truth).mean(), (high - low).mean()
+        )
 
 
-def _intervals(groups: int, mixed: bool, apart: bool, tries: int) -> Iterator[tuple[float, float]]:
+def _apart(auc: float) -> float:
+    """The distance of the classes' means, in standard deviations of a score."""
+    return float(norm.ppf(auc) * np.sqrt(2))
+
+
+def _truths(auc: float) -> tuple[float, float, float]:
+    apart = _apart(auc)
+    log_loss = np.logaddexp(0, -(apart**2 / 2 + apart * QUANTILES)).mean()
+    return auc, float(log_loss), float(norm.cdf(apart / 2))
+
+
+def _ends(design: Design, auc: float, seed: int) -> list[tuple[float, float]]:
+    """The ends of each figure in one simulation."""
+    rng, apart = np.random.default_rng(seed), _apart(auc)
+    groups = design.groups if design.both else 2 * design.groups
     group = np.repeat(np.arange(groups), FRAMES)
-    labels = np.arange(groups * FRAMES) % 2 if mixed else group % 2
-    for seed in range(tries):
-        rng = np.random.default_rng(seed)
-        own = np.repeat(rng.standard_normal(groups), FRAMES) + rng.standard_normal(len(group))
-        scores = own / np.sqrt(2) + labels * APART
-        names = np.arange(len(group)) if apart else group
-        yield intervals(labels, Scores(scores), names, ["roc_auc"], seed=seed).ends["roc_auc"]
+    labels = np.arange(len(group)) % 2 if design.both else group % 2
+    own = np.repeat(rng.standard_normal(groups), FRAMES) + rng.standard_normal(len(group))
+    logits = apart * (own / np.sqrt(2) + (labels - 0.5) * apart)
+    names = np.arange(len(group)) if design.witnesses else group
+    found = intervals(labels, Scores(probability(logits, 1.0)), names, FIGURES, seed=seed)
+    return [found.ends[name] for name in FIGURES]
 
 
 def _timed() -> None:
@@ -71,7 +115,7 @@ def _timed() -> None:
     started = time.perf_counter()
     found = intervals(labels, Scores(scores), groups)
     print(
-        f"{len(found.ends)} figures of 20,000 frames in 625 groups, {DRAWS} draws: "
+        f"{len(found.ends)} figures of 20,000 frames in 625 groups: "
         f"{time.perf_counter() - started:.1f} s"
     )
 

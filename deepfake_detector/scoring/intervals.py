@@ -4,27 +4,34 @@ independent witnesses.
 Groups are drawn with replacement, those of reals alone, of fakes alone and of both apart, so that
 every draw has as many of each (Davison and Hinkley 1997, section 3.2). The ends are bias-corrected
 and accelerated percentiles (BCa, Efron 1987), further out where groups are few (Hesterberg 2015,
-expanded percentile interval). All draws of a figure are computed at once: a metric of
-`scoring.metrics` has an interval where OF_CURVES or OF_TOTALS has its form under weights, by the
-same name.
+expanded percentile interval). Groups that were not met cannot be drawn, so a bootstrap of few is
+too sure of a figure near its best. An end never lies further in than that of an exact method with
+as many cases as the draws' variance is worth: Clopper and Pearson's for a figure of 0 to 1 (Korn
+and Graubard 1998), the gamma interval for log loss (Fay and Feuer 1997). How often they hold the
+truth: `python -m benchmarks.interval_coverage`. All draws of a figure are computed at once: a
+metric of `scoring.metrics` has an interval where OF_CURVES or OF_TOTALS has its form under weights,
+by the same name.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm, t
+from scipy.stats import beta, chi2, norm, t
 
 FEWEST_GROUPS = 6  # that hold a class; with fewer an interval would be a guess
 TOO_FEW = "too few groups"
 LEVEL = 0.95
-DRAWS = 2000
-CHUNK = 50  # draws at a time
+DRAWS, DRAWS_OF_FEW = 2000, 10_000
+MANY_GROUPS = 20  # that hold a class; fewer are drawn more often, as their ends lie further out
+CHUNK = 500_000  # things drawn at a time
 MOST_REDRAWN = 10  # times as many draws as wanted are tried, where some are undefined
 # of a draw's figure, and of two draws' difference; those beyond are rounding errors, by which
 # equal draws would differ
 DECIMALS = 12
+ROUNDING = 1e-9  # draws that differ by less are equal
 LEAST_PROBABILITY = np.finfo(float).eps  # as scikit-learn clips in log loss
 
 
@@ -98,6 +105,7 @@ OF_TOTALS: dict[str, Callable[[Totals], np.ndarray]] = {
     "brier": lambda of: of.squares / (of.reals + of.fakes),
 }
 WITH_INTERVAL = (*OF_CURVES, *OF_TOTALS)
+UNBOUNDED = ("log_loss",)  # all others lie between 0 and 1
 
 
 @dataclass(frozen=True)
@@ -132,15 +140,16 @@ def intervals(
     scored: Scores,
     groups: np.ndarray,
     names: Sequence[str] = WITH_INTERVAL,
-    draws: int = DRAWS,
+    draws: int | None = None,
     seed: int = 0,
 ) -> Intervals:
     """The intervals of the figures `names` of things with `labels` 0 or 1 in `groups` (any names).
 
-    None where fewer than 6 groups hold a class. Where a figure is 1 (or 0) in all draws, which says
-    little of how sure it is, its lower (upper) end is that of Clopper and Pearson (1934) for as
-    many successes in a row as there are groups of the scarcer class: so many pairs of a real and a
-    fake one can be formed that have nothing to do with each other.
+    None where fewer than 6 groups hold a class. 2,000 `draws` unless told otherwise, 10,000 where
+    fewer than 20 groups hold a class. Where a figure is 1 (or 0) in all draws, which says little of
+    how sure it is, its lower (upper) end is that of Clopper and Pearson (1934) for as many
+    successes in a row as there are groups of the scarcer class: so many pairs of a real and a fake
+    one can be formed that have nothing to do with each other.
     """
     drawn = _draw(labels, [scored], groups, names, draws, seed)
     if not drawn:
@@ -149,10 +158,11 @@ def intervals(
     for name, values, point, without in zip(
         names, drawn.values[0], drawn.points[0], drawn.without[0], strict=True
     ):
-        ends[name] = _ends(values, point, without, drawn)
-        if ends[name] in ((1.0, 1.0), (0.0, 0.0)) and np.ptp(values) == 0:
+        if (certain := _in_every_draw(values)) is None:
+            ends[name] = _ends_of(name, values, point, without, drawn)
+        else:
             far = ((1 - LEVEL) / 2) ** (1 / drawn.fewest)
-            ends[name] = (far, 1.0) if ends[name][0] else (0.0, 1 - far)
+            ends[name] = (far, 1.0) if certain else (0.0, 1 - far)
             exact.append(name)
     return Intervals(ends, tuple(exact), drawn.undefined)
 
@@ -163,7 +173,7 @@ def difference_intervals(
     theirs: Scores,
     groups: np.ndarray,
     names: Sequence[str] = WITH_INTERVAL,
-    draws: int = DRAWS,
+    draws: int | None = None,
     seed: int = 0,
 ) -> Intervals:
     """The intervals of the figures of `ours` less those of `theirs`, both of the same things in
@@ -191,6 +201,7 @@ class _Drawn:
     without: np.ndarray
     strata: np.ndarray  # of each group, by the classes it holds
     fewest: int  # groups of the scarcer class
+    things: int  # of the scarcer class
     undefined: int
 
 
@@ -199,7 +210,7 @@ def _draw(
     scored: list[Scores],
     groups: np.ndarray,
     names: Sequence[str],
-    draws: int,
+    draws: int | None,
     seed: int,
 ) -> _Drawn | None:
     """None where fewer than 6 groups hold a class."""
@@ -210,6 +221,8 @@ def _draw(
     fewest = min(int(own.sum()) for own in holds)
     if fewest < FEWEST_GROUPS:
         return None
+    draws = draws or (DRAWS if fewest >= MANY_GROUPS else DRAWS_OF_FEW)
+    chunk = max(1, CHUNK // len(labels))
     strata = holds[0] + 2 * holds[1]
     figures = [_Figures(labels, one, group, count, names) for one in scored]
     rng = np.random.default_rng(seed)
@@ -218,21 +231,23 @@ def _draw(
     while found < draws:
         if undefined > MOST_REDRAWN * draws:
             raise ValueError(f"no draw of groups has a value of all of {', '.join(names)}")
-        times = _times_drawn(strata, CHUNK, rng)
+        times = _times_drawn(strata, min(chunk, draws), rng)
         values = np.stack([own(times) for own in figures])
         defined = np.isfinite(values).all(axis=(0, 1))
         parts.append(values[:, :, defined])
         undefined += int((~defined).sum())
         found += int(defined.sum())
     points = np.stack([own(np.ones((1, count)))[:, 0] for own in figures])
-    left = [np.ones((CHUNK, count)) for _ in range(0, count, CHUNK)]
-    for number in range(count):
-        left[number // CHUNK][number % CHUNK, number] = 0
-    without = np.concatenate([np.stack([own(times) for own in figures]) for times in left], axis=2)[
-        :, :, :count
-    ]
+    left = [1 - np.eye(count)[place : place + chunk] for place in range(0, count, chunk)]
+    without = np.concatenate([np.stack([own(times) for own in figures]) for times in left], axis=2)
     return _Drawn(
-        np.concatenate(parts, axis=2)[:, :, :draws], points, without, strata, fewest, undefined
+        values=np.concatenate(parts, axis=2)[:, :, :draws],
+        points=points,
+        without=without,
+        strata=strata,
+        fewest=fewest,
+        things=int(np.bincount(labels, minlength=2).min()),
+        undefined=undefined,
     )
 
 
@@ -319,12 +334,71 @@ def _times_drawn(strata: np.ndarray, draws: int, rng: np.random.Generator) -> np
     return times
 
 
+def _in_every_draw(values: np.ndarray) -> float | None:
+    """0 or 1 where a figure is that in all draws, but for rounding errors."""
+    return next((end for end in (0.0, 1.0) if np.abs(values - end).max() <= ROUNDING), None)
+
+
+def _ends_of(
+    name: str, values: np.ndarray, point: float, without: np.ndarray, drawn: _Drawn
+) -> tuple[float, float]:
+    """The BCa ends, or those of the exact method where these lie further out.
+
+    Of few groups the worst is likely not among them: then no more cases are counted than there are
+    things, and the heaviest group is taken for half of what one may add.
+    """
+    low, high = _ends(values, point, without, drawn)
+    groups, freedom = len(drawn.strata), _freedom(drawn.strata)
+    few = drawn.fewest < MANY_GROUPS
+    # a bootstrap's variance is too small by that factor (Efron and Tibshirani 1993, section 5.2)
+    variance = values.var() * groups / freedom
+    if variance <= ROUNDING**2:
+        return low, high
+    if name in UNBOUNDED:
+        heaviest = point - (groups - 1) / groups * without[np.isfinite(without)].min()
+        exact = _gamma_ends(point, variance, heaviest * (2 if few else 1), freedom)
+    else:
+        exact = _binomial_ends(point, variance, drawn.things if few else math.inf, freedom)
+    return min(low, exact[0]), max(high, exact[1])
+
+
+def _binomial_ends(point: float, variance: float, most: float, freedom: int) -> tuple[float, float]:
+    """The ends of a figure from 0 to 1 by Clopper and Pearson for as many cases as would vary like
+    it, at `most` so many (Korn and Graubard 1998)."""
+    tail = (1 - LEVEL) / 2
+    cases = min(point * (1 - point) / variance, most)
+    if cases > 1:
+        cases *= (t.ppf(tail, cases - 1) / t.ppf(tail, freedom)) ** 2
+    right, wrong = point * cases, (1 - point) * cases
+    low = beta.ppf(tail, right, wrong + 1) if right > ROUNDING else 0.0
+    high = beta.ppf(1 - tail, right + 1, wrong) if wrong > ROUNDING else 1.0
+    return float(low), float(high)
+
+
+def _gamma_ends(
+    point: float, variance: float, heaviest: float, freedom: int
+) -> tuple[float, float]:
+    """The ends of a mean without an upper limit, by the gamma distribution with its variance;
+    `heaviest` is the most that one group adds to it (Fay and Feuer 1997)."""
+    tail = (1 - LEVEL) / 2
+    variance *= (t.ppf(tail, freedom) / norm.ppf(tail)) ** 2
+    above, spread = point + heaviest, variance + heaviest**2
+    low = variance / (2 * point) * chi2.ppf(tail, 2 * point**2 / variance)
+    high = spread / (2 * above) * chi2.ppf(1 - tail, 2 * above**2 / spread)
+    return float(low), float(high)
+
+
+def _freedom(strata: np.ndarray) -> int:
+    """The degrees of freedom that groups in these strata leave."""
+    return len(strata) - len(np.unique(strata))
+
+
 def _ends(
     values: np.ndarray, point: float, without: np.ndarray, drawn: _Drawn
 ) -> tuple[float, float]:
     """The BCa percentiles, the normal quantile replaced by Student's with as many degrees of
     freedom as the groups leave."""
-    tail = abs(t.ppf((1 - LEVEL) / 2, len(drawn.strata) - len(np.unique(drawn.strata))))
+    tail = abs(t.ppf((1 - LEVEL) / 2, _freedom(drawn.strata)))
     below = ((values < point).mean() + (values <= point).mean()) / 2
     shift = norm.ppf(np.clip(below, 1 / len(values), 1 - 1 / len(values)))
     moved = shift + np.array([-tail, tail])

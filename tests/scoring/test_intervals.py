@@ -106,9 +106,10 @@ OF_ERRORS = {
 @pytest.mark.parametrize("name", OF_ERRORS)
 def test_ends_are_those_of_scipy_with_students_quantile(name):
     labels, groups, own, probabilities = errors(4, 0)
-    draws = rooms._draw(labels, [Scores(probabilities)], groups, [name], 2000, 0).values[0, 0]
-    found = intervals(labels, Scores(probabilities), groups, [name]).ends[name]
-    assert found == pytest.approx(bca_of_scipy(OF_ERRORS[name](own), draws), rel=1e-6)
+    drawn = rooms._draw(labels, [Scores(probabilities)], groups, [name], 2000, 0)
+    values = drawn.values[0, 0]
+    found = rooms._ends(values, drawn.points[0, 0], drawn.without[0, 0], drawn)
+    assert found == pytest.approx(bca_of_scipy(OF_ERRORS[name](own), values), rel=1e-6)
 
 
 @pytest.mark.parametrize("name", OF_ERRORS)
@@ -166,14 +167,15 @@ def test_every_draw_has_as_many_groups_of_each_kind():
     assert found == pytest.approx((22 / 31, 22 / 31))
 
 
-def test_unless_told_otherwise_there_are_2000_draws_by_the_seed_0():
-    labels, probabilities, groups = made(10, 4, 0.5)
+@pytest.mark.parametrize(("number", "draws"), [(20, 2000), (19, 10_000), (6, 10_000)])
+def test_unless_told_otherwise_few_groups_are_drawn_more_often_and_the_seed_is_0(number, draws):
+    labels, probabilities, groups = made(number, 4, 0.5)
     one = labels, Scores(probabilities), groups, ["log_loss"]
     both = labels, Scores(probabilities), Scores(1 - probabilities), groups, ["log_loss"]
     for made_of, these in ((intervals, one), (difference_intervals, both)):
-        assert made_of(*these) == made_of(*these, draws=2000, seed=0)
-        assert made_of(*these) != made_of(*these, draws=1990)
-        assert made_of(*these) != made_of(*these, seed=1)
+        assert made_of(*these) == made_of(*these, draws=draws, seed=0)
+    for changed in ({"draws": draws - 10}, {"seed": 1}):
+        assert made_of(*these) != made_of(*these, **changed)  # of a difference, by the draws alone
 
 
 def test_groups_may_have_any_names():
@@ -214,26 +216,26 @@ def test_they_tell_chance_from_something_learned(shift, holds_chance):
 AUC = 0.85
 
 
-def simulated(seed: int, groups: int, frames: int):
+def simulated(seed: int, groups: int, frames: int, auc: float):
     """Frames of half real and half fake groups; half of the scores' variance is the group's."""
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(groups) % 2, frames)
     own = np.repeat(rng.standard_normal(groups), frames) + rng.standard_normal(groups * frames)
     return (
         labels,
-        own / np.sqrt(2) + labels * norm.ppf(AUC) * np.sqrt(2),
+        own / np.sqrt(2) + labels * norm.ppf(auc) * np.sqrt(2),
         np.repeat(np.arange(groups), frames),
     )
 
 
-def share_right(groups: int, tries: int, frames_as_groups: bool = False) -> int:
+def share_right(groups: int, tries: int, frames_as_groups: bool = False, auc: float = AUC) -> int:
     """In how many tries the true ROC-AUC lies in its interval."""
     right = 0
     for seed in range(tries):
-        labels, own, names = simulated(seed, groups, 8)
+        labels, own, names = simulated(seed, groups, 8, auc)
         names = np.arange(len(labels)) if frames_as_groups else names
         low, high = intervals(labels, Scores(own), names, ["roc_auc"], draws=400).ends["roc_auc"]
-        right += low <= AUC <= high
+        right += low <= auc <= high
     return right
 
 
@@ -242,6 +244,48 @@ def test_they_are_right_about_as_often_as_they_say_and_frames_as_witnesses_are_n
     """`python -m benchmarks.interval_coverage` tells it with more tries."""
     assert binomtest(share_right(60, 150), 150, 0.95).pvalue > 0.01
     assert share_right(60, 60, frames_as_groups=True) < 0.8 * 60
+
+
+def test_of_six_groups_of_a_class_they_are_right_as_often():
+    """A bootstrap alone is too sure where the figure is near its best."""
+    right = share_right(12, 150, auc=0.99)
+    assert binomtest(right, 150, 0.93, alternative="less").pvalue > 0.05
+
+
+@pytest.mark.parametrize("name", ["log_loss", "brier", "accuracy"])
+def test_no_end_lies_further_in_than_the_bootstraps_or_the_exact_methods(name):
+    labels, probabilities, groups = made(6, 4, 1.5)
+    drawn = rooms._draw(labels, [Scores(probabilities)], groups, [name], None, 0)
+    values, point, without = drawn.values[0, 0], drawn.points[0, 0], drawn.without[0, 0]
+    low, high = intervals(labels, Scores(probabilities), groups, [name]).ends[name]
+    ends = rooms._ends(values, point, without, drawn)
+    variance = values.var() * 6 / 5
+    exact = (
+        rooms._gamma_ends(point, variance, 2 * max(point - 5 / 6 * without), 5)
+        if name == "log_loss"
+        else rooms._binomial_ends(point, variance, 12, 5)
+    )
+    assert (low, high) == pytest.approx((min(ends[0], exact[0]), max(ends[1], exact[1])))
+
+
+@pytest.mark.parametrize(("right", "cases"), [(37, 40), (3, 40), (20, 40), (6, 7)])
+def test_as_many_cases_as_the_variance_is_worth_have_the_ends_of_clopper_and_pearson(right, cases):
+    point = right / cases
+    variance = point * (1 - point) / cases
+    found = rooms._binomial_ends(point, variance, cases, cases - 1)
+    wanted = binomtest(right, cases).proportion_ci(0.95, "exact")
+    assert found == pytest.approx((wanted.low, wanted.high))
+    wider = rooms._binomial_ends(point, variance, cases, 3)  # as few groups leave
+    assert wider[0] < found[0] < point < found[1] < wider[1]
+
+
+@pytest.mark.parametrize("count", [1, 4, 30])
+def test_a_count_has_the_ends_of_the_gamma_distribution(count):
+    """Garwood 1936: with equal weights the interval of Fay and Feuer is that of a Poisson count."""
+    weight = 0.25
+    found = rooms._gamma_ends(count * weight, count * weight**2, weight, 10**9)
+    wanted = scipy.stats.chi2.ppf([0.025, 0.975], [2 * count, 2 * count + 2]) / 2 * weight
+    assert found == pytest.approx(tuple(wanted), rel=1e-6)
 
 
 def test_frames_of_one_group_are_no_more_evidence_than_one():
