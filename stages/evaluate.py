@@ -1,5 +1,5 @@
-"""Measure the detector on validation and test, by frame and by video, at the decision fitted on
-validation.
+"""Measure the detector on validation, in-set test and each held-out data set, by frame and by video,
+at the decision fitted on validation.
 
     python -m stages.evaluate
 
@@ -21,7 +21,9 @@ from stages import frame
 
 
 def main() -> str:
-    evaluate = params.load().evaluate
+    settings = params.load()
+    evaluate = settings.evaluate
+    held_out = {name for name, one in settings.data_sets.items() if one.use == "test"}
     detector, facts = network.load("models/detector.pt")
     decision = contract.read_decision("models/decision.json")
     detector = network.to_device(detector, facts["arithmetic"])
@@ -37,22 +39,26 @@ def main() -> str:
         clips.append(
             breakdown.with_verdicts(scored.merge(split, on="item"), decision).assign(split=part)
         )
-    frames, clips = pd.concat(frames, ignore_index=True), pd.concat(clips, ignore_index=True)
+    frames, clips = (
+        breakdown.placed(pd.concat(parts, ignore_index=True), held_out) for parts in (frames, clips)
+    )
     _write_table("data/predictions.csv", frames, tables.PREDICTIONS)
     _write_table("data/clip_predictions.csv", clips, tables.CLIP_PREDICTIONS)
     levels = breakdown.levels_of(frames, clips, decision.temperature)
-    figures = breakdown.all_figures(levels, evaluate.splits, decision.threshold)
+    places = breakdown.places(clips)
+    figures = breakdown.all_figures(levels, places, decision.threshold)
     write_json("metrics/evaluation.json", figures)
-    measured = plot_tables.Measured(levels, evaluate.splits, decision.threshold, figures["methods"])
+    measured = plot_tables.Measured(levels, places, decision.threshold, figures["methods"])
     for name, table in plot_tables.TABLES.items():
         _write_plot(name, table(measured))
     with ArchiveReader(crops.FOLDER) as reader:
         for name, sheet in mistakes.sheets(clips, frames, decision.threshold, reader).items():
             write_whole(f"plots/mistakes/{name}.jpg", sheet)
+    every = figures | figures.get("held_out", {})
     return "; ".join(
-        f"{part} ROC-AUC "
-        + ", ".join(f"{_told(own)} by {level}" for level, own in figures[part].items())
-        for part in evaluate.splits
+        f"{breakdown.title(place)} ROC-AUC "
+        + ", ".join(f"{_told(own)} by {level}" for level, own in every[place].items())
+        for place in places
     )
 
 

@@ -27,7 +27,7 @@ PAGE, CARD = Path("plots/run_report.html"), Path("models/MODEL_CARD.md")
 
 def main() -> str:
     settings = params.load()
-    data_sets, evaluate = settings.data_sets, settings.evaluate
+    data_sets = settings.data_sets
     metrics = {name: json.loads(Path(f"metrics/{name}.json").read_text()) for name in METRICS}
     tables = {name: pd.read_csv(f"plots/{name}.csv") for name in run_report.CHARTS}
     templates = {
@@ -35,17 +35,16 @@ def main() -> str:
     }
     decision = contract.read_decision("models/decision.json")
     sheets = {path.stem: path.read_bytes() for path in sorted(Path("plots/mistakes").glob("*.jpg"))}
-    charts = run_report.draw(templates, tables, evaluate.splits, decision.threshold)
+    measured = run_report.measured_last(metrics["evaluation"])
+    charts = run_report.draw(templates, tables, list(measured), decision.threshold)
     policy, recipe = settings.split.policy, settings.train.model_dump()
     sections = [
         run_report.in_short(
             metrics["split"], metrics["train"], metrics["evaluation"], policy, recipe
         ),
-        run_report.headline(metrics["evaluation"]),
+        run_report.headline(measured | {"val": metrics["evaluation"].get("val", {})}),
         run_report.in_pictures(charts),
-        run_report.across_sets(
-            metrics["evaluation"], {name: one.use for name, one in data_sets.items()}
-        ),
+        run_report.across_sets(metrics["evaluation"], run_report.learned_from(data_sets)),
         run_report.by_kind(charts),
         run_report.robustness(metrics["robustness"], charts["robustness"]),
         *run_report.mistakes(sheets),

@@ -6,9 +6,11 @@ still finds a face.
 reads   models/detector.onnx, data/index.csv, data/splits/{val,test}.csv, data/frames.csv,
 data/frames/ makes   metrics/robustness.json, plots/robustness.csv
 
-Of the test split where `evaluate` reads it, else of validation.
+Of in-set test where `evaluate` reads it and there is some, else of validation; held-out data sets
+stand for themselves in what `evaluate` measures.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -32,9 +34,8 @@ FRAMES = Path("data/frames")
 def main() -> str:
     settings = params.load()
     chosen = settings.robustness
-    part = "test" if "test" in settings.evaluate.splits else "val"
     index = tables.read("data/index.csv", tables.INDEX)
-    split = tables.read(f"data/splits/{part}.csv", tables.SPLIT)
+    part, split = _in_set(index, settings.evaluate.splits)
     cells = [robustness.CLEAN]
     cells += [
         (name, level)
@@ -82,6 +83,17 @@ def main() -> str:
     )
     drops = [f"{_told(figures[of]['mean_relative_drop'])} by {of}" for of in ("frame", "video")]
     return f"{len(cells) - 1} corruptions of {len(tasks)} {part} items: ROC-AUC drops by {', '.join(drops)} on average"
+
+
+def _in_set(index: pd.DataFrame, splits: Collection[str]) -> tuple[str, pd.DataFrame]:
+    """The part that is measured, and its rows of data sets that are not held out."""
+    own = index.loc[index["use"] == "train", "item"]
+    for part in ("test", "val") if "test" in splits else ("val",):
+        rows = tables.read(f"data/splits/{part}.csv", tables.SPLIT)
+        rows = rows[rows["item"].isin(own)]
+        if len(rows):
+            break
+    return part, rows
 
 
 def _told(drop: float | None) -> str:

@@ -20,7 +20,12 @@ from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_json
 from stages import frame
 
-NAMED = 100  # leaks named in the metrics; all of them are printed
+NAMED = 100  # leaks and ties named in the metrics; all of them are printed
+DRAWN, HELD_OUT = "drawn away", "held out"
+REMEDY = (
+    "To train on them, take what shares with them out of the held-out data set, mend wrong sources "
+    "or originals, or give that set `use: train`."
+)
 
 
 def main() -> str:
@@ -51,24 +56,49 @@ def main() -> str:
     sizes = items.groupby("group").size()
     published = items[items["official_split"] != ""]
     moved = published[published["official_split"] != published["part"]]
-    counts = {part: _counts(items[items["part"] == part]) for part in splitting.PARTS}
+    held_out = items[items["use"] == "test"]
+    in_set = items[items["use"] == "train"]
+    counts = {part: _counts(in_set[in_set["part"] == part]) for part in splitting.PARTS}
+    held_counts = {name: _counts(own) for name, own in held_out.groupby("data_set")}
+    drawn = splitting.drawn_away(items, split.policy)
+    known = index.loc[index["use"] == "test", "item"]  # a dropped duplicate draws away too
+    sides = dict.fromkeys(drawn["item"], DRAWN) | dict.fromkeys(known, HELD_OUT)
+    ties = splitting.leaks(index, near, sides, (DRAWN, HELD_OUT))
     figures = {
         "groups": len(sizes),
         "largest_group_share": round(float(sizes.max() / sizes.sum()), 6),
         "leaks": {"found": len(found), "left": len(left), "by_name": found[:NAMED]},
         "left_out": len(left_out),
         "moved": len(moved) if split.policy == "strict" else 0,
-        "items": counts,
+        "items": counts | ({"held_out": held_counts} if held_counts else {}),
+        "drawn_away": {
+            "items": len(drawn),
+            "data_sets": _by_data_set(drawn),
+            "ties": {tie.shared: tie.sides for tie in ties[:NAMED]},
+            "remedy": REMEDY if len(drawn) else "",
+        },
+        "sources": {
+            name: {"items": len(own), "named": int((own["sources"] != "").sum())}
+            for name, own in items.groupby("data_set")
+        },
     }
     write_json("metrics/split.json", figures)
     if split.policy == "strict":
         _tell("moved, so that nothing is shared", moved["item"] + " -> " + moved["part"])
     _tell("left out: no published split", left_out["item"])
+    if len(drawn):
+        _tell("in test, not in training: a held-out data set shares their group", drawn["item"])
+        _tell("ties to held-out data sets", ties)
+        print(f"  {REMEDY}")
     _tell("leaks of the published split", found)
+    named = counts | {f"{name} (held out)": own for name, own in held_counts.items()}
     told = ", ".join(
-        f"{part} {own['real']} real + {own['fake']} fake" for part, own in counts.items()
+        f"{name} {own['real']} real + {own['fake']} fake" for name, own in named.items()
     )
-    return f"{len(sizes)} groups, {len(left) or 'none'} on two sides: {told}"
+    lost = (
+        f"; {len(drawn)} items drawn away from training by held-out data sets" if len(drawn) else ""
+    )
+    return f"{len(sizes)} groups, {len(left) or 'none'} on two sides: {told}{lost}"
 
 
 def _published_leaks(
@@ -81,12 +111,16 @@ def _published_leaks(
     return splitting.leaks(index, near, splitting.assign_published(items, strict=False))
 
 
-def _tell(what: str, lines: Iterable[str]) -> None:
+def _tell(what: str, lines: Iterable[object]) -> None:
     lines = list(lines)
     if lines:
         print(f"  {len(lines)} {what}:")
     for line in lines:
         print(f"    {line}")
+
+
+def _by_data_set(items: pd.DataFrame) -> dict[str, int]:
+    return {name: int(count) for name, count in items.groupby("data_set").size().items()}
 
 
 def _counts(rows: pd.DataFrame) -> dict[str, int]:

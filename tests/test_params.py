@@ -123,6 +123,10 @@ def test_without_a_path_the_file_in_the_working_folder_is_read(params_file, monk
         ({"evaluate.splits": []}, "evaluate.splits: List should have at least 1 item"),
         ({"data_sets": {}}, "data_sets: Dictionary should have at least 1 item"),
         ({"data_sets.Mine": FOLDER_SET}, "data_sets.Mine: String should match pattern"),
+        (
+            {"data_sets.test": FOLDER_SET},
+            "data_sets.test: train, val, test are the parts of the split",
+        ),
         ({"data_sets.demo.layout": "zip"}, "data_sets.demo: Input tag 'zip' found"),
         (
             {"data_sets.mine": FOLDER_SET | {"root": "clips"}},

@@ -245,9 +245,9 @@ def _add_compare(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     command.add_argument("second", metavar="REV_B", help="another one")
     command.add_argument(
         "--split",
-        choices=("test", "val"),
         default="test",
-        help="measured on (default: %(default)s)",
+        metavar="NAME",
+        help="measured on: val, test, or a held-out data set (default: %(default)s)",
     )
     command.add_argument("--md", action="store_true", help="as Markdown tables")
     command.set_defaults(run=commands.compare, in_project=True)

@@ -2,13 +2,22 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from deepfake_detector.common.settings import Fraction, StrictModel
 
 RAW = "data/raw"  # where the demo sets are drawn
+PARTS = ("train", "val", "test")  # of a split
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
+
+def _no_part(name: str) -> str:
+    """A held-out data set stands beside them in figures and tables."""
+    if name in PARTS:
+        raise ValueError(f"{', '.join(PARTS)} are the parts of the split, not names of data sets")
+    return name
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$"), AfterValidator(_no_part)]
 LAYOUT = "how its tree is read (docs/data-sets.md)"
 
 
@@ -20,7 +29,7 @@ class _DataSet(StrictModel):
         min_length=1, description="its folder: an absolute path, or what `synthesize` draws"
     )
     use: Literal["train", "test"] = Field(
-        description="train: split into train, val and test; test: kept out of training altogether"
+        description="train: split into train, val and test; test: held out, measured by itself"
     )
 
 

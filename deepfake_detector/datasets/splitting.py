@@ -1,7 +1,7 @@
 """Split items into train, val and test so that whatever shares a person, a source, an original or a
 file stays together."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from deepfake_detector import UserError
+from deepfake_detector.datasets.settings import PARTS
 
-PARTS = ("train", "val", "test")
 LARGEST_SHARE = 0.5  # of the items in one group
 TIES_NAMED = 5
 SHOWN = 3  # items named of each side of a leak
@@ -25,12 +25,17 @@ class Leak:
     shared: str
     items: dict[str, list[str]]
 
-    def __str__(self) -> str:
-        sides = [
+    @property
+    def sides(self) -> str:
+        """The first items of each part."""
+        told = [
             f"{part} {', '.join(items[:SHOWN])}{f' and {len(items) - SHOWN} more' if len(items) > SHOWN else ''}"
             for part, items in self.items.items()
         ]
-        return f"{self.shared}: {'; '.join(sides)}"
+        return "; ".join(told)
+
+    def __str__(self) -> str:
+        return f"{self.shared}: {self.sides}"
 
 
 def marks(index: pd.DataFrame, near: pd.DataFrame) -> dict[str, list[str]]:
@@ -174,11 +179,26 @@ def assign_published(items: pd.DataFrame, strict: bool) -> pd.Series:
     return group.map(home).dropna().rename("part")
 
 
-def leaks(index: pd.DataFrame, near: pd.DataFrame, part_of: Mapping[str, str]) -> list[Leak]:
-    """What items of different parts share; items without a part are left out."""
+def drawn_away(items: pd.DataFrame, policy: str) -> pd.DataFrame:
+    """Those of the items (columns item, group, use, official_split, part) that are of `use: train`
+    and went to test with their group, as it holds an item of `use: test`."""
+    if policy == "official":  # moves nothing
+        return items.iloc[:0]
+    held_out = items.loc[items["use"] == "test", "group"]
+    drawn = items[(items["use"] == "train") & items["group"].isin(held_out)]
+    return drawn[drawn["official_split"] != "test"] if policy == "strict" else drawn
+
+
+def leaks(
+    index: pd.DataFrame,
+    near: pd.DataFrame,
+    part_of: Mapping[str, str],
+    parts: Sequence[str] = PARTS,
+) -> list[Leak]:
+    """What items of different `parts` share; items without a part are left out."""
     found = []
     for shared, bearers in marks(index, near).items():
-        sides = {part: [item for item in bearers if part_of.get(item) == part] for part in PARTS}
+        sides = {part: [item for item in bearers if part_of.get(item) == part] for part in parts}
         sides = {part: held for part, held in sides.items() if held}
         if len(sides) > 1:
             found.append(Leak(shared, sides))

@@ -1,19 +1,20 @@
-"""The figures of a run: by split and level, with intervals; by data set, by method, and by what the
-faces look like.
+"""The figures of a run: by what it was measured on and by level, with intervals; by data set, by
+method, and by what the faces look like.
 
-Tables in, plain values out. A table of scored rows has the columns label, data_set, method, group,
-logit and fake_probability (both empty where nothing could be judged), one row per frame or per
-video. Its figures are those of `scoring.metrics`, of what could be judged, and those of OF_ROWS,
+Tables in, plain values out. A table of scored rows has the columns split (what it was measured on:
+`val`, `test`, or the name of a held-out data set, which is never pooled with these), label,
+data_set, method, group, logit and fake_probability (both empty where nothing could be judged), one
+row per frame or per video. Its figures are those of `scoring.metrics`, of what could be judged, and those of OF_ROWS,
 which need more than labels and probabilities.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from deepfake_detector.scoring.decision import Decision, judge
+from deepfake_detector.scoring.decision import LEAST_CLIPS, Decision, judge
 from deepfake_detector.scoring.intervals import WITH_INTERVAL, Scores, intervals
 from deepfake_detector.scoring.metrics import (
     METRICS,
@@ -25,7 +26,8 @@ from deepfake_detector.scoring.metrics import (
 from deepfake_detector.scoring.scores import probability
 from deepfake_detector.storage.tables import DOMINANT
 
-FEW_VIDEOS = 20  # a slice with fewer says little
+OF_ITEMS = ("split", "item", "data_set", "label", "method", "group", "frames_with_face")
+IN_SET = ("val", "test")  # parts of the data sets that training saw another part of
 FACTS = (
     "face_size",
     "sharpness",
@@ -133,11 +135,30 @@ def with_verdicts(clips: pd.DataFrame, decision: Decision) -> pd.DataFrame:
     )
 
 
+def placed(table: pd.DataFrame, held_out: Collection[str]) -> pd.DataFrame:
+    """The table with the name of their data set as `split` of the rows of data sets that are
+    `held_out`."""
+    return table.assign(
+        split=table["data_set"].where(table["data_set"].isin(held_out), table["split"])
+    )
+
+
+def places(table: pd.DataFrame) -> list[str]:
+    """What it was measured on: validation and in-set test, then held-out data sets by name."""
+    found = set(table["split"])
+    return [*(part for part in IN_SET if part in found), *sorted(found - set(IN_SET))]
+
+
+def title(place: str) -> str:
+    """How reports call what it was measured on."""
+    return {"val": "val", "test": "test (in-set)"}.get(place, f"{place} (held out)")
+
+
 def levels_of(
     frames: pd.DataFrame, clips: pd.DataFrame, temperature: float
 ) -> dict[str, pd.DataFrame]:
-    """The faces of dominant tracks, and the clips, both with a probability and what the faces look
-    like."""
+    """The sampled frames by the face of the dominant track, and the clips, both with a probability
+    and what the faces look like. A frame without that face is a row without a logit."""
     faces = frames[frames["track"] == DOMINANT]
     faces = faces.assign(
         fake_probability=probability(faces["logit"].to_numpy(), temperature),
@@ -145,26 +166,40 @@ def levels_of(
         frames_with_face=faces["item"].map(clips.set_index("item")["frames_with_face"]),
     )
     typical = faces.groupby("item")[["face_size", "sharpness", "brightness"]].median().reset_index()
-    return {"frame": faces, "video": clips.merge(typical, on="item", how="left")}
+    faceless = clips["frames_sampled"] - clips["item"].map(faces.groupby("item").size()).fillna(0)
+    unseen = clips.loc[
+        clips.index.repeat(faceless.astype(int)), [name for name in OF_ITEMS if name in clips]
+    ]
+    return {
+        "frame": pd.concat([faces, unseen], ignore_index=True),
+        "video": clips.merge(typical, on="item", how="left"),
+    }
 
 
-def all_figures(levels: dict[str, pd.DataFrame], splits: Sequence[str], threshold: float) -> dict:
-    """<split>.<level>.<figure>, then the chief ones of data_sets.<name>. (of several) and
-    methods.<data set>/<name>."""
-    result: dict = {part: {} for part in splits}
+def all_figures(levels: dict[str, pd.DataFrame], measured: Sequence[str], threshold: float) -> dict:
+    """Of each of the `places` that were `measured`: <val or test>.<level>.<figure>,
+    held_out.<data set>.<level>.<figure> (where there are some), then the chief ones of
+    data_sets.<name>.<val or test>. (of several) and methods.<data set>/<name>.<place>."""
+    in_set: dict = {}
+    held_out: dict = {}
     sets: dict = {}
     methods: dict = {}
-    for part in splits:
+    for place in measured:
         for level, table in levels.items():
-            rows = table[table["split"] == part]
-            result[part][level] = of(rows, threshold)
-            for found, into in (
-                (by_data_set(rows, threshold), sets),
-                (by_method(rows, threshold), methods),
-            ):
-                for name, own in found.items():
-                    into.setdefault(name, {}).setdefault(part, {})[level] = own
-    return result | ({"data_sets": sets} if len(sets) > 1 else {}) | {"methods": methods}
+            rows = table[table["split"] == place]
+            into = in_set if place in IN_SET else held_out
+            into.setdefault(place, {})[level] = of(rows, threshold)
+            for name, own in by_method(rows, threshold).items():
+                methods.setdefault(name, {}).setdefault(place, {})[level] = own
+            if place in IN_SET:
+                for name, own in by_data_set(rows, threshold).items():
+                    sets.setdefault(name, {}).setdefault(place, {})[level] = own
+    return (
+        in_set
+        | ({"held_out": held_out} if held_out else {})
+        | ({"data_sets": sets} if len(sets) > 1 else {})
+        | {"methods": methods}
+    )
 
 
 def of(rows: pd.DataFrame, threshold: float, with_interval: Sequence[str] = WITH_INTERVAL) -> dict:
@@ -239,7 +274,7 @@ def _slice(rows: pd.DataFrame, fact: str, low: float, high: float, threshold: fl
         high=high,
         count=len(rows),
         videos=videos,
-        few=videos < FEW_VIDEOS,
+        few=videos < LEAST_CLIPS,
         roc_auc=figures_of["roc_auc"],
         roc_auc_low=figures_of.get("roc_auc_low"),
         roc_auc_high=figures_of.get("roc_auc_high"),

@@ -134,8 +134,8 @@ def _predictions(revision: str, split: str) -> _Predictions:
     levels = {name: table[table["split"] == split] for name, table in levels.items()}
     if levels["video"].empty:
         raise UserError(
-            f"{revision}: it was not measured on {split} (evaluate.splits)",
-            "choose another with --split",
+            f"{revision}: it was not measured on {split} (evaluate.splits, data_sets)",
+            f"choose of {', '.join(sorted(set(clips['split'])))} with --split",
         )
     return _Predictions(levels, *scale)
 

@@ -6,13 +6,13 @@ what Hugging Face reads.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
 from deepfake_detector.datasets.settings import AnyDataSet
 from deepfake_detector.evaluation import run_report
-from deepfake_detector.evaluation.breakdown import CHIEF
+from deepfake_detector.evaluation.breakdown import CHIEF, title
 from deepfake_detector.pages.html_page import Section
 from deepfake_detector.scoring.decision import Decision
 
@@ -59,17 +59,16 @@ def card(
     the column part, `policy` the split's, `recipe` what `train` says in params.
     """
     evaluation = metrics["evaluation"]
-    part = "test" if "test" in evaluation else "val"
-    measured = {part: evaluation[part]}
+    measured = run_report.measured_last(evaluation)
     drawn = run_report.only_drawn(data_sets)
     sections = [
         _files(metrics["export"], recipe["network"]),
-        run_report.in_short(metrics["split"], metrics["train"], measured, policy, recipe),
+        run_report.in_short(metrics["split"], metrics["train"], evaluation, policy, recipe),
         _learned_from(items),
         run_report.headline(measured),
-        _by_method(evaluation["methods"], part),
+        _by_method(evaluation["methods"], list(measured)),
         _decision(decision, metrics["export"]),
-        run_report.across_sets(evaluation, {name: one.use for name, one in data_sets.items()}),
+        run_report.across_sets(evaluation, run_report.learned_from(data_sets)),
         _robustness(metrics["robustness"]),
         run_report.data_checks(metrics["verify"]),
         Section("Intended use", INTENDED_USE),
@@ -133,20 +132,19 @@ def _learned_from(items: pd.DataFrame) -> Section:
     return Section("Items by data set, method and split", rows=rows)
 
 
-def _by_method(methods: Mapping, part: str) -> Section:
+def _by_method(methods: Mapping, places: Sequence[str]) -> Section:
     rows = [
-        {"data set and method": name}
+        {"data set and method": name, "of": title(place)}
         | {
-            title: run_report.with_interval(levels[part]["video"], figure)
-            for figure, title in CHIEF.items()
+            said: run_report.with_interval(found[place]["video"], figure)
+            for figure, said in CHIEF.items()
         }
-        for name, levels in sorted(methods.items())
-        if part in levels
+        for place in places
+        for name, found in sorted(methods.items())
+        if place in found
     ]
     return Section(
-        "By method",
-        [f"By video, on {part}: each method's fakes against the reals of its data set."],
-        rows,
+        "By method", ["By video: each method's fakes against the reals of its data set."], rows
     )
 
 

@@ -1,8 +1,9 @@
 """The tables that charts are drawn from: one per chart, its `curve` column naming the line or
 panel.
 
-A table of scored rows has the columns label, data_set, fake_probability and logit; `levels` maps
-frame and video to such a table with a column `split` too. A curve has at most 500 points. A chart
+A table of scored rows has the columns split, label, data_set, fake_probability and logit (as in
+`breakdown`); `levels` maps frame and video to such a table, and `places` are the values of split
+that charts are drawn of. A curve has at most 500 points. A chart
 is an entry in TABLES, a template .dvc/plots/NAME.json and its lines in dvc.yaml.
 """
 
@@ -21,21 +22,20 @@ CHANCE, OPERATING_POINT = "chance", "at the threshold"
 
 
 class Measured(NamedTuple):
-    """What a run measured: scored rows, the splits that were read, the threshold, figures by
-    method."""
+    """What a run measured: scored rows, what on, the threshold, figures by method."""
 
     levels: Levels
-    splits: Sequence[str]
+    places: Sequence[str]
     threshold: float
     methods: Mapping[str, dict]
 
 
-def roc(levels: Levels, splits: Sequence[str], threshold: float) -> pd.DataFrame:
+def roc(levels: Levels, places: Sequence[str], threshold: float) -> pd.DataFrame:
     rows = []
-    for curve, own in _curves(levels, splits):
+    for curve, own in _curves(levels, places):
         points = metrics.roc_points(own["label"], own["fake_probability"])
         rows += [{"curve": curve, "false_positive_rate": x, "recall": y} for x, y in points]
-    for own in _wholes(levels, splits):
+    for own in _wholes(levels, places):
         figures = metrics.figures(own["label"], own["fake_probability"], threshold)
         wrong, right = (figures[name] or 0 for name in ("false_fake", "true_real"))
         rows.append(
@@ -49,12 +49,12 @@ def roc(levels: Levels, splits: Sequence[str], threshold: float) -> pd.DataFrame
     return pd.DataFrame(rows)
 
 
-def pr(levels: Levels, splits: Sequence[str], threshold: float) -> pd.DataFrame:
+def pr(levels: Levels, places: Sequence[str], threshold: float) -> pd.DataFrame:
     rows = []
-    for curve, own in _curves(levels, splits):
+    for curve, own in _curves(levels, places):
         points = metrics.pr_points(own["label"], own["fake_probability"])
         rows += [{"curve": curve, "recall": x, "precision": y} for x, y in points]
-    for own in _wholes(levels, splits):
+    for own in _wholes(levels, places):
         figures = metrics.figures(own["label"], own["fake_probability"], threshold)
         if figures["precision"] is not None:
             point = {"recall": figures["recall"], "precision": figures["precision"]}
@@ -62,10 +62,10 @@ def pr(levels: Levels, splits: Sequence[str], threshold: float) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["curve", "recall", "precision"])
 
 
-def confusion(levels: Levels, splits: Sequence[str], threshold: float) -> pd.DataFrame:
-    """The four cells of each split and level, with the share of the actual class in each."""
+def confusion(levels: Levels, places: Sequence[str], threshold: float) -> pd.DataFrame:
+    """The four cells of each place and level, with the share of the actual class in each."""
     rows = []
-    for curve, actual, found in _by_class(levels, splits):
+    for curve, actual, found in _by_class(levels, places):
         flagged = int((found >= threshold).sum())
         for predicted, count in (("real", len(found) - flagged), ("fake", flagged)):
             cell = {"curve": curve, "actual": actual, "predicted": predicted}
@@ -73,9 +73,9 @@ def confusion(levels: Levels, splits: Sequence[str], threshold: float) -> pd.Dat
     return pd.DataFrame(rows)
 
 
-def histogram(levels: Levels, splits: Sequence[str]) -> pd.DataFrame:
+def histogram(levels: Levels, places: Sequence[str]) -> pd.DataFrame:
     rows = []
-    for curve, label, found in _by_class(levels, splits):
+    for curve, label, found in _by_class(levels, places):
         rows += [
             {"curve": curve, "label": label, "fake_probability": middle, "count": count}
             for middle, count in metrics.histogram(found)
@@ -83,12 +83,12 @@ def histogram(levels: Levels, splits: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def reliability_diagram(levels: Levels, splits: Sequence[str]) -> pd.DataFrame:
+def reliability_diagram(levels: Levels, places: Sequence[str]) -> pd.DataFrame:
     """Probability against share of fakes, before and after temperature scaling."""
     rows = []
-    for part in splits:
+    for place in places:
         for level, table in levels.items():
-            own = _scored(table, part)
+            own = _scored(table, place)
             before = scores.probability(own["logit"].to_numpy(), 1.0)
             for scaling, found in (
                 ("before scaling", before),
@@ -96,7 +96,7 @@ def reliability_diagram(levels: Levels, splits: Sequence[str]) -> pd.DataFrame:
             ):
                 rows += [
                     {
-                        "curve": f"{part}, {level}s",
+                        "curve": f"{place}, {level}s",
                         "scaling": scaling,
                         "fake_probability": mean,
                         "share": share,
@@ -108,12 +108,12 @@ def reliability_diagram(levels: Levels, splits: Sequence[str]) -> pd.DataFrame:
 
 
 def methods(found: Mapping[str, dict]) -> pd.DataFrame:
-    """The chief figures by method, split and level (as in metrics/evaluation.json) as bars with
+    """The chief figures by method, place and level (as in metrics/evaluation.json) as bars with
     their intervals."""
     rows = [
-        {"curve": f"{part}, {level}s", "name": name} | figures
-        for name, parts in found.items()
-        for part, levels in parts.items()
+        {"curve": f"{place}, {level}s", "name": name} | figures
+        for name, places in found.items()
+        for place, levels in places.items()
         for level, figures in levels.items()
     ]
     return pd.DataFrame(rows, columns=["curve", "name", *CHIEF_COLUMNS]).sort_values(
@@ -121,12 +121,12 @@ def methods(found: Mapping[str, dict]) -> pd.DataFrame:
     )
 
 
-def slices(levels: Levels, splits: Sequence[str], threshold: float) -> pd.DataFrame:
+def slices(levels: Levels, places: Sequence[str], threshold: float) -> pd.DataFrame:
     rows = [
-        {"curve": f"{part}, {level}s", "name": _range(one)} | asdict(one)
-        for part in splits
+        {"curve": f"{place}, {level}s", "name": _range(one)} | asdict(one)
+        for place in places
         for level, table in levels.items()
-        for one in by_slice(table[table["split"] == part], FACTS, threshold)
+        for one in by_slice(table[table["split"] == place], FACTS, threshold)
     ]
     return pd.DataFrame(rows, columns=["curve", "name", *Slice.__dataclass_fields__])
 
@@ -136,49 +136,49 @@ def _range(one: Slice) -> str:
     return f"{one.fact.replace('_', ' ')} {one.low:.3g} to {one.high:.3g}{few}"
 
 
-def _curves(levels: Levels, splits: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Name and rows of every curve of two classes: each split and level whole, then each of several
+def _curves(levels: Levels, places: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Name and rows of every curve of two classes: each place and level whole, then each of several
     data sets."""
-    for part in splits:
+    for place in places:
         for level, table in levels.items():
-            own = _scored(table, part)
+            own = _scored(table, place)
             sets = [(f"{name}, ", rows) for name, rows in own.groupby("data_set")]
             for name, rows in [("", own), *(sets if len(sets) > 1 else [])]:
                 if rows["label"].nunique() == 2:
-                    yield f"{part}, {name}{level}s", rows
+                    yield f"{place}, {name}{level}s", rows
 
 
-def _wholes(levels: Levels, splits: Sequence[str]) -> Iterator[pd.DataFrame]:
-    for part in splits:
+def _wholes(levels: Levels, places: Sequence[str]) -> Iterator[pd.DataFrame]:
+    for place in places:
         for table in levels.values():
-            own = _scored(table, part)
+            own = _scored(table, place)
             if own["label"].nunique() == 2:
                 yield own
 
 
-def _by_class(levels: Levels, splits: Sequence[str]) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Curve, class and probabilities of fake of every split, level and class."""
-    for part in splits:
+def _by_class(levels: Levels, places: Sequence[str]) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Curve, class and probabilities of fake of every place, level and class."""
+    for place in places:
         for level, table in levels.items():
-            own = _scored(table, part)
+            own = _scored(table, place)
             for label, name in ((0, "real"), (1, "fake")):
                 yield (
-                    f"{part}, {level}s",
+                    f"{place}, {level}s",
                     name,
                     own.loc[own["label"] == label, "fake_probability"].to_numpy(),
                 )
 
 
-def _scored(table: pd.DataFrame, part: str) -> pd.DataFrame:
-    return table[table["split"] == part].dropna(subset="logit")
+def _scored(table: pd.DataFrame, place: str) -> pd.DataFrame:
+    return table[table["split"] == place].dropna(subset="logit")
 
 
 TABLES: Mapping[str, Callable[[Measured], pd.DataFrame]] = {
-    "roc": lambda of: roc(of.levels, of.splits, of.threshold),
-    "pr": lambda of: pr(of.levels, of.splits, of.threshold),
-    "confusion": lambda of: confusion(of.levels, of.splits, of.threshold),
-    "scores": lambda of: histogram(of.levels, of.splits),
-    "reliability": lambda of: reliability_diagram(of.levels, of.splits),
+    "roc": lambda of: roc(of.levels, of.places, of.threshold),
+    "pr": lambda of: pr(of.levels, of.places, of.threshold),
+    "confusion": lambda of: confusion(of.levels, of.places, of.threshold),
+    "scores": lambda of: histogram(of.levels, of.places),
+    "reliability": lambda of: reliability_diagram(of.levels, of.places),
     "methods": lambda of: methods(of.methods),
-    "slices": lambda of: slices(of.levels, of.splits, of.threshold),
+    "slices": lambda of: slices(of.levels, of.places, of.threshold),
 }

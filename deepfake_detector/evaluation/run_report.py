@@ -11,11 +11,13 @@ import pandas as pd
 
 from deepfake_detector.datasets.settings import AnyDataSet
 from deepfake_detector.evaluation import run_charts
-from deepfake_detector.evaluation.breakdown import HEADLINE, MAIN
+from deepfake_detector.evaluation.breakdown import HEADLINE, IN_SET, MAIN, title
 from deepfake_detector.pages.html_page import Section
+from deepfake_detector.scoring.decision import LEAST_CLIPS
 
 IN_PICTURES = ("roc", "pr", "scores", "reliability")
 BY_KIND = ("methods", "slices")
+NAMED = 5  # ties named in a sentence
 CHARTS = (*IN_PICTURES, *BY_KIND, "robustness", "training")  # each has its table and template
 LIMITS = (
     "It judges faces. A picture forged elsewhere, a cloned voice or a false caption are not its "
@@ -33,29 +35,37 @@ DEMONSTRATION = "This model has seen drawn people only. Its figures show that th
 
 def only_drawn(data_sets: Mapping[str, AnyDataSet]) -> bool:
     """Whether all that is learned from is the drawn demo."""
-    return all(
-        data_set.layout == "demo" for data_set in data_sets.values() if data_set.use == "train"
-    )
+    return all(data_sets[name].layout == "demo" for name in learned_from(data_sets))
+
+
+def learned_from(data_sets: Mapping[str, AnyDataSet]) -> list[str]:
+    """The names of the data sets that training may see."""
+    return [name for name, data_set in data_sets.items() if data_set.use == "train"]
 
 
 def in_short(
     split: Mapping, train: Mapping, evaluation: Mapping, policy: str, recipe: Mapping
 ) -> Section:
     """What was learned from what, and what came out, in sentences."""
-    leaks, told = split["leaks"], []
-    for part in ("train", "val", "test"):
-        own = split["items"][part]
-        told.append(f"{part} {own['real']} real and {own['fake']} fake of {own['groups']} groups")
+    leaks, items = split["leaks"], split["items"]
+    told = [
+        f"{name} {own['real']} real and {own['fake']} fake of {own['groups']} groups"
+        for name, own in [
+            *((part, items[part]) for part in ("train", *IN_SET)),
+            *((title(name), own) for name, own in items.get("held_out", {}).items()),
+        ]
+    ]
     text = [
         f"Items by split: {'; '.join(told)}. Whatever shares a person, a source video, an original "
-        "or its looks is one group.",
+        f"or its looks is one group. {_people_named(split['sources'])}",
+        *_drawn_away(split["drawn_away"]),
         f"{recipe['network']} from {recipe['init']} weights at {recipe['input_size']} pixels; "
         f"the best of {train['epochs']} epochs by validation is number {train['best_epoch']}.",
     ]
-    for part in ("test", "val"):
-        if part in evaluation:
-            text.append(_sentence(part, evaluation[part]["video"], bool(leaks["left"])))
-            break
+    text += [
+        _sentence(place, levels["video"], bool(leaks["left"]))
+        for place, levels in measured_last(evaluation).items()
+    ]
     text.append(
         f"Split by policy “{policy}”: {leaks['found']} leaks between its sides found, "
         f"{leaks['left']} left."
@@ -64,39 +74,38 @@ def in_short(
     return Section("In short", text)
 
 
-def headline(evaluation: Mapping) -> Section:
-    """Every headline figure by split and level, with its interval."""
+def measured_last(evaluation: Mapping) -> dict[str, Mapping]:
+    """By place, the levels of in-set test, or of validation where test was not read or holds
+    nothing of it, and of each held-out data set."""
+    part = next((part for part in ("test", "val") if part in evaluation), None)
+    in_set = {part: evaluation[part]} if part else {}
+    return in_set | evaluation.get("held_out", {})
+
+
+def headline(places: Mapping[str, Mapping]) -> Section:
+    """Every headline figure by place and level, with its interval."""
     rows = []
-    for part in ("test", "val"):
-        for level, own in evaluation.get(part, {}).items():
+    for place, levels in places.items():
+        for level, own in levels.items():
             cells = {
-                title: with_interval(own, name) for name, title in HEADLINE.items() if name in own
+                said: with_interval(own, name) for name, said in HEADLINE.items() if name in own
             }
-            rows.append({"of": f"{part}, {level}s"} | cells)
+            rows.append({"of": f"{title(place)}, {level}s"} | cells)
     names = list(dict.fromkeys(name for row in rows for name in row))
     turned = [
         {"figure": name} | {row["of"]: row.get(name, "–") for row in rows} for name in names[1:]
     ]
-    reasons = {
-        own["interval_reason"]
-        for part in _rows_of(evaluation)
-        for own in part
-        if "interval_reason" in own
-    }
+    every = [own for levels in places.values() for own in levels.values()]
+    reasons = {own["interval_reason"] for own in every if "interval_reason" in own}
     text = [
-        "In brackets the 95 % interval: source groups are drawn anew 2,000 times. Frames are those "
-        "of each clip's dominant face; "
-        "videos are whole clips, as the page judges them. Epoch, temperature, threshold and band "
-        "were chosen on validation."
+        "In brackets the 95 % interval, by source groups drawn anew. Frames are those of each "
+        "clip's dominant face; videos are whole clips, as the page judges them. Epoch, "
+        "temperature, threshold and band were chosen on validation. In-set is of the data sets "
+        "that were learned from, other groups of them; a held-out data set stands for itself."
     ]
     if reasons:
         text.append(f"Where there is no interval: {', '.join(sorted(reasons))}.")
-    if exact := {
-        own["interval_exact"]
-        for part in _rows_of(evaluation)
-        for own in part
-        if "interval_exact" in own
-    }:
+    if exact := {own["interval_exact"] for own in every if "interval_exact" in own}:
         text.append(f"One end is exact (Clopper and Pearson) for: {'; '.join(sorted(exact))}.")
     return Section("How good it is", text, turned)
 
@@ -104,17 +113,16 @@ def headline(evaluation: Mapping) -> Section:
 def draw(
     templates: Mapping[str, dict],
     tables: Mapping[str, pd.DataFrame],
-    splits: Sequence[str],
+    places: Sequence[str],
     threshold: float,
 ) -> dict[str, str]:
-    """Every chart as SVG; what has a panel for each split and level is drawn of the split that was
-    read last."""
-    last = "test" if "test" in splits else "val"
+    """Every chart as SVG; what has a panel for each place and level is drawn of these `places`
+    alone."""
     drawn = {}
     for name, template in templates.items():
         table = tables[name]
         if "facet" in template and "curve" in table:
-            table = table[table["curve"].str.startswith(f"{last}, ")]
+            table = table[table["curve"].str.partition(", ")[0].isin(places)]
         if name == "scores":
             table = table.assign(threshold=threshold)
         drawn[name] = run_charts.svg(template, table)
@@ -126,33 +134,40 @@ def in_pictures(charts: Mapping[str, str]) -> Section:
 
 
 def by_kind(charts: Mapping[str, str]) -> Section:
-    title = "By method, and by what the faces look like"
-    return Section(title, charts=[charts[name] for name in BY_KIND])
+    return Section(
+        "By method, and by what the faces look like", charts=[charts[name] for name in BY_KIND]
+    )
 
 
-def across_sets(evaluation: Mapping, uses: Mapping[str, str]) -> Section:
-    """In-set and cross-set figures side by side, and how far apart they are; without any, that this
-    is not known."""
-    sets = evaluation.get("data_sets", {})
+def across_sets(evaluation: Mapping, learned_from: Sequence[str]) -> Section:
+    """In-set and held-out figures side by side, and how far apart they are; without any held out,
+    that this is not known. `learned_from` names the data sets of `use: train`."""
+    held_out, in_set = evaluation.get("held_out", {}), evaluation.get("data_sets", {})
+    if not in_set and len(learned_from) == 1:
+        in_set = {
+            learned_from[0]: {part: evaluation[part] for part in IN_SET if part in evaluation}
+        }
     text = [
         "What was not seen in training tells what to expect of clips from elsewhere.",
-        *_gaps(sets, uses),
+        *_gaps(in_set, held_out),
     ]
-    if all(uses.get(name) == "train" for name in sets):
+    if not held_out:
         text = [
             "All figures are of what was learned from. How the detector does on another data set "
-            "is not known; name one with "
-            "use: test, and evaluate on test, to find out."
+            "is not known; name one with use: test, and evaluate on test, to find out."
         ]
+    places = [
+        (name, place, levels) for name, parts in in_set.items() for place, levels in parts.items()
+    ]
+    places += [(name, name, levels) for name, levels in held_out.items()]
     rows = [
         {
             "data set": name,
-            "seen in training": "yes" if uses.get(name) == "train" else "no",
-            "of": f"{part}, {level}s",
+            "seen in training": "no" if name in held_out else "yes",
+            "of": f"{title(place)}, {level}s",
         }
         | {HEADLINE[figure]: with_interval(own, figure) for figure in ("count", MAIN, "coverage")}
-        for name, parts in sets.items()
-        for part, levels in parts.items()
+        for name, place, levels in places
         for level, own in levels.items()
     ]
     return Section("On other material", text, rows)
@@ -233,38 +248,67 @@ def with_interval(own: Mapping, name: str) -> str:
     return f"{value:.3f}{ends}"
 
 
-def _gaps(sets: Mapping, uses: Mapping[str, str]) -> list[str]:
-    """How far each data set that was not learned from is from each that was, on test, or on val
+def _gaps(in_set: Mapping, held_out: Mapping) -> list[str]:
+    """How far each held-out data set is from each that was learned from, on in-set test, or on val
     where that is all it has."""
-    measured = {}
-    for name, parts in sets.items():
-        part = "test" if "test" in parts else "val"
-        if (auc := parts[part]["video"]["roc_auc"]) is not None:
-            measured[name] = (part, auc)
+    found = []
+    for name, levels in held_out.items():
+        for other, parts in in_set.items():
+            part = "test" if "test" in parts else "val"
+            there, here = levels["video"][MAIN], parts[part]["video"][MAIN]
+            if there is not None and here is not None:
+                found.append(
+                    f"ROC-AUC by video is {there:.3f} on {title(name)} and {here:.3f} on {other}, "
+                    f"{title(part)}, which was learned from: {there - here:+.3f}."
+                )
+    return found
+
+
+def _people_named(sources: Mapping[str, Mapping]) -> str:
+    """In how many data sets it is known who is in a clip; `sources` counts by data set all items
+    and those that name a person or source video."""
+    whole = [name for name, own in sources.items() if own["named"] == own["items"]]
+    gaps = [
+        f"{name} ({own['named']} of {own['items']} items)"
+        for name, own in sources.items()
+        if name not in whole
+    ]
+    known = f"People, or the videos they are from, are named in {len(whole)} of {len(sources)} data sets"
+    if not gaps:
+        return f"{known}."
+    return f"{known}, not in {', '.join(gaps)}: the same person may be on both sides there."
+
+
+def _drawn_away(drawn: Mapping) -> list[str]:
+    """What training went without because a held-out data set has its like, and what to do."""
+    if not drawn["items"]:
+        return []
+    sets = ", ".join(f"{count} of {name}" for name, count in drawn["data_sets"].items())
+    ties = list(drawn["ties"].items())
+    named = "; ".join(f"{shared}: {items}" for shared, items in ties[:NAMED])
+    more = f"; and {len(ties) - NAMED} more in metrics/split.json" if len(ties) > NAMED else ""
     return [
-        f"ROC-AUC by video is {there:.3f} on {name} ({part}) and {here:.3f} on {other} "
-        f"({own_part}), which was learned from: "
-        f"{there - here:+.3f}."
-        for name, (part, there) in measured.items()
-        for other, (own_part, here) in measured.items()
-        if uses.get(name) != "train" and uses.get(other) == "train"
+        f"{drawn['items']} items ({sets}) are in test, not in training, as a held-out data set "
+        f"shares their group: {named}{more}. {drawn['remedy']}"
     ]
 
 
-def _rows_of(evaluation: Mapping) -> list[list[Mapping]]:
-    return [list(evaluation[part].values()) for part in ("test", "val") if part in evaluation]
-
-
-def _sentence(part: str, own: Mapping, leaks: bool) -> str:
+def _sentence(place: str, own: Mapping, leaks: bool) -> str:
     if own["roc_auc"] is None:
-        return f"On {part} no ROC-AUC is defined: one class is missing."
-    flagged = 100 * own["false_fake"] / (own["false_fake"] + own["true_real"])
+        return f"On {title(place)} no ROC-AUC is defined: one class is missing."
     unseen = "" if leaks else " of groups that training never saw"
+    reals, fakes = own["false_fake"] + own["true_real"], own["true_fake"] + own["false_real"]
     return (
-        f"On {part}, {own['count']} clips{unseen}: ROC-AUC {with_interval(own, 'roc_auc')}; of 100 "
-        f"real clips {flagged:.0f} are called fake, of 100 fake ones {100 * own['recall']:.0f} are "
-        "found."
+        f"On {title(place)}, {own['count']} clips{unseen}: ROC-AUC {with_interval(own, 'roc_auc')}; "
+        f"{_counted(own['false_fake'], reals, 'real', 'called fake')}, "
+        f"{_counted(own['true_fake'], fakes, 'fake', 'found')}."
     )
+
+
+def _counted(count: int, clips: int, label: str, what: str) -> str:
+    if clips < LEAST_CLIPS:
+        return f"{clips} {label} clips are too few to say how many are {what}"
+    return f"of {clips} {label} clips {count} are {what}"
 
 
 def _cell(own: Mapping) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deepfake_detector.scoring.decision import DIGITS
 from deepfake_detector.scoring.people import fake_from
 from deepfake_detector.scoring.proof import why_unproven
 from deepfake_detector.scoring.scores import probability
@@ -147,7 +148,7 @@ def _thinned(probabilities: np.ndarray) -> list[float]:
     """Ascending, at most 200 of them, evenly over their ranks."""
     count = min(len(probabilities), SCORES_KEPT)
     places = ((np.arange(count) + 0.5) * len(probabilities) / max(count, 1)).astype(int)
-    return [round(float(value), 6) for value in np.sort(probabilities)[places]]
+    return [round(float(value), DIGITS) for value in np.sort(probabilities)[places]]
 
 
 def _between(probabilities: np.ndarray) -> np.ndarray:

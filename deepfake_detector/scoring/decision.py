@@ -10,6 +10,8 @@ from deepfake_detector.scoring.scores import probability
 
 IN_BAND = "score in the inconclusive band"
 OF_SEVERAL = "high for one person, but not for the highest of several"
+LEAST_CLIPS = 20  # of a class, to be told as "of so many": one of them is 5 %
+DIGITS = 6  # of validation's scores; one compared with them is rounded like them
 
 
 class Validation(StrictModel):
@@ -27,13 +29,15 @@ class Validation(StrictModel):
         """The share of real clips that score so high or higher; None where there were none."""
         if not self.real_scores:
             return None
-        return 1 - bisect.bisect_left(self.real_scores, fake_probability) / len(self.real_scores)
+        lower = bisect.bisect_left(self.real_scores, round(fake_probability, DIGITS))
+        return 1 - lower / len(self.real_scores)
 
     def fakes_as_low(self, fake_probability: float) -> float | None:
         """The share of fake clips that score so low or lower; None where there were none."""
         if not self.fake_scores:
             return None
-        return bisect.bisect_right(self.fake_scores, fake_probability) / len(self.fake_scores)
+        as_low = bisect.bisect_right(self.fake_scores, round(fake_probability, DIGITS))
+        return as_low / len(self.fake_scores)
 
 
 class Decision(StrictModel):

@@ -16,7 +16,7 @@ from PIL import Image
 from deepfake_detector.contract import Contract
 from deepfake_detector.pages import overlay
 from deepfake_detector.pages.html_page import Badge, Picture, Section, render
-from deepfake_detector.scoring.decision import IN_BAND, OF_SEVERAL, Decision
+from deepfake_detector.scoring.decision import IN_BAND, LEAST_CLIPS, OF_SEVERAL, Decision
 from deepfake_detector.scoring.scores import NO_FACE, TOO_FEW, TOO_SMALL, with_details
 from deepfake_detector.serving.inference import (
     DISAGREE,
@@ -57,7 +57,6 @@ FACTS = {  # how the facts of a file are told on the page
     "jpeg_quality": ("JPEG quality", "{:.0f}"),
     "pixel_format": ("pixel format", "{}"),
 }
-LEAST_CLIPS = 20  # of a class, to be told as "of so many": one of them is 5 %
 LIMITS = (
     "It judges faces, nothing else in a picture: not what was said, not who it is, not what "
     "surrounds them.",

@@ -159,7 +159,7 @@ VALIDATION = _table(
 PREDICTIONS = _table(
     ["split", "item", "frame", "track"],
     {
-        "split": _text("val", "test"),
+        "split": _filled(),  # val, test, or the held-out data set that it is of
         "item": _filled(),
         "data_set": _filled(),
         "label": _label(),
@@ -174,7 +174,7 @@ PREDICTIONS = _table(
 CLIP_PREDICTIONS = _table(
     ["split", "item"],
     {
-        "split": _text("val", "test"),
+        "split": _filled(),  # val, test, or the held-out data set that it is of
         "item": _filled(),
         "data_set": _filled(),
         "label": _label(),

@@ -364,6 +364,26 @@ def test_what_shares_a_group_with_a_held_out_set_goes_to_test_when_strict():
 
 
 @pytest.mark.parametrize(
+    ("policy", "drawn"), [("shares", ["a", "b"]), ("strict", ["a"]), ("official", [])]
+)
+def test_what_a_held_out_set_draws_away_is_named_with_its_ties(policy, drawn):
+    """`b` would be in test anyway where the published split counts, `c` is tied to nothing."""
+    table = index(
+        item("a", "x", official_split="train"),
+        item("b", "x", official_split="test"),
+        item("c", official_split="test"),
+        item("held", "x", use="test"),
+    )
+    items = grouped(table).assign(part="test")
+    found = splitting.drawn_away(items, policy)
+    assert found["item"].to_list() == drawn
+    sides = dict.fromkeys(found["item"], "drawn") | {"held": "held out"}
+    ties = splitting.leaks(table, NONE, sides, ("drawn", "held out"))
+    named = [f"source x: drawn {', '.join(drawn)}; held out held"] if drawn else []
+    assert [str(tie) for tie in ties] == named
+
+
+@pytest.mark.parametrize(
     ("policy", "parts"),
     [("official", ["val", None, "train"]), ("strict", ["val", "val", "train"])],
 )

@@ -140,6 +140,48 @@ def test_each_method_stands_against_all_reals_of_its_own_data_set():
     assert set(by_data_set(table, 0.5)) == {"one", "two"}
 
 
+def test_a_sampled_frame_without_a_face_is_not_covered():
+    """Of a real clip two of four frames have a face, of a fake one all of two."""
+    clips = rows(count=2, frames_sampled=[4, 2], frames_with_face=[2, 2])
+    frames = clips.loc[[0, 0, 1, 1]].assign(
+        track=0, width=40.0, height=40.0, sharpness=9.0, brightness=90.0
+    )
+    stranger = frames.iloc[:1].assign(track=1)  # not the dominant face: it covers no frame
+    levels = breakdown.levels_of(pd.concat([frames, stranger]), clips, 2.0)
+    assert len(levels["frame"]) == 6
+    found = breakdown.all_figures(levels, ["test"], 0.5)
+    assert found["test"]["frame"]["coverage"] == round(4 / 6, 6)
+    assert found["test"]["frame"]["count"] == 4
+    assert found["methods"]["one/swap"]["test"]["frame"]["coverage"] == round(4 / 6, 6)
+    assert found["test"]["video"]["coverage"] == 1.0
+
+
+def test_a_held_out_data_set_stands_for_itself_and_is_in_no_other_figure():
+    mine, theirs = rows(), rows(data_set="theirs", seed=1)
+    table = breakdown.placed(pd.concat([mine, theirs], ignore_index=True), {"theirs", "others"})
+    places = breakdown.places(table)
+    assert places == ["test", "theirs"]
+    assert [breakdown.title(one) for one in places] == ["test (in-set)", "theirs (held out)"]
+    found = breakdown.all_figures({"video": table}, places, 0.5)
+    assert found["test"]["video"] == of(mine, 0.5)
+    assert found["held_out"] == {"theirs": {"video": of(theirs, 0.5)}}
+    assert "data_sets" not in found  # of what was learned from there is one
+    assert {name: [*own] for name, own in found["methods"].items()} == {
+        "one/reenact": ["test"],
+        "one/swap": ["test"],
+        "theirs/reenact": ["theirs"],
+        "theirs/swap": ["theirs"],
+    }
+
+
+def test_where_test_holds_held_out_sets_alone_there_is_no_figure_of_it():
+    table = breakdown.placed(
+        pd.concat([rows(split="val"), rows(data_set="theirs", seed=1)]), ["theirs"]
+    )
+    found = breakdown.all_figures({"video": table}, breakdown.places(table), 0.5)
+    assert [*found] == ["val", "held_out", "methods"]
+
+
 @pytest.mark.slow
 def test_several_data_sets_are_told_apart_and_one_is_not_told_twice():
     table = rows()
@@ -198,7 +240,12 @@ def test_frames_are_those_of_dominant_tracks_and_videos_know_their_typical_face(
         }
     )
     clips = pd.DataFrame(
-        {"item": ["a", "b", "c"], "frames_with_face": [2, 1, 0], "logit": [9.0, 0.0, math.nan]}
+        {
+            "item": ["a", "b", "c"],
+            "frames_sampled": [2, 1, 0],
+            "frames_with_face": [2, 1, 0],
+            "logit": [9.0, 0.0, math.nan],
+        }
     )
     levels = breakdown.levels_of(frames, clips, 2.0)
     assert levels["frame"]["face_size"].tolist() == [12, 20, 40]

@@ -131,7 +131,7 @@ def test_a_clip_that_one_run_could_not_judge_is_left_out_of_both(runs):
         (
             {"split": "val"},
             "test",
-            r"b: it was not measured on test \(evaluate\.splits\); .* --split",
+            r"b: it was not measured on test \(evaluate\.splits, data_sets\); choose of val with --split",
         ),
         ({}, "val", r"a: it was not measured on val"),
     ],
@@ -141,6 +141,11 @@ def test_what_cannot_be_compared_is_refused(runs, other, split, error):
     runs("b", LOGITS, **other)
     with pytest.raises(UserError, match=error):
         compare("a", "b", split)
+
+
+def test_a_held_out_data_set_is_compared_by_its_name(runs):
+    runs("a", LOGITS, split="theirs")
+    assert [level.count for level in compare("a", "a", "theirs")] == [144, 48]
 
 
 def test_revisions_are_read_from_dvcs_cache(toy_project, tmp_path, monkeypatch):

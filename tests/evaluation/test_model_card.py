@@ -39,7 +39,9 @@ DECISION = Decision(
 @pytest.fixture
 def metrics() -> dict:
     """The committed figures of the demo."""
-    return {name: json.loads(Path(f"metrics/{name}.json").read_text()) for name in NAMES}
+    found = {name: json.loads(Path(f"metrics/{name}.json").read_text()) for name in NAMES}
+    found["split"] |= {"drawn_away": {"items": 0}, "sources": {"demo": {"items": 9, "named": 9}}}
+    return found
 
 
 def items(method: str = "swap") -> pd.DataFrame:
@@ -71,17 +73,17 @@ def rows_below(text: str, title: str) -> list[list[str]]:
     return [rows[0], *rows[2:]]
 
 
-@pytest.mark.parametrize("part", ["test", "val"])
-def test_it_has_every_headline_figure_of_the_split_that_was_read_last(metrics, part):
+@pytest.mark.parametrize(("part", "title"), [("test", "test (in-set)"), ("val", "val")])
+def test_it_has_every_headline_figure_of_the_split_that_was_read_last(metrics, part, title):
     if part == "val":
         del metrics["evaluation"]["test"]
     head, *rows = rows_below(card(metrics), "How good it is")
-    assert head == ["figure", f"{part}, frames", f"{part}, videos"]
+    assert head == ["figure", f"{title}, frames", f"{title}, videos"]
     cells = {row[0]: row[1:] for row in rows}
     for level, place in (("frame", 0), ("video", 1)):
         own = metrics["evaluation"][part][level]
-        for name, title in breakdown.HEADLINE.items():
-            assert cells[title][place] == run_report.with_interval(own, name)
+        for name, figure in breakdown.HEADLINE.items():
+            assert cells[figure][place] == run_report.with_interval(own, name)
     assert cells["ROC-AUC"][1].startswith(f"{metrics['evaluation'][part]['video']['roc_auc']:.3f}")
 
 
@@ -149,13 +151,27 @@ def test_another_data_set_stands_beside_the_one_learned_from(metrics):
     worse = {level: figures | {"roc_auc": 0.5, "count": 12} for level, figures in own.items()}
     for level in worse.values():
         del level["roc_auc_low"], level["roc_auc_high"]
-    metrics["evaluation"]["data_sets"] = {"demo": {"test": own}, "theirs": {"test": worse}}
+    metrics["evaluation"]["held_out"] = {"theirs": worse}
+    metrics["evaluation"]["methods"]["theirs/swap"] = {"theirs": worse}
     text = card(metrics, DEMO | THEIRS)
     assert "not known" not in text
-    assert f"is 0.500 on theirs (test) and {own['video']['roc_auc']:.3f} on demo (test)" in text
-    assert ["theirs", "no", "test, videos", "12", "0.500", "1.000"] in rows_below(
+    seen = f"{own['video']['roc_auc']:.3f}"
+    assert f"is 0.500 on theirs (held out) and {seen} on demo, test (in-set)" in text
+    assert ["theirs", "no", "theirs (held out), videos", "12", "0.500", "1.000"] in rows_below(
         text, "On other material"
     )
+    places = [row[:2] for row in rows_below(text, "By method")[1:]]
+    assert places == [
+        ["demo/reenact", "test (in-set)"],
+        ["demo/swap", "test (in-set)"],
+        ["theirs/swap", "theirs (held out)"],
+    ]
+    head = rows_below(text, "How good it is")[0]
+    assert head[1:] == [
+        f"{one}, {level}"
+        for one in ("test (in-set)", "theirs (held out)")
+        for level in ("frames", "videos")
+    ]
 
 
 def test_the_files_are_told_with_size_and_parity(metrics):

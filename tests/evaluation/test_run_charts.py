@@ -25,7 +25,7 @@ TABLES = {name: pd.read_csv(f"plots/{name}.csv") for name in NAMES}  # of the co
 def draw(**tables: pd.DataFrame) -> dict[str, str]:
     """The run report's charts by name, from the tables given."""
     templates = {name: TEMPLATES[name] for name in tables}
-    return run_report.draw(templates, tables, ["val", "test"], THRESHOLD)
+    return run_report.draw(templates, tables, ["test"], THRESHOLD)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_the_axes_of_a_roc_say_what_is_called_what(charts):
     } <= set(texts(charts["roc"]))
 
 
-def test_scores_are_drawn_by_label_with_the_threshold_of_the_split_read_last(charts):
+def test_scores_are_drawn_by_label_with_the_threshold_of_the_places_named(charts):
     found = texts(charts["scores"])
     assert {"test, frames", "test, videos", "real", "fake"} <= set(found)
     assert found.count("threshold") == 2
@@ -78,6 +78,22 @@ def test_scores_are_drawn_by_label_with_the_threshold_of_the_split_read_last(cha
 def test_a_split_that_was_not_read_is_not_waited_for():
     drawn = run_report.draw({"scores": TEMPLATES["scores"]}, TABLES, ["val"], THRESHOLD)
     assert {"val, frames", "val, videos"} <= set(texts(drawn["scores"]))
+
+
+def test_a_held_out_data_set_has_panels_beside_those_of_in_set_test():
+    own = TABLES["scores"]
+    theirs = own.assign(curve=own["curve"].str.replace("test", "testimony"))
+    drawn = run_report.draw(
+        {"scores": TEMPLATES["scores"]},
+        {"scores": pd.concat([own, theirs])},
+        ["test", "testimony"],
+        THRESHOLD,
+    )
+    found = set(texts(drawn["scores"]))
+    assert {"test, videos", "testimony, videos"} <= found
+    assert "val, videos" not in found
+    drawn = run_report.draw({"scores": TEMPLATES["scores"]}, {"scores": theirs}, ["test"], 0.5)
+    assert "testimony, videos" not in set(texts(drawn["scores"]))
 
 
 def test_reliability_is_drawn_before_and_after_scaling_beside_the_diagonal(charts):

@@ -8,33 +8,39 @@ import pytest
 
 from deepfake_detector.evaluation import breakdown, run_report
 
+NOTHING_DRAWN = {"items": 0, "data_sets": {}, "ties": {}, "remedy": ""}
+RECIPE = {"network": "resnet34", "init": "random", "input_size": 80}
+
 
 @pytest.fixture(scope="module")
 def metrics() -> dict:
     """The committed figures of the demo."""
     names = ("split", "verify", "train", "evaluation", "robustness")
-    return {name: json.loads(Path(f"metrics/{name}.json").read_text()) for name in names}
+    found = {name: json.loads(Path(f"metrics/{name}.json").read_text()) for name in names}
+    found["split"] |= {"drawn_away": NOTHING_DRAWN, "sources": {"demo": {"items": 9, "named": 9}}}
+    return found
 
 
 def test_the_headline_table_has_every_figure_with_its_interval(metrics):
     for level in metrics["evaluation"]["val"].values():
         level["interval_reason"] = "too few groups"
-    section = run_report.headline(metrics["evaluation"])
+    places = {part: metrics["evaluation"][part] for part in ("test", "val")}
+    section = run_report.headline(places | {"theirs": places["val"]})
     table = {row["figure"]: row for row in section.rows}
     own = metrics["evaluation"]["test"]["video"]
-    assert table["ROC-AUC"]["test, videos"] == (
+    assert table["ROC-AUC"]["test (in-set), videos"] == (
         f"{own['roc_auc']:.3f} ({own['roc_auc_low']:.3f} to {own['roc_auc_high']:.3f})"
     )
-    assert table["count"]["test, videos"] == str(own["count"])
+    assert table["count"]["test (in-set), videos"] == str(own["count"])
+    assert table["count"]["theirs (held out), videos"] == table["count"]["val, videos"]
     assert set(table) == set(breakdown.HEADLINE.values())
     assert "too few groups" in section.text[1]  # of validation
 
 
 def test_in_short_it_tells_what_was_learned_from_and_what_came_out(metrics):
-    recipe = {"network": "resnet34", "init": "random", "input_size": 80}
     text = " ".join(
         run_report.in_short(
-            metrics["split"], metrics["train"], metrics["evaluation"], "shares", recipe
+            metrics["split"], metrics["train"], metrics["evaluation"], "shares", RECIPE
         ).text
     )
     items = metrics["split"]["items"]["train"]
@@ -63,26 +69,82 @@ def test_without_a_class_it_says_so(metrics):
     lacking = metrics["evaluation"]["test"] | {
         "video": metrics["evaluation"]["test"]["video"] | {"roc_auc": None}
     }
-    recipe = {"network": "resnet34", "init": "random", "input_size": 80}
     section = run_report.in_short(
-        metrics["split"], metrics["train"], {"test": lacking}, "shares", recipe
+        metrics["split"], metrics["train"], {"test": lacking}, "shares", RECIPE
     )
     assert any("one class is missing" in line for line in section.text)
 
 
+def short(metrics: dict, evaluation: dict | None = None, **split: object) -> str:
+    """What is told in short of the committed figures with others in their place."""
+    found = metrics["evaluation"] if evaluation is None else evaluation
+    split = metrics["split"] | split
+    return " ".join(run_report.in_short(split, metrics["train"], found, "shares", RECIPE).text)
+
+
+def test_in_set_and_held_out_clips_are_told_apart(metrics):
+    test, val = (metrics["evaluation"][part] for part in ("test", "val"))
+    text = short(metrics, {"val": val, "test": test, "held_out": {"theirs": val}})
+    assert f"On test (in-set), {test['video']['count']} clips of groups" in text
+    assert f"On theirs (held out), {val['video']['count']} clips of groups" in text
+    assert "On val" not in text
+    text = short(metrics, {"val": val, "held_out": {"theirs": test}})
+    assert "On val, " in text
+    assert "On theirs (held out), " in text
+    items = metrics["split"]["items"]
+    counted = {"groups": 2, "real": 4, "fake": 5}
+    text = short(metrics, items=items | {"held_out": {"theirs": counted}})
+    assert "theirs (held out) 4 real and 5 fake of 2 groups" in text
+
+
+def test_of_few_clips_no_share_is_told(metrics):
+    cells = {"true_real": 17, "false_fake": 3, "true_fake": 18, "false_real": 1}
+    own = metrics["evaluation"]["test"] | {"video": metrics["evaluation"]["test"]["video"] | cells}
+    assert (
+        "of 20 real clips 3 are called fake, 19 fake clips are too few to say how many are found."
+    ) in short(metrics, {"test": own})
+
+
+@pytest.mark.parametrize(
+    ("sources", "told"),
+    [
+        ({"a": (9, 9)}, "are named in 1 of 1 data sets."),
+        (
+            {"a": (9, 9), "b": (9, 0), "c": (9, 9)},
+            "are named in 2 of 3 data sets, not in b (0 of 9 items): the same person",
+        ),
+        ({"a": (9, 4)}, "are named in 0 of 1 data sets, not in a (4 of 9 items): the same person"),
+    ],
+)
+def test_of_people_it_says_what_is_known(metrics, sources, told):
+    known = {name: {"items": items, "named": named} for name, (items, named) in sources.items()}
+    assert told in short(metrics, sources=known)
+
+
+def test_what_a_held_out_set_drew_away_is_counted_and_named_with_the_remedy(metrics):
+    assert "not in training" not in short(metrics)
+    drawn = {"items": 7, "data_sets": {"mine": 7}, "ties": {"source anna": "drawn away x"}}
+    text = short(metrics, drawn_away=drawn | {"remedy": "Mend it."})
+    assert "7 items (7 of mine) are in test, not in training" in text
+    assert "source anna: drawn away x. Mend it." in text
+    ties = {f"source {number}": "x" for number in range(run_report.NAMED + 2)}
+    text = short(metrics, drawn_away=drawn | {"ties": ties, "remedy": "Mend it."})
+    assert "; and 2 more in metrics/split.json. Mend it." in text
+
+
 def test_other_material_stands_beside_the_set_learned_from(metrics):
     own = metrics["evaluation"]["test"]
-    sets = {"mine": {"test": own}, "theirs": {"test": own}}
-    section = run_report.across_sets({"data_sets": sets}, {"mine": "train", "theirs": "test"})
-    assert [(row["data set"], row["seen in training"]) for row in section.rows] == [
-        *[("mine", "yes")] * 2,
-        *[("theirs", "no")] * 2,
+    found = {"test": own, "held_out": {"theirs": own}}
+    section = run_report.across_sets(found, ["mine"])
+    assert [(row["data set"], row["seen in training"], row["of"]) for row in section.rows] == [
+        ("mine", "yes", "test (in-set), frames"),
+        ("mine", "yes", "test (in-set), videos"),
+        ("theirs", "no", "theirs (held out), frames"),
+        ("theirs", "no", "theirs (held out), videos"),
     ]
-    assert "not known" in run_report.across_sets({}, {"mine": "train"}).text[0]
-    assert (
-        "not known"
-        in run_report.across_sets({"data_sets": sets}, {"mine": "train", "theirs": "train"}).text[0]
-    )
+    assert "not known" in run_report.across_sets({"test": own}, ["mine"]).text[0]
+    sets = {"mine": {"test": own}, "yours": {"test": own}}
+    assert "not known" in run_report.across_sets({"data_sets": sets}, [*sets]).text[0]
 
 
 def test_it_tells_how_far_other_material_is_from_the_set_learned_from():
@@ -90,13 +152,12 @@ def test_it_tells_how_far_other_material_is_from_the_set_learned_from():
         return {"video": {"count": 4, "roc_auc": auc, "coverage": 1.0}}
 
     sets = {"a": {"val": measured(0.875)}, "b": {"val": measured(1.0), "test": measured(0.75)}}
-    sets |= {"c": {"test": measured(0.5)}, "d": {"test": measured(None)}}
-    uses = {"a": "train", "b": "train", "c": "test", "d": "test"}
-    assert run_report.across_sets({"data_sets": sets}, uses).text[1:] == [
-        "ROC-AUC by video is 0.500 on c (test) and 0.875 on a (val), which was learned from: "
+    found = {"data_sets": sets, "held_out": {"c": measured(0.5), "d": measured(None)}}
+    assert run_report.across_sets(found, ["a", "b"]).text[1:] == [
+        "ROC-AUC by video is 0.500 on c (held out) and 0.875 on a, val, which was learned from: "
         "-0.375.",
-        "ROC-AUC by video is 0.500 on c (test) and 0.750 on b (test), which was learned from: "
-        "-0.250.",
+        "ROC-AUC by video is 0.500 on c (held out) and 0.750 on b, test (in-set), which was "
+        "learned from: -0.250.",
     ]
 
 
@@ -106,9 +167,8 @@ def test_it_tells_how_far_other_material_is_from_the_set_learned_from():
 )
 def test_clips_are_called_unseen_only_where_no_leak_is_left(metrics, left, told):
     split = metrics["split"] | {"leaks": {"found": 1, "left": left, "by_name": ["source 605"]}}
-    recipe = {"network": "resnet34", "init": "random", "input_size": 80}
     text = run_report.in_short(
-        split, metrics["train"], metrics["evaluation"], "official", recipe
+        split, metrics["train"], metrics["evaluation"], "official", RECIPE
     ).text
     assert any(told in line for line in text)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import COLOURS, PROJECT
-from made import SURE, change_params, write_model
+from made import SURE, change_params, contract_terms, write_model
 
 from deepfake_detector.common import arithmetic
 from deepfake_detector.common.parallel import Outcome
@@ -109,6 +109,54 @@ def test_leaks_of_the_published_split_are_told_and_counted(project, capsys, poli
     assert f"  1 leaks of the published split:\n    {leak}\n" in capsys.readouterr().out
 
 
+def test_what_a_held_out_set_draws_away_from_training_is_told_with_the_remedy(project, capsys):
+    items = [
+        item(f"{person}{fake}", bool(fake), sources=person)
+        for person in ("anna", "ben", "cleo", "dora", "emil", "fritz")
+        for fake in (0, 1)
+    ]
+    held = {"data_set": "theirs", "use": "test"}
+    items += [item("held", True, sources="anna", **held), item("more", False, **held)]
+    kept = [{"item": one["item"], "keep": 1} for one in items]
+    items.append(item("twin", False, md5=f"{'anna0':0>32}", **held))
+    twin = {"item": "twin", "keep": 0, "reason": "duplicate of anna0"}
+    write("data/index.csv", tables.INDEX, items)
+    write("data/verified.csv", tables.VERIFIED, [*kept, twin])
+    near = {"item": "ben0", "other": "more", "frames": 1, "distance": 0, "correlation": 1.0}
+    write("data/near_duplicates.csv", tables.NEAR_DUPLICATES, [near])
+    summary = call("split")
+    remedy = import_module("stages.split").REMEDY
+    found = told("metrics/split.json")
+    assert found["drawn_away"] == {
+        "items": 4,
+        "data_sets": {"d": 4},
+        "ties": {
+            "source anna": "drawn away anna0, anna1; held out held",
+            f"file {'anna0':0>32}": "drawn away anna0; held out twin",
+            "near-duplicates ben0 and more": "drawn away ben0; held out more",
+        },
+        "remedy": remedy,
+    }
+    assert found["items"]["held_out"]["theirs"] == {
+        "groups": 2,
+        "real": 1,
+        "fake": 1,
+        "fake_swap": 1,
+    }
+    in_set = [found["items"][part] for part in ("train", "val", "test")]
+    assert sum(own["real"] + own["fake"] for own in in_set) == 12
+    assert found["sources"] == {
+        "d": {"items": 12, "named": 12},
+        "theirs": {"items": 2, "named": 1},
+    }
+    assert "theirs (held out) 1 real + 1 fake; 4 items drawn away from training" in summary
+    said = capsys.readouterr().out
+    assert (
+        "  4 in test, not in training: a held-out data set shares their group:\n    anna0\n" in said
+    )
+    assert remedy in said
+
+
 def reddish() -> torch.nn.Module:
     """Calls a picture the more fake, the redder it is."""
     head = torch.nn.Linear(3, 2, bias=False)
@@ -137,6 +185,59 @@ def test_the_decision_is_fitted_on_the_highest_track_whichever_it_is(project, mo
     found = told("models/decision.json")
     scores = found["validation"]
     assert max(scores["real_scores"]) < found["threshold"] < min(scores["fake_scores"])
+
+
+def test_in_set_and_held_out_clips_are_never_pooled(project, monkeypatch):
+    """Of their own clips the detector knows each, of the held-out ones none."""
+    change_params(
+        project / "params.yaml",
+        {
+            "evaluate.splits": ["test"],
+            "data_sets.theirs": {"layout": "celebdf", "root": "/theirs", "use": "test"},
+        },
+    )
+    split, faces = [], []
+    for data_set in ("d", "theirs"):
+        for number in range(12):
+            name, fake = f"{data_set}{number}", number % 2 == 1
+            split.append(item(name, fake, data_set=data_set) | {"group": name})
+            shown = "red.png" if fake == (data_set == "d") else "green.png"
+            faces.append(face(name, member=shown))
+    faces.append(face("d0", frame=1) | {"status": "no face", "archive": "", "track": None})
+    write("data/splits/test.csv", tables.SPLIT, split)
+    write_faces(faces)
+    facts = {"arithmetic": "fastest", "input_size": 32}
+    monkeypatch.setattr(network, "load", lambda path: (reddish(), facts))
+    Path("models").mkdir()
+    decision = contract_terms(decision=SURE).decision
+    Path("models/decision.json").write_text(decision.model_dump_json())
+    said = call("evaluate")
+    found = told("metrics/evaluation.json")
+    assert found["test"]["video"]["roc_auc"] == 1.0
+    assert found["held_out"]["theirs"]["video"]["roc_auc"] == 0.0
+    assert found["test"]["video"]["count"] == found["held_out"]["theirs"]["video"]["count"] == 12
+    assert found["test"]["frame"]["coverage"] == round(12 / 13, 6)
+    assert said.startswith("test (in-set) ROC-AUC 1.000 (")
+    assert "; theirs (held out) ROC-AUC 0.000 (" in said
+    clips = tables.read("data/clip_predictions.csv", tables.CLIP_PREDICTIONS)
+    assert clips.groupby("split").size().to_dict() == {"test": 12, "theirs": 12}
+
+
+def test_robustness_is_of_what_is_not_held_out(project, monkeypatch):
+    rows = [item(name, name in "bd") for name in "abcd"]
+    for row in rows[2:]:
+        row["use"] = "test"
+    write("data/index.csv", tables.INDEX, rows)
+    groups = [row | {"group": row["item"]} for row in rows]
+    write("data/splits/test.csv", tables.SPLIT, groups)
+    stage = import_module("stages.robustness")
+    index = tables.read("data/index.csv", tables.INDEX)
+    part, chosen = stage._in_set(index, ["val", "test"])
+    assert (part, chosen["item"].to_list()) == ("test", ["a", "b"])
+    write("data/splits/val.csv", tables.SPLIT, groups[:1])
+    write("data/splits/test.csv", tables.SPLIT, groups[2:])
+    part, chosen = stage._in_set(index, ["val", "test"])
+    assert (part, chosen["item"].to_list()) == ("val", ["a"])
 
 
 @pytest.mark.slow

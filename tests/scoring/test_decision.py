@@ -110,6 +110,13 @@ def test_the_share_of_clips_that_score_so_high_or_so_low_worked_out_by_hand(
     assert validation(scores).fakes_as_low(at) == as_low
 
 
+def test_rounding_does_not_put_a_clip_on_the_other_side_of_its_own_score():
+    """Validation's scores are kept with six digits; the same clip comes back with all of them."""
+    for exact in (0.81234551, 0.81234549):
+        kept = validation((round(exact, 6),))
+        assert (kept.reals_as_high(exact), kept.fakes_as_low(exact)) == (1, 1)
+
+
 @given(SCORES, SHARE, SHARE)
 def test_the_higher_a_score_the_fewer_reals_have_it_and_the_more_fakes_lie_below(
     scores, one, other
