@@ -4,7 +4,8 @@ at the decision fitted on validation.
     python -m stages.evaluate
 
 reads   models/detector.pt, models/decision.json, data/splits/{val,test}.csv, data/faces.csv, data/faces/
-makes   metrics/evaluation.json, data/predictions.csv (frames), data/clip_predictions.csv (clips with verdicts), and under
+makes   metrics/evaluation.json, metrics/summary.json (what DVC's tables show),
+        data/predictions.csv (frames), data/clip_predictions.csv (clips with verdicts), and under
         plots/: roc.csv, pr.csv, confusion.csv, scores.csv, reliability.csv, methods.csv, slices.csv, mistakes/
 """
 
@@ -48,6 +49,7 @@ def main() -> str:
     places = breakdown.places(clips)
     figures = breakdown.all_figures(levels, places, decision.threshold)
     write_json("metrics/evaluation.json", figures)
+    write_json("metrics/summary.json", breakdown.summary(figures))
     measured = plot_tables.Measured(levels, places, decision.threshold, figures["methods"])
     for name, table in plot_tables.TABLES.items():
         _write_plot(name, table(measured))

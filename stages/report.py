@@ -20,7 +20,7 @@ from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_whole
 from stages import frame
 
-METRICS = ("split", "verify", "train", "evaluation", "export", "robustness")
+METRICS = ("split", "verify", "train", "evaluation", "summary", "export", "robustness")
 TEMPLATES = Path(".dvc/plots")
 PAGE, CARD = Path("plots/run_report.html"), Path("models/MODEL_CARD.md")
 
@@ -42,7 +42,9 @@ def main() -> str:
         run_report.in_short(
             metrics["split"], metrics["train"], metrics["evaluation"], policy, recipe
         ),
-        run_report.headline(measured | {"val": metrics["evaluation"].get("val", {})}),
+        run_report.headline(
+            metrics["summary"], measured | {"val": metrics["evaluation"].get("val", {})}
+        ),
         run_report.in_pictures(charts),
         run_report.across_sets(metrics["evaluation"], run_report.learned_from(data_sets)),
         run_report.by_kind(charts),

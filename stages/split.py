@@ -44,7 +44,7 @@ def main() -> str:
     left = splitting.leaks(index, near, dict(zip(items["item"], items["part"], strict=True)))
     if left and split.policy != "official":
         raise UserError("the split leaks:\n  " + "\n  ".join(str(leak) for leak in left))
-    found = [str(leak) for leak in _published_leaks(index, near, items, split.policy)]
+    found = _published_leaks(index, near, items, split.policy)
     splitting.refuse_one_class(items)
     for part in splitting.PARTS:
         rows = items.loc[items["part"] == part, list(tables.SPLIT.columns)]
@@ -67,14 +67,14 @@ def main() -> str:
     figures = {
         "groups": len(sizes),
         "largest_group_share": round(float(sizes.max() / sizes.sum()), 6),
-        "leaks": {"found": len(found), "left": len(left), "by_name": found[:NAMED]},
+        "leaks": {"found": len(found), "left": len(left), "by_name": _named(found)},
         "left_out": len(left_out),
         "moved": len(moved) if split.policy == "strict" else 0,
         "items": counts | ({"held_out": held_counts} if held_counts else {}),
         "drawn_away": {
             "items": len(drawn),
             "data_sets": _by_data_set(drawn),
-            "ties": {tie.shared: tie.sides for tie in ties[:NAMED]},
+            "ties": _named(ties),
             "remedy": REMEDY if len(drawn) else "",
         },
         "sources": {
@@ -117,6 +117,10 @@ def _tell(what: str, lines: Iterable[object]) -> None:
         print(f"  {len(lines)} {what}:")
     for line in lines:
         print(f"    {line}")
+
+
+def _named(shared: list[splitting.Leak]) -> dict[str, str]:
+    return {one.shared: one.sides for one in shared[:NAMED]}
 
 
 def _by_data_set(items: pd.DataFrame) -> dict[str, int]:

@@ -38,6 +38,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 os.chdir(PROJECT)  # the tests name its files from there, wherever pytest was called
 SHARED = Path(os.environ.get("DEEPFAKE_TEST_MATERIAL", PROJECT.parent / "shared"))
 COLOURS = (250, 10, 20), (10, 250, 20), (10, 20, 250)  # red, green, blue
+WIDEST = 120  # columns of a table that a terminal shows whole
 LONGEST = "test_readme_commands.py"
 TOY = {
     "synthesize.demo.pairs": 4,

@@ -237,7 +237,7 @@ def _add_compare(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "compare",
         help="how far two runs differ, and whether that may be chance",
         description="Figures of two runs on the same items side by side, with the 95 % interval of their difference: source "
-        "groups are drawn anew 2,000 times, the same for both runs.",
+        "groups are drawn anew, the same for both runs.",
     )
     command.add_argument(
         "first", metavar="REV_A", help="a commit, branch or experiment, or `workspace`"

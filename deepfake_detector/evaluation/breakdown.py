@@ -8,7 +8,7 @@ row per frame or per video. Its figures are those of `scoring.metrics`, of what 
 which need more than labels and probabilities.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -200,6 +200,33 @@ def all_figures(levels: dict[str, pd.DataFrame], measured: Sequence[str], thresh
         | ({"data_sets": sets} if len(sets) > 1 else {})
         | {"methods": methods}
     )
+
+
+def summary(figures: Mapping) -> dict[str, float | str]:
+    """Of `all_figures` what DVC's tables show: at most eight names of at most eight letters, so that
+    a table of them is no wider than a terminal.
+
+    By video: ROC-AUC and log loss on validation, ROC-AUC on in-set test with its interval, and the
+    lowest ROC-AUC of the held-out data sets with the name of that set. What was not measured, or is
+    undefined, is left out.
+    """
+    held_out = {
+        name: own["video"][MAIN]
+        for name, own in figures.get("held_out", {}).items()
+        if own["video"][MAIN] is not None
+    }
+    worst = min(held_out, key=lambda name: held_out[name], default=None)
+    val, test = (figures.get(part, {}).get("video", {}) for part in IN_SET)
+    found = {
+        "val_auc": val.get(MAIN),
+        "val_loss": val.get("log_loss"),
+        "test_auc": test.get(MAIN),
+        "test_lo": test.get(f"{MAIN}_low"),
+        "test_hi": test.get(f"{MAIN}_high"),
+        "held_auc": held_out.get(worst),
+        "held_set": worst,
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def of(rows: pd.DataFrame, threshold: float, with_interval: Sequence[str] = WITH_INTERVAL) -> dict:

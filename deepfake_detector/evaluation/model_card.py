@@ -65,7 +65,7 @@ def card(
         _files(metrics["export"], recipe["network"]),
         run_report.in_short(metrics["split"], metrics["train"], evaluation, policy, recipe),
         _learned_from(items),
-        run_report.headline(measured),
+        run_report.headline(metrics["summary"], measured),
         _by_method(evaluation["methods"], list(measured)),
         _decision(decision, metrics["export"]),
         run_report.across_sets(evaluation, run_report.learned_from(data_sets)),

@@ -68,8 +68,7 @@ def in_short(
     ]
     text.append(
         f"Split by policy “{policy}”: {leaks['found']} leaks between its sides found, "
-        f"{leaks['left']} left."
-        + (" Left: " + ", ".join(map(str, leaks["by_name"])) if leaks["left"] else "")
+        f"{leaks['left']} left." + (f" Left: {_ties(leaks['by_name'])}." if leaks["left"] else "")
     )
     return Section("In short", text)
 
@@ -82,8 +81,9 @@ def measured_last(evaluation: Mapping) -> dict[str, Mapping]:
     return in_set | evaluation.get("held_out", {})
 
 
-def headline(places: Mapping[str, Mapping]) -> Section:
-    """Every headline figure by place and level, with its interval."""
+def headline(summary: Mapping, places: Mapping[str, Mapping]) -> Section:
+    """What metrics/summary.json holds in a sentence, and every headline figure by place and level,
+    with its interval."""
     rows = []
     for place, levels in places.items():
         for level, own in levels.items():
@@ -98,16 +98,33 @@ def headline(places: Mapping[str, Mapping]) -> Section:
     every = [own for levels in places.values() for own in levels.values()]
     reasons = {own["interval_reason"] for own in every if "interval_reason" in own}
     text = [
+        _lead(summary),
         "In brackets the 95 % interval, by source groups drawn anew. Frames are those of each "
         "clip's dominant face; videos are whole clips, as the page judges them. Epoch, "
         "temperature, threshold and band were chosen on validation. In-set is of the data sets "
-        "that were learned from, other groups of them; a held-out data set stands for itself."
+        "that were learned from, other groups of them; a held-out data set stands for itself.",
     ]
     if reasons:
         text.append(f"Where there is no interval: {', '.join(sorted(reasons))}.")
     if exact := {own["interval_exact"] for own in every if "interval_exact" in own}:
         text.append(f"One end is exact (Clopper and Pearson) for: {'; '.join(sorted(exact))}.")
     return Section("How good it is", text, turned)
+
+
+def _lead(summary: Mapping) -> str:
+    part = "test" if "test_auc" in summary else "val"
+    told = []
+    if f"{part}_auc" in summary:
+        ends = (
+            f" ({summary['test_lo']:.3f} to {summary['test_hi']:.3f})"
+            if "test_lo" in summary
+            else ""
+        )
+        told.append(f"{summary[f'{part}_auc']:.3f}{ends} on {title(part)}")
+    if "held_auc" in summary:
+        held_out = title(summary["held_set"])
+        told.append(f"{summary['held_auc']:.3f} on {held_out}, the lowest of those held out")
+    return f"ROC-AUC by video: {'; '.join(told) or 'undefined'}."
 
 
 def draw(
@@ -284,13 +301,17 @@ def _drawn_away(drawn: Mapping) -> list[str]:
     if not drawn["items"]:
         return []
     sets = ", ".join(f"{count} of {name}" for name, count in drawn["data_sets"].items())
-    ties = list(drawn["ties"].items())
-    named = "; ".join(f"{shared}: {items}" for shared, items in ties[:NAMED])
-    more = f"; and {len(ties) - NAMED} more in metrics/split.json" if len(ties) > NAMED else ""
     return [
         f"{drawn['items']} items ({sets}) are in test, not in training, as a held-out data set "
-        f"shares their group: {named}{more}. {drawn['remedy']}"
+        f"shares their group: {_ties(drawn['ties'])}. {drawn['remedy']}"
     ]
+
+
+def _ties(shared: Mapping[str, str]) -> str:
+    """What items of two sides share, and the items; the first few of them."""
+    told = "; ".join(f"{mark}: {items}" for mark, items in [*shared.items()][:NAMED])
+    more = f"; and {len(shared) - NAMED} more in metrics/split.json" if len(shared) > NAMED else ""
+    return told + more
 
 
 def _sentence(place: str, own: Mapping, leaks: bool) -> str:

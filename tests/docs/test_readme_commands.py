@@ -1,6 +1,7 @@
 """What the README tells to type, typed in a toy-sized project, block by block in the README's
 order."""
 
+import json
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from conftest import TOY, borrow_environment, copy_toy_project, run
+from conftest import TOY, WIDEST, borrow_environment, copy_toy_project, run
 from made import change_params, person_clip
 from patience import HANG
 
@@ -20,7 +21,6 @@ pytestmark = pytest.mark.slow
 
 PAGE = "http://127.0.0.1:8501/"
 NO_DISPLAY = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}  # or a browser would open
-WIDEST = 160  # columns of a table that a terminal shows whole
 AUTHOR = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
 ELSEWHERE = {  # not typed here -> why
     "git clone <this repository> && cd <its folder>": "the fixture clones",
@@ -128,12 +128,15 @@ def test_ones_own_clips_become_a_detector(clone, tmp_path):
 
 def test_experiments_are_run_and_compared(clone):
     said = enter(clone, EXPERIMENTS)
-    assert "test.video.log_loss" in said["dvc metrics diff"]
-    assert "log_loss" in said["python -m deepfake_detector compare HEAD workspace"]
+    assert "val_loss" in said["dvc metrics diff"]
+    compared = next(text for line, text in said.items() if "compare HEAD workspace" in line)
+    assert "log_loss" in compared
+    summary = json.loads((clone / "metrics/summary.json").read_text())
+    assert set(summary) == {"val_auc", "val_loss"}  # test stays unread
+    ran = next(text for line, text in said.items() if line.startswith("dvc exp run"))
+    assert "stage 'evaluate'" in ran
+    assert not re.search("stage '(export|robustness|report)'", ran)
     table = next(text for line, text in said.items() if line.startswith("dvc exp show"))
-    assert all(
-        column in table
-        for column in ("train.lr", "val.video.roc_auc", "val.video.log_loss", "0.0003")
-    )
+    assert all(column in table for column in ("train.lr", "val_auc", "val_loss", "0.0003"))
     assert max(map(len, table.splitlines())) <= WIDEST
     assert (clone / "dvc_plots/index.html").exists()

@@ -182,6 +182,27 @@ def test_where_test_holds_held_out_sets_alone_there_is_no_figure_of_it():
     assert [*found] == ["val", "held_out", "methods"]
 
 
+def test_the_summary_is_short_and_names_the_worst_held_out_set():
+    def on(auc: float | None, **more: float) -> dict:
+        return {"video": {"roc_auc": auc, "log_loss": 0.5} | more}
+
+    figures = {"val": on(0.9), "test": on(0.8, roc_auc_low=0.7, roc_auc_high=0.95)}
+    figures["held_out"] = {"a": on(0.6), "b": on(0.55), "c": on(None)}
+    found = breakdown.summary(figures)
+    assert found == {
+        "val_auc": 0.9,
+        "val_loss": 0.5,
+        "test_auc": 0.8,
+        "test_lo": 0.7,
+        "test_hi": 0.95,
+        "held_auc": 0.55,
+        "held_set": "b",
+    }
+    assert len(found) <= 8
+    assert max(map(len, found)) <= 8
+    assert breakdown.summary({"val": on(None)}) == {"val_loss": 0.5}
+
+
 @pytest.mark.slow
 def test_several_data_sets_are_told_apart_and_one_is_not_told_twice():
     table = rows()

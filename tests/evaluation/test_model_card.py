@@ -41,6 +41,7 @@ def metrics() -> dict:
     """The committed figures of the demo."""
     found = {name: json.loads(Path(f"metrics/{name}.json").read_text()) for name in NAMES}
     found["split"] |= {"drawn_away": {"items": 0}, "sources": {"demo": {"items": 9, "named": 9}}}
+    found["summary"] = breakdown.summary(found["evaluation"])
     return found
 
 
@@ -254,9 +255,9 @@ def test_each_data_set_is_named_with_its_terms(metrics):
 
 def test_leaks_that_are_left_are_named_and_no_clip_is_called_unseen(metrics):
     assert "of groups that training never saw" in card(metrics)
-    metrics["split"]["leaks"] = {"found": 1, "left": 1, "by_name": ["source 605"]}
+    metrics["split"]["leaks"] = {"found": 1, "left": 1, "by_name": {"source 605": "train a; val b"}}
     text = card(metrics)
-    assert "1 leaks between its sides found, 1 left. Left: source 605" in text
+    assert "1 leaks between its sides found, 1 left. Left: source 605: train a; val b." in text
     assert "never saw" not in text
 
 

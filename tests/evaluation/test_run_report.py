@@ -25,7 +25,8 @@ def test_the_headline_table_has_every_figure_with_its_interval(metrics):
     for level in metrics["evaluation"]["val"].values():
         level["interval_reason"] = "too few groups"
     places = {part: metrics["evaluation"][part] for part in ("test", "val")}
-    section = run_report.headline(places | {"theirs": places["val"]})
+    summary = breakdown.summary(metrics["evaluation"])
+    section = run_report.headline(summary, places | {"theirs": places["val"]})
     table = {row["figure"]: row for row in section.rows}
     own = metrics["evaluation"]["test"]["video"]
     assert table["ROC-AUC"]["test (in-set), videos"] == (
@@ -34,7 +35,26 @@ def test_the_headline_table_has_every_figure_with_its_interval(metrics):
     assert table["count"]["test (in-set), videos"] == str(own["count"])
     assert table["count"]["theirs (held out), videos"] == table["count"]["val, videos"]
     assert set(table) == set(breakdown.HEADLINE.values())
-    assert "too few groups" in section.text[1]  # of validation
+    assert "too few groups" in section.text[2]  # of validation
+
+
+@pytest.mark.parametrize(
+    ("summary", "told"),
+    [
+        (
+            {"val_auc": 0.9, "test_auc": 0.8, "test_lo": 0.7, "test_hi": 0.95},
+            "0.800 (0.700 to 0.950) on test (in-set).",
+        ),
+        ({"val_auc": 0.9, "val_loss": 0.5}, "0.900 on val."),
+        (
+            {"test_auc": 0.8, "held_auc": 0.5, "held_set": "theirs"},
+            "0.800 on test (in-set); 0.500 on theirs (held out), the lowest of those held out.",
+        ),
+        ({}, "undefined."),
+    ],
+)
+def test_the_headline_is_the_summary_in_a_sentence(summary, told):
+    assert run_report.headline(summary, {}).text[0] == f"ROC-AUC by video: {told}"
 
 
 def test_in_short_it_tells_what_was_learned_from_and_what_came_out(metrics):
@@ -166,7 +186,7 @@ def test_it_tells_how_far_other_material_is_from_the_set_learned_from():
     [(0, "clips of groups that training never saw: ROC-AUC"), (1, "clips: ROC-AUC")],
 )
 def test_clips_are_called_unseen_only_where_no_leak_is_left(metrics, left, told):
-    split = metrics["split"] | {"leaks": {"found": 1, "left": left, "by_name": ["source 605"]}}
+    split = metrics["split"] | {"leaks": {"found": 1, "left": left, "by_name": {"source 605": "x"}}}
     text = run_report.in_short(
         split, metrics["train"], metrics["evaluation"], "official", RECIPE
     ).text

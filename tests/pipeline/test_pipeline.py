@@ -5,10 +5,11 @@ import importlib
 import json
 import re
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import copy_project, run
+from conftest import WIDEST, copy_project, run
 from made import change_params
 
 from deepfake_detector import UserError
@@ -62,7 +63,15 @@ def test_git_sees_only_what_is_meant_to_be_committed(toy_project):
         "dvc.lock",
         *(
             f"metrics/{name}.json"
-            for name in ("evaluation", "export", "robustness", "split", "train", "verify")
+            for name in (
+                "evaluation",
+                "export",
+                "robustness",
+                "split",
+                "summary",
+                "train",
+                "verify",
+            )
         ),
         *(
             f"plots/{name}.csv"
@@ -96,6 +105,38 @@ def test_no_person_is_on_two_sides(toy_project):
     ]
     assert all(people)
     assert sum(map(len, people)) == len(set.union(*people)) == 8
+
+
+def test_no_metrics_file_holds_a_list(toy_project):
+    """`dvc plots show` would draw it, or warn of an empty one."""
+
+    def lists(content: object) -> bool:
+        inside = content.values() if isinstance(content, dict) else ()
+        return isinstance(content, list) or any(map(lists, inside))
+
+    files = sorted((toy_project / "metrics").glob("*.json"))
+    assert files
+    assert [file.name for file in files if lists(json.loads(file.read_text()))] == []
+
+
+def test_dvcs_tables_fit_a_terminal_and_all_metrics_can_be_had(toy_project_alone):
+    shown = run(toy_project_alone, "dvc", "metrics", "show").stdout
+    assert {"val_auc", "test_auc", "test_lo", "test_hi"} <= set(shown.split())
+    differs = run(toy_project_alone, "dvc", "metrics", "diff").stdout
+    assert "test_auc" in differs
+    assert max(map(len, [*shown.splitlines(), *differs.splitlines()])) <= WIDEST
+    whole = ("dvc", "metrics", "diff", "--targets", "metrics/evaluation.json")
+    assert "test.video.log_loss" in run(toy_project_alone, *whole).stdout
+
+
+def test_the_charts_drawn_are_those_of_the_tables_and_no_metrics(toy_project_alone):
+    shown = run(toy_project_alone, "dvc", "plots", "show", "--json")
+    drawn = json.loads(shown.stdout)["data"]
+    tables = {path.name for path in (toy_project_alone / "plots").glob("*.csv")}
+    charts = {Path(name).name for name, one in drawn.items() if one and name.endswith(".csv")}
+    assert charts == tables
+    assert [name for name, one in drawn.items() if name.startswith("metrics") and one] == []
+    assert "WARNING" not in shown.stderr
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,13 @@ def test_no_output_persists_and_none_is_uncached_outside_metrics_and_plots():
         assert all(isinstance(out, str) for out in definition(stage).get("outs", [])), stage
 
 
+def test_the_summary_alone_is_among_dvcs_metrics():
+    found = {stage: definition(stage).get("metrics") for stage in STAGES}
+    assert {stage: own for stage, own in found.items() if own} == {
+        "evaluate": [{"metrics/summary.json": {"cache": False}}]
+    }
+
+
 def test_nothing_before_evaluate_depends_on_test():
     """Neither the weights nor the decision can have seen a test label."""
     for stage in ("train", "calibrate"):

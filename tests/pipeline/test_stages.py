@@ -102,11 +102,14 @@ def test_leaks_of_the_published_split_are_told_and_counted(project, capsys, poli
     write("data/verified.csv", tables.VERIFIED, [{"item": one["item"], "keep": 1} for one in items])
     write("data/near_duplicates.csv", tables.NEAR_DUPLICATES, [])
     call("split")
-    leak = "source anna: train one; test other"
     found = told("metrics/split.json")
-    assert found["leaks"] == {"found": 1, "left": left, "by_name": [leak]}
+    named = {"source anna": "train one; test other"}
+    assert found["leaks"] == {"found": 1, "left": left, "by_name": named}
     assert found["moved"] == moved
-    assert f"  1 leaks of the published split:\n    {leak}\n" in capsys.readouterr().out
+    assert (
+        "  1 leaks of the published split:\n    source anna: train one; test other\n"
+        in capsys.readouterr().out
+    )
 
 
 def test_what_a_held_out_set_draws_away_from_training_is_told_with_the_remedy(project, capsys):
@@ -217,6 +220,13 @@ def test_in_set_and_held_out_clips_are_never_pooled(project, monkeypatch):
     assert found["held_out"]["theirs"]["video"]["roc_auc"] == 0.0
     assert found["test"]["video"]["count"] == found["held_out"]["theirs"]["video"]["count"] == 12
     assert found["test"]["frame"]["coverage"] == round(12 / 13, 6)
+    assert told("metrics/summary.json") == {
+        "test_auc": 1.0,
+        "test_lo": found["test"]["video"]["roc_auc_low"],
+        "test_hi": 1.0,
+        "held_auc": 0.0,
+        "held_set": "theirs",
+    }
     assert said.startswith("test (in-set) ROC-AUC 1.000 (")
     assert "; theirs (held out) ROC-AUC 0.000 (" in said
     clips = tables.read("data/clip_predictions.csv", tables.CLIP_PREDICTIONS)
