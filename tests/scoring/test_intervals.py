@@ -117,7 +117,8 @@ def test_ends_of_a_difference_are_those_of_scipy_for_paired_draws(name):
     labels, groups, own, ours = errors(4, 0)
     *_, other, theirs = errors(2, 1)
     drawn = rooms._draw(labels, [Scores(ours), Scores(theirs)], groups, [name], 2000, 0).values
-    found = difference_intervals(labels, Scores(ours), Scores(theirs), groups, [name]).ends[name]
+    both = Scores(ours), Scores(theirs)
+    found = difference_intervals(labels, *both, groups, [name], draws=2000).ends[name]
     paired, draws = OF_ERRORS[name](own) - OF_ERRORS[name](other), drawn[0, 0] - drawn[1, 0]
     assert found == pytest.approx(bca_of_scipy(paired, draws.round(12)), rel=1e-6)
 
@@ -132,7 +133,7 @@ def test_equal_draws_of_a_difference_are_equal():
         np.rint(25 * (of[0, 0] - of[1, 0])) / 25 for of in (drawn.values, drawn.points)
     )
     wanted = rooms._ends(values, point, drawn.without[0, 0] - drawn.without[1, 0], drawn)
-    found = difference_intervals(labels, *both, groups, ["recall"]).ends["recall"]
+    found = difference_intervals(labels, *both, groups, ["recall"], draws=2000).ends["recall"]
     assert found == pytest.approx(wanted, abs=1e-9)
 
 
