@@ -27,7 +27,7 @@ def choose_model(paths: list[Path]) -> Path:
             chosen = st.selectbox(
                 "Judges the files dropped from now on",
                 offered,
-                format_func=lambda path: path.stem,
+                format_func=lambda path: path.name,
                 key="model",
             )
         for reason in filter(None, reasons.values()):

@@ -15,11 +15,11 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from app import evidence, limits, models, sidebar
+from app import evidence, models, sidebar
 from app.history import MOST, History, Judged
-from app.turns import Turns
 from app.words import badge, plain
 from deepfake_detector import UserError
+from deepfake_detector.serving import engine, limits
 from deepfake_detector.serving.inference import Report
 from deepfake_detector.storage.media_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
@@ -40,14 +40,14 @@ class Arrival:
 def main() -> None:
     st.set_page_config(page_title="Deepfake detector", layout="centered")
     st.title("Is this face real?")
-    paths = models.found()
+    paths = engine.offered()
     try:
         page_limits = limits.read(st.get_option("server.maxUploadSize"))
         path = sidebar.choose_model(paths)
         detector = models.load(path, page_limits.visitors_at_once)
     except UserError as error:
         st.error(
-            f"The page cannot work: {plain(models.without_folder(str(error), paths[0]))}",
+            f"The page cannot work: {plain(engine.without_folder(str(error), paths[0]))}",
             icon=":material/error:",
         )
         st.stop()
@@ -87,7 +87,7 @@ def main() -> None:
         st.rerun()
 
 
-def arrived(page_limits: limits.PageLimits) -> list[Arrival]:
+def arrived(page_limits: limits.ServingLimits) -> list[Arrival]:
     """What was dropped or picked and is still to be judged."""
     state = st.session_state
     uploads = st.file_uploader(
@@ -146,7 +146,7 @@ def pick() -> None:
 
 
 def judge(
-    arrivals: list[Arrival], history: History, path: Path, page_limits: limits.PageLimits
+    arrivals: list[Arrival], history: History, path: Path, page_limits: limits.ServingLimits
 ) -> Judged:
     """Judge the first, when its turn has come; what was judged before by the same model is not
     judged again."""
@@ -164,7 +164,7 @@ def judge(
 
 
 def judged_in_turn(
-    arrival: Arrival, sha256: str, path: Path, page_limits: limits.PageLimits
+    arrival: Arrival, sha256: str, path: Path, page_limits: limits.ServingLimits
 ) -> Report:
     """Every input waits in line anew, so that somebody with many does not keep the others waiting."""
     step = st.empty()
@@ -175,8 +175,7 @@ def judged_in_turn(
         )
         step.progress(0.0, f"Waiting for your turn. {ahead}")
 
-    with turns(page_limits.visitors_at_once).turn(waiting) as place:
-        detector = models.load(path, page_limits.visitors_at_once, place)
+    with models.engine(page_limits.visitors_at_once).turn(path, waiting) as detector:
         step.progress(0.0, f"Reading {len(arrival.data) / 1e6:.1f} MB")
         told = -math.inf
 
@@ -198,12 +197,6 @@ def judged_in_turn(
             limits=page_limits.of_a_file,
             sha256=sha256,
         )
-
-
-@st.cache_resource(max_entries=1)
-def turns(at_once: int) -> Turns:
-    """The one line of this server."""
-    return Turns(at_once)
 
 
 def choose_judged(history: History) -> Judged | None:

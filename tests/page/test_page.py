@@ -23,7 +23,10 @@ from deepfake_detector.serving.report import LIMITS, SAID
 
 GREY = made.picture(np.full((80, 80, 3), 90, np.uint8))
 CLIP, STILL = made.person_clip(), made.person_still()
-LIMITS_FILE = "upload_mb = 5\nclip_seconds = {}\nmegapixels = {}\nseconds_per_clip = 3600\nvisitors_at_once = 1\n"
+LIMITS_FILE = (
+    "upload_mb = 5\nclip_seconds = {}\nmegapixels = {}\nseconds_per_clip = 3600\n"
+    "visitors_at_once = 1\nuploads_at_once = 1\n"
+)
 pytestmark = pytest.mark.slow  # each runs the whole page
 
 
@@ -379,7 +382,7 @@ def test_of_several_models_the_usable_ones_are_offered_and_the_others_named_with
     models(tmp_path, weak={"withheld": "it loses too much"})
     (tmp_path / "models/torn.onnx").write_bytes((tmp_path / "models/other.onnx").read_bytes()[:900])
     page = opened_page()
-    assert page.selectbox[0].options == ["detector", "other"]
+    assert page.selectbox[0].options == ["detector.onnx", "other.onnx"]
     beside = words(page.sidebar)
     assert "weak.onnx: not to be used: it loses too much" in beside
     assert "torn.onnx: not an ONNX model that can be loaded" in beside

@@ -41,7 +41,10 @@ PATIENCE = 300_000  # milliseconds
 sync_api.expect.set_options(timeout=PATIENCE)
 SCREEN, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 SERIOUS = ("serious", "critical")
-LIMITS_FILE = "upload_mb = 5\nclip_seconds = 60\nmegapixels = 64\nseconds_per_clip = 3600\nvisitors_at_once = 2\n"
+LIMITS_FILE = (
+    "upload_mb = 5\nclip_seconds = 60\nmegapixels = 64\nseconds_per_clip = 3600\n"
+    "visitors_at_once = 2\nuploads_at_once = 2\n"
+)
 LONG_NAME = f"{'long' * 25} **b** $x$ [y](z) :red[r] <i>t<i>.mp4"
 HELD = b"\0\0\0\x0cfreeheld"  # a box that readers skip, at the end of a clip
 # Every Python of the server imports a module of this name first: a held clip is looked at for as
@@ -279,7 +282,7 @@ def test_models_are_offered_and_one_that_is_withheld_is_named_with_the_reason(vi
     )
     page.get_by_role("combobox").click()
     offered = page.get_by_role("option").all_inner_texts()
-    assert offered == ["detector", "band", "demo", "real"]
+    assert offered == [f"{name}.onnx" for name in ("detector", "band", "demo", "real")]
 
 
 def test_the_model_and_its_limits_are_one_click_away_on_a_phone(visit):

@@ -78,7 +78,8 @@ def test_the_wheel_holds_the_library_its_type_marker_and_the_command(tmp_path):
         (commands,) = [name for name in content.namelist() if name.endswith("entry_points.txt")]
         command = content.read(commands).decode().splitlines()
     library = {path.as_posix() for path in Path("deepfake_detector").rglob("*.py")}
-    assert files == library | {"deepfake_detector/py.typed"}
+    data = {"deepfake_detector/py.typed", "deepfake_detector/serving/limits.toml"}
+    assert files == library | data
     assert command == [
         "[console_scripts]",
         "deepfake-detector = deepfake_detector.cli.arguments:main",

@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 from patience import HANG
 
-from app import turns
-from app.turns import Turns
+from deepfake_detector.serving import turns
+from deepfake_detector.serving.turns import Turns
 
 AT_ONCE = [1, 2, 3]
 

@@ -2,12 +2,13 @@
 
 import math
 import tomllib
+from pathlib import Path
 
 import pytest
 
-from app import limits
 from deepfake_detector import UserError
 from deepfake_detector.media.reading import Limits
+from deepfake_detector.serving import limits
 
 GOOD = {
     "upload_mb": 5,
@@ -15,6 +16,7 @@ GOOD = {
     "megapixels": 0.25,
     "seconds_per_clip": 3,
     "visitors_at_once": 2,
+    "uploads_at_once": 3,
 }
 
 
@@ -34,7 +36,7 @@ def lines(**changes: object) -> str:
 
 
 def test_the_file_that_comes_with_the_page_fits_the_server_that_comes_with_it():
-    config = tomllib.loads((limits.FILE.parent.parent / ".streamlit/config.toml").read_text())
+    config = tomllib.loads(Path(".streamlit/config.toml").read_text())
     assert (
         limits.read(config["server"]["maxUploadSize"]).upload_mb
         == config["server"]["maxUploadSize"]
@@ -61,7 +63,7 @@ def test_another_file_can_be_named(written):
     [
         (
             lines(upload_mb=None),
-            "mine.toml: upload_mb: Field required; app/limits.toml explains its keys",
+            "mine.toml: upload_mb: Field required; .*limits.toml explains its keys",
         ),
         (lines(upload_mb=0), "mine.toml: upload_mb: Input should be greater than 0"),
         (lines(upload_mb=1.5), "mine.toml: upload_mb: Input should be a valid integer"),
@@ -77,7 +79,11 @@ def test_another_file_can_be_named(written):
             "mine.toml: visitors_at_once: Input should be less than or equal to 64",
         ),
         (lines(upload_gb=1), "mine.toml: upload_gb: Extra inputs are not permitted"),
-        ("upload_mb: 5", "mine.toml: no TOML file: .*; app/limits.toml shows how it is written"),
+        (
+            lines(uploads_at_once=1),
+            "mine.toml: Value error, uploads_at_once is less than visitors_at_once; ",
+        ),
+        ("upload_mb: 5", "mine.toml: no TOML file: .*limits.toml shows how it is written"),
         (
             lines(upload_mb=201),
             "mine.toml: upload_mb is 201, but the server takes 200 MB; start it with "
