@@ -1,0 +1,266 @@
+"""The API for other programs: an image or a video in, the report of `predict --json` out.
+
+It is a process of its own beside the page, with the same limits, line and models. It knows no users
+and keeps nothing: an upload lies in a temporary file until it is answered.
+"""
+
+import hmac
+import socket
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import uvicorn
+from anyio import CapacityLimiter, WouldBlock, from_thread, to_thread
+from fastapi import Depends, FastAPI, Request, Response, Security
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.security import APIKeyHeader
+from pydantic import Field
+from starlette.exceptions import HTTPException
+
+from deepfake_detector import UserError
+from deepfake_detector.common.settings import StrictModel
+from deepfake_detector.serving import monitoring, problems
+from deepfake_detector.serving.api_page import as_page
+from deepfake_detector.serving.engine import Engine, without_folder
+from deepfake_detector.serving.limits import ServingLimits
+from deepfake_detector.serving.problems import Problem, RequestError
+from deepfake_detector.serving.report_model import JsonReport, JudgedBy
+from deepfake_detector.serving.upload import FIELD, Upload, received
+
+TITLE = "Deepfake detector"
+KEY = "X-API-Key"
+AGAIN_SECONDS = 10  # after which somebody who came when all was full may come again
+FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": [FIELD],
+                    "properties": {
+                        FIELD: {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "an image or a video; what it is follows from its content",
+                        }
+                    },
+                }
+            }
+        },
+    }
+}
+REFUSALS = {
+    HTTPStatus.BAD_REQUEST: "the form is damaged",
+    HTTPStatus.UNAUTHORIZED: f"the header {KEY} is missing or wrong",
+    HTTPStatus.REQUEST_TIMEOUT: "the upload did not arrive in time",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the file is larger than the limit",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "the body is no form",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "there is no file in the form, or more than one",
+    HTTPStatus.SERVICE_UNAVAILABLE: "too many uploads at once, or the model cannot be used",
+    HTTPStatus.INSUFFICIENT_STORAGE: "no room for the upload",
+}
+
+
+class ServedModel(StrictModel):
+    """The model that judges, and what is taken."""
+
+    name: str = Field(description="name of its file")
+    warning: str = Field(description="what to know before any of its verdicts; else empty")
+    frames: int = Field(ge=1, description="frames of a video that it looks at")
+    model: JudgedBy = Field(description="as every report has it")
+    limits: ServingLimits = Field(description="what a file may ask for, and how many are judged")
+
+
+class Health(StrictModel):
+    """Whether files can be judged."""
+
+    status: Literal["ok"] = Field(description="the model is loaded")
+
+
+def create(
+    model: Path, limits: ServingLimits, key: str | None = None, sha256: str | None = None
+) -> FastAPI:
+    """The API that judges by the `model` (no other than the one of that `sha256`), for
+    whoever sends `key`, where there is one."""
+    engine, monitor = Engine(limits.visitors_at_once, sha256), monitoring.Monitor()
+    places, threads = (CapacityLimiter(limits.uploads_at_once) for _ in range(2))
+    app = FastAPI(
+        title=TITLE,
+        version="1",
+        description=__doc__ or "",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.banner = engine.detector(model).banner
+    app.openapi = partial(_description, app)  # type: ignore[method-assign]
+    _answer_errors(app, monitor, model)
+    for_holders = [Depends(_holder_of(key))] if key else []
+    refused = partial(_refusals, {HTTPStatus.UNAUTHORIZED} if not key else set())
+
+    @app.post(
+        "/v1/judge",
+        summary="Judge an image or a video",
+        description="A file that cannot be judged is answered too: its report has the verdict ERROR.",
+        dependencies=for_holders,
+        responses=refused(*REFUSALS),
+        openapi_extra=FORM,
+    )
+    async def judge(request: Request) -> JsonReport:
+        with _held(places, monitor):
+            async with received(request.headers, request.stream(), limits.upload_bytes) as upload:
+                work = partial(_judged, engine, monitor, model, limits, upload, request)
+                return await to_thread.run_sync(work, limiter=threads)
+
+    @app.get(
+        "/v1/model",
+        summary="The model that judges, and the limits",
+        dependencies=for_holders,
+        responses=refused(HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE),
+    )
+    def served() -> ServedModel:
+        detector = engine.detector(model)
+        return ServedModel(
+            name=model.name,
+            warning=detector.banner,
+            frames=detector.contract.frames,
+            model=JudgedBy.of(detector.contract, detector.sha256),
+            limits=limits,
+        )
+
+    @app.get(
+        "/healthz",
+        summary="Whether files can be judged",
+        responses=refused(HTTPStatus.SERVICE_UNAVAILABLE),
+    )
+    def healthz() -> Health:
+        engine.detector(model)
+        return Health(status="ok")
+
+    @app.get("/metrics", summary="Counts for Prometheus", response_class=PlainTextResponse)
+    def metrics() -> Response:
+        return Response(monitor.text(), media_type=monitoring.CONTENT_TYPE)
+
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        return HTMLResponse(as_page(app.openapi()))
+
+    return app
+
+
+def serve(app: FastAPI, host: str, port: int, told: Callable[[str], None]) -> None:
+    """Answer at that address (port 0: any that is free), which `told` hears, until a signal ends
+    it. Raises UserError where the address is not to be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise UserError(
+            f"{host}:{port}: {error.strerror}", "--host and --port take another address"
+        ) from error
+    shown = f"[{host}]" if family == socket.AF_INET6 else host
+    told(f"http://{shown}:{listening.getsockname()[1]}")
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, ws="none"
+    )
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _judged(
+    engine: Engine,
+    monitor: monitoring.Monitor,
+    model: Path,
+    limits: ServingLimits,
+    upload: Upload,
+    request: Request,
+) -> JsonReport:
+    """The report on an upload, when its turn has come. Raises RequestError where whoever sent
+    it is gone before."""
+
+    def waiting(before: int) -> None:
+        if from_thread.run(request.is_disconnected):
+            raise RequestError(HTTPStatus.BAD_REQUEST, "nobody waits for the answer any more")
+
+    with engine.turn(model, waiting) as detector:
+        found = detector.predict(upload.path, upload.name, limits=limits.of_a_file)
+    monitor.judged(found)
+    return JsonReport.of(found, detector.contract, detector.sha256)
+
+
+@contextmanager
+def _held(places: CapacityLimiter, monitor: monitoring.Monitor) -> Iterator[None]:
+    """Hold one of the places for uploads while the block lasts. Raises RequestError where all are taken."""
+    try:
+        places.acquire_nowait()
+    except WouldBlock as error:
+        raise RequestError(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            f"{places.total_tokens:g} uploads are waiting or being judged",
+            f"send it again in {AGAIN_SECONDS} seconds",
+            {"Retry-After": str(AGAIN_SECONDS)},
+        ) from error
+    try:
+        with monitor.uploads.track_inprogress():
+            yield
+    finally:
+        places.release()
+
+
+def _holder_of(key: str) -> Callable[[str | None], None]:
+    """Lets nobody pass but whoever sends the key."""
+
+    def check(
+        sent: Annotated[str | None, Security(APIKeyHeader(name=KEY, auto_error=False))],
+    ) -> None:
+        if not hmac.compare_digest((sent or "").encode("latin-1"), key.encode()):
+            raise RequestError(
+                HTTPStatus.UNAUTHORIZED,
+                f"the header {KEY} is missing or wrong",
+                "send the key that this server was started with",
+                {"WWW-Authenticate": "ApiKey"},
+            )
+
+    return check
+
+
+def _answer_errors(app: FastAPI, monitor: monitoring.Monitor, model: Path) -> None:
+    """Have every error answered as a problem, without the folder that the model lies in."""
+
+    def answered(request: Request, error: Exception) -> Response:
+        found = problems.of(error)
+        found.problem = without_folder(found.problem, model)
+        monitor.refused(found.status)
+        return problems.answer(found)
+
+    for kind in (UserError, HTTPException, Exception):
+        app.add_exception_handler(kind, answered)
+
+
+def _refusals(never: Set[HTTPStatus], *statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    return {
+        int(one): {"model": Problem, "description": REFUSALS[one]}
+        for one in statuses
+        if one not in never
+    }
+
+
+def _description(app: FastAPI) -> dict[str, Any]:
+    """OpenAPI's, in which problems have the media type that they are sent with."""
+    if app.openapi_schema is None:
+        found = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        for operations in found["paths"].values():
+            for operation in operations.values():
+                for status, described in operation["responses"].items():
+                    if int(status) >= HTTPStatus.BAD_REQUEST:
+                        content = described["content"]
+                        content[problems.MEDIA_TYPE] = content.pop("application/json")
+        app.openapi_schema = found
+    return app.openapi_schema
