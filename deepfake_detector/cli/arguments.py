@@ -1,17 +1,22 @@
-"""The command line: judge files, check this machine, switch data sets, compare runs.
+"""The command line: judge files, serve programs, check this machine, switch data sets, compare runs.
 
 deepfake-detector COMMAND --help             where the package is installed
 python -m deepfake_detector COMMAND --help   in a checkout
 """
 
 import argparse
+import re
 import sys
+import tempfile
 from functools import partial
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from deepfake_detector import UserError, params
 from deepfake_detector.cli import commands, profiles
 from deepfake_detector.common import console
+from deepfake_detector.common.settings import Parallel
 from deepfake_detector.storage import assets
 
 PIPELINE = Path("dvc.yaml")  # lies in the project's folder alone
@@ -19,7 +24,11 @@ PROFILES = f"those of the folder {profiles.FOLDER} of the project"
 
 
 def main(program: str = "deepfake-detector") -> None:
-    arguments = _parser(program).parse_args()
+    parser = _parser(program)
+    arguments = parser.parse_args()
+    if "run" not in arguments:
+        parser.print_help(sys.stderr)
+        sys.exit(2)
     console.guarded(lambda: sys.exit(_run(arguments)))
 
 
@@ -62,6 +71,7 @@ def _file(text: str) -> Path:
     """A file to be written."""
     if Path(text).is_dir():
         raise argparse.ArgumentTypeError(f"{text!r} is a folder; name a file")
+    _check_writable(text, Path(text).parent)
     return Path(text)
 
 
@@ -69,15 +79,38 @@ def _folder(text: str) -> Path:
     """A folder to write into, made where it is missing."""
     if Path(text).exists() and not Path(text).is_dir():
         raise argparse.ArgumentTypeError(f"{text!r} is a file; name a folder")
+    _check_writable(text, Path(text))
     return Path(text)
+
+
+def _check_writable(text: str, folder: Path) -> None:
+    """Refuse a target, before hours of judging, where the folder for it could not be written into."""
+    try:
+        there = next(one for one in (folder, *folder.parents) if one.exists())
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be written: {error.strerror}") from error
+
+
+def _sha256(text: str) -> str:
+    if not re.fullmatch("[0-9A-Fa-f]{64}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no SHA-256: 64 hexadecimal digits")
+    return text
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: 0 to 65535")
+    return int(text)
 
 
 def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program, description=(__doc__ or "").partition("\n")[0])
     parser.set_defaults(in_project=False)
-    to = parser.add_subparsers(required=True, metavar="COMMAND")
+    to = parser.add_subparsers(title="commands", metavar="COMMAND")
     for add in (
         _add_predict,
+        _add_serve,
         _add_doctor,
         _add_use_profile,
         _add_fetch_assets,
@@ -93,9 +126,10 @@ def _add_predict(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     command = to.add_parser(
         "predict",
         help="judge images, videos and folders of them",
-        description="Judge images, videos and folders. Exit code 0: every input got a verdict; 1: one was an ERROR. What was "
-        "judged before a run was stopped is kept beside the file of --json or --csv; --resume goes "
-        "on with it.",
+        description="Judge images, videos and folders. Exit code 0: every input got a verdict; 1: one was an ERROR, or none "
+        "could be judged; 2: wrong usage. What was judged before a run was stopped is kept beside "
+        "the file of --json or --csv, or in the folder of --html; --resume goes on with it.",
+        epilog="example: %(prog)s clips --csv all.csv --html pages",
     )
     command.add_argument(
         "inputs",
@@ -111,10 +145,14 @@ def _add_predict(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "--model",
         type=Path,
         default=Path("models/detector.onnx"),
+        metavar="FILE",
         help="exported model (default: %(default)s)",
     )
     command.add_argument(
-        "--sha256", metavar="HEX", help="refuse any other model file than the one with this hash"
+        "--sha256",
+        type=_sha256,
+        metavar="HEX",
+        help="refuse any other model file than the one with this hash",
     )
     command.add_argument(
         "--kind",
@@ -127,7 +165,10 @@ def _add_predict(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
     command.add_argument("--csv", type=_file, metavar="FILE", help="a row for each input")
     command.add_argument(
-        "--html", type=_folder, metavar="FOLDER", help="a page of evidence for each input"
+        "--html",
+        type=_folder,
+        metavar="FOLDER",
+        help="a page of evidence for each input, and index.html, a table of them to sort and filter",
     )
     command.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
     command.add_argument(
@@ -168,7 +209,56 @@ def _predict(command: argparse.ArgumentParser, arguments: argparse.Namespace) ->
         command.error(
             "nothing to judge: name files or folders, or --list a file with one path a line"
         )
-    return commands.predict(arguments)
+    if arguments.resume and not (arguments.json or arguments.csv or arguments.html):
+        command.error("--resume goes on with what --json, --csv or --html began; name one of them")
+    if arguments.json and arguments.json == arguments.csv:
+        command.error(f"--json and --csv name the same file, {arguments.json}")
+    return commands.predict(arguments, _execution(command, arguments))
+
+
+def _execution(command: argparse.ArgumentParser, arguments: argparse.Namespace) -> Parallel | None:
+    """Workers where they were asked for; else this process judges alone, with all cores."""
+    try:
+        chosen = Parallel(
+            executor=arguments.executor,
+            workers=arguments.workers,
+            seconds_per_item=arguments.seconds_per_item,
+            memory_per_item=arguments.memory_per_item,
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        command.error(f"argument --{str(first['loc'][0]).replace('_', '-')}: {first['msg']}")
+    return None if chosen.executor == "local" and not chosen.workers else chosen
+
+
+def _add_serve(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = to.add_parser(
+        "serve",
+        help="answer other programs: an image or a video in, the JSON report out",
+        description="Serve the HTTP API, which /docs of its address describes, until Ctrl-C. DEEPFAKE_API_KEY: the key that "
+        "every request for a verdict must send as X-API-Key; DEEPFAKE_LIMITS: a file of limits "
+        "(docs/deploy.md).",
+        epilog="example: %(prog)s --model models/detector.onnx",
+    )
+    command.add_argument(
+        "--model",
+        type=Path,
+        metavar="FILE",
+        help="exported model (default: $DEEPFAKE_MODEL, else models/detector.onnx)",
+    )
+    command.add_argument(
+        "--sha256",
+        type=_sha256,
+        metavar="HEX",
+        help="refuse any other model file than the one with this hash",
+    )
+    command.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"
+    )
+    command.add_argument(
+        "--port", type=_port, default=8502, help="0: any that is free (default: %(default)s)"
+    )
+    command.set_defaults(run=commands.serve)
 
 
 def _add_doctor(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -178,6 +268,7 @@ def _add_doctor(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         description="Check packages, device, disk, decoder, model files and every data set that params name. "
         "Exit code 0: nothing stands in the way; 1: something does, and what to do about it is "
         "said.",
+        epilog="example: %(prog)s --params params.yaml",
     )
     command.add_argument(
         "--params",
@@ -194,6 +285,7 @@ def _add_use_profile(to: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "use-profile",
         help="switch params.yaml to another data set's values",
         description=f"Write params.yaml with the values of a profile: {', '.join(profiles.names()) or PROFILES}.",
+        epilog="example: %(prog)s folder --root mine=clips",
     )
     command.add_argument("profile", help="one of these")
     command.add_argument(
@@ -213,6 +305,7 @@ def _add_fetch_assets(to: "argparse._SubParsersAction[argparse.ArgumentParser]")
         help="get the face detector and the ImageNet weights",
         description=f"Put files the project does not ship into {assets.folder()} ($DEEPFAKE_ASSETS), checked by sha256: "
         "the file of a face detector, or the ImageNet weights of a network.",
+        epilog="example: %(prog)s yunet --from /media/stick",
     )
     command.add_argument(
         "names",
@@ -238,6 +331,7 @@ def _add_compare(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         help="how far two runs differ, and whether that may be chance",
         description="Figures of two runs on the same items side by side, with the 95 % interval of their difference: source "
         "groups are drawn anew, the same for both runs.",
+        epilog="example: %(prog)s HEAD workspace --md",
     )
     command.add_argument(
         "first", metavar="REV_A", help="a commit, branch or experiment, or `workspace`"
@@ -258,6 +352,7 @@ def _add_plots(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         "plots",
         help="every chart on one page that opens without a network",
         description="`dvc plots show`, or `dvc plots diff` of the revisions named, as a page that needs no network.",
+        epilog="example: %(prog)s HEAD workspace",
     )
     command.add_argument(
         "revisions",
@@ -274,5 +369,6 @@ def _add_prune(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         help="free the space of frames and faces that nothing uses any more",
         description="Drop from the scratch store (.cache/items) what the last run of extract_frames and crop_faces did not "
         "use. Outputs and DVC's own cache stay as they are (`dvc gc` is for that).",
+        epilog="example: %(prog)s",
     )
     command.set_defaults(run=commands.prune, in_project=True)

@@ -4,7 +4,9 @@ Each takes the parsed arguments and returns the exit code.
 """
 
 import argparse
+import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -27,13 +29,13 @@ ASSETS = {asset.name: asset for asset in DETECTOR_ASSETS}
 NETWORKS = get_args(Network)
 
 
-def predict(arguments: argparse.Namespace) -> int:
-    """0 where every input got a verdict, 1 where one was an ERROR."""
+def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
+    """0 where every input got a verdict, 1 where one was an ERROR. `execution`: the workers, or None
+    for this process alone."""
     from deepfake_detector.serving import batch  # costs a second that --help need not pay
 
-    execution = _execution(arguments)
     judge = batch.Judge(
-        arguments.model.absolute(),
+        arguments.model,
         arguments.sha256,
         arguments.device,
         1 if execution else 0,
@@ -44,27 +46,45 @@ def predict(arguments: argparse.Namespace) -> int:
     if detector.banner:
         print(f"! {detector.banner}", file=sys.stderr)
     inputs = _inputs(arguments.inputs, arguments.list)
-    target = arguments.json or arguments.csv
-    if arguments.resume and not target:
-        raise UserError(
-            "--resume goes on with what lies beside the file of --json or --csv", "name one"
-        )
+    index = arguments.html / batch.INDEX if arguments.html else None
+    target = arguments.json or arguments.csv or index
     print(f"{'verdict':<13} {'P(fake)':>8}  {'faces':>7}  input")
     if target is None:
-        verdicts = [_told(path, one) for path, one in _judged(inputs, judge, execution)]
-        return int("ERROR" in verdicts)
-    journal = batch.Journal(
-        target, {"model": detector.sha256, "kind": arguments.kind, "html": str(judge.html)}
-    )
-    journal.begin(arguments.resume)
-    _judge_on(journal, inputs, judge, execution)
-    if arguments.json:
-        batch.write_json_list(arguments.json, journal.reports(inputs))
-    if arguments.csv:
-        batch.write_csv(arguments.csv, journal.reports(inputs))
-    failed = any(one["verdict"] == "ERROR" for one in journal.reports(inputs))
-    journal.end()
-    return int(failed)
+        counts = Counter(_told(path, one) for path, one in _judged(inputs, judge, execution))
+    else:
+        journal = batch.Journal(
+            target, {"model": detector.sha256, "kind": arguments.kind, "html": str(judge.html)}
+        )
+        journal.begin(arguments.resume)
+        _judge_on(journal, inputs, judge, execution)
+        counts = Counter(one["verdict"] for one in journal.reports(inputs))
+        if arguments.json:
+            batch.write_json_list(arguments.json, journal.reports(inputs))
+        if arguments.csv:
+            batch.write_csv(arguments.csv, journal.reports(inputs), pages=index is not None)
+        if index:
+            batch.write_index(index, journal.reports(inputs), counts)
+        journal.end()
+    opens = f"; open {index}" if index else ""
+    print(f"{batch.summary(counts)}{opens}", file=sys.stderr)
+    return int(counts["ERROR"] > 0)
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """Ends with the signal that stops it."""
+    from deepfake_detector.serving import api, engine, limits  # FastAPI is for this command alone
+
+    key = os.environ.get("DEEPFAKE_API_KEY")
+    if key == "":
+        raise UserError("DEEPFAKE_API_KEY is empty", "set it to the key, or unset it")
+    model = arguments.model or engine.offered()[0]
+    app = api.create(model, limits.read(), key, arguments.sha256)
+    if app.state.banner:
+        print(f"! {app.state.banner}", file=sys.stderr)
+    if key is None:
+        print("! no DEEPFAKE_API_KEY: whoever reaches this port may ask", file=sys.stderr)
+    api.serve(app, arguments.host, arguments.port, _told_address)
+    return 0
 
 
 def use_profile(arguments: argparse.Namespace) -> int:
@@ -153,18 +173,6 @@ def _judge_on(
         raise
 
 
-def _execution(arguments: argparse.Namespace) -> Parallel | None:
-    """Workers where they were asked for; else this process judges alone, with all cores."""
-    if arguments.executor == "local" and not arguments.workers:
-        return None
-    return Parallel(
-        executor=arguments.executor,
-        workers=arguments.workers,
-        seconds_per_item=arguments.seconds_per_item,
-        memory_per_item=arguments.memory_per_item,
-    )
-
-
 def _inputs(paths: list[Path], listed: str | None) -> list[Path]:
     """The files named and listed, and of folders every file of a media type, sorted; each once."""
     if listed:
@@ -205,6 +213,10 @@ def _told(path: Path, found: dict) -> str:
         flush=True,
     )
     return found["verdict"]
+
+
+def _told_address(address: str) -> None:
+    print(f"the API: {address}/docs", flush=True)
 
 
 def _row(one: "comparison.Difference") -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Switch params.yaml to a profile: the defaults of all settings with that profile's differences."""
 
+import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,7 +43,7 @@ def use(name: str, roots: Mapping[str, str]) -> list[str]:
             f"add --root {missing[0]}=/absolute/path",
         )
     for key, root in roots.items():
-        if not Path(root).is_dir():
+        if not os.path.isdir(os.path.abspath(root)):
             raise UserError(f"--root {key}={root}: no such folder")
     _refuse_loss()
     write_whole(params.PARAMS_FILE, text(name, roots).encode())
@@ -64,7 +65,7 @@ def text(name: str, roots: Mapping[str, str]) -> str:
     chosen = load(name)
     placed = {
         key: data_set.model_copy(
-            update={"root": str(Path(roots[key]).absolute())} if key in roots else {}
+            update={"root": os.path.abspath(roots[key])} if key in roots else {}
         )
         for key, data_set in chosen.data_sets.items()
     }

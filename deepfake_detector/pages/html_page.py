@@ -7,10 +7,7 @@ from dataclasses import dataclass
 
 import jinja2
 
-_PAGE = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title }}</title>
-<style>
+STYLE = """\
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 h2 { margin-top: 2.5rem } img { max-width: 100%; display: block; margin: .5rem 0 }
 figure { display: inline-block; margin: .5rem 1rem .5rem 0; max-width: 100% } figure svg { max-width: 100%; height: auto }
@@ -22,7 +19,12 @@ td, th { padding: .2rem .7rem; border-bottom: 1px solid #ddd; text-align: left }
 .INCONCLUSIVE, .ERROR { color: #444; background: #f2f2f2; border-style: dashed }
 .pictures { display: flex; flex-wrap: wrap; gap: .8rem } .pictures figure { margin: 0; width: 16rem; font-size: 12px }
 .stop { background: #fde8e6; border-left: 4px solid #c0392b; padding: .5rem 1rem }
-@media print { body { margin: 0; font-size: 12px } h2 { break-after: avoid } img, figure, tr { break-inside: avoid } }
+@media print { body { margin: 0; font-size: 12px } h2 { break-after: avoid } img, figure, tr { break-inside: avoid } }"""
+_PAGE = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}</title>
+<style>
+{{ style | safe }}
 </style></head><body><main>
 <h1>{{ title }}</h1>
 {% if badge %}<p><span class="badge {{ badge.word }}">{{ badge.sign }} {{ badge.word }}</span></p>
@@ -96,6 +98,5 @@ def render(
     title: str, stops: Sequence[str], sections: Sequence[Section], badge: Badge | None = None
 ) -> bytes:
     """The page; `stops` are sentences that nobody may miss, shown first, after the badge."""
-    return _PAGE.render(title=title, stops=stops, sections=sections, badge=badge).encode(
-        "utf-8", "replace"
-    )
+    page = _PAGE.render(style=STYLE, title=title, stops=stops, sections=sections, badge=badge)
+    return page.encode("utf-8", "replace")

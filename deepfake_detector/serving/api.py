@@ -161,8 +161,9 @@ def serve(app: FastAPI, host: str, port: int, told: Callable[[str], None]) -> No
     try:
         listening = socket.create_server((host, port), family=family)
     except OSError as error:
+        why = str(error.strerror).partition(" (while")[0]
         raise UserError(
-            f"{host}:{port}: {error.strerror}", "--host and --port take another address"
+            f"{host}:{port}: {why}", "--host and --port take another address"
         ) from error
     shown = f"[{host}]" if family == socket.AF_INET6 else host
     told(f"http://{shown}:{listening.getsockname()[1]}")

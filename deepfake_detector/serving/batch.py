@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,8 +18,12 @@ from pathlib import Path
 from deepfake_detector import UserError
 from deepfake_detector.common.parallel import run
 from deepfake_detector.common.settings import Parallel
+from deepfake_detector.pages import table_page
+from deepfake_detector.pages.html_page import Badge
+from deepfake_detector.pages.table_page import Cell, Row
 from deepfake_detector.serving import report
 from deepfake_detector.serving.inference import UNREADABLE, Detector, Report
+from deepfake_detector.serving.report import LIMITS, SAID
 from deepfake_detector.serving.report_model import FORMAT, JsonReport, as_json
 from deepfake_detector.storage.files import write_whole
 
@@ -28,6 +32,7 @@ COLUMNS: dict[str, Callable[[JsonReport], object]] = {  # of the CSV, and how ea
     "verdict": lambda one: one.verdict,
     "fake_probability": lambda one: one.fake_probability,
     "reason": lambda one: one.reason,
+    "in_words": lambda one: one.in_words,
     "error": lambda one: one.error,
     "people": lambda one: len(one.people),
     "decided_by": lambda one: one.decided_by,
@@ -37,6 +42,10 @@ COLUMNS: dict[str, Callable[[JsonReport], object]] = {  # of the CSV, and how ea
     "sha256": lambda one: one.input.sha256,
     "seconds": lambda one: one.seconds,
 }
+
+
+INDEX = "index.html"  # of the folder of pages
+HEADS = ("verdict", "file", "probability of fake", "people", "in words")  # of its table
 
 
 @dataclass(frozen=True)
@@ -56,19 +65,20 @@ class Judge:
         return _detector(self.model, self.sha256, self.device, self.threads)
 
     def __call__(self, path: Path) -> dict:
-        """The report on a file, as JSON has it."""
+        """The report on a file, as JSON has it; its page is written."""
+        return self._written(path, self.detector().predict(path, kind=self.kind))
+
+    def failed(self, path: Path, why: str) -> dict:
+        """The report on a file whose worker did not live to write one."""
+        lost = Report(str(path), None, None, "ERROR", reason=UNREADABLE, error=why)
+        return self._written(path, lost)
+
+    def _written(self, path: Path, found: Report) -> dict:
         detector = self.detector()
-        found = detector.predict(path, kind=self.kind)
         if self.html:
             page = report.as_html(found, detector.contract, detector.sha256)
             write_whole(self.html / page_name(path), page)
         return as_json(found, detector.contract, detector.sha256)
-
-    def failed(self, path: Path, why: str) -> dict:
-        """The report on a file whose worker did not live to write one."""
-        detector = self.detector()
-        lost = Report(str(path), None, None, "ERROR", reason=UNREADABLE, error=why)
-        return as_json(lost, detector.contract, detector.sha256)
 
 
 def judge_all(paths: Sequence[Path], judge: Judge, execution: Parallel | None) -> Iterator[dict]:
@@ -105,23 +115,54 @@ def write_json_list(target: Path, reports: Iterable[dict]) -> None:
     write_whole(target, parts())
 
 
-def write_csv(target: Path, reports: Iterable[dict]) -> None:
+def write_csv(target: Path, reports: Iterable[dict], pages: bool = False) -> None:
     """A row for each report, written whole: its verdict and what that rests on, without the single
-    faces."""
+    faces, and with `pages` the name of its page of evidence."""
 
     def lines() -> Iterator[bytes]:
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow([*COLUMNS, "page"])
         for plain in reports:
             one = JsonReport.model_validate(plain)
-            writer.writerow(take(one) for take in COLUMNS.values())
+            page = page_name(Path(one.input.name)) if pages else ""
+            writer.writerow([*(take(one) for take in COLUMNS.values()), page])
             yield buffer.getvalue().encode("utf-8", "surrogateescape")
             buffer.seek(0)
             buffer.truncate()
         yield buffer.getvalue().encode()
 
     write_whole(target, lines())
+
+
+def summary(counts: Mapping[str, int]) -> str:
+    """How many inputs got which verdict, in words."""
+    total = sum(counts.values())
+    each = ", ".join(f"{counts[verdict]} {verdict}" for verdict in SAID if counts.get(verdict))
+    return f"{total} input{'s' * (total != 1)}: {each}"
+
+
+def write_index(target: Path, reports: Iterable[dict], counts: Mapping[str, int]) -> None:
+    """The table of all inputs that leads to their pages of evidence, in the folder of these, written
+    whole."""
+    rows = (_index_row(JsonReport.model_validate(one)) for one in reports)
+    write_whole(
+        target, table_page.render("Judged files", [f"{summary(counts)}.", *LIMITS], HEADS, rows)
+    )
+
+
+def _index_row(one: JsonReport) -> Row:
+    probability = one.fake_probability
+    shown = ("", None) if probability is None else (f"{probability:.1%}", probability)
+    return Row(
+        Badge(one.verdict),
+        (
+            Cell(one.input.name, link=page_name(Path(one.input.name))),
+            Cell(*shown),
+            Cell(str(len(one.people)), len(one.people)),
+            Cell(one.in_words),
+        ),
+    )
 
 
 class Journal:

@@ -1,7 +1,10 @@
 """The command line: exit codes, what is printed where, and the reports it writes."""
 
+import csv
+import html
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,16 +15,19 @@ import made
 import numpy as np
 import pytest
 
-from deepfake_detector.cli import commands, profiles
+from deepfake_detector.cli import arguments, commands, profiles
 from deepfake_detector.cli.arguments import main
 from deepfake_detector.evaluation import comparison
 from deepfake_detector.evaluation.comparison import Difference, Level
 from deepfake_detector.faces.settings import YUNET
+from deepfake_detector.serving.batch import Judge
 from deepfake_detector.serving.inference import DEMONSTRATION
 from deepfake_detector.storage import assets, store
 from deepfake_detector.storage.assets import Asset
 from deepfake_detector.storage.files import file_hash
 from deepfake_detector.training.backbones import BACKBONES
+
+GREY = made.picture(np.full((80, 80, 3), 90, np.uint8))
 
 
 @pytest.fixture
@@ -45,14 +51,28 @@ def empty_assets(tmp_path, monkeypatch) -> Path:
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["predict"], ["doctor"], ["use-profile"], ["fetch-assets"], ["compare"], ["prune"]],
+    ["predict", "serve", "doctor", "use-profile", "fetch-assets", "compare", "plots", "prune"],
 )
-def test_help_tells_what_a_command_does(call, command):
-    code, out, _ = call(*command, "--help")
-    assert code == 0
-    assert out.startswith(
-        f"usage: deepfake-detector{' ' if command else ''}{' '.join(command)} [-h]"
-    )
+@pytest.mark.parametrize("program", ["deepfake-detector", "python -m deepfake_detector"])
+def test_help_tells_what_a_command_does_with_an_example_that_can_be_typed(
+    capsys, monkeypatch, program, command
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    parser = arguments._parser(program)
+    with pytest.raises(SystemExit, match="^0$"):
+        parser.parse_args([command, "--help"])
+    out = capsys.readouterr().out
+    assert out.startswith(f"usage: {program} {command} [-h]")
+    (example,) = re.findall(rf"^example: {program} (.+)$", out, re.MULTILINE)
+    assert "run" in parser.parse_args(example.split())
+
+
+def test_without_a_command_all_are_listed(call):
+    code, out, err = call()
+    assert (code, out) == (2, "")
+    assert err == arguments._parser("deepfake-detector").format_help()
+    for command in ("predict", "serve", "doctor", "use-profile", "fetch-assets", "compare"):
+        assert f"\n    {command} " in err or f"\n    {command}\n" in err
 
 
 def test_help_names_the_profiles_or_where_they_are(call, tmp_path, monkeypatch):
@@ -97,7 +117,6 @@ def test_a_missing_package_is_named_with_the_extra_that_has_it(command, extra):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "required: COMMAND"),
         (["judge", "clip.mp4"], "invalid choice: 'judge'"),
         (["predict", "clip.mp4", "--kind", "hand"], "invalid choice: 'hand'"),
         (["predict"], "predict: error: nothing to judge: name files or folders, or --list"),
@@ -113,6 +132,31 @@ def test_a_missing_package_is_named_with_the_extra_that_has_it(command, extra):
             ["predict", "clip.mp4", "--html", "params.yaml"],
             "argument --html: 'params.yaml' is a file; name a folder",
         ),
+        (
+            ["predict", "clip.mp4", "--csv", "params.yaml/all.csv"],
+            "argument --csv: 'params.yaml/all.csv' cannot be written: Not a directory",
+        ),
+        (
+            ["predict", "clip.mp4", "--json", "/proc/new/all.json"],
+            "argument --json: '/proc/new/all.json' cannot be written: ",
+        ),
+        (
+            ["predict", "clip.mp4", "--html", "/proc/pages"],
+            "argument --html: '/proc/pages' cannot be written: ",
+        ),
+        (
+            ["predict", "clip.mp4", "--json", "all", "--csv", "all"],
+            "--json and --csv name the same file, all",
+        ),
+        (
+            ["predict", "clip.mp4", "--resume"],
+            "--resume goes on with what --json, --csv or --html began; name one of them",
+        ),
+        (["predict", "clip.mp4", "--sha256", "ab"], "'ab' is no SHA-256: 64 hexadecimal digits"),
+        (["predict", "clip.mp4", "--workers", "-1"], "argument --workers: Input should be greater"),
+        (["predict", "clip.mp4", "--seconds-per-item", "0"], "argument --seconds-per-item: Input"),
+        (["predict", "clip.mp4", "--memory-per-item", "nan"], "argument --memory-per-item: Input"),
+        (["serve", "--port", "65536"], "argument --port: '65536' is no port: 0 to 65535"),
         (["use-profile"], "required: profile"),
         (["use-profile", "folder", "--root", "mine"], "'mine': write NAME=/absolute/path"),
         (
@@ -170,6 +214,91 @@ def test_compare_says_when_there_is_nothing(call, monkeypatch, low, high, said):
     level = Level("video", 50, 0, (Difference("roc_auc", 0.9, second, low, high),), "")
     monkeypatch.setattr(comparison, "compare", lambda *arguments: [level])
     assert said in call("compare", "a", "b")[1]
+
+
+def test_many_files_come_with_a_table_a_page_each_and_their_number(tmp_path, call):
+    model, target = made.write_model(tmp_path / "m.onnx"), tmp_path / "out"
+    files = {"b.jpg": made.person_still(), "a & <b>.png": GREY, "c.mp4": b"no video"}
+    paths = [tmp_path / name for name in files]
+    for path, data in zip(paths, files.values(), strict=True):
+        path.write_bytes(data)
+    options = ("--model", model, "--html", target, "--csv", target / "all.csv")
+    code, out, err = call("predict", *paths, *options)
+    assert code == 1
+    assert err.splitlines()[-1] == (
+        f"3 inputs: 1 FAKE, 1 INCONCLUSIVE, 1 ERROR; open {target / 'index.html'}"
+    )
+    with open(target / "all.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["verdict"] for row in rows] == ["FAKE", "INCONCLUSIVE", "ERROR"]
+    assert [row["people"] for row in rows] == ["1", "0", "0"]
+    assert "No face was found" in rows[1]["in_words"]
+    table = (target / "index.html").read_text()
+    for row in rows:
+        assert (target / row["page"]).is_file()
+        assert f'<a href="{row["page"]}">' in table
+        assert html.escape(row["in_words"], quote=False) in html.unescape(table)
+    assert sorted(path.name for path in target.iterdir()) == sorted(
+        ["all.csv", "index.html", *(row["page"] for row in rows)]
+    )
+
+
+def test_pages_of_a_stopped_run_are_gone_on_with(tmp_path, call, monkeypatch):
+    model, target = made.write_model(tmp_path / "m.onnx"), tmp_path / "out"
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(made.person_still())
+    options = ("predict", tmp_path / "a.jpg", tmp_path / "b.jpg", "--model", model)
+    judge = Judge.__call__
+
+    def stopped(self: Judge, path: Path) -> dict:
+        if path.name == "b.jpg":
+            raise KeyboardInterrupt
+        return judge(self, path)
+
+    monkeypatch.setattr(Judge, "__call__", stopped)
+    assert call(*options, "--html", target)[0] == 130
+    monkeypatch.setattr(Judge, "__call__", judge)
+    code, out, err = call(*options, "--html", target, "--resume")
+    assert code == 0
+    assert "1 of 2 were judged before" in err
+    assert "2 inputs: 2 FAKE" in err
+    assert len(list(target.iterdir())) == 3
+
+
+def test_a_model_is_named_as_it_was_typed(tmp_path, call, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.onnx").write_bytes(b"none")
+    for name, why in (("m.onnx", "not an ONNX model"), ("../n.onnx", "not there")):
+        assert call("predict", "a.jpg", "--model", name)[2].startswith(f"error: {name}: {why}")
+
+
+@pytest.mark.parametrize(
+    ("environment", "options", "said"),
+    [
+        ({"DEEPFAKE_API_KEY": ""}, [], "DEEPFAKE_API_KEY is empty; set it to the key, or unset it"),
+        ({"DEEPFAKE_MODEL": "other.onnx"}, [], "other.onnx: not there"),
+        ({}, ["--model", "mine.onnx"], "mine.onnx: not there"),
+        ({"DEEPFAKE_LIMITS": "none.toml"}, [], "none.toml: No such file or directory"),
+        (
+            {},
+            ["--model", "{model}", "--host", "192.0.2.1"],
+            "192.0.2.1:8502: Cannot assign requested address; --host and --port take another",
+        ),
+        (
+            {},
+            ["--model", "{model}", "--sha256", "0" * 64],
+            "m.onnx: not the file that was asked for",
+        ),
+    ],
+)
+def test_serve_ends_with_1_where_it_cannot(tmp_path, call, monkeypatch, environment, options, said):
+    model = made.write_model(tmp_path / "m.onnx")
+    monkeypatch.chdir(tmp_path)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    code, out, err = call("serve", *(option.format(model=model) for option in options))
+    assert (code, out) == (1, "")
+    assert said in err
 
 
 def test_predict_says_that_a_model_is_unproven(tmp_path, call):
@@ -261,10 +390,6 @@ def test_predict_prints_any_file_name_on_one_line(in_toy_project, call, tmp_path
         ),
         (["--list", "/dev/null"], "/dev/null: no path in this list"),
         (["--list", "{empty}/list.txt"], "{empty}/list.txt: not a list of paths that can be read"),
-        (
-            ["clip.mp4", "--resume"],
-            "--resume goes on with what lies beside the file of --json or --csv; name one",
-        ),
         (["clip.mp4", "--device", "cuda"], "no GPU for ONNX Runtime here"),
         (
             ["clip.mp4", "--executor", "ray"],
@@ -277,7 +402,6 @@ def test_predict_prints_any_file_name_on_one_line(in_toy_project, call, tmp_path
         "another model",
         "empty list",
         "missing list",
-        "nothing to resume",
         "no GPU",
         "no cluster",
     ],
@@ -378,7 +502,7 @@ def test_the_module_is_the_command(in_toy_project, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stdout.splitlines()[1].startswith("ERROR ")
-    assert done.stderr.splitlines() == [f"! {DEMONSTRATION}"]
+    assert done.stderr.splitlines() == [f"! {DEMONSTRATION}", "1 input: 1 ERROR"]
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_a_float_is_one_for_yaml_1_1_too(number):
 
 def test_a_profile_becomes_params_yaml_whole_with_its_captions_and_an_absolute_root(project, clips):
     assert profiles.use("folder", {"mine": "../clips"}) == ["mine"]
-    assert params.load(project / "params.yaml").data_sets["mine"].root == str(project / "../clips")
+    assert params.load(project / "params.yaml").data_sets["mine"].root == str(clips)
 
 
 def test_nothing_but_the_root_is_changed(project, clips):

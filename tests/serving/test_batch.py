@@ -148,6 +148,7 @@ def test_csv_has_a_row_for_each_input_whatever_its_name(tmp_path):
         "verdict": "REAL",
         "fake_probability": "0.25",
         "reason": "",
+        "in_words": "No sign of face manipulation found.",
         "error": "",
         "people": "1",
         "decided_by": "1",
@@ -156,9 +157,36 @@ def test_csv_has_a_row_for_each_input_whatever_its_name(tmp_path):
         "kind": "image",
         "sha256": "ab" * 32,
         "seconds": "0.1",
+        "page": "",
     }
+    batch.write_csv(tmp_path / "x.csv", map(found, names), pages=True)
+    with open(tmp_path / "x.csv", newline="", encoding="utf-8") as file:
+        pages = [row["page"] for row in csv.DictReader(file)]
+    assert pages == [batch.page_name(Path(name)) for name in names]
     batch.write_csv(tmp_path / "x.csv", iter([]))
     assert (tmp_path / "x.csv").read_text().startswith("input,verdict,")
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({}, "0 inputs: "),
+        ({"REAL": 1}, "1 input: 1 REAL"),
+        ({"ERROR": 2, "FAKE": 1, "REAL": 0}, "3 inputs: 1 FAKE, 2 ERROR"),
+    ],
+)
+def test_verdicts_are_counted_in_words(counts, said):
+    assert batch.summary(counts) == said
+
+
+def test_names_are_text_in_the_table_of_pages(tmp_path):
+    names = ["<script>alert(1)</script>.jpg", 'a" onclick="b.jpg', "con\udcff.mp4"]
+    batch.write_index(tmp_path / "index.html", map(found, names), {"REAL": 3})
+    page = (tmp_path / "index.html").read_text()
+    assert page.count("<script>") == 1
+    assert 'onclick="b' not in page
+    assert "con?.mp4" in page
+    assert "3 inputs: 3 REAL." in page
 
 
 def test_what_fails_while_it_is_written_leaves_the_file_before(tmp_path):
