@@ -62,6 +62,7 @@ def main() -> int:
         ("extract_crop", detector, arguments.clips),
         ("growth", "", ""),
         ("load", detector, ""),
+        ("api", "", ""),
         ("dvc_archives", "", ""),
         ("training_step", f"--precision {' '.join(precisions)}", arguments.crops),
         ("training_memory", "", ""),

@@ -43,7 +43,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        clips = arguments.clips or list(_drawn(Path(folder)))
+        clips = arguments.clips or list(drawn(Path(folder)))
         model = saved(
             Path(folder), network.FaceClassifier("resnet18").eval(), "fp32", 224, arguments.detector
         )
@@ -64,7 +64,7 @@ def main() -> None:
     _tell(np.array(samples), done, errors, arguments.minutes, arguments.workers)
 
 
-def _drawn(folder: Path) -> Iterator[Path]:
+def drawn(folder: Path) -> Iterator[Path]:
     for person in range(DRAWN):
         path = folder / f"{person}.mp4"
         path.write_bytes(produce(Clip(person, 0), 1, 4.0, (0.2, 0.3)))
@@ -75,9 +75,7 @@ def _watch(samples: list[tuple[float, float]], ended: threading.Event) -> None:
     """Add (seconds, MB) every second."""
     started = time.monotonic()
     while not ended.wait(1):
-        samples.append(
-            (time.monotonic() - started, sum(_resident(pid) for pid in _workers()) / 1e6)
-        )
+        samples.append((time.monotonic() - started, sum(resident(pid) for pid in _workers()) / 1e6))
 
 
 def _workers() -> list[str]:
@@ -85,7 +83,7 @@ def _workers() -> list[str]:
     return " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children")).split()
 
 
-def _resident(pid: str) -> int:
+def resident(pid: str) -> int:
     """Bytes; 0 where the process has ended."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
