@@ -209,9 +209,10 @@ def test_an_error_of_the_program_tells_nothing(client, monkeypatch):
     assert "secret" not in answer.text
 
 
-def test_a_model_that_cannot_be_used_is_told_without_its_folder(tmp_path):
+def test_a_model_that_is_damaged_meanwhile_is_told_without_its_folder(tmp_path):
+    client = asking(made.write_model(tmp_path / "m.onnx"))
+    assert client.get("/healthz").status_code == 200
     (tmp_path / "m.onnx").write_bytes(b"no model")
-    client = asking(tmp_path / "m.onnx")
     for answer in (send(client, CLIP), client.get("/healthz"), client.get("/v1/model")):
         problem = is_problem(answer, 503, "m.onnx: not an ONNX model that can be loaded")
         assert problem.detail.startswith("m.onnx: ")
