@@ -229,7 +229,7 @@ class JudgedBy(StrictModel):
 
 
 class JsonReport(StrictModel, title="Report of the deepfake detector on one image or video"):
-    """Written by `python -m deepfake_detector predict --json` (a list of these) and by the page."""
+    """Written by `python -m deepfake_detector predict --json` (a list of these), by the page and by the API."""
 
     format: Format = Field(alias="schema", description="name and version of this schema")
     input: InputFile = Field(description="the file that was judged")
