@@ -222,6 +222,7 @@ def saved(
             band_low=0.5,
             band_high=0.5,
             several=(),
+            recalibrated="",
             validation=Validation(
                 real_clips=0,
                 fake_clips=0,

@@ -53,6 +53,7 @@ TERMS = {
         "band_low": 0.3,
         "band_high": 0.6,
         "several": (),
+        "recalibrated": "",
         "unproven": "",
         "validation": {
             "real_clips": 3,

@@ -42,7 +42,7 @@ def _run(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in ("", "deepfake_detector"):
             raise
-        extra = "train" if arguments.in_project else "serve"
+        extra = arguments.extra or ("train" if arguments.in_project else "serve")
         raise UserError(
             f"{sys.executable} has no {error.name}",
             f"activate the project's environment, or install this package with its extra {extra} "
@@ -98,6 +98,13 @@ def _sha256(text: str) -> str:
     return text
 
 
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return share
+
+
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port: 0 to 65535")
@@ -106,10 +113,11 @@ def _port(text: str) -> int:
 
 def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program, description=(__doc__ or "").partition("\n")[0])
-    parser.set_defaults(in_project=False)
+    parser.set_defaults(in_project=False, extra=None)
     to = parser.add_subparsers(title="commands", metavar="COMMAND")
     for add in (
         _add_predict,
+        _add_recalibrate,
         _add_serve,
         _add_doctor,
         _add_use_profile,
@@ -259,6 +267,39 @@ def _add_serve(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         "--port", type=_port, default=8502, help="0: any that is free (default: %(default)s)"
     )
     command.set_defaults(run=commands.serve)
+
+
+def _add_recalibrate(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = to.add_parser(
+        "recalibrate",
+        help="a model with a threshold fitted on real clips of your own, where too much comes out as fake",
+        description="Judge real clips of your own, each of one person, and write a new model file: at most the "
+        "chosen fraction of them is called FAKE. What the network sees in a face stays as it was, so "
+        "fakes that score below the new threshold are missed.",
+        epilog="example: %(prog)s my_real_clips --false-alarms 0.05",
+    )
+    command.add_argument("folder", type=Path, metavar="FOLDER", help="real clips alone")
+    command.add_argument(
+        "--model",
+        type=Path,
+        default=Path("models/detector.onnx"),
+        metavar="FILE",
+        help="exported model (default: %(default)s)",
+    )
+    command.add_argument(
+        "--false-alarms",
+        type=_share,
+        default=0.05,
+        metavar="RATE",
+        help="at most this fraction of the clips is called FAKE, 0 to 1 (default: %(default)s)",
+    )
+    command.add_argument(
+        "--output",
+        type=_file,
+        metavar="FILE",
+        help="the new model (default: beside the other, NAME.recalibrated.onnx)",
+    )
+    command.set_defaults(run=commands.recalibrate, extra="train")
 
 
 def _add_doctor(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -70,6 +70,16 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
     return int(counts["ERROR"] > 0)
 
 
+def recalibrate(arguments: argparse.Namespace) -> int:
+    from deepfake_detector.cli.recalibration import recalibrate  # needs ONNX's own package
+
+    model = arguments.model
+    target = arguments.output or model.with_name(f"{model.stem}.recalibrated.onnx")
+    clips = _inputs([arguments.folder], None)
+    print(recalibrate(model, clips, arguments.false_alarms, target))
+    return 0
+
+
 def serve(arguments: argparse.Namespace) -> int:
     """Ends with the signal that stops it."""
     from deepfake_detector.serving import api, engine, limits  # FastAPI is for this command alone

@@ -54,8 +54,9 @@ def decision(
         "threshold": round(threshold, 6),
         "band_low": round(band.low, 6),
         "band_high": round(band.high, 6),
-        "several": _several(logits[labels == 0], band.high, temperature.value),
+        "several": several(logits[labels == 0], band.high, temperature.value),
         "band_reached": band.reached,
+        "recalibrated": "",
         "unproven": why_unproven(labels, probabilities, groups, aims.min_groups),
         "min_faces": min_faces,
         "validation": {
@@ -63,13 +64,13 @@ def decision(
             "fake_clips": int((labels == 1).sum()),
             "inconclusive": int(inside.sum()),
             "wrong_outside_band": int((wrong & ~inside).sum()),
-            "real_scores": _thinned(probabilities[labels == 0]),
-            "fake_scores": _thinned(probabilities[labels == 1]),
+            "real_scores": thinned(probabilities[labels == 0]),
+            "fake_scores": thinned(probabilities[labels == 1]),
         },
     }
 
 
-def _several(reals: np.ndarray, band_high: float, temperature: float) -> list[float]:
+def several(reals: np.ndarray, band_high: float, temperature: float) -> list[float]:
     """The probabilities from which the highest of 2, 3 … people is fake."""
     inside = float(np.clip(band_high, 1e-12, 1 - 1e-12))  # where there is a logit
     at = temperature * math.log(inside / (1 - inside))
@@ -144,7 +145,7 @@ def inconclusive_band(
     )
 
 
-def _thinned(probabilities: np.ndarray) -> list[float]:
+def thinned(probabilities: np.ndarray) -> list[float]:
     """Ascending, at most 200 of them, evenly over their ranks."""
     count = min(len(probabilities), SCORES_KEPT)
     places = ((np.arange(count) + 0.5) * len(probabilities) / max(count, 1)).astype(int)

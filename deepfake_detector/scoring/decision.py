@@ -44,7 +44,8 @@ class Decision(StrictModel):
     """How frame logits become a verdict (scores.py); probabilities of fake.
 
     One person is FAKE from `band_high`, the highest of 2, 3 … people from the values of `several`
-    (people.py), the last of which holds for more. `unproven` says why there is no verdict on any
+    (people.py), the last of which holds for more. `recalibrated` tells on which clips of its user's
+    the threshold was fitted, where it was. `unproven` says why there is no verdict on any
     file, where validation does not show that the model tells the classes apart.
     """
 
@@ -54,6 +55,7 @@ class Decision(StrictModel):
     band_low: float = Field(ge=0, le=1)
     band_high: float = Field(ge=0, le=1)
     several: tuple[float, ...]
+    recalibrated: str
     unproven: str
     validation: Validation
 

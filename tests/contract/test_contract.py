@@ -39,6 +39,7 @@ def test_it_comes_back_from_json_exactly(temperature, threshold, low, high, scor
         "band_low": low,
         "band_high": high,
         "several": (),
+        "recalibrated": "",
     }
     decision["validation"] = validation(scores, scores)
     one = contract_terms(decision=decision, golden={"logit": logit}, withheld="lost too much")

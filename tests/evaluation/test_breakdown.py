@@ -22,6 +22,7 @@ DECISION = contract_terms(
         "band_low": 0.4,
         "band_high": 0.6,
         "several": (),
+        "recalibrated": "",
     }
 ).decision
 

@@ -49,6 +49,7 @@ def write_run(
         "band_low": 0.5,
         "band_high": 0.5,
         "several": (),
+        "recalibrated": "",
     }
     (folder / comparison.DECISION).parent.mkdir(parents=True, exist_ok=True)
     (folder / comparison.DECISION).write_text(json.dumps(decision))

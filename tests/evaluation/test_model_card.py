@@ -24,6 +24,7 @@ DECISION = Decision(
     band_low=0.3,
     band_high=0.45,
     several=(),
+    recalibrated="",
     unproven="",
     validation=Validation(
         real_clips=20,

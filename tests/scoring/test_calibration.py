@@ -174,6 +174,7 @@ def test_a_decision_is_made_of_what_its_parts_find(policy, error, share, reached
         "threshold": round(threshold, 6),
         "band_low": round(band.low, 6),
         "band_high": round(band.high, 6),
+        "recalibrated": "",
         "several": pytest.approx(several, abs=1e-6),
         "band_reached": reached,
         "unproven": "",

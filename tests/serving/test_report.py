@@ -54,6 +54,7 @@ TERMS = contract_terms(
         "band_low": 0.4,
         "band_high": 0.6,
         "several": (),
+        "recalibrated": "",
         "validation": {
             "real_clips": 40,
             "fake_clips": 20,

@@ -1,0 +1,65 @@
+"""`deepfake-detector recalibrate`: a new model file whose threshold was fitted on real clips of its
+user's."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from deepfake_detector import UserError
+from deepfake_detector.common import console
+from deepfake_detector.contract import model_file
+from deepfake_detector.scoring import recalibration
+from deepfake_detector.serving.inference import Detector
+from deepfake_detector.storage.files import write_whole
+
+CERTAIN = 1e-12  # a probability nearer to 0 or 1 has no logit
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The logits of the clips that show one judged person, and how many others there were, by why."""
+
+    logits: np.ndarray
+    left_out: Counter[str]
+
+
+def recalibrate(model: Path, clips: list[Path], share: float, target: Path) -> str:
+    """Write the model anew to `target`, with a threshold at which at most `share` of these real
+    clips are called fake; what came of it, in words.
+
+    Raises UserError where the model gives no verdicts, and where too few clips have a score.
+    """
+    detector = Detector.load(model)
+    if detector.banner:
+        raise UserError(f"{model}: {detector.banner}", "train and export a model that judges first")
+    before, found = detector.contract.decision, scored(detector, clips)
+    after = recalibration.recalibrated(before, found.logits, share)
+    terms = detector.contract.model_copy(update={"decision": after})
+    write_whole(target, model_file.sealed(onnx.load(model), terms))
+    count, then = len(found.logits), recalibration.false_alarms(before, found.logits)[0]
+    now, low, high = recalibration.false_alarms(after, found.logits)
+    left_out = "".join(f"; left out: {many} x {why}" for why, many in found.left_out.most_common())
+    return (
+        f"{target}: FAKE from {after.band_high:.3f} (before: {before.band_high:.3f}); of {count} "
+        f"real clips {now} are called fake (before: {then}), a rate of {now / count:.1%} "
+        f"({low:.1%} to {high:.1%} with 95 % confidence, if no two show the same person){left_out}"
+    )
+
+
+def scored(detector: Detector, clips: list[Path]) -> Scored:
+    """What the model makes of them, with a bar that counts them."""
+    logits, left_out = [], Counter[str]()
+    for path in console.progress(clips, len(clips), "judging", "clip"):
+        report = detector.predict(path)
+        if report.fake_probability is None:
+            left_out[report.reason] += 1
+        elif report.people > 1:
+            left_out["several people"] += 1
+        else:
+            inside = min(max(report.fake_probability, CERTAIN), 1 - CERTAIN)
+            logits.append(detector.contract.decision.temperature * math.log(inside / (1 - inside)))
+    return Scored(np.array(logits), left_out)

@@ -1,0 +1,71 @@
+"""A threshold for a chosen rate of false alarms, from real clips of one's own.
+
+On clips of another camera or messenger everything can come out as fake: the threshold was fitted on
+other clips.
+"""
+
+import numpy as np
+from scipy.stats import binomtest
+
+from deepfake_detector import UserError
+from deepfake_detector.scoring.calibration import fewest_false_alarms, several, thinned
+from deepfake_detector.scoring.decision import LEAST_CLIPS, Decision
+from deepfake_detector.scoring.scores import probability
+
+TOLERANCE = 1e-9  # of a fraction of clips, for rounding
+
+
+def recalibrated(decision: Decision, logits: np.ndarray, share: float) -> Decision:
+    """The decision that calls at most `share` (0..1) of these real clips fake.
+
+    `logits`: one per clip, of one person each. Temperature and fake scores stay; REAL ends where it
+    did, or at the new threshold where that is lower. Raises UserError where there are too few
+    clips for such a share.
+    """
+    wanted = max(LEAST_CLIPS, int(np.ceil(1 / share - TOLERANCE)))
+    if len(logits) < wanted:
+        raise UserError(
+            f"{len(logits)} real clips with a score, {wanted} are wanted for a false alarm rate of {share:g}",
+            "add real clips, or choose a higher rate",
+        )
+    scores = probability(logits, decision.temperature)
+    threshold = round(fewest_false_alarms(np.zeros(len(scores)), scores, share), 6)
+    low, known = min(decision.band_low, threshold), decision.validation
+    reals, fakes = np.array(thinned(scores)), np.array(known.fake_scores)
+    validation = known.model_copy(
+        update={
+            "real_clips": len(scores),
+            "real_scores": tuple(reals),
+            "inconclusive": _counted((scores > low) & (scores < threshold))
+            + _scaled((fakes > low) & (fakes < threshold), known.fake_clips),
+            "wrong_outside_band": _counted(scores >= threshold)
+            + _scaled(fakes <= low, known.fake_clips),
+        }
+    )
+    return decision.model_copy(
+        update={
+            "threshold": threshold,
+            "band_low": low,
+            "band_high": threshold,
+            "several": tuple(several(np.asarray(logits), threshold, decision.temperature)),
+            "recalibrated": f"at most {share:.0%} of {len(scores)} real clips of one's own are called fake",
+            "validation": validation,
+        }
+    )
+
+
+def false_alarms(decision: Decision, logits: np.ndarray) -> tuple[int, float, float]:
+    """How many of these real clips are called fake, and the exact 95 % interval of their rate
+    (Clopper and Pearson 1934), each clip taken as independent of the others."""
+    alarms = _counted(probability(logits, decision.temperature) >= decision.band_high)
+    ends = binomtest(alarms, len(logits)).proportion_ci(0.95, method="exact")
+    return alarms, float(ends.low), float(ends.high)
+
+
+def _counted(true: np.ndarray) -> int:
+    return int(np.count_nonzero(true))
+
+
+def _scaled(true: np.ndarray, clips: int) -> int:
+    """As many of all clips as of the scores that stand for them."""
+    return round(float(true.mean()) * clips) if len(true) else 0
