@@ -100,7 +100,11 @@ def _show_person(judged: Judged, track: FaceTrack) -> None:
     if track.reason in ("", IN_BAND, OF_SEVERAL):
         st.markdown(f"Probability of fake: {track.fake_probability:.0%}")
     if track.reason:
-        st.caption(plain(report.in_words(replace(judged.report, reason=track.reason))))
+        st.caption(
+            plain(
+                report.in_words(replace(judged.report, reason=track.reason, details=track.details))
+            )
+        )
     if track.track == judged.report.decided_by:
         st.markdown("Decides the verdict")
 
@@ -240,6 +244,8 @@ def _facts(judged: Judged) -> dict[str, str]:
     frames = {
         "frames looked at": f"{found.frames_sampled}, {found.frames_with_face} of them with a face"
     }
+    if found.least_face:
+        frames["faces found from"] = f"{found.least_face:.0f} pixels"
     return (
         report.file_facts(found)
         | frames

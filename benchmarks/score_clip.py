@@ -188,7 +188,7 @@ def saved(
     settings, found = crop_settings(detector), _face_detector(detector)
     crop = contract.Crop(
         kind="detected",
-        min_face=32,
+        min_face=settings.min_face,
         margin=MARGIN,
         size=CROP,
         input_size=side,
@@ -215,6 +215,7 @@ def saved(
             min_score=settings.min_score,
         ),
         crop=crop,
+        dominant=settings.dominant,
         decision=Decision(
             min_faces=8,
             temperature=1,
@@ -223,6 +224,7 @@ def saved(
             band_high=0.5,
             several=(),
             recalibrated="",
+            unproven="",
             validation=Validation(
                 real_clips=0,
                 fake_clips=0,
@@ -245,7 +247,13 @@ def saved(
 
 def _face_detector(name: str) -> FaceDetector:
     settings = crop_settings(name)
-    return load_detector(name, settings.detect_size, settings.min_score, settings.detector_sha256)
+    return load_detector(
+        name,
+        settings.detect_size,
+        settings.min_face,
+        settings.min_score,
+        settings.detector_sha256,
+    )
 
 
 def _decode(clip: Path) -> int:

@@ -27,7 +27,9 @@ FRAMES, FACES = Path("data/frames"), Path("data/faces")
 def main() -> str:
     settings = params.load()
     crop = settings.crop_faces
-    load_detector(crop.detector, crop.detect_size, crop.min_score, crop.detector_sha256)
+    load_detector(
+        crop.detector, crop.detect_size, crop.min_face, crop.min_score, crop.detector_sha256
+    )
     index = tables.read("data/index.csv", tables.INDEX)
     frames = tables.read("data/frames.csv", tables.FRAMES)
     kept = store.Store(store.root() / "faces")

@@ -66,7 +66,11 @@ def main() -> str:
     withheld = {name: parity.why_withheld(name, roc_auc) for name in FORMATS if name not in exact}
 
     face_detector = load_detector(
-        cropping.detector, cropping.detect_size, cropping.min_score, cropping.detector_sha256
+        cropping.detector,
+        cropping.detect_size,
+        cropping.min_face,
+        cropping.min_score,
+        cropping.detector_sha256,
     )
     decision = contract.read_decision(MODELS / "decision.json")
     trained_on = provenance.trained_on(
@@ -87,6 +91,7 @@ def main() -> str:
             frames=settings.extract_frames.frames,
             detection=provenance.detection(cropping, face_detector.sha256),
             crop=crop,
+            dominant=cropping.dominant,
             decision=decision
             if each.exact
             else own_decision(scored[name], min_faces, settings.calibrate),

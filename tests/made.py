@@ -46,6 +46,7 @@ TERMS = {
         "mean": (0.485, 0.456, 0.406),
         "std": (0.229, 0.224, 0.225),
     },
+    "dominant": "area",
     "decision": {
         "min_faces": 8,
         "temperature": 1.25,
@@ -277,14 +278,14 @@ def contract_terms(terms: dict = TERMS, **changes: object) -> Contract:
 
 def write_model(path: Path, **terms: object) -> Path:
     """A small network with a contract that differs from TERMS in some values."""
-    haar = load_detector("haar", 240, 0.0, "")
+    haar = load_detector("haar", 240, 32, 0.0, "")
     detection = {"name": "haar", "sha256": haar.sha256} | dict(terms.pop("detection", {}))
     contract = contract_terms(**{"decision": SURE, **terms}, detection=detection)
     network = small_network(contract.crop.input_size)
     judge = partial(
         model_file.judge, model_file.open_session(network.SerializeToString()), contract.crop
     )
-    faces = load_detector("haar", contract.detection.detect_size, 0.0, "")
+    faces = load_detector("haar", contract.detection.detect_size, contract.crop.min_face, 0.0, "")
     sample = golden.sample(faces, contract.crop, judge, 1e-3)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(model_file.sealed(network, contract.model_copy(update={"golden": sample})))

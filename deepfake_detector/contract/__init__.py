@@ -34,7 +34,7 @@ LIBRARIES = (
 
 class FaceDetection(StrictModel):
     """Which detector finds the faces; `sha256` is the hash of its file, `detect_size` the longer
-    side it looks at."""
+    side it looks at, or more where `Crop.min_face` asks for it (faces.detection_size)."""
 
     name: str  # of faces.detection.DETECTORS, which may have grown since
     sha256: str
@@ -90,6 +90,7 @@ class Contract(StrictModel):
     frames: int = Field(gt=0)  # sampled evenly from a video
     detection: FaceDetection
     crop: Crop
+    dominant: Literal["area", "frames"]  # the track that stands for a clip (faces.tracking.follow)
     decision: Decision
     golden: Golden
     trained_on: TrainedOn

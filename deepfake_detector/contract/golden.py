@@ -14,7 +14,8 @@ import numpy as np
 from deepfake_detector import UserError
 from deepfake_detector.contract import Crop, Golden
 from deepfake_detector.faces.cutting import cut, given_crop
-from deepfake_detector.faces.detection import Face, FaceDetector
+from deepfake_detector.faces.detection import FaceDetector
+from deepfake_detector.faces.face import Face
 
 Judge = Callable[
     [list[np.ndarray]], tuple[np.ndarray, np.ndarray]

@@ -18,9 +18,10 @@ from deepfake_detector.faces.cutting import (
     points_of_ready_crop,
     quality,
 )
-from deepfake_detector.faces.detection import Face, FaceDetector, load_detector
+from deepfake_detector.faces.detection import FaceDetector, load_detector
+from deepfake_detector.faces.face import Face
 from deepfake_detector.faces.settings import CropFaces
-from deepfake_detector.faces.tracking import follow
+from deepfake_detector.faces.tracking import follow, view
 from deepfake_detector.media.reading import MediaError, reason
 from deepfake_detector.media.stored_frames import frame_rows, picture
 from deepfake_detector.storage.archive import (
@@ -35,7 +36,8 @@ from deepfake_detector.storage.packs import Task
 from deepfake_detector.storage.store import PACKAGES, Made, key_of
 
 CODE = [  # that crops and rows are made by
-    *("faces/cropping", "faces/cutting", "faces/detection", "faces/tracking"),
+    *("faces/appearance", "faces/cropping", "faces/cutting", "faces/detection"),
+    *("faces/detection_size", "faces/face", "faces/shots", "faces/tracking"),
     *("media/reading", "media/stills", "media/stored_frames", "storage/archive"),
 ]
 BOX = ("x", "y", "width", "height", "score")
@@ -176,7 +178,7 @@ def _detected(
 
     The faces are those in `boxes`, or what the detector finds where that is None.
     """
-    found, crops = [], []
+    found, crops, views = [], [], []
     for frame in frames:
         image = picture(frame)
         faces = (
@@ -185,10 +187,11 @@ def _detected(
             else _known(boxes, frame["frame"], settings.margin)
         )
         found.append(faces)
+        views.append(view(image, faces))
         crops.append([_crop(image, face, settings) for face in faces])
     rows: Found = []
     for frame, faces, cut_out, tracks in zip(
-        frames, found, crops, follow(found, settings.dominant), strict=True
+        frames, found, crops, follow(views, settings.dominant), strict=True
     ):
         base = {"frame": frame["frame"], "time": frame["time"]}
         if not faces:
@@ -222,7 +225,11 @@ def _crop(image: np.ndarray, face: Face, settings: CropFaces) -> np.ndarray | No
 @cache
 def _detector(settings: CropFaces) -> FaceDetector:
     return load_detector(
-        settings.detector, settings.detect_size, settings.min_score, settings.detector_sha256
+        settings.detector,
+        settings.detect_size,
+        settings.min_face,
+        settings.min_score,
+        settings.detector_sha256,
     )
 
 

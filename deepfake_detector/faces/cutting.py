@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from deepfake_detector import UserError
-from deepfake_detector.faces.detection import Face
+from deepfake_detector.faces.face import Face
 
 QUALITY_SIDE = 128
 # where the eyes, the nose and the corners of the mouth are in a box round a face from the front,

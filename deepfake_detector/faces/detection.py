@@ -1,10 +1,10 @@
 """Face detectors: OpenCV's Haar cascade and YuNet, the same for training and serving.
 
-A detector is a class and its entry in DETECTORS, and its name in settings.FaceDetectorName.
+A detector is a class (FaceModel) and its entry in DETECTORS, and its name in
+settings.FaceDetectorName.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -13,6 +13,8 @@ import cv2.data
 import numpy as np
 
 from deepfake_detector import UserError
+from deepfake_detector.faces.detection_size import Reach, merged, scales, tiles
+from deepfake_detector.faces.face import Face
 from deepfake_detector.faces.settings import YUNET
 from deepfake_detector.storage import assets
 from deepfake_detector.storage.assets import Asset
@@ -20,54 +22,76 @@ from deepfake_detector.storage.files import file_hash
 
 HAAR_NEIGHBOURS = 6
 HAAR_STEP = 1.1
-SMALLEST = 0.08  # smallest Haar face, as a share of the picture's shorter side
+HAAR_WINDOW = 24  # pixels a side: the cascade looks at no less
 YUNET_LEAST = 64  # pixels a side; YuNet reads memory it never wrote in pictures of half that
 OVERLAP = 0.3  # YuNet: boxes that share more than this are one face
 MOST_FACES = 32  # of one frame; a picture of a crowd must not fill the memory
 
 
-@dataclass(frozen=True)
-class Face:
-    """A detected face: box in pixels of the upright frame (left, top, width, height) and the
-    detector's score.
+class FaceModel(Protocol):
+    """What finds faces in a picture as it is; `sha256` is the hash of the file it was loaded from.
 
-    `points` are the eyes, the nose and the corners of the mouth, from left to right, each as x and
-    y in pixels; a detector that finds boxes alone leaves them out.
-    """
-
-    x: float
-    y: float
-    width: float
-    height: float
-    score: float
-    points: tuple[float, ...] = ()
-
-    @property
-    def side(self) -> float:
-        return max(self.width, self.height)
-
-
-class FaceDetector(Protocol):
-    """Finds faces in an RGB uint8 picture; `sha256` is the hash of the file it was loaded from.
-
-    `file` is that file: where it lies inside an installed package, or the asset to fetch.
+    `file` is that file: where it lies inside an installed package, or the asset to fetch. `reach`
+    are the sizes of the faces that it finds.
     """
 
     file: ClassVar[Path | Asset]
+    reach: ClassVar[Reach]
     sha256: str
 
-    def __init__(self, path: Path, detect_size: int, min_score: float) -> None: ...
+    def __init__(self, path: Path, min_score: float) -> None: ...
 
-    def detect(self, image: np.ndarray) -> list[Face]: ...
+    def find(self, picture: np.ndarray) -> list[Face]:
+        """The faces in an RGB uint8 picture, in its pixels."""
 
 
-def load_detector(name: str, detect_size: int, min_score: float, asset_sha256: str) -> FaceDetector:
-    """The detector `name`, looking at pictures scaled to `detect_size` pixels on their longer side.
+class FaceDetector:
+    """Finds faces of `min_face` pixels and more in pictures of any size (detection_size.scales)."""
+
+    def __init__(self, model: FaceModel, detect_size: int, min_face: int) -> None:
+        self._model, self._detect_size, self._min_face = model, detect_size, min_face
+
+    @property
+    def sha256(self) -> str:
+        return self._model.sha256
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        """The faces in an RGB uint8 picture, in its pixels: the largest first, so many as count."""
+        height, width = image.shape[:2]
+        passes = [self._found(image, scale) for scale in self._scales(height, width)]
+        faces = passes[0] if len(passes) == 1 else merged(passes)
+        within = [face for face in faces if _is_within(face, height, width)]
+        return sorted(within, key=_largest_first)[:MOST_FACES]
+
+    def least_face(self, height: int, width: int) -> float:
+        """Side in pixels of the least face that can be found in a picture of that size."""
+        return self._model.reach.least / self._scales(height, width)[0]
+
+    def _scales(self, height: int, width: int) -> tuple[float, ...]:
+        return scales(height, width, self._detect_size, self._min_face, self._model.reach)
+
+    def _found(self, image: np.ndarray, scale: float) -> list[Face]:
+        small = _scaled(image, scale)
+        height, width = small.shape[:2]
+        parts = tiles(height, width, self._model.reach)
+        found = [
+            [_moved(face, columns.start, rows.start, scale) for face in self._model.find(part)]
+            for rows, columns in parts
+            for part in (np.ascontiguousarray(small[rows, columns]),)
+        ]
+        return found[0] if len(parts) == 1 else merged(found)
+
+
+def load_detector(
+    name: str, detect_size: int, min_face: int, min_score: float, asset_sha256: str
+) -> FaceDetector:
+    """The detector `name`, for faces of `min_face` pixels and more, looking at pictures scaled to
+    at least `detect_size` pixels on their longer side.
 
     Raises UserError where there is no such detector, or its file is missing or another one.
     """
     path = detector_file(name, asset_sha256)
-    return DETECTORS[name](path, detect_size, min_score)
+    return FaceDetector(DETECTORS[name](path, min_score), detect_size, min_face)
 
 
 def detector_file(name: str, asset_sha256: str) -> Path:
@@ -98,78 +122,88 @@ class Haar:
     file: ClassVar[Path | Asset] = (
         Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
     )
+    reach: ClassVar[Reach] = Reach(27)
 
-    def __init__(self, path: Path, detect_size: int, min_score: float) -> None:
+    def __init__(self, path: Path, min_score: float) -> None:
         self.sha256 = file_hash(path)
         self._cascade = cv2.CascadeClassifier(str(path))
         self._equaliser = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8))
-        self._detect_size, self._min_score = detect_size, min_score
+        self._min_score = min_score
 
-    def detect(self, image: np.ndarray) -> list[Face]:
-        small, scale = _scaled(image, self._detect_size)
-        grey = self._equaliser.apply(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
-        least = max(24, round(SMALLEST * min(grey.shape)))
+    def find(self, picture: np.ndarray) -> list[Face]:
+        grey = self._equaliser.apply(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
         boxes, _, weights = self._cascade.detectMultiScale3(
             grey,
             scaleFactor=HAAR_STEP,
             minNeighbors=HAAR_NEIGHBOURS,
-            minSize=(least, least),
+            minSize=(HAAR_WINDOW, HAAR_WINDOW),
             outputRejectLevels=True,
         )
-        faces = [
-            Face(*_scaled_back(box, scale), float(weight))
-            for box, weight in zip(boxes, weights, strict=True)
+        return [
+            Face(float(left), float(top), float(width), float(height), float(weight))
+            for (left, top, width, height), weight in zip(boxes, weights, strict=True)
             if weight >= self._min_score
         ]
-        return _ordered(faces)
 
 
 class YuNet:
     """OpenCV's YuNet (Wu, Peng and Yu 2023). The score is its confidence, 0..1."""
 
     file: ClassVar[Path | Asset] = YUNET
+    reach: ClassVar[Reach] = Reach(22, 400)
 
-    def __init__(self, path: Path, detect_size: int, min_score: float) -> None:
+    def __init__(self, path: Path, min_score: float) -> None:
         # a second thread doubles the processor time and saves nothing; others use the
         # cores meanwhile
         cv2.setNumThreads(1)
         self.sha256 = file_hash(path)
         self._net = cv2.FaceDetectorYN.create(
-            str(path), "", (detect_size, detect_size), min_score, OVERLAP
+            str(path), "", (YUNET_LEAST, YUNET_LEAST), min_score, OVERLAP
         )
-        self._detect_size = detect_size
 
-    def detect(self, image: np.ndarray) -> list[Face]:
-        small, scale = _scaled(image, self._detect_size)
-        below, right = (max(0, YUNET_LEAST - side) for side in small.shape[:2])
-        small = cv2.copyMakeBorder(small, 0, below, 0, right, cv2.BORDER_CONSTANT)
-        self._net.setInputSize(small.shape[1::-1])
-        _, found = self._net.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
-        rows = [] if found is None else found
-        return _ordered([_yunet_face(row, scale) for row in rows])
+    def find(self, picture: np.ndarray) -> list[Face]:
+        below, right = (max(0, YUNET_LEAST - side) for side in picture.shape[:2])
+        filled = cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_CONSTANT)
+        self._net.setInputSize(filled.shape[1::-1])
+        _, found = self._net.detect(cv2.cvtColor(filled, cv2.COLOR_RGB2BGR))
+        return [] if found is None else [_yunet_face(row) for row in found]
 
 
-def _yunet_face(row: np.ndarray, scale: float) -> Face:
+def _yunet_face(row: np.ndarray) -> Face:
     """From a row of YuNet's output: box, five points (those on the picture's left first), score."""
-    points = tuple(float(value) / scale for value in row[4:14])
-    return Face(*_scaled_back(row[:4], scale), float(row[14]), points)
+    left, top, width, height, *points, score = (float(value) for value in row)
+    return Face(left, top, width, height, score, tuple(points))
 
 
-def _scaled_back(box: Iterable[float], scale: float) -> tuple[float, float, float, float]:
-    left, top, width, height = (float(value) / scale for value in box)
-    return left, top, width, height
+def _moved(face: Face, left: int, top: int, scale: float) -> Face:
+    """A face of a part of the scaled picture, in pixels of the picture."""
+    points = tuple(
+        (value + start) / scale for value, start in zip(face.points, (left, top) * 5, strict=False)
+    )
+    return Face(
+        (face.x + left) / scale,
+        (face.y + top) / scale,
+        face.width / scale,
+        face.height / scale,
+        face.score,
+        points,
+    )
 
 
-def _scaled(image: np.ndarray, longest: int) -> tuple[np.ndarray, float]:
-    scale = longest / max(image.shape[:2])
+def _scaled(image: np.ndarray, scale: float) -> np.ndarray:
     size = tuple(max(1, round(side * scale)) for side in image.shape[1::-1])
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return cv2.resize(image, size, interpolation=interpolation), scale
+    return cv2.resize(image, size, interpolation=interpolation)
 
 
-def _ordered(faces: list[Face]) -> list[Face]:
-    """The largest first, so many as count."""
-    return sorted(faces, key=lambda face: (-face.width * face.height, face.x, face.y))[:MOST_FACES]
+def _is_within(face: Face, height: int, width: int) -> bool:
+    """Whether the middle of a face lies in the picture: what is beside it cannot be cut out."""
+    across, down = face.x + face.width / 2, face.y + face.height / 2
+    return 0 <= across < width and 0 <= down < height
 
 
-DETECTORS: Mapping[str, type[FaceDetector]] = {"haar": Haar, "yunet": YuNet}
+def _largest_first(face: Face) -> tuple[float, float, float]:
+    return -face.width * face.height, face.x, face.y
+
+
+DETECTORS: Mapping[str, type[FaceModel]] = {"haar": Haar, "yunet": YuNet}

@@ -28,14 +28,14 @@ class CropFaces(StrictModel):
         320,
         ge=64,
         le=4096,
-        description="pixels of the longer side that frames are scaled to for it",
+        description="pixels of the longer side that frames are scaled to for it, or more for min_face",
     )
     min_score: float = Field(
         0.6, description="least score: YuNet's confidence 0..1; Haar's last stage weight 0..12"
     )
     detector_sha256: Sha256 = Field(YUNET.sha256, description="of the detector's file (yunet)")
     min_face: int = Field(
-        64, ge=8, le=2048, description="pixels; smaller faces are reported, not judged"
+        64, ge=8, le=2048, description="pixels; all faces from here on are looked for and judged"
     )
     margin: float = Field(
         1.3, ge=1, le=3, description="side of the square crop, as a multiple of the face box"

@@ -1,52 +1,150 @@
 """Faces of successive frames as tracks: the same number, the same person."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from deepfake_detector.faces.detection import Face
+from deepfake_detector.faces.appearance import distances, look
+from deepfake_detector.faces.face import Face
+from deepfake_detector.faces.shots import Scene, shots
 
-REACH = 1.0  # a face moves at most this many box sides between two sampled frames
+REACH = 1.0  # within a shot a face moves at most this many box sides between two sampled frames
 GROWTH = 2.0  # and grows or shrinks at most by this factor
+# Distances of looks, measured on 39 clips of FaceForensics++ and DFDC: of two thirds of a clip one
+# person is 0.39 apart at most and 0.24 in most, two people 0.43 or more. 0.30 to 0.39 did as well
+# as this.
+ALIKE = 0.36  # no farther apart: one person, wherever and whenever
+# Neighbouring frames of one person are 0.60 apart at most, 0.44 in 99 of 100.
+UNLIKE = 0.5  # farther apart: two people, even at the same place of one shot
+PLACE = 0.1  # what a distance of REACH weighs against one of looks
+RECENT = 8  # faces of a track that the next one is compared with
+MOST_JOINED = 64  # tracks that are compared with one another; a crowd must not take for ever
+IMPOSSIBLE = 1e6
 
 
-def follow(frames: list[list[Face]], dominant: str = "area") -> list[list[int]]:
+@dataclass(frozen=True)
+class View:
+    """What is kept of a frame to follow people through a clip.
+
+    `faces` are in shares of the picture's longer side, so that a clip whose resolution changes goes
+    on; `looks` has a row for each.
+    """
+
+    faces: tuple[Face, ...]
+    looks: np.ndarray
+    scene: Scene
+
+
+def view(image: np.ndarray, faces: Sequence[Face]) -> View:
+    """Of an RGB uint8 picture and the faces found in it, in its pixels."""
+    longest = max(image.shape[:2])
+    shares = tuple(
+        replace(
+            face,
+            x=face.x / longest,
+            y=face.y / longest,
+            width=face.width / longest,
+            height=face.height / longest,
+        )
+        for face in faces
+    )
+    return View(shares, np.array([look(image, face) for face in faces]), Scene(image))
+
+
+@dataclass
+class _Track:
+    members: list[tuple[int, int]] = field(default_factory=list)  # frame, place in it
+    looks: list[np.ndarray] = field(default_factory=list)
+    last: dict[int, Face] = field(default_factory=dict)  # shot -> where it was seen last in it
+
+
+def follow(views: Sequence[View], dominant: str = "area") -> list[list[int]]:
     """Track numbers for the faces of successive frames: the same number, the same person.
 
-    Each frame's faces are matched to the tracks seen so far by least total distance (Hungarian
-    method). Track 0 is the dominant one: with the largest sum of box areas over the clip
-    (`dominant` is `area`), or in most frames and of these with the largest sum (`frames`).
+    Within a shot a face goes on with the track that it is nearest to in place and looks (Hungarian
+    method); one that looks like another person begins a track, wherever it is. Then tracks that
+    are never in one frame are joined where their looks say that they are one person: across cuts
+    and across the picture. Track 0 is the dominant one: with the largest sum of box areas over the
+    clip, as shares of the picture (`dominant` is `area`), or in most frames and of these with the
+    largest sum (`frames`).
     """
-    last: list[Face] = []
-    numbers: list[list[int]] = []
-    for faces in frames:
-        matched = _match(last, faces)
-        row = []
-        for position, face in enumerate(faces):
-            track = matched.get(position, len(last))
-            if track == len(last):
-                last.append(face)
-            last[track] = face
-            row.append(track)
-        numbers.append(row)
-    areas, counts = np.zeros(len(last)), np.zeros(len(last))
-    for faces, row in zip(frames, numbers, strict=True):
-        for face, track in zip(faces, row, strict=True):
-            areas[track] += face.width * face.height
-            counts[track] += 1
-    rank = np.empty(len(last), int)
-    rank[np.lexsort((-areas, -counts if dominant == "frames" else -areas))] = np.arange(len(last))
-    return [[int(rank[track]) for track in row] for row in numbers]
+    shot_of = shots([one.scene for one in views])
+    tracks: list[_Track] = []
+    for number, (one, shot) in enumerate(zip(views, shot_of, strict=True)):
+        matched = _match(tracks, one, shot)
+        for place, face in enumerate(one.faces):
+            if place not in matched:
+                tracks.append(_Track())
+            track = matched.get(place, tracks[-1])
+            track.members.append((number, place))
+            track.looks.append(one.looks[place])
+            track.last[shot] = face
+    return _numbered(_joined(tracks), views, dominant)
 
 
-def _match(last: list[Face], faces: list[Face]) -> dict[int, int]:
-    """Position of a face -> number of the track it continues."""
-    if not last or not faces:
+def _match(tracks: list[_Track], seen: View, shot: int) -> dict[int, _Track]:
+    """Place of a face -> the track that it goes on with."""
+    here = [track for track in tracks if shot in track.last]
+    if not here or not seen.faces:
         return {}
-    cost = np.array([[_distance(face, before) for before in last] for face in faces])
-    pairs = zip(*linear_sum_assignment(np.where(np.isfinite(cost), cost, 1e6)), strict=True)
-    return {int(face): int(track) for face, track in pairs if math.isfinite(cost[face, track])}
+    apart = np.column_stack(
+        [distances(seen.looks, np.array(track.looks[-RECENT:])).min(1) for track in here]
+    )
+    away = np.array([[_distance(face, track.last[shot]) for track in here] for face in seen.faces])
+    possible = (apart <= ALIKE) | ((away <= REACH) & (apart <= UNLIKE))
+    cost = np.where(possible, apart + PLACE * np.minimum(away, REACH), IMPOSSIBLE)
+    return {
+        int(place): here[track]
+        for place, track in zip(*linear_sum_assignment(cost), strict=True)
+        if possible[place, track]
+    }
+
+
+def _joined(tracks: list[_Track]) -> list[_Track]:
+    """Those of one person as one: the nearest in looks first, never two that share a frame."""
+    ordered = sorted(tracks, key=lambda track: (-len(track.members), track.members))
+    people, rest = ordered[:MOST_JOINED], ordered[MOST_JOINED:]
+    apart = np.array([[_apart(one, other) for other in people] for one in people])
+    while len(people) > 1 and apart.min() <= ALIKE:
+        first, second = sorted(map(int, np.unravel_index(apart.argmin(), apart.shape)))
+        people[first] = _both(people[first], people.pop(second))
+        apart = np.delete(np.delete(apart, second, 0), second, 1)
+        apart[first] = apart[:, first] = [_apart(people[first], other) for other in people]
+    return people + rest
+
+
+def _both(one: _Track, other: _Track) -> _Track:
+    return _Track(one.members + other.members, one.looks + other.looks)
+
+
+def _apart(one: _Track, other: _Track) -> float:
+    """How far the looks of two tracks are apart: the mean distance to the nearest in the other, of
+    the track for which it is larger; infinite where the two are of two people, being in one frame.
+
+    Of both, because the last pictures of a dissolve look like what comes after it.
+    """
+    if {frame for frame, _ in one.members} & {frame for frame, _ in other.members}:
+        return math.inf
+    between = distances(np.array(one.looks), np.array(other.looks))
+    return float(max(between.min(0).mean(), between.min(1).mean()))
+
+
+def _numbered(tracks: list[_Track], views: Sequence[View], dominant: str) -> list[list[int]]:
+    """Of each frame the numbers of its faces' tracks, the dominant track first."""
+
+    def rank(track: _Track) -> tuple[float, float, list[tuple[int, int]]]:
+        faces = [views[frame].faces[place] for frame, place in track.members]
+        area = sum(face.width * face.height for face in faces)
+        return -len(faces) if dominant == "frames" else 0, -area, track.members
+
+    numbers = [[0] * len(one.faces) for one in views]
+    for number, track in enumerate(sorted(tracks, key=rank)):
+        for frame, place in track.members:
+            numbers[frame][place] = number
+    return numbers
 
 
 def _distance(face: Face, before: Face) -> float:
@@ -56,5 +154,4 @@ def _distance(face: Face, before: Face) -> float:
         return math.inf
     across = face.x + face.width / 2 - before.x - before.width / 2
     down = face.y + face.height / 2 - before.y - before.height / 2
-    distance = math.hypot(across, down) / side
-    return distance if distance <= REACH else math.inf
+    return math.hypot(across, down) / side

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 NO_FACE, TOO_SMALL, TOO_FEW = "no face", "faces too small", "too few faces"  # why there is no logit
+NOBODY = "nobody seen long enough"
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,18 @@ class ClipScore:
 
 
 def score_clip(
-    tracks: Mapping[int, Sequence[float]], sampled: int, min_faces: int, too_small: int = 0
+    tracks: Mapping[int, Sequence[float]],
+    sampled: int,
+    min_faces: int,
+    too_small: int = 0,
+    seen: int = 0,
 ) -> ClipScore:
     """The clip's logit: the highest mean frame logit among tracks with enough faces.
 
     `tracks` maps a track number to the logits of its frames. Enough is `min_faces`, or half of the
-    `sampled` frames where that is fewer. `too_small` faces were found but are not to be judged.
+    `sampled` frames where that is fewer. `too_small` faces were found but are not to be judged. In
+    `seen` frames there is a face to judge, whoever it is: told where nobody was seen often enough,
+    if that is more than of any one person.
     """
     enough = max(1, min(min_faces, math.ceil(sampled / 2)))
     means = {
@@ -46,6 +53,9 @@ def score_clip(
         track = max(means, key=lambda one: (means[one], -one))
         return ClipScore(means[track], track, people=len(means))
     most = max((len(logits) for logits in tracks.values()), default=0)
+    if most < seen:
+        counted = f"a face in {seen} frames, one person in {most} of at least {enough}"
+        return ClipScore(None, None, NOBODY, counted)
     if most:
         return ClipScore(None, None, TOO_FEW, f"{most} of at least {enough}")
     return ClipScore(None, None, TOO_SMALL if too_small else NO_FACE)
@@ -74,7 +84,11 @@ def score_clips(faces: pd.DataFrame, logits: pd.DataFrame, min_faces: int) -> pd
     for item, own in faces.groupby("item"):
         sampled, seen = own["frame"].nunique(), own.loc[own["status"] == "ok", "frame"].nunique()
         score = score_clip(
-            tracks.get(item, {}), sampled, min_faces, int((own["status"] == "face too small").sum())
+            tracks.get(item, {}),
+            sampled,
+            min_faces,
+            int((own["status"] == "face too small").sum()),
+            seen,
         )
         facts = {"people": score.people, "frames_sampled": sampled, "frames_with_face": seen}
         reason = with_details(score.reason, score.details)

@@ -22,8 +22,9 @@ from deepfake_detector import UserError
 from deepfake_detector.contract import golden, model_file
 from deepfake_detector.contract.model_file import BATCH, Model
 from deepfake_detector.faces.cutting import cut, given_crop
-from deepfake_detector.faces.detection import Face, load_detector
-from deepfake_detector.faces.tracking import follow
+from deepfake_detector.faces.detection import load_detector
+from deepfake_detector.faces.face import Face
+from deepfake_detector.faces.tracking import View, follow, view
 from deepfake_detector.media.facts import alterations
 from deepfake_detector.media.frame_sampling import (
     Frame,
@@ -97,7 +98,8 @@ class Report:
     to stand behind; `decided_by` is the track that the verdict comes from, the highest of so many
     judged `people`. `facts` are those of the
     file: bytes, container, codec, width, height, duration …; `notes` say what was done to its
-    pictures before they were looked at.
+    pictures before they were looked at. `least_face` is the side in pixels of the least face that
+    could be found in every frame; None where none was looked for.
     """
 
     input: str
@@ -117,18 +119,25 @@ class Report:
     error: str | None = None
     notes: tuple[str, ...] = ()
     people: int = 0
+    least_face: float | None = None
 
 
 @dataclass
 class _Seen:
     """What was found in the sampled frames: each without its picture, with its faces, and whose
-    crops go to the network."""
+    crops go to the network. `views` tell who is who; ready crops are all of one person."""
 
     frames: list[Frame] = field(default_factory=list)
     faces: list[list[Face]] = field(default_factory=list)
+    views: list[View] = field(default_factory=list)
     crops: list[dict[int, np.ndarray]] = field(
         default_factory=list
     )  # by the face's place in its frame
+    least_face: float | None = None
+
+    def tracks(self, dominant: str) -> list[list[int]]:
+        """Of each frame its faces' track numbers."""
+        return follow(self.views, dominant) if self.views else [[0]] * len(self.faces)
 
 
 class Detector:
@@ -138,7 +147,13 @@ class Detector:
         self.contract, self.sha256 = model.contract, model.sha256
         self._model, self._threads, self._lock = model, threads, threading.Lock()
         found = self.contract.detection
-        self._faces = load_detector(found.name, found.detect_size, found.min_score, found.sha256)
+        self._faces = load_detector(
+            found.name,
+            found.detect_size,
+            self.contract.crop.min_face,
+            found.min_score,
+            found.sha256,
+        )
         if self._faces.sha256 != found.sha256:
             raise UserError(
                 f"the {found.name} face detector here is another file than the model was trained "
@@ -240,7 +255,8 @@ class Detector:
         report = replace(
             report,
             frames_sampled=len(seen.frames),
-            frames_with_face=len({frame.index for rows in tracks.values() for frame, *_ in rows}),
+            frames_with_face=_with_face(seen),
+            least_face=seen.least_face,
             faces=tuple(
                 self._track(track, tracks[track], len(seen.frames), clip.people)
                 for track in sorted(tracks)
@@ -294,11 +310,12 @@ class Detector:
         futures: list[Future] = []
         with ThreadPoolExecutor(1) as network:
             for frame in frames:
-                faces, crops = self._given(frame.image) if ready_crops else self._found(frame.image)
+                if ready_crops:
+                    self._take(frame.image, seen)
+                else:
+                    self._find(frame.image, seen)
                 seen.frames.append(without_image(frame))
-                seen.faces.append(faces)
-                seen.crops.append(crops)
-                waiting += crops.values()
+                waiting += seen.crops[-1].values()
                 while len(waiting) >= BATCH:
                     futures.append(network.submit(self._model.judge, waiting[:BATCH]))
                     waiting = waiting[BATCH:]
@@ -310,23 +327,27 @@ class Detector:
                 futures.append(network.submit(self._model.judge, waiting))
             return seen, _in_order(futures)
 
-    def _found(self, image: np.ndarray) -> tuple[list[Face], dict[int, np.ndarray]]:
+    def _find(self, image: np.ndarray, seen: _Seen) -> None:
         crop, faces = self.contract.crop, self._faces.detect(image)
         large = {place: face for place, face in enumerate(faces) if face.side >= crop.min_face}
-        return faces, {
-            place: cut(image, face, crop.margin, crop.size) for place, face in large.items()
-        }
+        seen.faces.append(faces)
+        seen.views.append(view(image, faces))
+        seen.crops.append(
+            {place: cut(image, face, crop.margin, crop.size) for place, face in large.items()}
+        )
+        seen.least_face = max(seen.least_face or 0, self._faces.least_face(*image.shape[:2]))
 
-    def _given(self, image: np.ndarray) -> tuple[list[Face], dict[int, np.ndarray]]:
+    def _take(self, image: np.ndarray, seen: _Seen) -> None:
         height, width = image.shape[:2]
-        return [Face(0, 0, width, height, 1.0)], {0: given_crop(image, self.contract.crop.size)}
+        seen.faces.append([Face(0, 0, width, height, 1.0)])
+        seen.crops.append({0: given_crop(image, self.contract.crop.size)})
 
     def _tracks(self, seen: _Seen, judged: list[tuple[float, np.ndarray]]) -> dict[int, list]:
         """Track -> (frame, face, crop, logit, activation map) for every face judged."""
         found = iter(judged)
         tracks: dict[int, list] = {}
         for frame, faces, crops, row in zip(
-            seen.frames, seen.faces, seen.crops, follow(seen.faces), strict=True
+            seen.frames, seen.faces, seen.crops, seen.tracks(self.contract.dominant), strict=True
         ):
             for place, crop in crops.items():
                 tracks.setdefault(row[place], []).append((frame, faces[place], crop, *next(found)))
@@ -338,7 +359,11 @@ class Detector:
         )
         logits = {track: [logit for _, _, _, logit, _ in rows] for track, rows in tracks.items()}
         return scores.score_clip(
-            logits, len(seen.frames), self.contract.decision.min_faces, too_small
+            logits,
+            len(seen.frames),
+            self.contract.decision.min_faces,
+            too_small,
+            _with_face(seen),
         )
 
     def _track(self, track: int, rows: list, sampled: int, people: int) -> FaceTrack:
@@ -366,6 +391,11 @@ class Detector:
 
 def _sha256(source: Source) -> str:
     return hashlib.sha256(source).hexdigest() if isinstance(source, bytes) else file_hash(source)
+
+
+def _with_face(seen: _Seen) -> int:
+    """Frames with a face that is judged."""
+    return sum(bool(crops) for crops in seen.crops)
 
 
 def _in_order(futures: list[Future]) -> list[tuple[float, np.ndarray]]:

@@ -17,7 +17,13 @@ from deepfake_detector.contract import Contract
 from deepfake_detector.pages import overlay
 from deepfake_detector.pages.html_page import Badge, Picture, Section, render
 from deepfake_detector.scoring.decision import IN_BAND, LEAST_CLIPS, OF_SEVERAL, Decision
-from deepfake_detector.scoring.scores import NO_FACE, TOO_FEW, TOO_SMALL, with_details
+from deepfake_detector.scoring.scores import (
+    NO_FACE,
+    NOBODY,
+    TOO_FEW,
+    TOO_SMALL,
+    with_details,
+)
 from deepfake_detector.serving.inference import (
     DISAGREE,
     NOT_JUDGED,
@@ -38,6 +44,7 @@ EXPLAINED = {  # by reason
     NO_FACE: "No face was found in any frame that was looked at. The detector judges faces only.",
     TOO_SMALL: "Faces were found, but all are too small to judge.",
     TOO_FEW: "A face was found in too few of the frames that were looked at to judge the clip.",
+    NOBODY: "Faces were found, but nobody in enough of the frames that were looked at to be judged as one person.",
     IN_BAND: "The score lies where the detector was wrong too often on clips it was checked on.",
     OF_SEVERAL: "The highest of several people scores higher by chance. For one person this would be FAKE, for so many not.",
     DISAGREE: "The people in it do not agree: one looks real, the score of another lies where the detector is often wrong.",
@@ -70,7 +77,8 @@ LIMITS = (
 def in_words(report: Report) -> str:
     """Why there is no verdict, for a person; empty where there is one."""
     text = EXPLAINED[report.reason] if report.reason else ""
-    return f"{text} ({report.error})" if report.error else text
+    more = report.error or report.details
+    return f"{text} ({more})" if more else text
 
 
 def verdict_in_words(report: Report) -> str:
@@ -221,10 +229,12 @@ def _faces(report: Report) -> Section:
 
 def _input_facts(report: Report) -> dict[str, object]:
     own = {"name": report.input, "sha256": report.sha256, "kind": report.kind}
-    frames = {
+    frames: dict[str, object] = {
         "frames looked at": report.frames_sampled,
         "of them with a face": report.frames_with_face,
     }
+    if report.least_face:
+        frames["faces found from"] = f"{report.least_face:.0f} pixels"
     return {
         name: value
         for name, value in (own | file_facts(report) | frames).items()

@@ -255,6 +255,9 @@ class JsonReport(StrictModel, title="Report of the deepfake detector on one imag
     )
     frames_sampled: Count = Field(description="number of frames that were looked at")
     frames_with_face: Count = Field(description="number of them with a face that was judged")
+    least_face: Pixels | None = Field(
+        description="side in pixels of the least face that could be found in every frame; null where none was looked for"
+    )
     people: tuple[Person, ...] = Field(description="everybody whose face was judged")
     model: JudgedBy = Field(description="the exported model that judged")
     warnings: tuple[str, ...] = Field(description="why the verdict may mislead, in words")
@@ -283,6 +286,7 @@ class JsonReport(StrictModel, title="Report of the deepfake detector on one imag
             else AtThisScore.of(probability, terms.decision.validation),
             frames_sampled=report.frames_sampled,
             frames_with_face=report.frames_with_face,
+            least_face=report.least_face,
             people=tuple(Person.of(track) for track in report.faces),
             model=JudgedBy.of(terms, model_sha256),
             warnings=report.warnings,

@@ -16,7 +16,7 @@ from deepfake_detector.training.settings import Train
 
 CODE = (  # what a saved state's meaning depends on
     "faces/cutting",
-    "faces/detection",
+    "faces/face",
     "scoring/scores",
     "storage/archive",
     "training/augmentation",

@@ -14,7 +14,8 @@ from made import contract_terms, small_network
 from deepfake_detector import UserError
 from deepfake_detector.contract import golden, model_file
 from deepfake_detector.faces.cutting import cut, given_crop
-from deepfake_detector.faces.detection import Face, Haar, load_detector
+from deepfake_detector.faces.detection import Haar, load_detector
+from deepfake_detector.faces.face import Face
 from deepfake_detector.faces.settings import YUNET
 from deepfake_detector.serving.inference import Detector
 from deepfake_detector.storage.files import file_hash
@@ -65,7 +66,7 @@ def test_the_drawn_face_is_the_same_on_every_machine():
 def test_one_face_is_found_in_it(request, name, min_score, detect_size):
     if name == "yunet":
         request.getfixturevalue("yunet")
-    detector = load_detector(name, detect_size, min_score, YUNET.sha256)
+    detector = load_detector(name, detect_size, 64, min_score, YUNET.sha256)
     (face,) = detector.detect(golden.image())
     assert abs(face.x + face.width / 2 - 128) < 12
     assert abs(face.y + face.height / 2 - 126) < 30
@@ -156,7 +157,10 @@ def written(tmp_path) -> Callable[[int], Path]:
     detection = {"sha256": file_hash(Haar.file)}
     terms = contract_terms(detection=detection)
     session = model_file.open_session(small_network(seed=1).SerializeToString())
-    haar = Haar(Haar.file, terms.detection.detect_size, terms.detection.min_score)
+    found = terms.detection
+    haar = load_detector(
+        found.name, found.detect_size, terms.crop.min_face, found.min_score, found.sha256
+    )
     sample = golden.sample(
         haar, terms.crop, partial(model_file.judge, session, terms.crop), tolerance=1e-3
     )

@@ -141,7 +141,7 @@ def test_a_forgery_differs_from_its_film_in_the_face(forged):
     film, forgery = frames(real_of(forged)), frames(forged)
     inside, outside = [], []
     for real, fake in zip(film, forgery, strict=True):
-        face = max(load_detector("haar", 240, 0.0, "").detect(real), key=lambda one: one.side)
+        face = max(load_detector("haar", 240, 64, 0.0, "").detect(real), key=lambda one: one.side)
         grown = 0.25 * face.side
         head = np.zeros(real.shape[:2], bool)
         top, left = max(0, int(face.y - grown)), max(0, int(face.x - grown))
@@ -168,7 +168,7 @@ def test_the_pairs_have_every_skin_tone_from_light_to_dark():
     shades = []
     for pair in range(len(SKIN_TONES)):
         picture = read_image(made(Clip(2 * pair, STILL)))
-        face = load_detector("haar", 240, 0.0, "").detect(picture)[0]
+        face = load_detector("haar", 240, 64, 0.0, "").detect(picture)[0]
         x, y, side = int(face.x), int(face.y), int(face.side)
         cheeks = picture[y + side // 3 : y + 2 * side // 3, x + side // 4 : x + 3 * side // 4]
         shades.append(float(np.median(cheeks)))

@@ -13,7 +13,7 @@ from deepfake_detector import UserError
 from deepfake_detector.faces import cropping
 from deepfake_detector.faces.cropping import crop_tasks, lenders
 from deepfake_detector.faces.cutting import cut, given_crop, points_of_ready_crop, read_points
-from deepfake_detector.faces.detection import Face
+from deepfake_detector.faces.face import Face
 from deepfake_detector.faces.settings import CropFaces
 from deepfake_detector.media.extraction import extract_frames
 from deepfake_detector.media.settings import ExtractFrames

@@ -1,4 +1,4 @@
-"""Faces are found whatever their skin tone, followed through a clip, and cut out to the pixel."""
+"""Faces are found whatever their skin tone, and cut out to the pixel."""
 
 from dataclasses import replace
 from itertools import groupby
@@ -24,15 +24,21 @@ from deepfake_detector.faces.cutting import (
     read_points,
     resize,
 )
-from deepfake_detector.faces.detection import DETECTORS, Face, Haar, YuNet, load_detector
+from deepfake_detector.faces.detection import (
+    DETECTORS,
+    FaceDetector,
+    Haar,
+    YuNet,
+    load_detector,
+)
+from deepfake_detector.faces.face import Face
 from deepfake_detector.faces.settings import DETECTOR_ASSETS, YUNET, FaceDetectorName
-from deepfake_detector.faces.tracking import follow
 from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.storage.assets import Asset
 from deepfake_detector.storage.files import file_hash
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (60, 80, 3), np.uint8)
-SETTINGS = {"haar": (240, 0.0), "yunet": (320, 0.6)}  # detect_size, min_score
+SETTINGS = {"haar": (240, 64, 0.0), "yunet": (320, 64, 0.6)}  # detect_size, min_face, min_score
 
 
 @pytest.fixture(params=SETTINGS)
@@ -111,18 +117,18 @@ def test_yunets_points_lie_on_the_face_whatever_the_size_of_the_picture(people, 
 
 def test_yunet_sees_blue_green_red_and_what_it_finds_is_scaled_back(tmp_path, monkeypatch):
     """Without its file: what stands in for the network finds one face at given places."""
-    box, points = [32, 16, 40, 48], [40, 24, 64, 24, 52, 36, 44, 52, 60, 52]
+    box, points = [32, 8, 30, 40], [40, 24, 64, 24, 52, 36, 44, 52, 60, 52]
     net = Mock()
     net.detect.return_value = 1, np.array([[*box, *points, 0.75]], np.float32)
     monkeypatch.setattr(cv2.FaceDetectorYN, "create", lambda *_: net)
     (tmp_path / "yunet.onnx").write_bytes(b"")
     picture = np.full((160, 640, 3), COLOURS[0], np.uint8)
-    (face,) = YuNet(tmp_path / "yunet.onnx", 160, 0.6).detect(picture)
+    (face,) = FaceDetector(YuNet(tmp_path / "yunet.onnx", 0.6), 160, 88).detect(picture)
     (shown,) = net.detect.call_args.args
     assert shown.shape == (64, 160, 3)  # the least height, filled up below
     assert np.unique(shown[:40].reshape(-1, 3), axis=0).tolist() == [[20, 10, 250]]
     assert (shown[40:] == 0).all()
-    assert face == Face(128, 64, 160, 192, 0.75, tuple(4.0 * value for value in points))
+    assert face == Face(128, 32, 120, 160, 0.75, tuple(4.0 * value for value in points))
 
 
 def test_a_face_in_the_dark_is_found_by_its_equalised_picture(people):
@@ -164,7 +170,7 @@ def test_a_strip_too_narrow_for_a_face_gives_none(detector, side):
 def test_a_score_above_all_scores_finds_nobody(people, yunet):
     image = people[0][1][0]
     for name, least in (("haar", 1000.0), ("yunet", 0.9999)):
-        assert load_detector(name, 320, least, YUNET.sha256).detect(image) == []
+        assert load_detector(name, 320, 64, least, YUNET.sha256).detect(image) == []
 
 
 def test_the_settings_name_every_detector():
@@ -179,94 +185,25 @@ def test_every_detector_file_that_no_package_brings_can_be_fetched():
 def test_an_unknown_detector_is_refused_with_the_remedy():
     known = ", ".join(DETECTORS)
     with pytest.raises(UserError, match=rf"detector 'new' \(known are {known}\).*newer version"):
-        load_detector("new", 320, 0.6, "")
+        load_detector("new", 320, 64, 0.6, "")
 
 
 def test_a_missing_cascade_is_refused_with_the_remedy(tmp_path, monkeypatch):
     monkeypatch.setattr(Haar, "file", tmp_path / "cascade.xml")
     with pytest.raises(UserError, match=r"cascade\.xml: not there; install .*requirements\.txt"):
-        load_detector("haar", 240, 0.0, "")
+        load_detector("haar", 240, 64, 0.0, "")
 
 
 def test_a_detector_tells_the_hash_of_its_file(yunet):
-    assert load_detector("haar", 240, 0.0, "").sha256 == file_hash(Haar.file)
-    assert load_detector("yunet", 320, 0.6, YUNET.sha256).sha256 == YUNET.sha256
+    assert load_detector("haar", 240, 64, 0.0, "").sha256 == file_hash(Haar.file)
+    assert load_detector("yunet", 320, 64, 0.6, YUNET.sha256).sha256 == YUNET.sha256
 
 
 def test_a_yunet_file_other_than_the_named_one_is_refused(yunet):
     with pytest.raises(
         UserError, match=f"{YUNET.file}: sha256 is {YUNET.sha256}, params or model want 00"
     ):
-        load_detector("yunet", 320, 0.6, "00")
-
-
-@pytest.mark.parametrize(
-    ("frames", "numbers"),
-    [
-        ([], []),
-        ([[], [square(0)], []], [[], [0], []]),
-        ([[square(0)], [square(5)], [square(10)]], [[0], [0], [0]]),
-        ([[square(0)], [square(11)], [square(12)]], [[1], [0], [0]]),
-        ([[square(0)], [], [square(3)]], [[0], [], [0]]),
-        ([[square(0, side=10)], [square(0, side=21)]], [[1], [0]]),
-        ([[square(0, side=10)], [square(0, side=19)]], [[0], [0]]),
-        ([[square(0), square(40)], [square(41), square(1)]], [[0, 1], [1, 0]]),
-        ([[square(0), square(40, side=12)], [square(41, side=12)]], [[1, 0], [0]]),
-        ([[square(40, side=12)], [square(0)], [square(1)], [square(2)]], [[1], [0], [0], [0]]),
-    ],
-    ids=[
-        "no frames",
-        "empty frames",
-        "one moves",
-        "too far",
-        "lost for a frame",
-        "grows too fast",
-        "grows",
-        "listed in another order",
-        "larger is dominant",
-        "longer is dominant",
-    ],
-)
-def test_faces_keep_their_numbers_and_the_dominant_one_has_0(frames, numbers):
-    assert follow(frames) == numbers
-
-
-def test_two_people_who_cross_keep_their_numbers():
-    """Both walk 8 pixels a frame, one from each side, one above the other by half a face."""
-    frames = [
-        [square(8 * step, 0, side=21), square(80 - 8 * step, 10, side=20)] for step in range(11)
-    ]
-    assert follow(frames) == [[0, 1]] * 11
-    assert follow([faces[:: -1 if step % 2 else 1] for step, faces in enumerate(frames)]) == [
-        [1, 0] if step % 2 else [0, 1] for step in range(11)
-    ]
-
-
-def test_the_dominant_face_is_the_largest_or_the_one_that_is_there_most():
-    """A large face passes by in one frame while a small one stays."""
-    frames = [
-        [square(0, 0, side=20), square(200, 0, side=80)],
-        [square(0, 0, side=20)],
-        [square(0, 0, side=20)],
-    ]
-    assert follow(frames, "area") == [[1, 0], [1], [1]]
-    assert follow(frames, "frames") == [[0, 1], [0], [0]]
-    of_equal_counts_the_larger = [frames[0]]
-    assert follow(of_equal_counts_the_larger, "frames") == [[1, 0]]
-
-
-@given(frames=st.lists(st.lists(boxes, max_size=4), max_size=6))
-def test_numbers_are_one_per_face_dense_from_0_and_ranked_by_area(frames):
-    numbers = follow(frames)
-    assert [len(row) for row in numbers] == [len(faces) for faces in frames]
-    assert all(len(set(row)) == len(row) for row in numbers)
-    areas = {}
-    for faces, row in zip(frames, numbers, strict=True):
-        for face, number in zip(faces, row, strict=True):
-            areas[number] = areas.get(number, 0) + face.width * face.height
-    assert sorted(areas) == list(range(len(areas)))
-    ranked = [areas[number] for number in sorted(areas)]
-    assert ranked == pytest.approx(sorted(ranked, reverse=True))
+        load_detector("yunet", 320, 64, 0.6, "00")
 
 
 @pytest.mark.parametrize(

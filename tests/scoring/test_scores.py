@@ -66,6 +66,23 @@ def test_people_seen_often_enough_are_counted(tracks, people):
     assert scores.score_clip(tracks, 16, 8).people == people
 
 
+@pytest.mark.parametrize(
+    ("tracks", "seen", "why"),
+    [
+        (
+            {0: [1.0] * 3, 1: [1.0] * 3},
+            6,
+            ("nobody seen long enough", "a face in 6 frames, one person in 3 of at least 8"),
+        ),
+        ({0: [1.0] * 7}, 7, ("too few faces", "7 of at least 8")),
+        ({0: [1.0] * 3, 1: [1.0] * 3}, 3, ("too few faces", "3 of at least 8")),
+    ],
+    ids=["one after the other", "one person", "side by side"],
+)
+def test_where_nobody_is_seen_long_enough_the_frames_with_a_face_are_told(tracks, seen, why):
+    assert scores.score_clip(tracks, 32, 8, 0, seen) == scores.ClipScore(None, None, *why)
+
+
 def test_logits_are_averaged_and_not_probabilities():
     logits = [6.0, -2.0, -2.0]
     clip = scores.probability(scores.score_clip({0: logits}, 3, 3).logit, 1)
@@ -83,6 +100,7 @@ def test_a_table_of_faces_is_scored_clip_by_clip():
             face("half seen", frame, None if frame else 0, "no face" if frame else "ok")
             for frame in range(4)
         ),
+        *(face("one after the other", frame, frame // 2) for frame in range(6)),
         face("far away", 0, status="face too small"),
         face("broken", None, None, "no video stream"),
     ]
@@ -97,6 +115,11 @@ def test_a_table_of_faces_is_scored_clip_by_clip():
     expected = {  # logit, reason, people, frames sampled, frames with a face
         "two people": (11.5, "", 2, 4, 4),
         "half seen": (None, "too few faces: 1 of at least 2", 0, 4, 1),
+        "one after the other": (
+            None,
+            "nobody seen long enough: a face in 6 frames, one person in 2 of at least 3",
+            *(0, 6, 6),
+        ),
         "far away": (None, "faces too small", 0, 1, 0),
         "broken": (None, "no face", 0, 0, 0),
     }

@@ -37,6 +37,7 @@ def by_stages(
         detect_size=found.detect_size,
         min_score=found.min_score,
         min_face=crop.min_face,
+        dominant=terms.dominant,
         margin=crop.margin,
         size=crop.size,
     )

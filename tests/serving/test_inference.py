@@ -558,7 +558,10 @@ def test_a_model_trained_with_yunet_finds_real_faces_with_it(
 ):
     model = model_file.load(toy_project / MODEL)
     detection = {"name": "yunet", "sha256": YUNET.sha256, "min_score": 0.7}
-    faces = load_detector("yunet", model.contract.detection.detect_size, 0.7, YUNET.sha256)
+    terms = model.contract
+    faces = load_detector(
+        "yunet", terms.detection.detect_size, terms.crop.min_face, 0.7, YUNET.sha256
+    )
     sample = golden.sample(faces, model.contract.crop, model.judge, tolerance=1e-3)
     clip = min(shared_data.glob("dfdc/**/*.mp4"))
     report = Detector.load(with_contract(**ALWAYS, detection=detection, golden=sample)).predict(

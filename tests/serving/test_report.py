@@ -107,9 +107,10 @@ def test_without_a_class_in_validation_nothing_is_told_of_it():
 
 
 @pytest.mark.parametrize("reason", report.EXPLAINED)
-def test_every_reason_is_put_into_words_whatever_its_details(reason):
+def test_every_reason_is_put_into_words_with_its_details(reason):
+    assert report.in_words(replace(FACELESS, reason=reason)) == report.EXPLAINED[reason]
     told = report.in_words(replace(FACELESS, reason=reason, details="2 of 8"))
-    assert told == report.EXPLAINED[reason]
+    assert told == f"{report.EXPLAINED[reason]} (2 of 8)"
 
 
 def test_a_reason_is_reported_with_its_details():
@@ -119,6 +120,15 @@ def test_a_reason_is_reported_with_its_details():
     assert found["reason"] == found["people"][0]["reason"] == "too few faces: 1 of at least 2"
     page = report.as_html(replace(JUDGED, faces=(seldom,)), TERMS, SHA).decode()
     assert "INCONCLUSIVE (too few faces: 1 of at least 2)" in page
+
+
+def test_the_least_face_that_could_be_found_is_told():
+    found = replace(JUDGED, least_face=64.04)
+    assert as_json(found, TERMS, SHA)["least_face"] == 64.0
+    assert as_json(FACELESS, TERMS, SHA)["least_face"] is None
+    page = report.as_html(found, TERMS, SHA).decode()
+    assert "faces found from" in page
+    assert "64 pixels" in page
 
 
 def test_an_error_says_what_it_was():

@@ -12,7 +12,7 @@ from deepfake_detector.faces.cutting import (
     read_points,
     resize,
 )
-from deepfake_detector.faces.detection import Face
+from deepfake_detector.faces.face import Face
 from deepfake_detector.training import selfblend
 from deepfake_detector.training.selfblend import self_blend
 
