@@ -71,6 +71,8 @@ def main() -> int:
         ("page", "", ""),
         ("repro", "", ""),
     ]
+    if arguments.clips:  # they need real faces
+        runs += [("face_size", "", arguments.clips), ("people", "", arguments.clips)]
     if unknown := sorted(set(arguments.only) - {name for name, _, _ in runs}):
         parser.error(f"no benchmark of that name: {', '.join(unknown)}")
     sections = _sections_on_page() if arguments.only else {}
