@@ -90,9 +90,12 @@ def limits_in_words(decision: Decision, people: int) -> str:
     """Where REAL ends and FAKE begins for the highest of so many people."""
     low, high = decision.band_low, decision.fake_from(people)
     of = f" for the highest of {people} people" if people > 1 else ""
+    fitted = f" Fitted anew: {decision.recalibrated}." if decision.recalibrated else ""
     if low == high:
-        return f"FAKE from {high:.0%}{of}, REAL below."
-    return f"FAKE from {high:.0%}{of}, REAL up to {low:.0%}; in between there is no verdict."
+        return f"FAKE from {high:.0%}{of}, REAL below.{fitted}"
+    return (
+        f"FAKE from {high:.0%}{of}, REAL up to {low:.0%}; in between there is no verdict.{fitted}"
+    )
 
 
 def meaning(report: Report, terms: Contract) -> str:

@@ -1,0 +1,65 @@
+"""`recalibrate`: a new sealed model file, which judges one's own real clips by the new threshold."""
+
+import shutil
+from pathlib import Path
+
+import made
+import numpy as np
+import pytest
+
+from deepfake_detector import UserError
+from deepfake_detector.cli import recalibration
+from deepfake_detector.scoring import recalibration as rule
+from deepfake_detector.scoring.scores import probability
+from deepfake_detector.serving.inference import Detector
+
+pytestmark = pytest.mark.slow  # judges clips
+
+
+@pytest.fixture
+def clips(tmp_path) -> list[Path]:
+    """Twenty stills of a person each, and two files that have no score."""
+    (tmp_path / "clips").mkdir()
+    for number in range(20):
+        (tmp_path / f"clips/{number:02d}.png").write_bytes(made.person_still(number))
+    (tmp_path / "clips/grey.png").write_bytes(made.picture(np.full((80, 80, 3), 90, np.uint8)))
+    (tmp_path / "clips/torn.mp4").write_bytes(b"nothing")
+    return sorted((tmp_path / "clips").iterdir())
+
+
+def test_the_new_model_calls_no_more_of_the_clips_fake_than_asked(clips, tmp_path):
+    model = made.write_model(
+        tmp_path / "m.onnx",
+        decision=made.SURE | {"min_faces": 1},
+        trained_on={"demonstration": False},
+    )
+    target = tmp_path / "new.onnx"
+    told = recalibration.recalibrate(model, clips, 0.1, target)
+    new = Detector.load(target)
+    found = [new.predict(clip) for clip in clips]
+    assert sum(one.verdict == "FAKE" for one in found) <= 2
+    assert all(Detector.load(model).predict(clip).verdict == "FAKE" for clip in clips[:3])
+    assert "of 20 real clips" in told
+    assert "(before: 20)" in told
+    assert "left out: 1 x no face; left out: 1 x cannot be read" in told
+    assert new.contract.decision.recalibrated.startswith("at most 10% of 20 real clips")
+    logits = recalibration.scored(new, clips).logits
+    assert rule.recalibrated(new.contract.decision, logits, 0.1).threshold == pytest.approx(
+        new.contract.decision.threshold, abs=1e-5
+    )
+    assert probability(logits, new.contract.decision.temperature) == pytest.approx(
+        [one.fake_probability for one in found if one.fake_probability is not None]
+    )
+
+
+def test_a_model_that_gives_no_verdicts_is_refused(clips, tmp_path):
+    model = made.write_model(tmp_path / "m.onnx", trained_on={"demonstration": True})
+    with pytest.raises(UserError, match="Demonstration model"):
+        recalibration.recalibrate(model, clips, 0.1, tmp_path / "new.onnx")
+    assert not (tmp_path / "new.onnx").exists()
+
+
+def test_a_broken_model_stays_what_it_is(clips, tmp_path):
+    shutil.copy(clips[0], tmp_path / "m.onnx")
+    with pytest.raises(UserError, match="m.onnx"):
+        recalibration.recalibrate(tmp_path / "m.onnx", clips, 0.1, tmp_path / "new.onnx")

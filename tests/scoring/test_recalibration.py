@@ -1,0 +1,74 @@
+"""A threshold from one's own real clips: it calls no more of them fake than was asked."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made import contract_terms
+from scipy.stats import beta
+
+from deepfake_detector import UserError
+from deepfake_detector.scoring.decision import judge
+from deepfake_detector.scoring.recalibration import false_alarms, recalibrated
+from deepfake_detector.scoring.scores import probability
+
+DECISION = contract_terms().decision
+
+
+@given(
+    st.lists(st.integers(-80, 80).map(lambda tenths: tenths / 10), min_size=20, max_size=60),
+    st.sampled_from([0.05, 0.1, 0.3]),
+)
+def test_at_most_the_share_asked_for_is_called_fake_and_no_lower_threshold_would_do(logits, share):
+    logits = np.array(logits)
+    new = recalibrated(DECISION, logits, share)
+    alarms = sum(judge(one, "", new).verdict == "FAKE" for one in logits)
+    assert alarms <= share * len(logits)
+    assert alarms == false_alarms(new, logits)[0]
+    scores = probability(logits, new.temperature)
+    below = scores[scores < new.threshold]
+    if len(below):
+        assert (scores >= below.max()).sum() > share * len(logits)
+
+
+@pytest.mark.parametrize(("centre", "low"), [(8.0, 0.3), (-8.0, None)])
+def test_real_ends_where_it_did_or_at_a_lower_threshold(centre, low):
+    new = recalibrated(DECISION, centre + np.arange(40) / 40, 0.05)
+    assert new.band_high == new.threshold
+    assert new.band_low == (low or new.threshold)
+
+
+def test_what_a_score_means_is_told_of_the_new_clips():
+    logits = np.arange(40) / 10
+    new = recalibrated(DECISION, logits, 0.1)
+    assert new.validation.real_clips == 40
+    assert new.validation.real_scores == pytest.approx(probability(logits, 1.25), abs=1e-6)
+    assert new.validation.fake_scores == DECISION.validation.fake_scores
+    assert new.recalibrated == "at most 10% of 40 real clips of one's own are called fake"
+    assert len(new.several) == 7
+    assert new.several[0] > new.band_high
+    assert DECISION.recalibrated == ""
+
+
+def test_reals_above_and_fakes_below_are_counted_as_wrong():
+    logits = np.concatenate([np.full(36, -9.0), np.full(4, 9.0)])
+    new = recalibrated(DECISION, logits, 0.1)
+    assert new.validation.wrong_outside_band == 4  # the fakes score .7 and .9
+    assert new.validation.inconclusive == 0
+
+
+@pytest.mark.parametrize(
+    ("count", "share", "wanted"), [(19, 0.1, 20), (49, 0.02, 50), (0, 0.5, 20)]
+)
+def test_too_few_clips_are_refused(count, share, wanted):
+    with pytest.raises(UserError, match=rf"^{count} real clips with a score, {wanted} are wanted"):
+        recalibrated(DECISION, np.zeros(count), share)
+
+
+def test_the_interval_of_the_rate_is_the_exact_one():
+    logits = np.concatenate([np.full(38, -9.0), np.full(2, 9.0)])
+    assert false_alarms(DECISION, logits) == (
+        2,
+        pytest.approx(beta.ppf(0.025, 2, 39)),
+        pytest.approx(beta.ppf(0.975, 3, 38)),
+    )
