@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from patience import BROWSER_HANG
 
 from deepfake_detector import UserError
 from deepfake_detector.cli import plots_page
@@ -41,6 +42,7 @@ def test_every_chart_is_drawn_without_a_network(toy_project_alone):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         tab = browser.new_context(offline=True).new_page()
         failures: list[str] = []
+        tab.set_default_timeout(BROWSER_HANG)
         tab.on("pageerror", lambda error: failures.append(str(error)))
         tab.goto(page.absolute().as_uri())
         tab.wait_for_function(

@@ -15,7 +15,7 @@ import jsonschema
 import made
 import numpy as np
 import pytest
-from patience import HANG
+from patience import BROWSER_HANG, HANG
 from served import VERDICTS, clip_side_by_side, side_by_side
 
 from benchmarks.served_page import PROJECT, served
@@ -37,8 +37,7 @@ pytestmark = [
         not CHROMIUM, reason="needs the system's Chromium (Debian: apt install chromium)"
     ),
 ]
-PATIENCE = 300_000  # milliseconds
-sync_api.expect.set_options(timeout=PATIENCE)
+sync_api.expect.set_options(timeout=BROWSER_HANG)
 SCREEN, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 SERIOUS = ("serious", "critical")
 LIMITS_FILE = (
@@ -134,7 +133,7 @@ def visit(context, address) -> Iterator[Callable[..., "sync_api.Page"]]:
         page = context.new_page()
         pages.append(page)
         page.set_viewport_size(size)
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(BROWSER_HANG)
         page.on("request", lambda request: asked.append(request.url))
         page.goto(address)
         page.get_by_text("Drop images or clips above").wait_for()
@@ -376,6 +375,7 @@ def test_the_html_report_is_accessible(visit, folder, tmp_path):
     drop(page, folder, "two.mp4")
     download(page, "Report to print or pass on (HTML)", tmp_path / "r.html")
     report = page.context.browser.new_page(viewport=PHONE)
+    report.set_default_timeout(BROWSER_HANG)
     report.goto((tmp_path / "r.html").as_uri())
     assert violations(report) == []
     report.close()
@@ -485,7 +485,7 @@ def test_the_demos_own_page_gives_its_example_a_verdict(toy_project, browser, tm
     (tmp_path / "models").symlink_to(toy_project / "models")
     with served(tmp_path) as address:
         page = browser.new_page(viewport=SCREEN)
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(BROWSER_HANG)
         page.goto(address)
         page.locator("[data-testid=stButtonGroup] button").filter(
             has_text="swap video"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patience import BROWSER_HANG
 
 from deepfake_detector.pages.html_page import Badge
 from deepfake_detector.pages.table_page import Cell, Row, render
@@ -39,6 +40,7 @@ def page(written) -> "Iterator[sync_api.Page]":
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
         opened, asked = browser.new_page(), []
+        opened.set_default_timeout(BROWSER_HANG)
         opened.on("request", lambda request: asked.append(request.url))
         opened.goto(written.as_uri())
         yield opened

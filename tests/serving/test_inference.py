@@ -272,7 +272,7 @@ def test_of_two_people_each_has_a_verdict_and_the_more_suspicious_decides(
     lower, higher = sorted(track.fake_probability for track in judge.predict(picture).faces)
     assert lower < higher
     ends = {BELOW: lower / 2, BETWEEN: (lower + higher) / 2, ABOVE: (higher + 1) / 2}
-    decision = {"min_faces": 1, "band_low": ends[low], "band_high": ends[high]}
+    decision = {"min_faces": 1, "band_low": ends[low], "band_high": ends[high], "several": ()}
     report = Detector.load(with_contract(**ALWAYS | {"decision": decision})).predict(picture)
 
     assert [track.track for track in report.faces] == [0, 1]
