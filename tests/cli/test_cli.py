@@ -243,6 +243,7 @@ def test_many_files_come_with_a_table_a_page_each_and_their_number(tmp_path, cal
     )
 
 
+@pytest.mark.slow
 def test_pages_of_a_stopped_run_are_gone_on_with(tmp_path, call, monkeypatch):
     model, target = made.write_model(tmp_path / "m.onnx"), tmp_path / "out"
     for name in ("a.jpg", "b.jpg"):

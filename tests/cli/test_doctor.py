@@ -86,6 +86,7 @@ def the(of: params.Params, what: str) -> Finding:
     return one
 
 
+@pytest.mark.slow
 def test_the_demo_is_fit_to_run_and_every_check_is_told(tmp_path):
     findings = list(doctor.examine(settings(tmp_path)))
     assert [one.what for one in findings] == [

@@ -263,6 +263,7 @@ def test_a_file_that_is_not_what_was_exported_is_refused(tmp_path, data, message
         load(written(tmp_path, data))
 
 
+@pytest.mark.slow
 @given(
     st.integers(0, 400) | st.integers(0, len(GOOD) - 1) | st.integers(GRAPH_END, len(GOOD) - 1),
     st.integers(0, 7),

@@ -417,6 +417,7 @@ def test_only_labelled_items_are_judged():
     assert shortcuts.audit(more, labels, groups) == shortcuts.audit(facts, labels, groups)
 
 
+@pytest.mark.slow
 def test_a_fact_that_separates_the_few_files_of_a_kind_is_found_among_many_of_another():
     facts, labels, groups = paired(100)
     kinds = pd.Series("image", index=labels.index)
@@ -428,6 +429,7 @@ def test_a_fact_that_separates_the_few_files_of_a_kind_is_found_among_many_of_an
     assert (found.among, found.items, found.carriers[0].fact) == ("video", 26, "codec")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("second", ["image", "video"])
 def test_all_files_are_told_of_where_no_kind_has_a_shortcut(second):
     facts, labels, groups = paired(26)

@@ -95,6 +95,7 @@ def test_figures_stand_side_by_side_with_the_interval_of_second_less_first(runs)
     )
 
 
+@pytest.mark.slow
 def test_each_run_is_measured_at_its_own_temperature(runs):
     runs("a", LOGITS)
     runs("b", LOGITS, temperature=1.0)

@@ -58,6 +58,7 @@ def test_each_curve_is_drawn_and_named_with_its_operating_point(charts, name):
     assert marks(charts[name], "symbol") == (TABLES[name]["curve"] == "at the threshold").sum()
 
 
+@pytest.mark.slow
 def test_the_axes_of_a_roc_say_what_is_called_what(charts):
     assert {
         "false positive rate (real called fake)",

@@ -93,6 +93,7 @@ def test_the_drawn_person_is_found_at_every_skin_tone(people, detector):
         assert found >= 0.95 * len(frames), f"tone {tone}: {found} of {len(frames)} frames"
 
 
+@pytest.mark.slow
 def test_boxes_are_in_pixels_of_the_picture_whatever_its_size(people, detector):
     image = people[0][1][0]
     larger = cv2.resize(image, None, fx=2, fy=2)

@@ -23,6 +23,7 @@ def numbers_of(*frames: np.ndarray) -> list[int]:
     return shots([Scene(frame) for frame in frames])
 
 
+@pytest.mark.slow
 def test_every_cut_begins_a_shot_and_a_film_that_cuts_back_goes_on(scenes):
     shown = [frame for film in scenes for frame in film]
     assert (

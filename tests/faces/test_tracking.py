@@ -207,6 +207,7 @@ def test_cut_between_two_people_is_of_two_and_the_first_returns():
     assert numbers == [[0]] * 4 + [[1]] * 4 + [[0]] * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("between", [1, 3, 5])
 def test_a_dissolve_joins_nobody(between):
     """Only who is seen in the dissolve itself may be taken for either."""
@@ -223,6 +224,7 @@ def test_a_dissolve_joins_nobody(between):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not (SHARED / "data/faceforensics").is_dir(), reason="needs the collected clips"
 )

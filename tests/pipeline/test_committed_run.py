@@ -1,14 +1,18 @@
 """What CI says of a run that differs from the committed one."""
 
 import copy
-import json
 import runpy
-from pathlib import Path
 
 import pytest
 
 apart = runpy.run_path(".ci/committed_run.py")["figures_apart"]
-COMMITTED = json.loads(Path("metrics/evaluation.json").read_text())
+FIGURES = {
+    **{"roc_auc": 0.98, "roc_auc_low": 0.95, "roc_auc_high": 0.995},
+    **{"log_loss": 0.2, "log_loss_low": 0.1, "log_loss_high": 0.4},
+}
+COMMITTED = {
+    part: {level: dict(FIGURES) for level in ("frame", "video")} for part in ("val", "test")
+}
 
 
 def changed(place: str, **values: float) -> dict:

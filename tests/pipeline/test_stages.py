@@ -190,6 +190,7 @@ def test_the_decision_is_fitted_on_the_highest_track_whichever_it_is(project, mo
     assert max(scores["real_scores"]) < found["threshold"] < min(scores["fake_scores"])
 
 
+@pytest.mark.slow
 def test_in_set_and_held_out_clips_are_never_pooled(project, monkeypatch):
     """Of their own clips the detector knows each, of the held-out ones none."""
     change_params(

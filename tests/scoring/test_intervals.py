@@ -247,6 +247,7 @@ def test_they_are_right_about_as_often_as_they_say_and_frames_as_witnesses_are_n
     assert share_right(60, 60, frames_as_groups=True) < 0.8 * 60
 
 
+@pytest.mark.slow
 def test_of_six_groups_of_a_class_they_are_right_as_often():
     """A bootstrap alone is too sure where the figure is near its best."""
     right = share_right(12, 150, auc=0.99)

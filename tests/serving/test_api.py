@@ -83,6 +83,7 @@ def by_command(model, tmp_path_factory) -> dict[str, dict]:
     return {one["input"]["name"]: one for one in reports}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_an_upload_gets_the_report_of_the_command(client, by_command, name):
     answer = send(client, FILES[name], name)
@@ -314,6 +315,7 @@ def test_the_page_about_it_needs_no_network(client):
     assert not [word for word in ("src=", "href=", "@import", "url(") if word in page]
 
 
+@pytest.mark.slow
 def test_none_but_serve_opens_its_libraries(model, tmp_path):
     (tmp_path / "a.jpg").write_bytes(STILL)
     without = (

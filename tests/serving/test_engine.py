@@ -40,6 +40,7 @@ def test_those_that_judge_at_once_have_copies_of_their_own(model):
         assert again in (first, second)
 
 
+@pytest.mark.slow
 def test_a_model_is_loaded_once_and_again_when_its_file_changes(model):
     own = Engine(1)
     before = own.detector(model)

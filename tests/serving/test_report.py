@@ -113,6 +113,7 @@ def test_every_reason_is_put_into_words_with_its_details(reason):
     assert told == f"{report.EXPLAINED[reason]} (2 of 8)"
 
 
+@pytest.mark.slow
 def test_a_reason_is_reported_with_its_details():
     why = {"reason": "too few faces", "details": "1 of at least 2"}
     seldom = replace(track(0, "INCONCLUSIVE", 0.9), **why)

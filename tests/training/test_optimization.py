@@ -44,6 +44,7 @@ def test_the_rate_climbs_then_follows_half_a_cosine_to_zero(steps, warmup, facto
     assert values[peak:] == sorted(values[peak:], reverse=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("learning", range(7))
 def test_only_the_parts_asked_for_learn_and_frozen_batch_norm_rests(learning):
     torch.manual_seed(0)
