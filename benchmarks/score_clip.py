@@ -237,7 +237,7 @@ def saved(
         golden=golden.sample(
             found, crop, lambda images: model_file.judge(session, crop, images), 0.1
         ),
-        trained_on=contract.TrainedOn(data_sets={}, split="none", demonstration=False),
+        trained_on=contract.TrainedOn(data_sets={}, inputs={}, split="none", demonstration=False),
         libraries=contract.library_versions(),
     )
     path = folder / f"{variant}.onnx"

@@ -73,8 +73,9 @@ def main() -> str:
         cropping.detector_sha256,
     )
     decision = contract.read_decision(MODELS / "decision.json")
+    media = tables.read("data/media.csv", tables.MEDIA)
     trained_on = provenance.trained_on(
-        index, train, drawn, settings.split.policy, settings.split.seed
+        index, train, media, drawn, settings.split.policy, settings.split.seed
     )
     for name, each in FORMATS.items():
         judge = (

@@ -68,6 +68,7 @@ TERMS = {
     "golden": {"boxes": ((70.0, 52.0, 116.0, 116.0),), "logit": 0.5, "tolerance": 0.001},
     "trained_on": {
         "data_sets": {"möwe": {"real": 3, "swap": 2}},
+        "inputs": {},
         "split": "grouped by source, seed 1",
         "demonstration": False,
     },

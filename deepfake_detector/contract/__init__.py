@@ -69,11 +69,21 @@ class Golden(StrictModel):
     tolerance: float = Field(gt=0)  # of the logit
 
 
+class Inputs(StrictModel):
+    """The files of one kind that the model has learned from: their codecs, the least and the
+    largest shorter side (pixels of the upright picture), and how many bits a pixel they have."""
+
+    codecs: tuple[str, ...]
+    short_side: tuple[int, int] | None  # None where none of them tells
+    bits_per_pixel: tuple[float, float] | None
+
+
 class TrainedOn(StrictModel):
-    """What the model has learned from. A `demonstration` has seen drawn people only: it judges
+    """What the model has learned from; `inputs` by kind (video, image). A `demonstration` has seen drawn people only: it judges
     nothing but `demo_files` (sha256 of the demo's own files)."""
 
     data_sets: dict[str, dict[str, int]]  # name -> items by "real" and method
+    inputs: dict[str, Inputs]
     split: str
     demonstration: bool
     demo_files: tuple[str, ...] = ()

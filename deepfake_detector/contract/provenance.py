@@ -7,8 +7,9 @@ Items are rows of the index table; `train` holds the rows of the training split.
 import pandas as pd
 
 from deepfake_detector import UserError
-from deepfake_detector.contract import Crop, FaceDetection, TrainedOn
+from deepfake_detector.contract import Crop, FaceDetection, Inputs, TrainedOn
 from deepfake_detector.faces.settings import CropFaces
+from deepfake_detector.media.facts import bits_per_pixel
 from deepfake_detector.storage.files import file_hash
 
 SPLITS = {  # by policy
@@ -64,11 +65,35 @@ def crop_kind(index: pd.DataFrame, train: pd.DataFrame, realign: bool) -> str:
     return "given" if ready.all() else "detected"
 
 
+def inputs(index: pd.DataFrame, train: pd.DataFrame, media: pd.DataFrame) -> dict[str, Inputs]:
+    """What files were learned from, by kind; ready crops are images. `media` are rows of the table
+    of files."""
+    learned = index.loc[index["item"].isin(train["item"]), ["item", "kind"]].merge(media, on="item")
+    learned["kind"] = learned["kind"].replace("face", "image")
+    return {kind: _inputs(kind, rows) for kind, rows in learned.groupby("kind")}
+
+
+def _inputs(kind: str, rows: pd.DataFrame) -> Inputs:
+    known = (bits_per_pixel(kind, row) for row in rows.to_dict("records"))
+    bits = [float(f"{one:.6g}") for one in known if one is not None]
+    sides = rows[["width", "height"]].min(axis=1).dropna().astype(int)
+    return Inputs(
+        codecs=tuple(sorted(set(rows["codec"].dropna()) - {""})),
+        short_side=(sides.min(), sides.max()) if len(sides) else None,
+        bits_per_pixel=(min(bits), max(bits)) if bits else None,
+    )
+
+
 def trained_on(
-    index: pd.DataFrame, train: pd.DataFrame, drawn: list[str], policy: str, seed: int
+    index: pd.DataFrame,
+    train: pd.DataFrame,
+    media: pd.DataFrame,
+    drawn: list[str],
+    policy: str,
+    seed: int,
 ) -> TrainedOn:
-    """The counts of what was learned from, by data set and method, and how it was split; `drawn`
-    names the data sets that `synthesize` draws. A model that has seen these alone is a
+    """The counts of what was learned from, by data set and method, its files (rows of `media`), and
+    how it was split; `drawn` names the data sets that `synthesize` draws. A model that has seen these alone is a
     demonstration, and their files are listed."""
     counts = {
         name: {
@@ -81,6 +106,7 @@ def trained_on(
     demo_files = index.loc[index["data_set"].isin(drawn), "path"] if demonstration else []
     return TrainedOn(
         data_sets=counts,
+        inputs=inputs(index, train, media),
         split=SPLITS[policy].format(seed=seed),
         demonstration=demonstration,
         demo_files=tuple(sorted(file_hash(path) for path in demo_files)),

@@ -19,6 +19,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.tree import DecisionTreeClassifier
 
+from deepfake_detector.media.facts import bits_per_pixel
 from deepfake_detector.storage.tables import DOMINANT
 
 CAPTIONS = {  # of the facts whose names say too little
@@ -105,10 +106,8 @@ def file_facts(items: pd.DataFrame, media: pd.DataFrame, faces: pd.DataFrame) ->
         facts[name] = (
             facts[name].astype("float64") if is_number else facts[name].astype(object).fillna("")
         )
-    film = kind == "video"
-    bits = facts["bitrate"].where(film, 8 * facts["bytes"])
-    pixels = facts["width"] * facts["height"] * facts["frame_rate"].where(film, 1)
-    facts["bits_per_pixel"] = bits / pixels.where(pixels > 0)
+    rows = zip(kind, facts.to_dict("records"), strict=True)
+    facts["bits_per_pixel"] = np.array([bits_per_pixel(one, own) for one, own in rows], float)
     seen = faces[(faces["status"] == "ok") & (faces["track"] == DOMINANT)].set_index("item")
     side = seen[["width", "height"]].max(axis=1).groupby("item").median().reindex(kind.index)
     facts["face_size"] = side.where(kind != "face").astype("float64")

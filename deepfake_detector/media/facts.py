@@ -1,6 +1,8 @@
 """Facts of a media file that need no decoding: container, codec, times, frames, bitrate, quality."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import av
 from PIL import Image
@@ -46,6 +48,21 @@ def animation_facts(image: Image.Image, clip: Timeline) -> dict:
         "variable_rate": int(clip.variable),
         "frames_found": count,
     }
+
+
+def bits_per_pixel(kind: str, facts: Mapping[str, Any]) -> float | None:
+    """How many bits a pixel of a frame has on average: how hard a file is compressed. None where
+    the facts do not tell; `kind` is `video`, or that of a still."""
+    bits, rate = (
+        (facts.get("bitrate"), facts.get("frame_rate"))
+        if kind == "video"
+        else (8 * facts["bytes"], 1)
+    )
+    known = [facts.get("width"), facts.get("height"), bits, rate]
+    if any(one is None or math.isnan(one) for one in known):
+        return None
+    pixels = facts["width"] * facts["height"] * rate
+    return bits / pixels if pixels > 0 else None
 
 
 def alterations(facts: dict) -> list[str]:

@@ -43,6 +43,7 @@ from deepfake_detector.media.reading import (
 from deepfake_detector.scoring import scores
 from deepfake_detector.scoring.decision import IN_BAND, judge
 from deepfake_detector.scoring.scores import ClipScore
+from deepfake_detector.serving.familiar import unfamiliar
 from deepfake_detector.storage.files import file_hash
 
 MODEL = Path("models/detector.onnx")
@@ -250,6 +251,9 @@ class Detector:
         seen, judged = self._looked_at(frames, kind == "face", told, seconds)
         tracks = self._tracks(seen, judged)
         clip, facts = self._clip(seen, tracks), facts_of(seen.frames)
+        all_facts = report.facts | facts
+        if report.kind and not self.contract.trained_on.demonstration:
+            warnings += unfamiliar(report.kind, all_facts, self.contract.trained_on.inputs)
         if distrusted := facts["frames_distrusted"]:
             warnings.append(DAMAGED.format(distrusted, len(seen.frames)))
         report = replace(
@@ -261,8 +265,8 @@ class Detector:
                 self._track(track, tracks[track], len(seen.frames), clip.people)
                 for track in sorted(tracks)
             ),
-            facts=report.facts | facts,
-            notes=tuple(alterations(report.facts | facts)),
+            facts=all_facts,
+            notes=tuple(alterations(all_facts)),
             warnings=tuple(warnings),
         )
         return self._decided(report, clip)

@@ -208,6 +208,16 @@ def test_the_band_decides(with_contract, low, high, verdict, reason):
     assert report.warnings == ()
 
 
+@pytest.mark.parametrize(("codec", "warns"), [("av1", True), ("h264", False)])
+def test_a_file_unlike_all_that_were_learned_from_gets_a_warning(with_contract, codec, warns):
+    video = {"codecs": (codec,), "short_side": None, "bits_per_pixel": None}
+    learned = ALWAYS["trained_on"] | {"inputs": {"video": video}}
+    report = Detector.load(with_contract(**ALWAYS | {"trained_on": learned})).predict(
+        made.person_clip()
+    )
+    assert [one.startswith("Unlike all videos") for one in report.warnings] == [True] * warns
+
+
 def test_without_a_face_there_is_no_verdict(judge):
     report = judge.predict(made.clip())
     assert (report.verdict, report.reason, report.fake_probability) == (
