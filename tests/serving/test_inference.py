@@ -36,7 +36,7 @@ STRIPS, FLOATS = (
     b"\x11\x01\x0b\x00",
 )  # a TIFF tag that says where its pixels lie: whole, fraction
 ALWAYS = {
-    "trained_on": {"demonstration": False},
+    "trained_on": {"demonstration": False, "inputs": {}},
     "decision": {"min_faces": 1},
 }  # a model that judges whatever it sees
 
