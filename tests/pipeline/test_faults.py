@@ -77,7 +77,7 @@ def test_a_lock_file_that_dvc_was_killed_over_is_made_again_or_named_with_the_re
     examined = run(project, sys.executable, "-m", "deepfake_detector", "doctor")
     if repro(project).returncode:
         assert "dvc.lock                torn" in examined.stdout
-        assert "git checkout dvc.lock`, or remove it; then `dvc repro`" in examined.stdout
+        assert "git checkout HEAD -- dvc.lock`, or remove it; then `dvc repro`" in examined.stdout
         (project / "dvc.lock").unlink()
         assert repro(project).returncode == 0
     else:

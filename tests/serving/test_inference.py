@@ -316,14 +316,17 @@ TWO_OF_THREE = {"frames": 3, "decision": {"min_faces": 2, "band_low": 0.0, "band
 
 @pytest.fixture(scope="module")
 def seldom_two(judge, two_people) -> bytes:
-    """A clip of three frames in only one of which the more suspicious of two people is seen."""
-    suspicious = max(
-        judge.predict(made.picture(two_people)).faces, key=lambda track: track.fake_probability
-    )
-    left, _, width, _ = (round(value) for value in suspicious.frames[0].box)
-    alone = two_people.copy()
-    alone[:, max(0, left - width // 2) : left + 3 * width // 2] = 128
-    return made.clip_of([two_people, alone, alone])
+    """A clip of three frames in only one of which one of two people is seen, the one who is more
+    suspicious there than the other is on average."""
+    for person in judge.predict(made.picture(two_people)).faces:
+        left, _, width, _ = (round(value) for value in person.frames[0].box)
+        alone = two_people.copy()
+        alone[:, max(0, left - width // 2) : left + 3 * width // 2] = 128
+        clip = made.clip_of([two_people, alone, alone])
+        other, seldom = judge.predict(clip).faces
+        if seldom.fake_probability > other.fake_probability:
+            return clip
+    raise AssertionError("whoever is seen once is the less suspicious")
 
 
 def test_a_person_seen_too_seldom_has_no_verdict_and_does_not_decide(with_contract, seldom_two):
