@@ -1,6 +1,7 @@
 """One step of training: what each setting of the recipe does to it, in every precision, and what of
 the state comes back."""
 
+import copy
 import os
 import random
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import torch
 from made import changed, skip_where_it_traps
 from torch import nn
 
+from deepfake_detector import UserError
 from deepfake_detector.training import devices
 from deepfake_detector.training.crops import normalise
 from deepfake_detector.training.learner import Learner
@@ -168,3 +170,24 @@ def test_random_numbers_go_on_where_the_state_was_taken(draw):
     draw()
     learner(PLAIN).restore(state)
     assert [draw() for _ in range(3)] == wanted
+
+
+def test_what_was_restored_goes_on_as_if_nothing_had_happened():
+    recipe = changed(PLAIN, ema=0.5, warmup=0.5)
+    learning = learner(recipe)
+    learning.learn([batch(1)])
+    state = copy.deepcopy(learning.state())
+    other = learner(recipe)
+    other.restore(state)
+    for one in (learning, other):
+        one.learn([batch(2)])
+    assert torch.equal(weights(other.detector), weights(learning.detector))
+    assert torch.equal(weights(other.judged), weights(learning.judged))
+    assert not torch.equal(weights(other.judged), weights(other.detector))
+
+
+def test_the_state_of_another_network_is_refused():
+    state = learner(PLAIN).state()
+    state["weights"] = {"other": torch.zeros(1)}
+    with pytest.raises(UserError, match="^the saved state of this run"):
+        learner(PLAIN).restore(state)
