@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 from deepfake_detector.contract import VERSION, Contract, golden, model_file
 from deepfake_detector.datasets.synthesis.clips import Clip, produce
 from deepfake_detector.faces.detection import load_detector
+from deepfake_detector.faces.face import Face
 
 few = settings(max_examples=40, deadline=None)
 STEPS = st.integers(
@@ -28,6 +29,14 @@ STEPS = st.integers(
 )  # of probabilities in twentieths: equal scores are common, cuts between them are exact
 LABELLED = st.lists(st.tuples(st.integers(0, 1), STEPS), min_size=2, max_size=9)
 BOTH_CLASSES = LABELLED.filter(lambda rows: len({label for label, _ in rows}) == 2)
+BOXES = st.builds(
+    Face,
+    st.floats(-50, 120),
+    st.floats(-50, 90),
+    st.floats(1, 90),
+    st.floats(1, 90),
+    score=st.floats(0, 1),
+)
 SURE = {"band_low": 0.0, "band_high": 0.0, "min_faces": 2}  # whoever is seen twice is FAKE
 TERMS = {
     "version": VERSION,
@@ -79,6 +88,11 @@ TERMS = {
 def changed(settings: BaseModel, **changes: object) -> BaseModel:
     """The same settings with some of them changed."""
     return type(settings)(**settings.model_dump() | changes)
+
+
+def square(x: float, y: float = 0.0, side: float = 10.0) -> Face:
+    """A square box of a face."""
+    return Face(x, y, side, side, 1.0)
 
 
 def numbered_frame(number: int, width: int = 96, height: int = 64) -> np.ndarray:

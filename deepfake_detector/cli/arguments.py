@@ -130,6 +130,25 @@ def _parser(program: str) -> argparse.ArgumentParser:
     return parser
 
 
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model",
+        type=Path,
+        default=Path("models/detector.onnx"),
+        metavar="FILE",
+        help="exported model (default: %(default)s)",
+    )
+
+
+def _add_pin(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--sha256",
+        type=_sha256,
+        metavar="HEX",
+        help="refuse any other model file than the one with this hash",
+    )
+
+
 def _add_predict(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = to.add_parser(
         "predict",
@@ -149,19 +168,8 @@ def _add_predict(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     command.add_argument(
         "--list", metavar="FILE", help="also the paths in FILE, one a line (-: standard input)"
     )
-    command.add_argument(
-        "--model",
-        type=Path,
-        default=Path("models/detector.onnx"),
-        metavar="FILE",
-        help="exported model (default: %(default)s)",
-    )
-    command.add_argument(
-        "--sha256",
-        type=_sha256,
-        metavar="HEX",
-        help="refuse any other model file than the one with this hash",
-    )
+    _add_model(command)
+    _add_pin(command)
     command.add_argument(
         "--kind",
         choices=("auto", "face"),
@@ -254,12 +262,7 @@ def _add_serve(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         metavar="FILE",
         help="exported model (default: $DEEPFAKE_MODEL, else models/detector.onnx)",
     )
-    command.add_argument(
-        "--sha256",
-        type=_sha256,
-        metavar="HEX",
-        help="refuse any other model file than the one with this hash",
-    )
+    _add_pin(command)
     command.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"
     )
@@ -279,13 +282,7 @@ def _add_recalibrate(to: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         epilog="example: %(prog)s my_real_clips --false-alarms 0.05",
     )
     command.add_argument("folder", type=Path, metavar="FOLDER", help="real clips alone")
-    command.add_argument(
-        "--model",
-        type=Path,
-        default=Path("models/detector.onnx"),
-        metavar="FILE",
-        help="exported model (default: %(default)s)",
-    )
+    _add_model(command)
     command.add_argument(
         "--false-alarms",
         type=_share,
@@ -299,7 +296,16 @@ def _add_recalibrate(to: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="FILE",
         help="the new model (default: beside the other, NAME.recalibrated.onnx)",
     )
-    command.set_defaults(run=commands.recalibrate, extra="train")
+    command.set_defaults(run=partial(_recalibrate, command), extra="train")
+
+
+def _recalibrate(command: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
+    beside = arguments.model.with_name(f"{arguments.model.stem}.recalibrated.onnx")
+    try:
+        arguments.output = arguments.output or _file(str(beside))
+    except argparse.ArgumentTypeError as error:
+        command.error(f"{error}; --output names another file")
+    return commands.recalibrate(arguments)
 
 
 def _add_doctor(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -73,10 +73,8 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
 def recalibrate(arguments: argparse.Namespace) -> int:
     from deepfake_detector.cli.recalibration import recalibrate  # needs ONNX's own package
 
-    model = arguments.model
-    target = arguments.output or model.with_name(f"{model.stem}.recalibrated.onnx")
     clips = _inputs([arguments.folder], None)
-    print(recalibrate(model, clips, arguments.false_alarms, target))
+    print(recalibrate(arguments.model, clips, arguments.false_alarms, arguments.output))
     return 0
 
 

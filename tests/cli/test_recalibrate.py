@@ -1,11 +1,13 @@
 """`recalibrate`: a new sealed model file, which judges one's own real clips by the new threshold."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import made
 import numpy as np
 import pytest
+from conftest import run
 
 from deepfake_detector import UserError
 from deepfake_detector.cli import recalibration
@@ -63,3 +65,14 @@ def test_a_broken_model_stays_what_it_is(clips, tmp_path):
     shutil.copy(clips[0], tmp_path / "m.onnx")
     with pytest.raises(UserError, match="m.onnx"):
         recalibration.recalibrate(tmp_path / "m.onnx", clips, 0.1, tmp_path / "new.onnx")
+
+
+def test_a_target_that_cannot_be_written_is_refused_before_anything_is_judged(tmp_path):
+    done = run(
+        Path.cwd(),
+        *(sys.executable, "-m", "deepfake_detector", "recalibrate", str(tmp_path)),
+        *("--model", "/proc/m.onnx"),
+    )
+    assert done.returncode == 2
+    assert "'/proc/m.recalibrated.onnx' cannot be written" in done.stderr
+    assert "--output names another file" in done.stderr

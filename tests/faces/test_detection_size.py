@@ -1,6 +1,8 @@
 """Every face that is to be judged is shown to the detector at a size that it finds, whatever the size
 of the picture, and told of once."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -66,10 +68,7 @@ def test_tiles_cover_the_picture_and_hold_every_face_whole(height, width):
         assert spans[0][0] == 0
         assert spans[-1][1] == side
         assert all(end - start <= TILE for start, end in spans)
-        assert all(
-            before[1] - after[0] >= REACH.most
-            for before, after in zip(spans, spans[1:], strict=False)
-        )
+        assert all(before[1] - after[0] >= REACH.most for before, after in pairwise(spans))
 
 
 class Sees:

@@ -11,7 +11,7 @@ import pytest
 from conftest import COLOURS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import person_clip
+from made import BOXES, person_clip, square
 
 from deepfake_detector import UserError
 from deepfake_detector.datasets.synthesis.people import SKIN_TONES
@@ -65,20 +65,6 @@ def shows_the_person(face: Face, image: np.ndarray) -> bool:
     return (
         0.35 < across < 0.65 and 0.3 < down < 0.65 and 0.25 < face.side / min(height, width) < 0.6
     )
-
-
-def square(x: float, y: float = 0.0, side: float = 10.0) -> Face:
-    return Face(x, y, side, side, 1.0)
-
-
-boxes = st.builds(
-    Face,
-    st.floats(-50, 120),
-    st.floats(-50, 90),
-    st.floats(1, 90),
-    st.floats(1, 90),
-    score=st.floats(0, 1),
-)
 
 
 @pytest.mark.slow
@@ -230,7 +216,7 @@ def test_what_lies_outside_the_picture_repeats_its_edge(x, y):
 
 
 @settings(deadline=None)
-@given(face=boxes, margin=st.floats(1, 3), size=st.sampled_from([1, 16, 64]))
+@given(face=BOXES, margin=st.floats(1, 3), size=st.sampled_from([1, 16, 64]))
 def test_a_crop_always_has_its_size_unless_it_holds_nothing_of_the_picture(face, margin, size):
     try:
         crop = cut(PICTURE, face, margin, size)
@@ -307,7 +293,7 @@ def test_quality_stays_in_its_ranges(seed, side, top):
 
 
 @given(
-    boxes, st.lists(st.floats(-50, 150), min_size=10, max_size=10), st.sampled_from([1.0, 1.1, 1.3])
+    BOXES, st.lists(st.floats(-50, 150), min_size=10, max_size=10), st.sampled_from([1.0, 1.1, 1.3])
 )
 def test_points_survive_the_way_into_the_crop_and_back(box, values, margin):
     """A clip that borrows its original's boxes borrows the points too, digit for digit."""

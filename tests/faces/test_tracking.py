@@ -8,7 +8,7 @@ import pytest
 from conftest import SHARED
 from hypothesis import given
 from hypothesis import strategies as st
-from made import person_clip
+from made import BOXES, person_clip, square
 from media.cases import case
 
 from deepfake_detector.faces.detection import load_detector
@@ -28,19 +28,6 @@ HERE, THERE = (
 )
 BETWEEN = (ALIKE + UNLIKE) / 2  # so far apart looks say nothing: place decides
 HAAR = 240, 64, 0.0, ""
-
-boxes = st.builds(
-    Face,
-    st.floats(-50, 120),
-    st.floats(-50, 90),
-    st.floats(1, 90),
-    st.floats(1, 90),
-    score=st.floats(0, 1),
-)
-
-
-def square(x: float, y: float = 0.0, side: float = 10.0) -> Face:
-    return Face(x, y, side, side, 1.0)
 
 
 def looks_of(names: list[str], apart: float) -> dict[str, np.ndarray]:
@@ -131,7 +118,7 @@ def test_the_dominant_face_is_the_largest_or_the_one_that_is_there_most():
     assert follow(of_equal_counts_the_larger, "frames") == [[1, 0]]
 
 
-@given(frames=st.lists(st.lists(boxes, max_size=4), max_size=6))
+@given(frames=st.lists(st.lists(BOXES, max_size=4), max_size=6))
 def test_numbers_are_one_per_face_dense_from_0_and_ranked_by_area(frames):
     numbers = follow(vague(frames))
     assert [len(row) for row in numbers] == [len(faces) for faces in frames]

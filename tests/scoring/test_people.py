@@ -1,6 +1,8 @@
 """The more people, the higher the score from which one is called fake, so that false alarms stay as
 rare as with one."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,7 +20,7 @@ def test_thresholds_rise_with_the_number_of_people_from_that_of_one(reals, thres
     assert len(found) == MOST
     assert found[0] == threshold
     assert np.isfinite(found).all()
-    assert all(later >= earlier - 1e-9 for earlier, later in zip(found, found[1:], strict=False))
+    assert all(later >= earlier - 1e-9 for earlier, later in pairwise(found))
 
 
 @given(LOGITS, EIGHTHS, EIGHTHS, st.sampled_from([0.25, 1, 4]))
