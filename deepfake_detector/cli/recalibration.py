@@ -35,7 +35,9 @@ def recalibrate(model: Path, clips: list[Path], share: float, target: Path) -> s
     """
     detector = Detector.load(model)
     if detector.banner:
-        raise UserError(f"{model}: {detector.banner}", "train and export a model that judges first")
+        raise UserError(
+            f"{model}: {detector.banner.rstrip('.')}", "train and export a model that judges first"
+        )
     before, found = detector.contract.decision, scored(detector, clips)
     after = recalibration.recalibrated(before, found.logits, share)
     terms = detector.contract.model_copy(update={"decision": after})
