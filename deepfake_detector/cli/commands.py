@@ -63,7 +63,7 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
         if arguments.csv:
             batch.write_csv(arguments.csv, journal.reports(inputs), pages=index is not None)
         if index:
-            batch.write_index(index, journal.reports(inputs), counts)
+            batch.write_index(index, journal.reports(inputs), counts, detector.banner)
         journal.end()
     opens = f"; open {index}" if index else ""
     print(f"{batch.summary(counts)}{opens}", file=sys.stderr)

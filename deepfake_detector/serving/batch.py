@@ -142,12 +142,17 @@ def summary(counts: Mapping[str, int]) -> str:
     return f"{total} input{'s' * (total != 1)}: {each}"
 
 
-def write_index(target: Path, reports: Iterable[dict], counts: Mapping[str, int]) -> None:
+def write_index(
+    target: Path, reports: Iterable[dict], counts: Mapping[str, int], banner: str
+) -> None:
     """The table of all inputs that leads to their pages of evidence, in the folder of these, written
-    whole."""
+    whole; `banner` is what to know of the model first, if anything."""
     rows = (_index_row(JsonReport.model_validate(one)) for one in reports)
     write_whole(
-        target, table_page.render("Judged files", [f"{summary(counts)}.", *LIMITS], HEADS, rows)
+        target,
+        table_page.render(
+            "Judged files", [*filter(None, [banner]), f"{summary(counts)}.", *LIMITS], HEADS, rows
+        ),
     )
 
 

@@ -181,7 +181,8 @@ def test_verdicts_are_counted_in_words(counts, said):
 
 def test_names_are_text_in_the_table_of_pages(tmp_path):
     names = ["<script>alert(1)</script>.jpg", 'a" onclick="b.jpg', "con\udcff.mp4"]
-    batch.write_index(tmp_path / "index.html", map(found, names), {"REAL": 3})
+    batch.write_index(tmp_path / "index.html", map(found, names), {"REAL": 3}, "Mind this.")
+    assert "Mind this." in (tmp_path / "index.html").read_text()
     page = (tmp_path / "index.html").read_text()
     assert page.count("<script>") == 1
     assert 'onclick="b' not in page
