@@ -8,7 +8,6 @@ and ends when the verdict is seen. The command's is that of its whole process. T
 
 import argparse
 import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -16,9 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from benchmarks import goals
+from benchmarks.browser import chromium
 from benchmarks.score_clip import DRAWN, drawn, saved
 from benchmarks.served_page import served
 from deepfake_detector.training import network
@@ -34,17 +34,13 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=5, help="(default: %(default)s)")
     rounds = parser.parse_args().rounds
-    if not (chromium := shutil.which("chromium")):
-        raise SystemExit("needs Chromium (Debian: apt install chromium)")
-    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as scratch, chromium() as browser:
         folder = Path(scratch)
         clip = drawn(folder, HEIGHT, DRAWN[HEIGHT][0])
         model = saved(folder, network.FaceClassifier("resnet18").eval(), "fp32", 224, "haar")
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         taken = [
             (_page(browser, folder, clip, model), _command(clip, model)) for _ in range(rounds)
         ]
-        browser.close()
     page, command = (statistics.median(times) for times in zip(*taken, strict=True))
     print(f"first verdict in the page: {page:.2f} s; by the command: {command:.2f} s")
     goals.at_most(

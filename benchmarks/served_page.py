@@ -13,7 +13,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
 APP = PROJECT / "app/streamlit_app.py"
-PATIENCE = 3600  # seconds to start or to end, before the server is taken to hang
+PATIENCE = 1200  # seconds to start or to end, before the server is taken to hang
 
 
 @contextmanager

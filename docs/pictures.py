@@ -6,15 +6,14 @@ makes   docs/page.png, docs/roc.png
 """
 
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import vl_convert
-from playwright.sync_api import sync_playwright
 
+from benchmarks.browser import chromium
 from benchmarks.served_page import PROJECT, served
 
 HERE = Path(__file__).parent
@@ -40,10 +39,7 @@ def draw_roc(path: Path) -> None:
 
 def photograph_page(path: Path, address: str) -> None:
     """The page with the verdict on a forged example."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1060, "height": 1560})
         page.goto(address)
         page.locator("[data-testid=stButtonGroup] button").filter(
@@ -52,7 +48,6 @@ def photograph_page(path: Path, address: str) -> None:
         page.locator("img").first.wait_for()
         page.wait_for_timeout(2000)  # the chart is drawn after the faces
         page.screenshot(path=path)
-        browser.close()
 
 
 if __name__ == "__main__":

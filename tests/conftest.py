@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,9 @@ from hypothesis import settings
 from made import change_params, textured
 from patience import HANG
 from ruamel.yaml import YAML
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 os.environ.setdefault(
     "OMP_NUM_THREADS", "1"
@@ -265,6 +269,19 @@ def stored_crops(tmp_path, monkeypatch) -> pd.DataFrame:
     return pd.DataFrame(
         {"archive": "toy.zip", "member": members, "label": [0, 1, 0, 1], "points": points}
     )
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Chromium without a window. One for a file: what drives it leaves no room for another event
+    loop."""
+    pytest.importorskip("playwright", reason="needs playwright (requirements-dev.txt)")
+    from benchmarks.browser import MISSING, chromium, program
+
+    if not program():
+        pytest.skip(MISSING)
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
 """How long a test waits for what comes by itself, before it calls that hung."""
 
-HANG = 3600  # seconds; so generous that no load makes a passing test fail
+HANG = 1200  # seconds; so generous that no load makes a passing test fail
 BROWSER_HANG = 1000 * HANG  # the same in milliseconds, as Playwright counts

@@ -1,7 +1,6 @@
 """The page of charts opens without a network, and no chart on it is empty."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -9,10 +8,6 @@ from patience import BROWSER_HANG
 
 from deepfake_detector import UserError
 from deepfake_detector.cli import plots_page
-
-CHROMIUM = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-)
 
 
 @pytest.mark.slow
@@ -27,36 +22,29 @@ def test_an_unknown_revision_is_told(toy_project_alone):
         plots_page.write(["HEAD", "nowhere"])
 
 
-@pytest.mark.skipif(
-    not CHROMIUM, reason="needs the system's Chromium (Debian: apt install chromium)"
-)
-def test_every_chart_is_drawn_without_a_network(toy_project_alone):
-    from playwright.sync_api import sync_playwright
-
+def test_every_chart_is_drawn_without_a_network(toy_project_alone, browser):
     page = plots_page.write([])
     assert "https://cdn" not in page.read_text().replace(plots_page.TEMPLATE.read_text(), "")
     charts = len(
         re.findall(r"^      - plots/.+\.csv:$", Path("dvc.yaml").read_text(), re.MULTILINE)
     )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_context(offline=True).new_page()
-        failures: list[str] = []
-        tab.set_default_timeout(BROWSER_HANG)
-        tab.on("pageerror", lambda error: failures.append(str(error)))
-        tab.goto(page.absolute().as_uri())
-        tab.wait_for_function(
-            "wanted => [...document.querySelectorAll('svg.marks')]"
-            ".filter(chart => chart.textContent).length >= wanted",
-            arg=charts,
-        )  # those of metrics/*.json have neither text nor size
-        empty = tab.evaluate(
-            "[...document.querySelectorAll('svg.marks')].filter(chart => chart.textContent &&"
-            " !chart.querySelector('.mark-line path, .mark-rect path, .mark-symbol "
-            "path')).map(chart => chart.textContent)"
-        )
-        images = tab.evaluate("[...document.images].map(image => image.naturalWidth)")
-        browser.close()
+    tab = browser.new_context(offline=True).new_page()
+    failures: list[str] = []
+    tab.set_default_timeout(BROWSER_HANG)
+    tab.on("pageerror", lambda error: failures.append(str(error)))
+    tab.goto(page.absolute().as_uri())
+    tab.wait_for_function(
+        "wanted => [...document.querySelectorAll('svg.marks')]"
+        ".filter(chart => chart.textContent).length >= wanted",
+        arg=charts,
+    )  # those of metrics/*.json have neither text nor size
+    empty = tab.evaluate(
+        "[...document.querySelectorAll('svg.marks')].filter(chart => chart.textContent &&"
+        " !chart.querySelector('.mark-line path, .mark-rect path, .mark-symbol "
+        "path')).map(chart => chart.textContent)"
+    )
+    images = tab.evaluate("[...document.images].map(image => image.naturalWidth)")
+    tab.context.close()
     assert failures == []
     assert charts >= 9
     assert empty == []

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import socket
 import urllib.error
 import urllib.request
@@ -28,15 +27,7 @@ sync_api = pytest.importorskip(
 axe = pytest.importorskip(
     "axe_playwright_python.sync_playwright", reason="needs axe (requirements-dev.txt)"
 )
-CHROMIUM = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-)
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not CHROMIUM, reason="needs the system's Chromium (Debian: apt install chromium)"
-    ),
-]
+pytestmark = pytest.mark.slow
 sync_api.expect.set_options(timeout=BROWSER_HANG)
 SCREEN, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 SERIOUS = ("serious", "critical")
@@ -107,14 +98,6 @@ def address(folder) -> Iterator[str]:
     path = f"{folder / 'hold'}{os.pathsep}{PROJECT}"
     with served(folder, DEEPFAKE_LIMITS=str(folder / "limits.toml"), PYTHONPATH=path) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["sync_api.Browser"]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,9 @@
 """The table of many files in a browser: it sorts, filters and leads on, and asks for nothing."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from patience import BROWSER_HANG
@@ -11,11 +11,10 @@ from patience import BROWSER_HANG
 from deepfake_detector.pages.html_page import Badge
 from deepfake_detector.pages.table_page import Cell, Row, render
 
-sync_api = pytest.importorskip("playwright.sync_api")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not shutil.which("chromium"), reason="needs Chromium"),
-]
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.slow
 HEADS = ("verdict", "file", "probability")
 ROWS = [
     Row(Badge("REAL"), (Cell("b.mp4", link="b.html"), Cell("9.0%", 0.09))),
@@ -34,21 +33,17 @@ def written(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def page(written) -> "Iterator[sync_api.Page]":
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
-        opened, asked = browser.new_page(), []
-        opened.set_default_timeout(BROWSER_HANG)
-        opened.on("request", lambda request: asked.append(request.url))
-        opened.goto(written.as_uri())
-        yield opened
-        browser.close()
+def page(written, browser) -> Iterator["Page"]:
+    opened, asked = browser.new_page(), []
+    opened.set_default_timeout(BROWSER_HANG)
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.goto(written.as_uri())
+    yield opened
+    opened.close()
     assert [url for url in asked if not url.startswith(written.parent.as_uri())] == []
 
 
-def files(page: "sync_api.Page") -> list[str]:
+def files(page: "Page") -> list[str]:
     """First letters of the names that are shown, from the top."""
     rows = page.locator("tbody tr:visible td:nth-child(2)").all_inner_texts()
     return [name[0] for name in rows]
