@@ -45,7 +45,7 @@ fix: .venv/dev  ## mend the style where that can be done automatically
 	ruff check --fix
 	ruff format
 
-quick: .venv/dev  ## the unit tests that take under a second each, with fewer examples
+quick: .venv/dev  ## the unit tests that take under a third of a second each, with fewer examples
 	$(PYTEST) --hypothesis-profile quick -m "not slow"
 
 test: lint  ## lint, then all tests

@@ -216,6 +216,7 @@ def test_compare_says_when_there_is_nothing(call, monkeypatch, low, high, said):
     assert said in call("compare", "a", "b")[1]
 
 
+@pytest.mark.slow
 def test_many_files_come_with_a_table_a_page_each_and_their_number(tmp_path, call):
     model, target = made.write_model(tmp_path / "m.onnx"), tmp_path / "out"
     files = {"b.jpg": made.person_still(), "a & <b>.png": GREY, "c.mp4": b"no video"}
@@ -273,6 +274,7 @@ def test_a_model_is_named_as_it_was_typed(tmp_path, call, monkeypatch):
         assert call("predict", "a.jpg", "--model", name)[2].startswith(f"error: {name}: {why}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "options", "said"),
     [
@@ -302,6 +304,7 @@ def test_serve_ends_with_1_where_it_cannot(tmp_path, call, monkeypatch, environm
     assert said in err
 
 
+@pytest.mark.slow
 def test_predict_says_that_a_model_is_unproven(tmp_path, call):
     model = made.write_model(tmp_path / "m.onnx", decision=made.SURE | {"unproven": "too few"})
     (tmp_path / "still.jpg").write_bytes(made.person_still())
@@ -622,6 +625,7 @@ def test_doctor_says_what_is_missing_and_exits_1(call, tmp_path, empty_assets):
     assert out.splitlines()[-1] == "3 problems"  # the ImageNet weights are not there either
 
 
+@pytest.mark.slow
 def test_doctor_finds_nothing_wrong_with_the_demo(call):
     code, out, _ = call("doctor")
     assert (code, out.splitlines()[-1]) == (0, "no problems")

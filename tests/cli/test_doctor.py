@@ -182,6 +182,7 @@ def test_portable_arithmetic_needs_no_gpu_but_avx2(tmp_path, monkeypatch, can, l
     assert remedy in one.remedy and bool(remedy) == bool(one.remedy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("accelerator", "free", "level", "text", "remedy"),
     [
@@ -240,6 +241,7 @@ def test_a_missing_cascade_is_a_problem_where_it_is_the_detector(tmp_path, monke
     assert the(settings(tmp_path), "face detector").level == "ok"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "name", "changes", "hash_key"),
     [
@@ -277,6 +279,7 @@ def test_files_not_shipped_are_checked_by_hash(tmp_path, what, name, changes, ha
     assert the(right, what) == Finding("ok", what, f"{name}: {path}")
 
 
+@pytest.mark.slow
 def test_weights_of_ones_own_have_to_be_there(tmp_path):
     of = settings(tmp_path, train__init=str(tmp_path / "own.pt"))
     one = the(of, "initial weights")
@@ -478,6 +481,7 @@ def test_what_a_run_stores_is_estimated_from_its_material(
     assert the(of, "disk").text.startswith(f"a run from scratch stores about {size}, 1000 GB free")
 
 
+@pytest.mark.slow
 def test_a_drawn_set_is_estimated_by_its_clips(tmp_path):
     small, long, many = (
         the(

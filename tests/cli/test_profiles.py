@@ -127,6 +127,7 @@ def test_nothing_but_the_root_is_changed(project, clips):
     assert [one.split(":")[0].strip() for one, other in lines if one != other] == ["root"]
 
 
+@pytest.mark.slow
 def test_the_demo_comes_back_byte_for_byte(project, clips):
     profiles.use("folder", {"mine": str(clips)})
     profiles.use("demo", {})
@@ -172,6 +173,7 @@ def test_changes_that_are_committed_may_be_replaced(project, clips):
     assert profiles.use("folder", {"mine": str(clips)}) == ["mine"]
 
 
+@pytest.mark.slow
 def test_profiles_may_be_switched_to_and_fro_without_a_commit(project, clips):
     for name, roots in (
         ("folder", {"mine": str(clips)}),

@@ -173,10 +173,12 @@ def written(tmp_path) -> Callable[[int], Path]:
     return write
 
 
+@pytest.mark.slow
 def test_a_model_passes_its_own_sample_when_it_is_loaded(written):
     assert len(Detector.load(written(1)).contract.golden.boxes) == 1
 
 
+@pytest.mark.slow
 def test_other_weights_under_a_valid_seal_are_refused_when_they_are_loaded(written):
     assert model_file.load(written(2)).contract == model_file.load(written(1)).contract
     with pytest.raises(UserError, match=rf"2\.onnx: {OTHER_LOGIT}"):

@@ -161,6 +161,7 @@ def near(one: str, other: str) -> int:
     return (int(one, 16) ^ int(other, 16)).bit_count()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", [1, 50, 1 << 18])
 @pytest.mark.parametrize("seed", range(5))
 def test_the_search_finds_what_comparing_each_with_each_finds(monkeypatch, seed, chunk):

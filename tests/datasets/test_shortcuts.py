@@ -190,6 +190,7 @@ def test_texts_that_differ_from_file_to_file_tell_nothing():
     )
 
 
+@pytest.mark.slow
 def test_forgeries_with_all_the_facts_of_their_originals_are_not_told_from_them():
     facts, labels, groups = paired(30)
     facts[labels == 1] = facts[labels == 0].to_numpy()
@@ -374,6 +375,7 @@ def test_groups_of_very_unequal_size_are_judged_as_far_as_they_can_be():
     assert shortcuts.audit(facts, labels, groups).auc > 0.7
 
 
+@pytest.mark.slow
 def test_class_ratios_that_differ_from_fold_to_fold_tell_nothing():
     _, labels, groups = in_groups(
         [(5, 12), (2, 8), (1, 9), (5, 13), (5, 1), (1, 10), (1, 3), (4, 1), (4, 3)]

@@ -170,11 +170,13 @@ def test_a_seed_gives_one_split_whatever_the_order_of_rows(seed):
     )
 
 
+@pytest.mark.slow
 def test_seeds_give_different_splits():
     table = index(*couples(12))
     assert len({tuple(placed(table, seed=seed).items()) for seed in range(5)}) > 1
 
 
+@pytest.mark.slow
 def test_shares_are_met_for_every_method():
     table = index(*couples(100))
     shares = (
@@ -333,6 +335,7 @@ def test_the_official_split_is_kept_and_its_leaks_are_named():
     )
 
 
+@pytest.mark.slow
 def test_strict_moves_torn_groups_whole_and_leaves_no_leak():
     table = faceforensics(SPANNING)
     part = published(table, strict=True)

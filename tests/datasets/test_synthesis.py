@@ -92,6 +92,7 @@ def test_a_path_tells_method_people_and_take(clip, path):
     assert clip.path == path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forged", FORGED, ids=NAMES)
 def test_a_film_drawn_once_gives_the_bytes_of_each_file_drawn_alone(forged):
     clips = [real_of(forged), forged]
@@ -112,6 +113,7 @@ def test_the_same_clip_has_the_same_bytes_also_in_another_process():
         assert [hashlib.sha256(made(clip)).hexdigest() for clip in FORGED] == elsewhere
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clip", [Clip(0, 0), Clip(0, STILL)], ids=["video", "still"])
 def test_another_seed_or_person_gives_another_clip(clip):
     assert len({made(clip), made(clip, seed=6), made(replace(clip, target=2))}) == 3
@@ -157,6 +159,7 @@ def test_a_forgery_differs_from_its_film_in_the_face(forged):
     )  # H.264 spreads differences
 
 
+@pytest.mark.slow
 def test_stills_are_images_and_the_rest_videos():
     assert {clip.take == STILL: probe(made(clip)).kind for clip in FORGED} == {
         False: "video",
@@ -164,6 +167,7 @@ def test_stills_are_images_and_the_rest_videos():
     }
 
 
+@pytest.mark.slow
 def test_the_pairs_have_every_skin_tone_from_light_to_dark():
     shades = []
     for pair in range(len(SKIN_TONES)):

@@ -43,6 +43,7 @@ def arrows() -> networkx.DiGraph:
     return graph
 
 
+@pytest.mark.slow
 def test_there_is_no_circle(arrows):
     assert networkx.is_directed_acyclic_graph(arrows)
 

@@ -157,6 +157,7 @@ def test_a_sampled_frame_without_a_face_is_not_covered():
     assert found["test"]["video"]["coverage"] == 1.0
 
 
+@pytest.mark.slow
 def test_a_held_out_data_set_stands_for_itself_and_is_in_no_other_figure():
     mine, theirs = rows(), rows(data_set="theirs", seed=1)
     table = breakdown.placed(pd.concat([mine, theirs], ignore_index=True), {"theirs", "others"})
@@ -175,6 +176,7 @@ def test_a_held_out_data_set_stands_for_itself_and_is_in_no_other_figure():
     }
 
 
+@pytest.mark.slow
 def test_where_test_holds_held_out_sets_alone_there_is_no_figure_of_it():
     table = breakdown.placed(
         pd.concat([rows(split="val"), rows(data_set="theirs", seed=1)]), ["theirs"]

@@ -122,6 +122,7 @@ def test_a_clip_that_one_run_could_not_judge_is_left_out_of_both(runs):
     assert by_name(videos)["roc_auc"].by == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("other", "split", "error"),
     [
@@ -145,6 +146,7 @@ def test_what_cannot_be_compared_is_refused(runs, other, split, error):
         compare("a", "b", split)
 
 
+@pytest.mark.slow
 def test_a_held_out_data_set_is_compared_by_its_name(runs):
     runs("a", LOGITS, split="theirs")
     assert [level.count for level in compare("a", "a", "theirs")] == [144, 48]

@@ -64,6 +64,7 @@ def test_noise_depends_on_the_seed_and_the_frame_alone(one_clip):
     assert alone == {frame: noisy(frames, 1)[frame] for frame in alone}
 
 
+@pytest.mark.slow
 def test_frames_that_show_the_same_get_noise_of_their_own(tmp_path):
     """A ready crop four times, so that the logits differ by their noise alone."""
     (tmp_path / "crop.png").write_bytes(picture(textured()))

@@ -66,6 +66,7 @@ def test_the_axes_of_a_roc_say_what_is_called_what(charts):
     } <= set(texts(charts["roc"]))
 
 
+@pytest.mark.slow
 def test_scores_are_drawn_by_label_with_the_threshold_of_the_places_named(charts):
     found = texts(charts["scores"])
     assert {"test, frames", "test, videos", "real", "fake"} <= set(found)

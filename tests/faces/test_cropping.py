@@ -79,6 +79,7 @@ def two_faces() -> np.ndarray:
     return np.hstack([image, beside])
 
 
+@pytest.mark.slow
 def test_every_frame_of_a_person_gives_its_crop(tmp_path):
     pack, frames = framed(tmp_path, "video", person_clip())
     rows = cropped(tmp_path, pack, frames)
@@ -126,6 +127,7 @@ def test_a_frame_without_a_face_gets_a_row_that_says_so(tmp_path):
     assert not (tmp_path / "crops").exists()
 
 
+@pytest.mark.slow
 def test_a_bad_item_keeps_its_reason_and_costs_only_itself(tmp_path):
     pack, frames = framed(tmp_path, "image", person_still(0), b"", picture(NOISE), person_still(2))
     rows = cropped(tmp_path, pack, frames)
@@ -140,6 +142,7 @@ def test_a_bad_item_keeps_its_reason_and_costs_only_itself(tmp_path):
 GIVEN = changed(SETTINGS, realign=False)
 
 
+@pytest.mark.slow
 def test_a_ready_crop_is_cut_anew_round_the_face_in_it(tmp_path):
     pack, frames = framed(tmp_path, "face", person_still(), picture(NOISE))
     row, none = cropped(tmp_path, pack, frames)
@@ -180,6 +183,7 @@ def test_a_crop_comes_with_its_quality(tmp_path):
     assert (row["sharpness"], row["brightness"], row["contrast"]) == (0.0, 90.0, 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "data"),
     [("video", person_clip()), ("image", person_still()), ("face", person_still(1))],
@@ -201,6 +205,7 @@ def test_a_damaged_archive_of_frames_stops_the_run_and_is_named(tmp_path):
         cropped(tmp_path, pack, frames)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [32, 96])
 def test_crops_have_the_size_that_is_set(tmp_path, size):
     pack, frames = framed(tmp_path, "image", person_still())
@@ -209,6 +214,7 @@ def test_crops_have_the_size_that_is_set(tmp_path, size):
         assert crops.picture(row["archive"], row["member"]).shape == (size, size, 3)
 
 
+@pytest.mark.slow
 def test_yunet_finds_the_person_too(tmp_path, yunet):
     pack, frames = framed(tmp_path, "video", person_clip())
     settings = changed(SETTINGS, detector="yunet", detect_size=320, min_score=0.6)

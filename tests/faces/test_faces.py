@@ -89,6 +89,7 @@ def test_boxes_are_in_pixels_of_the_picture_whatever_its_size(people, detector):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [0.5, 1, 2])
 def test_yunets_points_lie_on_the_face_whatever_the_size_of_the_picture(people, yunet, scale):
     image = cv2.resize(people[0][1][0], None, fx=scale, fy=scale)

@@ -31,6 +31,7 @@ def test_every_cut_begins_a_shot_and_a_film_that_cuts_back_goes_on(scenes):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gain", "more"), [(1.5, 40), (1, 80), (0.5, 0), (2, 30)])
 def test_a_flash_is_no_cut(scenes, gain, more):
     first, second, third, fourth = scenes[0]

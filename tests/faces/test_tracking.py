@@ -169,6 +169,7 @@ def test_twins_in_one_frame_are_two():
     assert numbers[0] == numbers[2] == [0, 1]
 
 
+@pytest.mark.slow
 def test_a_change_of_resolution_makes_no_new_person():
     frames = [frame.image for frame in sample_frames(person_clip(), 6)]
     shown = [
@@ -187,6 +188,7 @@ def test_a_change_of_resolution_makes_no_new_person():
     assert follow(vaguely) == [[0]] * len(frames), "place alone tells it too"
 
 
+@pytest.mark.slow
 def test_cut_between_two_people_is_of_two_and_the_first_returns():
     haar = load_detector("haar", *HAAR)
     frames = [frame.image for frame in sample_frames(case("cut_between_two_people.mp4"), 12)]

@@ -147,6 +147,7 @@ def test_a_file_without_a_frame_says_why(tmp_path, source, reason):
             list(sample_frames(given_as, 3))
 
 
+@pytest.mark.slow
 @fuzzed
 @given(container=st.sampled_from(CONTAINERS), share=st.floats(0, 1, exclude_max=True))
 def test_a_clip_cut_anywhere_gives_frames_or_a_reason(container, share):

@@ -187,6 +187,7 @@ def test_a_cut_clip_gives_the_same_frames_for_any_number_of_threads(threads):
         np.testing.assert_array_equal(first.image, second.image)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", sorted(ENCODERS))
 def test_damage_gives_the_same_frames_for_any_number_of_threads(decoder):
     rng = np.random.default_rng(3)
@@ -229,6 +230,7 @@ def packets(data: bytes) -> list[tuple[int, int]]:
         return [(packet.pos, packet.size) for packet in source.demux(video=0) if packet.size]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_frames_after_a_lost_packet_are_passed_over_or_counted(seed):
     whole = encoded("h264", 100, "mpegts", crf="4", g="20")

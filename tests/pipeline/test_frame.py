@@ -56,6 +56,7 @@ def inputs(project, frame, stage) -> list[Path]:
     return files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", EACH_STAGE)
 def test_a_stage_that_nobody_meddled_with_ends_as_it_would_by_itself(inputs, frame, stage):
     def reads(**_: str) -> str:
@@ -84,6 +85,7 @@ def test_a_stage_fails_where_its_params_were_edited_meanwhile(inputs, frame, sta
     assert [key for key in keys if f"params.yaml: {key}" not in raised.value.problem] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", EACH_STAGE)
 @pytest.mark.parametrize("how", ["added", "removed", "changed"])
 def test_a_stage_fails_where_any_of_its_inputs_was_changed_meanwhile(

@@ -26,6 +26,7 @@ def empty_project(tmp_path_factory):
     return copy_project(tmp_path_factory.mktemp("empty"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["data", "models"])
 def test_a_fresh_clone_has_the_folders_that_stages_fill(empty_project, folder):
     assert [path.name for path in (empty_project / folder).iterdir()] == [".gitignore"]

@@ -115,6 +115,7 @@ def sections_read(stage: str) -> set[str]:
     return {node.attr for node in nodes if ast.unparse(node.value) in ("params.load()", "settings")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_deps_hold_every_library_file_the_stage_imports(stage):
     listed = {
@@ -136,6 +137,7 @@ def test_the_packages_own_names_are_imports_of_their_wing(tmp_path):
     assert imported(tmp_path / "stage.py") == files
 
 
+@pytest.mark.slow
 def test_no_wing_takes_what_the_package_hands_on():
     """The import contracts in pyproject.toml cannot see where such a name comes from."""
     taken = {

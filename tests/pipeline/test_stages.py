@@ -85,6 +85,7 @@ def test_the_shortcut_audit_leaves_out_what_is_held_out_and_what_was_dropped(pro
     assert found["shortcut"] == {"roc_auc": 0.5, "reason": "", "among": "", "facts": {}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("policy", "left", "moved"), [("official", 1, 0), ("strict", 0, 1)])
 def test_leaks_of_the_published_split_are_told_and_counted(project, capsys, policy, left, moved):
     items = [
@@ -112,6 +113,7 @@ def test_leaks_of_the_published_split_are_told_and_counted(project, capsys, poli
     )
 
 
+@pytest.mark.slow
 def test_what_a_held_out_set_draws_away_from_training_is_told_with_the_remedy(project, capsys):
     items = [
         item(f"{person}{fake}", bool(fake), sources=person)
@@ -234,6 +236,7 @@ def test_in_set_and_held_out_clips_are_never_pooled(project, monkeypatch):
     assert clips.groupby("split").size().to_dict() == {"test": 12, "theirs": 12}
 
 
+@pytest.mark.slow
 def test_robustness_is_of_what_is_not_held_out(project, monkeypatch):
     rows = [item(name, name in "bd") for name in "abcd"]
     for row in rows[2:]:

@@ -92,6 +92,7 @@ def test_an_upload_gets_the_report_of_the_command(client, by_command, name):
     JsonReport.model_validate(answer.json())
 
 
+@pytest.mark.slow
 def test_a_file_beyond_a_limit_is_answered_with_the_limit(model):
     strict = LIMITS.model_copy(update={"megapixels": 0.001})
     found = send(asking(model, strict), STILL).json()
@@ -99,6 +100,7 @@ def test_a_file_beyond_a_limit_is_answered_with_the_limit(model):
     assert "the limit is 0.001 million" in found["error"]
 
 
+@pytest.mark.slow
 def test_nothing_of_an_upload_is_left(client, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert send(client, CLIP).status_code == 200
@@ -210,6 +212,7 @@ def test_an_error_of_the_program_tells_nothing(client, monkeypatch):
     assert "secret" not in answer.text
 
 
+@pytest.mark.slow
 def test_a_model_that_is_damaged_meanwhile_is_told_without_its_folder(tmp_path):
     client = asking(made.write_model(tmp_path / "m.onnx"))
     assert client.get("/healthz").status_code == 200
@@ -252,6 +255,7 @@ def test_health_and_counts_need_no_key(model):
     assert client.get("/metrics").status_code == 200
 
 
+@pytest.mark.slow
 def test_uploads_beyond_those_that_are_held_are_asked_to_come_again(model, monkeypatch):
     """The second comes while the first is judged."""
     client = asking(model, LIMITS.model_copy(update={"uploads_at_once": 1}))
@@ -270,6 +274,7 @@ def test_uploads_beyond_those_that_are_held_are_asked_to_come_again(model, monke
     assert send(client, STILL).status_code == 200
 
 
+@pytest.mark.slow
 def test_the_model_is_told_with_the_limits(client, model):
     found = client.get("/v1/model").json()
     assert (found["name"], found["warning"], found["frames"]) == ("m.onnx", "", 6)
@@ -277,6 +282,7 @@ def test_the_model_is_told_with_the_limits(client, model):
     assert found["limits"] == LIMITS.model_dump()
 
 
+@pytest.mark.slow
 def test_what_was_done_is_counted(client):
     for data in (STILL, GREY, STILL):
         send(client, data)

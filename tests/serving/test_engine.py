@@ -24,6 +24,7 @@ def model(tmp_path) -> Path:
     return made.write_model(tmp_path / "m.onnx")
 
 
+@pytest.mark.slow
 def test_those_that_judge_at_once_have_copies_of_their_own(model):
     own, both = Engine(2), Barrier(2, timeout=HANG)
 

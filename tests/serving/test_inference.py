@@ -480,6 +480,7 @@ def test_two_threads_get_what_one_gets(judge):
         assert [findings(report) for report in pool.map(judge.predict, inputs)] == alone
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
@@ -494,6 +495,7 @@ def test_progress_counts_the_frames(small_detector, data, expected):
     assert told == expected
 
 
+@pytest.mark.slow
 def test_a_clip_is_opened_to_probe_it_and_to_decode_it_and_no_more(small_detector, monkeypatch):
     data = made.person_clip()
     opening = Mock(wraps=av.open)

@@ -123,6 +123,7 @@ def test_a_reason_is_reported_with_its_details():
     assert "INCONCLUSIVE (too few faces: 1 of at least 2)" in page
 
 
+@pytest.mark.slow
 def test_the_least_face_that_could_be_found_is_told():
     found = replace(JUDGED, least_face=64.04)
     assert as_json(found, TERMS, SHA)["least_face"] == 64.0

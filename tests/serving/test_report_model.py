@@ -142,6 +142,7 @@ def test_the_published_schema_is_what_its_command_prints():
     assert done.stdout == PUBLISHED.read_bytes()
 
 
+@pytest.mark.slow
 @given(reports, terms())
 @few
 def test_whatever_was_judged_its_report_holds_to_the_schema(report, contract):

@@ -149,6 +149,7 @@ def test_what_cannot_be_read_is_named_with_the_remedy(tmp_path, name, member, re
             reader.read(name, member)
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_anywhere_gives_the_right_bytes_or_an_error_that_names_the_archive(tmp_path):
     write_archive(tmp_path / "good.zip", {"a": b"content", "b": b"other"})
     good, bad = (tmp_path / "good.zip").read_bytes(), tmp_path / "bad.zip"

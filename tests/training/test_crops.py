@@ -15,6 +15,7 @@ from deepfake_detector.training.crops import FaceCrops
 from deepfake_detector.training.network import FaceClassifier
 
 
+@pytest.mark.slow
 def test_loader_processes_work_after_opencv_has_used_its_threads_here(stored_crops, no_hang):
     cv2.warpAffine(np.zeros((2000, 2000, 3), np.uint8), np.eye(2, 3), (2000, 2000))
     assert [

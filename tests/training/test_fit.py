@@ -194,6 +194,7 @@ def test_a_separable_set_is_learned(faces, network, lr, precision):
     assert state.history[-1].train_loss < state.history[0].train_loss
 
 
+@pytest.mark.slow
 def test_the_rate_climbs_and_falls_once_over_the_whole_run(faces):
     recipe = changed(RECIPE, warmup=0.5)
     _, state, _ = run(*faces, recipe, micro_batches=2)
@@ -222,6 +223,7 @@ def test_too_few_videos_of_either_class_leave_the_choice_of_the_epoch_to_the_fra
     assert asked == [by_frames]
 
 
+@pytest.mark.slow
 def test_the_detector_is_left_with_the_best_epochs_weights(faces, monkeypatch):
     folder, rows = faces
     rows = rows.assign(
@@ -324,6 +326,7 @@ def test_a_signal_in_validation_saves_too(faces):
     assert saved(run(*faces)[0]) == whole
 
 
+@pytest.mark.slow
 def test_handlers_of_signals_are_put_back(faces):
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     run(*faces)
@@ -353,6 +356,7 @@ def test_a_killed_run_goes_on_from_its_last_state_even_when_the_newest_is_torn(f
     assert saved(again) == saved(detector)
 
 
+@pytest.mark.slow
 def test_states_are_saved_as_often_as_asked_for(faces, monkeypatch):
     written = []
     monkeypatch.setattr(
@@ -365,6 +369,7 @@ def test_states_are_saved_as_often_as_asked_for(faces, monkeypatch):
     assert written == [0]
 
 
+@pytest.mark.slow
 def test_a_finished_run_that_was_killed_before_writing_its_results_trains_nothing_again(faces):
     detector, whole, _ = run(*faces)
     again, progress, reported = run(*faces)
@@ -373,6 +378,7 @@ def test_a_finished_run_that_was_killed_before_writing_its_results_trains_nothin
     assert saved(again) == saved(detector)
 
 
+@pytest.mark.slow
 def test_a_state_of_another_network_is_refused_with_what_differs(faces):
     run(*faces, changed(RECIPE, epochs=1))
     with pytest.raises(
@@ -398,6 +404,7 @@ def test_pieces_of_a_batch_give_the_update_of_the_whole(faces):
     assert figures[1].val_frame_log_loss == pytest.approx(figures[0].val_frame_log_loss, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_training_on_self_blended_faces_alone_works(faces):
     folder, rows = faces
     reals = rows[rows["label"] == 0].assign(shown=STORED, pair=range(32))
@@ -409,6 +416,7 @@ def test_training_on_self_blended_faces_alone_works(faces):
     assert [epoch.epoch for epoch in progress.history] == list(EPOCHS)
 
 
+@pytest.mark.slow
 def test_patience_ends_a_run_that_gets_no_better(faces):
     folder, rows = faces
     rows = rows.assign(
@@ -418,6 +426,7 @@ def test_patience_ends_a_run_that_gets_no_better(faces):
     assert (progress.best, reported) == (0, [0, 1, 2])
 
 
+@pytest.mark.slow
 def test_parts_learn_one_after_the_other(faces):
     """In epoch 1 the head alone; then all: frozen weights and batch-norm keep every bit until their
     time comes."""
@@ -447,6 +456,7 @@ def test_one_more_part_learns_after_so_many_epochs(every, learning):
     assert [fit._learning([[]] * 3, epoch, every) for epoch in range(5)] == learning
 
 
+@pytest.mark.slow
 def test_batch_norm_learns_in_training_and_rests_in_validation(faces, monkeypatch):
     detector, modes = Small(), []
 
@@ -467,6 +477,7 @@ def test_batch_norm_learns_in_training_and_rests_in_validation(faces, monkeypatc
     assert all(torch.equal(value, trained[name]) for name, value in detector.state_dict().items())
 
 
+@pytest.mark.slow
 def test_every_epoch_draws_its_own_faces(faces):
     drawn = []
 
@@ -509,6 +520,7 @@ def test_all_faces_of_the_step_are_named_however_it_was_cut(faces):
     }
 
 
+@pytest.mark.slow
 def test_the_loss_of_an_epoch_is_the_mean_over_its_steps(faces, monkeypatch):
     losses, learn = [], Learner.learn
     monkeypatch.setattr(Learner, "learn", lambda *given: losses.append(learn(*given)) or losses[-1])

@@ -53,6 +53,7 @@ def same_values(one: dict, other: dict) -> bool:
     )
 
 
+@pytest.mark.slow
 @every_network
 def test_every_network_gives_two_logits_for_a_face(name):
     assert network.FaceClassifier(name)(torch.zeros(3, 3, SIDE, SIDE)).shape == (3, 2)
@@ -62,6 +63,7 @@ def test_the_settings_offer_every_network_and_no_other():
     assert get_args(Network) == tuple(BACKBONES)
 
 
+@pytest.mark.slow
 def test_a_new_resnet18_draws_the_weights_that_torchvision_draws():
     made = network.build("resnet18", "random", "").backbone.state_dict()
     following = torch.rand(3)
@@ -70,6 +72,7 @@ def test_a_new_resnet18_draws_the_weights_that_torchvision_draws():
     assert torch.equal(torch.rand(3), following)
 
 
+@pytest.mark.slow
 @every_network
 def test_the_head_is_the_only_part_whose_shape_follows_the_number_of_classes(name):
     entry = BACKBONES[name]
@@ -98,6 +101,7 @@ def test_parts_follow_each_other_from_the_output_to_the_input(name):
     assert all(min(later) > max(earlier) for later, earlier in pairwise(places))
 
 
+@pytest.mark.slow
 @every_network
 def test_features_have_the_strides_that_the_table_says(name):
     entry = BACKBONES[name]
@@ -109,6 +113,7 @@ def test_features_have_the_strides_that_the_table_says(name):
         assert found[str(stride)].shape[2:] == (SIDE // stride, 2 * SIDE // stride)
 
 
+@pytest.mark.slow
 @every_network
 def test_imagenet_weights_fill_everything_but_the_head(imagenet, name):
     path = imagenet(name)
@@ -144,6 +149,7 @@ def test_missing_imagenet_weights_name_file_and_remedy(tmp_path, monkeypatch, na
         network.build(name, "imagenet", "0" * 64)
 
 
+@pytest.mark.slow
 def test_imagenet_weights_with_another_hash_name_file_and_remedy(imagenet):
     path = imagenet("resnet34")
     with pytest.raises(
@@ -152,6 +158,7 @@ def test_imagenet_weights_with_another_hash_name_file_and_remedy(imagenet):
         network.build("resnet34", "imagenet", "0" * 64)
 
 
+@pytest.mark.slow
 def test_random_weights_follow_the_seed():
     torch.manual_seed(5)
     first = network.build("resnet18", "random", "").state_dict()
@@ -160,6 +167,7 @@ def test_random_weights_follow_the_seed():
     assert same_values(first, network.build("resnet18", "random", "").state_dict())
 
 
+@pytest.mark.slow
 def test_ones_own_weights_bring_their_head(tmp_path):
     saved = network.FaceClassifier("resnet18")
     network.save(saved, tmp_path / "own.pt", epoch=3)
@@ -209,6 +217,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("content", "message"), REFUSED.values(), ids=REFUSED)
 def test_weights_of_another_network_are_refused(tmp_path, content, message):
     torch.save(content(), tmp_path / "weights.pt")
@@ -239,6 +248,7 @@ def test_load_refuses_weights_that_save_did_not_write(tmp_path):
         network.load(tmp_path / "bare.pt")
 
 
+@pytest.mark.slow
 @every_network
 def test_load_gives_back_what_save_wrote(tmp_path, name):
     saved = network.FaceClassifier(name)
@@ -249,6 +259,7 @@ def test_load_gives_back_what_save_wrote(tmp_path, name):
     assert not loaded.training
 
 
+@pytest.mark.slow
 @every_network
 def test_the_saved_weights_of_another_network_are_refused(tmp_path, name):
     network.save(network.FaceClassifier(name), tmp_path / "model.pt")
@@ -257,6 +268,7 @@ def test_the_saved_weights_of_another_network_are_refused(tmp_path, name):
             network.build(other, str(tmp_path / "model.pt"), "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "refusal"),
     [
@@ -274,6 +286,7 @@ def test_load_refuses_a_file_that_does_not_say_whose_weights_it_holds(tmp_path, 
         network.load(tmp_path / "model.pt")
 
 
+@pytest.mark.slow
 def test_the_same_values_give_the_same_bytes_under_any_name(tmp_path):
     detector = network.FaceClassifier("resnet18")
     network.save(detector, tmp_path / "one.pt", epoch=1)
@@ -281,6 +294,7 @@ def test_the_same_values_give_the_same_bytes_under_any_name(tmp_path):
     assert (tmp_path / "one.pt").read_bytes() == (tmp_path / "other name.pt").read_bytes()
 
 
+@pytest.mark.slow
 @every_network
 def test_the_activation_map_leaves_the_logits_alone_and_averages_to_them(name):
     classifier = network.FaceClassifier(name)

@@ -88,6 +88,7 @@ def test_the_running_mean_follows_the_formula_by_hand():
         assert mean.module.weight.item() == pytest.approx(kept, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_running_mean_holds_batch_norms_statistics_too_and_shares_nothing_with_the_detector():
     torch.manual_seed(0)
     detector = FaceClassifier("resnet18")

@@ -375,6 +375,7 @@ def test_what_is_random_in_a_sample_depends_on_seed_epoch_and_pair_alone(
         assert not torch.equal(sample(*key), wanted), key
 
 
+@pytest.mark.slow
 def test_loader_processes_do_not_change_the_samples(stored_crops, no_hang):
     def epoch(workers):
         order = batches(np.full(4, 0.25), batch_size=2, self_blend=0.5)
