@@ -126,7 +126,7 @@ def _decode(clips: pd.DataFrame, execution: Parallel) -> None:
 
 def _decode_one(path: str) -> int:
     stream_index = probe(Path(path)).stream
-    with opened(Path(path)) as file, video(file, stream_index, threads=1) as stream:
+    with opened(Path(path)) as file, video(file, stream_index) as stream:
         return sum(1 for _ in stream.container.decode(stream))
 
 

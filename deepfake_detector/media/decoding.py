@@ -1,7 +1,7 @@
 """The frames of a video that are wanted, and only the groups of pictures that hold them decoded.
 
-Which frames come is the same for any number of threads: a packet that cannot be decoded is looked
-for with a single one.
+One thread decodes a file: several make different pictures of damage that no decoder sees. Files
+are decoded side by side instead, and a file ahead of what is done with its frames.
 """
 
 from collections.abc import Iterator, Sequence
@@ -45,11 +45,11 @@ class Reader:
         found = {*own.tolist(), *(own - 1)[self.clip.leading[packets] & (own > 0)].tolist()}
         return frozenset(range(max(found) + 1)) if self.whole else frozenset(found)
 
-    def fast(self, frames: Sequence[int], threads: int) -> Iterator[tuple[int, av.VideoFrame]]:
-        """These frames, rising, by so many threads; raises Damage at the first sign of it."""
+    def fast(self, frames: Sequence[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+        """These frames, rising; raises Damage at the first sign of it."""
         wanted = list(frames)
         packets = [int(self.clip.order[frame]) for frame in wanted]
-        with self._opened(threads) as stream:
+        with self._opened() as stream:
             self._make_strict(stream)
             for packet, frame in _decode(stream, self._ends(packets), frozenset(packets)):
                 if frame is None:
@@ -67,7 +67,7 @@ class Reader:
         """These frames, rising, as far as they come; what is damaged is repaired as a player does."""
         place = {int(self.clip.order[frame]): frame for frame in frames}
         last = -1
-        with self._opened(1) as stream:
+        with self._opened() as stream:
             for packet, frame in _decode(stream, self._ends(list(place))):
                 if frame is not None and place.get(packet, -1) > last:
                     last = place[packet]
@@ -76,7 +76,7 @@ class Reader:
     def examined(self, groups: frozenset[int]) -> tuple[set[int], set[int]]:
         """Which packets of these groups are damaged, and which give a frame nevertheless."""
         ends = self._whole_ends(groups)
-        with self._opened(1) as stream:
+        with self._opened() as stream:
             self._make_strict(stream)
             found = [
                 (packet, frame is None or frame.is_corrupt)
@@ -85,22 +85,22 @@ class Reader:
         damaged = {packet for packet, bad in found if bad}
         alive = {packet for packet, bad in found if not bad}
         if damaged:
-            with self._opened(1) as stream:
+            with self._opened() as stream:
                 alive = {packet for packet, frame in _decode(stream, ends) if frame is not None}
         return damaged, alive
 
     def order(self) -> list[int]:
         """The packets that give a frame, in order of presentation."""
         ends = self._whole_ends(frozenset(self.clip.groups.tolist()))
-        with self._opened(1) as stream:
+        with self._opened() as stream:
             return [packet for packet, frame in _decode(stream, ends) if frame is not None]
 
     @contextmanager
-    def _opened(self, threads: int) -> Iterator[av.VideoStream]:
+    def _opened(self) -> Iterator[av.VideoStream]:
         with (
             video_errors(),
             opened(self.source, self.seconds) as file,
-            video(file, self.stream, threads) as stream,
+            video(file, self.stream) as stream,
         ):
             yield stream
 
@@ -190,9 +190,7 @@ def _numbered(
             yield frame.pts, frame
 
 
-def sampled(
-    reader: Reader, count: int, threads: int
-) -> Iterator[tuple[int, float, av.VideoFrame, bool]]:
+def sampled(reader: Reader, count: int) -> Iterator[tuple[int, float, av.VideoFrame, bool]]:
     """Up to `count` frames spread evenly over the clip: each with its place, its time in seconds and
     whether it can be trusted.
 
@@ -202,20 +200,18 @@ def sampled(
     if not len(reader.clip.order):
         reader = replace(reader, clip=reader.clip.ordered(reader.order()))
     seconds = reader.clip.seconds
-    for place, frame, trusted in _sampled(reader, reader.clip.spread(count), threads):
+    for place, frame, trusted in _sampled(reader, reader.clip.spread(count)):
         yield place, float(seconds[place]), frame, trusted
 
 
-def _sampled(
-    reader: Reader, ideals: list[int], threads: int
-) -> Iterator[tuple[int, av.VideoFrame, bool]]:
+def _sampled(reader: Reader, ideals: list[int]) -> Iterator[tuple[int, av.VideoFrame, bool]]:
     doubtful = reader.clip.distrusted(reader.clip.damaged)
     given = 0
     if not doubtful[ideals].any():
         for whole in (False, True):
             try:
                 reader = replace(reader, whole=whole)
-                for place, frame in reader.fast(ideals[given:], threads):
+                for place, frame in reader.fast(ideals[given:]):
                     given += 1
                     yield place, frame, True
                 return
@@ -232,8 +228,7 @@ def _around_damage(
 ) -> Iterator[tuple[int, av.VideoFrame, bool]]:
     """Frames as near to the ideal places as can be trusted.
 
-    They are chosen for the whole clip: how many came before the first sign of damage depends on the
-    number of threads.
+    They are chosen for the whole clip, whatever came of it before the first sign of damage.
     """
     clip = reader.clip
     damaged, dead, known = set(clip.damaged), set(), frozenset[int]()

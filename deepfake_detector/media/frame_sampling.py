@@ -55,7 +55,6 @@ def facts_of(frames: Sequence[Frame]) -> dict:
 def sample_frames(
     source: Source,
     count: int,
-    threads: int = 0,
     limits: Limits = LIMITS,
     probe: Probe | None = None,
 ) -> Iterator[Frame]:
@@ -65,9 +64,8 @@ def sample_frames(
     clip of fewer frames gives all of them, a still its one. Frames after a damaged packet are
     distrusted until the next keyframe, and clean ones taken in their stead where there are enough.
     Positions come from the packets that are there, not from what the header claims. `probe` is what
-    `probing.probe` told of this source; without it the source is probed here. `threads` decode (0:
-    one per core), and change nothing of what comes. Raises MediaError where no frame can be decoded
-    or a limit is passed.
+    `probing.probe` told of this source; without it the source is probed here. Raises MediaError
+    where no frame can be decoded or a limit is passed.
     """
     probe = probe or probing.probe(source, limits)
     if probe.failure:
@@ -81,9 +79,9 @@ def sample_frames(
     if probe.stream is None:
         yield from _animated(source, count, limits, clip)
         return
-    upright, found = Upright(threads, limits.pixels, probe.pixel_aspect), False
+    upright, found = Upright(limits.pixels, probe.pixel_aspect), False
     reader = decoding.Reader(source, probe.stream, clip, limits.work)
-    for place, time, frame, trusted in decoding.sampled(reader, count, threads):
+    for place, time, frame, trusted in decoding.sampled(reader, count):
         found = True
         pts = clip.stamps[place] if clip.stamps else None
         with video_errors():

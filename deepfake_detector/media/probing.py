@@ -17,6 +17,7 @@ from deepfake_detector.media.reading import (
     byte_count,
     check_size,
     container,
+    demuxed,
     moving,
     opened,
     refuse_empty,
@@ -133,9 +134,8 @@ def _film(opening: av.container.InputContainer) -> tuple[av.VideoStream, list[Pa
     """
     streams = moving(opening)
     packets: dict[int, list[Packet]] = {stream.index: [] for stream in streams}
-    for packet in opening.demux(streams):
-        if packet.size:
-            packets[packet.stream.index].append(_packet(packet))
+    for packet in demuxed(*streams):
+        packets[packet.stream.index].append(_packet(packet))
     chosen = max(streams, key=lambda stream: len(packets[stream.index]))
     own = packets[chosen.index]
     if len(own) == 1 and opening.streams.audio and chosen.codec_context.name in COVERS:

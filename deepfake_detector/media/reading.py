@@ -28,10 +28,6 @@ OPTIONS = {
     "protocol_whitelist": "pipe",
     "max_streams": "64",
 }  # of FFmpeg
-# Decoders that see no damage, and whose threads then make different pictures of it.
-DISAGREEING = ("vp8",)
-# AV1's reports damage where it happened only if its threads share a frame, one after another.
-ONE_AT_A_TIME = {"max_frame_delay": "1"}
 # Streams of pictures that are not the film: covers, thumbnails, stills, and the tiles or layers of
 # another picture.
 NOT_MOVING = (
@@ -106,24 +102,28 @@ def moving(found: av.container.InputContainer) -> list[av.VideoStream]:
 
 
 @contextmanager
-def video(file: "MediaFile", stream: int, threads: int = 0) -> Iterator[av.VideoStream]:
-    """The stream of that index, as `probing.probe` chose it, which `threads` can decode (0: one per
-    core); its `container` is what it lies in."""
+def video(file: "MediaFile", stream: int) -> Iterator[av.VideoStream]:
+    """The stream of that index, as `probing.probe` chose it, for one thread to decode; its
+    `container` is what it lies in."""
     with container(file) as found:
         chosen = cast(av.VideoStream, found.streams[stream])
-        chosen.thread_type = "AUTO"
-        one_only = chosen.codec_context.name in DISAGREEING
-        chosen.codec_context.thread_count = 1 if one_only else threads
-        if chosen.codec_context.name == "libdav1d":
-            chosen.codec_context.options = ONE_AT_A_TIME
+        chosen.codec_context.thread_count = 1
         yield chosen
 
 
-def demuxed(stream: av.VideoStream) -> Iterator[av.Packet]:
-    """What the file holds of the stream, in the order of the file."""
-    for packet in cast(av.container.InputContainer, stream.container).demux(stream):
-        if packet.size:
-            yield packet
+def demuxed(*streams: av.VideoStream) -> Iterator[av.Packet]:
+    """What the file holds of these streams, in the order of the file."""
+    file = cast(av.container.InputContainer, streams[0].container)
+    while True:
+        try:
+            for packet in file.demux(streams):
+                if packet.size:
+                    yield packet
+            return
+        except (
+            IndexError
+        ):  # a packet of a stream that began after the file was opened: the next one
+            continue
 
 
 @contextmanager

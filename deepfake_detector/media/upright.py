@@ -49,12 +49,12 @@ TO_709 = np.array(
 class Upright:
     """Turns a clip's decoded frames into upright RGB pictures with square pixels.
 
-    One converter serves them all, on so many threads. `aspect` is the width of a pixel over its
+    One converter serves them all. `aspect` is the width of a pixel over its
     height, as the container has it.
     """
 
-    def __init__(self, threads: int, pixels: int, aspect: float) -> None:
-        self._converter, self._threads, self._pixels = VideoReformatter(), threads, pixels
+    def __init__(self, pixels: int, aspect: float) -> None:
+        self._converter, self._pixels = VideoReformatter(), pixels
         self._aspect = sensible(aspect)
 
     def __call__(self, frame: av.VideoFrame) -> tuple[np.ndarray, dict]:
@@ -85,7 +85,7 @@ class Upright:
         return tone_mapped(self._converted(frame, "rgb48le"), transfer)
 
     def _converted(self, frame: av.VideoFrame, pixels: str) -> np.ndarray:
-        return self._converter.reformat(frame, format=pixels, threads=self._threads).to_ndarray()
+        return self._converter.reformat(frame, format=pixels, threads=1).to_ndarray()
 
     def _squared(self, image: np.ndarray) -> np.ndarray:
         """No side gets shorter, so no detail is lost."""

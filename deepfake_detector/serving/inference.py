@@ -144,9 +144,9 @@ class _Seen:
 class Detector:
     """An exported model, ready to judge. One object serves several threads, one input at a time."""
 
-    def __init__(self, model: Model, source: str, threads: int = 0) -> None:
+    def __init__(self, model: Model, source: str) -> None:
         self.contract, self.sha256 = model.contract, model.sha256
-        self._model, self._threads, self._lock = model, threads, threading.Lock()
+        self._model, self._lock = model, threading.Lock()
         found = self.contract.detection
         self._faces = load_detector(
             found.name,
@@ -178,7 +178,7 @@ class Detector:
         Raises UserError, saying why, where it is missing, damaged, no model of ours or computes
         something else here.
         """
-        return cls(model_file.load(path, threads, sha256, device), str(path), threads)
+        return cls(model_file.load(path, threads, sha256, device), str(path))
 
     @property
     def banner(self) -> str:
@@ -212,7 +212,7 @@ class Detector:
             probed = probe(source, limits)
             report = replace(report, kind=probed.kind, facts=probed.facts)
             with self._lock:
-                frames = sample_frames(source, self.contract.frames, self._threads, limits, probed)
+                frames = sample_frames(source, self.contract.frames, limits, probed)
                 report = self._judge(report, _ahead(frames), kind, watch, limits.work)
         except (MediaError, OSError) as error:
             report = replace(report, reason=UNREADABLE, error=reason(error))

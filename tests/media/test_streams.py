@@ -17,6 +17,11 @@ from deepfake_detector.media.stills import read_image
 
 needs_heif = pytest.mark.skipif("HEIF" not in stills.FORMATS, reason="pillow-heif is not installed")
 
+UNIT_START, FILM = (
+    0x40,
+    (1, 0),
+)  # in the head of a transport packet: begins a frame; 256, its stream
+
 
 def numbers(source: Source, count: int) -> list[int]:
     return [number_in(frame.image) for frame in sample_frames(source, count)]
@@ -110,3 +115,16 @@ def test_without_the_package_for_it_a_heic_picture_is_refused_with_the_remedy(
     for read in (read_image, lambda path: numbers(path, 3)):
         with pytest.raises(MediaError, match="pip install pillow-heif"):
             read(tmp_path / "IMG_0001.jpg")
+
+
+def test_a_stream_that_begins_in_the_middle_costs_its_packets_alone():
+    """As in a broadcast. What reads the file would end at the first of them."""
+    data = bytearray(clip(40, container="mpegts"))
+    starts = [
+        at
+        for at in range(0, len(data), 188)
+        if data[at + 1] & UNIT_START and (data[at + 1] & 0x1F, data[at + 2]) == FILM
+    ]
+    data[starts[30] + 2] += 64
+    assert len(numbers(bytes(data), 99)) >= 38
+    assert not probe(bytes(data)).failure
