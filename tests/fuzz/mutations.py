@@ -69,8 +69,8 @@ def mutated(data: bytes, suffix: str, rng: np.random.Generator) -> bytes:
 
 def parts(data: bytes, suffix: str) -> list[Part]:
     """What a file consists of, as far as it can be followed; empty where nothing is known of its
-    format."""
-    walk = WALKS.get(suffix)
+    format. Of a suffix such as `av1.mp4` the last part names the format."""
+    walk = WALKS.get(suffix.rpartition(".")[2])
     return list(walk(data, 0, len(data))) if walk else []
 
 
@@ -266,7 +266,6 @@ WALKS: dict[str, Callable[[bytes, int, int], Iterator[Part]]] = {
     "mov": _boxes,
     "avi": _chunks,
     "webp": _chunks,
-    "moving.webp": _chunks,
     "webm": _elements,
     "mkv": _elements,
     "jpg": _segments,

@@ -2,6 +2,7 @@
 damages."""
 
 import io
+import os
 from collections.abc import Iterator
 from functools import cache
 
@@ -21,7 +22,13 @@ CLIPS = {  # suffix -> container, codec and pixel format as FFmpeg names them
     "webm": ("webm", "libvpx", "yuv420p"),
     "mkv": ("matroska", "libx264", "yuv420p"),
     "mpg": ("mpegts", "mpeg2video", "yuv420p"),
+    "vob": ("mpeg", "mpeg1video", "yuv420p"),
+    "mts": ("mpegts", "libx264", "yuv420p"),
+    "hevc.mp4": ("mp4", "libx265", "yuv420p"),
+    "vp9.webm": ("webm", "libvpx-vp9", "yuv420p"),
+    "av1.mp4": ("mp4", "libsvtav1", "yuv420p"),
 }
+os.environ.setdefault("SVT_LOG", "1")  # of AV1's encoder errors alone; each file is a page else
 ANIMATIONS = {"gif": "GIF", "apng": "PNG", "moving.webp": "WEBP"}
 STILLS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "bmp": "BMP", "tif": "TIFF", "avif": "AVIF"}
 
@@ -46,7 +53,9 @@ def animated(images: list[np.ndarray], kind: str) -> bytes:
 def encoded(images: list[np.ndarray], container: str, codec: str, pixels: str) -> bytes:
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container) as output:
-        stream = output.add_stream(codec, rate=RATE if codec != "mpeg2video" else 25)
+        stream = output.add_stream(
+            codec, rate=25 if codec in ("mpeg1video", "mpeg2video") else RATE
+        )
         (stream.height, stream.width, _), stream.pix_fmt = images[0].shape, pixels
         for packet in _packets(stream, images):
             output.mux(packet)
