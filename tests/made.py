@@ -2,7 +2,9 @@
 it, changed params."""
 
 import io
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -222,6 +224,20 @@ def audio_only() -> bytes:
         output.mux(stream.encode(frame))
         output.mux(stream.encode())
     return buffer.getvalue()
+
+
+@contextmanager
+def usual_priority() -> Iterator[None]:
+    """For what encodes AV1: run by root, SVT-AV1 puts the thread that calls it before all others of
+    the machine, with every process that comes of it."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, *before)
 
 
 def picture(image: np.ndarray, kind: str = "PNG", **options: object) -> bytes:

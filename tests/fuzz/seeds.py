@@ -52,7 +52,7 @@ def animated(images: list[np.ndarray], kind: str) -> bytes:
 
 def encoded(images: list[np.ndarray], container: str, codec: str, pixels: str) -> bytes:
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format=container) as output:
+    with made.usual_priority(), av.open(buffer, "w", format=container) as output:
         stream = output.add_stream(
             codec, rate=25 if codec in ("mpeg1video", "mpeg2video") else RATE
         )

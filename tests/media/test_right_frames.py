@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from made import clip, number_in, numbered_frame, with_b_frames
+from made import clip, number_in, numbered_frame, usual_priority, with_b_frames
 from media.cases import case
 
 from deepfake_detector.cli.doctor import DECODERS
@@ -35,7 +35,7 @@ def encoded(decoder: str, frames: int = 40, container: str = "mp4", **options: s
     codec, usual = ENCODERS[decoder]
     buffer = io.BytesIO()
     rng = np.random.default_rng(1)
-    with av.open(buffer, "w", format=container) as output:
+    with usual_priority(), av.open(buffer, "w", format=container) as output:
         stream = output.add_stream(codec, rate=25, options=usual | options)
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
         for number in range(frames):
