@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 DOCS = sorted(Path("docs").glob("*.md"))
-PREDICT = Path("docs/predict.md").read_text()
+DOCUMENTS = {name: Path(name).read_text() for name in ("README.md", "docs/predict.md")}
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -33,7 +33,7 @@ def serving(toy_project, tmp_path, monkeypatch) -> Path:
 
 
 def test_the_commands_that_judge_run(serving):
-    (commands,) = blocks(PREDICT, "")
+    (commands,) = blocks(DOCUMENTS["docs/predict.md"], "")
     for line in commands.splitlines():
         command = [sys.executable, *shlex.split(line)[1:]]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -46,9 +46,12 @@ def test_the_commands_that_judge_run(serving):
     ]
 
 
-def test_the_example_in_python_runs(serving):
-    (code,) = blocks(PREDICT, "python")
+@pytest.mark.parametrize(
+    ("document", "written"), [("README.md", []), ("docs/predict.md", ["evidence.html"])]
+)
+def test_the_example_in_python_runs(serving, document, written):
+    (code,) = blocks(DOCUMENTS[document], "python")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[0] in ("REAL", "FAKE", "INCONCLUSIVE")
-    assert b"<html" in (serving / "evidence.html").read_bytes()
+    assert all(b"<html" in (serving / name).read_bytes() for name in written)

@@ -30,9 +30,10 @@ ELSEWHERE = {  # not typed here -> why
 }
 START, ACTIVATED, OWN_CLIPS, EXPERIMENTS = (
     [re.sub(r"\s+#.*", "", line) for line in block.splitlines() if line.split("#")[0].strip()]
-    for block in re.findall(
-        r"^```\n(.+?)^```$", Path("README.md").read_text(), re.DOTALL | re.MULTILINE
-    )[:4]
+    for language, block in re.findall(
+        r"^```(\w*)\n(.+?)^```$", Path("README.md").read_text(), re.DOTALL | re.MULTILINE
+    )[:5]
+    if not language
 )
 
 
