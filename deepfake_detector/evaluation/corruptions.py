@@ -6,14 +6,14 @@ settings.Corruption. Levels as in the robustness protocol of DeeperForensics-1.0
 and its followers, with JPEG and downsizing added. Pictures are RGB uint8 and keep their size.
 """
 
-import io
 from collections.abc import Callable
 from typing import Any, NamedTuple
 from zlib import crc32
 
-import av
 import cv2
 import numpy as np
+
+from deepfake_detector.media.h264 import through_h264
 
 BLOCK = 8  # pixels a side
 GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
@@ -98,21 +98,7 @@ def pixelation(image: np.ndarray, side: int, _rng: np.random.Generator) -> np.nd
 
 @_corruption(30, 32, 35, 38, 40)  # CRF, a frame by itself
 def h264(image: np.ndarray, crf: int, _rng: np.random.Generator) -> np.ndarray:
-    height, width = image.shape[:2]
-    even: np.ndarray = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
-    buffer = io.BytesIO()
-    options = {"crf": str(crf), "x264-params": "cpu-independent=1"}
-    with av.open(buffer, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=25, options=options)
-        stream.thread_count = 1
-        stream.height, stream.width = even.shape[:2]
-        stream.pix_fmt = "yuv420p"
-        for packet in (*stream.encode(av.VideoFrame.from_ndarray(even, "rgb24")), *stream.encode()):
-            container.mux(packet)
-    buffer.seek(0)
-    with av.open(buffer, "r") as written:
-        frame = next(written.decode(video=0))
-    return np.ascontiguousarray(frame.to_ndarray(format="rgb24")[:height, :width])
+    return through_h264(image, crf)
 
 
 @_corruption(90, 70, 50, 30, 15)  # quality
