@@ -39,8 +39,14 @@ def augment(crop: np.ndarray, size: int, strengths: Augment, key: tuple[int, ...
 
     The same key gives the same pixels. An operation of strength 0 is left out.
     """
+    return _applied(INTENSITY, moved(crop, size, strengths, key), strengths, key)
+
+
+def moved(picture: np.ndarray, size: int, strengths: Augment, key: tuple[int, ...]) -> np.ndarray:
+    """`picture`, a crop or a mask of one (any, the same), moved as `augment` moves the crop of that
+    key, at `size` pixels a side."""
     matrix = _applied(GEOMETRIC, np.eye(3), strengths, key)
-    return _applied(INTENSITY, resize(_warped(crop, matrix), size), strengths, key)
+    return resize(_warped(picture, matrix), size)
 
 
 def _applied(

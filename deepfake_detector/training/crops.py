@@ -1,8 +1,9 @@
 """Stored face crops as batches for the network, and what the network says of them."""
 
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,7 +29,8 @@ MEAN, STD = (
     (0.229, 0.224, 0.225),
 )  # RGB, those of torchvision's ImageNet weights
 JUDGE_BATCH = 64  # faces at a time where nothing is learned
-Batches = Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
+Sample = tuple[Any, ...]  # (3, size, size) uint8 tensor, label, row; and what a subclass adds
+Batches = Iterable[Sequence[torch.Tensor]]  # of samples, each of their parts stacked
 
 
 class FaceCrops(Dataset):
@@ -49,10 +51,10 @@ class FaceCrops(Dataset):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, row: int) -> tuple[torch.Tensor, int, int]:
+    def __getitem__(self, row: int) -> Sample:
         return self.as_sample(self.picture(row), int(self.labels[row]), row)
 
-    def __getitems__(self, rows: list) -> list[tuple[torch.Tensor, int, int]] | UserError:
+    def __getitems__(self, rows: list) -> list[Sample] | UserError:
         """The samples of a batch, or the error that one of them met, for `Loader` to raise.
 
         Outside of loading processes they are made by as many threads as the network has.
@@ -82,7 +84,7 @@ class Loader(DataLoader):
     torch would raise what a process meant to raise as another one, with the traceback in its text.
     """
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    def __iter__(self) -> Iterator[Sequence[torch.Tensor]]:
         for batch in super().__iter__():
             if isinstance(batch, UserError):
                 raise batch
@@ -149,7 +151,7 @@ def loader(crops: FaceCrops, batches: Sampler, workers: int, keep_workers: bool 
     )
 
 
-def _collate(samples: list[tuple] | UserError) -> list[torch.Tensor] | UserError:
+def _collate(samples: list[Sample] | UserError) -> list[torch.Tensor] | UserError:
     return samples if isinstance(samples, UserError) else default_collate(samples)
 
 

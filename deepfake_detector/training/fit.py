@@ -105,8 +105,10 @@ def train_epoch(
         micro_batches = [next(loaded) for _ in range(batches.micro_batches)]
         if not progress.history and not step:
             _check_batch(micro_batches[0][0])
-        loss = learner.learn([(images, labels) for images, labels, _ in micro_batches])
-        losses.add(loss, torch.cat([rows for _, _, rows in micro_batches]))
+        loss = learner.learn(
+            [(images, labels, *rest) for images, labels, _, *rest in micro_batches]
+        )
+        losses.add(loss, torch.cat([rows for _, _, rows, *_ in micro_batches]))
         if keeper.is_due():
             losses.settle()
             keeper.save()

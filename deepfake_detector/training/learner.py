@@ -7,6 +7,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from deepfake_detector.training.boundary import WithBoundary, boundary_loss
 from deepfake_detector.training.crops import normalise
 from deepfake_detector.training.network import check_same
 from deepfake_detector.training.optimization import cosine_with_warmup, ema_of, make_optimizer
@@ -14,29 +15,32 @@ from deepfake_detector.training.settings import Train
 
 
 class Learner:
-    """Everything that changes during training. `judged` is the module that is validated and kept."""
+    """Everything that changes during training. `judged` is the module that is validated and kept:
+    the detector alone, where a head for the blending boundary learns beside it."""
 
     def __init__(self, fabric: Fabric, detector: nn.Module, recipe: Train, steps: int) -> None:
-        self.fabric, self.detector = fabric, detector.to(memory_format=torch.channels_last)
+        self.fabric, self.mask_loss = fabric, recipe.mask_loss
+        self.detector = detector.to(memory_format=torch.channels_last)
+        self.learning = WithBoundary(detector) if recipe.mask_loss else detector
         # less than half the time on a processor; with fp16's scaler Fabric could not clip gradients
         fused = fabric.device.type == "cpu" and not fabric.strategy.precision.state_dict()
         optimizer = make_optimizer(
-            detector, recipe.optimizer, recipe.lr, recipe.weight_decay, fused
+            self.learning, recipe.optimizer, recipe.lr, recipe.weight_decay, fused
         )
         factor = cosine_with_warmup(steps, recipe.warmup)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-        self.model, self.optimizer = fabric.setup(detector, optimizer)
+        self.model, self.optimizer = fabric.setup(self.learning, optimizer)
         self.ema = ema_of(detector, recipe.ema) if recipe.ema else None
         self.judged = self.ema.module if self.ema else detector
         self.clip, self.label_smoothing = recipe.clip, recipe.label_smoothing
 
-    def learn(self, micro_batches: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
-        """Take an optimizer step with gradients accumulated over equal micro-batches; returns the
-        mean loss."""
+    def learn(self, micro_batches: list[tuple[torch.Tensor, ...]]) -> torch.Tensor:
+        """Take an optimizer step with gradients accumulated over equal micro-batches, each images
+        and labels, and with `mask_loss` boundaries; returns the mean loss."""
         total = torch.zeros((), device=self.fabric.device)
-        for number, (images, labels) in enumerate(micro_batches):
+        for number, micro_batch in enumerate(micro_batches):
             with self.fabric.no_backward_sync(self.model, enabled=number < len(micro_batches) - 1):
-                loss = self._loss(images, labels) / len(micro_batches)
+                loss = self._loss(*micro_batch) / len(micro_batches)
                 self.fabric.backward(loss)
             total += loss.detach()
         if self.clip:
@@ -53,7 +57,7 @@ class Learner:
     def state(self) -> dict:
         """What `restore` needs to go on from here as if nothing had happened."""
         return {
-            "weights": self.detector.state_dict(),
+            "weights": self.learning.state_dict(),
             "ema": self.ema.state_dict() if self.ema else {},
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
@@ -63,8 +67,8 @@ class Learner:
 
     def restore(self, state: dict) -> None:
         """Go on from what `state` returned. Raises UserError where it is of another network."""
-        check_same("the saved state of this run", state["weights"], self.detector.state_dict())
-        self.detector.load_state_dict(state["weights"])
+        check_same("the saved state of this run", state["weights"], self.learning.state_dict())
+        self.learning.load_state_dict(state["weights"])
         if self.ema:
             self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -72,15 +76,25 @@ class Learner:
         self.fabric.strategy.precision.load_state_dict(state["scaler"])
         _set_random_state(state["random"])
 
-    def _loss(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def _loss(
+        self,
+        images: torch.Tensor,
+        labels: torch.Tensor,
+        boundaries: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         device = self.fabric.device
         inputs = normalise(images.to(device, non_blocking=True)).to(
             memory_format=torch.channels_last
         )
         labels = labels.to(device, non_blocking=True)
-        return nn.functional.cross_entropy(
-            self.model(inputs), labels, label_smoothing=self.label_smoothing
-        )
+        if boundaries is None:
+            return self._label_loss(self.model(inputs), labels)
+        logits, found = self.model(inputs)
+        wanted = boundaries.to(device, non_blocking=True)
+        return self._label_loss(logits, labels) + self.mask_loss * boundary_loss(found, wanted)
+
+    def _label_loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return nn.functional.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
 
 
 def _random_state() -> dict:

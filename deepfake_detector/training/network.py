@@ -32,6 +32,11 @@ class FaceClassifier(nn.Module):
     def head(self) -> nn.Linear:
         return self.backbone.get_submodule(BACKBONES[self.network].head)
 
+    @property
+    def stride_16(self) -> nn.Module:
+        """The last whose output has a sixteenth of the input's side."""
+        return self.backbone.get_submodule(BACKBONES[self.network].stride_16)
+
     def parts(self) -> list[list[nn.Module]]:
         """Its modules from the head down, as they learn when they are unfrozen in stages."""
         below = BACKBONES[self.network].parts

@@ -21,6 +21,7 @@ CODE = (  # what a saved state's meaning depends on
     "storage/archive",
     "training/augmentation",
     "training/backbones",
+    "training/boundary",
     "training/checkpoints",
     "training/crops",
     "training/devices",

@@ -10,10 +10,11 @@ import torch
 from torch.utils.data import Sampler, WeightedRandomSampler
 
 from deepfake_detector import UserError
-from deepfake_detector.faces.cutting import read_points
+from deepfake_detector.faces.cutting import read_points, resize
 from deepfake_detector.storage.tables import CLASSES, DOMINANT
-from deepfake_detector.training.augmentation import augment
-from deepfake_detector.training.crops import FaceCrops
+from deepfake_detector.training.augmentation import augment, moved
+from deepfake_detector.training.boundary import boundary
+from deepfake_detector.training.crops import FaceCrops, Sample
 from deepfake_detector.training.pairing import Pairing
 from deepfake_detector.training.selfblend import self_blend
 from deepfake_detector.training.settings import Augment
@@ -42,28 +43,47 @@ class LearningCrops(FaceCrops):
     What is random depends on the seed and the draw alone, so it is the same whichever process does
     it. `rows` has a column `points` too; where it has the columns `shown` and `pair`, these say what
     a row number stands for.
+
+    With `boundaries` a sample has a fourth part, the `boundary` of the blend: 0 everywhere for a
+    real face, NaN for a fake that was not made here, of which no mask is known.
     """
 
     def __init__(
-        self, rows: pd.DataFrame, input_size: int, seed: int, augmentation: Augment | None = None
+        self,
+        rows: pd.DataFrame,
+        input_size: int,
+        seed: int,
+        augmentation: Augment | None = None,
+        boundaries: bool = False,
     ) -> None:
         super().__init__(rows, input_size)
         self.points = np.array([read_points(points) for points in rows["points"]], np.float32)
         self.shown = rows["shown"].to_numpy(str) if "shown" in rows else np.full(len(rows), STORED)
         self.pairs = rows["pair"].to_numpy(int) if "pair" in rows else np.arange(len(rows))
-        self.seed, self.augmentation = seed, augmentation
+        self.seed, self.augmentation, self.boundaries = seed, augmentation, boundaries
 
-    def __getitem__(self, key: int | Draw) -> tuple[torch.Tensor, int, int]:
+    def __getitem__(self, key: int | Draw) -> Sample:
         draw = key if isinstance(key, Draw) else Draw(key, 0, self.pairs[key], self.shown[key])
         crop, label = self.picture(draw.row), int(self.labels[draw.row])
         seed = (self.seed, draw.epoch, draw.pair)
+        mask = np.full(crop.shape[:2], np.nan if label else 0, np.float32)
         if draw.shown != STORED:
             rng = np.random.default_rng([*seed, BLENDING])
             blend = self_blend(crop, self.points[draw.row], rng)
-            crop, label = (blend.fake, 1) if draw.shown == PSEUDO_FAKE else (blend.target, 0)
+            if draw.shown == PSEUDO_FAKE:
+                crop, label, mask = blend.fake, 1, blend.mask
+            else:
+                crop, label = blend.target, 0
         if self.augmentation:
             crop = augment(crop, self.input_size, self.augmentation, seed)
-        return self.as_sample(crop, label, draw.row)
+        sample = self.as_sample(crop, label, draw.row)
+        return (*sample, self._boundary(mask, seed)) if self.boundaries else sample
+
+    def _boundary(self, mask: np.ndarray, key: tuple[int, ...]) -> np.ndarray:
+        """Of a mask of the stored crop, where augmentation moves it."""
+        if self.augmentation:
+            return boundary(moved(mask, self.input_size, self.augmentation, key))
+        return boundary(resize(mask, self.input_size))
 
 
 class BalancedBatches(Sampler[list[Draw]]):

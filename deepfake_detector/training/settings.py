@@ -97,6 +97,12 @@ class Train(StrictModel):
         0.0,
         description="fraction of the fakes made from real faces on the fly (self-blended images)",
     )
+    mask_loss: float = Field(
+        0.0,
+        ge=0,
+        le=1000,
+        description="weight of the loss that teaches where self-blended faces were blended; 0: none",
+    )
     arithmetic: Literal["portable", "fastest"] = Field(
         "fastest",
         description="fastest, or portable: CPU, fp32, AVX2 and 2 threads, for equal results elsewhere",
@@ -147,5 +153,13 @@ class Train(StrictModel):
         if self.fakes == "none" and self.self_blend < 1:
             raise ValueError(
                 "fakes: none leaves only self-blended ones to learn from, so self_blend must be 1.0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _masks_come_from_somewhere(self) -> "Train":
+        if self.mask_loss and not self.self_blend:
+            raise ValueError(
+                "mask_loss learns from the masks of self-blended faces, so self_blend must be above 0"
             )
         return self

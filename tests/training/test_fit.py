@@ -68,6 +68,18 @@ class Dropping(Small):
         return super().forward(nn.functional.dropout(images, 0.2, self.training))
 
 
+class Placed(Small):
+    """The same, with features at stride 16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stride_16 = nn.AvgPool2d(7)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        features = self.stride_16(torch.relu(self.norm(self.conv(images))))
+        return self.head(features.mean(dim=(2, 3)))
+
+
 def resnet18() -> FaceClassifier:
     return FaceClassifier("resnet18")
 
@@ -126,7 +138,7 @@ def run(
             fabric,
             detector,
             parts=detector.parts(),
-            train=LearningCrops(train, 32, 1, GENTLE),
+            train=LearningCrops(train, 32, 1, GENTLE, boundaries=recipe.mask_loss > 0),
             items=train["item"].to_list(),
             batches=BalancedBatches(
                 np.full(48, 1 / 48),
@@ -239,6 +251,11 @@ def test_the_detector_is_left_with_the_best_epochs_weights(faces, monkeypatch):
     )
 
 
+MASKED = {
+    "recipe": changed(RECIPE, mask_loss=5.0, self_blend=0.5),
+    "network": Placed,
+    "self_blend": 0.5,
+}
 VARIANTS = {
     "plain": {"recipe": changed(RECIPE, ema=0.0, clip=0.0)},
     "mean of weights, clipped": {},
@@ -249,6 +266,8 @@ VARIANTS = {
     "loaded by processes": {"recipe": changed(RECIPE, loader_workers=2)},
     "with dropout": {"network": Dropping},
     "in bf16": {"device": ("cpu", "bf16")},
+    "with masks": MASKED,
+    "with masks in bf16": MASKED | {"device": ("cpu", "bf16"), "micro_batches": 4},
 }
 
 
@@ -414,6 +433,15 @@ def test_training_on_self_blended_faces_alone_works(faces):
     rows = pd.concat([train, train, targets, twins], ignore_index=True)
     _, progress, _ = run(folder, rows, self_blend=1.0)
     assert [epoch.epoch for epoch in progress.history] == list(EPOCHS)
+
+
+def test_masks_teach_the_detector_and_leave_nothing_but_its_own_weights(faces):
+    with_masks, progress, _ = run(*faces, **MASKED)
+    forget(faces[0])
+    plain, _, _ = run(*faces, **MASKED | {"recipe": changed(MASKED["recipe"], mask_loss=0.0)})
+    assert with_masks.state_dict().keys() == plain.state_dict().keys()
+    assert progress.best_weights.keys() == plain.state_dict().keys()
+    assert not torch.equal(with_masks.conv.weight, plain.conv.weight)
 
 
 @pytest.mark.slow

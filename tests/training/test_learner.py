@@ -123,6 +123,75 @@ def test_labels_are_smoothed_by_the_share_asked_for(smoothing, precision):
     assert loss == pytest.approx((1 - smoothing / 2) * right + smoothing / 2 * wrong, rel=1e-5)
 
 
+class Placed(nn.Module):
+    """A network with features of 2 x 2 places."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stride_16, self.head = nn.Conv2d(3, 4, 16, stride=16), nn.Linear(4, 2)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.stride_16(images).mean(dim=(2, 3)))
+
+
+def placed(recipe: Train, precision: str = "fp32") -> Learner:
+    skip_where_it_traps("cpu", precision)
+    fabric = devices.setup("cpu", 1, precision, seed=1)
+    return Learner(fabric, Placed(), recipe, 10)
+
+
+def masked_batch(known: bool = True) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    images, labels = batch()
+    target = (
+        torch.linspace(0, 1, 32).reshape(8, 2, 2) if known else torch.full((8, 2, 2), torch.nan)
+    )
+    return nn.functional.interpolate(images, 32), labels, target
+
+
+MASKED = changed(SGD, mask_loss=2.0, self_blend=0.5)
+
+
+def test_the_boundary_is_learned_beside_the_labels_with_the_weight_asked_for(precision):
+    losses = []
+    for recipe in (MASKED, changed(MASKED, mask_loss=4.0)):
+        learning = placed(recipe, precision)
+        before = learning.detector.stride_16.weight.clone()
+        losses.append(learning.learn([masked_batch()]).item())
+        assert not torch.equal(learning.detector.stride_16.weight, before)
+    plain = placed(changed(MASKED, mask_loss=0.0), precision).learn([masked_batch()[:2]]).item()
+    assert losses[1] - plain == pytest.approx(2 * (losses[0] - plain), rel=0.02)
+    assert losses[0] - plain > 0.5
+
+
+def test_fakes_without_a_mask_teach_the_detector_their_labels_alone():
+    masked, plain = placed(MASKED), placed(changed(MASKED, mask_loss=0.0))
+    before = copy.deepcopy(plain.detector.state_dict())
+    masked.learn([masked_batch(known=False)])
+    plain.learn([masked_batch()[:2]])
+    for name, value in plain.detector.state_dict().items():
+        assert not torch.equal(value, before[name])
+        assert torch.equal(value, masked.detector.state_dict()[name])
+
+
+def test_a_weight_of_0_adds_no_weight_and_draws_no_random_number():
+    fabric = devices.setup("cpu", 1, "fp32", seed=1)
+    detector = Placed()
+    before = torch.get_rng_state()
+    learning = Learner(fabric, detector, SGD, 10)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert learning.state()["weights"].keys() == detector.state_dict().keys()
+    learned = [one for group in learning.optimizer.param_groups for one in group["params"]]
+    assert set(map(id, learned)) == set(map(id, detector.parameters()))
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5])
+def test_what_is_judged_has_no_head_for_the_boundary(decay):
+    learning = placed(changed(MASKED, ema=decay))
+    learning.learn([masked_batch()])
+    assert learning.judged.state_dict().keys() == Placed().state_dict().keys()
+    assert not any(module._forward_hooks for module in learning.judged.modules())
+
+
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_weights_decay_by_the_share_asked_for_and_biases_do_not(optimizer):
     recipe = changed(PLAIN, optimizer=optimizer)
