@@ -9,7 +9,7 @@ import numpy as np
 
 def through_h264(image: np.ndarray, crf: int) -> np.ndarray:
     """`image` (RGB uint8, any size) encoded as a frame by itself at `crf`, 0 (fine) to 51 (coarse),
-    and decoded again; the same bytes on every processor that converts colours alike."""
+    and decoded again, by algorithms that do not depend on the processor."""
     height, width = image.shape[:2]
     even: np.ndarray = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
     buffer = io.BytesIO()

@@ -14,13 +14,14 @@ import cv2
 import numpy as np
 
 from deepfake_detector.faces.cutting import resize
+from deepfake_detector.training import delivery
+from deepfake_detector.training.delivery import LEAST_SIDE, saved
 from deepfake_detector.training.settings import Augment
 
 GREY = np.array([0.299, 0.587, 0.114])  # of red, green, blue in a pixel's brightness (ITU-R BT.601)
 MID_GREY = 128  # of 0..255; H.264 codes the difference from it
 MIRROR = np.diag([-1.0, 1.0, 1.0])  # left and right swapped
 DOWNSCALED = (0.35, 0.9)  # side of the smaller picture, as a fraction of the side
-LEAST_SIDE = 16  # pixels; no picture is made smaller than this
 BLUR = (0.3, 1.5)  # standard deviation of the Gaussian, pixels
 NOISE = (1.0, 8.0)  # standard deviation of the noise, grey levels of 0..255
 JPEG_QUALITY = (30, 100)  # 0 (coarse) to 100 (fine), both ends included
@@ -183,10 +184,7 @@ def _transform() -> np.ndarray:
 
 
 def _jpeg_compressed(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    quality = int(rng.integers(*JPEG_QUALITY, endpoint=True))
-    swapped = cv2.cvtColor(crop, cv2.COLOR_RGB2BGR)
-    _, data = cv2.imencode(".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+    return saved(crop, ".jpg", int(rng.integers(*JPEG_QUALITY, endpoint=True)))
 
 
 def _erased(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -205,12 +203,20 @@ def _erased(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 # in the order of their application; geometric ones change a matrix, so that the picture is
-# resampled once for all of them
+# resampled once for all of them; those of delivery follow a picture from the phone to its viewers
 GEOMETRIC: Mapping[str, Operation] = {
     "rotate": _rotated,
     "scale": _scaled,
     "shift": _shifted,
     "flip": _at_random(_mirrored),
+}
+DELIVERY: Mapping[str, Operation] = {
+    "denoise": _at_random(delivery.denoised),
+    "sharpen": _at_random(delivery.sharpened),
+    "h264": _at_random(delivery.h264_coded),
+    "thumbnail": _at_random(delivery.thumbnailed),
+    "webp": _at_random(delivery.webp_coded),
+    "jpeg_twice": _at_random(delivery.jpeg_coded_twice),
 }
 INTENSITY: Mapping[str, Operation] = {
     "colour": _recoloured,
@@ -219,5 +225,6 @@ INTENSITY: Mapping[str, Operation] = {
     "noise": _at_random(_noisy),
     "blocks": _at_random(_video_compressed),
     "jpeg": _at_random(_jpeg_compressed),
+    **DELIVERY,
     "erase": _at_random(_erased),
 }

@@ -17,6 +17,7 @@ from deepfake_detector.training.settings import Train
 CODE = (  # what a saved state's meaning depends on
     "faces/cutting",
     "faces/face",
+    "media/h264",
     "scoring/scores",
     "storage/archive",
     "training/augmentation",
@@ -24,6 +25,7 @@ CODE = (  # what a saved state's meaning depends on
     "training/boundary",
     "training/checkpoints",
     "training/crops",
+    "training/delivery",
     "training/devices",
     "training/fit",
     "training/keeper",

@@ -27,6 +27,16 @@ class Augment(StrictModel):
     erase: Fraction = Field(
         0.1, description="probability of a covered rectangle, 2 to 15 % of the area"
     )
+    denoise: Fraction = Field(0.0, description="probability of noise taken away, as phones do")
+    sharpen: Fraction = Field(0.0, description="probability of sharpened greys, as phones do")
+    h264: Fraction = Field(0.0, description="probability of H.264, a frame by itself, CRF 23..40")
+    thumbnail: Fraction = Field(
+        0.0, description="probability of a thumbnail, enlarged again, each by one of five kernels"
+    )
+    webp: Fraction = Field(0.0, description="probability of WebP compression, quality 20..95")
+    jpeg_twice: Fraction = Field(
+        0.0, description="probability of two JPEG compressions on shifted grids, quality 40..95"
+    )
 
 
 class Train(StrictModel):

@@ -11,6 +11,7 @@ from made import changed
 from deepfake_detector import UserError
 from deepfake_detector.faces.cutting import read_points
 from deepfake_detector.training import crops, sampling, selfblend
+from deepfake_detector.training.augmentation import DELIVERY
 from deepfake_detector.training.sampling import (
     PSEUDO_FAKE,
     STORED,
@@ -19,6 +20,7 @@ from deepfake_detector.training.sampling import (
     Draw,
     LearningCrops,
 )
+from deepfake_detector.training.selfblend import Blend
 from deepfake_detector.training.settings import Augment
 
 ON = Augment(
@@ -347,6 +349,22 @@ def test_validations_pseudo_fakes_are_the_same_every_time(stored_crops):
     assert torch.equal(plain, wanted[0][0])
     assert torch.equal(blended, wanted[1][0])
     assert torch.equal(blended, LearningCrops(rows, 48, 1)[6][0])
+
+
+@pytest.mark.parametrize("name", DELIVERY)
+def test_a_real_and_the_fake_beside_it_are_delivered_alike(stored_crops, name, monkeypatch):
+    """Where they show the same they stay the same: in pairs, and where one is blended of the other."""
+    alike = LearningCrops(stored_crops.assign(member="3.png"), 48, 1, changed(OFF, **{name: 1}))
+    monkeypatch.setattr(
+        sampling, "self_blend", lambda crop, *_: Blend(crop, crop, np.ones((48, 48), np.float32))
+    )
+    made = [
+        alike[Draw(row, 2, 5, shown)]
+        for row, shown in ((0, STORED), (1, STORED), (0, TARGET), (0, PSEUDO_FAKE))
+    ]
+    assert [label for _, label, _ in made] == [0, 1, 0, 1]
+    assert all(torch.equal(picture, made[0][0]) for picture, *_ in made)
+    assert not torch.equal(alike[Draw(0, 2, 6)][0], made[0][0])
 
 
 def test_two_pseudo_fakes_of_validation_are_blended_apart(stored_crops):

@@ -32,6 +32,18 @@ def test_each_face_has_a_row_of_its_changes():
         assert np.abs(row[2] - row[1]).mean() < 1
 
 
+def test_below_are_the_operations_of_delivery_that_are_on_each_in_a_row_of_its_own():
+    some = changed(OFF, flip=1, thumbnail=0.1, webp=0.2)
+    crops = [np.full((64, 64, 3), 250, np.uint8), textured(64)]
+    found = tiles(augmentation_sheet(crops, some, 64, 1))
+    assert found.shape[:2] == (4, 8)
+    thumbnails, webps = found[2:]
+    assert np.abs(thumbnails - 250).max() <= 2  # of the first crop, and not mirrored
+    wanted = np.asarray(Image.fromarray(textured(64)[16:48, 16:48]).resize((TILE, TILE)))
+    assert np.abs(webps[0] - wanted).mean() < 6
+    assert all(2 < np.abs(one - webps[0]).mean() < 40 for one in webps[1:])
+
+
 def test_a_real_face_stands_beside_its_mask_pseudo_fake_and_difference():
     crop = np.full((128, 128, 3), 120, np.uint8)
     (row,) = tiles(self_blend_sheet([crop, crop], [points_of_ready_crop()] * 2, 1))
