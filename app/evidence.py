@@ -72,7 +72,8 @@ def _show_verdict(judged: Judged) -> None:
             alt=f"Probability of fake: {probability}. {limits}",
         )
         st.markdown(f"{limits} {report.meaning(found, terms)}")
-        st.caption("A sign, not a proof: look for yourself below.")
+        firmness = plain(report.firmness_in_words(found))
+        st.caption(f"A sign, not a proof: look for yourself below. {firmness}")
 
 
 def _show_people(judged: Judged, people: list[FaceTrack]) -> None:

@@ -186,6 +186,11 @@ def _add_predict(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         metavar="FOLDER",
         help="a page of evidence for each input, and index.html, a table of them to sort and filter",
     )
+    command.add_argument(
+        "--stress",
+        action="store_true",
+        help="test each verdict on changed copies of the file; it is INCONCLUSIVE where the mildest has another",
+    )
     command.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
     command.add_argument(
         "--device", choices=("cpu", "cuda"), default="cpu", help="(default: %(default)s)"

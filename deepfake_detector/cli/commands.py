@@ -41,6 +41,7 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
         1 if execution else 0,
         arguments.kind,
         arguments.html.absolute() if arguments.html else None,
+        arguments.stress,
     )
     detector = judge.detector()
     if detector.banner:
@@ -53,7 +54,13 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
         counts = Counter(_told(path, one) for path, one in _judged(inputs, judge, execution))
     else:
         journal = batch.Journal(
-            target, {"model": detector.sha256, "kind": arguments.kind, "html": str(judge.html)}
+            target,
+            {
+                "model": detector.sha256,
+                "kind": arguments.kind,
+                "html": str(judge.html),
+                "stress": arguments.stress,
+            },
         )
         journal.begin(arguments.resume)
         _judge_on(journal, inputs, judge, execution)
@@ -66,7 +73,8 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
             batch.write_index(index, journal.reports(inputs), counts, detector.banner)
         journal.end()
     opens = f"; open {index}" if index else ""
-    print(f"{batch.summary(counts)}{opens}", file=sys.stderr)
+    untested = "" if arguments.stress else "; firmness not tested (--stress)"
+    print(f"{batch.summary(counts)}{untested}{opens}", file=sys.stderr)
     return int(counts["ERROR"] > 0)
 
 
@@ -220,7 +228,18 @@ def _told(path: Path, found: dict) -> str:
         f"{_printable(path)}{f'  ({why})' if why else ''}",
         flush=True,
     )
+    if found["stress"]:
+        print("\n".join(_of_copies(found)), flush=True)
     return found["verdict"]
+
+
+def _of_copies(found: dict) -> Iterator[str]:
+    """What the changed copies of a file came to, a line each, and what that says."""
+    for one in found["stress"]["copies"]:
+        probability = "-" if one["fake_probability"] is None else f"{one['fake_probability']:.3f}"
+        why = f"  ({one['reason']})" if one["reason"] else ""
+        yield f"  {one['verdict']:<11} {probability:>8}           copy: {one['variant']}{why}"
+    yield f"  {found['firmness']}"
 
 
 def _told_address(address: str) -> None:

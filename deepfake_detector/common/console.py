@@ -59,6 +59,20 @@ def progress(
             said = now
 
 
+def steps(what: str) -> Callable[[int, int], None]:
+    """Hears how many steps of one item are done, of so many, and tells it at most every ten seconds
+    (on standard error)."""
+    said = time.monotonic()
+
+    def told(done: int, total: int) -> None:
+        nonlocal said
+        if time.monotonic() - said >= LINE_SECONDS:
+            said = time.monotonic()
+            tqdm.write(f"{what}: {done / total:.0%}", file=sys.stderr)
+
+    return told
+
+
 def guarded(work: Callable[[], Item]) -> Item:
     """Call `work`; turn a UserError, or what the disk refuses, into its text and exit code 1, and
     an interrupt into exit code 128 + its number."""

@@ -30,7 +30,7 @@ from deepfake_detector.serving.engine import Engine, without_folder
 from deepfake_detector.serving.limits import ServingLimits
 from deepfake_detector.serving.problems import Problem, RequestError
 from deepfake_detector.serving.report_model import JsonReport, JudgedBy
-from deepfake_detector.serving.upload import FIELD, Upload, received
+from deepfake_detector.serving.upload import FIELD, STRESS, Upload, received
 
 TITLE = "Deepfake detector"
 KEY = "X-API-Key"
@@ -48,7 +48,12 @@ FORM = {
                             "type": "string",
                             "format": "binary",
                             "description": "an image or a video; what it is follows from its content",
-                        }
+                        },
+                        STRESS: {
+                            "type": "boolean",
+                            "default": False,
+                            "description": "whether the verdict is tested on changed copies, which takes several times as long",
+                        },
                     },
                 }
             }
@@ -61,7 +66,7 @@ REFUSALS = {
     HTTPStatus.REQUEST_TIMEOUT: "the upload did not arrive in time",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the file is larger than the limit",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "the body is no form",
-    HTTPStatus.UNPROCESSABLE_ENTITY: "there is no file in the form, or more than one",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "there is no file in the form, or more than one, or another field is wrong",
     HTTPStatus.SERVICE_UNAVAILABLE: "too many uploads at once, or the model cannot be used",
     HTTPStatus.INSUFFICIENT_STORAGE: "no room for the upload",
 }
@@ -189,7 +194,9 @@ def _judged(
             raise RequestError(HTTPStatus.BAD_REQUEST, "nobody waits for the answer any more")
 
     with engine.turn(model, waiting) as detector:
-        found = detector.predict(upload.path, upload.name, limits=limits.of_a_file)
+        found = detector.predict(
+            upload.path, upload.name, limits=limits.of_a_file, stressed=upload.stress
+        )
     monitor.judged(found)
     return JsonReport.of(found, detector.contract, detector.sha256)
 

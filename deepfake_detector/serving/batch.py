@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from deepfake_detector import UserError
+from deepfake_detector.common import console
 from deepfake_detector.common.parallel import run
 from deepfake_detector.common.settings import Parallel
 from deepfake_detector.pages import table_page
@@ -33,6 +34,7 @@ COLUMNS: dict[str, Callable[[JsonReport], object]] = {  # of the CSV, and how ea
     "fake_probability": lambda one: one.fake_probability,
     "reason": lambda one: one.reason,
     "in_words": lambda one: one.in_words,
+    "firmness": lambda one: one.firmness,
     "error": lambda one: one.error,
     "people": lambda one: len(one.people),
     "decided_by": lambda one: one.decided_by,
@@ -51,8 +53,8 @@ HEADS = ("verdict", "file", "probability of fake", "people", "in words")  # of i
 @dataclass(frozen=True)
 class Judge:
     """How each file is judged: by which model (the one file with that `sha256`, where given), on
-    `cpu` or `cuda`, with so many threads (0: one per core), as `kind` (`auto` or `face`), and where
-    its page of evidence goes (None: nowhere)."""
+    `cpu` or `cuda`, with so many threads (0: one per core), as `kind` (`auto` or `face`), where its
+    page of evidence goes (None: nowhere), and whether its verdict is tested on changed copies."""
 
     model: Path
     sha256: str | None = None
@@ -60,13 +62,16 @@ class Judge:
     threads: int = 0
     kind: str = "auto"
     html: Path | None = None
+    stress: bool = False
 
     def detector(self) -> Detector:
         return _detector(self.model, self.sha256, self.device, self.threads)
 
     def __call__(self, path: Path) -> dict:
         """The report on a file, as JSON has it; its page is written."""
-        return self._written(path, self.detector().predict(path, kind=self.kind))
+        watch = console.steps(f"  {path.name}") if self.stress else None
+        found = self.detector().predict(path, kind=self.kind, watch=watch, stressed=self.stress)
+        return self._written(path, found)
 
     def failed(self, path: Path, why: str) -> dict:
         """The report on a file whose worker did not live to write one."""

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -40,9 +41,12 @@ from deepfake_detector.media.reading import (
     Source,
     reason,
 )
+from deepfake_detector.media.variants import VARIANTS
 from deepfake_detector.scoring import scores
 from deepfake_detector.scoring.decision import IN_BAND, judge
+from deepfake_detector.scoring.firmness import Firmness
 from deepfake_detector.scoring.scores import ClipScore
+from deepfake_detector.serving import stress
 from deepfake_detector.serving.familiar import unfamiliar
 from deepfake_detector.storage.files import file_hash
 
@@ -100,7 +104,8 @@ class Report:
     judged `people`. `facts` are those of the
     file: bytes, container, codec, width, height, duration …; `notes` say what was done to its
     pictures before they were looked at. `least_face` is the side in pixels of the least face that
-    could be found in every frame; None where none was looked for.
+    could be found in every frame; None where none was looked for. `firmness` is what changed copies
+    of the file came to; None where its verdict was not tested.
     """
 
     input: str
@@ -121,6 +126,7 @@ class Report:
     notes: tuple[str, ...] = ()
     people: int = 0
     least_face: float | None = None
+    firmness: Firmness | None = None
 
 
 @dataclass
@@ -195,15 +201,43 @@ class Detector:
         watch: Callable[[int, int], None] | None = None,
         limits: Limits = LIMITS,
         sha256: str | None = None,
+        stressed: bool = False,
     ) -> Report:
         """Judge an image or a video, a path or its bytes.
 
         `kind` is `auto`, or `face` where the picture is a face crop already. `watch` is told
         (frames done, frames to come at most). `sha256` is that of the source's bytes, from a caller
         who has it; else it is computed. Whatever is wrong with the input, a limit that it passes
-        too, ends in a report with the verdict ERROR, never in an exception.
+        too, ends in a report with the verdict ERROR, never in an exception. Where the input is to
+        be `stressed`, a verdict of REAL or FAKE is tested on changed copies too, in memory, which
+        takes several times as long; it may become INCONCLUSIVE by it.
         """
         started = time.monotonic()
+        parts = 1 + len(VARIANTS) if stressed else 1
+
+        def judged(source: Source, part: int, limits: Limits, sha256: str | None) -> Report:
+            def told(done: int, most: int) -> None:
+                if watch:
+                    watch(part * most + done, parts * most)
+
+            return self._predicted(source, name, kind, told, limits, sha256)
+
+        report = judged(source, 0, limits, sha256)
+        if stressed and report.verdict in ("REAL", "FAKE"):
+            # a copy of one of the demo's files is judged as that file is
+            own = partial(judged, sha256=report.sha256)
+            report = stress.tested(report, source, own, limits, self._threads)
+        return replace(report, seconds=time.monotonic() - started)
+
+    def _predicted(
+        self,
+        source: Source,
+        name: str,
+        kind: str,
+        watch: Callable[[int, int], None],
+        limits: Limits,
+        sha256: str | None,
+    ) -> Report:
         report = Report(
             name or (str(source) if isinstance(source, Path) else "upload"), None, None, "ERROR"
         )
@@ -216,7 +250,7 @@ class Detector:
                 report = self._judge(report, _ahead(frames), kind, watch, limits.work)
         except (MediaError, OSError) as error:
             report = replace(report, reason=UNREADABLE, error=reason(error))
-        return replace(report, seconds=time.monotonic() - started)
+        return report
 
     def score(
         self, frames: Iterable[Frame], ready_crops: bool = False
@@ -235,7 +269,7 @@ class Detector:
         report: Report,
         frames: Iterable[Frame],
         kind: str,
-        watch: Callable[[int, int], None] | None,
+        watch: Callable[[int, int], None],
         seconds: float,
     ) -> Report:
         terms = self.contract
@@ -245,8 +279,7 @@ class Detector:
         most = 1 if report.kind == "image" else terms.frames
 
         def told(done: int) -> None:
-            if watch:
-                watch(done, most)
+            watch(done, most)
 
         seen, judged = self._looked_at(frames, kind == "face", told, seconds)
         tracks = self._tracks(seen, judged)

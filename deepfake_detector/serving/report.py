@@ -17,6 +17,7 @@ from deepfake_detector.contract import Contract
 from deepfake_detector.pages import overlay
 from deepfake_detector.pages.html_page import Badge, Picture, Section, render
 from deepfake_detector.scoring.decision import IN_BAND, LEAST_CLIPS, OF_SEVERAL, Decision
+from deepfake_detector.scoring.firmness import NOT_FIRM
 from deepfake_detector.scoring.scores import (
     NO_FACE,
     NOBODY,
@@ -48,6 +49,7 @@ EXPLAINED = {  # by reason
     IN_BAND: "The score lies where the detector was wrong too often on clips it was checked on.",
     OF_SEVERAL: "The highest of several people scores higher by chance. For one person this would be FAKE, for so many not.",
     DISAGREE: "The people in it do not agree: one looks real, the score of another lies where the detector is often wrong.",
+    NOT_FIRM: "The verdict is another one on the mildest copy of the file.",
     NOT_JUDGED: "A demonstration model has seen drawn people only. It judges nothing but the demo's own files.",
     UNPROVEN: "The model's own validation does not show that it tells real from fake.",
     UNREADABLE: "The file is empty, damaged, beyond a limit, or of a kind that cannot be read.",
@@ -117,6 +119,22 @@ def meaning(report: Report, terms: Contract) -> str:
     return " ".join(filter(None, (*told, more)))
 
 
+def firmness_in_words(report: Report) -> str:
+    """Whether the verdict stays the same on changed copies of the file, as far as that was tested."""
+    found = report.firmness
+    if found is None:
+        verdict = report.verdict in ("REAL", "FAKE")
+        return "Firmness not tested." if verdict else "Firmness not tested: there is no verdict."
+    if not found.judged:
+        return f"Firmness not tested: no copy could be judged ({found.outcomes[0].reason})."
+    lost = len(found.outcomes) - len(found.judged)
+    left_out = f" {lost} more could not be judged." if lost else ""
+    turned = found.turned_by
+    if turned is None:
+        return f"Firm: {found.verdict} on all {len(found.judged)} changed copies, too.{left_out}"
+    return f"{found.verdict}, but {turned.verdict} on the copy {turned.words}: the mildest with another verdict.{left_out}"
+
+
 def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:
     """The evidence as one page; the same report gives the same bytes."""
     from deepfake_detector.pages import (
@@ -141,6 +159,7 @@ def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:
     if trusted:
         sections += [_people(report), _faces(report)]
     sections += [
+        _firmness(report),
         Section(
             "The file",
             rows=[{"fact": name, "value": value} for name, value in _input_facts(report).items()],
@@ -214,6 +233,18 @@ def _people(report: Report) -> Section:
     )
 
 
+def _firmness(report: Report) -> Section:
+    rows = [
+        {
+            "copy": one.words,
+            "verdict": one.verdict + (f" ({one.reason})" if one.reason else ""),
+            "probability of fake": _percent(one.fake_probability),
+        }
+        for one in (report.firmness.outcomes if report.firmness else ())
+    ]
+    return Section("Firmness", [firmness_in_words(report)], rows)
+
+
 def _faces(report: Report) -> Section:
     shown = most_suspicious(report)[:FACES_SHOWN]
     scale = overlay.scale_of(one.activation for _, one in shown)
@@ -272,6 +303,10 @@ def _counted(share: float | None, clips: int, label: str, how: str) -> str:
     if clips < LEAST_CLIPS:
         return f"The model was checked on {clips} {label} clips only: too few to say how rare such a score is."
     return f"Of {clips} {label} clips that the model was checked on, {round(share * clips)} scored as {how}."
+
+
+def _percent(fake_probability: float | None) -> str:
+    return "-" if fake_probability is None else f"{fake_probability:.1%}"
 
 
 def _jpeg(image: np.ndarray) -> bytes:

@@ -15,10 +15,12 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from deepfake_detector.common.settings import Fraction, Sha256, StrictModel
 from deepfake_detector.contract import Contract
+from deepfake_detector.media.variants import VARIANTS, VariantName
 from deepfake_detector.scoring.decision import Validation
+from deepfake_detector.scoring.firmness import Firmness, Outcome
 from deepfake_detector.scoring.scores import with_details
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
-from deepfake_detector.serving.report import LIMITS, verdict_in_words
+from deepfake_detector.serving.report import LIMITS, firmness_in_words, verdict_in_words
 
 
 def _decimals(count: int) -> AfterValidator:
@@ -182,6 +184,51 @@ class Person(StrictModel):
         )
 
 
+class ChangedCopy(StrictModel):
+    """What one changed copy of the file came to."""
+
+    variant: VariantName = Field(
+        description="how it was made: " + "; ".join(f"{one.name}: {one.words}" for one in VARIANTS)
+    )
+    verdict: Literal["REAL", "FAKE", "INCONCLUSIVE", "ERROR"] = Field(
+        description="on the copy; ERROR where it could not be made or judged, which tells nothing"
+    )
+    reason: str = Field(description="why the verdict is INCONCLUSIVE or ERROR; else empty")
+    fake_probability: RoundedFraction | None = Field(
+        description="probability of fake, 0 to 1, calibrated; null where nothing can be judged"
+    )
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Self:
+        return cls(
+            variant=outcome.variant,
+            verdict=outcome.verdict,
+            reason=outcome.reason,
+            fake_probability=outcome.fake_probability,
+        )
+
+
+class StressTest(StrictModel):
+    """The verdict tested on changed copies of the file."""
+
+    verdict: Literal["REAL", "FAKE"] = Field(description="on the file itself, before the test")
+    turned_by: VariantName | None = Field(
+        description="the mildest copy with another verdict, INCONCLUSIVE too; null where there is none"
+    )
+    copies: tuple[ChangedCopy, ...] = Field(
+        description="the mildest first; where the first that was judged has another verdict, that on the file is INCONCLUSIVE"
+    )
+
+    @classmethod
+    def of(cls, found: Firmness) -> Self:
+        turned = found.turned_by
+        return cls(
+            verdict=found.verdict,
+            turned_by=turned.variant if turned else None,
+            copies=tuple(ChangedCopy.of(one) for one in found.outcomes),
+        )
+
+
 class JudgedBy(StrictModel):
     """The exported model, and how it decides."""
 
@@ -258,6 +305,12 @@ class JsonReport(StrictModel, title="Report of the deepfake detector on one imag
     least_face: Pixels | None = Field(
         description="side in pixels of the least face that could be found in every frame; null where none was looked for"
     )
+    firmness: str = Field(
+        description="whether the verdict is the same on changed copies of the file, or that it was not tested, in words"
+    )
+    stress: StressTest | None = Field(
+        description="what changed copies of the file came to; null where the verdict was not tested"
+    )
     people: tuple[Person, ...] = Field(description="everybody whose face was judged")
     model: JudgedBy = Field(description="the exported model that judged")
     warnings: tuple[str, ...] = Field(description="why the verdict may mislead, in words")
@@ -287,6 +340,8 @@ class JsonReport(StrictModel, title="Report of the deepfake detector on one imag
             frames_sampled=report.frames_sampled,
             frames_with_face=report.frames_with_face,
             least_face=report.least_face,
+            firmness=firmness_in_words(report),
+            stress=report.firmness and StressTest.of(report.firmness),
             people=tuple(Person.of(track) for track in report.faces),
             model=JudgedBy.of(terms, model_sha256),
             warnings=report.warnings,

@@ -22,6 +22,8 @@ from deepfake_detector.serving.limits import MIB
 from deepfake_detector.serving.problems import RequestError
 
 FIELD = "file"
+STRESS = "stress"  # a field that says whether the verdict is to be tested, and its values
+ANSWERS = {b"": False, b"false": False, b"true": True}
 UNNAMED = "upload"
 FULL = (errno.ENOSPC, errno.EDQUOT)  # errors of a disk
 AROUND = 1 << 16  # bytes of a body beside its file: boundaries, headers, other fields
@@ -31,10 +33,12 @@ AGAIN = f'send one file, as `curl --form "{FIELD}=@clip.mp4"` does'
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that has arrived: the name it was sent with, and where it can be read meanwhile."""
+    """A file that has arrived: the name it was sent with, where it can be read meanwhile, and whether
+    its verdict is to be tested."""
 
     name: str
     path: Path
+    stress: bool = False
 
 
 @asynccontextmanager
@@ -56,9 +60,9 @@ async def received(
             with fail_after(ARRIVAL_SECONDS):
                 async for chunk in body:
                     await to_thread.run_sync(form.feed, chunk)
-            name = form.end()
+            name, stress = form.end()
             file.flush()
-        yield Upload(name, Path(f"/proc/self/fd/{file.fileno()}"))
+        yield Upload(name, Path(f"/proc/self/fd/{file.fileno()}"), stress)
 
 
 class _Form:
@@ -70,7 +74,8 @@ class _Form:
         self._header, self._value = b"", b""
         self._disposition: dict[bytes, bytes] = {}
         self._name: str | None = None
-        self._inside = self._ended = False
+        self._stress = b""
+        self._inside = self._asked = self._ended = False
         try:
             self._parser = MultipartParser(
                 boundary,
@@ -96,15 +101,21 @@ class _Form:
         except FormParserError as error:
             raise _malformed() from error
 
-    def end(self) -> str:
-        """The name that the file was sent with."""
+    def end(self) -> tuple[str, bool]:
+        """The name that the file was sent with, and whether its verdict is to be tested."""
         if not self._ended:
             raise _malformed()
         if self._name is None:
             raise RequestError(
                 HTTPStatus.UNPROCESSABLE_ENTITY, f"no part `{FIELD}` in the form", AGAIN
             )
-        return self._name or UNNAMED
+        if self._stress not in ANSWERS:
+            raise RequestError(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                f"`{STRESS}` in the form is neither true nor false",
+                "send true or false, or leave it out",
+            )
+        return self._name or UNNAMED, ANSWERS[self._stress]
 
     def _begin(self) -> None:
         self._header, self._value, self._disposition = b"", b"", {}
@@ -121,7 +132,8 @@ class _Form:
         self._header, self._value = b"", b""
 
     def _on_headers(self) -> None:
-        self._inside = self._disposition.get(b"name") == FIELD.encode()
+        field = self._disposition.get(b"name")
+        self._inside, self._asked = field == FIELD.encode(), field == STRESS.encode()
         if not self._inside:
             return
         if self._name is not None:
@@ -131,6 +143,8 @@ class _Form:
         self._name = self._disposition.get(b"filename", b"").decode("utf-8", "replace")
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
+        if self._asked:
+            self._stress += data[start:end]
         if not self._inside:
             return
         self._bytes += end - start

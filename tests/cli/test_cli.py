@@ -227,7 +227,8 @@ def test_many_files_come_with_a_table_a_page_each_and_their_number(tmp_path, cal
     code, out, err = call("predict", *paths, *options)
     assert code == 1
     assert err.splitlines()[-1] == (
-        f"3 inputs: 1 FAKE, 1 INCONCLUSIVE, 1 ERROR; open {target / 'index.html'}"
+        "3 inputs: 1 FAKE, 1 INCONCLUSIVE, 1 ERROR; firmness not tested (--stress); "
+        f"open {target / 'index.html'}"
     )
     with open(target / "all.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -242,6 +243,20 @@ def test_many_files_come_with_a_table_a_page_each_and_their_number(tmp_path, cal
     assert sorted(path.name for path in target.iterdir()) == sorted(
         ["all.csv", "index.html", *(row["page"] for row in rows)]
     )
+
+
+def test_stress_tells_what_every_copy_came_to(tmp_path, call):
+    model, still = made.write_model(tmp_path / "m.onnx"), tmp_path / "a.jpg"
+    still.write_bytes(made.person_still())
+    code, out, err = call(
+        "predict", still, "--model", model, "--stress", "--csv", tmp_path / "a.csv"
+    )
+    assert code == 0
+    assert "not tested" not in out + err
+    assert out.count("copy: ") == 6
+    (told,) = csv.DictReader((tmp_path / "a.csv").read_text().splitlines())
+    assert out.splitlines()[-1].strip() == told["firmness"]
+    assert "changed copies" in told["firmness"]
 
 
 @pytest.mark.slow

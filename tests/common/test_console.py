@@ -52,6 +52,15 @@ def test_progress_counts_what_is_in_an_item(monkeypatch, capsys):
     assert capsys.readouterr().err.startswith("epoch 1 of 3: 64 of 128 faces, ")
 
 
+@pytest.mark.parametrize(("seconds", "said"), [(0, "a clip: 25%\na clip: 100%\n"), (1000, "")])
+def test_steps_of_a_long_item_are_told(monkeypatch, capsys, seconds, said):
+    monkeypatch.setattr(console, "LINE_SECONDS", seconds)
+    told = console.steps("a clip")
+    told(1, 4)
+    told(4, 4)
+    assert capsys.readouterr().err == said
+
+
 def test_progress_is_silent_where_it_is_soon_over(capsys):
     assert list(console.progress(range(50), 50, "reading")) == list(range(50))
     assert capsys.readouterr().err == ""

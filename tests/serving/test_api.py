@@ -142,6 +142,7 @@ FORM = {"content-type": "multipart/form-data; boundary=x"}
         (FORM, body(), 422, "no part `file`"),
         (FORM, body(part(b"clip"), b"X: y\r\n\r\n1"), 422, "no part `file`"),
         (FORM, body(part(b"file"), part(b"file")), 422, "more than one file"),
+        (FORM, body(part(b"file"), part(b"stress", b"yes")), 422, "neither true nor false"),
         (FORM, body(part(b"other", bytes(2 * MIB))), 413, "larger than 1 MB"),
     ],
 )
@@ -167,6 +168,15 @@ def test_a_file_keeps_the_name_it_was_sent_with(client, more, name):
     found = client.post("/v1/judge", headers=FORM, content=content).json()
     assert found["input"]["name"] == name
     assert found["input"]["facts"]["bytes"] == 2
+
+
+@pytest.mark.parametrize(("sent", "tested"), [(b"true", True), (b"false", False), (b"", False)])
+def test_a_verdict_is_tested_where_the_form_asks_for_it(client, sent, tested):
+    content = body(part(b"stress", sent), part(b"file", STILL))
+    found = client.post("/v1/judge", headers=FORM, content=content).json()
+    assert found["verdict"] == "FAKE"
+    assert (found["stress"] is not None) == tested
+    JsonReport.model_validate(found)
 
 
 @pytest.mark.parametrize("length", [{}, {"content-length": str(1 << 40)}], ids=["untold", "told"])

@@ -149,6 +149,7 @@ def test_csv_has_a_row_for_each_input_whatever_its_name(tmp_path):
         "fake_probability": "0.25",
         "reason": "",
         "in_words": "No sign of face manipulation found.",
+        "firmness": "Firmness not tested.",
         "error": "",
         "people": "1",
         "decided_by": "1",

@@ -1,0 +1,166 @@
+"""Copies of a file as it may reach somebody else: compressed again, smaller, mirrored, a frame later.
+
+A copy of a clip has as many frames as the clip, shown at the same times; sound is left out. It is
+made in memory, so no file is left of it.
+"""
+
+import io
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+import av
+import cv2
+import numpy as np
+
+from deepfake_detector.media.frame_sampling import Frame, sample_frames
+from deepfake_detector.media.reading import Limits, MediaError, Source, video_errors
+from deepfake_detector.media.stills import read_image
+
+VariantName = Literal[
+    "re-encoded", "shifted", "mirrored", "messenger", "screen", "low quality", "thumbnail"
+]
+Change = Callable[[np.ndarray], np.ndarray]
+ALL_FRAMES = 1 << 40
+TICKS = 90_000  # a second, of the times in a copy
+MOST_BYTES = 1 << 29  # of a copy, which lies in memory
+ENCODER_THREADS = 4  # on every machine: what x264 makes depends on it
+PRESET = "superfast"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How a copy is made: what happens to every picture, and how it is compressed, as H.264 with
+    this CRF or JPEG of this quality. `words` say so after "copy". Where it is `shifted` every frame
+    is shown at the time of the one before; a still has none."""
+
+    name: VariantName
+    words: str
+    change: Change
+    crf: int
+    jpeg_quality: int
+    shifted: bool = False
+
+
+def _unchanged(image: np.ndarray) -> np.ndarray:
+    return image
+
+
+def _mirrored(image: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(image[:, ::-1])
+
+
+def _with_longer_side(image: np.ndarray, longer: int) -> np.ndarray:
+    height, width = image.shape[:2]
+    scale = longer / max(height, width)
+    size = [max(1, round(side * scale)) for side in (width, height)]
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+
+
+def _for_messenger(image: np.ndarray) -> np.ndarray:
+    return image if max(image.shape) <= 848 else _with_longer_side(image, 848)
+
+
+def _on_screen(image: np.ndarray) -> np.ndarray:
+    return _with_longer_side(image, 1280)
+
+
+def _thumbnail(image: np.ndarray) -> np.ndarray:
+    """At most 480 pixels, and half of what there was; shown at the old size."""
+    height, width = image.shape[:2]
+    small = _with_longer_side(image, max(1, min(480, max(height, width) // 2)))
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+# From the mildest on; those before the messenger are compressed like the first, so they are harsher.
+# JPEG qualities are unusual ones: at its own quality a picture comes back as it is.
+VARIANTS = (
+    Variant("re-encoded", "compressed again at high quality", _unchanged, 20, 91),
+    Variant("shifted", "compressed again, a frame later", _unchanged, 20, 91, shifted=True),
+    Variant("mirrored", "compressed again and mirrored", _mirrored, 20, 91),
+    Variant("messenger", "as a messenger passes it on", _for_messenger, 28, 73),
+    Variant("screen", "as a recording of a screen", _on_screen, 26, 83),
+    Variant("low quality", "compressed again at low quality", _unchanged, 36, 41),
+    Variant("thumbnail", "as a thumbnail, enlarged again", _thumbnail, 26, 83),
+)
+
+
+def variants(kind: str) -> list[Variant]:
+    """Those of an `image` or a `video`, the mildest first."""
+    return [one for one in VARIANTS if kind == "video" or not one.shifted]
+
+
+def copy(variant: Variant, source: Source, kind: str, limits: Limits, threads: int = 0) -> bytes:
+    """The copy of an `image` (JPEG) or a `video` (H.264 in MP4), decoded by so many threads (0: one
+    per core).
+
+    Raises MediaError where a frame cannot be read or encoded, and where making the copy takes
+    longer than `limits.work` or the copy gets larger than 512 MiB.
+    """
+    if kind == "image":
+        return _jpeg(variant.change(read_image(source, limits)), variant.jpeg_quality)
+    frames = sample_frames(source, ALL_FRAMES, threads, limits)
+    shown = _a_frame_later(frames) if variant.shifted else ((one.time, one.image) for one in frames)
+    with video_errors():
+        changed = ((moment, _even(variant.change(image))) for moment, image in shown)
+        return _encoded(_in_time(changed, limits.work), variant.crf)
+
+
+def _a_frame_later(frames: Iterable[Frame]) -> Iterator[tuple[float, np.ndarray]]:
+    """Each picture at the time of the one before it; the last twice."""
+    before: Frame | None = None
+    for frame in frames:
+        if before is not None:
+            yield before.time, frame.image
+        before = frame
+    if before is not None:
+        yield before.time, before.image
+
+
+def _in_time(
+    shown: Iterable[tuple[float, np.ndarray]], seconds: float
+) -> Iterator[tuple[float, np.ndarray]]:
+    """The same, each of the first one's size, for at most so many seconds."""
+    end, size = time.monotonic() + seconds, None
+    for moment, image in shown:
+        if time.monotonic() > end:
+            raise MediaError(f"a copy took longer than {seconds:g} seconds")
+        size = size or image.shape[1::-1]
+        yield moment, image if image.shape[1::-1] == size else cv2.resize(image, size)
+
+
+def _encoded(shown: Iterable[tuple[float, np.ndarray]], crf: int) -> bytes:
+    """An MP4 of pictures with even sides, all of one size, at these rising times (seconds)."""
+    buffer, last = io.BytesIO(), -1
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream(
+            "libx264", rate=25, options={"crf": str(crf), "preset": PRESET}
+        )
+        stream.codec_context.thread_count = ENCODER_THREADS
+        stream.codec_context.time_base = stream.time_base = Fraction(1, TICKS)
+        stream.pix_fmt = "yuv420p"
+        for moment, image in shown:
+            if last < 0:
+                stream.height, stream.width = image.shape[:2]
+            last = max(last + 1, round(moment * TICKS))
+            frame = av.VideoFrame.from_ndarray(image, "rgb24")
+            frame.pts, frame.time_base = last, Fraction(1, TICKS)
+            container.mux(stream.encode(frame))
+            if buffer.tell() > MOST_BYTES:
+                raise MediaError(f"a copy is larger than {MOST_BYTES >> 20} MiB")
+        container.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def _even(image: np.ndarray) -> np.ndarray:
+    """With an even width and height, which H.264 asks for."""
+    height, width = image.shape[:2]
+    return cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+
+
+def _jpeg(image: np.ndarray, quality: int) -> bytes:
+    swapped = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return bytes(data)

@@ -1,0 +1,42 @@
+"""Whether a verdict is still the same on changed copies of its file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+NOT_FIRM = "not firm"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a changed copy came to: its verdict, with the reason where there is none, and the
+    probability of fake. ERROR, with the reason, is one that could not be made or judged: it tells
+    nothing."""
+
+    variant: str
+    words: str  # what was done to it
+    verdict: str
+    reason: str = ""
+    fake_probability: float | None = None
+
+
+@dataclass(frozen=True)
+class Firmness:
+    """What the copies of a file came to, from the mildest to the harshest, and the file's own
+    verdict before, REAL or FAKE."""
+
+    verdict: str
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def judged(self) -> Sequence[Outcome]:
+        return [one for one in self.outcomes if one.verdict != "ERROR"]
+
+    @property
+    def turned_by(self) -> Outcome | None:
+        """The mildest copy with another verdict, or none, than the file."""
+        return next((one for one in self.judged if one.verdict != self.verdict), None)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the verdict stands: the mildest copy that could be judged has the same."""
+        return not self.judged or self.turned_by is not self.judged[0]

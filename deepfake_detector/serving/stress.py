@@ -1,0 +1,58 @@
+"""A verdict put to the test: the same file as others may get it, judged by the same model."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from deepfake_detector.media.reading import Limits, MediaError, Source, reason
+from deepfake_detector.media.variants import Variant, copy, variants
+from deepfake_detector.scoring.firmness import NOT_FIRM, Firmness, Outcome
+from deepfake_detector.scoring.scores import with_details
+
+if TYPE_CHECKING:
+    from deepfake_detector.serving.inference import Report
+
+# a copy, its number from 1, limits
+Judge = Callable[[bytes, int, Limits], "Report"]
+
+
+def tested(
+    report: "Report", source: Source, judge: Judge, limits: Limits, threads: int
+) -> "Report":
+    """The report on `source` with what its changed copies came to. Its verdict, REAL or FAKE, and
+    those on its people become INCONCLUSIVE where the mildest copy has another.
+
+    All copies together take at most about `limits.work` seconds; those left then are errors. So
+    many `threads` decode for them (0: one per core).
+    """
+    end = time.monotonic() + limits.work
+    outcomes = []
+    for number, variant in enumerate(variants(report.kind or ""), start=1):
+        left = replace(limits, work=max(0.0, end - time.monotonic()))
+        try:
+            made = copy(variant, source, report.kind or "", left, threads)
+            outcomes.append(_outcome(variant, judge(made, number, left)))
+        except (MediaError, OSError) as error:
+            outcomes.append(Outcome(variant.name, variant.words, "ERROR", reason(error)))
+    firmness = Firmness(report.verdict, tuple(outcomes))
+    if firmness.holds:
+        return replace(report, firmness=firmness)
+    people = tuple(
+        replace(one, verdict="INCONCLUSIVE", reason=NOT_FIRM, details="") for one in report.faces
+    )
+    turned = firmness.turned_by
+    details = f"{report.verdict}, but {turned.verdict} on the copy {turned.words}" if turned else ""
+    return replace(
+        report,
+        verdict="INCONCLUSIVE",
+        reason=NOT_FIRM,
+        details=details,
+        faces=people,
+        firmness=firmness,
+    )
+
+
+def _outcome(variant: Variant, found: "Report") -> Outcome:
+    why = found.error or with_details(found.reason, found.details)
+    return Outcome(variant.name, variant.words, found.verdict, why, found.fake_probability)
