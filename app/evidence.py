@@ -94,7 +94,7 @@ def _show_people(judged: Judged, people: list[FaceTrack]) -> None:
 
 
 def _show_person(judged: Judged, track: FaceTrack) -> None:
-    number = track.track + 1
+    number = track.person
     face = max(track.frames, key=lambda one: one.fake_probability)
     st.image(pixels(face.crop), width="stretch", alt=f"Person {number}")
     st.markdown(f"**Person {number}** {badge(track.verdict)}")
@@ -111,7 +111,7 @@ def _show_person(judged: Judged, track: FaceTrack) -> None:
 
 
 def _show_timeline(judged: Judged, people: list[FaceTrack]) -> None:
-    shown = [track.track + 1 for track in people]
+    shown = [track.person for track in people]
     moments = report.timeline(judged.report)
     moments = moments[moments["person"].isin(shown)]
     seconds = dict(zip(moments["frame"], moments["second"], strict=True))
@@ -148,7 +148,7 @@ def _show_timeline(judged: Judged, people: list[FaceTrack]) -> None:
         for track in people:
             for one in track.frames:
                 if one.frame == frame:
-                    _show_face(one, _caption(judged, track.track + 1, one))
+                    _show_face(one, _caption(judged, track.person, one))
                     _show_face(one, "What spoke for fake", _scale(judged))
 
 

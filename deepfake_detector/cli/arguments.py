@@ -191,6 +191,12 @@ def _add_predict(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         action="store_true",
         help="test each verdict on changed copies of the file; it is INCONCLUSIVE where the mildest has another",
     )
+    command.add_argument(
+        "--annotate",
+        type=_folder,
+        metavar="FOLDER",
+        help="a copy of each input with boxes, scores and the time drawn in, at most 1080p (clips: H.264)",
+    )
     command.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
     command.add_argument(
         "--device", choices=("cpu", "cuda"), default="cpu", help="(default: %(default)s)"

@@ -42,6 +42,7 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
         arguments.kind,
         arguments.html.absolute() if arguments.html else None,
         arguments.stress,
+        arguments.annotate.absolute() if arguments.annotate else None,
     )
     detector = judge.detector()
     if detector.banner:
@@ -60,6 +61,7 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
                 "kind": arguments.kind,
                 "html": str(judge.html),
                 "stress": arguments.stress,
+                "annotate": str(judge.annotate),
             },
         )
         journal.begin(arguments.resume)

@@ -1,10 +1,12 @@
-"""Whether this Python has the packages that a project's requirements.txt pins; needs none of them
-itself."""
+"""Which packages this Python has, and whether they are those that a project's requirements.txt pins;
+needs none of them itself."""
 
 import re
 import tomllib
 from importlib import metadata
 from pathlib import Path
+
+OWN = "face-forgery-detector"
 
 
 def pinned(project: Path) -> dict[str, str]:
@@ -26,12 +28,21 @@ def wrong(pins: dict[str, str]) -> list[str]:
     return [
         f"{name} {pin} ({found})"
         for name, pin in pins.items()
-        if (found := _installed(name)) != pin
+        if (found := installed(name) or "missing") != pin
     ]
 
 
-def _installed(name: str) -> str:
+def installed(name: str) -> str:
+    """The version of a package here, without the name of a local build; empty where it is missing."""
     try:
-        return metadata.version(name).split("+")[0]  # without the name of a local build
+        return metadata.version(name).split("+")[0]
     except metadata.PackageNotFoundError:
-        return "missing"
+        return ""
+
+
+def own_version() -> str:
+    """This project's: of the package where it is installed, else of the checkout that it runs in."""
+    declared = Path(__file__).parents[2] / "pyproject.toml"
+    if not declared.is_file():
+        return installed(OWN)
+    return tomllib.loads(declared.read_text())["project"]["version"]

@@ -92,7 +92,7 @@ def variants(kind: str) -> list[Variant]:
     return [one for one in VARIANTS if kind == "video" or not one.shifted]
 
 
-def copy(variant: Variant, source: Source, kind: str, limits: Limits, threads: int = 0) -> bytes:
+def copy(variant: Variant, source: Source, kind: str, limits: Limits) -> bytes:
     """The copy of an `image` (JPEG) or a `video` (H.264 in MP4), decoded by so many threads (0: one
     per core).
 
@@ -101,7 +101,7 @@ def copy(variant: Variant, source: Source, kind: str, limits: Limits, threads: i
     """
     if kind == "image":
         return _jpeg(variant.change(read_image(source, limits)), variant.jpeg_quality)
-    frames = sample_frames(source, ALL_FRAMES, threads, limits)
+    frames = sample_frames(source, ALL_FRAMES, limits)
     shown = _a_frame_later(frames) if variant.shifted else ((one.time, one.image) for one in frames)
     with video_errors():
         changed = ((moment, _even(variant.change(image))) for moment, image in shown)

@@ -8,18 +8,28 @@ from dataclasses import dataclass
 import jinja2
 
 STYLE = """\
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
+:root { color-scheme: light dark; --text: #222; --ground: #fff; --line: #ddd }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
+body { color: var(--text); background: var(--ground) }
 h2 { margin-top: 2.5rem } img { max-width: 100%; display: block; margin: .5rem 0 }
-figure { display: inline-block; margin: .5rem 1rem .5rem 0; max-width: 100% } figure svg { max-width: 100%; height: auto }
+figure { display: inline-block; margin: .5rem 1rem .5rem 0; max-width: 100% }
+figure svg { max-width: 100%; height: auto; background: #fff; color: #222 }
 table { border-collapse: collapse; font-size: 13px }
-td, th { padding: .2rem .7rem; border-bottom: 1px solid #ddd; text-align: left }
+td, th { padding: .2rem .7rem; border-bottom: 1px solid var(--line); text-align: left }
 .table { overflow-x: auto } td { overflow-wrap: anywhere }
 .badge { display: inline-block; padding: .2rem 1.2rem; border: 3px solid; border-radius: 2rem; font-size: 1.6rem }
 .FAKE { color: #a34700; background: #fdf0e6 } .REAL { color: #005a8c; background: #e8f3fa }
 .INCONCLUSIVE, .ERROR { color: #444; background: #f2f2f2; border-style: dashed }
 .pictures { display: flex; flex-wrap: wrap; gap: .8rem } .pictures figure { margin: 0; width: 16rem; font-size: 12px }
-.stop { background: #fde8e6; border-left: 4px solid #c0392b; padding: .5rem 1rem }
-@media print { body { margin: 0; font-size: 12px } h2 { break-after: avoid } img, figure, tr { break-inside: avoid } }"""
+.pictures figure.wide { width: 32rem }
+.stop { background: #fde8e6; color: #222; border-left: 4px solid #c0392b; padding: .5rem 1rem }
+@media screen and (prefers-color-scheme: dark) { :root { --text: #e8e8e8; --ground: #16181c; --line: #44484f } }
+@media print {
+body { margin: 0; font-size: 12px } h1, h2, h2 + p { break-after: avoid }
+p:has(+ .pictures), p:has(+ figure), p:has(+ .table) { break-after: avoid }
+img, figure, tr, .badge, .stop { break-inside: avoid } .pictures { display: block }
+.pictures figure { display: inline-block; margin-right: .8rem }
+.FAKE, .REAL, .INCONCLUSIVE, .ERROR { print-color-adjust: exact } }"""
 _PAGE = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ title }}</title>
@@ -44,7 +54,8 @@ _PAGE = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True
 {% for chart in section.charts %}<figure>{{ chart | safe }}</figure>
 {% endfor %}
 {% if section.pictures %}<div class="pictures">
-{% for picture in section.pictures %}<figure><img alt="{{ picture.alt }}" src="data:image/jpeg;base64,{{ picture.base64 }}">
+{% for picture in section.pictures %}<figure{% if picture.wide %} class="wide"{% endif %}>
+<img alt="{{ picture.alt }}" src="data:image/jpeg;base64,{{ picture.base64 }}">
 <figcaption>{{ picture.caption }}</figcaption></figure>
 {% endfor %}</div>{% endif %}
 {% if section.sheet %}<img alt="{{ section.title }}" src="data:image/jpeg;base64,{{ section.sheet }}">{% endif %}
@@ -66,11 +77,13 @@ class Badge:
 
 @dataclass(frozen=True)
 class Picture:
-    """A small picture (JPEG) with what stands below it and what is read out instead of it."""
+    """A small picture (JPEG) with what stands below it and what is read out instead of it; a `wide`
+    one takes twice the room."""
 
     jpeg: bytes
     caption: str
     alt: str
+    wide: bool = False
 
     @property
     def base64(self) -> str:

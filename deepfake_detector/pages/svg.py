@@ -38,9 +38,15 @@ def gauge(fake_probability: float, low: float, high: float) -> str:
 
 
 def timeline(table: pd.DataFrame, low: float, high: float) -> str:
-    """Every face judged, by second; a line and a mark per person, the band in grey."""
+    """Every face judged, by second; a line and a mark per person. What is REAL is blue, what is FAKE
+    orange, the band between grey."""
     with chart("Through the clip", "second", "probability of fake", 7.6, 3.0) as (axes, drawn):
+        axes.axhspan(-0.02, low, color=REAL, alpha=0.15)
         axes.axhspan(low, max(high, low + 0.004), color=GREY, alpha=0.35)
+        axes.axhspan(high, 1.02, color=FAKE, alpha=0.15)
+        for name, middle in (("REAL", low / 2), ("FAKE", (1 + high) / 2)):
+            place = axes.get_yaxis_transform()  # beside the axes, by the zone's middle
+            axes.text(1.01, middle, name, transform=place, va="center")
         for number, (person, rows) in enumerate(table.groupby("person")):
             mark = MARKS[number % len(MARKS)]
             axes.plot(

@@ -11,7 +11,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -19,10 +19,11 @@ from deepfake_detector import UserError
 from deepfake_detector.common import console
 from deepfake_detector.common.parallel import run
 from deepfake_detector.common.settings import Parallel
+from deepfake_detector.media.reading import MediaError, reason
 from deepfake_detector.pages import table_page
 from deepfake_detector.pages.html_page import Badge
 from deepfake_detector.pages.table_page import Cell, Row
-from deepfake_detector.serving import report
+from deepfake_detector.serving import annotation, report
 from deepfake_detector.serving.inference import UNREADABLE, Detector, Report
 from deepfake_detector.serving.report import LIMITS, SAID
 from deepfake_detector.serving.report_model import FORMAT, JsonReport, as_json
@@ -47,6 +48,7 @@ COLUMNS: dict[str, Callable[[JsonReport], object]] = {  # of the CSV, and how ea
 
 
 INDEX = "index.html"  # of the folder of pages
+NOT_ANNOTATED = "No annotated file was written: {}."
 HEADS = ("verdict", "file", "probability of fake", "people", "in words")  # of its table
 
 
@@ -54,7 +56,8 @@ HEADS = ("verdict", "file", "probability of fake", "people", "in words")  # of i
 class Judge:
     """How each file is judged: by which model (the one file with that `sha256`, where given), on
     `cpu` or `cuda`, with so many threads (0: one per core), as `kind` (`auto` or `face`), where its
-    page of evidence goes (None: nowhere), and whether its verdict is tested on changed copies."""
+    page of evidence and its annotated copy go (None: nowhere), and whether its verdict is tested on
+    changed copies."""
 
     model: Path
     sha256: str | None = None
@@ -63,14 +66,20 @@ class Judge:
     kind: str = "auto"
     html: Path | None = None
     stress: bool = False
+    annotate: Path | None = None
 
     def detector(self) -> Detector:
         return _detector(self.model, self.sha256, self.device, self.threads)
 
     def __call__(self, path: Path) -> dict:
-        """The report on a file, as JSON has it; its page is written."""
+        """The report on a file, as JSON has it; its page and its annotated copy are written."""
+        keep = self.html is not None
         watch = console.steps(f"  {path.name}") if self.stress else None
-        found = self.detector().predict(path, kind=self.kind, watch=watch, stressed=self.stress)
+        found = self.detector().predict(
+            path, kind=self.kind, watch=watch, stressed=self.stress, keep_frames=keep
+        )
+        if self.annotate and found.verdict != "ERROR":
+            found = _annotated(path, found, self.annotate)
         return self._written(path, found)
 
     def failed(self, path: Path, why: str) -> dict:
@@ -100,10 +109,21 @@ def judge_all(paths: Sequence[Path], judge: Judge, execution: Parallel | None) -
         )
 
 
-def page_name(path: Path) -> str:
+def _annotated(path: Path, found: Report, folder: Path) -> Report:
+    """Writes the annotated copy; the report says so where that failed."""
+    try:
+        data = annotation.annotated(path, found)
+    except (MediaError, OSError) as error:
+        failed = NOT_ANNOTATED.format(reason(error))
+        return replace(found, warnings=(*found.warnings, failed))
+    write_whole(folder / page_name(path, annotation.suffix(found)), data)
+    return found
+
+
+def page_name(path: Path, suffix: str = ".html") -> str:
     """A file name that tells what it is about and is another one for every path."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", path.name)[:80].strip("._-") or "input"
-    return f"{stem}.{hashlib.sha256(str(path).encode('utf-8', 'surrogateescape')).hexdigest()[:8]}.html"
+    return f"{stem}.{hashlib.sha256(str(path).encode('utf-8', 'surrogateescape')).hexdigest()[:8]}{suffix}"
 
 
 def write_json_list(target: Path, reports: Iterable[dict]) -> None:

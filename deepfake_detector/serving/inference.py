@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -43,11 +44,12 @@ from deepfake_detector.media.reading import (
 )
 from deepfake_detector.media.variants import VARIANTS
 from deepfake_detector.scoring import scores
-from deepfake_detector.scoring.decision import IN_BAND, judge
+from deepfake_detector.scoring.decision import IN_BAND, OF_SEVERAL, judge
 from deepfake_detector.scoring.firmness import Firmness
 from deepfake_detector.scoring.scores import ClipScore
-from deepfake_detector.serving import stress
+from deepfake_detector.serving import seen_frames, stress
 from deepfake_detector.serving.familiar import unfamiliar
+from deepfake_detector.serving.seen_frames import SeenFrame
 from deepfake_detector.storage.files import file_hash
 
 MODEL = Path("models/detector.onnx")
@@ -93,6 +95,16 @@ class FaceTrack:
     frames: tuple[FaceFrame, ...]
     details: str = ""
 
+    @property
+    def person(self) -> int:
+        """The number by which this person is called everywhere, from 1."""
+        return self.track + 1
+
+    @property
+    def scored(self) -> bool:
+        """Whether this person was seen well enough for a score."""
+        return self.reason in ("", IN_BAND, OF_SEVERAL)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -105,7 +117,8 @@ class Report:
     file: bytes, container, codec, width, height, duration …; `notes` say what was done to its
     pictures before they were looked at. `least_face` is the side in pixels of the least face that
     could be found in every frame; None where none was looked for. `firmness` is what changed copies
-    of the file came to; None where its verdict was not tested.
+    of the file came to; None where its verdict was not tested. `judged_at` is the time in UTC (ISO
+    8601); `frames` are those looked at, where they were asked for.
     """
 
     input: str
@@ -127,6 +140,8 @@ class Report:
     people: int = 0
     least_face: float | None = None
     firmness: Firmness | None = None
+    judged_at: str = field(default="", compare=False)
+    frames: tuple[SeenFrame, ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass
@@ -141,6 +156,7 @@ class _Seen:
         default_factory=list
     )  # by the face's place in its frame
     least_face: float | None = None
+    kept: list[SeenFrame] = field(default_factory=list)
 
     def tracks(self, dominant: str) -> list[list[int]]:
         """Of each frame its faces' track numbers."""
@@ -202,15 +218,17 @@ class Detector:
         limits: Limits = LIMITS,
         sha256: str | None = None,
         stressed: bool = False,
+        keep_frames: bool = False,
     ) -> Report:
         """Judge an image or a video, a path or its bytes.
 
         `kind` is `auto`, or `face` where the picture is a face crop already. `watch` is told
         (frames done, frames to come at most). `sha256` is that of the source's bytes, from a caller
-        who has it; else it is computed. Whatever is wrong with the input, a limit that it passes
-        too, ends in a report with the verdict ERROR, never in an exception. Where the input is to
-        be `stressed`, a verdict of REAL or FAKE is tested on changed copies too, in memory, which
-        takes several times as long; it may become INCONCLUSIVE by it.
+        who has it; else it is computed. `keep_frames`: the report holds the frames looked at, small,
+        to show. Whatever is wrong with the input, a limit that it passes too, ends in a report with
+        the verdict ERROR, never in an exception. Where the input is to be `stressed`, a verdict of
+        REAL or FAKE is tested on changed copies too, in memory, which takes several times as long;
+        it may become INCONCLUSIVE by it.
         """
         started = time.monotonic()
         parts = 1 + len(VARIANTS) if stressed else 1
@@ -220,13 +238,15 @@ class Detector:
                 if watch:
                     watch(part * most + done, parts * most)
 
-            return self._predicted(source, name, kind, told, limits, sha256)
+            return self._predicted(
+                source, name, kind, told, limits, sha256, keep_frames and not part
+            )
 
         report = judged(source, 0, limits, sha256)
         if stressed and report.verdict in ("REAL", "FAKE"):
             # a copy of one of the demo's files is judged as that file is
             own = partial(judged, sha256=report.sha256)
-            report = stress.tested(report, source, own, limits, self._threads)
+            report = stress.tested(report, source, own, limits)
         return replace(report, seconds=time.monotonic() - started)
 
     def _predicted(
@@ -237,9 +257,14 @@ class Detector:
         watch: Callable[[int, int], None],
         limits: Limits,
         sha256: str | None,
+        keep_frames: bool,
     ) -> Report:
         report = Report(
-            name or (str(source) if isinstance(source, Path) else "upload"), None, None, "ERROR"
+            name or (str(source) if isinstance(source, Path) else "upload"),
+            None,
+            None,
+            "ERROR",
+            judged_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         try:
             report = replace(report, sha256=sha256 or _sha256(source))
@@ -247,7 +272,7 @@ class Detector:
             report = replace(report, kind=probed.kind, facts=probed.facts)
             with self._lock:
                 frames = sample_frames(source, self.contract.frames, limits, probed)
-                report = self._judge(report, _ahead(frames), kind, watch, limits.work)
+                report = self._judge(report, _ahead(frames), kind, watch, limits.work, keep_frames)
         except (MediaError, OSError) as error:
             report = replace(report, reason=UNREADABLE, error=reason(error))
         return report
@@ -271,6 +296,7 @@ class Detector:
         kind: str,
         watch: Callable[[int, int], None],
         seconds: float,
+        keep_frames: bool,
     ) -> Report:
         terms = self.contract
         warnings = [self.banner] if self.banner else []
@@ -281,7 +307,7 @@ class Detector:
         def told(done: int) -> None:
             watch(done, most)
 
-        seen, judged = self._looked_at(frames, kind == "face", told, seconds)
+        seen, judged = self._looked_at(frames, kind == "face", told, seconds, keep_frames)
         tracks = self._tracks(seen, judged)
         clip, facts = self._clip(seen, tracks), facts_of(seen.frames)
         all_facts = report.facts | facts
@@ -301,6 +327,7 @@ class Detector:
             facts=all_facts,
             notes=tuple(alterations(all_facts)),
             warnings=tuple(warnings),
+            frames=tuple(seen.kept),
         )
         return self._decided(report, clip)
 
@@ -339,6 +366,7 @@ class Detector:
         ready_crops: bool,
         watch: Callable[[int], None] | None = None,
         seconds: float = math.inf,
+        keep_frames: bool = False,
     ) -> tuple[_Seen, list[tuple[float, np.ndarray]]]:
         """The frames' faces, and logit and activation map of each crop in order; the network judges
         while the next frames are looked at. Raises MediaError after so many `seconds`."""
@@ -351,6 +379,8 @@ class Detector:
                     self._take(frame.image, seen)
                 else:
                     self._find(frame.image, seen)
+                if keep_frames:
+                    seen.kept.append(seen_frames.kept(frame))
                 seen.frames.append(without_image(frame))
                 waiting += seen.crops[-1].values()
                 while len(waiting) >= BATCH:

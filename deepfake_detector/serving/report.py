@@ -6,13 +6,12 @@ found = detector.predict(Path("clip.mp4"))
 Path("clip.html").write_bytes(report.as_html(found, detector.contract, detector.sha256))
 """
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
+from deepfake_detector.common.packages import installed, own_version
 from deepfake_detector.contract import Contract
 from deepfake_detector.pages import overlay
 from deepfake_detector.pages.html_page import Badge, Picture, Section, render
@@ -25,6 +24,7 @@ from deepfake_detector.scoring.scores import (
     TOO_SMALL,
     with_details,
 )
+from deepfake_detector.serving import marking, seen_frames
 from deepfake_detector.serving.inference import (
     DISAGREE,
     NOT_JUDGED,
@@ -33,8 +33,11 @@ from deepfake_detector.serving.inference import (
     FaceFrame,
     Report,
 )
+from deepfake_detector.serving.seen_frames import SeenFrame
 
 FACES_SHOWN = 8
+MOMENTS_SHOWN = 4
+PACKAGES = "onnxruntime", "opencv-python-headless", "av"
 SAID = {
     "REAL": "No sign of face manipulation found",
     "FAKE": "Signs of face manipulation found",
@@ -155,9 +158,9 @@ def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:
     if trusted and moments["second"].nunique() > 1:
         high = terms.decision.fake_from(report.people)
         charts.append(svg.timeline(moments, terms.decision.band_low, high))
-    sections = [Section(SAID[report.verdict], first, charts=charts)]
+    sections = [Section(SAID[report.verdict], first, charts=charts), Section("Limits", LIMITS)]
     if trusted:
-        sections += [_people(report), _faces(report)]
+        sections += [_people(report), *_moments(report), _faces(report)]
     sections += [
         _firmness(report),
         Section(
@@ -170,7 +173,10 @@ def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:
                 {"fact": name, "value": value} for name, value in _model_facts(terms, model_sha256)
             ],
         ),
-        Section("Limits", LIMITS),
+        Section(
+            "This report",
+            rows=[{"fact": name, "value": value} for name, value in _own_facts(report).items()],
+        ),
     ]
     return render(
         f"Deepfake detector: {Path(report.input).name}",
@@ -198,7 +204,7 @@ def timeline(report: Report) -> pd.DataFrame:
         {
             "second": one.time,
             "fake_probability": one.fake_probability,
-            "person": track.track + 1,
+            "person": track.person,
             "frame": one.frame,
         }
         for track in report.faces
@@ -209,14 +215,46 @@ def timeline(report: Report) -> pd.DataFrame:
 
 def most_suspicious(report: Report) -> list[tuple[int, FaceFrame]]:
     """Every face judged with its person's number (from 1), the highest probability of fake first."""
-    every = [(track.track + 1, one) for track in report.faces for one in track.frames]
+    every = [(track.person, one) for track in report.faces for one in track.frames]
     return sorted(every, key=lambda found: (-found[1].fake_probability, found[1].frame, found[0]))
+
+
+def most_suspicious_frames(report: Report) -> list[SeenFrame]:
+    """The frames that were kept and have a face, that with the highest probability of fake first."""
+    kept = {one.frame: one for one in report.frames}
+    order = dict.fromkeys(one.frame for _, one in most_suspicious(report))
+    return [kept[frame] for frame in order if frame in kept]
+
+
+def _moments(report: Report) -> list[Section]:
+    """Whole frames, where the report has any."""
+    pictures = []
+    for seen in most_suspicious_frames(report)[:MOMENTS_SHOWN]:
+        scores = [
+            f"person {track.person} {one.fake_probability:.0%}"
+            for track in report.faces
+            for one in track.frames
+            if one.frame == seen.frame
+        ]
+        when = f"{seen.time:.1f} s: " if report.kind == "video" else ""
+        caption = f"{when}{', '.join(scores)}"
+        whole = seen_frames.jpeg(marking.marked(report, seen))
+        pictures.append(Picture(whole, caption, f"The whole frame, {caption}", wide=True))
+    if not pictures:
+        return []
+    title = "The most suspicious moments" if report.kind == "video" else "The picture"
+    text = (
+        "The numbers are those of the people above, the percentage is of the face in this frame. "
+        "FAKE has a whole line and a triangle, REAL corners and a dot, anything else dashes and "
+        "a ring."
+    )
+    return [Section(title, [text], pictures=pictures)]
 
 
 def _people(report: Report) -> Section:
     rows = [
         {
-            "person": str(track.track + 1)
+            "person": str(track.person)
             + (" (decides)" if track.track == report.decided_by else ""),
             "verdict": track.verdict
             + (f" ({with_details(track.reason, track.details)})" if track.reason else ""),
@@ -254,7 +292,9 @@ def _faces(report: Report) -> Section:
         caption = f"person {person}, {one.time:.1f} s, {one.fake_probability:.0%}"
         pictures.append(
             Picture(
-                _jpeg(both), caption, f"Face as judged, and marked where it looked fake: {caption}"
+                seen_frames.jpeg(both, quality=90),
+                caption,
+                f"Face as judged, and marked where it looked fake: {caption}",
             )
         )
     text = "Each as it was judged, and beside it in orange what spoke for fake; the strength is the same scale for all."
@@ -297,6 +337,16 @@ def _model_facts(terms: Contract, model_sha256: str) -> list[tuple[str, object]]
     ]
 
 
+def _own_facts(report: Report) -> dict[str, str]:
+    """When it was judged, and by which versions."""
+    when = {"judged": report.judged_at} if report.judged_at else {}
+    return (
+        when
+        | {"deepfake-detector": own_version()}
+        | {name: version for name in PACKAGES if (version := installed(name))}
+    )
+
+
 def _counted(share: float | None, clips: int, label: str, how: str) -> str:
     if share is None:
         return ""
@@ -307,9 +357,3 @@ def _counted(share: float | None, clips: int, label: str, how: str) -> str:
 
 def _percent(fake_probability: float | None) -> str:
     return "-" if fake_probability is None else f"{fake_probability:.1%}"
-
-
-def _jpeg(image: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=90)
-    return buffer.getvalue()

@@ -176,7 +176,7 @@ class Person(StrictModel):
     @classmethod
     def of(cls, track: FaceTrack) -> Self:
         return cls(
-            person=track.track + 1,
+            person=track.person,
             verdict=track.verdict,
             reason=with_details(track.reason, track.details),
             fake_probability=track.fake_probability,

@@ -18,7 +18,7 @@ Judge = Callable[[bytes, int, Limits], "Report"]
 
 
 def tested(
-    report: "Report", source: Source, judge: Judge, limits: Limits, threads: int
+    report: "Report", source: Source, judge: Judge, limits: Limits
 ) -> "Report":
     """The report on `source` with what its changed copies came to. Its verdict, REAL or FAKE, and
     those on its people become INCONCLUSIVE where the mildest copy has another.
@@ -31,7 +31,7 @@ def tested(
     for number, variant in enumerate(variants(report.kind or ""), start=1):
         left = replace(limits, work=max(0.0, end - time.monotonic()))
         try:
-            made = copy(variant, source, report.kind or "", left, threads)
+            made = copy(variant, source, report.kind or "", left)
             outcomes.append(_outcome(variant, judge(made, number, left)))
         except (MediaError, OSError) as error:
             outcomes.append(Outcome(variant.name, variant.words, "ERROR", reason(error)))

@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import replace
+from importlib import metadata
 
 import numpy as np
 import pytest
-from made import contract_terms
+from made import contract_terms, picture, textured
 
-from deepfake_detector.serving import report
+from deepfake_detector.media.frame_sampling import sample_frames
+from deepfake_detector.serving import report, seen_frames
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
 from deepfake_detector.serving.report_model import as_json
 
@@ -165,6 +167,28 @@ def test_the_page_has_everything_in_it_and_asks_for_nothing():
         assert part in page, part
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", page)
     assert "<script" not in page
+
+
+def test_the_page_shows_whole_frames_of_the_most_suspicious_moments():
+    (whole,) = sample_frames(picture(textured(96)), 1)
+    kept = tuple(replace(seen_frames.kept(whole), frame=at, time=at / 10) for at in range(3))
+    found = replace(JUDGED, frames=kept)
+    assert [one.frame for one in report.most_suspicious_frames(found)] == [2, 1, 0]
+    page = report.as_html(found, TERMS, SHA).decode()
+    assert "The whole frame, 0.2 s: person 1 10%, person 2 90%" in page
+    assert page.count('<figure class="wide">') == 3
+
+
+def test_the_page_tells_when_and_by_what_it_was_made_and_its_limits_first():
+    found = replace(JUDGED, judged_at="2026-01-02T03:04:05+00:00")
+    page = report.as_html(found, TERMS, SHA).decode()
+    for part in (
+        found.judged_at,
+        "<td>deepfake-detector</td><td>0.",
+        metadata.version("onnxruntime"),
+    ):
+        assert part in page
+    assert page.index("<h2>Limits</h2>") < page.index("<h2>The file</h2>")
 
 
 @pytest.mark.slow

@@ -1,0 +1,94 @@
+"""Whose face is where: the people of a report drawn into a frame, each with the number that the
+report calls them by."""
+
+from bisect import bisect_right
+
+import numpy as np
+
+from deepfake_detector.pages import boxes
+from deepfake_detector.pages.boxes import Box
+from deepfake_detector.serving import seen_frames
+from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
+from deepfake_detector.serving.seen_frames import SeenFrame
+
+NEIGHBOURS = 1.5  # sampling steps between two frames that were looked at one after the other
+LASTING = 1.0  # seconds that a box is shown at most, before and after the frame it was found in
+
+
+def marked(report: Report, seen: SeenFrame) -> np.ndarray:
+    """A frame that was kept, with the faces that were judged in it: (height, width, 3) RGB uint8."""
+    found = [
+        box_of(report, track, one, one.box, (seen.scale, seen.scale))
+        for track in report.faces
+        for one in track.frames
+        if one.frame == seen.frame
+    ]
+    return boxes.draw(seen_frames.picture(seen), found)
+
+
+def boxes_at(report: Report, time: float, scale: tuple[float, float]) -> list[Box]:
+    """The faces at a second of the clip, in a frame scaled so in width and height. Between two
+    frames that were looked at boxes are interpolated; where a face jumps from one place to another,
+    as at a cut, it stays where it was until the middle."""
+    step = (report.facts.get("duration") or 0.0) / max(1, report.frames_sampled)
+    found = []
+    for track in report.faces:
+        if here := _at(track.frames, time, step):
+            one, place = here
+            found.append(box_of(report, track, one, place, scale))
+    return found
+
+
+def box_of(
+    report: Report,
+    track: FaceTrack,
+    one: FaceFrame,
+    place: tuple[float, float, float, float],
+    scale: tuple[float, float],
+) -> Box:
+    """A person's box, told by number; by verdict and the face's own score where the report has a
+    score to stand behind."""
+    wide, high = scale
+    left, top, width, height = place
+    scaled = left * wide, top * high, width * wide, height * high
+    if report.fake_probability is None or not track.scored:
+        return Box(scaled, track.verdict, str(track.person))
+    said = track.verdict if track.verdict in ("REAL", "FAKE") else "no verdict"
+    return Box(scaled, track.verdict, f"{track.person} {said} {one.fake_probability:.0%}")
+
+
+def in_short(report: Report) -> str:
+    """The verdict on the whole in a few letters, for a frame's corner."""
+    if report.fake_probability is None:
+        return "no verdict"
+    said = report.verdict if report.verdict in ("REAL", "FAKE") else "no verdict"
+    return f"{said} {report.fake_probability:.0%}"
+
+
+def _at(
+    frames: tuple[FaceFrame, ...], time: float, step: float
+) -> tuple[FaceFrame, tuple[float, float, float, float]] | None:
+    """The face that is nearest in time, and where it is then; None where it is not seen."""
+    after = bisect_right([one.time for one in frames], time)
+    before, later = frames[max(after - 1, 0)], frames[min(after, len(frames) - 1)]
+    nearer = before if time - before.time <= later.time - time else later
+    gap = later.time - before.time
+    followed = before.time <= time and 0 < gap <= min(NEIGHBOURS * step, 2 * LASTING)
+    if followed:
+        share = (time - before.time) / gap
+        return nearer, _between(before.box, later.box, share) or nearer.box
+    return (nearer, nearer.box) if abs(nearer.time - time) <= min(step / 2, LASTING) else None
+
+
+def _between(
+    first: tuple[float, ...], second: tuple[float, ...], share: float
+) -> tuple[float, float, float, float] | None:
+    """A box on the way from one to the other; None where they do not overlap."""
+    for start, size in ((0, 2), (1, 3)):
+        inner = max(first[start], second[start])
+        if inner >= min(first[start] + first[size], second[start] + second[size]):
+            return None
+    left, top, width, height = (
+        one + (other - one) * share for one, other in zip(first, second, strict=True)
+    )
+    return left, top, width, height
