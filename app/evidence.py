@@ -8,12 +8,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import charts
+from app import charts, player
 from app.history import Judged, pixels, unpacked
 from app.words import badge, plain, verdict_as_html
 from deepfake_detector.pages import overlay
-from deepfake_detector.scoring.decision import IN_BAND, OF_SEVERAL
-from deepfake_detector.serving import report
+from deepfake_detector.serving import marking, report
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack
 from deepfake_detector.serving.report_model import as_json
 
@@ -35,6 +34,8 @@ def show(judged: Judged, banner: str) -> None:
         if len(judged.report.faces) > 1:
             _show_people(judged, people)
         _show_timeline(judged, people)
+        if judged.report.kind == "image":
+            _show_whole(judged, 0)
         _show_faces(judged)
     _show_downloads(judged)
     _show_details(judged)
@@ -98,7 +99,7 @@ def _show_person(judged: Judged, track: FaceTrack) -> None:
     face = max(track.frames, key=lambda one: one.fake_probability)
     st.image(pixels(face.crop), width="stretch", alt=f"Person {number}")
     st.markdown(f"**Person {number}** {badge(track.verdict)}")
-    if track.reason in ("", IN_BAND, OF_SEVERAL):
+    if track.scored:
         st.markdown(f"Probability of fake: {track.fake_probability:.0%}")
     if track.reason:
         st.caption(
@@ -144,12 +145,33 @@ def _show_timeline(judged: Judged, people: list[FaceTrack]) -> None:
     st.select_slider(
         "Moment in the clip", sorted(seconds), format_func=_labels(seconds).get, key=slider
     )
-    with st.container(horizontal=True, gap="small"):
+    whole, faces = st.columns([2, 1])
+    with whole:
+        _show_whole(judged, frame)
+    with faces, st.container(horizontal=True, gap="small"):
         for track in people:
             for one in track.frames:
                 if one.frame == frame:
                     _show_face(one, _caption(judged, track.person, one))
                     _show_face(one, "What spoke for fake", _scale(judged))
+    player.show(judged, seconds[frame])
+
+
+def _show_whole(judged: Judged, frame: int) -> None:
+    """A frame with everybody's box and number, where it is kept still."""
+    for seen in judged.report.frames:
+        if seen.frame == frame:
+            there = [
+                f"person {track.person}"
+                for track in judged.report.faces
+                if any(one.frame == frame for one in track.frames)
+            ]
+            st.image(
+                marking.marked(judged.report, seen),
+                width="stretch",
+                caption="Each box has the person's number and what this face scored here",
+                alt=f"The whole frame, with boxes around {', '.join(there)}",
+            )
 
 
 def _labels(seconds: dict[int, float]) -> dict[int, str]:
@@ -224,6 +246,7 @@ def _show_downloads(judged: Judged) -> None:
             on_click="ignore",
             key=f"json-{judged.number}",
         )
+        player.offer(judged, stem)
 
 
 def _show_details(judged: Judged) -> None:

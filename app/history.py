@@ -6,7 +6,7 @@ Crops are kept as JPEG: those of a clip with three people take 1 MB so, and 14 M
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from PIL import Image
@@ -15,17 +15,21 @@ from deepfake_detector.contract import Contract
 from deepfake_detector.serving.inference import Report
 
 MOST = 20
+WITH_FRAMES = 5  # of these the newest with their whole frames, 1 MB each, and their files
+FILE_BYTES = 200 << 20  # of the files kept
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One input: its report, in which crops are packed, and the model that judged it."""
+    """One input: its report, in which crops are packed, and the model that judged it. The newest few
+    have their whole frames and their file too; of the others it is empty."""
 
     number: int
     report: Report
     terms: Contract
     model_sha256: str
     model: str  # name of its file
+    file: bytes = field(default=b"", repr=False)
 
     @property
     def trusted(self) -> bool:
@@ -40,12 +44,29 @@ class History:
         self._judged: dict[int, Judged] = {}
         self._last = 0
 
-    def add(self, report: Report, terms: Contract, model_sha256: str, model: str) -> Judged:
+    def add(
+        self, report: Report, terms: Contract, model_sha256: str, model: str, file: bytes = b""
+    ) -> Judged:
         self._last += 1
-        self._judged[self._last] = Judged(self._last, packed(report), terms, model_sha256, model)
+        self._judged[self._last] = Judged(
+            self._last, packed(report), terms, model_sha256, model, file
+        )
         while len(self._judged) > MOST:
             del self._judged[min(self._judged)]
+        self._slim()
         return self._judged[self._last]
+
+    def _slim(self) -> None:
+        """Keep frames and files of the newest few alone, and of files no more than there is room for."""
+        room = FILE_BYTES
+        for place, number in enumerate(self.numbers()):
+            one = self._judged[number]
+            room -= len(one.file)
+            if place >= WITH_FRAMES or room < 0:
+                one = replace(one, file=b"")
+            if place >= WITH_FRAMES:
+                one = replace(one, report=replace(one.report, frames=()))
+            self._judged[number] = one
 
     def find(self, name: str, sha256: str, model_sha256: str) -> Judged | None:
         """The same input judged by the same model before."""

@@ -53,9 +53,9 @@ def show_facts(terms: Contract, sha256: str, name: str, forget: Callable[[], Non
         st.markdown("\n".join(f"- {limit}" for limit in LIMITS))
         st.header("What becomes of a file")
         st.markdown(
-            "It is judged in the memory of the computer that serves this page, then dropped. Its "
-            "verdict and the faces in it "
-            "stay until you forget them or leave the page. Nothing is sent anywhere else."
+            "It is judged in the memory of the computer that serves this page. Its verdict and the "
+            "faces in it stay there until you forget them or leave the page, and so do the last "
+            "few files themselves, to be played. Nothing is sent anywhere else."
         )
         st.button("Forget what was judged", icon=":material/delete:", on_click=forget)
         st.caption(

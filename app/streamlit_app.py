@@ -96,7 +96,7 @@ def arrived(page_limits: limits.ServingLimits) -> list[Arrival]:
         accept_multiple_files=True,
         max_upload_size=page_limits.upload_mb,
         key=f"uploads-{state.round}",
-        help="Judged in memory, then forgotten.",
+        help="Judged in memory, forgotten when you leave.",
     )
     arrivals = [
         Arrival(one.name, one.getvalue(), partial(forget, one))
@@ -158,7 +158,7 @@ def judge(
         after = f" ({others} more to come)" if others else ""
         with st.status(f"{plain(arrival.name)}{after}", expanded=True):
             found = judged_in_turn(arrival, sha256, path, page_limits)
-        one = history.add(found, detector.contract, detector.sha256, path.name)
+        one = history.add(found, detector.contract, detector.sha256, path.name, arrival.data)
     arrival.done()
     return one
 
@@ -196,6 +196,7 @@ def judged_in_turn(
             watch=looked_at,
             limits=page_limits.of_a_file,
             sha256=sha256,
+            keep_frames=True,
         )
 
 
@@ -226,6 +227,7 @@ def forget_all() -> None:
     for upload in state[f"uploads-{state.round}"]:
         forget(upload)
     state.history, state.shown, state.round, state.example = History(), None, state.round + 1, None
+    state.pop("drawn", None)
 
 
 def show_results(history: History, banner: str) -> None:

@@ -1,5 +1,7 @@
 """What is kept of a visit: so much and no more, small, and findable."""
 
+from dataclasses import replace
+
 import made
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from app import history
 from app.history import History, packed, pixels, unpacked
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
+from deepfake_detector.serving.seen_frames import SeenFrame
 
 TERMS = made.contract_terms()
 CROP = made.textured(224)
@@ -58,6 +61,17 @@ def test_the_newest_come_first_and_the_oldest_go():
     assert kept.get(3) is None
     assert kept.get(4).report.input == "clip 3"
     assert kept.get(None) is None
+
+
+def test_only_the_newest_few_keep_frames_and_file(monkeypatch):
+    monkeypatch.setattr(history, "FILE_BYTES", 25)
+    kept, frame = History(), SeenFrame(0, 0.0, 1.0, b"jpeg")
+    for number in range(history.WITH_FRAMES + 2):
+        report = replace(judged(f"clip {number}"), frames=(frame,))
+        kept.add(report, TERMS, "cd" * 32, "detector.onnx", b"0123456789")
+    newest = [kept.get(number) for number in kept.numbers()]
+    assert [len(one.report.frames) for one in newest] == [1] * history.WITH_FRAMES + [0, 0]
+    assert [len(one.file) for one in newest] == [10, 10, 0, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
 
 from benchmarks.served_page import APP
+from deepfake_detector.media.probing import probe
 from deepfake_detector.media.stills import read_image
 from deepfake_detector.serving.inference import DEMONSTRATION, Detector
 from deepfake_detector.serving.report import LIMITS, SAID
@@ -81,7 +82,9 @@ def words(block: AppTest | Block) -> str:
 
 
 def captions(block: AppTest | Block) -> list[str]:
-    return [caption for image in block.image for caption in image.captions if caption]
+    """Those of single faces."""
+    every = [caption for image in block.image for caption in image.captions if caption]
+    return [caption for caption in every if not caption.startswith("Each box")]
 
 
 def urls(page: AppTest) -> list[str]:
@@ -169,14 +172,27 @@ def test_the_moment_chosen_shows_its_face_plain_and_marked(page_of):
         ]
 
 
+def test_the_clip_is_played_from_the_moment_chosen_and_with_boxes_when_asked_for(page_of):
+    page = upload(page_of("fake"), ("clip.mp4", made.person_clip(seconds=2.5)))
+    last = page.session_state["history"].get(1).report.faces[0].frames[-1]
+    page.select_slider[0].set_value(last.frame).run()
+    assert page.get("video")[0].proto.start_time == int(last.time) == 2
+    assert not hasattr(page.session_state, "drawn")
+    page.toggle[0].set_value(True).run()
+    assert not page.exception
+    number, drawn = page.session_state["drawn"]
+    assert number == 1
+    assert probe(drawn).facts["codec"] == "h264"
+
+
 def test_faces_can_be_marked(page_of):
     page = upload(page_of("fake"), ("still.png", side_by_side(0, 2)))
     plain = urls(page)
     page.toggle[0].set_value(True).run()
     marked = urls(page)
-    assert len(plain) == len(marked) == 4
-    assert plain[:2] == marked[:2], "those of the people stay as they are"
-    assert plain[2] != marked[2]
+    assert len(plain) == len(marked) == 5
+    assert plain[:3] == marked[:3], "the people and the whole picture stay as they are"
+    assert plain[3] != marked[3]
 
 
 @pytest.mark.parametrize(

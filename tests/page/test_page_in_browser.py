@@ -18,6 +18,7 @@ from patience import BROWSER_HANG, HANG
 from served import VERDICTS, clip_side_by_side, side_by_side
 
 from benchmarks.served_page import PROJECT, served
+from deepfake_detector.media.probing import probe
 from deepfake_detector.serving.inference import DEMONSTRATION, Detector
 from deepfake_detector.serving.report import LIMITS, SAID
 
@@ -185,7 +186,7 @@ def test_each_verdict_is_told_by_word_and_sign_with_score_and_faces(visit, folde
         "A sign, not a proof",
     ):
         page.get_by_test_id("stMain").get_by_text(said).first.wait_for()
-    sync_api.expect(page.get_by_test_id("stImage")).to_have_count(8)
+    sync_api.expect(page.get_by_test_id("stImage")).to_have_count(9)
 
 
 @pytest.mark.parametrize(
@@ -323,11 +324,33 @@ def test_a_point_of_the_timeline_and_the_slider_show_the_face_of_their_moment(vi
             re.search(r"clip: ([\d.]+)", points.nth(place).get_attribute("aria-label")).group(1)
         )
         sync_api.expect(slider).to_have_attribute("aria-valuetext", re.compile(f"^{second:.2f} s"))
-        sync_api.expect(faces.first).to_contain_text(f"{second:.1f} s, ")
+        sync_api.expect(faces.nth(1)).to_contain_text(f"{second:.1f} s, ")
     slider.focus()
     page.keyboard.press("Home")
     sync_api.expect(slider).to_have_attribute("aria-valuetext", "0.00 s")
-    sync_api.expect(faces.first).to_contain_text("0.0 s, ")
+    sync_api.expect(faces.nth(1)).to_contain_text("0.0 s, ")
+    sync_api.expect(faces.first.get_by_role("img")).to_have_attribute(
+        "alt", re.compile("person 1$")
+    )
+
+
+def test_the_clip_and_its_annotated_copy_play_in_the_browser(visit, folder, tmp_path):
+    page = visit()
+    drop(page, folder, "clip.mp4")
+    length = "video => video.duration"
+    video = page.locator("video")
+    page.wait_for_function("document.querySelector('video')?.readyState >= 1")
+    before, source = video.evaluate(length), video.get_attribute("src")
+    page.get_by_text("Play it with boxes drawn in").click()
+    sync_api.expect(video).not_to_have_attribute("src", source)
+    page.wait_for_function("document.querySelector('video')?.readyState >= 1")
+    assert video.evaluate(length) == pytest.approx(before, abs=0.05)
+    name = download(page, "Clip with boxes drawn in (MP4)", tmp_path / "drawn.mp4")
+    assert name == "clip.annotated.mp4"
+    found, given = probe(tmp_path / "drawn.mp4").facts, probe(folder / "in/clip.mp4").facts
+    same = ("width", "height", "frames_found", "duration", "frame_rate")
+    assert {one: found[one] for one in same} == pytest.approx({one: given[one] for one in same})
+    assert list((folder / "temporary").iterdir()) == []
 
 
 def test_the_reports_can_be_downloaded_and_need_nothing_else(visit, folder, tmp_path):

@@ -1,0 +1,90 @@
+"""The clip that was judged, played from the moment that is looked at, and with boxes drawn in where
+that is asked for."""
+
+import threading
+
+import streamlit as st
+
+from app.history import Judged
+from app.words import plain
+from deepfake_detector.media.reading import Limits, MediaError
+from deepfake_detector.serving import annotation, limits
+
+PLAYED = {  # container -> what browsers play, and the codecs of it that they know
+    "mov": ("video/mp4", ("h264", "vp9", "av1", "libdav1d")),
+    "matroska": ("video/webm", ("vp8", "vp9", "av1", "libdav1d")),
+}
+PIXELS = "yuv420p", "yuvj420p"
+_DRAWING = threading.Lock()  # a clip takes all cores, so others wait
+
+
+def show(judged: Judged, second: float) -> None:
+    """The clip from that second on; nothing where it is kept no more."""
+    if not judged.file:
+        return
+    kind = _kind(judged.report.facts)
+    if not kind:
+        told = (judged.report.facts.get(name) for name in ("codec", "pixel_format", "container"))
+        st.caption(
+            f"Not every browser plays this file ({plain(', '.join(map(str, told)))}); with boxes "
+            "drawn in it becomes ordinary H.264."
+        )
+    drawn = st.toggle("Play it with boxes drawn in", key=f"drawn-{judged.number}")
+    if not drawn and not kind:
+        return
+    data = _made_for_player(judged) if drawn else judged.file
+    if data:
+        st.video(data, format="video/mp4" if drawn else kind, start_time=int(second))
+
+
+def offer(judged: Judged, stem: str) -> None:
+    """A button that makes the annotated copy when it is asked for."""
+    if not judged.file or judged.report.verdict == "ERROR":
+        return
+    suffix, made = annotation.suffix(judged.report), _made_before(judged)
+    of_a_file = _limits()
+    what = "Clip" if judged.report.kind == "video" else "Picture"
+    st.download_button(
+        f"{what} with boxes drawn in ({suffix[1:].upper()})",
+        lambda: made or _annotated(judged, of_a_file),
+        file_name=f"{stem}.annotated{suffix}",
+        mime={".mp4": "video/mp4", ".jpg": "image/jpeg", ".png": "image/png"}[suffix],
+        icon=":material/movie:",
+        on_click="ignore",
+        key=f"annotated-{judged.number}",
+    )
+
+
+def _kind(facts: dict) -> str:
+    """The media type by which browsers play the file; empty where they do not."""
+    kind, codecs = PLAYED.get(facts.get("container", ""), ("", ()))
+    known = facts.get("codec") in codecs and facts.get("pixel_format") in PIXELS
+    return kind if known else ""
+
+
+def _made_before(judged: Judged) -> bytes:
+    number, data = st.session_state.get("drawn", (0, b""))
+    return data if number == judged.number else b""
+
+
+def _made_for_player(judged: Judged) -> bytes:
+    """The annotated clip, the last of which the visit keeps; empty where it took too long."""
+    if data := _made_before(judged):
+        return data
+    try:
+        with st.spinner("Drawing boxes into every frame …"):
+            data = _annotated(judged, _limits())
+    except MediaError as error:
+        st.error(f"The clip could not be drawn: {plain(str(error))}", icon=":material/error:")
+        return b""
+    st.session_state.drawn = judged.number, data
+    return data
+
+
+def _limits() -> Limits:
+    return limits.read(st.get_option("server.maxUploadSize")).of_a_file
+
+
+def _annotated(judged: Judged, of_a_file: Limits) -> bytes:
+    with _DRAWING:
+        return annotation.annotated(judged.file, judged.report, of_a_file)
