@@ -16,7 +16,7 @@ FAKE, REAL, OTHER = (
 )  # RGB; white letters can be read on them
 WHITE = (255, 255, 255)
 CORNER, DASH = 0.25, 0.12  # of the box's shorter side
-THIN, SMALL = 300, 42  # fractions of the picture's longer side: of a line, of a letter
+THIN, SMALL, LARGE = 300, 42, 28  # of a line and a letter one is the picture's longer side
 LEAST_LINE, LEAST_LETTER = 2, 13  # pixels
 
 Line = tuple[tuple[int, int], tuple[int, int]]
@@ -32,12 +32,15 @@ class Box:
     text: str
 
 
-def draw(image: np.ndarray, boxes: Iterable[Box], note: str = "", verdict: str = "") -> np.ndarray:
+def draw(
+    image: np.ndarray, boxes: Iterable[Box], note: str = "", verdict: str = "", letters: int = SMALL
+) -> np.ndarray:
     """The (height, width, 3) RGB uint8 picture with the boxes, and in its lower left corner a note
-    that has the look of `verdict`. The picture that was given stays as it was."""
+    that has the look of `verdict`; `letters` of them are as high as its longer side (`LARGE` ones for
+    a picture that is shown smaller). The picture that was given stays as it was."""
     drawn = image.copy()
     longest = max(image.shape[:2])
-    thick, letter = max(LEAST_LINE, longest // THIN), max(LEAST_LETTER, longest // SMALL)
+    thick, letter = max(LEAST_LINE, longest // THIN), max(LEAST_LETTER, longest // letters)
     for box in boxes:
         corners = _corners(box.place)
         lines = _lines(corners, box.verdict)

@@ -13,6 +13,7 @@ from matplotlib.ticker import PercentFormatter
 
 MARKS = "os^Dvx"
 REAL, FAKE, GREY = "#0072b2", "#d55e00", "#999999"
+NAMED = 0.08  # of the height, where a zone has room for its name
 STYLE: dict = {
     "svg.hashsalt": "deepfake-detector",
     "svg.fonttype": "none",
@@ -44,9 +45,10 @@ def timeline(table: pd.DataFrame, low: float, high: float) -> str:
         axes.axhspan(-0.02, low, color=REAL, alpha=0.15)
         axes.axhspan(low, max(high, low + 0.004), color=GREY, alpha=0.35)
         axes.axhspan(high, 1.02, color=FAKE, alpha=0.15)
-        for name, middle in (("REAL", low / 2), ("FAKE", (1 + high) / 2)):
-            place = axes.get_yaxis_transform()  # beside the axes, by the zone's middle
-            axes.text(1.01, middle, name, transform=place, va="center")
+        beside = axes.get_yaxis_transform()
+        for name, start, end in (("REAL", 0.0, low), ("FAKE", high, 1.0)):
+            if end - start > NAMED:
+                axes.text(1.01, (start + end) / 2, name, transform=beside, va="center")
         for number, (person, rows) in enumerate(table.groupby("person")):
             mark = MARKS[number % len(MARKS)]
             axes.plot(

@@ -23,7 +23,7 @@ def marked(report: Report, seen: SeenFrame) -> np.ndarray:
         for one in track.frames
         if one.frame == seen.frame
     ]
-    return boxes.draw(seen_frames.picture(seen), found)
+    return boxes.draw(seen_frames.picture(seen), found, letters=boxes.LARGE)
 
 
 def boxes_at(report: Report, time: float, scale: tuple[float, float]) -> list[Box]:

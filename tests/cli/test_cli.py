@@ -20,6 +20,8 @@ from deepfake_detector.cli.arguments import main
 from deepfake_detector.evaluation import comparison
 from deepfake_detector.evaluation.comparison import Difference, Level
 from deepfake_detector.faces.settings import YUNET
+from deepfake_detector.media.reading import MediaError
+from deepfake_detector.serving import annotation
 from deepfake_detector.serving.batch import Judge
 from deepfake_detector.serving.inference import DEMONSTRATION
 from deepfake_detector.storage import assets, store
@@ -223,7 +225,9 @@ def test_many_files_come_with_a_table_a_page_each_and_their_number(tmp_path, cal
     paths = [tmp_path / name for name in files]
     for path, data in zip(paths, files.values(), strict=True):
         path.write_bytes(data)
+    copies = tmp_path / "copies"
     options = ("--model", model, "--html", target, "--csv", target / "all.csv")
+    options += ("--annotate", copies)
     code, out, err = call("predict", *paths, *options)
     assert code == 1
     assert err.splitlines()[-1] == (
@@ -243,6 +247,23 @@ def test_many_files_come_with_a_table_a_page_each_and_their_number(tmp_path, cal
     assert sorted(path.name for path in target.iterdir()) == sorted(
         ["all.csv", "index.html", *(row["page"] for row in rows)]
     )
+    judged = zip(rows[:2], (".jpg", ".png"), strict=True)
+    assert sorted(path.name for path in copies.iterdir()) == sorted(
+        str(Path(row["page"]).with_suffix(suffix)) for row, suffix in judged
+    )
+
+
+@pytest.mark.slow
+def test_an_annotated_copy_that_cannot_be_made_is_told_in_the_report(tmp_path, call, monkeypatch):
+    def failing(*_: object) -> bytes:
+        raise MediaError("took longer than 1 seconds")
+
+    monkeypatch.setattr(annotation, "annotated", failing)
+    (tmp_path / "a.jpg").write_bytes(made.person_still())
+    options = ("--model", made.write_model(tmp_path / "m.onnx"), "--json", tmp_path / "all.json")
+    assert call("predict", tmp_path / "a.jpg", *options, "--annotate", tmp_path / "copies")[0] == 0
+    (found,) = json.loads((tmp_path / "all.json").read_text())
+    assert found["warnings"] == ["No annotated file was written: took longer than 1 seconds."]
 
 
 def test_stress_tells_what_every_copy_came_to(tmp_path, call):

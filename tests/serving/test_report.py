@@ -9,6 +9,7 @@ import pytest
 from made import contract_terms, picture, textured
 
 from deepfake_detector.media.frame_sampling import sample_frames
+from deepfake_detector.pages import svg
 from deepfake_detector.serving import report, seen_frames
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
 from deepfake_detector.serving.report_model import as_json
@@ -189,6 +190,14 @@ def test_the_page_tells_when_and_by_what_it_was_made_and_its_limits_first():
     ):
         assert part in page
     assert page.index("<h2>Limits</h2>") < page.index("<h2>The file</h2>")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "named"), [(0.4, 0.6, ["FAKE", "REAL"]), (0.0, 0.0, ["FAKE"])]
+)
+def test_the_timeline_names_its_zones(low, high, named):
+    drawn = svg.timeline(report.timeline(JUDGED), low, high)
+    assert sorted(re.findall(r">\s*(REAL|FAKE)\s*</text>", drawn)) == named
 
 
 @pytest.mark.slow
