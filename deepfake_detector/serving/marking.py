@@ -54,7 +54,7 @@ def box_of(
     if report.fake_probability is None or not track.scored:
         return Box(scaled, track.verdict, str(track.person))
     said = track.verdict if track.verdict in ("REAL", "FAKE") else "no verdict"
-    return Box(scaled, track.verdict, f"{track.person} {said} {one.fake_probability:.0%}")
+    return Box(scaled, track.verdict, f"{track.person} {said}, {one.fake_probability:.0%} fake")
 
 
 def in_short(report: Report) -> str:
@@ -62,7 +62,7 @@ def in_short(report: Report) -> str:
     if report.fake_probability is None:
         return "no verdict"
     said = report.verdict if report.verdict in ("REAL", "FAKE") else "no verdict"
-    return f"{said} {report.fake_probability:.0%}"
+    return f"{said}, {report.fake_probability:.0%} fake"
 
 
 def _at(
