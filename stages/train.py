@@ -3,8 +3,8 @@
     python -m stages.train
 
 reads   data/splits/train.csv, data/splits/val.csv, data/faces.csv, data/faces/
-makes   models/detector.pt, plots/training.csv (a row for each epoch), data/validation.csv (the best
-        epoch's logits)
+makes   models/detector.pt, plots/training.csv (a row for each epoch, written again after each),
+        data/validation.csv (the best epoch's logits)
 
 A stopped run goes on from its last saved state when it is started again with the same params, data
 and code. With train.devices above 1 it starts the other processes by itself; on several machines
@@ -106,6 +106,7 @@ def _train(train: Train, rows: dict[str, pd.DataFrame], checkpoints: Checkpoints
         checkpoints=checkpoints,
         watch=_progress,
         report=_report,
+        record=_write_history,
     )
     if not fabric.is_global_zero:
         sys.exit()
@@ -117,23 +118,26 @@ def _train(train: Train, rows: dict[str, pd.DataFrame], checkpoints: Checkpoints
         epoch=epoch,
         arithmetic=train.arithmetic,
     )
-    return _write_results(progress, rows["val"])
+    return _write_logits(progress, rows["val"])
 
 
-def _write_results(progress: Progress, val: pd.DataFrame) -> str:
-    """The table of epochs and the best one's logits on validation; returns the summary line."""
-    history = history_table(progress.history)
-    write_whole(
-        "plots/training.csv",
-        history.to_csv(index=False, float_format="%.6f", lineterminator="\n").encode(),
-    )
+def _write_logits(progress: Progress, val: pd.DataFrame) -> str:
+    """The best epoch's logits on validation; returns the summary line."""
     judged = val.assign(epoch=progress.best + 1, logit=progress.best_logits)
     rows = judged[list(tables.VALIDATION.columns)].to_dict("records")
     tables.write("data/validation.csv", tables.make(rows, tables.VALIDATION), tables.VALIDATION)
     best = progress.history[progress.best]
     return (
-        f"best epoch {progress.best + 1} of {len(history)}: validation ROC-AUC "
+        f"best epoch {progress.best + 1} of {len(progress.history)}: validation ROC-AUC "
         f"{best.val_frame_roc_auc:.3f} by frame, {best.val_video_roc_auc:.3f} by video"
+    )
+
+
+def _write_history(history: list[Epoch]) -> None:
+    table = history_table(history)
+    write_whole(
+        "plots/training.csv",
+        table.to_csv(index=False, float_format="%.6f", lineterminator="\n").encode(),
     )
 
 

@@ -93,8 +93,7 @@ def variants(kind: str) -> list[Variant]:
 
 
 def copy(variant: Variant, source: Source, kind: str, limits: Limits) -> bytes:
-    """The copy of an `image` (JPEG) or a `video` (H.264 in MP4), decoded by so many threads (0: one
-    per core).
+    """The copy of an `image` (JPEG) or a `video` (H.264 in MP4).
 
     Raises MediaError where a frame cannot be read or encoded, and where making the copy takes
     longer than `limits.work` or the copy gets larger than 512 MiB.

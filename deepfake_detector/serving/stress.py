@@ -23,8 +23,7 @@ def tested(
     """The report on `source` with what its changed copies came to. Its verdict, REAL or FAKE, and
     those on its people become INCONCLUSIVE where the mildest copy has another.
 
-    All copies together take at most about `limits.work` seconds; those left then are errors. So
-    many `threads` decode for them (0: one per core).
+    All copies together take at most about `limits.work` seconds; those left then are errors.
     """
     end = time.monotonic() + limits.work
     outcomes = []

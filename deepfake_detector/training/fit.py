@@ -43,6 +43,7 @@ def fit(
     checkpoints: Checkpoints,
     watch: Watch,
     report: Callable[[Epoch, bool], None],
+    record: Callable[[list[Epoch]], None],
 ) -> Progress:
     """Train `detector` and leave the weights of its best epoch in it; go on from `checkpoints`
     where there is a state.
@@ -50,12 +51,15 @@ def fit(
     `parts` are the detector's modules from the head down, for unfreezing in stages; `items` names
     the rows of `train`, `val_rows` (columns item, label) describes those of `val`. `watch` wraps
     batches, of which it is told the number, the purpose and the faces in each (a progress bar);
-    `report` is told of each epoch and whether it is the best so far. Raises Stopped after SIGINT or
+    `report` is told of each epoch and whether it is the best so far, `record` of all finished ones:
+    at the start, where a stopped run goes on, and after each. Raises Stopped after SIGINT or
     SIGTERM, the state saved.
     """
     _check_draws(batches)
     learner = Learner(fabric, detector, recipe, batches.steps * recipe.epochs)
     progress = resume(learner, checkpoints)
+    if fabric.is_global_zero and progress.history:
+        record(progress.history)
     loaded = loader(train, batches, recipe.loader_workers, keep_workers=True)
     by_frames = val_rows.drop_duplicates("item")["label"].value_counts().min() < FEWEST_VIDEOS
     with signals() as received, loaders_death_told(received):
@@ -83,6 +87,7 @@ def fit(
             keeper.save()
             if fabric.is_global_zero:
                 report(done, best)
+                record(progress.history)
     detector.load_state_dict(progress.best_weights)
     return progress
 

@@ -16,6 +16,7 @@ from deepfake_detector.common.parallel import Outcome
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import Item, encode, write_archive
 from deepfake_detector.training import network
+from deepfake_detector.training.progress import Epoch
 
 RED, GREEN, _ = COLOURS
 
@@ -160,6 +161,24 @@ def test_what_a_held_out_set_draws_away_from_training_is_told_with_the_remedy(pr
         "  4 in test, not in training: a held-out data set shares their group:\n    anna0\n" in said
     )
     assert remedy in said
+
+
+def test_the_table_of_epochs_is_replaced_whole_after_each(project):
+    """A reader, such as `dvc plots show`, never sees half of it, and its end is that of one
+    writing."""
+    stage = import_module("stages.train")
+    table = Path("plots/training.csv")
+    history = [
+        Epoch(number, 1e-3, 0.5, *(0.1 * (number + 1) for _ in range(4))) for number in range(3)
+    ]
+    stage._write_history(history)
+    whole = table.read_bytes()
+    table.unlink()
+    stage._write_history(history[:1])
+    first = table.open("rb")
+    stage._write_history(history)
+    assert first.read() == whole[: whole.index(b"\n2,") + 1]
+    assert table.read_bytes() == whole
 
 
 def reddish() -> torch.nn.Module:

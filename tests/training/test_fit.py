@@ -118,6 +118,7 @@ def run(
     self_blend: float = 0.0,
     micro_batches: int = 1,
     on_report=lambda epoch: None,
+    record=lambda history: None,
 ):
     """Fit on 48 of the crops, validate on 16; returns the detector, the progress and the numbers of
     the epochs reported."""
@@ -155,6 +156,7 @@ def run(
             checkpoints=Checkpoints(folder / STATES),
             watch=watch or (lambda batches, *_: batches),
             report=report,
+            record=record,
         )
     return detector, progress, reported
 
@@ -373,6 +375,21 @@ def test_a_killed_run_goes_on_from_its_last_state_even_when_the_newest_is_torn(f
     assert reported == [1, 2]
     assert progress.history == whole.history
     assert saved(again) == saved(detector)
+
+
+def test_all_finished_epochs_are_recorded_after_each_and_when_a_stopped_run_goes_on(faces):
+    """What is drawn of a run while it trains."""
+    recorded = []
+
+    def record(history):
+        recorded.append([epoch.epoch for epoch in history])
+
+    with pytest.raises(Stopped):
+        run(*faces, record=record, watch=asks_to_stop([2 * UPDATES + 2]))
+    assert recorded == [[0], [0, 1]]
+    recorded.clear()
+    run(*faces, record=record)
+    assert recorded == [[0, 1], [0, 1, 2]]
 
 
 @pytest.mark.slow
