@@ -1,4 +1,4 @@
-"""Measure the detector on validation, in-set test and each held-out data set, by frame and by video,
+"""Measure the detector on validation, in-set test and whatever is held out, by frame and by video,
 at the decision fitted on validation.
 
     python -m stages.evaluate
@@ -12,6 +12,7 @@ makes   metrics/evaluation.json, metrics/summary.json (what DVC's tables show),
 import pandas as pd
 
 from deepfake_detector import contract, params
+from deepfake_detector.datasets import held_out
 from deepfake_detector.evaluation import breakdown, mistakes, plot_tables
 from deepfake_detector.scoring import scores
 from deepfake_detector.storage import tables
@@ -24,7 +25,7 @@ from stages import frame
 def main() -> str:
     settings = params.load()
     evaluate = settings.evaluate
-    held_out = {name for name, one in settings.data_sets.items() if one.use == "test"}
+    theirs = {name for name, one in settings.data_sets.items() if one.use == "test"}
     detector, facts = network.load("models/detector.pt")
     decision = contract.read_decision("models/decision.json")
     detector = network.to_device(detector, facts["arithmetic"])
@@ -40,8 +41,11 @@ def main() -> str:
         clips.append(
             breakdown.with_verdicts(scored.merge(split, on="item"), decision).assign(split=part)
         )
+    frames, clips = (pd.concat(parts, ignore_index=True) for parts in (frames, clips))
+    unseen = settings.split.hold_out.unseen
     frames, clips = (
-        breakdown.placed(pd.concat(parts, ignore_index=True), held_out) for parts in (frames, clips)
+        table.assign(split=held_out.places(table, table["split"], theirs, unseen))
+        for table in (frames, clips)
     )
     _write_table("data/predictions.csv", frames, tables.PREDICTIONS)
     _write_table("data/clip_predictions.csv", clips, tables.CLIP_PREDICTIONS)

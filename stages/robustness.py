@@ -6,8 +6,8 @@ still finds a face.
 reads   models/detector.onnx, data/index.csv, data/splits/{val,test}.csv, data/frames.csv,
 data/frames/ makes   metrics/robustness.json, plots/robustness.csv
 
-Of in-set test where `evaluate` reads it and there is some, else of validation; held-out data sets
-stand for themselves in what `evaluate` measures.
+Of in-set test where `evaluate` reads it and there is some, else of validation; what is held out
+stands for itself in what `evaluate` measures.
 """
 
 from collections.abc import Collection
@@ -35,7 +35,7 @@ def main() -> str:
     settings = params.load()
     chosen = settings.robustness
     index = tables.read("data/index.csv", tables.INDEX)
-    part, split = _in_set(index, settings.evaluate.splits)
+    part, split = _in_set(index, settings.evaluate.splits, settings.split.hold_out.unseen)
     cells = [robustness.CLEAN]
     cells += [
         (name, level)
@@ -85,12 +85,15 @@ def main() -> str:
     return f"{len(cells) - 1} corruptions of {len(tasks)} {part} items: ROC-AUC drops by {', '.join(drops)} on average"
 
 
-def _in_set(index: pd.DataFrame, splits: Collection[str]) -> tuple[str, pd.DataFrame]:
-    """The part that is measured, and its rows of data sets that are not held out."""
+def _in_set(
+    index: pd.DataFrame, splits: Collection[str], unseen: Collection[str]
+) -> tuple[str, pd.DataFrame]:
+    """The part that is measured, and its rows that are not held out, by data set or as one of the
+    `unseen` methods."""
     own = index.loc[index["use"] == "train", "item"]
     for part in ("test", "val") if "test" in splits else ("val",):
         rows = tables.read(f"data/splits/{part}.csv", tables.SPLIT)
-        rows = rows[rows["item"].isin(own)]
+        rows = rows[rows["item"].isin(own) & ~rows["method"].isin(unseen)]
         if len(rows):
             break
     return part, rows

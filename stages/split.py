@@ -1,6 +1,7 @@
 """Split the items into train, val and test; what shares a person, source, original, file or look
 stays on one side.
 
+split.hold_out keeps forgery methods from training: its fakes go to test where their group does.
 split.policy: `shares` deals out whole groups; `official` keeps the published split and tells what
 leaks in it; `strict` keeps it too, but for the groups that it tears apart: these move whole.
 
@@ -15,7 +16,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from deepfake_detector import UserError, params
-from deepfake_detector.datasets import splitting
+from deepfake_detector.datasets import held_out, splitting
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_json
 from stages import frame
@@ -41,6 +42,9 @@ def main() -> str:
     shares = {part: getattr(split, part) for part in splitting.PARTS}
     items = items.assign(part=splitting.part_of(items, split.policy, shares, split.seed))
     left_out, items = items[items["part"].isna()], items.dropna(subset="part")
+    methods, select_by = split.hold_out.methods, split.hold_out.selecting_method
+    items = items.assign(part=splitting.without_unseen(items, methods, select_by))
+    withheld, items = items[items["part"].isna()], items.dropna(subset="part")
     left = splitting.leaks(index, near, dict(zip(items["item"], items["part"], strict=True)))
     if left and split.policy != "official":
         raise UserError("the split leaks:\n  " + "\n  ".join(str(leak) for leak in left))
@@ -56,10 +60,11 @@ def main() -> str:
     sizes = items.groupby("group").size()
     published = items[items["official_split"] != ""]
     moved = published[published["official_split"] != published["part"]]
-    held_out = items[items["use"] == "test"]
-    in_set = items[items["use"] == "train"]
-    counts = {part: _counts(in_set[in_set["part"] == part]) for part in splitting.PARTS}
-    held_counts = {name: _counts(own) for name, own in held_out.groupby("data_set")}
+    theirs = set(items.loc[items["use"] == "test", "data_set"])
+    place = held_out.places(items, items["part"], theirs, split.hold_out.unseen)
+    counts = {part: _counts(items[place == part]) for part in splitting.PARTS}
+    apart = items[~place.isin(splitting.PARTS)]
+    held_counts = {name: _counts(own) for name, own in apart.groupby(place[apart.index])}
     drawn = splitting.drawn_away(items, split.policy)
     known = index.loc[index["use"] == "test", "item"]  # a dropped duplicate draws away too
     sides = dict.fromkeys(drawn["item"], DRAWN) | dict.fromkeys(known, HELD_OUT)
@@ -70,6 +75,7 @@ def main() -> str:
         "leaks": {"found": len(found), "left": len(left), "by_name": _named(found)},
         "left_out": len(left_out),
         "moved": len(moved) if split.policy == "strict" else 0,
+        **({"withheld": len(withheld)} if split.hold_out.unseen else {}),
         "items": counts | ({"held_out": held_counts} if held_counts else {}),
         "drawn_away": {
             "items": len(drawn),
@@ -98,6 +104,8 @@ def main() -> str:
     lost = (
         f"; {len(drawn)} items drawn away from training by held-out data sets" if len(drawn) else ""
     )
+    if len(withheld):
+        lost += f"; {len(withheld)} fakes of held-out methods left out, as their group is in training or validation"
     return f"{len(sizes)} groups, {len(left) or 'none'} on two sides: {told}{lost}"
 
 

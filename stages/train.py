@@ -39,14 +39,17 @@ NOT_PORTABLE = (
 
 
 def main() -> str:
-    train = params.load().train
+    settings = params.load()
+    train = settings.train
     faces = tables.read("data/faces.csv", tables.FACES)
     split = {
         part: tables.read(f"data/splits/{part}.csv", tables.SPLIT) for part in ("train", "val")
     }
     rows = {
         "train": sampling.to_learn_from(faces, split["train"], train.fakes),
-        "val": sampling.to_be_judged(faces, split["val"], train.fakes),
+        "val": sampling.to_be_judged(
+            faces, split["val"], train.fakes, settings.split.hold_out.selecting_method
+        ),
     }
     scratch = run_folder(train, rows)
     with only_writer(scratch, "train") if devices.first_process() else contextlib.nullcontext():

@@ -8,6 +8,7 @@ from deepfake_detector.common.settings import Fraction, StrictModel
 
 RAW = "data/raw"  # where the demo sets are drawn
 PARTS = ("train", "val", "test")  # of a split
+ALL_FAKES = "all"  # of validation choose the epoch
 
 
 def _no_part(name: str) -> str:
@@ -121,6 +122,38 @@ class Verify(StrictModel):
     on_shortcut: Literal["fail", "warn"] = Field("fail", description="above it: fail, or warn")
 
 
+class HoldOut(StrictModel):
+    """Forgery methods of data sets of `use: train` that training never sees."""
+
+    methods: list[Annotated[str, Field(min_length=1)]] = Field(
+        [], description="only in test, and measured there by themselves"
+    )
+    select_by: str = Field(
+        ALL_FAKES,
+        min_length=1,
+        description="fakes of validation that choose the epoch: all, or one more method that "
+        "training never sees",
+    )
+
+    @property
+    def selecting_method(self) -> str | None:
+        """None where all fakes choose the epoch."""
+        return None if self.select_by == ALL_FAKES else self.select_by
+
+    @property
+    def unseen(self) -> set[str]:
+        """All that training never sees."""
+        return {*self.methods} | ({self.select_by} - {ALL_FAKES})
+
+    @model_validator(mode="after")
+    def _two_purposes(self) -> "HoldOut":
+        if self.select_by in self.methods:
+            raise ValueError(
+                f"select_by: {self.select_by!r} is one of methods, which are in no validation"
+            )
+        return self
+
+
 class Split(StrictModel):
     """How items are split into train, val and test."""
 
@@ -136,6 +169,7 @@ class Split(StrictModel):
         0.15, description="fraction that epochs, threshold and temperature are chosen on"
     )
     test: Fraction = Field(0.15, description="fraction that is read once, at the end")
+    hold_out: HoldOut = Field(HoldOut(), description="forgery methods that training never sees")
 
     @model_validator(mode="after")
     def _add_up(self) -> "Split":

@@ -1,7 +1,7 @@
 """Split items into train, val and test so that whatever shares a person, a source, an original or a
 file stays together."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,6 +110,40 @@ def part_of(items: pd.DataFrame, policy: str, shares: dict[str, float], seed: in
             f"split.policy is {policy}, but no item has a published split", "set it to shares"
         )
     return items["item"].map(assign_published(items, strict=policy == "strict"))
+
+
+def without_unseen(
+    items: pd.DataFrame, methods: Collection[str], select_by: str | None
+) -> pd.Series:
+    """The part of each item (columns item, label, method, group, use, part) where the forgery
+    `methods` and `select_by` are kept from training; None for what is left out.
+
+    The groups stay where they are, so that runs with and without can be compared: a fake of
+    `methods` stands in test where its group does and is left out elsewhere, and so is one of
+    `select_by` in train. Groups of nothing but `methods` go to test. Raises UserError where a
+    method is not known, or is left without a fake that it is meant for.
+    """
+    own = (items["label"] == 1) & (items["use"] == "train")
+    measured = [*((name, "test") for name in methods), *([(select_by, "val")] if select_by else [])]
+    known = set(items["method"][own])
+    if unknown := sorted({name for name, _ in measured} - known):
+        raise UserError(
+            f"split.hold_out: {', '.join(unknown)} is no forgery method of the data sets of "
+            "`use: train`",
+            f"choose of {', '.join(sorted(known))}",
+        )
+    held = own & items["method"].isin(methods)
+    apart = held.groupby(items["group"]).transform("all")
+    part = items["part"].mask(apart, "test")
+    selecting = own & (items["method"] == select_by)
+    part = part.mask((held & (part != "test")) | (selecting & (part == "train")), None)
+    for name, where in measured:
+        if not (own & (items["method"] == name) & (part == where)).any():
+            raise UserError(
+                f"split.hold_out: no fake of {name} is in {where}, where it is to be measured",
+                f"raise split.{where}, choose another split.seed, or add material",
+            )
+    return part
 
 
 def refuse_one_class(items: pd.DataFrame) -> None:

@@ -2,18 +2,19 @@
 method, and by what the faces look like.
 
 Tables in, plain values out. A table of scored rows has the columns split (what it was measured on:
-`val`, `test`, or the name of a held-out data set, which is never pooled with these), label,
+`val`, `test`, or a place of `datasets.held_out`, which is never pooled with these), label,
 data_set, method, group, logit and fake_probability (both empty where nothing could be judged), one
 row per frame or per video. Its figures are those of `scoring.metrics`, of what could be judged, and those of OF_ROWS,
 which need more than labels and probabilities.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from deepfake_detector.datasets.held_out import rows_at
 from deepfake_detector.scoring.decision import LEAST_CLIPS, Decision, judge
 from deepfake_detector.scoring.intervals import WITH_INTERVAL, Scores, intervals
 from deepfake_detector.scoring.metrics import (
@@ -135,16 +136,8 @@ def with_verdicts(clips: pd.DataFrame, decision: Decision) -> pd.DataFrame:
     )
 
 
-def placed(table: pd.DataFrame, held_out: Collection[str]) -> pd.DataFrame:
-    """The table with the name of their data set as `split` of the rows of data sets that are
-    `held_out`."""
-    return table.assign(
-        split=table["data_set"].where(table["data_set"].isin(held_out), table["split"])
-    )
-
-
 def places(table: pd.DataFrame) -> list[str]:
-    """What it was measured on: validation and in-set test, then held-out data sets by name."""
+    """What it was measured on: validation and in-set test, then what is held out by name."""
     found = set(table["split"])
     return [*(part for part in IN_SET if part in found), *sorted(found - set(IN_SET))]
 
@@ -178,7 +171,7 @@ def levels_of(
 
 def all_figures(levels: dict[str, pd.DataFrame], measured: Sequence[str], threshold: float) -> dict:
     """Of each of the `places` that were `measured`: <val or test>.<level>.<figure>,
-    held_out.<data set>.<level>.<figure> (where there are some), then the chief ones of
+    held_out.<place>.<level>.<figure> (where there are some), then the chief ones of
     data_sets.<name>.<val or test>. (of several) and methods.<data set>/<name>.<place>."""
     in_set: dict = {}
     held_out: dict = {}
@@ -186,7 +179,7 @@ def all_figures(levels: dict[str, pd.DataFrame], measured: Sequence[str], thresh
     methods: dict = {}
     for place in measured:
         for level, table in levels.items():
-            rows = table[table["split"] == place]
+            rows = rows_at(table, place)
             into = in_set if place in IN_SET else held_out
             into.setdefault(place, {})[level] = of(rows, threshold)
             for name, own in by_method(rows, threshold).items():
@@ -207,7 +200,7 @@ def summary(figures: Mapping) -> dict[str, float | str]:
     a table of them is no wider than a terminal.
 
     By video: ROC-AUC and log loss on validation, ROC-AUC on in-set test with its interval, and the
-    lowest ROC-AUC of the held-out data sets with the name of that set. What was not measured, or is
+    lowest ROC-AUC of what is held out with its name. What was not measured, or is
     undefined, is left out.
     """
     held_out = {

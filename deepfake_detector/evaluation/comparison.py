@@ -11,6 +11,7 @@ from dvc.exceptions import DvcException
 from dvc.scm import SCMError
 
 from deepfake_detector import UserError, contract
+from deepfake_detector.datasets.held_out import rows_at
 from deepfake_detector.scoring.intervals import WITH_INTERVAL, Scores, difference_intervals
 from deepfake_detector.scoring.metrics import figures
 from deepfake_detector.scoring.scores import probability
@@ -131,7 +132,7 @@ def _predictions(revision: str, split: str) -> _Predictions:
         )
         scale = contract.read_scale(Path(folder) / DECISION)
     levels = {"frame": frames[frames["track"] == DOMINANT], "video": clips}
-    levels = {name: table[table["split"] == split] for name, table in levels.items()}
+    levels = {name: rows_at(table, split) for name, table in levels.items()}
     if levels["video"].empty:
         raise UserError(
             f"{revision}: it was not measured on {split} (evaluate.splits, data_sets)",

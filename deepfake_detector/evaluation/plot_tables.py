@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from deepfake_detector.datasets.held_out import rows_at
 from deepfake_detector.evaluation.breakdown import CHIEF_COLUMNS, FACTS, Slice, by_slice
 from deepfake_detector.scoring import metrics, scores
 
@@ -126,7 +127,7 @@ def slices(levels: Levels, places: Sequence[str], threshold: float) -> pd.DataFr
         {"curve": f"{place}, {level}s", "name": _range(one)} | asdict(one)
         for place in places
         for level, table in levels.items()
-        for one in by_slice(table[table["split"] == place], FACTS, threshold)
+        for one in by_slice(rows_at(table, place), FACTS, threshold)
     ]
     return pd.DataFrame(rows, columns=["curve", "name", *Slice.__dataclass_fields__])
 
@@ -170,7 +171,7 @@ def _by_class(levels: Levels, places: Sequence[str]) -> Iterator[tuple[str, str,
 
 
 def _scored(table: pd.DataFrame, place: str) -> pd.DataFrame:
-    return table[table["split"] == place].dropna(subset="logit")
+    return rows_at(table, place).dropna(subset="logit")
 
 
 TABLES: Mapping[str, Callable[[Measured], pd.DataFrame]] = {

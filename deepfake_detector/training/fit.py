@@ -49,11 +49,12 @@ def fit(
     where there is a state.
 
     `parts` are the detector's modules from the head down, for unfreezing in stages; `items` names
-    the rows of `train`, `val_rows` (columns item, label) describes those of `val`. `watch` wraps
-    batches, of which it is told the number, the purpose and the faces in each (a progress bar);
-    `report` is told of each epoch and whether it is the best so far, `record` of all finished ones:
-    at the start, where a stopped run goes on, and after each. Raises Stopped after SIGINT or
-    SIGTERM, the state saved.
+    the rows of `train`, `val_rows` (columns item, label) describes those of `val`; where it has a
+    column `selects`, the rows where this is true choose the epoch, else all. `watch` wraps batches,
+    of which it is told the number, the purpose and the faces in each (a progress bar); `report` is
+    told of each epoch and whether it is the best so far, `record` of all finished ones: at the
+    start, where a stopped run goes on, and after each. Raises Stopped after SIGINT or SIGTERM, the
+    state saved.
     """
     _check_draws(batches)
     learner = Learner(fabric, detector, recipe, batches.steps * recipe.epochs)
@@ -61,7 +62,8 @@ def fit(
     if fabric.is_global_zero and progress.history:
         record(progress.history)
     loaded = loader(train, batches, recipe.loader_workers, keep_workers=True)
-    by_frames = val_rows.drop_duplicates("item")["label"].value_counts().min() < FEWEST_VIDEOS
+    choosing = val_rows[val_rows["selects"]] if "selects" in val_rows else val_rows
+    by_frames = choosing.drop_duplicates("item")["label"].value_counts().min() < FEWEST_VIDEOS
     with signals() as received, loaders_death_told(received):
         keeper = Keeper(learner, progress, checkpoints, recipe.checkpoint_minutes, received)
         while not progress.is_over(recipe.epochs, recipe.patience):
@@ -131,16 +133,24 @@ def validate(
     workers: int,
     watch: Callable[[Batches, int], Batches],
 ) -> tuple[dict[str, float], list[float]]:
-    """The val figures of an `Epoch`, by mean logit per item, and the logit of every face."""
+    """The val figures of an `Epoch`, by mean logit per item, its select figures where `rows` have a
+    column `selects`, and the logit of every face."""
     judged.eval()
     logits = frame_logits(judged, val, JUDGE_BATCH, workers, watch)
-    scored = rows[["item", "label"]].assign(logit=logits)
+    scored = rows.assign(logit=logits)
+    result = _figures(scored, "val")
+    if "selects" in scored:
+        result |= _figures(scored[scored["selects"]], "select")
+    return result, logits.tolist()
+
+
+def _figures(scored: pd.DataFrame, of: str) -> dict[str, float]:
     videos = scored.groupby("item").agg(label=("label", "first"), logit=("logit", track_logit))
     result = {}
     for level, table in (("frame", scored), ("video", videos)):
-        result[f"val_{level}_log_loss"] = metrics.log_loss(table["label"], expit(table["logit"]))
-        result[f"val_{level}_roc_auc"] = metrics.roc_auc_score(table["label"], table["logit"])
-    return result, logits.tolist()
+        result[f"{of}_{level}_log_loss"] = metrics.log_loss(table["label"], expit(table["logit"]))
+        result[f"{of}_{level}_roc_auc"] = metrics.roc_auc_score(table["label"], table["logit"])
+    return result
 
 
 class _Losses:

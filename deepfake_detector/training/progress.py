@@ -11,7 +11,8 @@ FEWEST_VIDEOS = 10  # of a class; with fewer, video figures are too coarse to ch
 @dataclass(frozen=True)
 class Epoch:
     """What one epoch came to; `lr` is the learning rate at its end, the val figures are of dominant
-    tracks."""
+    tracks; the select figures are those of one method's fakes alone against all reals, where these
+    choose the epoch."""
 
     epoch: int
     lr: float
@@ -20,12 +21,31 @@ class Epoch:
     val_frame_roc_auc: float
     val_video_log_loss: float
     val_video_roc_auc: float
+    select_frame_log_loss: float | None = None
+    select_frame_roc_auc: float | None = None
+    select_video_log_loss: float | None = None
+    select_video_roc_auc: float | None = None
+
+    @property
+    def by_video(self) -> tuple[float, float]:
+        """Negative ROC-AUC and log loss by video of what chooses the epoch: the least is best."""
+        if self.select_video_roc_auc is None or self.select_video_log_loss is None:
+            return -self.val_video_roc_auc, self.val_video_log_loss
+        return -self.select_video_roc_auc, self.select_video_log_loss
+
+    @property
+    def by_frame(self) -> float:
+        """The log loss by frame of what chooses the epoch."""
+        chosen = self.select_frame_log_loss
+        return self.val_frame_log_loss if chosen is None else chosen
 
     def __str__(self) -> str:
+        auc = self.select_video_roc_auc
         return (
             f"epoch {self.epoch + 1:3d}  loss {self.train_loss:.4f}"
             f"  val frame AUC {self.val_frame_roc_auc:.4f} log loss {self.val_frame_log_loss:.4f}"
             f"  video AUC {self.val_video_roc_auc:.4f} log loss {self.val_video_log_loss:.4f}"
+            f"{'' if auc is None else f'  select video AUC {auc:.4f}'}"
         )
 
 
@@ -72,17 +92,18 @@ def restored(state: dict) -> Progress:
 
 
 def history_table(history: list[Epoch]) -> pd.DataFrame:
-    """A row for each epoch, counted from 1."""
-    return pd.DataFrame([asdict(epoch) | {"epoch": epoch.epoch + 1} for epoch in history])
+    """A row for each epoch, counted from 1; without the select figures where there are none."""
+    rows = [asdict(epoch) | {"epoch": epoch.epoch + 1} for epoch in history]
+    return pd.DataFrame(
+        [{name: value for name, value in row.items() if value is not None} for row in rows]
+    )
 
 
 def best_epoch(history: list[Epoch], by_frames: bool) -> int:
-    """The epoch with the highest validation video ROC-AUC, ties by the lowest video log loss.
+    """The epoch with the highest video ROC-AUC of what chooses it, ties by the lowest video log loss.
 
     With too few videos of a class (`by_frames`) the one with the lowest frame log loss.
     """
     if by_frames:
-        return min(history, key=lambda epoch: epoch.val_frame_log_loss).epoch
-    return min(
-        history, key=lambda epoch: (-epoch.val_video_roc_auc, epoch.val_video_log_loss)
-    ).epoch
+        return min(history, key=lambda epoch: epoch.by_frame).epoch
+    return min(history, key=lambda epoch: epoch.by_video).epoch

@@ -185,10 +185,18 @@ def to_learn_from(faces: pd.DataFrame, split: pd.DataFrame, fakes: str) -> pd.Da
     return rows if fakes == "all" else rows[rows["label"] == 0].reset_index(drop=True)
 
 
-def to_be_judged(faces: pd.DataFrame, split: pd.DataFrame, fakes: str) -> pd.DataFrame:
+def to_be_judged(
+    faces: pd.DataFrame, split: pd.DataFrame, fakes: str, select_by: str | None = None
+) -> pd.DataFrame:
     """The same of a split that is validated on; with `fakes` as `none` each real one stands there
-    twice: as the pseudo-fake made of it, and as the target that this was blended into."""
+    twice: as the pseudo-fake made of it, and as the target that this was blended into.
+
+    Where the method `select_by` chooses the epoch, all faces stand there as they are, and `selects`
+    is true for its fakes and the reals.
+    """
     rows = _dominant(faces, split)
+    if select_by is not None:
+        return rows.assign(selects=(rows["label"] == 0) | (rows["method"] == select_by))
     if fakes == "all":
         return rows
     reals = rows[rows["label"] == 0].assign(shown=TARGET)

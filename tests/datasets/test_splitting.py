@@ -480,3 +480,80 @@ def test_what_looks_alike_is_named_where_it_ties_everything_together():
     items = table.assign(group=table["item"].map(splitting.groups(table, near)))
     with pytest.raises(UserError, match="near-duplicates a and b \\(2 items\\)"):
         splitting.refuse_one_group(table, near, items)
+
+
+def families(*methods: str) -> pd.DataFrame:
+    """Nine originals and the fakes of each by every method, three families in each part."""
+    reals = [item(f"r{number}") for number in range(9)]
+    fakes = [item(f"{m}{n}", original=f"r{n}", method=m) for m in methods for n in range(9)]
+    table = grouped(index(*reals, *fakes))
+    number = table["item"].str[-1].astype(int)
+    return table.assign(part=[splitting.PARTS[one // 3] for one in number])
+
+
+def parts(
+    table: pd.DataFrame, methods: list[str], select_by: str | None = None
+) -> dict[str, list[str]]:
+    """Method -> the parts that hold items of it, then."""
+    part = splitting.without_unseen(table, methods, select_by)
+    return {
+        method: [name for name in splitting.PARTS if (part[rows.index] == name).any()]
+        for method, rows in table.groupby("method")
+    }
+
+
+def test_held_out_methods_are_in_test_alone_and_what_selects_the_epoch_is_in_no_training():
+    table = families("swap", "reenact", "morph")
+    everywhere = ["train", "val", "test"]
+    assert parts(table, []) == dict.fromkeys(["real", "swap", "reenact", "morph"], everywhere)
+    assert parts(table, ["swap"], "morph") == {
+        "real": everywhere,
+        "reenact": everywhere,
+        "swap": ["test"],
+        "morph": ["val", "test"],
+    }
+
+
+def test_no_group_is_torn_and_none_changes_its_part_when_a_method_is_held_out():
+    table = families("swap", "reenact")
+    part = splitting.without_unseen(table, ["swap"], None)
+    kept = part.notna()
+    assert (part[kept] == table["part"][kept]).all()
+    assert kept.sum() == 9 + 9 + 3
+
+
+def test_groups_of_nothing_but_a_held_out_method_are_test():
+    table = families("swap", "reenact")
+    drawn = index(item("d1", method="diffusion"), item("d2", method="diffusion"))
+    drawn = grouped(drawn).assign(part="train")
+    table = pd.concat([table, drawn], ignore_index=True)
+    assert parts(table, ["diffusion"])["diffusion"] == ["test"]
+
+
+def test_a_held_out_data_sets_fakes_of_the_method_stay():
+    table = families("swap", "reenact")
+    theirs = grouped(index(item("t1", method="swap", use="test"))).assign(part="test")
+    table = pd.concat([table, theirs], ignore_index=True)
+    assert splitting.without_unseen(table, ["swap"], None).iloc[-1] == "test"
+
+
+@pytest.mark.parametrize(
+    ("methods", "select_by", "said"),
+    [
+        (["swop"], None, r"swop is no forgery method .*choose of reenact, swap"),
+        ([], "real", r"real is no forgery method .*choose of reenact, swap"),
+        (["swap"], "reenact", r"no fake of reenact is in val.*raise split.val"),
+    ],
+)
+def test_what_cannot_be_held_out_is_refused(methods, select_by, said):
+    table = families("swap", "reenact")
+    table = table[(table["part"] != "val") | (table["method"] != "reenact")]
+    with pytest.raises(UserError, match=said):
+        splitting.without_unseen(table, methods, select_by)
+
+
+def test_a_held_out_method_without_a_fake_in_test_is_refused():
+    table = families("swap", "reenact")
+    table = table[(table["part"] != "test") | (table["method"] != "swap")]
+    with pytest.raises(UserError, match=r"no fake of swap is in test.*raise split.test"):
+        splitting.without_unseen(table, ["swap"], None)

@@ -160,7 +160,7 @@ def test_a_sampled_frame_without_a_face_is_not_covered():
 @pytest.mark.slow
 def test_a_held_out_data_set_stands_for_itself_and_is_in_no_other_figure():
     mine, theirs = rows(), rows(data_set="theirs", seed=1)
-    table = breakdown.placed(pd.concat([mine, theirs], ignore_index=True), {"theirs", "others"})
+    table = pd.concat([mine, theirs.assign(split="theirs")], ignore_index=True)
     places = breakdown.places(table)
     assert places == ["test", "theirs"]
     assert [breakdown.title(one) for one in places] == ["test (in-set)", "theirs (held out)"]
@@ -176,11 +176,23 @@ def test_a_held_out_data_set_stands_for_itself_and_is_in_no_other_figure():
     }
 
 
+def test_a_held_out_methods_fakes_are_measured_against_test_reals_and_in_no_other_figure():
+    table = rows()
+    unseen = table["method"] == "swap"
+    placed = table.assign(split=table["split"].mask(unseen, "one/swap"))
+    found = breakdown.all_figures({"video": placed}, breakdown.places(placed), 0.5)
+    assert found["test"]["video"] == of(table[~unseen], 0.5)
+    against = table[unseen | (table["label"] == 0)]
+    assert found["held_out"] == {"one/swap": {"video": of(against, 0.5)}}
+    assert {name: [*own] for name, own in found["methods"].items()} == {
+        "one/reenact": ["test"],
+        "one/swap": ["one/swap"],
+    }
+
+
 @pytest.mark.slow
 def test_where_test_holds_held_out_sets_alone_there_is_no_figure_of_it():
-    table = breakdown.placed(
-        pd.concat([rows(split="val"), rows(data_set="theirs", seed=1)]), ["theirs"]
-    )
+    table = pd.concat([rows(split="val"), rows(data_set="theirs", split="theirs", seed=1)])
     found = breakdown.all_figures({"video": table}, breakdown.places(table), 0.5)
     assert [*found] == ["val", "held_out", "methods"]
 

@@ -163,6 +163,29 @@ def test_what_a_held_out_set_draws_away_from_training_is_told_with_the_remedy(pr
     assert remedy in said
 
 
+def test_a_held_out_method_is_counted_apart_and_what_is_left_out_is_told(project):
+    methods = ("swap", "morph")
+    items = [item(f"{person}0", False, sources=person) for person in "abcdefghi"]
+    items += [
+        item(f"{person}{method}", True, sources=person, method=method)
+        for person in "abcdefghi"
+        for method in methods
+    ]
+    change_params(project / "params.yaml", {"split.hold_out.methods": ["morph"]})
+    write("data/index.csv", tables.INDEX, items)
+    write("data/verified.csv", tables.VERIFIED, [{"item": one["item"], "keep": 1} for one in items])
+    write("data/near_duplicates.csv", tables.NEAR_DUPLICATES, [])
+    summary = call("split")
+    found = told("metrics/split.json")
+    apart = found["items"]["held_out"]["d/morph"]
+    assert apart["fake"] == apart["fake_morph"] == found["items"]["test"]["real"] > 0
+    assert found["withheld"] == 9 - apart["fake"]
+    assert all("fake_morph" not in found["items"][part] for part in ("train", "val", "test"))
+    train = tables.read("data/splits/train.csv", tables.SPLIT)
+    assert set(train["method"]) == {"real", "swap"}
+    assert f"; {9 - apart['fake']} fakes of held-out methods left out" in summary
+
+
 def test_the_table_of_epochs_is_replaced_whole_after_each(project):
     """A reader, such as `dvc plots show`, never sees half of it, and its end is that of one
     writing."""
@@ -265,11 +288,13 @@ def test_robustness_is_of_what_is_not_held_out(project, monkeypatch):
     write("data/splits/test.csv", tables.SPLIT, groups)
     stage = import_module("stages.robustness")
     index = tables.read("data/index.csv", tables.INDEX)
-    part, chosen = stage._in_set(index, ["val", "test"])
+    part, chosen = stage._in_set(index, ["val", "test"], [])
     assert (part, chosen["item"].to_list()) == ("test", ["a", "b"])
+    part, chosen = stage._in_set(index, ["val", "test"], {"swap"})
+    assert (part, chosen["item"].to_list()) == ("test", ["a"])
     write("data/splits/val.csv", tables.SPLIT, groups[:1])
     write("data/splits/test.csv", tables.SPLIT, groups[2:])
-    part, chosen = stage._in_set(index, ["val", "test"])
+    part, chosen = stage._in_set(index, ["val", "test"], [])
     assert (part, chosen["item"].to_list()) == ("val", ["a"])
 
 

@@ -24,7 +24,7 @@ from deepfake_detector.training.checkpoints import Checkpoints
 from deepfake_detector.training.learner import Learner
 from deepfake_detector.training.network import FaceClassifier
 from deepfake_detector.training.optimization import cosine_with_warmup
-from deepfake_detector.training.progress import Epoch, Progress, best_epoch
+from deepfake_detector.training.progress import Epoch, Progress, best_epoch, history_table
 from deepfake_detector.training.sampling import (
     PSEUDO_FAKE,
     STORED,
@@ -235,6 +235,33 @@ def test_too_few_videos_of_either_class_leave_the_choice_of_the_epoch_to_the_fra
     monkeypatch.setattr(fit, "FEWEST_VIDEOS", fewest)
     run(folder, rows[rows["item"] != rows["item"].iloc[-1]], changed(RECIPE, epochs=1))
     assert asked == [by_frames]
+
+
+def test_one_methods_fakes_choose_the_epoch_where_they_are_to(faces):
+    folder, rows = faces
+    selects = (rows["label"] == 0) | (rows.index >= 60)
+    _, progress, _ = run(folder, rows.assign(selects=selects))
+    last = progress.history[-1]
+    assert last.select_video_roc_auc is not None
+    assert last.select_frame_log_loss != last.val_frame_log_loss
+    forget(folder)
+    _, whole, _ = run(folder, rows)
+    assert [one.val_frame_log_loss for one in progress.history] == [
+        one.val_frame_log_loss for one in whole.history
+    ]
+    assert whole.history[-1].select_video_roc_auc is None
+
+
+def test_the_epoch_is_the_best_of_what_selects_it():
+    history = [
+        Epoch(0, 0.1, 0.5, 0.4, 0.8, 0.4, 0.8, 0.3, 0.9, 0.3, 0.9),
+        Epoch(1, 0.1, 0.4, 0.3, 0.9, 0.3, 0.9, 0.4, 0.8, 0.4, 0.8),
+    ]
+    without = [Epoch(*list(vars(epoch).values())[:7]) for epoch in history]
+    assert [best_epoch(history, by_frames) for by_frames in (True, False)] == [0, 0]
+    assert [best_epoch(without, by_frames) for by_frames in (True, False)] == [1, 1]
+    assert [*history_table(history)][-1] == "select_video_roc_auc"
+    assert [*history_table(without)][-1] == "val_video_roc_auc"
 
 
 @pytest.mark.slow

@@ -72,6 +72,19 @@ def test_dominant_faces_of_the_split_are_learned_from_and_judged():
         ]
 
 
+@pytest.mark.parametrize("fakes", ["all", "none"])
+def test_one_methods_fakes_and_all_reals_select_the_epoch_where_it_is_named(fakes):
+    other = SPLIT[SPLIT["label"] == 1].assign(item="g", method="morph")
+    its_faces = FACES[FACES["item"] == "f"].assign(item="g")
+    faces, split = pd.concat([FACES, its_faces]), pd.concat([SPLIT, other])
+    judged = sampling.to_be_judged(faces, split, fakes, "morph")
+    assert dict(zip(judged["item"], judged["selects"], strict=True)) == {
+        "r": True,
+        "f": False,
+        "g": True,
+    }
+
+
 def test_without_fakes_reals_are_learned_from_and_judged_beside_their_pseudo_fakes():
     assert sampling.to_learn_from(FACES, SPLIT, "none")["member"].to_list() == ["r0"]
     judged = sampling.to_be_judged(FACES, SPLIT, "none")[
