@@ -388,21 +388,40 @@ def _add_compare(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "compare",
         help="how far two runs differ, and whether that may be chance",
         description="Figures of two runs on the same items side by side, with the 95 % interval of their difference: source "
-        "groups are drawn anew, the same for both runs.",
+        "groups are drawn anew, the same for both runs. With --against the means of two recipes over several "
+        "seeds: seeds are drawn anew too.",
         epilog="example: %(prog)s HEAD workspace --md",
     )
     command.add_argument(
-        "first", metavar="REV_A", help="a commit, branch or experiment, or `workspace`"
+        "revisions",
+        nargs="+",
+        metavar="REV",
+        help="commits, branches or experiments, or `workspace`: two, or with --against the runs of "
+        "one recipe",
     )
-    command.add_argument("second", metavar="REV_B", help="another one")
+    command.add_argument("--against", nargs="+", metavar="REV", help="the runs of the other recipe")
     command.add_argument(
         "--split",
         default="test",
         metavar="NAME",
-        help="measured on: val, test, or a held-out data set (default: %(default)s)",
+        help="measured on: val, test, a held-out data set, or DATA_SET/METHOD of a held-out method "
+        "(default: %(default)s)",
     )
     command.add_argument("--md", action="store_true", help="as Markdown tables")
-    command.set_defaults(run=commands.compare, in_project=True)
+    command.set_defaults(run=partial(_compare, command), in_project=True)
+
+
+def _compare(command: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
+    named, against = arguments.revisions, arguments.against
+    if against is None:
+        if len(named) != 2:
+            command.error("name two revisions, or several and several others after --against")
+        return commands.compare(named[:1], named[1:], arguments.split, arguments.md)
+    if min(len(named), len(against)) < 2:
+        command.error("name at least two runs on each side of --against: one has no spread")
+    if len({*named, *against}) < len(named) + len(against):
+        command.error("a run is named twice: it would count as two seeds")
+    return commands.compare(named, against, arguments.split, arguments.md)
 
 
 def _add_plots(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -134,17 +134,18 @@ def examine(arguments: argparse.Namespace) -> int:
     return int(doctor.report(doctor.examine(params.load(arguments.params))) > 0)
 
 
-def compare(arguments: argparse.Namespace) -> int:
+def compare(first: list[str], second: list[str], split: str, markdown: bool) -> int:
+    """Two runs, or the means over the runs of two sides."""
     from deepfake_detector.evaluation import comparison  # DVC's own library takes seconds to open
 
-    levels = comparison.compare(arguments.first, arguments.second, arguments.split)
-    show = _markdown if arguments.md else _columns
+    levels = comparison.compare(first, second, split)
+    show = _markdown if markdown else _columns
     for level in levels:
         left_out = (
             f", {level.left_out} left out that one run could not judge" if level.left_out else ""
         )
-        print(f"{arguments.split}, {level.count} {level.name}s{left_out}\n")
-        heads = ("figure", arguments.first, arguments.second, "difference", "95 % interval")
+        print(f"{split}, {level.count} {level.name}s{left_out}\n")
+        heads = ("figure", _side(first), _side(second), "difference", "95 % interval")
         print(show([heads, *(_row(one) for one in level.differences)]) + "\n")
         print(_conclusion(level) + "\n")
     return 0
@@ -252,7 +253,16 @@ def _row(one: "comparison.Difference") -> tuple[str, ...]:
     interval = (
         "-" if one.low is None else f"{one.low:+.4f} to {one.high:+.4f}{'  *' if one.sure else ''}"
     )
-    return one.figure, f"{one.first:.4f}", f"{one.second:.4f}", f"{one.by:+.4f}", interval
+    first, second = _mean(one.first, one.first_spread), _mean(one.second, one.second_spread)
+    return one.figure, first, second, f"{one.by:+.4f}", interval
+
+
+def _side(revisions: list[str]) -> str:
+    return revisions[0] if len(revisions) == 1 else f"mean of {', '.join(revisions)} (spread)"
+
+
+def _mean(value: float, spread: float | None) -> str:
+    return f"{value:.4f}" if spread is None else f"{value:.4f} ({spread:.4f})"
 
 
 def _conclusion(level: "comparison.Level") -> str:

@@ -1,7 +1,9 @@
-"""Two runs on the same items, from what DVC keeps of each: how far their figures differ, and
-whether that may be chance."""
+"""Two runs, or two recipes over several seeds, on the same items, from what DVC keeps of each: how
+far their figures differ, and whether that may be chance."""
 
+import subprocess
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from dvc.scm import SCMError
 
 from deepfake_detector import UserError, contract
 from deepfake_detector.datasets.held_out import rows_at
-from deepfake_detector.scoring.intervals import WITH_INTERVAL, Scores, difference_intervals
+from deepfake_detector.scoring.intervals import WITH_INTERVAL, Scores, mean_difference_intervals
 from deepfake_detector.scoring.metrics import figures
 from deepfake_detector.scoring.scores import probability
 from deepfake_detector.storage import tables
@@ -27,14 +29,17 @@ KEYS = {"frame": ["item", "frame"], "video": ["item"]}
 
 @dataclass(frozen=True)
 class Difference:
-    """A figure of two runs and the 95 % interval of second less first; `low` and `high` None where
-    there is none."""
+    """A figure of two runs, or its mean over the runs of two sides, and the 95 % interval of second
+    less first; `low` and `high` None where there is none. The spreads are the standard deviations
+    over a side's runs, None of a single one."""
 
     figure: str
     first: float
     second: float
     low: float | None
     high: float | None
+    first_spread: float | None = None
+    second_spread: float | None = None
 
     @property
     def by(self) -> float:
@@ -48,7 +53,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Level:
-    """The differences at one level, over `count` frames or videos that both runs have judged;
+    """The differences at one level, over `count` frames or videos that all runs have judged;
     `left_out` were not by one."""
 
     name: str
@@ -58,15 +63,16 @@ class Level:
     reason: str  # why there are no intervals; empty where there are
 
 
-def compare(first: str, second: str, split: str) -> list[Level]:
-    """Every figure with an interval, of two revisions (Git's names, experiments' names, or
-    `workspace`) by frame and video.
+def compare(first: Sequence[str], second: Sequence[str], split: str) -> list[Level]:
+    """Every figure with an interval, by frame and video, of two sides: the revisions (Git's names,
+    experiments' names, or `workspace`) of one run each, or of one recipe each trained with several
+    seeds, of which the means are compared.
 
     Raises UserError where a revision or its predictions are not to be had, and where the items
     differ.
     """
-    one, other = (_predictions(revision, split) for revision in (first, second))
-    return [_level(name, KEYS[name], one, other, (first, second)) for name in KEYS]
+    runs = {revision: _predictions(revision, split) for revision in (*first, *second)}
+    return [_level(name, runs, first, second) for name in KEYS]
 
 
 @dataclass(frozen=True)
@@ -77,30 +83,44 @@ class _Predictions:
 
 
 def _level(
-    name: str, key: list[str], one: _Predictions, other: _Predictions, names: tuple[str, str]
+    name: str, runs: Mapping[str, _Predictions], first: Sequence[str], second: Sequence[str]
 ) -> Level:
-    rows, others = one.levels[name], other.levels[name]
+    tables_of = {revision: run.levels[name] for revision, run in runs.items()}
+    rows = tables_of[first[0]]
     if name == "video":
-        _check_same_items(rows, others, names)
-    both = rows.merge(others[[*key, "logit"]], on=key, suffixes=("", "_other")).dropna(
-        subset=["logit", "logit_other"]
-    )
-    scored = [
-        Scores(probability(both[column].to_numpy(), run.temperature), run.threshold)
-        for column, run in (("logit", one), ("logit_other", other))
-    ]
-    first, second = (figures(both["label"], run.scores, run.threshold) for run in scored)
-    defined = {
-        figure: (value, other_value)
-        for figure in WITH_INTERVAL
-        if (value := first[figure]) is not None and (other_value := second[figure]) is not None
+        for revision, others in tables_of.items():
+            _check_same_items(rows, others, (first[0], revision))
+    key = KEYS[name]
+    both = rows[[*key, "label", "group"]]
+    for number, others in enumerate(tables_of.values()):
+        logits = others[[*key, "logit"]].dropna().rename(columns={"logit": f"logit {number}"})
+        both = both.merge(logits, on=key)
+    scored = {
+        revision: Scores(
+            probability(both[f"logit {number}"].to_numpy(), run.temperature), run.threshold
+        )
+        for number, (revision, run) in enumerate(runs.items())
     }
-    sure = difference_intervals(both["label"], scored[1], scored[0], both["group"], [*defined])
+    sides = [[scored[revision] for revision in side] for side in (first, second)]
+    found = [
+        pd.DataFrame([figures(both["label"], run.scores, run.threshold) for run in side])
+        for side in sides
+    ]
+    defined = [
+        figure for figure in WITH_INTERVAL if all(side[figure].notna().all() for side in found)
+    ]
+    sure = mean_difference_intervals(both["label"], sides[1], sides[0], both["group"], defined)
     differences = tuple(
-        Difference(figure, *values, *sure.ends.get(figure, (None, None)))
-        for figure, values in defined.items()
+        Difference(
+            figure,
+            *(float(side[figure].mean()) for side in found),
+            *sure.ends.get(figure, (None, None)),
+            *(float(side[figure].std()) if len(side) > 1 else None for side in found),
+        )
+        for figure in defined
     )
-    return Level(name, len(both), max(len(rows), len(others)) - len(both), differences, sure.reason)
+    most = max(len(table) for table in tables_of.values())
+    return Level(name, len(both), most - len(both), differences, sure.reason)
 
 
 def _check_same_items(rows: pd.DataFrame, others: pd.DataFrame, names: tuple[str, str]) -> None:
@@ -149,8 +169,23 @@ def _content(revision: str, path: Path) -> bytes:
             else dvc.api.read(str(path), rev=revision, mode="rb")
         )
     except (DvcException, SCMError, OSError) as error:
+        if revision != WORKSPACE and not _has_commit():
+            raise UserError(
+                f"{revision}: this Git repository has no commit yet, so there is no run to compare "
+                "with",
+                "make the first one (`git add -A`, `git commit -m start`) once `dvc repro` is done",
+            ) from error
         raise UserError(
             f"{path} of {revision} is not to be had ({error})",
             "name a commit, branch or experiment (`dvc exp show`) whose "
             "results are in DVC's cache (`dvc pull`, or `dvc exp apply` and `dvc repro`)",
         ) from error
+
+
+def _has_commit() -> bool:
+    """False where Git says that there is none, or is not there."""
+    asked = ("git", "rev-parse", "--quiet", "--verify", "HEAD")
+    try:
+        return subprocess.run(asked, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False

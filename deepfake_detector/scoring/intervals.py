@@ -178,16 +178,46 @@ def difference_intervals(
 ) -> Intervals:
     """The intervals of the figures of `ours` less those of `theirs`, both of the same things in
     every draw."""
-    drawn = _draw(labels, [ours, theirs], groups, names, draws, seed)
+    return mean_difference_intervals(labels, [ours], [theirs], groups, names, draws, seed)
+
+
+def mean_difference_intervals(
+    labels: np.ndarray,
+    ours: Sequence[Scores],
+    theirs: Sequence[Scores],
+    groups: np.ndarray,
+    names: Sequence[str] = WITH_INTERVAL,
+    draws: int | None = None,
+    seed: int = 0,
+) -> Intervals:
+    """The intervals of the mean figures of the detectors `ours` less those of `theirs`.
+
+    Every draw has the same groups for all detectors, and of each side as many detectors as it has,
+    with replacement. Detectors that were not trained cannot be drawn, so a side's draws are spread
+    by sqrt(n / (n - 1)) about their mean, and Student's quantile is that of the degrees of freedom
+    that groups and detectors leave together (Welch 1947). A side of one detector has no spread.
+    """
+    drawn = _draw(labels, [*ours, *theirs], groups, names, draws, seed)
     if not drawn:
         return Intervals({}, reason=TOO_FEW)
-    values, points, without = (
-        (both[0] - both[1]).round(DECIMALS) for both in (drawn.values, drawn.points, drawn.without)
+    rng = np.random.default_rng([seed, len(ours), len(theirs)])
+    sides = slice(None, len(ours)), slice(len(ours), None)
+    points, without = (
+        (found[sides[0]].mean(axis=0) - found[sides[1]].mean(axis=0)).round(DECIMALS)
+        for found in (drawn.points, drawn.without)
     )
-    ends = {
-        name: _ends(own, point, left, drawn)
-        for name, own, point, left in zip(names, values, points, without, strict=True)
-    }
+    first, second = (_of_drawn_detectors(drawn.values[side], rng) for side in sides)
+    values = (first - second).round(DECIMALS)
+    fixed = drawn.values[sides[0]].mean(axis=0) - drawn.values[sides[1]].mean(axis=0)
+    ends = {}
+    for number, name in enumerate(names):
+        spreads = [(fixed[number].var(), float(_freedom(drawn.strata)))]
+        for found in (drawn.points[side][:, number] for side in sides):
+            if len(found) > 1:
+                spreads.append((found.var(ddof=1) / len(found), len(found) - 1.0))
+        ends[name] = _ends(
+            values[number], points[number], without[number], drawn, _joint_freedom(spreads)
+        )
     return Intervals(ends, undefined=drawn.undefined)
 
 
@@ -393,12 +423,37 @@ def _freedom(strata: np.ndarray) -> int:
     return len(strata) - len(np.unique(strata))
 
 
+def _of_drawn_detectors(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The mean (names, draws) of as many detectors, drawn anew for each draw, as `values`
+    (detectors, names, draws) has."""
+    count = len(values)
+    if count == 1:
+        return values[0]
+    share = rng.multinomial(count, np.full(count, 1 / count), values.shape[2]) / count
+    mean = values.mean(axis=0)
+    drawn = np.einsum("rnd,dr->nd", values, share)
+    return mean + math.sqrt(count / (count - 1)) * (drawn - mean)
+
+
+def _joint_freedom(spreads: Sequence[tuple[float, float]]) -> float:
+    """Of a sum whose parts have these variances, each with its degrees of freedom (Welch 1947); that
+    of the first where nothing varies."""
+    total = sum(variance for variance, _ in spreads)
+    if total <= ROUNDING**2:
+        return spreads[0][1]
+    return total**2 / sum(variance**2 / freedom for variance, freedom in spreads)
+
+
 def _ends(
-    values: np.ndarray, point: float, without: np.ndarray, drawn: _Drawn
+    values: np.ndarray,
+    point: float,
+    without: np.ndarray,
+    drawn: _Drawn,
+    freedom: float | None = None,
 ) -> tuple[float, float]:
-    """The BCa percentiles, the normal quantile replaced by Student's with as many degrees of
-    freedom as the groups leave."""
-    tail = abs(t.ppf((1 - LEVEL) / 2, _freedom(drawn.strata)))
+    """The BCa percentiles, the normal quantile replaced by Student's with `freedom` degrees of
+    freedom, or as many as the groups leave."""
+    tail = abs(t.ppf((1 - LEVEL) / 2, freedom or _freedom(drawn.strata)))
     below = ((values < point).mean() + (values <= point).mean()) / 2
     shift = norm.ppf(np.clip(below, 1 / len(values), 1 - 1 / len(values)))
     moved = shift + np.array([-tail, tail])

@@ -159,6 +159,9 @@ def test_a_missing_package_is_named_with_the_extra_that_has_it(command, extra):
         (["predict", "clip.mp4", "--seconds-per-item", "0"], "argument --seconds-per-item: Input"),
         (["predict", "clip.mp4", "--memory-per-item", "nan"], "argument --memory-per-item: Input"),
         (["serve", "--port", "65536"], "argument --port: '65536' is no port: 0 to 65535"),
+        (["compare", "a"], "name two revisions, or several and several others after --against"),
+        (["compare", "a", "b", "--against", "c"], "name at least two runs on each side"),
+        (["compare", "a", "b", "--against", "b", "c"], "a run is named twice"),
         (["use-profile"], "required: profile"),
         (["use-profile", "folder", "--root", "mine"], "'mine': write NAME=/absolute/path"),
         (
@@ -205,6 +208,21 @@ def test_compare_writes_markdown(call, compared):
         "| 0.9000 |" in out
     )
     assert out.startswith("val, 20 frames")
+
+
+def test_compare_over_seeds_tells_means_and_spreads(call, monkeypatch):
+    asked = []
+
+    def compare(*arguments):
+        asked.append(arguments)
+        one = Difference("roc_auc", 0.9, 0.95, 0.01, 0.08, 0.012, 0.008)
+        return [Level("video", 20, 0, (one,), "")]
+
+    monkeypatch.setattr(comparison, "compare", compare)
+    code, out, _ = call("compare", "a", "b", "--against", "c", "d", "e")
+    assert (code, asked) == (0, [(["a", "b"], ["c", "d", "e"], "test")])
+    assert "mean of a, b (spread)  mean of c, d, e (spread)" in out
+    assert "0.9000 (0.0120)        0.9500 (0.0080)" in out
 
 
 @pytest.mark.parametrize(

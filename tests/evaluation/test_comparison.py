@@ -76,7 +76,7 @@ def by_name(level: comparison.Level) -> dict[str, comparison.Difference]:
 def test_figures_stand_side_by_side_with_the_interval_of_second_less_first(runs):
     runs("a", LOGITS)
     runs("b", BETTER)
-    frames, videos = compare("a", "b", "test")
+    frames, videos = compare(["a"], ["b"], "test")
     assert (frames.name, frames.count, videos.name, videos.count) == ("frame", 144, "video", 48)
     found = by_name(videos)["roc_auc"]
     labels = np.arange(48) % 2
@@ -88,7 +88,7 @@ def test_figures_stand_side_by_side_with_the_interval_of_second_less_first(runs)
     )
     assert 0 < found.low < found.by < found.high
     assert found.sure
-    turned = by_name(compare("b", "a", "test")[1])["roc_auc"]
+    turned = by_name(compare(["b"], ["a"], "test")[1])["roc_auc"]
     assert (turned.by, turned.low) == (
         pytest.approx(-found.by),
         pytest.approx(-found.high, abs=0.02),
@@ -99,7 +99,7 @@ def test_figures_stand_side_by_side_with_the_interval_of_second_less_first(runs)
 def test_each_run_is_measured_at_its_own_temperature(runs):
     runs("a", LOGITS)
     runs("b", LOGITS, temperature=1.0)
-    found = by_name(compare("a", "b", "test")[1])
+    found = by_name(compare(["a"], ["b"], "test")[1])
     assert found["roc_auc"].by == 0
     assert found["log_loss"].by > 0
 
@@ -107,7 +107,7 @@ def test_each_run_is_measured_at_its_own_temperature(runs):
 @pytest.mark.slow
 def test_the_same_run_does_not_differ(runs):
     runs("a", LOGITS)
-    for level in compare("a", "a", "test"):
+    for level in compare(["a"], ["a"], "test"):
         assert {(one.by, one.low, one.high) for one in level.differences} == {(0, 0, 0)}
         assert not any(one.sure for one in level.differences)
 
@@ -116,7 +116,7 @@ def test_the_same_run_does_not_differ(runs):
 def test_a_clip_that_one_run_could_not_judge_is_left_out_of_both(runs):
     runs("a", LOGITS)
     runs("b", np.where(np.arange(48) == 5, np.nan, LOGITS))
-    frames, videos = compare("a", "b", "test")
+    frames, videos = compare(["a"], ["b"], "test")
     assert (videos.count, videos.left_out) == (47, 1)
     assert (frames.count, frames.left_out) == (141, 3)
     assert by_name(videos)["roc_auc"].by == 0
@@ -143,13 +143,13 @@ def test_what_cannot_be_compared_is_refused(runs, other, split, error):
     runs("a", LOGITS)
     runs("b", LOGITS, **other)
     with pytest.raises(UserError, match=error):
-        compare("a", "b", split)
+        compare(["a"], ["b"], split)
 
 
 @pytest.mark.slow
 def test_a_held_out_data_set_is_compared_by_its_name(runs):
     runs("a", LOGITS, split="theirs")
-    assert [level.count for level in compare("a", "a", "theirs")] == [144, 48]
+    assert [level.count for level in compare(["a"], ["a"], "theirs")] == [144, 48]
 
 
 def test_revisions_are_read_from_dvcs_cache(toy_project, tmp_path, monkeypatch):
@@ -159,11 +159,50 @@ def test_revisions_are_read_from_dvcs_cache(toy_project, tmp_path, monkeypatch):
     assert run(project, "git", *author, "commit", "-q", "-m", "results").returncode == 0
     shutil.rmtree(project / "data")
     monkeypatch.chdir(project)
-    for level in compare("HEAD", "HEAD", "test"):
+    for level in compare(["HEAD"], ["HEAD"], "test"):
         assert level.count > 4
         assert {one.by for one in level.differences} == {0}
 
 
 def test_an_unknown_revision_is_told_with_the_remedy(toy_project_alone):
     with pytest.raises(UserError, match=r"index\.csv of nothing is not to be had .*`dvc exp show`"):
-        compare("nothing", "workspace", "test")
+        compare(["nothing"], ["workspace"], "test")
+
+
+def test_a_repository_without_a_commit_is_told_with_the_remedy(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(tmp_path, "git", "init", "-q").returncode == 0
+    assert run(tmp_path, "dvc", "init", "-q").returncode == 0
+    with pytest.raises(
+        UserError, match=r"HEAD: .*no commit yet.*make the first one \(`git add -A`"
+    ):
+        compare(["HEAD"], ["workspace"], "test")
+
+
+def test_means_over_seeds_are_compared_with_their_spread(runs):
+    rng = np.random.default_rng(1)
+    for number in range(3):
+        runs(f"a{number}", LOGITS + rng.normal(0, 0.3, 48))
+        runs(f"b{number}", BETTER + rng.normal(0, 0.3, 48))
+    _, videos = compare(["a0", "a1", "a2"], ["b0", "b1", "b2"], "test")
+    found = by_name(videos)["roc_auc"]
+    single = [by_name(compare([f"{side}0"], [f"{side}1"], "test")[1])["roc_auc"] for side in "ab"]
+    last = by_name(compare(["a2"], ["b2"], "test")[1])["roc_auc"]
+    assert (last.first_spread, last.second_spread) == (None, None)
+    for side, (one, mean, spread, third) in enumerate(
+        [
+            (single[0], found.first, found.first_spread, last.first),
+            (single[1], found.second, found.second_spread, last.second),
+        ]
+    ):
+        values = [one.first, one.second, third]
+        assert mean == pytest.approx(np.mean(values)), side
+        assert spread == pytest.approx(np.std(values, ddof=1)), side
+    assert found.low < found.by < found.high
+
+
+def test_every_run_of_a_side_must_be_of_the_same_files(runs):
+    for name, md5 in (("a", "0"), ("b", "0"), ("c", "0"), ("d", "1")):
+        runs(name, LOGITS, md5=md5)
+    with pytest.raises(UserError, match="a and d were not measured on the same files"):
+        compare(["a", "b"], ["c", "d"], "test")

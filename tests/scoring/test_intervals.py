@@ -17,6 +17,7 @@ from deepfake_detector.scoring.intervals import (
     Scores,
     difference_intervals,
     intervals,
+    mean_difference_intervals,
 )
 
 
@@ -387,3 +388,30 @@ def test_a_figure_that_no_draw_has_is_refused():
     labels, probabilities, groups = made(10, 4, 0.5)
     with pytest.raises(ValueError, match="no draw of groups has a value of all of precision"):
         intervals(labels, Scores(probabilities, threshold=2.0), groups, ["precision"], draws=100)
+
+
+def _seeds(shifts: list[float]) -> tuple[np.ndarray, np.ndarray, list[Scores]]:
+    """Labels, groups and one detector for each shift of what it says of fakes."""
+    rng = np.random.default_rng(3)
+    labels, groups = np.tile([0, 1], 60), np.repeat(np.arange(30), 4).astype(str)
+    base = rng.normal(0, 1, 120)
+    made = [Scores(1 / (1 + np.exp(-(base + shift * labels)))) for shift in shifts]
+    return labels, groups, made
+
+
+def test_a_side_of_one_detector_is_compared_as_two_runs_are():
+    labels, groups, (one, other) = _seeds([0.5, 1.0])
+    assert mean_difference_intervals(
+        labels, [one], [other], groups, ["roc_auc"]
+    ) == difference_intervals(labels, one, other, groups, ["roc_auc"])
+
+
+def test_seeds_that_differ_make_the_interval_of_a_mean_wider():
+    """Both sides have the same mean shift; the second comparison has detectors that agree."""
+    labels, groups, made = _seeds([0.2, 1.0, 1.8, 1.0, 1.0, 1.0, 1.3])
+    apart = mean_difference_intervals(labels, made[:3], made[3:6], groups, ["roc_auc"])
+    alike = mean_difference_intervals(labels, [made[6]] * 3, made[3:6], groups, ["roc_auc"])
+    width = [high - low for low, high in (apart.ends["roc_auc"], alike.ends["roc_auc"])]
+    assert width[0] > 3 * width[1]
+    single = difference_intervals(labels, made[6], made[3], groups, ["roc_auc"])
+    assert alike.ends["roc_auc"] == pytest.approx(single.ends["roc_auc"], abs=1e-9)
