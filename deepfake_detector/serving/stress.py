@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 Judge = Callable[[bytes, int, Limits], "Report"]
 
 
-def tested(
-    report: "Report", source: Source, judge: Judge, limits: Limits
-) -> "Report":
+def tested(report: "Report", source: Source, judge: Judge, limits: Limits) -> "Report":
     """The report on `source` with what its changed copies came to. Its verdict, REAL or FAKE, and
     those on its people become INCONCLUSIVE where the mildest copy has another.
 
