@@ -135,10 +135,10 @@ def without_unseen(
     held = own & items["method"].isin(methods)
     apart = held.groupby(items["group"]).transform("all")
     part = items["part"].mask(apart, "test")
-    selecting = own & (items["method"] == select_by)
-    part = part.mask((held & (part != "test")) | (selecting & (part == "train")), None)
+    selecting = own & items["method"].isin([select_by] if select_by else [])
+    part = part.mask((held & ~part.isin(["test"])) | (selecting & part.isin(["train"])), None)
     for name, where in measured:
-        if not (own & (items["method"] == name) & (part == where)).any():
+        if not (own & items["method"].isin([name]) & part.isin([where])).any():
             raise UserError(
                 f"split.hold_out: no fake of {name} is in {where}, where it is to be measured",
                 f"raise split.{where}, choose another split.seed, or add material",

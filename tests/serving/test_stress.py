@@ -136,7 +136,7 @@ def test_a_clip_is_tested_frame_by_frame_and_its_progress_told(tested):
 def test_copies_that_there_is_no_time_for_are_told_and_leave_the_verdict():
     clip = made.clip(6, width=96, height=96)
     untested = Report("a.mp4", SHA, "video", "FAKE", fake_probability=0.9)
-    found = stress.tested(untested, clip, lambda *_: untested, Limits(work=0), 1)
+    found = stress.tested(untested, clip, lambda *_: untested, Limits(work=0))
     assert found.verdict == "FAKE"
     assert {one.verdict for one in found.firmness.outcomes} == {"ERROR"}
     assert "no copy could be judged (took longer than 0 seconds)" in report.firmness_in_words(found)
