@@ -471,7 +471,7 @@ def test_nothing_is_left_in_the_temporary_folder(visit, folder, tmp_path):
     page = visit()
     page.locator("input[type=file]").set_input_files(tmp_path / "large.mp4")
     page.get_by_text("Details for experts").wait_for()
-    assert "3,0" in page.get_by_test_id("stMain").locator("details").last.text_content()
+    sync_api.expect(page.get_by_test_id("stMain").locator("details").last).to_contain_text("3,0")
     assert list((folder / "temporary").iterdir()) == []
 
 
