@@ -75,7 +75,8 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
             batch.write_index(index, journal.reports(inputs), counts, detector.banner)
         journal.end()
     opens = f"; open {index}" if index else ""
-    untested = "" if arguments.stress else "; firmness not tested (--stress)"
+    testable = (counts["REAL"] or counts["FAKE"]) and not arguments.stress
+    untested = "; firmness not tested (--stress)" if testable else ""
     print(f"{batch.summary(counts)}{untested}{opens}", file=sys.stderr)
     return int(counts["ERROR"] > 0)
 
