@@ -15,7 +15,7 @@ from deepfake_detector.faces.detection import load_detector
 from deepfake_detector.faces.face import Face
 from deepfake_detector.faces.settings import YUNET
 from deepfake_detector.faces.shots import Scene
-from deepfake_detector.faces.tracking import ALIKE, REACH, UNLIKE, View, follow, view
+from deepfake_detector.faces.tracking import ALIKE, MOVED, REACH, UNLIKE, View, follow, view
 from deepfake_detector.media.frame_sampling import sample_frames
 
 HERE, THERE = (
@@ -26,7 +26,8 @@ HERE, THERE = (
     )
     for seed in (1, 2)
 )
-BETWEEN = (ALIKE + UNLIKE) / 2  # so far apart looks say nothing: place decides
+BETWEEN = (MOVED + UNLIKE) / 2  # so far apart looks say nothing: place decides
+TURNED = (ALIKE + MOVED) / 2  # as one person who turns the head, or two who look alike
 HAAR = 240, 64, 0.0, ""
 
 
@@ -38,11 +39,11 @@ def looks_of(names: list[str], apart: float) -> dict[str, np.ndarray]:
     }
 
 
-def vague(frames: list[list[Face]], scene: Scene = HERE) -> list[View]:
+def vague(frames: list[list[Face]], scene: Scene = HERE, apart: float = BETWEEN) -> list[View]:
     """Views in which no two looks are alike, nor so unlike that they are of two people."""
     numbers = itertools.count()
     rows = [[str(next(numbers)) for _ in faces] for faces in frames]
-    looks = looks_of([name for row in rows for name in row], BETWEEN)
+    looks = looks_of([name for row in rows for name in row], apart)
     return [
         View(tuple(faces), np.array([looks[name] for name in row]), scene)
         for faces, row in zip(frames, rows, strict=True)
@@ -91,6 +92,21 @@ def told(*frames: dict[str, float], scenes: list[Scene] | None = None) -> list[V
 )
 def test_where_looks_do_not_tell_faces_are_followed_by_place(frames, numbers):
     assert follow(vague(frames)) == numbers
+
+
+@pytest.mark.parametrize(
+    ("frames", "numbers"),
+    [
+        ([[square(0)], [square(40)]], [[0], [0]]),
+        ([[square(0), square(40)], [square(1), square(80)]], [[0, 1], [0, 1]]),
+        ([[square(0), square(40)], [square(80), square(120)]], [[0, 1], [2, 3]]),
+        ([[square(0)], [square(40), square(80)]], [[0], [1, 2]]),
+        ([[square(0)], [], [square(40)]], [[0], [], [1]]),
+    ],
+    ids=["one moves", "one of two moves", "two and two", "one and two", "some time ago"],
+)
+def test_who_alone_is_new_is_who_alone_is_missing(frames, numbers):
+    assert follow(vague(frames, apart=TURNED)) == numbers
 
 
 def test_two_people_who_cross_keep_their_numbers():
