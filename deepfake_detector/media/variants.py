@@ -4,29 +4,26 @@ A copy of a clip has as many frames as the clip, shown at the same times; sound 
 made in memory, so no file is left of it.
 """
 
-import io
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Literal
 
-import av
 import cv2
 import numpy as np
 
 from deepfake_detector.media.frame_sampling import Frame, sample_frames
+from deepfake_detector.media.h264 import even
 from deepfake_detector.media.reading import Limits, MediaError, Source, video_errors
 from deepfake_detector.media.stills import read_image
+from deepfake_detector.media.writing import h264_clip
 
 VariantName = Literal[
     "re-encoded", "shifted", "mirrored", "messenger", "screen", "low quality", "thumbnail"
 ]
 Change = Callable[[np.ndarray], np.ndarray]
 ALL_FRAMES = 1 << 40
-TICKS = 90_000  # a second, of the times in a copy
 MOST_BYTES = 1 << 29  # of a copy, which lies in memory
-ENCODER_THREADS = 4  # on every machine: what x264 makes depends on it
 PRESET = "superfast"
 
 
@@ -103,8 +100,9 @@ def copy(variant: Variant, source: Source, kind: str, limits: Limits) -> bytes:
     frames = sample_frames(source, ALL_FRAMES, limits)
     shown = _a_frame_later(frames) if variant.shifted else ((one.time, one.image) for one in frames)
     with video_errors():
-        changed = ((moment, _even(variant.change(image))) for moment, image in shown)
-        return _encoded(_in_time(changed, limits.work), variant.crf)
+        changed = ((moment, even(variant.change(image))) for moment, image in shown)
+        in_time = _in_time(changed, limits.work)
+        return h264_clip(in_time, variant.crf, PRESET, most_bytes=MOST_BYTES)
 
 
 def _a_frame_later(frames: Iterable[Frame]) -> Iterator[tuple[float, np.ndarray]]:
@@ -128,35 +126,6 @@ def _in_time(
             raise MediaError(f"a copy took longer than {seconds:g} seconds")
         size = size or image.shape[1::-1]
         yield moment, image if image.shape[1::-1] == size else cv2.resize(image, size)
-
-
-def _encoded(shown: Iterable[tuple[float, np.ndarray]], crf: int) -> bytes:
-    """An MP4 of pictures with even sides, all of one size, at these rising times (seconds)."""
-    buffer, last = io.BytesIO(), -1
-    with av.open(buffer, "w", format="mp4") as container:
-        stream = container.add_stream(
-            "libx264", rate=25, options={"crf": str(crf), "preset": PRESET}
-        )
-        stream.codec_context.thread_count = ENCODER_THREADS
-        stream.codec_context.time_base = stream.time_base = Fraction(1, TICKS)
-        stream.pix_fmt = "yuv420p"
-        for moment, image in shown:
-            if last < 0:
-                stream.height, stream.width = image.shape[:2]
-            last = max(last + 1, round(moment * TICKS))
-            frame = av.VideoFrame.from_ndarray(image, "rgb24")
-            frame.pts, frame.time_base = last, Fraction(1, TICKS)
-            container.mux(stream.encode(frame))
-            if buffer.tell() > MOST_BYTES:
-                raise MediaError(f"a copy is larger than {MOST_BYTES >> 20} MiB")
-        container.mux(stream.encode())
-    return buffer.getvalue()
-
-
-def _even(image: np.ndarray) -> np.ndarray:
-    """With an even width and height, which H.264 asks for."""
-    height, width = image.shape[:2]
-    return cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
 
 
 def _jpeg(image: np.ndarray, quality: int) -> bytes:

@@ -8,30 +8,21 @@ Path("clip.annotated" + annotation.suffix(found)).write_bytes(annotation.annotat
 
 import io
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
-from fractions import Fraction
-from itertools import chain, pairwise
-from typing import cast
 
-import av
 import cv2
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image
 
 from deepfake_detector.media.frame_sampling import Frame, sample_frames
 from deepfake_detector.media.reading import LIMITS, Limits, MediaError, Source
+from deepfake_detector.media.writing import USUAL_RATE, h264_clip
 from deepfake_detector.pages import boxes
 from deepfake_detector.serving import marking
 from deepfake_detector.serving.inference import Report
 
 LONGEST, SHORTEST = 1920, 1080  # pixels: 1080p, upright or lying
-CLOCK = 90_000  # ticks a second, as in MPEG
-USUAL_RATE = 25.0  # frames a second, of a clip that tells none
-# cpu-independent: x264's fastest routines give other bytes from call to call
-H264 = {"preset": "veryfast", "crf": "21", "x264-params": "cpu-independent=1"}
-BT709 = 1  # of ITU-T H.273: primaries, transfer and matrix
+CRF, PRESET = 21, "veryfast"
 EVERY = sys.maxsize
 
 
@@ -54,53 +45,12 @@ def annotated(source: Source, report: Report, limits: Limits = LIMITS) -> bytes:
     frames = _drawn(sample_frames(source, EVERY, limits=limits), report)
     if report.kind == "video":
         rate = report.facts.get("frame_rate") or USUAL_RATE
-        return h264(frames, rate, report.facts.get("duration") or 0.0)
+        duration = report.facts.get("duration") or 0.0
+        return h264_clip(frames, CRF, PRESET, rate=rate, duration=duration)
     (_, image), *_ = frames
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG" if suffix(report) == ".jpg" else "PNG", quality=95)
     return buffer.getvalue()
-
-
-def h264(frames: Iterable[tuple[float, np.ndarray]], rate: float, duration: float) -> bytes:
-    """An MP4 of frames, each with its second, whose sides are even; `rate` is frames a second, and
-    the last is shown until `duration`."""
-    with tempfile.TemporaryFile() as file:
-        place = f"/proc/self/fd/{file.fileno()}"  # FFmpeg reads it again to put its index in front
-        with av.open(place, "w", format="mp4", options={"movflags": "faststart"}) as output:
-            stream = output.add_stream(
-                "libx264", rate=Fraction(rate).limit_denominator(1001), options=H264
-            )
-            context = stream.codec_context
-            context.pix_fmt = "yuv420p"
-            context.time_base = stream.time_base = Fraction(1, CLOCK)
-            context.colorspace = context.color_primaries = context.color_trc = BT709
-            context.color_range = ColorRange.MPEG
-            for ticks, lasts, image in _timed(frames, duration, 1 / rate):
-                if not ticks:
-                    context.height, context.width = image.shape[:2]
-                frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(
-                    format="yuv420p",
-                    dst_colorspace=Colorspace.ITU709,
-                    dst_color_range=ColorRange.MPEG,
-                )
-                frame.pts, frame.duration, frame.time_base = ticks, lasts, Fraction(1, CLOCK)
-                output.mux(stream.encode(frame))
-            output.mux(stream.encode())
-        file.seek(0)
-        return file.read()
-
-
-def _timed(
-    frames: Iterable[tuple[float, np.ndarray]], duration: float, usual: float
-) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Each frame with its time and how long it is shown, in ticks."""
-    ticks = 0
-    for (_, image), (until, following) in pairwise(chain(frames, [(duration, None)])):
-        lasts = round(until * CLOCK) - ticks
-        if lasts <= 0:
-            lasts = 1 if following is not None else round(usual * CLOCK)
-        yield ticks, lasts, cast(np.ndarray, image)
-        ticks += lasts
 
 
 def _drawn(frames: Iterable[Frame], report: Report) -> Iterator[tuple[float, np.ndarray]]:
