@@ -1,7 +1,6 @@
 """`deepfake-detector recalibrate`: a new model file whose threshold was fitted on real clips of its
 user's."""
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,9 @@ from deepfake_detector import UserError
 from deepfake_detector.common import console
 from deepfake_detector.contract import model_file
 from deepfake_detector.scoring import recalibration
+from deepfake_detector.scoring.scores import logit
 from deepfake_detector.serving.inference import Detector
 from deepfake_detector.storage.files import write_whole
-
-CERTAIN = 1e-12  # a probability nearer to 0 or 1 has no logit
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,5 @@ def scored(detector: Detector, clips: list[Path]) -> Scored:
         elif report.people > 1:
             left_out["several people"] += 1
         else:
-            inside = min(max(report.fake_probability, CERTAIN), 1 - CERTAIN)
-            logits.append(detector.contract.decision.temperature * math.log(inside / (1 - inside)))
+            logits.append(logit(report.fake_probability, detector.contract.decision.temperature))
     return Scored(np.array(logits), left_out)

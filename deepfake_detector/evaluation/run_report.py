@@ -179,7 +179,7 @@ def across_sets(evaluation: Mapping, learned_from: Sequence[str]) -> Section:
     places += [(name, name, levels) for name, levels in held_out.items()]
     rows = [
         {
-            "data set": name,
+            "data set, or method of one": name,
             "seen in training": "no" if name in held_out else "yes",
             "of": f"{title(place)}, {level}s",
         }

@@ -11,7 +11,7 @@ import numpy as np
 from deepfake_detector.scoring.decision import DIGITS
 from deepfake_detector.scoring.people import fake_from
 from deepfake_detector.scoring.proof import why_unproven
-from deepfake_detector.scoring.scores import probability
+from deepfake_detector.scoring.scores import logit, probability
 from deepfake_detector.scoring.settings import Calibrate
 from deepfake_detector.scoring.temperature import fit_temperature
 
@@ -72,8 +72,7 @@ def decision(
 
 def several(reals: np.ndarray, band_high: float, temperature: float) -> list[float]:
     """The probabilities from which the highest of 2, 3 … people is fake."""
-    inside = float(np.clip(band_high, 1e-12, 1 - 1e-12))  # where there is a logit
-    at = temperature * math.log(inside / (1 - inside))
+    at = logit(band_high, temperature)
     return [round(float(probability(one, temperature)), 6) for one in fake_from(reals, at)[1:]]
 
 

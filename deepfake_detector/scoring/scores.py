@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 NO_FACE, TOO_SMALL, TOO_FEW = "no face", "faces too small", "too few faces"  # why there is no logit
+CERTAIN = 1e-12  # no probability is nearer to 0 or 1, where a logit is wanted
 NOBODY = "nobody seen long enough"
 
 
@@ -103,3 +104,9 @@ def probability(logit: np.ndarray, temperature: float) -> np.ndarray: ...
 def probability(logit: float | np.ndarray, temperature: float) -> float | np.ndarray:
     """Probability of fake: softmax of the two outputs divided by the temperature (Guo et al. 2017)."""
     return 1 / (1 + np.exp(-np.clip(np.asarray(logit, float) / temperature, -500, 500)))
+
+
+def logit(fake_probability: float, temperature: float) -> float:
+    """The inverse of `probability`, within 1e-12 of 0 and 1, whose logits are infinite."""
+    inside = min(max(fake_probability, CERTAIN), 1 - CERTAIN)
+    return temperature * math.log(inside / (1 - inside))

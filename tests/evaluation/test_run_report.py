@@ -156,7 +156,10 @@ def test_other_material_stands_beside_the_set_learned_from(metrics):
     own = metrics["evaluation"]["test"]
     found = {"test": own, "held_out": {"theirs": own}}
     section = run_report.across_sets(found, ["mine"])
-    assert [(row["data set"], row["seen in training"], row["of"]) for row in section.rows] == [
+    assert [
+        (row["data set, or method of one"], row["seen in training"], row["of"])
+        for row in section.rows
+    ] == [
         ("mine", "yes", "test (in-set), frames"),
         ("mine", "yes", "test (in-set), videos"),
         ("theirs", "no", "theirs (held out), frames"),
