@@ -18,6 +18,7 @@ from deepfake_detector.serving.report_model import as_json
 
 PEOPLE_SHOWN = 6
 FACES_SHOWN = 12
+REGIONS = "Regions that raised the score"
 FACE_PIXELS, CARD_PIXELS = 148, 164  # four beside each other on a screen, two on a phone
 _DRAWING = threading.Lock()  # the drawing library has one set of settings for all threads
 
@@ -153,7 +154,7 @@ def _show_timeline(judged: Judged, people: list[FaceTrack]) -> None:
             for one in track.frames:
                 if one.frame == frame:
                     _show_face(one, _caption(judged, track.person, one))
-                    _show_face(one, "What spoke for fake", _scale(judged))
+                    _show_regions(judged, one, REGIONS)
     player.show(judged, seconds[frame])
 
 
@@ -187,42 +188,36 @@ def _labels(seconds: dict[int, float]) -> dict[int, str]:
 def _show_faces(judged: Judged) -> None:
     every = report.most_suspicious(judged.report)
     st.header("Faces, the most suspicious first" if len(every) > 1 else "The face")
-    marked = st.toggle("Mark in orange what spoke for fake", key=f"marked-{judged.number}")
+    marked = st.toggle(f"Mark in orange: {REGIONS.lower()}", key=f"marked-{judged.number}")
     with st.container(horizontal=True, gap="small"):
         for person, one in every[:FACES_SHOWN]:
-            _show_face(one, _caption(judged, person, one), _scale(judged) if marked else None)
+            caption = _caption(judged, person, one)
+            _show_regions(judged, one, caption) if marked else _show_face(one, caption)
     if len(every) > FACES_SHOWN:
         st.caption(
             f"{FACES_SHOWN} of {len(every)} faces are shown; the JSON report has all scores."
         )
 
 
-def _show_face(one: FaceFrame, caption: str, scale: float | None = None) -> None:
-    """A face as it was judged; with `scale` marked where it looked fake."""
-    crop = pixels(one.crop)
-    if scale is None:
-        st.image(crop, caption=caption, width=FACE_PIXELS, alt=f"Face as judged: {caption}")
-    else:
-        marked = overlay.draw(crop, one.activation, scale)
-        st.image(
-            marked,
-            caption=caption,
-            width=FACE_PIXELS,
-            alt=f"Face with what spoke for fake: {caption}",
-        )
+def _show_face(one: FaceFrame, caption: str) -> None:
+    st.image(pixels(one.crop), caption=caption, width=FACE_PIXELS, alt=f"Face as judged: {caption}")
+
+
+def _show_regions(judged: Judged, one: FaceFrame, caption: str) -> None:
+    decision = judged.terms.decision
+    marked = overlay.draw(
+        pixels(one.crop),
+        one.activation,
+        decision.temperature,
+        decision.fake_from(judged.report.people),
+    )
+    st.image(marked, caption=caption, width=FACE_PIXELS, alt=f"Face with {REGIONS.lower()}")
 
 
 def _caption(judged: Judged, person: int, one: FaceFrame) -> str:
     who = f"person {person}, " if len(judged.report.faces) > 1 else ""
     when = f"{one.time:.1f} s, " if judged.report.kind == "video" else ""
     return f"{who}{when}{one.fake_probability:.0%} fake".capitalize()
-
-
-def _scale(judged: Judged) -> float:
-    """One for all marks on the page."""
-    return overlay.scale_of(
-        one.activation for _, one in report.most_suspicious(judged.report)[:FACES_SHOWN]
-    )
 
 
 def _show_downloads(judged: Judged) -> None:

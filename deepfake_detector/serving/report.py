@@ -160,7 +160,7 @@ def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:
         charts.append(svg.timeline(moments, terms.decision.band_low, high))
     sections = [Section(SAID[report.verdict], first, charts=charts), Section("Limits", LIMITS)]
     if trusted:
-        sections += [_people(report), *_moments(report), _faces(report)]
+        sections += [_people(report), *_moments(report), _faces(report, terms)]
     sections += [
         _firmness(report),
         Section(
@@ -283,21 +283,27 @@ def _firmness(report: Report) -> Section:
     return Section("Firmness", [firmness_in_words(report)], rows)
 
 
-def _faces(report: Report) -> Section:
+def _faces(report: Report, terms: Contract) -> Section:
     shown = most_suspicious(report)[:FACES_SHOWN]
-    scale = overlay.scale_of(one.activation for _, one in shown)
+    decision, people = terms.decision, report.people
     pictures = []
     for person, one in shown:
-        both = np.hstack([one.crop, overlay.draw(one.crop, one.activation, scale)])
+        regions = overlay.draw(
+            one.crop, one.activation, decision.temperature, decision.fake_from(people)
+        )
+        both = np.hstack([one.crop, regions])
         caption = f"person {person}, {one.time:.1f} s, {one.fake_probability:.0%}"
         pictures.append(
             Picture(
                 seen_frames.jpeg(both, quality=90),
                 caption,
-                f"Face as judged, and marked where it looked fake: {caption}",
+                f"Face as judged, and with the regions that raised the score: {caption}",
             )
         )
-    text = "Each as it was judged, and beside it in orange what spoke for fake; the strength is the same scale for all."
+    text = (
+        "Each as it was judged, and beside it in orange the regions that raised the score: on the "
+        "same scale for all files, outlined where they alone would be fake."
+    )
     return Section("The most suspicious faces", [text], pictures=pictures)
 
 

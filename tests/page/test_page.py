@@ -168,7 +168,7 @@ def test_the_moment_chosen_shows_its_face_plain_and_marked(page_of):
         page.select_slider[0].set_value(one.frame).run()
         assert captions(page)[:2] == [
             f"{one.time:.1f} s, {one.fake_probability:.0%} fake",
-            "What spoke for fake",
+            "Regions that raised the score",
         ]
 
 

@@ -1,29 +1,39 @@
-"""The overlay marks the places that spoke for fake, and only those."""
+"""The overlay marks the regions that raised the score, and only those."""
 
 import numpy as np
 import pytest
 
 from deepfake_detector.pages import overlay
 
-GREY = np.full((40, 40, 3), 100, np.uint8)
+GREY = np.full((80, 80, 3), 100, np.uint8)
 LEFT = np.array([[4.0, -4.0], [4.0, -4.0]])
+SURE = 0.999  # nothing reaches it: no outline
 
 
 def test_what_points_to_fake_turns_orange_and_the_rest_stays():
-    drawn = overlay.draw(GREY, LEFT, 4.0)
-    assert (drawn[:, -8:] == 100).all()
-    share = overlay.STRONGEST
-    assert np.abs(drawn[:, :8] - (100 * (1 - share) + np.array(overlay.ORANGE) * share)).max() <= 1
+    drawn = overlay.draw(GREY, LEFT, 1.0, SURE)
+    assert (drawn[:, -16:] == 100).all()
+    share = overlay.STRONGEST * (2 / (1 + np.exp(-4)) - 1)
+    assert np.abs(drawn[:, :8] - (100 * (1 - share) + np.array(overlay.ORANGE) * share)).max() <= 2
     assert (GREY == 100).all()
 
 
-def test_the_scale_is_that_of_all_maps():
-    assert overlay.scale_of([LEFT, 3 * LEFT]) == 12.0
-    weak, strong = (overlay.draw(GREY, LEFT, scale)[0, 0, 0] for scale in (12.0, 4.0))
-    assert 100 < weak < strong
+@pytest.mark.parametrize(("weaker", "temperature"), [(LEFT / 4, 1.0), (LEFT, 4.0)])
+def test_the_scale_is_the_probability_of_a_region(weaker, temperature):
+    weak = overlay.draw(GREY, weaker, temperature, SURE)
+    strong = overlay.draw(GREY, LEFT, 1.0, SURE)
+    assert 100 < weak[0, 0, 0] < strong[0, 0, 0]
 
 
-@pytest.mark.parametrize("maps", [[], [-LEFT.clip(0)], [np.zeros((2, 2))]])
-def test_where_nothing_points_to_fake_nothing_is_drawn(maps):
-    assert overlay.scale_of(maps) == 0.0
-    assert np.array_equal(overlay.draw(GREY, LEFT, overlay.scale_of(maps)), GREY)
+def test_a_region_that_alone_reaches_the_threshold_is_outlined():
+    only_tinted = overlay.draw(GREY, LEFT, 1.0, SURE)
+    outlined = overlay.draw(GREY, LEFT, 1.0, 0.9)
+    changed = (outlined != only_tinted).any(2)
+    assert changed[40, 25:45].any()
+    assert not changed[20:60, 8:16].any()
+    assert not changed[:, -16:].any()
+
+
+@pytest.mark.parametrize("activation", [-LEFT.clip(0), np.zeros((2, 2)), np.full((1, 1), -9.0)])
+def test_where_nothing_points_to_fake_nothing_is_drawn(activation):
+    assert np.array_equal(overlay.draw(GREY, activation, 1.0, 0.6), GREY)
