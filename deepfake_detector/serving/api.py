@@ -6,6 +6,7 @@ and keeps nothing: an upload lies in a temporary file until it is answered.
 
 import hmac
 import socket
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from functools import partial
@@ -24,16 +25,23 @@ from starlette.exceptions import HTTPException
 
 from deepfake_detector import UserError
 from deepfake_detector.common.settings import StrictModel
-from deepfake_detector.serving import monitoring, problems
+from deepfake_detector.media.reading import MediaError
+from deepfake_detector.serving import annotation, monitoring, problems
 from deepfake_detector.serving.api_page import as_page
 from deepfake_detector.serving.engine import Engine, without_folder
+from deepfake_detector.serving.inference import Report
 from deepfake_detector.serving.limits import ServingLimits
 from deepfake_detector.serving.problems import Problem, RequestError
 from deepfake_detector.serving.report_model import JsonReport, JudgedBy
-from deepfake_detector.serving.upload import FIELD, STRESS, Upload, received
+from deepfake_detector.serving.upload import ANNOTATE, FIELD, STRESS, Upload, received
 
 TITLE = "Deepfake detector"
 KEY = "X-API-Key"
+MEDIA_TYPES: dict[str, Literal["video/mp4", "image/jpeg", "image/png"]] = {
+    ".mp4": "video/mp4",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+}
 AGAIN_SECONDS = 10  # after which somebody who came when all was full may come again
 FORM = {
     "requestBody": {
@@ -53,6 +61,11 @@ FORM = {
                             "type": "boolean",
                             "default": False,
                             "description": "whether the verdict is tested on changed copies, which takes several times as long",
+                        },
+                        ANNOTATE: {
+                            "type": "boolean",
+                            "default": False,
+                            "description": "whether the file comes back with boxes, scores and time drawn in",
                         },
                     },
                 }
@@ -80,6 +93,22 @@ class ServedModel(StrictModel):
     frames: int = Field(ge=1, description="frames of a video that it looks at")
     model: JudgedBy = Field(description="as every report has it")
     limits: ServingLimits = Field(description="what a file may ask for, and how many are judged")
+
+
+class AnnotatedFile(StrictModel):
+    """The judged file with everybody's box, number and score drawn in, and no sound."""
+
+    media_type: Literal["video/mp4", "image/jpeg", "image/png"] = Field(
+        description="H.264 in MP4 of a video; of an image its own kind, else PNG"
+    )
+    base64: str = Field(description="its bytes")
+
+
+class AnnotatedReport(JsonReport):
+    """The report where the form asked to `annotate`."""
+
+    annotated: AnnotatedFile | None = Field(description="null where it could not be made")
+    not_annotated: str = Field(description="why it could not be made; else empty")
 
 
 class Health(StrictModel):
@@ -117,7 +146,7 @@ def create(
         responses=refused(*REFUSALS),
         openapi_extra=FORM,
     )
-    async def judge(request: Request) -> JsonReport:
+    async def judge(request: Request) -> AnnotatedReport | JsonReport:
         with _held(places, monitor):
             async with received(request.headers, request.stream(), limits.upload_bytes) as upload:
                 work = partial(_judged, engine, monitor, model, limits, upload, request)
@@ -185,7 +214,7 @@ def _judged(
     limits: ServingLimits,
     upload: Upload,
     request: Request,
-) -> JsonReport:
+) -> AnnotatedReport | JsonReport:
     """The report on an upload, when its turn has come. Raises RequestError where whoever sent
     it is gone before."""
 
@@ -197,8 +226,22 @@ def _judged(
         found = detector.predict(
             upload.path, upload.name, limits=limits.of_a_file, stressed=upload.stress
         )
-    monitor.judged(found)
-    return JsonReport.of(found, detector.contract, detector.sha256)
+        monitor.judged(found)
+        plain = JsonReport.of(found, detector.contract, detector.sha256)
+        return _annotated(plain, found, upload.path, limits) if upload.annotate else plain
+
+
+def _annotated(
+    plain: JsonReport, found: Report, path: Path, limits: ServingLimits
+) -> AnnotatedReport:
+    of_both = partial(AnnotatedReport, **plain.model_dump(by_alias=True))
+    try:
+        data = annotation.annotated(path, found, limits.of_a_file)
+    except MediaError as error:
+        return of_both(annotated=None, not_annotated=str(error))
+    kind = MEDIA_TYPES[annotation.suffix(found)]
+    file = AnnotatedFile(media_type=kind, base64=b64encode(data).decode())
+    return of_both(annotated=file, not_annotated="")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from deepfake_detector.serving.limits import MIB
 from deepfake_detector.serving.problems import RequestError
 
 FIELD = "file"
-STRESS = "stress"  # a field that says whether the verdict is to be tested, and its values
+STRESS, ANNOTATE = "stress", "annotate"  # fields that ask for more, and their values
 ANSWERS = {b"": False, b"false": False, b"true": True}
 UNNAMED = "upload"
 FULL = (errno.ENOSPC, errno.EDQUOT)  # errors of a disk
@@ -34,11 +34,12 @@ AGAIN = f'send one file, as `curl --form "{FIELD}=@clip.mp4"` does'
 @dataclass(frozen=True)
 class Upload:
     """A file that has arrived: the name it was sent with, where it can be read meanwhile, and whether
-    its verdict is to be tested."""
+    its verdict is to be tested and the file itself, with boxes and scores drawn in, sent back."""
 
     name: str
     path: Path
     stress: bool = False
+    annotate: bool = False
 
 
 @asynccontextmanager
@@ -60,9 +61,9 @@ async def received(
             with fail_after(ARRIVAL_SECONDS):
                 async for chunk in body:
                     await to_thread.run_sync(form.feed, chunk)
-            name, stress = form.end()
+            name, asked = form.end()
             file.flush()
-        yield Upload(name, Path(f"/proc/self/fd/{file.fileno()}"), stress)
+        yield Upload(name, Path(f"/proc/self/fd/{file.fileno()}"), asked[STRESS], asked[ANNOTATE])
 
 
 class _Form:
@@ -74,8 +75,9 @@ class _Form:
         self._header, self._value = b"", b""
         self._disposition: dict[bytes, bytes] = {}
         self._name: str | None = None
-        self._stress = b""
-        self._inside = self._asked = self._ended = False
+        self._asked = {STRESS: b"", ANNOTATE: b""}
+        self._asking = ""
+        self._inside = self._ended = False
         try:
             self._parser = MultipartParser(
                 boundary,
@@ -101,21 +103,24 @@ class _Form:
         except FormParserError as error:
             raise _malformed() from error
 
-    def end(self) -> tuple[str, bool]:
-        """The name that the file was sent with, and whether its verdict is to be tested."""
+    def end(self) -> tuple[str, dict[str, bool]]:
+        """The name that the file was sent with, and what else was asked for."""
         if not self._ended:
             raise _malformed()
         if self._name is None:
             raise RequestError(
                 HTTPStatus.UNPROCESSABLE_ENTITY, f"no part `{FIELD}` in the form", AGAIN
             )
-        if self._stress not in ANSWERS:
-            raise RequestError(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                f"`{STRESS}` in the form is neither true nor false",
-                "send true or false, or leave it out",
-            )
-        return self._name or UNNAMED, ANSWERS[self._stress]
+        for field, value in self._asked.items():
+            if value not in ANSWERS:
+                raise RequestError(
+                    HTTPStatus.UNPROCESSABLE_ENTITY,
+                    f"`{field}` in the form is neither true nor false",
+                    "send true or false, or leave it out",
+                )
+        return self._name or UNNAMED, {
+            field: ANSWERS[value] for field, value in self._asked.items()
+        }
 
     def _begin(self) -> None:
         self._header, self._value, self._disposition = b"", b"", {}
@@ -132,8 +137,8 @@ class _Form:
         self._header, self._value = b"", b""
 
     def _on_headers(self) -> None:
-        field = self._disposition.get(b"name")
-        self._inside, self._asked = field == FIELD.encode(), field == STRESS.encode()
+        field = self._disposition.get(b"name", b"").decode("utf-8", "replace")
+        self._inside, self._asking = field == FIELD, field if field in self._asked else ""
         if not self._inside:
             return
         if self._name is not None:
@@ -143,8 +148,8 @@ class _Form:
         self._name = self._disposition.get(b"filename", b"").decode("utf-8", "replace")
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
-        if self._asked:
-            self._stress += data[start:end]
+        if self._asking:
+            self._asked[self._asking] += data[start:end]
         if not self._inside:
             return
         self._bytes += end - start

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from base64 import b64decode
 from collections.abc import AsyncIterator, Iterator
 from itertools import chain, repeat
 from pathlib import Path
@@ -16,7 +17,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from deepfake_detector.contract.model_file import REMEDY
+from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.serving import api, upload
+from deepfake_detector.serving.api import AnnotatedReport
 from deepfake_detector.serving.inference import Detector
 from deepfake_detector.serving.limits import MIB, ServingLimits
 from deepfake_detector.serving.problems import Problem, RequestError
@@ -143,6 +146,7 @@ FORM = {"content-type": "multipart/form-data; boundary=x"}
         (FORM, body(part(b"clip"), b"X: y\r\n\r\n1"), 422, "no part `file`"),
         (FORM, body(part(b"file"), part(b"file")), 422, "more than one file"),
         (FORM, body(part(b"file"), part(b"stress", b"yes")), 422, "neither true nor false"),
+        (FORM, body(part(b"file"), part(b"annotate", b"1")), 422, "neither true nor false"),
         (FORM, body(part(b"other", bytes(2 * MIB))), 413, "larger than 1 MB"),
     ],
 )
@@ -177,6 +181,31 @@ def test_a_verdict_is_tested_where_the_form_asks_for_it(client, sent, tested):
     assert found["verdict"] == "FAKE"
     assert (found["stress"] is not None) == tested
     JsonReport.model_validate(found)
+
+
+@pytest.mark.parametrize(
+    ("sent", "media_type"),
+    [(STILL, "image/jpeg"), pytest.param(CLIP, "video/mp4", marks=pytest.mark.slow)],
+    ids=["image", "video"],
+)
+def test_the_file_comes_back_annotated_where_the_form_asks_for_it(client, sent, media_type):
+    content = body(part(b"annotate", b"true"), part(b"file", sent))
+    found = client.post("/v1/judge", headers=FORM, content=content).json()
+    report = AnnotatedReport.model_validate(found)
+    assert (report.annotated.media_type, report.not_annotated) == (media_type, "")
+    before, after = (
+        list(sample_frames(data, 1000)) for data in (sent, b64decode(report.annotated.base64))
+    )
+    assert len(after) == len(before)
+    assert after[0].image.shape == before[0].image.shape
+    assert np.abs(after[0].image.astype(int) - before[0].image).max() > 100, "nothing is drawn in"
+
+
+def test_what_cannot_be_annotated_says_why_beside_its_report(client):
+    content = body(part(b"annotate", b"true"), part(b"file"))
+    found = client.post("/v1/judge", headers=FORM, content=content).json()
+    assert (found["verdict"], found["annotated"]) == ("ERROR", None)
+    assert found["not_annotated"] == found["error"]
 
 
 @pytest.mark.parametrize("length", [{}, {"content-length": str(1 << 40)}], ids=["untold", "told"])
@@ -318,7 +347,8 @@ def test_the_description_is_that_of_this_server(model, key, secured):
     assert sorted(found["paths"]) == ["/healthz", "/metrics", "/v1/judge", "/v1/model"]
     judge = found["paths"]["/v1/judge"]["post"]
     report = judge["responses"]["200"]["content"]["application/json"]["schema"]
-    assert report == {"$ref": "#/components/schemas/JsonReport"}
+    names = [one["$ref"].rpartition("/")[2] for one in report["anyOf"]]
+    assert names == ["AnnotatedReport", "JsonReport"]
     assert list(judge["responses"]["413"]["content"]) == ["application/problem+json"]
     assert ("security" in judge) == secured
     assert ("X-API-Key" in client.get("/docs").text) == secured
