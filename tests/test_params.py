@@ -40,7 +40,7 @@ def test_without_a_path_the_file_in_the_working_folder_is_read(params_file, monk
         ({"data_sets.demo.kind": "media"}, "data_sets.demo.kind: unknown key"),
         (
             {"train.epochs": "5"},
-            "train.epochs: Input should be a valid integer (it is '5'; legal is at least 1, at "
+            "train.epochs: Input should be a valid integer (it is '5'; legal is at least 0, at "
             "most 10000)",
         ),
         (
@@ -64,9 +64,9 @@ def test_without_a_path_the_file_in_the_working_folder_is_read(params_file, monk
         ),
         ({"train": [1]}, "train: Input should be a valid dictionary"),
         (
-            {"train.epochs": 0},
-            "train.epochs: Input should be greater than or equal to 1 (it is 0; legal is at least "
-            "1, at most 10000)",
+            {"train.epochs": -1},
+            "train.epochs: Input should be greater than or equal to 0 (it is -1; legal is at least "
+            "0, at most 10000)",
         ),
         (
             {"train.epochs": 10_001},
@@ -78,6 +78,7 @@ def test_without_a_path_the_file_in_the_working_folder_is_read(params_file, monk
             "least 0, at most 1)",
         ),
         ({"train.lr": float("nan")}, "train.lr: "),
+        ({"train.epochs": 0}, "train: epochs: 0 keeps the weights of init"),
         ({"train.devices": 5}, "train: batch_size 16 is no multiple of devices 5"),
         (
             {"train.fakes": "none", "train.self_blend": 0.5},
@@ -160,7 +161,7 @@ def test_what_is_wrong_is_named_with_its_place(params_file, changes, said):
 
 
 def test_several_problems_are_named_at_once(params_file):
-    change_params(params_file, {"split.tets": 1, "train.epochs": 0, "verify.min_side": "64"})
+    change_params(params_file, {"split.tets": 1, "train.epochs": -1, "verify.min_side": "64"})
     with pytest.raises(UserError) as raised:
         params.load(params_file)
     places = [line.strip().split(":")[0] for line in str(raised.value).splitlines()[1:]]

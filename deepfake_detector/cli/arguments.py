@@ -123,6 +123,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
         _add_use_profile,
         _add_fetch_assets,
         _add_compare,
+        _add_soup,
         _add_plots,
         _add_prune,
     ):
@@ -422,6 +423,30 @@ def _compare(command: argparse.ArgumentParser, arguments: argparse.Namespace) ->
     if len({*named, *against}) < len(named) + len(against):
         command.error("a run is named twice: it would count as two seeds")
     return commands.compare(named, against, arguments.split, arguments.md)
+
+
+def _add_soup(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = to.add_parser(
+        "soup",
+        help="the mean of several runs' weights, as a run of its own",
+        description="Write the mean of the weights of several runs of one recipe from the same pretrained weights. "
+        "`train.epochs: 0` takes it through the pipeline as it is; `compare` then tells on validation whether it gains.",
+        epilog="example: %(prog)s seed-1 seed-2 seed-3",
+    )
+    command.add_argument(
+        "revisions",
+        nargs="+",
+        metavar="REV",
+        help="commits, branches or experiments, or `workspace`",
+    )
+    command.set_defaults(run=partial(_soup, command), in_project=True)
+
+
+def _soup(command: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
+    named = arguments.revisions
+    if len(set(named)) < max(2, len(named)):
+        command.error("name at least two runs, each once")
+    return commands.soup(named)
 
 
 def _add_plots(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

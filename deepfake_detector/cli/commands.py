@@ -4,8 +4,10 @@ Each takes the parsed arguments and returns the exit code.
 """
 
 import argparse
+import hashlib
 import os
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +20,7 @@ from deepfake_detector.common import console
 from deepfake_detector.common.settings import Parallel
 from deepfake_detector.faces.settings import DETECTOR_ASSETS
 from deepfake_detector.storage import assets
-from deepfake_detector.storage.files import file_hash
+from deepfake_detector.storage.files import file_hash, write_whole
 from deepfake_detector.training.settings import Network
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 ASSETS = {asset.name: asset for asset in DETECTOR_ASSETS}
 NETWORKS = get_args(Network)
+WEIGHTS = Path("models/detector.pt")
 
 
 def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
@@ -149,6 +152,28 @@ def compare(first: list[str], second: list[str], split: str, markdown: bool) -> 
         heads = ("figure", _side(first), _side(second), "difference", "95 % interval")
         print(show([heads, *(_row(one) for one in level.differences)]) + "\n")
         print(_conclusion(level) + "\n")
+    return 0
+
+
+def soup(revisions: list[str]) -> int:
+    """Writes a file named by what is in it: DVC runs nothing again for other weights under an old name."""
+    from deepfake_detector.evaluation.revisions import content
+    from deepfake_detector.training import network
+    from deepfake_detector.training.soup import mean
+
+    with tempfile.TemporaryDirectory() as folder:
+        runs = [Path(folder) / f"{number}" / revision for number, revision in enumerate(revisions)]
+        for path, revision in zip(runs, revisions, strict=True):
+            write_whole(path, content(revision, WEIGHTS))
+        classifier, facts = mean(runs)
+        network.save(classifier, Path(folder) / "soup.pt", epoch=0, **facts)
+        made = (Path(folder) / "soup.pt").read_bytes()
+    out = WEIGHTS.parent / f"soup-{hashlib.sha256(made).hexdigest()[:8]}.pt"
+    write_whole(out, made)
+    print(
+        f"{out}: the mean of {len(runs)} runs. Next: dvc exp run -n soup -S train.init={out} -S "
+        f"train.epochs=0; deepfake-detector compare {revisions[0]} soup --split val"
+    )
     return 0
 
 

@@ -1,19 +1,16 @@
 """Two runs, or two recipes over several seeds, on the same items, from what DVC keeps of each: how
 far their figures differ, and whether that may be chance."""
 
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import dvc.api
 import pandas as pd
-from dvc.exceptions import DvcException
-from dvc.scm import SCMError
 
 from deepfake_detector import UserError, contract
 from deepfake_detector.datasets.held_out import rows_at
+from deepfake_detector.evaluation.revisions import content
 from deepfake_detector.scoring.intervals import WITH_INTERVAL, Scores, mean_difference_intervals
 from deepfake_detector.scoring.metrics import figures
 from deepfake_detector.scoring.scores import probability
@@ -21,7 +18,6 @@ from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_whole
 from deepfake_detector.storage.tables import DOMINANT
 
-WORKSPACE = "workspace"
 FRAMES, CLIPS = Path("data/predictions.csv"), Path("data/clip_predictions.csv")
 INDEX, DECISION = Path("data/index.csv"), Path("models/decision.json")
 KEYS = {"frame": ["item", "frame"], "video": ["item"]}
@@ -144,7 +140,7 @@ def _check_same_items(rows: pd.DataFrame, others: pd.DataFrame, names: tuple[str
 def _predictions(revision: str, split: str) -> _Predictions:
     with tempfile.TemporaryDirectory() as folder:
         for path in (INDEX, FRAMES, CLIPS, DECISION):
-            write_whole(Path(folder) / path, _content(revision, path))
+            write_whole(Path(folder) / path, content(revision, path))
         frames = tables.read(Path(folder) / FRAMES, tables.PREDICTIONS)
         index = tables.read(Path(folder) / INDEX, tables.INDEX)
         clips = tables.read(Path(folder) / CLIPS, tables.CLIP_PREDICTIONS).merge(
@@ -159,33 +155,3 @@ def _predictions(revision: str, split: str) -> _Predictions:
             f"choose of {', '.join(sorted(set(clips['split'])))} with --split",
         )
     return _Predictions(levels, *scale)
-
-
-def _content(revision: str, path: Path) -> bytes:
-    try:
-        return (
-            path.read_bytes()
-            if revision == WORKSPACE
-            else dvc.api.read(str(path), rev=revision, mode="rb")
-        )
-    except (DvcException, SCMError, OSError) as error:
-        if revision != WORKSPACE and not _has_commit():
-            raise UserError(
-                f"{revision}: this Git repository has no commit yet, so there is no run to compare "
-                "with",
-                "make the first one (`git add -A`, `git commit -m start`) once `dvc repro` is done",
-            ) from error
-        raise UserError(
-            f"{path} of {revision} is not to be had ({error})",
-            "name a commit, branch or experiment (`dvc exp show`) whose "
-            "results are in DVC's cache (`dvc pull`, or `dvc exp apply` and `dvc repro`)",
-        ) from error
-
-
-def _has_commit() -> bool:
-    """False where Git says that there is none, or is not there."""
-    asked = ("git", "rev-parse", "--quiet", "--verify", "HEAD")
-    try:
-        return subprocess.run(asked, capture_output=True, check=False).returncode == 0
-    except OSError:
-        return False

@@ -4,6 +4,7 @@ alone.
 A run that was stopped anywhere resumes from its saved state and ends at the same bytes.
 """
 
+import math
 from collections.abc import Callable, Iterator
 
 import pandas as pd
@@ -53,7 +54,8 @@ def fit(
     column `selects`, the rows where this is true choose the epoch, else all. `watch` wraps batches,
     of which it is told the number, the purpose and the faces in each (a progress bar); `report` is
     told of each epoch and whether it is the best so far, `record` of all finished ones: at the
-    start, where a stopped run goes on, and after each. Raises Stopped after SIGINT or SIGTERM, the
+    start, where a stopped run goes on, and after each. Without epochs the detector is validated as
+    it is. Raises Stopped after SIGINT or SIGTERM, the
     state saved.
     """
     _check_draws(batches)
@@ -64,6 +66,20 @@ def fit(
     loaded = loader(train, batches, recipe.loader_workers, keep_workers=True)
     choosing = val_rows[val_rows["selects"]] if "selects" in val_rows else val_rows
     by_frames = choosing.drop_duplicates("item")["label"].value_counts().min() < FEWEST_VIDEOS
+
+    def finish(number: int, lr: float, loss: float, keeper: Keeper) -> None:
+        judged = None
+        if fabric.is_global_zero:
+            watched = keeper.interruptible(watch)
+            judged = validate(learner.judged, val, val_rows, recipe.loader_workers, watched)
+        figures, logits = fabric.broadcast(judged)
+        done = Epoch(number, lr, loss, **figures)
+        best = progress.finish_epoch(done, learner.judged.state_dict(), logits, by_frames)
+        keeper.save()
+        if fabric.is_global_zero:
+            report(done, best)
+            record(progress.history)
+
     with signals() as received, loaders_death_told(received):
         keeper = Keeper(learner, progress, checkpoints, recipe.checkpoint_minutes, received)
         while not progress.is_over(recipe.epochs, recipe.patience):
@@ -74,22 +90,9 @@ def fit(
             if fabric.is_global_zero:
                 epoch = watch(epoch, len(batches), what, batches.micro_batch_size * batches.ranks)
             loss = train_epoch(learner, progress, epoch, batches, items, keeper)
-            judged = None
-            if fabric.is_global_zero:
-                judged = validate(
-                    learner.judged,
-                    val,
-                    val_rows,
-                    recipe.loader_workers,
-                    keeper.interruptible(watch),
-                )
-            figures, logits = fabric.broadcast(judged)
-            done = Epoch(number, learner.schedule.get_last_lr()[0], loss, **figures)
-            best = progress.finish_epoch(done, learner.judged.state_dict(), logits, by_frames)
-            keeper.save()
-            if fabric.is_global_zero:
-                report(done, best)
-                record(progress.history)
+            finish(number, learner.schedule.get_last_lr()[0], loss, keeper)
+        if not progress.history:
+            finish(0, 0.0, math.nan, keeper)
     detector.load_state_dict(progress.best_weights)
     return progress
 

@@ -26,5 +26,5 @@ def figures(history: pd.DataFrame, validation: pd.DataFrame) -> dict:
         found["reason"] = interval.reason
     rounded = best | {"val_video_roc_auc_low": low, "val_video_roc_auc_high": high}
     return found | {
-        name: None if value is None else round(value, 6) for name, value in rounded.items()
+        name: None if pd.isna(value) else round(value, 6) for name, value in rounded.items()
     }

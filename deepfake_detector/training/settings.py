@@ -56,7 +56,12 @@ class Train(StrictModel):
         description="of the network's ImageNet weights; `fetch-assets NETWORK` prints it",
     )
     input_size: int = Field(224, ge=32, le=1024, description="pixels a side fed to the network")
-    epochs: int = Field(20, ge=1, le=10_000, description="passes over the training faces")
+    epochs: int = Field(
+        20,
+        ge=0,
+        le=10_000,
+        description="passes over the training faces; 0: keep the weights of a file (init) as they are",
+    )
     batch_size: int = Field(
         64, ge=2, le=65_536, description="faces per optimizer step, over all devices"
     )
@@ -148,6 +153,12 @@ class Train(StrictModel):
                 "arithmetic: portable is that of a CPU in fp32, so accelerator must be auto or cpu "
                 "and precision auto or fp32"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _weights_come_from_somewhere(self) -> "Train":
+        if not self.epochs and self.init in ("imagenet", "random"):
+            raise ValueError("epochs: 0 keeps the weights of init, which must then name a file")
         return self
 
     @model_validator(mode="after")

@@ -159,6 +159,8 @@ def test_a_missing_package_is_named_with_the_extra_that_has_it(command, extra):
         (["predict", "clip.mp4", "--seconds-per-item", "0"], "argument --seconds-per-item: Input"),
         (["predict", "clip.mp4", "--memory-per-item", "nan"], "argument --memory-per-item: Input"),
         (["serve", "--port", "65536"], "argument --port: '65536' is no port: 0 to 65535"),
+        (["soup", "a"], "name at least two runs, each once"),
+        (["soup", "a", "a"], "name at least two runs, each once"),
         (["compare", "a"], "name two revisions, or several and several others after --against"),
         (["compare", "a", "b", "--against", "c"], "name at least two runs on each side"),
         (["compare", "a", "b", "--against", "b", "c"], "a run is named twice"),

@@ -63,7 +63,7 @@ BETTER = LOGITS + 2 * (np.arange(48) % 2)
 def runs(tmp_path, monkeypatch):
     """`runs(name, logits)` writes a run that `compare` finds as a revision of that name."""
     monkeypatch.setattr(
-        comparison, "_content", lambda revision, path: (tmp_path / revision / path).read_bytes()
+        comparison, "content", lambda revision, path: (tmp_path / revision / path).read_bytes()
     )
     return lambda name, *arguments, **options: write_run(tmp_path / name, *arguments, **options)
 

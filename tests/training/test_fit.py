@@ -488,6 +488,23 @@ def test_masks_teach_the_detector_and_leave_nothing_but_its_own_weights(faces):
     assert not torch.equal(with_masks.conv.weight, plain.conv.weight)
 
 
+def test_without_epochs_the_weights_stay_and_are_validated(faces):
+    given = Small()
+    kept = {name: value.clone() for name, value in given.state_dict().items()}
+    recipe = changed(RECIPE, epochs=0, init="soup.pt")
+    histories = []
+    for _ in range(2):  # the second goes on from what the first saved
+        detector, progress, reported = run(
+            *faces, recipe, network=lambda: given, record=histories.append
+        )
+        assert all(torch.equal(kept[name], value) for name, value in detector.state_dict().items())
+        assert (progress.best, len(progress.history), len(progress.best_logits)) == (0, 1, 16)
+    assert reported == []
+    table = history_table(histories[-1])
+    assert np.isnan(table["train_loss"][0])
+    assert 0 <= table["val_frame_roc_auc"][0] <= 1
+
+
 @pytest.mark.slow
 def test_patience_ends_a_run_that_gets_no_better(faces):
     folder, rows = faces

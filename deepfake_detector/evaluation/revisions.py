@@ -1,0 +1,44 @@
+"""What DVC keeps of other runs: the files of commits, branches and experiments."""
+
+import subprocess
+from pathlib import Path
+
+import dvc.api
+from dvc.exceptions import DvcException
+from dvc.scm import SCMError
+
+from deepfake_detector import UserError
+
+WORKSPACE = "workspace"
+
+
+def content(revision: str, path: Path) -> bytes:
+    """A file of a run (Git's name, an experiment's name, or `workspace`). Raises UserError where it is
+    not to be had."""
+    try:
+        return (
+            path.read_bytes()
+            if revision == WORKSPACE
+            else dvc.api.read(str(path), rev=revision, mode="rb")
+        )
+    except (DvcException, SCMError, OSError) as error:
+        if revision != WORKSPACE and not _has_commit():
+            raise UserError(
+                f"{revision}: this Git repository has no commit yet, so there is no run to compare "
+                "with",
+                "make the first one (`git add -A`, `git commit -m start`) once `dvc repro` is done",
+            ) from error
+        raise UserError(
+            f"{path} of {revision} is not to be had ({error})",
+            "name a commit, branch or experiment (`dvc exp show`) whose "
+            "results are in DVC's cache (`dvc pull`, or `dvc exp apply` and `dvc repro`)",
+        ) from error
+
+
+def _has_commit() -> bool:
+    """False where Git says that there is none, or is not there."""
+    asked = ("git", "rev-parse", "--quiet", "--verify", "HEAD")
+    try:
+        return subprocess.run(asked, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
