@@ -27,6 +27,7 @@ TRAINED = {  # stages whose outputs depend on weights
     "train",
     "training_results",
     "calibrate",
+    "quality",
     "evaluate",
     "export",
     "robustness",

@@ -234,6 +234,7 @@ def saved(
                 fake_scores=(),
             ),
         ),
+        quality={},
         golden=golden.sample(
             found, crop, lambda images: model_file.judge(session, crop, images), 0.1
         ),

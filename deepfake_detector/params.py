@@ -20,7 +20,7 @@ from ruamel.yaml.error import YAMLError
 from deepfake_detector import UserError
 from deepfake_detector.common.settings import Parallel, StrictModel
 from deepfake_detector.datasets.settings import RAW, AnyDataSet, Name, Split, Synthesize, Verify
-from deepfake_detector.evaluation.settings import Evaluate, Robustness
+from deepfake_detector.evaluation.settings import Evaluate, Quality, Robustness
 from deepfake_detector.export.settings import Export
 from deepfake_detector.faces.settings import CropFaces
 from deepfake_detector.media.settings import ExtractFrames
@@ -54,6 +54,7 @@ class Params(StrictModel):
         Aggregation(), description="from frames to one probability per clip"
     )
     calibrate: Calibrate = Calibrate()
+    quality: Quality = Quality()
     evaluate: Evaluate = Evaluate()
     export: Export = Export()
     robustness: Robustness = Robustness()

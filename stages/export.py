@@ -3,8 +3,8 @@ what they compute.
 
     python -m stages.export
 
-reads   models/detector.pt, models/decision.json, data/index.csv, data/splits/, data/faces.csv,
-        data/faces/; media of drawn data sets
+reads   models/detector.pt, models/decision.json, models/quality.json, data/index.csv, data/splits/,
+        data/faces.csv, data/faces/; media of drawn data sets
 makes   models/detector.onnx, models/detector.int8.onnx, models/examples/ (clips for the page, from
         a drawn test split), metrics/export.json
 """
@@ -73,6 +73,7 @@ def main() -> str:
         cropping.detector_sha256,
     )
     decision = contract.read_decision(MODELS / "decision.json")
+    quality = contract.read_quality(MODELS / "quality.json")
     media = tables.read("data/media.csv", tables.MEDIA)
     trained_on = provenance.trained_on(
         index, train, media, drawn, settings.split.policy, settings.split.seed
@@ -96,6 +97,7 @@ def main() -> str:
             decision=decision
             if each.exact
             else own_decision(scored[name], min_faces, settings.calibrate),
+            quality=quality,
             golden=golden.sample(face_detector, crop, judge, each.tolerance),
             trained_on=trained_on,
             libraries=contract.library_versions(),

@@ -3,8 +3,8 @@ the limits; and the exported model's card.
 
     python -m stages.report
 
-reads   metrics/*.json, plots/*.csv, plots/mistakes/, models/decision.json, data/splits/,
-.dvc/plots/*.json makes   plots/run_report.html, models/MODEL_CARD.md
+reads   metrics/*.json, plots/*.csv, plots/mistakes/, models/decision.json, models/quality.json,
+data/splits/, .dvc/plots/*.json makes   plots/run_report.html, models/MODEL_CARD.md
 """
 
 import json
@@ -20,7 +20,7 @@ from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_whole
 from stages import frame
 
-METRICS = ("split", "verify", "train", "evaluation", "summary", "export", "robustness")
+METRICS = ("split", "verify", "train", "evaluation", "summary", "export", "quality", "robustness")
 TEMPLATES = Path(".dvc/plots")
 PAGE, CARD = Path("plots/run_report.html"), Path("models/MODEL_CARD.md")
 
@@ -34,6 +34,7 @@ def main() -> str:
         name: json.loads((TEMPLATES / f"{name}.json").read_text()) for name in run_report.CHARTS
     }
     decision = contract.read_decision("models/decision.json")
+    limits = contract.read_quality("models/quality.json")
     sheets = {path.stem: path.read_bytes() for path in sorted(Path("plots/mistakes").glob("*.jpg"))}
     measured = run_report.measured_last(metrics["evaluation"])
     charts = run_report.draw(templates, tables, list(measured), decision.threshold)
@@ -48,6 +49,7 @@ def main() -> str:
         run_report.in_pictures(charts),
         run_report.across_sets(metrics["evaluation"], run_report.learned_from(data_sets)),
         run_report.by_kind(charts),
+        run_report.quality(limits, metrics["quality"]),
         run_report.robustness(metrics["robustness"], charts["robustness"]),
         *run_report.mistakes(sheets),
         run_report.training(metrics["train"], charts["training"]),
@@ -58,7 +60,7 @@ def main() -> str:
         "The run", [run_report.DEMONSTRATION] if run_report.only_drawn(data_sets) else [], sections
     )
     write_whole(PAGE, page)
-    card = model_card.card(metrics, decision, _items(), data_sets, policy, recipe)
+    card = model_card.card(metrics, decision, limits, _items(), data_sets, policy, recipe)
     write_whole(CARD, card.encode())
     return f"{PAGE}, {len(page) / 1e6:.1f} MB; {CARD}"
 

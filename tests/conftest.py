@@ -55,6 +55,8 @@ TOY = {
     "train.self_blend": 0.5,
     "train.loader_workers": 1,
     "calibrate.min_groups": 1,
+    "quality.corruptions": ["noise", "blur"],
+    "quality.levels": [5],
     "robustness.levels": [5],
     "robustness.corruptions": ["noise", "jpeg", "h264"],
 }

@@ -24,6 +24,7 @@ from deepfake_detector.contract import VERSION, Contract, golden, model_file
 from deepfake_detector.datasets.synthesis.clips import Clip, produce
 from deepfake_detector.faces.detection import load_detector
 from deepfake_detector.faces.face import Face
+from deepfake_detector.scoring.quality import Limit
 
 few = settings(max_examples=40, deadline=None)
 STEPS = st.integers(
@@ -76,6 +77,7 @@ TERMS = {
             "fake_scores": (0.7, 0.9),
         },
     },
+    "quality": {},
     "golden": {"boxes": ((70.0, 52.0, 116.0, 116.0),), "logit": 0.5, "tolerance": 0.001},
     "trained_on": {
         "data_sets": {"möwe": {"real": 3, "swap": 2}},
@@ -84,6 +86,20 @@ TERMS = {
         "demonstration": False,
     },
     "libraries": {"numpy": "2.0"},
+}
+
+
+KEPT = {"coverage_without": 1.0, "balanced_accuracy_without": 0.8}
+QUALITY = {  # as metrics/quality.json has it
+    "error": 0.05,
+    "clips": 60,
+    "all copies": KEPT | {"coverage_with": 0.45, "balanced_accuracy_with": 0.954},
+    "none": {"0": KEPT | {"coverage_with": 0.99, "balanced_accuracy_with": 0.98}},
+    "blur": {"5": KEPT | {"coverage_with": 0.0, "balanced_accuracy_with": None}},
+}
+LIMITS = {
+    "sharpness_ratio": Limit(least=0.53, most=0.77),
+    "flatness": Limit(least=None, most=None),
 }
 
 

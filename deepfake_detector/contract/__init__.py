@@ -11,13 +11,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from deepfake_detector import UserError
 from deepfake_detector.common.settings import StrictModel
 from deepfake_detector.scoring.decision import Decision
+from deepfake_detector.scoring.quality import Limits
 
-VERSION = 5
+VERSION = 6
 KEY = "deepfake_detector_contract"  # of the ONNX metadata entry that holds the contract
 Part = TypeVar("Part")
 LIBRARIES = (
@@ -90,9 +91,10 @@ class TrainedOn(StrictModel):
 
 
 class Contract(StrictModel):
-    """All of it. `withheld` says why a model must not be served, where that is so."""
+    """All of it. `withheld` says why a model must not be served, where that is so. `quality` are the
+    limits within which a face is judged."""
 
-    version: Literal[5]
+    version: Literal[6]
     network: str = Field(min_length=1)  # as `train.network` names it
     variant: str = Field(min_length=1)  # the format's name in export.formats.FORMATS
     withheld: str = ""
@@ -102,6 +104,7 @@ class Contract(StrictModel):
     crop: Crop
     dominant: Literal["area", "frames"]  # the track that stands for a clip (faces.tracking.follow)
     decision: Decision
+    quality: Limits
     golden: Golden
     trained_on: TrainedOn
     libraries: dict[str, str]
@@ -114,21 +117,28 @@ def library_versions() -> dict[str, str]:
 
 def read_decision(path: str | Path) -> Decision:
     """The decision that `calibrate` wrote. Raises UserError where it is missing or something else."""
-    return _read(path, decision_of)
+    return _read(path, decision_of, "calibrate")
+
+
+def read_quality(path: str | Path) -> Limits:
+    """The limits that `quality` wrote. Raises UserError where they are missing or something else."""
+    return _read(path, TypeAdapter(Limits).validate_python, "quality")
 
 
 def read_scale(path: str | Path) -> tuple[float, float]:
     """Its temperature and threshold alone, which those of older versions have too."""
-    return _read(path, lambda found: (float(found["temperature"]), float(found["threshold"])))
+    return _read(
+        path, lambda found: (float(found["temperature"]), float(found["threshold"])), "calibrate"
+    )
 
 
-def _read(path: str | Path, pick: Callable[[dict], Part]) -> Part:
+def _read(path: str | Path, pick: Callable[[dict], Part], stage: str) -> Part:
     try:
         return pick(json.loads(Path(path).read_text()))
     except FileNotFoundError as error:
         raise UserError(f"{path}: not there", "`dvc repro` makes it") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: not what calibrate writes", "run `dvc repro`") from error
+        raise UserError(f"{path}: not what {stage} writes", "run `dvc repro`") from error
 
 
 def decision_of(found: dict) -> Decision:

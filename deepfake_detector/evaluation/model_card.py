@@ -15,6 +15,7 @@ from deepfake_detector.evaluation import run_report
 from deepfake_detector.evaluation.breakdown import CHIEF, title
 from deepfake_detector.pages.html_page import Section
 from deepfake_detector.scoring.decision import Decision
+from deepfake_detector.scoring.quality import Limits
 
 PARTS = ("train", "val", "test")
 OWN_LICENSE = "license: mit"
@@ -48,6 +49,7 @@ INTENDED_USE = (
 def card(
     metrics: Mapping[str, Mapping],
     decision: Decision,
+    quality: Limits,
     items: pd.DataFrame,
     data_sets: Mapping[str, AnyDataSet],
     policy: str,
@@ -55,8 +57,9 @@ def card(
 ) -> str:
     """The whole card.
 
-    `metrics` are those of metrics/ by file name, `items` the rows of the three split tables with
-    the column part, `policy` the split's, `recipe` what `train` says in params.
+    `metrics` are those of metrics/ by file name, `quality` the limits of what is judged, `items` the
+    rows of the three split tables with the column part, `policy` the split's, `recipe` what `train`
+    says in params.
     """
     evaluation = metrics["evaluation"]
     measured = run_report.measured_last(evaluation)
@@ -69,6 +72,7 @@ def card(
         _by_method(evaluation["methods"], list(measured)),
         _decision(decision, metrics["export"]),
         run_report.across_sets(evaluation, run_report.learned_from(data_sets)),
+        _quality(quality, metrics["quality"]),
         _robustness(metrics["robustness"]),
         run_report.data_checks(metrics["verify"]),
         Section("Intended use", INTENDED_USE),
@@ -206,6 +210,12 @@ def _robustness(measured: Mapping) -> Section:
             "face left."
         )
     return Section("When pictures suffer", text)
+
+
+def _quality(limits: Limits, measured: Mapping) -> Section:
+    """The sentences of the run report, without its table."""
+    section = run_report.quality(limits, measured)
+    return Section(section.title, section.text)
 
 
 def _licences(data_sets: Mapping[str, AnyDataSet]) -> Section:

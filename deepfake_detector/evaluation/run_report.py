@@ -14,6 +14,7 @@ from deepfake_detector.evaluation import run_charts
 from deepfake_detector.evaluation.breakdown import HEADLINE, IN_SET, MAIN, title
 from deepfake_detector.pages.html_page import Section
 from deepfake_detector.scoring.decision import LEAST_CLIPS
+from deepfake_detector.scoring.quality import Limits, in_words
 
 IN_PICTURES = ("roc", "pr", "scores", "reliability")
 BY_KIND = ("methods", "slices")
@@ -227,6 +228,39 @@ def robustness(measured: Mapping, chart: str) -> Section:
         "Mean relative drop: " + ("undefined." if drop is None else f"{drop:.1%}."),
     ]
     return Section("When pictures suffer", text, rows, charts=[chart])
+
+
+def quality(limits: Limits, measured: Mapping) -> Section:
+    """With what quality of a face there is a verdict, and what that costs and gains."""
+    every, clean = measured["all copies"], measured["none"]["0"]
+    text = [
+        f"A face is judged with a {in_words(limits)} (docs/predict.md). Beyond that it is "
+        "INCONCLUSIVE. Fitted on corrupted copies of validation clips, so that of those let in "
+        f"beyond the clips' own range at most {measured['error']:.1%} of the verdicts are wrong.",
+        f"Of the {measured['clips']} validation clips {clean['coverage_with']:.1%} keep a verdict "
+        f"({clean['coverage_without']:.1%} without limits), of all copies "
+        f"{every['coverage_with']:.1%} ({every['coverage_without']:.1%}). The balanced accuracy of "
+        f"these verdicts on copies is {_accuracy(every, 'with')} ({_accuracy(every, 'without')}).",
+    ]
+    rows = [
+        {
+            "corruption": name,
+            "level": level,
+            "with a verdict": f"{own['coverage_with']:.2f}",
+            "without limits": f"{own['coverage_without']:.2f}",
+            "balanced accuracy": _accuracy(own, "with"),
+            "balanced accuracy without limits": _accuracy(own, "without"),
+        }
+        for name, levels in measured.items()
+        if isinstance(levels, Mapping) and name not in ("all copies", "none")
+        for level, own in levels.items()
+    ]
+    return Section("What quality it judges", text, rows)
+
+
+def _accuracy(own: Mapping, which: str) -> str:
+    value = own[f"balanced_accuracy_{which}"]
+    return "undefined" if value is None else f"{value:.3f}"
 
 
 def training(train: Mapping, chart: str) -> Section:

@@ -1,4 +1,4 @@
-"""Settings of `evaluate` and `robustness`."""
+"""Settings of `quality`, `evaluate` and `robustness`."""
 
 from typing import Annotated, Literal, get_args
 
@@ -18,6 +18,29 @@ Corruption = Literal[
     "jpeg",
     "downsize",
 ]
+
+
+class Quality(StrictModel):
+    """Which validation clips are corrupted, and how, to fit what a face is judged with."""
+
+    seed: int = Field(1, ge=0, description="of noise and of the places of blocks")
+    frames: int = Field(
+        8, ge=1, le=1000, description="of each copied video at most, evenly over those extracted"
+    )
+    levels: list[Level] = Field(
+        [1, 3, 5], min_length=1, description="1 (little) to 5 (much) of each corruption"
+    )
+    corruptions: list[Corruption] = Field(
+        ["noise", "blur", "pixelation", "h264", "jpeg", "downsize"],
+        min_length=1,
+        description="what changes the finest detail; the others move no measure",
+    )
+    clips_per_class: int = Field(
+        50, ge=0, description="validation clips of each class that are copied; 0: all"
+    )
+    clean_outside: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.01, description="fraction of the clips as they are that may lie beyond each limit"
+    )
 
 
 class Evaluate(StrictModel):

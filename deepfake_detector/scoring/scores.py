@@ -73,7 +73,7 @@ def track_logit(logits: Sequence[float]) -> float:
 
 
 def score_clips(faces: pd.DataFrame, logits: pd.DataFrame, min_faces: int) -> pd.DataFrame:
-    """`score_clip` for every item of the table `faces`: columns item, logit, reason,
+    """`score_clip` for every item of the table `faces`: columns item, logit, track, reason,
     people, frames_sampled, frames_with_face.
 
     `logits` (columns item, track, logit) has a row for each face that was judged.
@@ -93,8 +93,9 @@ def score_clips(faces: pd.DataFrame, logits: pd.DataFrame, min_faces: int) -> pd
         )
         facts = {"people": score.people, "frames_sampled": sampled, "frames_with_face": seen}
         reason = with_details(score.reason, score.details)
-        rows.append({"item": item, "logit": score.logit, "reason": reason} | facts)
-    return pd.DataFrame(rows).astype({"logit": float})
+        found = {"item": item, "logit": score.logit, "track": score.track, "reason": reason}
+        rows.append(found | facts)
+    return pd.DataFrame(rows).astype({"logit": float, "track": "Int64"})
 
 
 @overload

@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from deepfake_detector import UserError
 from deepfake_detector.contract import golden, model_file
 from deepfake_detector.contract.model_file import BATCH, Model
 from deepfake_detector.faces.cutting import cut, given_crop
+from deepfake_detector.faces.degradation import measures
 from deepfake_detector.faces.detection import load_detector
 from deepfake_detector.faces.face import Face
 from deepfake_detector.faces.tracking import View, follow, view
@@ -46,6 +47,7 @@ from deepfake_detector.media.variants import VARIANTS
 from deepfake_detector.scoring import scores
 from deepfake_detector.scoring.decision import IN_BAND, OF_SEVERAL, judge
 from deepfake_detector.scoring.firmness import Firmness
+from deepfake_detector.scoring.quality import BAD_QUALITY, Measure, clip_measures, outside
 from deepfake_detector.scoring.scores import ClipScore
 from deepfake_detector.serving import seen_frames, stress
 from deepfake_detector.serving.familiar import unfamiliar
@@ -86,7 +88,8 @@ class FaceFrame:
 @dataclass(frozen=True)
 class FaceTrack:
     """One person followed through the clip. `verdict` is REAL, FAKE or INCONCLUSIVE; `reason` says
-    why it is the last, `details` the numbers behind that."""
+    why it is the last, `details` the numbers behind that; `quality` are the measures of
+    faces.degradation."""
 
     track: int
     verdict: str
@@ -94,6 +97,7 @@ class FaceTrack:
     fake_probability: float
     frames: tuple[FaceFrame, ...]
     details: str = ""
+    quality: Mapping[Measure, float] = field(default_factory=dict)
 
     @property
     def person(self) -> int:
@@ -339,6 +343,11 @@ class Detector:
                 for one in report.faces
             )
             return replace(report, verdict="INCONCLUSIVE", reason=silent, faces=nobody)
+        decides = next((one for one in report.faces if one.track == clip.track), None)
+        if decides and decides.reason == BAD_QUALITY:
+            return replace(
+                report, verdict="INCONCLUSIVE", reason=BAD_QUALITY, details=decides.details
+            )
         judged = judge(clip.logit, clip.reason, terms.decision, clip.people)
         reason = judged.reason
         if reason == IN_BAND and any(track.verdict == "REAL" for track in report.faces):
@@ -449,8 +458,19 @@ class Detector:
         logits = [row[3] for row in rows]
         score = scores.score_clip({track: logits}, sampled, decision.min_faces)
         judged = judge(score.logit, score.reason, decision, people)
-        probability = self._probability(scores.track_logit(logits))
-        return FaceTrack(track, judged.verdict, judged.reason, probability, frames, score.details)
+        person = FaceTrack(
+            track,
+            judged.verdict,
+            judged.reason,
+            self._probability(scores.track_logit(logits)),
+            frames,
+            score.details,
+            clip_measures([measures(one.crop) for one in frames]),
+        )
+        beyond = outside(person.quality, self.contract.quality)
+        if score.logit is None or not beyond:
+            return person
+        return replace(person, verdict="INCONCLUSIVE", reason=BAD_QUALITY, details=beyond)
 
     def _probability(self, logit: float) -> float:
         return float(scores.probability(logit, self.contract.decision.temperature))

@@ -17,6 +17,8 @@ from deepfake_detector.pages import overlay
 from deepfake_detector.pages.html_page import Badge, Picture, Section, render
 from deepfake_detector.scoring.decision import IN_BAND, LEAST_CLIPS, OF_SEVERAL, Decision
 from deepfake_detector.scoring.firmness import NOT_FIRM
+from deepfake_detector.scoring.quality import BAD_QUALITY
+from deepfake_detector.scoring.quality import in_words as in_words_of_quality
 from deepfake_detector.scoring.scores import (
     NO_FACE,
     NOBODY,
@@ -52,6 +54,7 @@ EXPLAINED = {  # by reason
     IN_BAND: "The score lies where the detector was wrong too often on clips it was checked on.",
     OF_SEVERAL: "The highest of several people scores higher by chance. For one person this would be FAKE, for so many not.",
     DISAGREE: "The people in it do not agree: one looks real, the score of another lies where the detector is often wrong.",
+    BAD_QUALITY: "The face is more blurred, compressed or noisy than what the model was checked on.",
     NOT_FIRM: "The verdict is another one on the mildest copy of the file.",
     NOT_JUDGED: "A demonstration model has seen drawn people only. It judges nothing but the demo's own files.",
     UNPROVEN: "The model's own validation does not show that it tells real from fake.",
@@ -340,6 +343,7 @@ def _model_facts(terms: Contract, model_sha256: str) -> list[tuple[str, object]]
             "fake clips",
         ),
         ("verdicts", limits_in_words(terms.decision, people=1)),
+        ("faces judged with", in_words_of_quality(terms.quality)),
     ]
 
 

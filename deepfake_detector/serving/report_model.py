@@ -18,6 +18,7 @@ from deepfake_detector.contract import Contract
 from deepfake_detector.media.variants import VARIANTS, VariantName
 from deepfake_detector.scoring.decision import Validation
 from deepfake_detector.scoring.firmness import Firmness, Outcome
+from deepfake_detector.scoring.quality import WITHOUT_LIMIT, Limits, Measure
 from deepfake_detector.scoring.scores import with_details
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
 from deepfake_detector.serving.report import LIMITS, firmness_in_words, verdict_in_words
@@ -160,6 +161,24 @@ class PersonFrame(StrictModel):
         )
 
 
+class FaceQuality(StrictModel):
+    """One measure of how much of a face is left in its pixels, and what the model was checked on."""
+
+    measure: Measure = Field(description="its name; docs/predict.md says what each is")
+    value: float = Field(description="median over all frames of this person")
+    least: float | None = Field(
+        description="below it the person is not judged; null where there is no such limit"
+    )
+    most: float | None = Field(
+        description="above it the person is not judged; null where there is no such limit"
+    )
+
+    @classmethod
+    def of(cls, measure: Measure, value: float, limits: Limits) -> Self:
+        limit = limits.get(measure, WITHOUT_LIMIT)
+        return cls(measure=measure, value=value, least=limit.least, most=limit.most)
+
+
 class Person(StrictModel):
     """One person, followed through the clip."""
 
@@ -172,15 +191,21 @@ class Person(StrictModel):
     frames: tuple[PersonFrame, ...] = Field(
         min_length=1, description="every face of this person that was judged, in order of time"
     )
+    quality: tuple[FaceQuality, ...] = Field(
+        description="how much of the face is left in its pixels, by measure"
+    )
 
     @classmethod
-    def of(cls, track: FaceTrack) -> Self:
+    def of(cls, track: FaceTrack, limits: Limits) -> Self:
         return cls(
             person=track.person,
             verdict=track.verdict,
             reason=with_details(track.reason, track.details),
             fake_probability=track.fake_probability,
             frames=tuple(PersonFrame.of(face) for face in track.frames),
+            quality=tuple(
+                FaceQuality.of(name, value, limits) for name, value in track.quality.items()
+            ),
         )
 
 
@@ -342,7 +367,7 @@ class JsonReport(StrictModel, title="Report of the deepfake detector on one imag
             least_face=report.least_face,
             firmness=firmness_in_words(report),
             stress=report.firmness and StressTest.of(report.firmness),
-            people=tuple(Person.of(track) for track in report.faces),
+            people=tuple(Person.of(track, terms.quality) for track in report.faces),
             model=JudgedBy.of(terms, model_sha256),
             warnings=report.warnings,
             notes=report.notes,

@@ -12,7 +12,9 @@ from made import contract_terms
 from deepfake_detector import UserError, contract
 from deepfake_detector.scoring import calibration
 from deepfake_detector.scoring.decision import Validation
+from deepfake_detector.scoring.quality import Limit
 from deepfake_detector.scoring.settings import Calibrate
+from deepfake_detector.storage.files import write_json
 
 SHARE = st.floats(0, 1)
 SCORES = st.lists(SHARE, max_size=30).map(sorted)
@@ -42,7 +44,10 @@ def test_it_comes_back_from_json_exactly(temperature, threshold, low, high, scor
         "recalibrated": "",
     }
     decision["validation"] = validation(scores, scores)
-    one = contract_terms(decision=decision, golden={"logit": logit}, withheld="lost too much")
+    quality = {"flatness": {"least": None, "most": threshold}}
+    one = contract_terms(
+        decision=decision, golden={"logit": logit}, quality=quality, withheld="lost too much"
+    )
     assert contract.parse(one.model_dump_json(), "model.onnx") == one
 
 
@@ -78,6 +83,8 @@ def test_a_model_without_one_is_refused_by_name():
         (("network",), "", "(network)"),
         (("variant",), "", "(variant)"),
         (("withheld",), None, "(withheld)"),
+        (("quality",), {"smile": {"least": 0, "most": 1}}, "(quality.smile.[key])"),
+        (("quality",), {"flatness": {"least": 0}}, "(quality.flatness.most)"),
     ],
 )
 def test_what_is_not_of_this_version_is_refused_with_its_place(place, value, said):
@@ -90,12 +97,13 @@ def test_what_is_not_of_this_version_is_refused_with_its_place(place, value, sai
     with pytest.raises(UserError) as raised:
         contract.parse(json.dumps(content), "model.onnx")
     assert str(raised.value).startswith(
-        f"model.onnx: its contract is not of version 5 {said}; export the model again"
+        f"model.onnx: its contract is not of version 6 {said}; export the model again"
     )
 
 
 @pytest.mark.parametrize(
-    "section", ["version", "network", "variant", "decision", "crop", "golden", "trained_on"]
+    "section",
+    ["version", "network", "variant", "decision", "crop", "quality", "golden", "trained_on"],
 )
 def test_a_part_that_is_missing_is_named(section):
     content = json.loads(contract_terms().model_dump_json())
@@ -106,7 +114,7 @@ def test_a_part_that_is_missing_is_named(section):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "5", "null"])
 def test_what_is_no_json_object_is_refused(text):
-    with pytest.raises(UserError, match=r"^model\.onnx: its contract is not of version 5"):
+    with pytest.raises(UserError, match=r"^model\.onnx: its contract is not of version 6"):
         contract.parse(text, "model.onnx")
 
 
@@ -124,6 +132,27 @@ def test_a_decision_that_calibrate_did_not_write_is_refused(tmp_path, text, mess
         (tmp_path / "decision.json").write_text(text)
     with pytest.raises(UserError, match=f"decision.json: {message}"):
         contract.read_decision(tmp_path / "decision.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "not there; `dvc repro` makes it"),
+        ("[]", "not what quality writes"),
+        ('{"flatness": {"least": null}}', "not what quality writes"),
+    ],
+)
+def test_limits_that_quality_did_not_write_are_refused(tmp_path, text, message):
+    if text is not None:
+        (tmp_path / "quality.json").write_text(text)
+    with pytest.raises(UserError, match=f"quality.json: {message}"):
+        contract.read_quality(tmp_path / "quality.json")
+
+
+def test_limits_are_read_as_they_were_written(tmp_path):
+    limits = {"flatness": Limit(least=None, most=0.5)}
+    write_json(tmp_path / "quality.json", {name: one.model_dump() for name, one in limits.items()})
+    assert contract.read_quality(tmp_path / "quality.json") == limits
 
 
 def test_a_decision_is_read_without_what_is_only_told_beside_it(tmp_path):

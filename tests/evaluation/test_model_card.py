@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from made import LIMITS, QUALITY
 from ruamel.yaml import YAML
 
 from deepfake_detector.datasets.settings import DataSet, FolderSet
@@ -42,6 +43,7 @@ def metrics() -> dict:
     """The committed figures of the demo."""
     found = {name: json.loads(Path(f"metrics/{name}.json").read_text()) for name in NAMES}
     found["split"] |= {"drawn_away": {"items": 0}, "sources": {"demo": {"items": 9, "named": 9}}}
+    found["quality"] = QUALITY
     found["summary"] = breakdown.summary(found["evaluation"])
     return found
 
@@ -64,7 +66,7 @@ def card(
 ) -> str:
     recipe = {"network": "resnet34", "init": "random", "input_size": 80}
     return model_card.card(
-        metrics, decision, items() if dealt is None else dealt, data_sets, "shares", recipe
+        metrics, decision, LIMITS, items() if dealt is None else dealt, data_sets, "shares", recipe
     )
 
 
@@ -105,6 +107,13 @@ def test_a_missing_interval_is_said(metrics):
     for level in metrics["evaluation"]["val"].values():
         level["interval_reason"] = "too few groups"
     assert "Where there is no interval: too few groups." in card(metrics)
+
+
+def test_it_tells_what_quality_is_judged_and_what_that_costs(metrics):
+    section = card(metrics).split("## What quality it judges\n")[1].split("\n## ")[0]
+    assert "sharpness ratio from 0.53 up to 0.77; flatness of any value" in section
+    assert "99.0% keep a verdict (100.0% without limits), of all copies 45.0% (100.0%)" in section
+    assert "on copies is 0.954 (0.800)" in section
 
 
 def test_its_head_is_what_hugging_face_reads(metrics):

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from made import LIMITS, QUALITY
 
 from deepfake_detector.evaluation import breakdown, run_report
 
@@ -204,11 +205,32 @@ def test_the_robustness_table_has_a_row_per_corruption(metrics):
     assert row["level 5"] == f"{cell['roc_auc']:.3f} ({cell['accuracy']:.2f})"
 
 
+def test_the_quality_table_has_a_row_for_each_corruption_and_level():
+    section = run_report.quality(LIMITS, QUALITY)
+    assert section.rows == [
+        {
+            "corruption": "blur",
+            "level": "5",
+            "with a verdict": "0.00",
+            "without limits": "1.00",
+            "balanced accuracy": "undefined",
+            "balanced accuracy without limits": "0.800",
+        }
+    ]
+    assert "at most 5.0% of the verdicts are wrong" in section.text[0]
+
+
 def test_the_page_is_one_file_that_needs_nothing_else(in_toy_project):
     page = Path("plots/run_report.html").read_text()
     assert run_report.DEMONSTRATION in page
     assert "<script" not in page
     assert not re.search(r"(?:src|href)=\"(?!data:|#)", page)
     assert page.count("<svg") == len(run_report.CHARTS)
-    for title in ("In short", "How good it is", "When pictures suffer", "Limits"):
+    for title in (
+        "In short",
+        "How good it is",
+        "What quality it judges",
+        "When pictures suffer",
+        "Limits",
+    ):
         assert f"<h2>{title}</h2>" in page

@@ -67,6 +67,7 @@ def test_git_sees_only_what_is_meant_to_be_committed(toy_project):
             for name in (
                 "evaluation",
                 "export",
+                "quality",
                 "robustness",
                 "split",
                 "summary",

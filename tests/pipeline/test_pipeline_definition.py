@@ -187,7 +187,7 @@ def test_the_summary_alone_is_among_dvcs_metrics():
 
 def test_nothing_before_evaluate_depends_on_test():
     """Neither the weights nor the decision can have seen a test label."""
-    for stage in ("train", "calibrate"):
+    for stage in ("train", "calibrate", "quality"):
         assert "data/splits" not in definition(stage)["deps"]
         assert "data/splits/test.csv" not in definition(stage)["deps"]
 

@@ -234,6 +234,70 @@ def test_the_decision_is_fitted_on_the_highest_track_whichever_it_is(project, mo
     assert max(scores["real_scores"]) < found["threshold"] < min(scores["fake_scores"])
 
 
+class BlindToBlur(torch.nn.Module):
+    """Calls a picture the more fake, the more red there is in its finest detail: of one that was
+    blurred it says that it is real."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.tensor(100.0))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        red = (images[:, 0] - images[:, 1]).diff(dim=1).diff(dim=2).abs().mean(dim=(1, 2))
+        return torch.stack([torch.zeros_like(red), self.scale * (red - 0.05)], dim=1)
+
+
+def test_limits_of_quality_are_fitted_on_corrupted_copies_of_validation(project, monkeypatch):
+    rng = np.random.default_rng(1)
+    split, faces, frames, pictures = [], [], [], {}
+    for number in range(12):
+        name, fake = f"clip{number}", number % 2 == 1
+        split.append(
+            {"item": name, "data_set": "d", "label": int(fake), "method": "m", "group": name}
+        )
+        image = np.full((96, 96, 3), 128, np.uint8)
+        image += rng.integers(0, 20, (96, 96, 1), np.uint8)
+        image[..., 0] += rng.integers(0, 20, (96, 96), np.uint8) * np.uint8(fake)
+        pictures[f"{name}.png"] = encode(image, "png")
+        stored = {"archive": "all.zip", "member": f"{name}.png"}
+        frames.append({"item": name, "frame": 0, "status": "ok"} | stored)
+        faces.append(face(name, **stored) | {"x": 8, "y": 8})
+    write("data/splits/val.csv", tables.SPLIT, split)
+    clips = [item(one["item"], one["label"] == 1, kind="video") for one in split]
+    write("data/index.csv", tables.INDEX, clips)
+    write("data/frames.csv", tables.FRAMES, frames)
+    write("data/faces.csv", tables.FACES, faces)
+    for folder in ("frames", "faces"):
+        write_archive(Path(f"data/{folder}/all.zip"), pictures)
+    change_params(
+        project / "params.yaml",
+        {"quality.corruptions": ["blur", "jpeg"], "quality.levels": [1, 5]},
+    )
+    facts = {"arithmetic": "fastest", "input_size": 96}
+    monkeypatch.setattr(network, "load", lambda path: (BlindToBlur(), facts))
+    Path("models").mkdir()
+    decision = {"band_low": 0.5, "band_high": 0.5, "temperature": 1.0}
+    terms = contract_terms(decision=decision)
+    Path("models/decision.json").write_text(terms.decision.model_dump_json())
+    said = call("quality")
+    found, limits = told("metrics/quality.json"), told("models/quality.json")
+    assert list(limits) == ["sharpness_ratio", "flatness"]
+    assert limits["sharpness_ratio"]["least"] > 0.5
+    assert found["clips"] == 12
+    assert found["none"]["0"] == {
+        "coverage_without": 1.0,
+        "balanced_accuracy_without": 1.0,
+        "coverage_with": 1.0,
+        "balanced_accuracy_with": 1.0,
+    }
+    assert found["blur"]["5"]["balanced_accuracy_without"] == 0.5
+    assert found["blur"]["5"]["coverage_with"] == 0.0
+    assert found["blur"]["5"]["balanced_accuracy_with"] is None
+    assert set(found["jpeg"]) == {"1", "5"}
+    assert said.startswith("sharpness ratio from 0.")
+    assert "100% of the clips keep a verdict" in said
+
+
 @pytest.mark.slow
 def test_in_set_and_held_out_clips_are_never_pooled(project, monkeypatch):
     """Of their own clips the detector knows each, of the held-out ones none."""

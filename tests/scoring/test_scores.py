@@ -112,16 +112,17 @@ def test_a_table_of_faces_is_scored_clip_by_clip():
     table = scores.score_clips(tables.make(faces, tables.FACES), pd.DataFrame(logits), 3).set_index(
         "item"
     )
-    expected = {  # logit, reason, people, frames sampled, frames with a face
-        "two people": (11.5, "", 2, 4, 4),
-        "half seen": (None, "too few faces: 1 of at least 2", 0, 4, 1),
+    expected = {  # logit, track, reason, people, frames sampled, frames with a face
+        "two people": (11.5, 1, "", 2, 4, 4),
+        "half seen": (None, None, "too few faces: 1 of at least 2", 0, 4, 1),
         "one after the other": (
+            None,
             None,
             "nobody seen long enough: a face in 6 frames, one person in 2 of at least 3",
             *(0, 6, 6),
         ),
-        "far away": (None, "faces too small", 0, 1, 0),
-        "broken": (None, "no face", 0, 0, 0),
+        "far away": (None, None, "faces too small", 0, 1, 0),
+        "broken": (None, None, "no face", 0, 0, 0),
     }
     assert table.replace(np.nan, None).to_dict("index") == {
         item: dict(zip(table.columns, values, strict=True)) for item, values in expected.items()

@@ -1,0 +1,143 @@
+"""Validation clips and corrupted copies of them: how their faces are cut anew, what they come to, and
+what limits of quality do to their verdicts.
+
+The faces are those that were found in the clean frames, so that a copy differs in its pixels alone.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+
+from deepfake_detector.datasets import subset
+from deepfake_detector.evaluation.breakdown import with_verdicts
+from deepfake_detector.evaluation.corruptions import corrupt
+from deepfake_detector.faces.cutting import cut, given_crop
+from deepfake_detector.faces.face import Face
+from deepfake_detector.media.stored_frames import frame_pictures
+from deepfake_detector.scoring.decision import Decision
+from deepfake_detector.scoring.quality import MEASURES, Limits, clip_measures, outside
+from deepfake_detector.scoring.scores import score_clips
+from deepfake_detector.storage.archive import ArchiveReader
+
+CLEAN = "none"
+CELL = ["corruption", "level"]
+
+
+def copies(
+    faces: pd.DataFrame, items: Iterable[str], frames: int, cells: Iterable[tuple[str, int]]
+) -> pd.DataFrame:
+    """The rows of the faces table, and those of so many frames of `items` once more for each
+    corruption and level, with these as columns."""
+    own = faces[faces["item"].isin(list(items))]
+    few = pd.concat(
+        rows[rows["frame"].isin(subset.evenly(sorted(rows["frame"].dropna().unique()), frames))]
+        for _, rows in own.groupby("item")
+    )
+    parts = [faces.assign(corruption=CLEAN, level=0)]
+    parts += [few.assign(corruption=name, level=level) for name, level in cells]
+    # what is cut out of one frame lies together
+    return pd.concat(parts).sort_values(["item", "frame"], kind="stable", ignore_index=True)
+
+
+class Cutter:
+    """Cuts the faces of `rows` (those of `copies` with a face) out of corrupted frames.
+
+    `frames` and `index` are rows of those tables, `source` the folder of the frames' archives;
+    `margin` and `size` are those of the crop; the items in `given` are ready-made ones.
+    """
+
+    def __init__(
+        self,
+        rows: pd.DataFrame,
+        frames: pd.DataFrame,
+        index: pd.DataFrame,
+        source: Path,
+        margin: float,
+        size: int,
+        given: Collection[str],
+        seed: int,
+    ) -> None:
+        self._rows = rows[["item", "frame", *CELL, "x", "y", "width", "height"]].to_dict("records")
+        self._picture = frame_pictures(frames, index, ArchiveReader(source))
+        self._margin, self._size, self._given, self._seed = margin, size, given, seed
+
+    def __call__(self, number: int) -> np.ndarray | None:
+        """The crop of a row by its number; None of a clean one, which is stored."""
+        row = self._rows[number]
+        if row["corruption"] == CLEAN:
+            return None
+        key = (self._seed, crc32(row["item"].encode()), int(row["frame"]))
+        image = self._picture(row["item"], int(row["frame"]))
+        changed = corrupt(image, row["corruption"], row["level"], key)
+        if row["item"] in self._given:
+            return given_crop(changed, self._size)
+        face = Face(row["x"], row["y"], row["width"], row["height"], 1.0)
+        return cut(changed, face, self._margin, self._size)
+
+
+def clips_of(
+    faces: pd.DataFrame, judged: pd.DataFrame, split: pd.DataFrame, decision: Decision
+) -> pd.DataFrame:
+    """A row for every clip and copy that has a score: item, label, corruption, level, verdict, clean,
+    wrong (NaN without a verdict), and the measures of whoever decides.
+
+    `faces` are those of `copies`, `judged` the ones with a face, with logit and measures.
+    """
+    found = []
+    for (name, level), own in judged.groupby(CELL, sort=False):
+        seen = faces[(faces["corruption"] == name) & (faces["level"] == level)]
+        scored = with_verdicts(score_clips(seen, own, decision.min_faces), decision)
+        scored = scored.dropna(subset="logit").merge(split[["item", "label"]], on="item")
+        by_track = {
+            key: clip_measures(rows[list(MEASURES)].to_dict("records"))
+            for key, rows in own.groupby(["item", "track"])
+        }
+        measured = [by_track[key] for key in zip(scored["item"], scored["track"], strict=True)]
+        found.append(
+            pd.concat([scored, pd.DataFrame(measured, columns=list(MEASURES))], axis=1).assign(
+                corruption=name, level=level
+            )
+        )
+    clips = pd.concat(found, ignore_index=True)
+    wrong = ((clips["verdict"] == "FAKE") != (clips["label"] == 1)).astype(float)
+    return clips.assign(
+        clean=clips["corruption"] == CLEAN, wrong=wrong.where(clips["verdict"] != "INCONCLUSIVE")
+    )
+
+
+def figures(clips: pd.DataFrame, limits: Limits) -> dict:
+    """Of the clips of `clips_of`, by corruption and level (`none` 0: as they are), and of all copies
+    together: the fraction with a verdict and the balanced accuracy of these, without the limits and
+    with them."""
+    kept = [not outside(row, limits) for row in clips[list(MEASURES)].to_dict("records")]
+    clips = clips.assign(kept=kept)
+    result: dict = {"all copies": _both(clips[~clips["clean"]])}
+    for (name, level), rows in clips.groupby(CELL, sort=False):
+        result.setdefault(name, {})[str(level)] = _both(rows)
+    return result
+
+
+def error_of(clips: pd.DataFrame) -> float:
+    """The fraction of the verdicts on clean clips that is wrong; 0 where there are none."""
+    wrong = clips.loc[clips["clean"], "wrong"].dropna()
+    return float(wrong.mean()) if len(wrong) else 0.0
+
+
+def _both(rows: pd.DataFrame) -> Mapping[str, float | None]:
+    own = {"without": rows, "with": rows.assign(wrong=rows["wrong"].where(rows["kept"]))}
+    return {
+        f"{figure}_{which}": value if value is None else round(value, 6)
+        for which, part in own.items()
+        for figure, value in (
+            ("coverage", float(part["wrong"].notna().mean())),
+            ("balanced_accuracy", _balanced_accuracy(part.dropna(subset="wrong"))),
+        )
+    }
+
+
+def _balanced_accuracy(decided: pd.DataFrame) -> float | None:
+    right = (1 - decided["wrong"]).groupby(decided["label"]).mean()
+    return float(right.mean()) if len(right) == 2 else None

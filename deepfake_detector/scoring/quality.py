@@ -1,0 +1,115 @@
+"""Which quality of a face a model was checked on: limits fitted on validation clips and corrupted
+copies of them, and what lies outside.
+
+Pure functions. A clip's measure is the median over the faces that it was judged by.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from deepfake_detector.common.settings import StrictModel
+
+BAD_QUALITY = "quality outside what this model was checked on"
+Measure = Literal["sharpness_ratio", "flatness"]  # faces.degradation says what each is
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+DIGITS = 4  # of measures and limits: what is compared is what is told
+TOLERANCE = 1e-9  # for rounding
+
+
+class Limit(StrictModel):
+    """The `least` and the `most` of a measure with which a clip is judged; None: no such end, as
+    verdicts hold on all copies that have less or more than validation's clips."""
+
+    least: float | None
+    most: float | None
+
+
+WITHOUT_LIMIT = Limit(least=None, most=None)
+Limits = dict[Measure, Limit]
+
+
+def clip_measures(faces: Sequence[Mapping[str, float]]) -> dict[Measure, float]:
+    """The measures of a clip from those of its faces."""
+    return {
+        name: round(float(np.median([one[name] for one in faces])), DIGITS) for name in MEASURES
+    }
+
+
+def fit_limits(clips: pd.DataFrame, error: float, clean_outside: float) -> Limits:
+    """The limits of each measure, in the order of MEASURES: copies that lie outside the limits of one
+    do not count for the next.
+
+    `clips` has a row for every validation clip and for every corrupted copy of one: the measures,
+    `clean`, and `wrong` where there is a verdict (else NaN). Each end by itself: all clean clips but
+    the fraction `clean_outside` are within. From the last of these the limit is moved outwards over
+    copies for as long as that pays: a right verdict gains `error`, a wrong one costs 1 - `error`,
+    so that of those let in last at most the fraction `error` is wrong. It lies half-way to the next
+    copy. There is none where it pays to let all copies in.
+    """
+    limits = {}
+    for name in MEASURES:
+        least, most = (
+            _most(sign * clips[name], clips["clean"], clips["wrong"], error, clean_outside)
+            for sign in (-1, 1)
+        )
+        limits[name] = Limit(least=None if least is None else 0.0 - least, most=most)
+        clips = clips[clips["clean"] | clips[name].between(*_range(limits[name]))]
+    return limits
+
+
+def outside(measures: Mapping[Measure, float], limits: Limits) -> str:
+    """What lies outside the limits, with its limit, in words; empty where nothing does."""
+    told = []
+    for name, limit in limits.items():
+        value, (least, most) = measures[name], _range(limit)
+        if value < least:
+            told.append(f"{_words(name)} {value:g}, checked from {least:g}")
+        if value > most:
+            told.append(f"{_words(name)} {value:g}, checked up to {most:g}")
+    return "; ".join(told)
+
+
+def in_words(limits: Limits) -> str:
+    """What is judged, for a person: `sharpness ratio from 0.5 up to 0.7; flatness up to 0.4`."""
+    told = []
+    for name, limit in limits.items():
+        ends = [
+            f"{word} {value:g}"
+            for word, value in (("from", limit.least), ("up to", limit.most))
+            if value is not None
+        ]
+        told.append(f"{_words(name)} {' '.join(ends) or 'of any value'}")
+    return "; ".join(told)
+
+
+def _range(limit: Limit) -> tuple[float, float]:
+    return (
+        -math.inf if limit.least is None else limit.least,
+        math.inf if limit.most is None else limit.most,
+    )
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _most(
+    values: pd.Series, clean: pd.Series, wrong: pd.Series, error: float, clean_outside: float
+) -> float | None:
+    """The upper limit; None where there is none."""
+    ours = np.sort(values[clean])
+    edge = float(ours[len(ours) - 1 - int(clean_outside * len(ours) + TOLERANCE)])
+    beyond = pd.DataFrame({"value": values, "wrong": wrong})[~clean & (values > edge)].dropna()
+    by_value = (error - beyond["wrong"].astype(float)).groupby(beyond["value"]).sum()
+    gained = np.append(0.0, by_value.cumsum())
+    last = int(np.flatnonzero(gained >= gained.max() - TOLERANCE)[-1])
+    passed = np.append(edge, by_value.index)
+    if last == 0:
+        return edge
+    if last == len(passed) - 1:
+        return None
+    return math.ceil((passed[last] + passed[last + 1]) / 2 * 10**DIGITS - TOLERANCE) / 10**DIGITS

@@ -1,0 +1,82 @@
+"""Fit which quality of a face the model is to be judged with, on validation clips and corrupted
+copies of them; test is not read.
+
+    python -m stages.quality
+
+reads   models/detector.pt, models/decision.json, data/index.csv, data/splits/val.csv,
+        data/frames.csv, data/frames/, data/faces.csv, data/faces/
+makes   models/quality.json: a limit for each measure; metrics/quality.json: what they cost and gain
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from deepfake_detector import contract, params
+from deepfake_detector.datasets import subset
+from deepfake_detector.evaluation import degraded
+from deepfake_detector.evaluation.corruptions import CORRUPTIONS
+from deepfake_detector.scoring import quality
+from deepfake_detector.storage import tables
+from deepfake_detector.storage.files import write_json
+from deepfake_detector.training import copied_crops, crops, network
+from stages import frame
+
+FRAMES = Path("data/frames")
+
+
+def main() -> str:
+    settings = params.load()
+    chosen, cropping, aims = settings.quality, settings.crop_faces, settings.calibrate
+    detector, facts = network.load("models/detector.pt")
+    detector = network.to_device(detector, facts["arithmetic"])
+    decision = contract.read_decision("models/decision.json")
+    split = tables.read("data/splits/val.csv", tables.SPLIT)
+    index, faces, frames = (
+        table[table["item"].isin(split["item"])]
+        for table in (
+            tables.read("data/index.csv", tables.INDEX),
+            tables.read("data/faces.csv", tables.FACES),
+            tables.read("data/frames.csv", tables.FRAMES),
+        )
+    )
+    cells = [
+        (name, level)
+        for name in CORRUPTIONS
+        if name in chosen.corruptions
+        for level in chosen.levels
+    ]
+    copied = subset.of_each_class(split, chosen.clips_per_class)["item"]
+    seen = degraded.copies(faces, copied, chosen.frames, cells)
+    rows = seen[seen["status"] == "ok"].merge(split[["item", "label"]], on="item")
+    given = set() if cropping.realign else set(index.loc[index["kind"] == "face", "item"])
+    cutter = degraded.Cutter(
+        rows, frames, index, FRAMES, cropping.margin, cropping.size, given, chosen.seed
+    )
+    own = copied_crops.CopiedCrops(rows, facts["input_size"], cutter)
+    logits = crops.frame_logits(detector, own, crops.JUDGE_BATCH, workers=0)
+    measured = pd.DataFrame([own.measured[row] for row in range(len(rows))])
+    judged = pd.concat([rows.assign(logit=logits), measured], axis=1)
+    clips = degraded.clips_of(seen, judged, split, decision)
+
+    error = max(aims.band_error, degraded.error_of(clips))
+    limits = quality.fit_limits(clips, error, chosen.clean_outside)
+    write_json("models/quality.json", {name: limit.model_dump() for name, limit in limits.items()})
+    found = degraded.figures(clips, limits)
+    write_json("metrics/quality.json", {"error": round(error, 6), "clips": len(split)} | found)
+    clean, all_copies = found[degraded.CLEAN]["0"], found["all copies"]
+    return f"{quality.in_words(limits)}; {_told('clips', clean)}; {_told('corrupted copies', all_copies)}"
+
+
+def _told(what: str, own: dict[str, float | None]) -> str:
+    before, after = own["balanced_accuracy_without"], own["balanced_accuracy_with"]
+    return (
+        f"{own['coverage_with']:.0%} of the {what} keep a verdict (without limits "
+        f"{own['coverage_without']:.0%}), balanced accuracy "
+        f"{'undefined' if after is None else f'{after:.3f}'} "
+        f"({'undefined' if before is None else f'{before:.3f}'})"
+    )
+
+
+if __name__ == "__main__":
+    frame.run(main, __doc__)

@@ -1,0 +1,116 @@
+"""Limits of quality reach as far as copies of validation clips show that verdicts hold."""
+
+import math
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made import few
+
+from deepfake_detector.scoring.quality import Limit, clip_measures, fit_limits, in_words, outside
+
+
+def clips(*rows: tuple[float, bool, float]) -> pd.DataFrame:
+    """Of a sharpness ratio, clean or not, and a wrong, right or no (NaN) verdict."""
+    table = pd.DataFrame(rows, columns=["sharpness_ratio", "clean", "wrong"])
+    return table.assign(flatness=0.5)
+
+
+CLEAN = [(4.0, True, 0.0), (6.0, True, 1.0)]
+
+
+def copies(*values: float, wrong: tuple[float, ...] = ()) -> list[tuple[float, bool, float]]:
+    return [(one, False, float(one in wrong)) for one in values]
+
+
+@pytest.mark.parametrize(
+    ("rows", "least", "most"),
+    [
+        ([], 4, 6),
+        (copies(3, 2, 1), None, 6),  # all right: no limit
+        (copies(3, 2, 1, wrong=(1,)), 1.5, 6),  # half-way to the wrong one
+        (copies(3, 2, 1, wrong=(3, 2, 1)), 4, 6),
+        (copies(3.5, 3.4, 3.3, 3.2, 3, 2, wrong=(3, 2)), 3.1, 6),  # one wrong is paid for by four
+        (copies(7, 8), 4, None),
+        (copies(3, 3, wrong=(3,)), 4, 6),  # equal ones go together
+        (copies(3, 2, wrong=(3,)), 4, 6),  # a right one does not pay for one nearer
+        (copies(5, 5, 5, wrong=(5,)), 4, 6),  # inside the clean range nothing is asked
+        ([(3.0, False, math.nan), *copies(2, wrong=(2,))], 4, 6),  # no verdict tells nothing
+    ],
+)
+def test_limits_move_outwards_while_verdicts_hold(rows, least, most):
+    found = fit_limits(clips(*CLEAN, *rows), error=0.25, clean_outside=0)["sharpness_ratio"]
+    assert (found.least, found.most) == (least, most)
+
+
+def test_a_fraction_of_the_clean_clips_may_lie_outside():
+    table = clips(*((float(value), True, 0.0) for value in range(100)), *copies(-5, wrong=(-5,)))
+    found = fit_limits(table, error=0.05, clean_outside=0.02)["sharpness_ratio"]
+    assert (found.least, found.most) == (2, 97)
+
+
+def test_what_one_measure_keeps_out_does_not_count_for_the_next():
+    table = clips(*CLEAN, *copies(3, wrong=(3,)), *copies(5))
+    table["flatness"] = [0.1, 0.2, 0.6, 0.9]
+    found = fit_limits(table, error=0.05, clean_outside=0)
+    assert (found["sharpness_ratio"].least, found["flatness"].most) == (4, None)
+    kept_out_by_none = table.assign(sharpness_ratio=5.0)
+    assert fit_limits(kept_out_by_none, error=0.05, clean_outside=0)["flatness"].most == 0.2
+
+
+values = st.integers(0, 20).map(float)
+wrongs = st.sampled_from([0.0, 1.0, math.nan])
+tables = st.lists(st.tuples(values, st.booleans(), wrongs), min_size=1, max_size=30).map(
+    lambda rows: clips((10.0, True, 0.0), *rows)
+)
+
+
+@given(tables, st.floats(0, 1))
+@few
+def test_clean_clips_are_inside_and_those_let_in_are_seldom_wrong(table, error):
+    found = fit_limits(table, error, 0)["sharpness_ratio"]
+    least = -math.inf if found.least is None else found.least
+    most = math.inf if found.most is None else found.most
+    ratio = table["sharpness_ratio"]
+    clean = ratio[table["clean"]]
+    assert least <= clean.min() <= clean.max() <= most
+    for let_in in (
+        table[(ratio < clean.min()) & (ratio >= least)],
+        table[(ratio > clean.max()) & (ratio <= most)],
+    ):
+        decided = let_in["wrong"].dropna()
+        assert len(decided) == 0 or decided.mean() <= error + 1e-6
+
+
+LIMITS = {"sharpness_ratio": Limit(least=0.5, most=0.7), "flatness": Limit(least=None, most=0.3)}
+
+
+@pytest.mark.parametrize(
+    ("ratio", "flatness", "said"),
+    [
+        (0.5, 0.3, ""),
+        (0.7, 0.0, ""),
+        (0.49, 0.2, "sharpness ratio 0.49, checked from 0.5"),
+        (0.7001, 0.2, "sharpness ratio 0.7001, checked up to 0.7"),
+        (
+            0.4,
+            0.4,
+            "sharpness ratio 0.4, checked from 0.5; flatness 0.4, checked up to 0.3",
+        ),
+    ],
+)
+def test_what_is_outside_is_said_with_the_limits(ratio, flatness, said):
+    assert outside({"sharpness_ratio": ratio, "flatness": flatness}, LIMITS) == said
+    assert outside({"sharpness_ratio": ratio, "flatness": flatness}, {}) == ""
+
+
+def test_limits_are_told_with_their_ends():
+    assert in_words(LIMITS) == "sharpness ratio from 0.5 up to 0.7; flatness up to 0.3"
+    nothing = Limit(least=None, most=None)
+    assert in_words({"flatness": nothing}) == "flatness of any value"
+
+
+def test_a_clip_has_the_median_of_its_faces():
+    faces = [{"sharpness_ratio": one, "flatness": 1 / 3} for one in (1.0, 9.0, 2.0)]
+    assert clip_measures(faces) == {"sharpness_ratio": 2.0, "flatness": 0.3333}
