@@ -240,7 +240,8 @@ def quality(limits: Limits, measured: Mapping) -> Section:
         f"Of the {measured['clips']} validation clips {clean['coverage_with']:.1%} keep a verdict "
         f"({clean['coverage_without']:.1%} without limits), of all copies "
         f"{every['coverage_with']:.1%} ({every['coverage_without']:.1%}). The balanced accuracy of "
-        f"these verdicts on copies is {_accuracy(every, 'with')} ({_accuracy(every, 'without')}).",
+        f"these verdicts on copies is {_accuracy(every, 'with')} ({_accuracy(every, 'without')}); "
+        "these are the copies that the limits were fitted on.",
     ]
     rows = [
         {
