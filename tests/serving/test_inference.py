@@ -26,6 +26,7 @@ from deepfake_detector.faces.settings import YUNET
 from deepfake_detector.media.reading import Limits
 from deepfake_detector.media.stills import read_image
 from deepfake_detector.scoring.decision import IN_BAND, OF_SEVERAL, decide
+from deepfake_detector.scoring.quality import MEASURES, WITHOUT_LIMIT
 from deepfake_detector.serving.inference import DEMONSTRATION, GIVEN, Detector, Report
 from deepfake_detector.storage.files import file_hash
 
@@ -38,6 +39,7 @@ STRIPS, FLOATS = (
 ALWAYS = {
     "trained_on": {"demonstration": False, "inputs": {}},
     "decision": {"min_faces": 1},
+    "quality": dict.fromkeys(MEASURES, WITHOUT_LIMIT),
 }  # a model that judges whatever it sees
 
 
