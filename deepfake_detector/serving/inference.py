@@ -345,9 +345,7 @@ class Detector:
             return replace(report, verdict="INCONCLUSIVE", reason=silent, faces=nobody)
         decides = next((one for one in report.faces if one.track == clip.track), None)
         if decides and decides.reason == BAD_QUALITY:
-            return replace(
-                report, verdict="INCONCLUSIVE", reason=BAD_QUALITY, details=decides.details
-            )
+            return self._decided_by_another(report, decides, clip.people)
         judged = judge(clip.logit, clip.reason, terms.decision, clip.people)
         reason = judged.reason
         if reason == IN_BAND and any(track.verdict == "REAL" for track in report.faces):
@@ -360,6 +358,23 @@ class Detector:
             fake_probability=judged.fake_probability,
             decided_by=clip.track,
             people=clip.people,
+        )
+
+    def _decided_by_another(self, report: Report, unseen: FaceTrack, people: int) -> Report:
+        """Whoever scored highest was not seen well enough: the clip is FAKE where somebody who was
+        is, and in doubt else."""
+        fakes = [one for one in report.faces if one.verdict == "FAKE"]
+        if not fakes:
+            return replace(
+                report, verdict="INCONCLUSIVE", reason=BAD_QUALITY, details=unseen.details
+            )
+        highest = max(fakes, key=lambda one: one.fake_probability)
+        return replace(
+            report,
+            verdict="FAKE",
+            fake_probability=highest.fake_probability,
+            decided_by=highest.track,
+            people=people,
         )
 
     def _silent_on(self, sha256: str | None) -> str:
