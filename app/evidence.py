@@ -8,12 +8,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import charts, player
+from app import charts, own_clips, player
 from app.history import Judged, pixels, unpacked
 from app.words import badge, plain, verdict_as_html
 from deepfake_detector.pages import overlay
 from deepfake_detector.serving import marking, report
-from deepfake_detector.serving.inference import FaceFrame, FaceTrack
+from deepfake_detector.serving.inference import NOT_JUDGED, FaceFrame, FaceTrack
 from deepfake_detector.serving.report_model import as_json
 
 PEOPLE_SHOWN = 6
@@ -60,11 +60,16 @@ def _show_verdict(judged: Judged) -> None:
             f"{plain(found.input)}: **{report.SAID[found.verdict]}.** "
             f"{plain(report.in_words(found))}"
         )
+        if found.reason == NOT_JUDGED:
+            own_clips.link(f"own-clips-{judged.number}")
         if not judged.trusted:
             return
         decision, probability = terms.decision, f"{found.fake_probability:.0%}"
         limits = report.limits_in_words(decision, found.people)
-        st.metric("Probability of fake", probability)
+        if found.verdict == "INCONCLUSIVE":
+            st.markdown(f"Probability of fake: {probability}")
+        else:
+            st.metric("Probability of fake", probability)
         st.altair_chart(
             charts.gauge(
                 found.fake_probability, decision.band_low, decision.fake_from(found.people)

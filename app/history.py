@@ -1,28 +1,37 @@
-"""What was judged in one visit: the last inputs with their reports, in little memory and nowhere
-else.
+"""What was judged in one visit: a light row for every file, of the newest what their verdicts rest
+on, and of the last few the files themselves, in memory and nowhere else.
 
 Crops are kept as JPEG: those of a clip with three people take 1 MB so, and 14 MB as pixels.
 """
 
 import io
-from collections.abc import Callable
+import itertools
+import json
+import threading
+import weakref
+import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from PIL import Image
 
 from deepfake_detector.contract import Contract
 from deepfake_detector.serving.inference import Report
+from deepfake_detector.serving.report import SAID, in_words
+from deepfake_detector.serving.report_model import as_json
 
-MOST = 20
-WITH_FRAMES = 5  # of these the newest with their whole frames, 1 MB each, and their files
-FILE_BYTES = 200 << 20  # of the files kept
+MOST_ROWS = 1000
+ROOM_BYTES = 512 << 20  # for the evidence of all visits together
+WITH_FILE = 5  # of a visit: the newest keep their files, to be played, and their whole frames
+PER_FACE = 1000  # bytes of a face kept, besides its picture and its map
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One input: its report, in which crops are packed, and the model that judged it. The newest few
-    have their whole frames and their file too; of the others it is empty."""
+    """One input: its report, in which crops are packed, and the model that judged it. `file` and the
+    whole frames of the report are empty where they are kept no more."""
 
     number: int
     report: Report
@@ -36,54 +45,173 @@ class Judged:
         """Whether there is a probability to stand behind."""
         return self.report.fake_probability is not None
 
+    @property
+    def whole(self) -> bool:
+        """Whether the file is kept; of one that cannot be judged there is nothing to show."""
+        return bool(self.file) or self.report.verdict == "ERROR"
+
+    @cached_property
+    def size(self) -> int:
+        """In bytes."""
+        faces = [one for track in self.report.faces for one in track.frames]
+        return (
+            PER_FACE
+            + sum(PER_FACE + one.crop.nbytes + one.activation.nbytes for one in faces)
+            + sum(len(one.jpeg) for one in self.report.frames)
+            + len(self.file)
+        )
+
+    def slim(self) -> "Judged":
+        """Without file and whole frames."""
+        return replace(self, report=replace(self.report, frames=()), file=b"")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is kept of every file: its verdict with the reason in words, and its JSON report
+    (compressed). `duration` is in seconds, None of a still; `sha256` is None where the file never
+    arrived."""
+
+    number: int
+    name: str
+    verdict: str
+    fake_probability: float | None
+    said: str
+    people: int
+    duration: float | None
+    sha256: str | None
+    model: str
+    model_sha256: str
+    compressed: bytes
+
+    @property
+    def report(self) -> dict:
+        """The report as `predict --json` writes it."""
+        return json.loads(zlib.decompress(self.compressed))
+
+
+class Room:
+    """The memory that the evidence of all visits shares, and what is kept in it: of each visit the
+    last few files with their whole frames; where it is full, the oldest files of all visits go
+    first, then the oldest evidence.
+
+    Serves several threads; a visit that is over takes no room.
+    """
+
+    def __init__(self, most_bytes: int = ROOM_BYTES) -> None:
+        self._most = most_bytes
+        self._visits: weakref.WeakSet[History] = weakref.WeakSet()
+        self._lock, self._ages = threading.Lock(), itertools.count()
+
+    def join(self, visit: "History") -> None:
+        with self._lock:
+            self._visits.add(visit)
+
+    def take(self, evidence: "dict[int, Evidence]", judged: Judged) -> None:
+        """Keep what a verdict rests on, among the evidence of its visit."""
+        with self._lock:
+            evidence.pop(judged.number, None)
+            evidence[judged.number] = Evidence(next(self._ages), judged)
+            for number in list(evidence)[:-WITH_FILE]:
+                _slim(evidence, number)
+            kept = [visit.kept for visit in self._visits]
+            for drop in (_slim, dict.pop):
+                self._make_room(kept, drop)
+
+    def _make_room(
+        self,
+        kept: "Sequence[dict[int, Evidence]]",
+        drop: "Callable[[dict[int, Evidence], int], object]",
+    ) -> None:
+        used = sum(one.judged.size for visit in kept for one in visit.values())
+        if used <= self._most:
+            return
+        oldest = sorted(
+            ((number, visit) for visit in kept for number in visit),
+            key=lambda place: place[1][place[0]].age,
+        )
+        for number, visit in oldest:
+            used -= visit[number].judged.size
+            drop(visit, number)
+            used += visit[number].judged.size if number in visit else 0
+            if used <= self._most:
+                return
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one verdict rests on; by its `age` the oldest is found."""
+
+    age: int
+    judged: Judged
+
+
+def _slim(evidence: dict[int, Evidence], number: int) -> None:
+    one = evidence[number]
+    evidence[number] = replace(one, judged=one.judged.slim())
+
 
 class History:
-    """The last 20 inputs judged, by number."""
+    """The files of one visit by number, from 1.
 
-    def __init__(self) -> None:
-        self._judged: dict[int, Judged] = {}
-        self._last = 0
+    Serves several threads: who loads a page again may have it open twice.
+    """
+
+    def __init__(self, room: Room) -> None:
+        self.kept: dict[int, Evidence] = {}  # the oldest first
+        self._rows: dict[int, Row] = {}
+        self._room, self._lock = room, threading.Lock()
+        room.join(self)
 
     def add(
         self, report: Report, terms: Contract, model_sha256: str, model: str, file: bytes = b""
-    ) -> Judged:
-        self._last += 1
-        self._judged[self._last] = Judged(
-            self._last, packed(report), terms, model_sha256, model, file
-        )
-        while len(self._judged) > MOST:
-            del self._judged[min(self._judged)]
-        self._slim()
-        return self._judged[self._last]
+    ) -> Row:
+        """Keep a report, and the file as long as it may be. One on the same input by the same model
+        takes the place of that before."""
+        compressed = zlib.compress(json.dumps(as_json(report, terms, model_sha256)).encode())
+        with self._lock:
+            known = self.find(report.input, report.sha256, model_sha256)
+            row = Row(
+                known.number if known else len(self._rows) + 1,
+                report.input,
+                report.verdict,
+                report.fake_probability,
+                in_words(report) or f"{SAID[report.verdict]}.",
+                len(report.faces),
+                report.facts.get("duration"),
+                report.sha256,
+                model,
+                model_sha256,
+                compressed,
+            )
+            self._rows[row.number] = row
+        if report.verdict == "ERROR":
+            file = b""
+        judged = Judged(row.number, packed(report), terms, model_sha256, model, file)
+        self._room.take(self.kept, judged)
+        return row
 
-    def _slim(self) -> None:
-        """Keep frames and files of the newest few alone, and of files no more than there is room for."""
-        room = FILE_BYTES
-        for place, number in enumerate(self.numbers()):
-            one = self._judged[number]
-            room -= len(one.file)
-            if place >= WITH_FRAMES or room < 0:
-                one = replace(one, file=b"")
-            if place >= WITH_FRAMES:
-                one = replace(one, report=replace(one.report, frames=()))
-            self._judged[number] = one
-
-    def find(self, name: str, sha256: str, model_sha256: str) -> Judged | None:
+    def find(self, name: str, sha256: str | None, model_sha256: str) -> Row | None:
         """The same input judged by the same model before."""
         wanted = (name, sha256, model_sha256)
-        same = (
-            one
-            for one in self._judged.values()
-            if (one.report.input, one.report.sha256, one.model_sha256) == wanted
-        )
+        same = (one for one in self.rows() if (one.name, one.sha256, one.model_sha256) == wanted)
         return next(same, None)
 
-    def get(self, number: int | None) -> Judged | None:
-        return None if number is None else self._judged.get(number)
+    def rows(self) -> list[Row]:
+        """In the order in which they were judged."""
+        return list(self._rows.values())
 
-    def numbers(self) -> list[int]:
-        """The newest first."""
-        return sorted(self._judged, reverse=True)
+    def row(self, number: int | None) -> Row | None:
+        return None if number is None else self._rows.get(number)
+
+    def evidence(self, number: int) -> Judged | None:
+        """What a verdict rests on, as long as there was room for it."""
+        found = self.kept.get(number)
+        return found.judged if found else None
+
+    @property
+    def full(self) -> bool:
+        return len(self._rows) >= MOST_ROWS
 
 
 def packed(report: Report) -> Report:

@@ -5,7 +5,7 @@ import threading
 
 import streamlit as st
 
-from app.history import Judged
+from app.history import WITH_FILE, Judged
 from app.words import plain
 from deepfake_detector.media.reading import Limits, MediaError
 from deepfake_detector.serving import annotation, limits
@@ -19,8 +19,12 @@ _DRAWING = threading.Lock()  # a clip takes all cores, so others wait
 
 
 def show(judged: Judged, second: float) -> None:
-    """The clip from that second on; nothing where it is kept no more."""
+    """The clip from that second on, as long as it is kept."""
     if not judged.file:
+        st.caption(
+            f"The clip is no longer kept: the last {WITH_FILE} of a visit are, where there is room. "
+            "Drop it again to play it."
+        )
         return
     kind = _kind(judged.report.facts)
     if not kind:

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import models
+from app.history import WITH_FILE
 from app.words import plain
 from deepfake_detector.contract import Contract
 from deepfake_detector.serving.report import LIMITS, limits_in_words
@@ -54,8 +55,9 @@ def show_facts(terms: Contract, sha256: str, name: str, forget: Callable[[], Non
         st.header("What becomes of a file")
         st.markdown(
             "It is judged in the memory of the computer that serves this page. Its verdict and the "
-            "faces in it stay there until you forget them or leave the page, and so do the last "
-            "few files themselves, to be played. Nothing is sent anywhere else."
+            "faces in it stay there until you forget them, or for half an hour after you leave the "
+            f"page, and so do the last {WITH_FILE} files themselves, to be played. Who has this "
+            "page's full address sees them too. Nothing is sent anywhere else."
         )
         st.button("Forget what was judged", icon=":material/delete:", on_click=forget)
         st.caption(

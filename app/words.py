@@ -1,18 +1,32 @@
-"""How the page puts verdicts and file names: each verdict has a colour and a sign of its own, names
-are never markup."""
+"""How the page puts verdicts and file names: each verdict has words, a colour and a sign of its own,
+names are never markup."""
 
 import re
 
+VERDICTS = ("FAKE", "INCONCLUSIVE", "ERROR", "REAL")  # what needs to be looked at first
 SIGNS = {
     "REAL": ("blue", ":material/check_circle:"),
     "FAKE": ("orange", ":material/warning:"),
     "INCONCLUSIVE": ("gray", ":material/help:"),
-    "ERROR": ("gray", ":material/error:"),
+    "ERROR": ("red", ":material/error:"),
+}
+LETTERS = {"FAKE": "▲", "REAL": "●", "INCONCLUSIVE": "○", "ERROR": "✕"}
+BESIDE = {
+    "FAKE": "Signs of manipulation",
+    "REAL": "No signs found",
+    "INCONCLUSIVE": "No verdict",
+    "ERROR": "Cannot be judged",
 }
 LOOKS = {
     "REAL": ("#005a8c", "#e8f3fa", "solid"),
     "FAKE": ("#a34700", "#fdf0e6", "solid"),
+    "INCONCLUSIVE": ("#444", "#f2f2f2", "dashed"),
+    "ERROR": ("#8c1d18", "#fdeceb", "double"),
 }  # text, ground, outline
+READ = (
+    "Clips: MP4, MOV, 3GP, MKV, WebM, AVI, MPEG, transport streams such as MTS, animated GIF. "
+    "Pictures: JPEG, PNG, WebP, BMP, TIFF, HEIC, AVIF."
+)
 
 
 def badge(verdict: str) -> str:
@@ -21,16 +35,38 @@ def badge(verdict: str) -> str:
     return f":{colour}-badge[{sign} {verdict}]"
 
 
+def in_table(verdict: str) -> str:
+    """The verdict where only letters can stand."""
+    return f"{LETTERS[verdict]} {verdict}"
+
+
+def printable(text: str) -> str:
+    """Text from outside, what cannot be shown as a question mark."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def plain(text: str) -> str:
-    """Text from outside as Markdown that shows it letter by letter; what cannot be shown is a
-    question mark."""
-    shown = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:&=^\"'@/])", r"\\\1", shown)
+    """Text from outside as Markdown that shows it letter by letter."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:&=^\"'@/])", r"\\\1", printable(text))
 
 
 def verdict_as_html(verdict: str) -> str:
-    """The verdict in large letters, as in the HTML report, read out when it comes."""
-    sign = {"FAKE": "▲", "REAL": "●"}.get(verdict, "○")
-    text, ground, outline = LOOKS.get(verdict, ("#444", "#f2f2f2", "dashed"))
-    style = f"color:{text};background:{ground};border:3px {outline};border-radius:2rem;padding:.2rem 1.2rem;font-size:1.6rem"
-    return f'<div role="status"><strong style="{style}"><span aria-hidden="true">{sign}</span> {verdict}</strong></div>'
+    """The verdict in large letters with what it says, read out when it comes."""
+    text, ground, outline = LOOKS[verdict]
+    style = (
+        f"display:inline-block;color:{text};background:{ground};border:3px {outline};"
+        "border-radius:2rem;padding:.2rem 1.2rem;font-size:1.4rem"
+    )
+    return (
+        f'<div role="status"><span style="{style}"><span aria-hidden="true">{LETTERS[verdict]}'
+        f"</span> {verdict} <strong>{BESIDE[verdict]}</strong></span></div>"
+    )
+
+
+def time_left(seconds: float) -> str:
+    """About how long something still takes, for a person who waits."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s left"
+    if seconds < 5400:
+        return f"about {round(seconds / 60)} min left"
+    return f"about {seconds / 3600:.1f} h left"

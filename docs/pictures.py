@@ -13,6 +13,7 @@ from pathlib import Path
 
 import vl_convert
 
+from app.uploads import examples
 from benchmarks.browser import chromium
 from benchmarks.served_page import PROJECT, served
 
@@ -42,9 +43,8 @@ def photograph_page(path: Path, address: str) -> None:
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1060, "height": 1560})
         page.goto(address)
-        page.locator("[data-testid=stButtonGroup] button").filter(
-            has_text="swap video"
-        ).first.click()
+        forged = next(label for label, path in examples().items() if path.stem == "swap_video")
+        page.locator("[data-testid=stButtonGroup] button").filter(has_text=forged).first.click()
         page.locator("img").first.wait_for()
         page.wait_for_timeout(2000)  # the chart is drawn after the faces
         page.screenshot(path=path)

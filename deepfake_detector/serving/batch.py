@@ -141,23 +141,29 @@ def write_json_list(target: Path, reports: Iterable[dict]) -> None:
 
 
 def write_csv(target: Path, reports: Iterable[dict], pages: bool = False) -> None:
-    """A row for each report, written whole: its verdict and what that rests on, without the single
-    faces, and with `pages` the name of its page of evidence."""
+    """The table of `csv_lines`, written whole."""
+    write_whole(target, csv_lines(reports, page_name if pages else None))
 
-    def lines() -> Iterator[bytes]:
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow([*COLUMNS, "page"])
-        for plain in reports:
-            one = JsonReport.model_validate(plain)
-            page = page_name(Path(one.input.name)) if pages else ""
-            writer.writerow([*(take(one) for take in COLUMNS.values()), page])
-            yield buffer.getvalue().encode("utf-8", "surrogateescape")
-            buffer.seek(0)
-            buffer.truncate()
-        yield buffer.getvalue().encode()
 
-    write_whole(target, lines())
+def csv_lines(
+    reports: Iterable[dict],
+    page: Callable[[Path], str] | None = None,
+    models: Sequence[str] | None = None,
+) -> Iterator[bytes]:
+    """A row for each report: its verdict and what that rests on, without the single faces, the name
+    of its `page` of evidence, where it has one, and of the model that judged it, where that is told."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([*COLUMNS, "page", *(["model"] if models else [])])
+    for at, plain in enumerate(reports):
+        one = JsonReport.model_validate(plain)
+        row = [take(one) for take in COLUMNS.values()]
+        own_page = page(Path(one.input.name)) if page else ""
+        writer.writerow([*row, own_page, *(models[at : at + 1] if models else [])])
+        yield buffer.getvalue().encode("utf-8", "surrogateescape")
+        buffer.seek(0)
+        buffer.truncate()
+    yield buffer.getvalue().encode()
 
 
 def summary(counts: Mapping[str, int]) -> str:
@@ -170,24 +176,30 @@ def summary(counts: Mapping[str, int]) -> str:
 def write_index(
     target: Path, reports: Iterable[dict], counts: Mapping[str, int], banner: str
 ) -> None:
-    """The table of all inputs that leads to their pages of evidence, in the folder of these, written
-    whole; `banner` is what to know of the model first, if anything."""
-    rows = (_index_row(JsonReport.model_validate(one)) for one in reports)
-    write_whole(
-        target,
-        table_page.render(
-            "Judged files", [*filter(None, [banner]), f"{summary(counts)}.", *LIMITS], HEADS, rows
-        ),
-    )
+    """The page of `index_parts` in the folder of the pages of evidence, written whole."""
+    write_whole(target, index_parts(reports, counts, banner, page_name))
 
 
-def _index_row(one: JsonReport) -> Row:
+def index_parts(
+    reports: Iterable[dict],
+    counts: Mapping[str, int],
+    banner: str,
+    page: Callable[[Path], str] | None = None,
+) -> Iterator[bytes]:
+    """The table of all inputs as a page, which leads to the `page` of evidence of each where they
+    have one; `banner` is what to know of the model first, if anything."""
+    rows = (_index_row(JsonReport.model_validate(one), page) for one in reports)
+    text = [*filter(None, [banner]), f"{summary(counts)}.", *LIMITS]
+    return table_page.render("Judged files", text, HEADS, rows)
+
+
+def _index_row(one: JsonReport, page: Callable[[Path], str] | None) -> Row:
     probability = one.fake_probability
     shown = ("", None) if probability is None else (f"{probability:.1%}", probability)
     return Row(
         Badge(one.verdict),
         (
-            Cell(one.input.name, link=page_name(Path(one.input.name))),
+            Cell(one.input.name, link=page(Path(one.input.name)) if page else ""),
             Cell(*shown),
             Cell(str(len(one.people)), len(one.people)),
             Cell(one.in_words),

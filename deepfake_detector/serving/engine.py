@@ -14,6 +14,7 @@ from pathlib import Path
 
 from deepfake_detector.serving.inference import MODEL, Detector
 from deepfake_detector.serving.turns import Turns
+from deepfake_detector.storage import assets
 
 VERSIONS = 2  # kept of each copy: two models that are offered, or one that was exchanged meanwhile
 
@@ -60,8 +61,9 @@ def offered() -> list[Path]:
 
 
 def without_folder(text: str, path: Path) -> str:
-    """A text about the model at `path` for somebody who is not to know where it lies."""
-    return text.replace(str(path), path.name)
+    """A text about the model at `path` for somebody who is not to know where it lies, nor where
+    face detectors do."""
+    return text.replace(str(path), path.name).replace(f"{assets.folder()}/", "")
 
 
 def _changed(path: Path) -> float:

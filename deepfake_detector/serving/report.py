@@ -84,9 +84,10 @@ LIMITS = (
 
 def in_words(report: Report) -> str:
     """Why there is no verdict, for a person; empty where there is one."""
+    if report.error:
+        return f"{report.error[0].upper()}{report.error[1:].rstrip('.')}."
     text = EXPLAINED[report.reason] if report.reason else ""
-    more = report.error or report.details
-    return f"{text} ({more})" if more else text
+    return f"{text} ({report.details})" if report.details else text
 
 
 def verdict_in_words(report: Report) -> str:

@@ -1,14 +1,15 @@
 """What is kept of a visit: so much and no more, small, and findable."""
 
+import gc
 from dataclasses import replace
 
 import made
 import numpy as np
 import pytest
 
-from app import history
-from app.history import History, packed, pixels, unpacked
+from app.history import WITH_FILE, History, Room, packed, pixels, unpacked
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
+from deepfake_detector.serving.report_model import as_json
 from deepfake_detector.serving.seen_frames import SeenFrame
 
 TERMS = made.contract_terms()
@@ -28,6 +29,10 @@ def judged(name: str, faces: int = 1, crop: np.ndarray = CROP) -> Report:
         fake_probability=0.5,
         faces=(FaceTrack(0, "FAKE", "", 0.5, frames),),
     )
+
+
+def with_frame(name: str) -> Report:
+    return replace(judged(name), frames=(SeenFrame(0, 0.0, 1.0, b"jpeg"),))
 
 
 def test_a_report_comes_back_with_crops_that_look_the_same():
@@ -50,43 +55,67 @@ def test_a_packed_crop_is_a_picture():
     assert pixels(track.frames[0].crop).shape == (224, 224, 3)
 
 
-def test_the_newest_come_first_and_the_oldest_go():
-    kept = History()
-    for number in range(history.MOST + 3):
-        assert (
-            kept.add(judged(f"clip {number}"), TERMS, "cd" * 32, "detector.onnx").number
-            == number + 1
-        )
-    assert kept.numbers() == list(range(history.MOST + 3, 3, -1))
-    assert kept.get(3) is None
-    assert kept.get(4).report.input == "clip 3"
-    assert kept.get(None) is None
+def test_every_file_keeps_its_row_and_the_newest_their_evidence():
+    one = packed(judged("clip")).faces[0].frames[0].crop.nbytes
+    room = Room(most_bytes=4 * (one + 3000))
+    first, second = History(room), History(room)
+    for number in range(4):
+        first.add(judged(f"clip {number}"), TERMS, "cd" * 32, "detector.onnx")
+    second.add(judged("other"), TERMS, "cd" * 32, "detector.onnx")
+    assert [row.name for row in first.rows()] == [f"clip {number}" for number in range(4)]
+    assert [first.evidence(number) is None for number in range(1, 5)] == [True, False, False, False]
+    assert second.evidence(1).report.input == "other"
+    del first
+    gc.collect()
+    for number in range(3):
+        second.add(judged(f"more {number}"), TERMS, "cd" * 32, "detector.onnx")
+    assert second.evidence(1), "a visit that is over takes no room"
 
 
-def test_only_the_newest_few_keep_frames_and_file(monkeypatch):
-    monkeypatch.setattr(history, "FILE_BYTES", 25)
-    kept, frame = History(), SeenFrame(0, 0.0, 1.0, b"jpeg")
-    for number in range(history.WITH_FRAMES + 2):
-        report = replace(judged(f"clip {number}"), frames=(frame,))
-        kept.add(report, TERMS, "cd" * 32, "detector.onnx", b"0123456789")
-    newest = [kept.get(number) for number in kept.numbers()]
-    assert [len(one.report.frames) for one in newest] == [1] * history.WITH_FRAMES + [0, 0]
-    assert [len(one.file) for one in newest] == [10, 10, 0, 0, 0, 0, 0]
+def test_only_the_newest_few_keep_frames_and_file():
+    kept = History(Room())
+    for number in range(WITH_FILE + 2):
+        kept.add(with_frame(f"clip {number}"), TERMS, "cd" * 32, "detector.onnx", b"0123456789")
+    found = [kept.evidence(row.number) for row in kept.rows()]
+    assert [one.whole for one in found] == [False, False, *[True] * WITH_FILE]
+    assert [len(one.report.frames) for one in found] == [0, 0, *[1] * WITH_FILE]
+    assert all(one.report.faces for one in found)
+
+
+def test_where_room_is_short_the_oldest_files_of_all_visits_go_before_any_evidence():
+    one = packed(judged("clip")).faces[0].frames[0].crop.nbytes
+    room = Room(most_bytes=3 * (one + 3000) + 150_000)
+    first, second = History(room), History(room)
+    for visit, name in ((first, "a"), (second, "b"), (first, "c")):
+        visit.add(with_frame(name), TERMS, "cd" * 32, "detector.onnx", bytes(100_000))
+    assert [visit.evidence(1).whole for visit in (first, second)] == [False, False]
+    assert first.evidence(2).whole
+    first.add(replace(judged("d"), verdict="ERROR"), TERMS, "cd" * 32, "m", bytes(100_000))
+    assert first.evidence(3).file == b"", "nothing is shown of what cannot be judged"
+
+
+def test_a_row_has_what_the_table_shows_and_the_whole_report():
+    row = History(Room()).add(judged("clip", faces=2), TERMS, "cd" * 32, "detector.onnx")
+    assert (row.verdict, row.fake_probability, row.people) == ("FAKE", 0.5, 1)
+    assert row.said == "Signs of face manipulation found."
+    assert row.report == as_json(judged("clip", faces=2), TERMS, "cd" * 32)
+    assert len(row.compressed) < 5000
 
 
 @pytest.mark.parametrize(
     ("wanted", "number"),
     [
-        (("b", "ab" * 32, "model 1"), 2),
-        (("b", "ab" * 32, "model 2"), None),
-        (("b", "00" * 32, "model 1"), None),
-        (("c", "ab" * 32, "model 1"), None),
+        (("b", "ab" * 32, "ab" * 32), 2),
+        (("b", "ab" * 32, "cd" * 32), None),
+        (("b", "00" * 32, "ab" * 32), None),
+        (("c", "ab" * 32, "ab" * 32), None),
     ],
     ids=["the same", "another model", "other bytes", "another name"],
 )
 def test_an_input_is_found_by_name_bytes_and_model(wanted, number):
-    kept = History()
-    for name in "ab":
-        kept.add(judged(name), TERMS, "model 1", "detector.onnx")
+    kept = History(Room())
+    for name in "abb":
+        kept.add(judged(name), TERMS, "ab" * 32, "detector.onnx")
     found = kept.find(*wanted)
     assert (found and found.number) == number
+    assert len(kept.rows()) == 2, "the same input takes the place of that before"

@@ -137,7 +137,7 @@ def test_the_least_face_that_could_be_found_is_told():
 
 
 def test_an_error_says_what_it_was():
-    assert report.in_words(UNREADABLE).endswith("(empty file)")
+    assert report.in_words(UNREADABLE) == "Empty file."
 
 
 def test_the_most_suspicious_face_comes_first():

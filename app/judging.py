@@ -1,0 +1,82 @@
+"""How a file that was dropped is judged: in its turn, told step by step, with a row whatever comes of
+it."""
+
+import hashlib
+import logging
+from functools import partial
+from pathlib import Path
+
+from app.history import History
+from app.uploads import Arrival
+from app.work import GivenUpError, Order, Tell
+from deepfake_detector import UserError
+from deepfake_detector.media.reading import Limits
+from deepfake_detector.serving.engine import Engine, without_folder
+from deepfake_detector.serving.inference import UNREADABLE, Detector, Report
+
+FAULT = "an error of this page itself; its log says more"
+
+
+def order(arrival: Arrival, history: History, engine: Engine, model: Path, limits: Limits) -> Order:
+    """To judge a file by the model at that path."""
+    return Order(
+        arrival.key, arrival.name, partial(_judge, arrival, history, engine, model, limits)
+    )
+
+
+def refuse(history: History, detector: Detector, model: str, name: str, why: str) -> int:
+    """A row for a file that cannot be judged, and why; its number."""
+    lost = Report(name, None, None, "ERROR", reason=UNREADABLE, error=why)
+    return history.add(lost, detector.contract, detector.sha256, model).number
+
+
+def _judge(
+    arrival: Arrival, history: History, engine: Engine, model: Path, limits: Limits, tell: Tell
+) -> int:
+    """What was judged before by the same model is not judged again while all of it is kept."""
+    detector = engine.detector(model)
+    sha256 = hashlib.sha256(arrival.data).hexdigest()
+    row = history.find(arrival.name, sha256, detector.sha256)
+    kept = history.evidence(row.number) if row else None
+    if kept and kept.whole:
+        return kept.number
+    try:
+        found = _judged_in_turn(arrival, sha256, engine, model, limits, tell)
+    except GivenUpError:
+        raise
+    except UserError as error:
+        why = without_folder(str(error), model)
+        return refuse(history, detector, model.name, arrival.name, why)
+    except Exception:
+        logging.getLogger(__name__).exception("%r could not be judged", arrival.name)
+        return refuse(history, detector, model.name, arrival.name, FAULT)
+    return history.add(found, detector.contract, detector.sha256, model.name, arrival.data).number
+
+
+def _judged_in_turn(
+    arrival: Arrival, sha256: str, engine: Engine, model: Path, limits: Limits, tell: Tell
+) -> Report:
+    """Every file waits in line anew, so that somebody with many does not keep the others waiting."""
+
+    def waiting(before: int) -> None:
+        ahead = {0: "You are next.", 1: "One visitor is before you."}.get(
+            before, f"{before} visitors are before you."
+        )
+        tell(0.0, f"Waiting for your turn. {ahead}")
+
+    def looked_at(done: int, total: int) -> None:
+        if done >= total:
+            tell(1.0, "Judging the faces found")
+        else:
+            tell(done / total, f"Looking for faces: frame {done} of {total}")
+
+    with engine.turn(model, waiting) as detector:
+        tell(0.0, f"Reading {len(arrival.data) / 1e6:.1f} MB")
+        return detector.predict(
+            arrival.data,
+            arrival.name,
+            watch=looked_at,
+            limits=limits,
+            sha256=sha256,
+            keep_frames=True,
+        )

@@ -1,0 +1,39 @@
+"""How far the files of a visit are, told again and again while they are judged, with a button to stop
+and one to go on."""
+
+import streamlit as st
+
+from app.words import plain, time_left
+from app.work import Work
+
+TOLD_EVERY = 0.2  # seconds between two words: the browser draws each, often on the same processor
+
+
+def show(work: Work, waits_for_first: bool) -> None:
+    """`waits_for_first`: the page is to be drawn anew when the first file is judged; it is when all
+    are."""
+    if work.busy:
+        st.fragment(_follow, run_every=TOLD_EVERY)(work, waits_for_first)
+    elif work.stopped and work.waiting:
+        _show_stopped(work)
+
+
+def _follow(work: Work, waits_for_first: bool) -> None:
+    if not work.busy or (waits_for_first and work.first is not None):
+        st.rerun()
+    at = work.progress()
+    total = at.done + at.waiting
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if total > 1:
+            left = f", {time_left(at.seconds / at.done * at.waiting)}" if at.done else ""
+            st.progress(at.done / total, f"Judged {at.done} of {total}{left}")
+        st.button("Stop", icon=":material/stop_circle:", on_click=work.stop)
+    with st.status(plain(at.name), expanded=True):
+        st.progress(at.share, at.doing)
+
+
+def _show_stopped(work: Work) -> None:
+    files = "1 file waits" if work.waiting == 1 else f"{work.waiting} files wait"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.info(f"Stopped. {files} to be judged.", icon=":material/stop_circle:")
+        st.button("Go on", icon=":material/play_circle:", on_click=work.go_on)

@@ -1,0 +1,225 @@
+"""What was judged: how many got which verdict, a table of all files to choose from, the reports of
+all to take away, and of the file chosen what its verdict rests on."""
+
+import io
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from app import evidence, own_clips
+from app.history import History, Row
+from app.words import LOOKS, VERDICTS, badge, in_table, plain, printable, verdict_as_html
+from deepfake_detector.serving import batch
+
+TABLE, CHOICE = "table", "choice"
+ROWS_SEEN, ROW_PIXELS = 10, 35
+FOLLOWED_EVERY = 1.5  # seconds between two looks for files that were judged meanwhile
+GONE = (
+    "The faces that this verdict rests on are no longer kept: there is room for those of the newest "
+    "files alone. Drop the file again to see them."
+)
+
+
+def show(history: History, busy: bool, banner: str) -> None:
+    """The table of several files, which follows what is judged as long as that is `busy`, and below
+    it what the verdict on the file chosen rests on."""
+    below = st.session_state.shown
+    st.fragment(_show_all, run_every=FOLLOWED_EVERY if busy else None)(history, below, banner)
+    if row := history.row(below):
+        _show_one(row, history, banner)
+
+
+def _show_all(history: History, below: int | None, banner: str) -> None:
+    """`below` is the file that is shown below the table."""
+    rows = history.rows()
+    if len(rows) < 2:
+        return
+    _show_counts(rows)
+    listed = _wanted(rows)
+    _show_table(listed)
+    _offer_choice(listed)
+    _offer_all(rows, banner)
+    if st.session_state.shown != below:
+        st.rerun()
+
+
+def in_order(rows: Sequence[Row]) -> list[Row]:
+    """What needs to be looked at first comes first: FAKE by falling probability."""
+    return sorted(
+        rows,
+        key=lambda row: (VERDICTS.index(row.verdict), -(row.fake_probability or 0), row.number),
+    )
+
+
+def _show_counts(rows: Sequence[Row]) -> None:
+    counts = Counter(row.verdict for row in rows)
+    each = " ".join(f"{badge(one)} **{counts[one]}**" for one in VERDICTS if counts[one])
+    st.markdown(f"{len(rows)} files: {each}")
+
+
+def _wanted(rows: Sequence[Row]) -> list[Row]:
+    """The rows that the visitor asks for, in order."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        verdicts = st.pills("Only", VERDICTS, selection_mode="multi", key="verdicts")
+        text = st.text_input("With this in name or reason", key="text", width=260).lower()
+    return [
+        row
+        for row in in_order(rows)
+        if (not verdicts or row.verdict in verdicts)
+        and (text in row.name.lower() or text in row.said.lower())
+    ]
+
+
+def _show_table(rows: Sequence[Row]) -> None:
+    state = st.session_state
+    state.listed = [row.number for row in rows]
+    marked = [state.listed.index(state.shown)] if state.shown in state.listed else []
+    state[TABLE] = {"selection": {"rows": marked, "columns": [], "cells": []}}
+    st.dataframe(
+        as_frame(rows).style.map(_look, subset=["verdict"]),
+        height=ROW_PIXELS * (1 + min(len(rows), ROWS_SEEN)) + 3,
+        row_height=ROW_PIXELS,
+        hide_index=True,
+        placeholder="",
+        key=TABLE,
+        on_select=_chosen,
+        selection_mode=["single-row", "single-cell"],
+        alt="Judged files. Space or Enter in the first column shows what a verdict rests on.",
+        column_config={
+            "verdict": st.column_config.TextColumn(width=130),
+            "file": st.column_config.TextColumn(width=220),
+            "probability of fake": st.column_config.NumberColumn(format="%.1f%%", width=130),
+            "in words": st.column_config.TextColumn(width=320),
+            "people": st.column_config.NumberColumn(width=70),
+            "seconds": st.column_config.NumberColumn(format="%.1f"),
+            "sha256": st.column_config.TextColumn(width=130),
+        },
+    )
+
+
+def _offer_choice(rows: Sequence[Row]) -> None:
+    """The same choice for those to whom a drawn table gives none: by keyboard, or read out."""
+    state, names = st.session_state, {row.number: row for row in rows}
+    state[CHOICE] = state.shown if state.shown in names else None
+
+    def chosen() -> None:
+        state.shown = state[CHOICE]
+
+    st.selectbox(
+        "Shown below",
+        list(names),
+        format_func=lambda number: (
+            f"{in_table(names[number].verdict)}  {printable(names[number].name)}"
+        ),
+        placeholder="Choose a file here or in the table",
+        key=CHOICE,
+        on_change=chosen,
+    )
+
+
+def _chosen() -> None:
+    state = st.session_state
+    selected = state[TABLE].selection
+    if places := [*(row for row, _ in selected.cells), *selected.rows]:
+        state.shown = state.listed[places[0]]
+
+
+def as_frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """The rows as they are shown, one for each file and model; the probability in percent."""
+    return pd.DataFrame(
+        {
+            "verdict": [in_table(row.verdict) for row in rows],
+            "file": [printable(row.name) for row in rows],
+            "probability of fake": pd.array(
+                [
+                    None if row.fake_probability is None else 100 * row.fake_probability
+                    for row in rows
+                ],
+                "Float64",
+            ),
+            "in words": [printable(row.said) for row in rows],
+            "people": [row.people for row in rows],
+            "seconds": pd.array([row.duration for row in rows], "Float64"),
+            "model": [printable(row.model) for row in rows],
+            "sha256": [row.sha256 or "" for row in rows],
+        }
+    )
+
+
+def _look(shown: str) -> str:
+    text, ground, _ = LOOKS[shown.split()[-1]]
+    return f"color: {text}; background-color: {ground}"
+
+
+def _offer_all(rows: Sequence[Row], banner: str) -> None:
+    with st.container(horizontal=True):
+        st.download_button(
+            "Table of all (CSV)",
+            lambda: table_of(rows),
+            file_name="deepfake-detector.csv",
+            mime="text/csv",
+            icon=":material/table:",
+            on_click="ignore",
+            key="all-csv",
+        )
+        st.download_button(
+            "All reports (ZIP)",
+            lambda: archive_of(rows, banner),
+            file_name="deepfake-detector.zip",
+            mime="application/zip",
+            icon=":material/folder_zip:",
+            on_click="ignore",
+            key="all-zip",
+        )
+
+
+def table_of(rows: Sequence[Row]) -> bytes:
+    """The CSV of `predict --csv`, with the name of the model."""
+    ordered = in_order(rows)
+    return b"".join(
+        batch.csv_lines((row.report for row in ordered), models=[row.model for row in ordered])
+    )
+
+
+def archive_of(rows: Sequence[Row], banner: str) -> bytes:
+    """A ZIP of the table as CSV and as a page, and of the JSON report on each file."""
+    ordered, buffer = in_order(rows), io.BytesIO()
+    counts = Counter(row.verdict for row in rows)
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("table.csv", table_of(rows))
+        page = batch.index_parts((row.report for row in ordered), counts, banner)
+        archive.writestr(batch.INDEX, b"".join(page))
+        for row in ordered:
+            name = batch.page_name(Path(row.name)).removesuffix(".html")
+            archive.writestr(
+                f"reports/{row.number:04d}.{name}.json", json.dumps(row.report, indent=2)
+            )
+    return buffer.getvalue()
+
+
+def _show_one(row: Row, history: History, banner: str) -> None:
+    if judged := history.evidence(row.number):
+        evidence.show(judged, banner)
+        return
+    with st.container(border=True):
+        st.html(verdict_as_html(row.verdict))
+        st.markdown(f"{plain(row.name)}: {plain(row.said)}")
+        if row.fake_probability is not None:
+            st.markdown(f"Probability of fake: {row.fake_probability:.0%}, by {plain(row.model)}.")
+        st.caption(GONE)
+    if row.verdict == "INCONCLUSIVE":
+        own_clips.link("own-clips-of-row")
+    st.download_button(
+        "Report for programs (JSON)",
+        json.dumps(row.report, indent=2),
+        file_name=f"{Path(row.name).stem}.report.json",
+        mime="application/json",
+        icon=":material/data_object:",
+        on_click="ignore",
+        key=f"json-{row.number}",
+    )

@@ -1,0 +1,91 @@
+"""What belongs to a visit outlives the loading anew of a page: by a random token in its address, for
+half an hour after it was open last, in the memory of the server.
+
+Who has no token, or one that is not known, begins an empty visit under a token of the server's
+choice.
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.history import History, Room
+from app.work import Work
+
+SECONDS = 1800.0  # that a visit is kept after its page was open last
+MOST = 100  # visits kept; the one that was looked at longest ago goes first
+SWEEP = 60.0  # seconds between two looks for visits that are over
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What was judged, and what is still to be."""
+
+    token: str
+    history: History
+    work: Work
+
+    @property
+    def empty(self) -> bool:
+        return not (self.history.rows() or self.work.waiting or self.work.lost)
+
+
+class Visits:
+    """The visits of one server by token. Serves several threads."""
+
+    def __init__(
+        self,
+        seconds: float = SECONDS,
+        most: int = MOST,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._room = Room()
+        self._seconds, self._most, self._clock = seconds, most, clock
+        self._lock = threading.Lock()
+        self._kept: dict[str, tuple[float, Visit]] = {}  # the last looked at last
+
+    def opened(self, token: str | None) -> Visit:
+        """The visit under a token, or where there is none an empty one under a new token."""
+        self.expire()
+        with self._lock:
+            if token in self._kept:
+                return self._kept[token][1]
+        history = History(self._room)
+        return Visit(secrets.token_urlsafe(16), history, Work(lambda: not history.full))
+
+    def keep(self, visit: Visit) -> None:
+        """Keep a visit from now on for its time."""
+        with self._lock:
+            self._kept.pop(visit.token, None)
+            self._kept[visit.token] = self._clock(), visit
+            while len(self._kept) > self._most:
+                self._end(next(iter(self._kept)))
+
+    def forget(self, token: str) -> None:
+        with self._lock:
+            if token in self._kept:
+                self._end(token)
+
+    def expire(self) -> None:
+        """Forget those whose time is over, and drop the files that wait where nobody is there."""
+        with self._lock:
+            now = self._clock()
+            for token, (last, visit) in list(self._kept.items()):
+                if visit.work.watched():
+                    self._kept[token] = now, visit
+                elif last < now - self._seconds:
+                    self._end(token)
+                else:
+                    visit.work.drop_if_left()
+
+    def expire_forever(self) -> None:
+        """Do so again and again, whether anyone comes or not."""
+        while True:
+            time.sleep(SWEEP)
+            self.expire()
+
+    def _end(self, token: str) -> None:
+        _, visit = self._kept.pop(token)
+        visit.work.end()

@@ -1,0 +1,130 @@
+"""Two hundred files dropped in the page at once, with a reload of the page in the middle: rows, order, time and memory.
+
+    python -m benchmarks.many_files [--files 200]      (needs Chromium; Linux)
+
+Drawn clips and stills take turns; five of the files are broken, two are larger than the page takes.
+"""
+
+import argparse
+import csv
+import threading
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from playwright.sync_api import Page
+
+from benchmarks import goals
+from benchmarks.browser import chromium
+from benchmarks.load import resident
+from benchmarks.score_clip import saved
+from benchmarks.served_page import served
+from deepfake_detector.datasets.synthesis.clips import Clip, produce
+from deepfake_detector.training import network
+
+BROKEN, LARGE, PEOPLE = 5, 2, 8
+UPLOAD_MB = 5
+LIMITS = (
+    f"upload_mb = {UPLOAD_MB}\nclip_seconds = 60\nmegapixels = 64\nseconds_per_clip = 120\n"
+    "visitors_at_once = 2\nuploads_at_once = 2\n"
+)
+ORDER = ("FAKE", "INCONCLUSIVE", "ERROR", "REAL")
+PATIENCE = 3_600_000  # milliseconds
+MOST_MB = 1024  # more than before, besides the uploads
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--files", type=int, default=200, help="(default: %(default)s)")
+    count = parser.parse_args().files
+    with TemporaryDirectory() as scratch, chromium() as browser:
+        folder = Path(scratch)
+        model = saved(folder, network.FaceClassifier("resnet18").eval(), "fp32", 224, "haar")
+        (folder / "limits.toml").write_text(LIMITS)
+        files = drawn(folder / "in", count)
+        environment = {"DEEPFAKE_MODEL": str(model), "DEEPFAKE_LIMITS": str(folder / "limits.toml")}
+        with served(folder, **environment) as address:
+            page = browser.new_page()
+            page.set_default_timeout(PATIENCE)
+            page.goto(address)
+            page.get_by_text("Forget what was judged").wait_for(state="attached")
+            measure(page, files, folder / "table.csv")
+
+
+def drawn(folder: Path, count: int) -> list[Path]:
+    """So many files, clips and stills in turn, the broken and the large among them."""
+    folder.mkdir()
+    clips = [produce(Clip(person, 0), 1, 1.0, (0.2, 0.3)) for person in range(PEOPLE)]
+    stills = [produce(Clip(person, 2), 1, 1.0, (0.2, 0.3)) for person in range(PEOPLE)]
+    files = []
+    for at in range(count):
+        data = (clips if at % 2 else stills)[at // 2 % PEOPLE]
+        if at < BROKEN:
+            data = data[: len(data) // 3]
+        elif at < BROKEN + LARGE:
+            data = bytes((UPLOAD_MB << 20) + 1)
+        files.append(folder / f"{at:03d}.{'mp4' if at % 2 else 'jpg'}")
+        files[-1].write_bytes(data)
+    return files
+
+
+def measure(page: Page, files: list[Path], table: Path) -> None:
+    memory = Memory()
+    started = time.monotonic()
+    page.locator("input[type=file]").set_input_files(files)
+    page.get_by_text(f"Judged {len(files) // 2} of").wait_for()
+    page.reload()
+    page.get_by_text("before the page was loaded anew").wait_for()
+    kept = int(page.get_by_text(" files: ").inner_text().split()[0])
+    page.locator("input[type=file]").set_input_files(files)
+    page.get_by_text(f"{len(files)} files: ").wait_for()
+    page.get_by_text("Stop", exact=True).wait_for(state="detached")
+    taken = time.monotonic() - started
+    with page.expect_download() as found:
+        page.get_by_role("button", name="Table of all (CSV)").click()
+    found.value.save_as(table)
+    grown = memory.end()
+    with table.open(newline="") as file:
+        verdicts = [row["verdict"] for row in csv.DictReader(file)]
+    print(page.get_by_text(" files: ").inner_text())
+    print(f"{len(verdicts)} rows, {kept} of them kept when the page was loaded anew")
+    print(f"in order: {verdicts == sorted(verdicts, key=ORDER.index)}")
+    print(f"{taken:.0f} s, {taken / len(files):.2f} s a file")
+    print(f"memory of the server: {memory.before:.0f} MB before, {memory.most:.0f} MB at most")
+    uploads = 2 * sum(path.stat().st_size for path in files) / 1e6
+    goals.at_most("memory besides the uploads", grown - uploads, MOST_MB, "MB")
+
+
+class Memory:
+    """Resident memory of the server, in MB, looked at every half second until the end."""
+
+    def __init__(self) -> None:
+        (self._server,) = [pid for pid in children() if b"streamlit" in command(pid)]
+        self.before = self.most = resident(self._server) / 1e6
+        self._ended = threading.Event()
+        self._watch = threading.Thread(target=self._look)
+        self._watch.start()
+
+    def end(self) -> float:
+        """How much it was at most above what it was before."""
+        self._ended.set()
+        self._watch.join()
+        return self.most - self.before
+
+    def _look(self) -> None:
+        while not self._ended.wait(0.5):
+            self.most = max(self.most, resident(self._server) / 1e6)
+
+
+def children() -> list[str]:
+    return " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children")).split()
+
+
+def command(pid: str) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+if __name__ == "__main__":
+    main()

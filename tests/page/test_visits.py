@@ -1,0 +1,75 @@
+"""What was judged is kept under its token for its time, and for nobody else."""
+
+import threading
+
+from app.visits import Visits
+
+
+def test_a_visit_is_found_by_its_token_alone_and_ends_with_its_time():
+    now = [0.0]
+    visits = Visits(seconds=100, clock=lambda: now[0])
+    visit = visits.opened(None)
+    assert visits.opened(visit.token) is not visit, "nothing is kept of who did nothing"
+    visits.keep(visit)
+    assert visits.opened(visit.token) is visit
+    for other in (None, "", "guessed", visit.token[:-1]):
+        stranger = visits.opened(other)
+        assert stranger.token not in (other, visit.token)
+        assert stranger.history is not visit.history
+    now[0] = 90.0
+    visits.keep(visit)
+    now[0] = 180.0
+    assert visits.opened(visit.token) is visit, "it counts from the last look"
+    now[0] = 191.0
+    visits.expire()
+    assert visits.opened(visit.token) is not visit
+
+
+def test_a_visit_does_not_end_while_its_page_is_open():
+    now, there = [0.0], [True]
+    visits = Visits(seconds=100, clock=lambda: now[0])
+    visit = visits.opened(None)
+    visits.keep(visit)
+    visit.work.watch("somebody", lambda: bool(there))
+    for now[0] in (90.0, 180.0, 270.0):
+        assert visits.opened(visit.token) is visit
+    there.clear()
+    now[0] = 371.0
+    assert visits.opened(visit.token) is not visit
+
+
+def test_so_many_visits_are_kept_and_one_can_be_forgotten():
+    visits = Visits(most=2)
+    opened = [visits.opened(None) for _ in range(3)]
+    for visit in opened:
+        visits.keep(visit)
+    assert [visits.opened(one.token) is one for one in opened] == [False, True, True]
+    visits.forget(opened[2].token)
+    assert visits.opened(opened[2].token) is not opened[2]
+
+
+def test_tokens_cannot_be_guessed():
+    tokens = {Visits().opened(None).token for _ in range(100)}
+    assert len(tokens) == 100
+    assert min(map(len, tokens)) >= 20
+
+
+def test_several_threads_may_open_keep_and_forget():
+    visits, failed = Visits(most=5), []
+
+    def visit() -> None:
+        try:
+            for _ in range(200):
+                visit = visits.opened(None)
+                visits.keep(visit)
+                visits.expire()
+                visits.forget(visit.token)
+        except RuntimeError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=visit) for _ in range(4)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert failed == []
