@@ -23,13 +23,13 @@ def _follow(work: Work, waits_for_first: bool) -> None:
         st.rerun()
     at = work.progress()
     total = at.done + at.waiting
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if total > 1:
-            left = f", {time_left(at.seconds / at.done * at.waiting)}" if at.done else ""
-            st.progress(at.done / total, f"Judged {at.done} of {total}{left}")
+    with st.container(horizontal=True, vertical_alignment="center", border=True):
+        with st.container():
+            if total > 1:
+                left = f", {time_left(at.seconds / at.done * at.waiting)}" if at.done else ""
+                st.progress(at.done / total, f"Judged {at.done} of {total}{left}")
+            st.progress(at.share, f"{plain(at.name)}: {at.doing}")
         st.button("Stop", icon=":material/stop_circle:", on_click=work.stop)
-    with st.status(plain(at.name), expanded=True):
-        st.progress(at.share, at.doing)
 
 
 def _show_stopped(work: Work) -> None:

@@ -41,8 +41,9 @@ def arrived(
             max_upload_size=limits.upload_mb,
             key=_uploader(),
         )
-        st.caption(f"{READ} Up to {limits.clip_seconds:g} seconds each.")
         refused.listen(limits.upload_bytes, on_refused)
+        if empty and not uploads:
+            st.caption(f"{READ} Up to {limits.clip_seconds:g} seconds each.")
     arrivals = [_taken(one) for one in uploads if one.file_id not in state.taken]
     withdrawn = state.taken - {one.file_id for one in state[_uploader()]}
     state.taken -= withdrawn

@@ -138,7 +138,7 @@ class Work:
         finally:
             with self._lock:
                 if self._thread is threading.current_thread():  # an error ended it
-                    self._thread = None
+                    self._thread, self.stopped = None, True
 
     def _do_all(self) -> None:
         while order := self._next():

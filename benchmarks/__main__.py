@@ -69,6 +69,7 @@ def main() -> int:
         ("precision", "", ""),
         ("interval_coverage", "", ""),
         ("page", "", ""),
+        ("many_files", "", ""),
         ("repro", "", ""),
     ]
     if arguments.clips:  # they need real faces

@@ -43,7 +43,9 @@ def photograph_page(path: Path, address: str) -> None:
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1060, "height": 1560})
         page.goto(address)
-        forged = next(label for label, path in examples().items() if path.stem == "swap_video")
+        forged = next(
+            label for label, path in examples().items() if path.stem.endswith("swap_video")
+        )
         page.locator("[data-testid=stButtonGroup] button").filter(has_text=forged).first.click()
         page.locator("img").first.wait_for()
         page.wait_for_timeout(2000)  # the chart is drawn after the faces

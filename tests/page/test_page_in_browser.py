@@ -538,7 +538,7 @@ def test_the_demos_own_page_gives_its_example_a_verdict(toy_project, browser, tm
         page = browser.new_page(viewport=SCREEN)
         page.set_default_timeout(BROWSER_HANG)
         page.goto(address)
-        pick(page, tmp_path, "swap_video.mp4")
+        pick(page, tmp_path, "fake_swap_video.mp4")
         page.get_by_text("Probability of fake", exact=True).wait_for()
         page.get_by_test_id("stImage").first.wait_for()
         assert DEMONSTRATION in text(page)

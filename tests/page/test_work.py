@@ -127,7 +127,7 @@ def test_files_that_wait_are_dropped_when_the_page_was_left_and_their_names_told
     assert second.begun == 0
 
 
-def test_an_error_ends_no_more_than_its_thread():
+def test_an_error_stops_the_work_and_it_can_go_on():
     def fails(tell) -> int:
         raise MemoryError
 
@@ -137,6 +137,9 @@ def test_an_error_ends_no_more_than_its_thread():
         work = Work(lambda: True)
         work.add([Order("key", "name", fails)])
         until(lambda: not work.busy)
+        assert work.stopped
+        work.go_on()
+        until(lambda: len(caught) == 2)
     finally:
         threading.excepthook = hook
     assert caught[0].exc_type is MemoryError
