@@ -6,7 +6,7 @@ import streamlit as st
 from app.words import plain, time_left
 from app.work import Work
 
-TOLD_EVERY = 0.2  # seconds between two words: the browser draws each, often on the same processor
+TOLD_EVERY = 0.3  # seconds between two words: the browser draws each, often on the same processor
 
 
 def show(work: Work, waits_for_first: bool) -> None:

@@ -3,6 +3,7 @@
 python -m streamlit run app/streamlit_app.py     (from the project's folder; `make app` does it)
 """
 
+import gc
 import threading
 from collections.abc import Sequence
 from functools import partial
@@ -82,6 +83,8 @@ def open_visit() -> Visit:
 def visits() -> Visits:
     """Those of this server."""
     kept = Visits()
+    # Streamlit collects garbage after every run: through the libraries that takes 0.1 s each time
+    gc.freeze()
     threading.Thread(target=kept.expire_forever, daemon=True).start()
     return kept
 
