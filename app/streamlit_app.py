@@ -56,9 +56,13 @@ def main() -> None:
         state.shown = None
     keep(visit)
     choose(visit)
-    say_what_is_missing(visit)
-    progress.show(work, waits_for_first=state.shown is None)
-    results.show(history, work.busy, detector.banner)
+    # each in a place of its own: what comes and goes above would draw all below it anew
+    with st.container():
+        say_what_is_missing(visit)
+    with st.container():
+        progress.show(work, waits_for_first=state.shown is None)
+    with st.container():
+        results.show(history, work.busy, detector.banner)
     if visit.empty:
         st.info(
             "Drop images or clips above, or pick an example. You get a verdict, what its score "

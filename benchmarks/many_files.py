@@ -109,7 +109,7 @@ class Memory:
         (self._server,) = [pid for pid in children() if b"streamlit" in command(pid)]
         self.before = self.most = resident(self._server) / 1e6
         self._ended = threading.Event()
-        self._watch = threading.Thread(target=self._look)
+        self._watch = threading.Thread(target=self._look, daemon=True)
         self._watch.start()
 
     def end(self) -> float:
