@@ -105,7 +105,9 @@ def _show_table(rows: Sequence[Row]) -> None:
 def _offer_choice(rows: Sequence[Row]) -> None:
     """The same choice for those to whom a drawn table gives none: by keyboard, or read out."""
     state, names = st.session_state, {row.number: row for row in rows}
-    state[CHOICE] = state.shown if state.shown in names else None
+    wanted = state.shown if state.shown in names else None
+    if state.get(CHOICE) != wanted:  # what is set closes the list on whoever is choosing
+        state[CHOICE] = wanted
 
     def chosen() -> None:
         state.shown = state[CHOICE]
