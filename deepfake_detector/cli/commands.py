@@ -4,7 +4,6 @@ Each takes the parsed arguments and returns the exit code.
 """
 
 import argparse
-import hashlib
 import os
 import sys
 import tempfile
@@ -156,20 +155,14 @@ def compare(first: list[str], second: list[str], split: str, markdown: bool) -> 
 
 
 def soup(revisions: list[str]) -> int:
-    """Writes a file named by what is in it: DVC runs nothing again for other weights under an old name."""
     from deepfake_detector.evaluation.revisions import content
-    from deepfake_detector.training import network
-    from deepfake_detector.training.soup import mean
+    from deepfake_detector.training.soup import write  # the one command that needs torch
 
     with tempfile.TemporaryDirectory() as folder:
         runs = [Path(folder) / f"{number}" / revision for number, revision in enumerate(revisions)]
         for path, revision in zip(runs, revisions, strict=True):
             write_whole(path, content(revision, WEIGHTS))
-        classifier, facts = mean(runs)
-        network.save(classifier, Path(folder) / "soup.pt", epoch=0, **facts)
-        made = (Path(folder) / "soup.pt").read_bytes()
-    out = WEIGHTS.parent / f"soup-{hashlib.sha256(made).hexdigest()[:8]}.pt"
-    write_whole(out, made)
+        out = write(runs, WEIGHTS.parent)
     print(
         f"{out}: the mean of {len(runs)} runs. Next: dvc exp run -n soup -S train.init={out} -S "
         f"train.epochs=0; deepfake-detector compare {revisions[0]} soup --split val"

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from deepfake_detector import UserError
+from deepfake_detector.storage.files import file_hash
 from deepfake_detector.training import network
 
 
@@ -35,6 +36,15 @@ def mean(runs: Sequence[Path]) -> tuple[network.FaceClassifier, dict]:
     means = {name: _mean([state[name] for state in states]) for name in states[0]}
     classifiers[0].load_state_dict(means)
     return classifiers[0], shared
+
+
+def write(runs: Sequence[Path], folder: Path) -> Path:
+    """Write the mean of `runs` to `folder` under a name made of what is in it: DVC would run nothing
+    again for other weights under an old name."""
+    classifier, facts = mean(runs)
+    passing = folder / "soup.pt"
+    network.save(classifier, passing, epoch=0, **facts)
+    return passing.rename(folder / f"soup-{file_hash(passing)[:8]}.pt")
 
 
 def _mean(values: list[torch.Tensor]) -> torch.Tensor:
