@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from deepfake_detector.common.settings import StrictModel
 
@@ -45,7 +46,7 @@ def fit_limits(clips: pd.DataFrame, error: float, clean_outside: float) -> Limit
 
     `clips` has a row for every validation clip and for every corrupted copy of one: the measures,
     `clean`, and `wrong` where there is a verdict (else NaN). Each end by itself: all clean clips but
-    the fraction `clean_outside` are within. From the last of these the limit is moved outwards over
+    the fraction `clean_outside` are within, and as many of those to come. From the last of these the limit is moved outwards over
     copies for as long as that pays: a right verdict gains `error`, a wrong one costs 1 - `error`,
     so that of those let in last at most the fraction `error` is wrong. It lies half-way to the next
     copy. There is none where it pays to let all copies in.
@@ -97,12 +98,24 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def _edge(clean: np.ndarray, outside: float) -> float:
+    """The value that at most the fraction `outside` of clean clips (sorted) exceeds. Too few of them to
+    show it do not show either how far others go: then at least the end of the prediction interval
+    for the next one, of a normal distribution."""
+    count = len(clean)
+    seen = float(clean[count - 1 - int(outside * count + TOLERANCE)])
+    if count < 2 or outside * count >= 1 or not outside:
+        return seen
+    reach = float(stdtrit(count - 1, 1 - outside)) * math.sqrt(1 + 1 / count)
+    expected = float(clean.mean() + reach * clean.std(ddof=1))
+    return max(seen, math.ceil(expected * 10**DIGITS - TOLERANCE) / 10**DIGITS)
+
+
 def _most(
     values: pd.Series, clean: pd.Series, wrong: pd.Series, error: float, clean_outside: float
 ) -> float | None:
     """The upper limit; None where there is none."""
-    ours = np.sort(values[clean])
-    edge = float(ours[len(ours) - 1 - int(clean_outside * len(ours) + TOLERANCE)])
+    edge = _edge(np.sort(values[clean]), clean_outside)
     beyond = pd.DataFrame({"value": values, "wrong": wrong})[~clean & (values > edge)].dropna()
     by_value = (error - beyond["wrong"].astype(float)).groupby(beyond["value"]).sum()
     gained = np.append(0.0, by_value.cumsum())

@@ -184,7 +184,7 @@ def test_a_stage_that_fails_tells_why_and_exits_with_1(empty_project):
 
 @pytest.mark.slow
 def test_a_wrong_param_is_named_before_any_stage_works(empty_project):
-    change_params(empty_project / "params.yaml", {"train.epochs": 0})
+    change_params(empty_project / "params.yaml", {"train.epochs": -1})
     failed = run(empty_project, sys.executable, "-m", "stages.synthesize", "demo")
     run(empty_project, "git", "checkout", "-q", "params.yaml")
     assert failed.returncode == 1

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -42,6 +43,22 @@ def copies(*values: float, wrong: tuple[float, ...] = ()) -> list[tuple[float, b
 def test_limits_move_outwards_while_verdicts_hold(rows, least, most):
     found = fit_limits(clips(*CLEAN, *rows), error=0.25, clean_outside=0)["sharpness_ratio"]
     assert (found.least, found.most) == (least, most)
+
+
+@pytest.mark.parametrize("count", [5, 10, 60])
+def test_few_clean_clips_leave_room_for_the_next(count):
+    """Of clips drawn like those, about one of a hundred lies beyond each end."""
+    rng = np.random.default_rng(1)
+    beyond = []
+    for _ in range(200):
+        values = rng.normal(0.6, 0.02, count)
+        table = clips(
+            *((value, True, 0.0) for value in values), *copies(0.1, 1.1, wrong=(0.1, 1.1))
+        )
+        limit = fit_limits(table, error=0.05, clean_outside=0.01)["sharpness_ratio"]
+        others = rng.normal(0.6, 0.02, 100)
+        beyond += [(others < limit.least).mean(), (others > limit.most).mean()]
+    assert 0.003 < np.mean(beyond) < 0.017
 
 
 def test_a_fraction_of_the_clean_clips_may_lie_outside():
