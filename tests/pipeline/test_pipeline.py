@@ -189,7 +189,7 @@ def test_a_wrong_param_is_named_before_any_stage_works(empty_project):
     run(empty_project, "git", "checkout", "-q", "params.yaml")
     assert failed.returncode == 1
     assert "train.epochs" in failed.stderr
-    assert "greater than or equal to 1" in failed.stderr
+    assert "greater than or equal to 0" in failed.stderr
     assert not (empty_project / "data/raw").exists()
 
 
