@@ -57,7 +57,8 @@ def fit_limits(clips: pd.DataFrame, error: float, clean_outside: float) -> Limit
             _most(sign * clips[name], clips["clean"], clips["wrong"], error, clean_outside)
             for sign in (-1, 1)
         )
-        limits[name] = Limit(least=None if least is None else 0.0 - least, most=most)
+        least = None if least is None or least > 0 else 0.0 - least  # no measure is below 0
+        limits[name] = Limit(least=least, most=most)
         clips = clips[clips["clean"] | clips[name].between(*_range(limits[name]))]
     return limits
 

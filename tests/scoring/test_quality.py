@@ -61,6 +61,13 @@ def test_few_clean_clips_leave_room_for_the_next(count):
     assert 0.003 < np.mean(beyond) < 0.017
 
 
+def test_no_limit_is_below_zero():
+    rows = [(value, True, 0.0) for value in (0.01, 0.02, 0.09)]
+    limit = fit_limits(clips(*rows), error=0.05, clean_outside=0.01)["sharpness_ratio"]
+    assert limit.least is None
+    assert limit.most > 0.09
+
+
 def test_a_fraction_of_the_clean_clips_may_lie_outside():
     table = clips(*((float(value), True, 0.0) for value in range(100)), *copies(-5, wrong=(-5,)))
     found = fit_limits(table, error=0.05, clean_outside=0.02)["sharpness_ratio"]
