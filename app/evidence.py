@@ -197,7 +197,10 @@ def _show_faces(judged: Judged) -> None:
     with st.container(horizontal=True, gap="small"):
         for person, one in every[:FACES_SHOWN]:
             caption = _caption(judged, person, one)
-            _show_regions(judged, one, caption) if marked else _show_face(one, caption)
+            if marked:
+                _show_regions(judged, one, caption)
+            else:
+                _show_face(one, caption)
     if len(every) > FACES_SHOWN:
         st.caption(
             f"{FACES_SHOWN} of {len(every)} faces are shown; the JSON report has all scores."

@@ -4,7 +4,8 @@ the limits; and the exported model's card.
     python -m stages.report
 
 reads   metrics/*.json, plots/*.csv, plots/mistakes/, models/decision.json, models/quality.json,
-data/splits/, .dvc/plots/*.json makes   plots/run_report.html, models/MODEL_CARD.md
+        data/splits/, .dvc/plots/*.json
+makes   plots/run_report.html, models/MODEL_CARD.md
 """
 
 import json

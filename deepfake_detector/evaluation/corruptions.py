@@ -42,6 +42,11 @@ def corrupt(image: np.ndarray, name: str, level: int, key: tuple[int, ...]) -> n
     return change(image, values[level - 1], rng)
 
 
+def key_of(seed: int, item: str, frame: int) -> tuple[int, ...]:
+    """A key of `corrupt`: every frame of every item has randomness of its own."""
+    return seed, crc32(item.encode()), frame
+
+
 def _corruption(*values: float) -> Callable[[Change], Change]:
     """A decorator: the function becomes an entry of CORRUPTIONS, with these values by level."""
 

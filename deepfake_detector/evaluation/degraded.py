@@ -6,14 +6,13 @@ The faces are those that were found in the clean frames, so that a copy differs 
 
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from zlib import crc32
 
 import numpy as np
 import pandas as pd
 
 from deepfake_detector.datasets import subset
 from deepfake_detector.evaluation.breakdown import with_verdicts
-from deepfake_detector.evaluation.corruptions import corrupt
+from deepfake_detector.evaluation.corruptions import corrupt, key_of
 from deepfake_detector.faces.cutting import cut, given_crop
 from deepfake_detector.faces.face import Face
 from deepfake_detector.media.stored_frames import frame_pictures
@@ -69,7 +68,7 @@ class Cutter:
         row = self._rows[number]
         if row["corruption"] == CLEAN:
             return None
-        key = (self._seed, crc32(row["item"].encode()), int(row["frame"]))
+        key = key_of(self._seed, row["item"], int(row["frame"]))
         image = self._picture(row["item"], int(row["frame"]))
         changed = corrupt(image, row["corruption"], row["level"], key)
         if row["item"] in self._given:

@@ -24,8 +24,7 @@ def content(revision: str, path: Path) -> bytes:
     except (DvcException, SCMError, OSError) as error:
         if revision != WORKSPACE and not _has_commit():
             raise UserError(
-                f"{revision}: this Git repository has no commit yet, so there is no run to compare "
-                "with",
+                f"{revision}: this Git repository has no commit yet, so there is no earlier run",
                 "make the first one (`git add -A`, `git commit -m start`) once `dvc repro` is done",
             ) from error
         raise UserError(

@@ -3,12 +3,11 @@ every corrupted frame."""
 
 from functools import cache
 from pathlib import Path
-from zlib import crc32
 
 import numpy as np
 import pandas as pd
 
-from deepfake_detector.evaluation.corruptions import CORRUPTIONS, corrupt
+from deepfake_detector.evaluation.corruptions import CORRUPTIONS, corrupt, key_of
 from deepfake_detector.media.frame_sampling import Frame
 from deepfake_detector.media.stored_frames import picture
 from deepfake_detector.scoring.metrics import figures
@@ -40,7 +39,7 @@ def corrupted_scores(
                 row["frame"],
                 None,
                 row["time"],
-                _changed(image, name, level, (seed, crc32(item.item.encode()), row["frame"])),
+                _changed(image, name, level, key_of(seed, item.item, row["frame"])),
             )
             for row, image in pictures
         ]
