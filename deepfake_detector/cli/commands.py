@@ -165,7 +165,7 @@ def soup(revisions: list[str]) -> int:
         out = write(runs, WEIGHTS.parent)
     print(
         f"{out}: the mean of {len(runs)} runs. Next: dvc exp run -n soup -S train.init={out} -S "
-        f"train.epochs=0; deepfake-detector compare {revisions[0]} soup --split val"
+        f"train.epochs=0; python -m deepfake_detector compare {revisions[0]} soup --split val"
     )
     return 0
 
