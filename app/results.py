@@ -13,7 +13,8 @@ import streamlit as st
 
 from app import evidence, own_clips
 from app.history import History, Row
-from app.words import LOOKS, VERDICTS, badge, in_table, plain, printable, verdict_as_html
+from app.words import VERDICTS, badge, in_table, plain, printable, verdict_as_html
+from deepfake_detector.pages.looks import LOOKS
 from deepfake_detector.serving import batch
 
 TABLE, CHOICE = "table", "choice"
@@ -154,8 +155,8 @@ def as_frame(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def _look(shown: str) -> str:
-    text, ground, _ = LOOKS[shown.split()[-1]]
-    return f"color: {text}; background-color: {ground}"
+    look = LOOKS[shown.split()[-1]]
+    return f"color: {look.text}; background-color: {look.ground}"
 
 
 def _offer_all(rows: Sequence[Row], banner: str) -> None:

@@ -3,6 +3,8 @@ names are never markup."""
 
 import re
 
+from deepfake_detector.pages.looks import LOOKS
+
 VERDICTS = ("FAKE", "INCONCLUSIVE", "ERROR", "REAL")  # what needs to be looked at first
 SIGNS = {
     "REAL": ("blue", ":material/check_circle:"),
@@ -10,19 +12,12 @@ SIGNS = {
     "INCONCLUSIVE": ("gray", ":material/help:"),
     "ERROR": ("red", ":material/error:"),
 }
-LETTERS = {"FAKE": "▲", "REAL": "●", "INCONCLUSIVE": "○", "ERROR": "✕"}
 BESIDE = {
     "FAKE": "Signs of manipulation",
     "REAL": "No signs found",
     "INCONCLUSIVE": "No verdict",
     "ERROR": "Cannot be judged",
 }
-LOOKS = {
-    "REAL": ("#005a8c", "#e8f3fa", "solid"),
-    "FAKE": ("#a34700", "#fdf0e6", "solid"),
-    "INCONCLUSIVE": ("#444", "#f2f2f2", "dashed"),
-    "ERROR": ("#8c1d18", "#fdeceb", "double"),
-}  # text, ground, outline
 READ = (
     "Clips: MP4, MOV, 3GP, MKV, WebM, AVI, MPEG, transport streams such as MTS, animated GIF. "
     "Pictures: JPEG, PNG, WebP, BMP, TIFF, HEIC, AVIF."
@@ -37,7 +32,7 @@ def badge(verdict: str) -> str:
 
 def in_table(verdict: str) -> str:
     """The verdict where only letters can stand."""
-    return f"{LETTERS[verdict]} {verdict}"
+    return f"{LOOKS[verdict].sign} {verdict}"
 
 
 def printable(text: str) -> str:
@@ -52,13 +47,13 @@ def plain(text: str) -> str:
 
 def verdict_as_html(verdict: str) -> str:
     """The verdict in large letters with what it says, read out when it comes."""
-    text, ground, outline = LOOKS[verdict]
+    look = LOOKS[verdict]
     style = (
-        f"display:inline-block;color:{text};background:{ground};border:3px {outline};"
+        f"display:inline-block;color:{look.text};background:{look.ground};border:3px {look.outline};"
         "border-radius:2rem;padding:.2rem 1.2rem;font-size:1.4rem"
     )
     return (
-        f'<div role="status"><span style="{style}"><span aria-hidden="true">{LETTERS[verdict]}'
+        f'<div role="status"><span style="{style}"><span aria-hidden="true">{look.sign}'
         f"</span> {verdict} <strong>{BESIDE[verdict]}</strong></span></div>"
     )
 

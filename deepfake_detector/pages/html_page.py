@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import jinja2
 
+from deepfake_detector.pages.looks import LOOKS
+
 STYLE = """\
 :root { color-scheme: light dark; --text: #222; --ground: #fff; --line: #ddd }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
@@ -18,8 +20,7 @@ table { border-collapse: collapse; font-size: 13px }
 td, th { padding: .2rem .7rem; border-bottom: 1px solid var(--line); text-align: left }
 .table { overflow-x: auto } td { overflow-wrap: anywhere }
 .badge { display: inline-block; padding: .2rem 1.2rem; border: 3px solid; border-radius: 2rem; font-size: 1.6rem }
-.FAKE { color: #a34700; background: #fdf0e6 } .REAL { color: #005a8c; background: #e8f3fa }
-.INCONCLUSIVE, .ERROR { color: #444; background: #f2f2f2; border-style: dashed }
+VERDICTS
 .pictures { display: flex; flex-wrap: wrap; gap: .8rem } .pictures figure { margin: 0; width: 16rem; font-size: 12px }
 .pictures figure.wide { width: 32rem }
 .stop { background: #fde8e6; color: #222; border-left: 4px solid #c0392b; padding: .5rem 1rem }
@@ -29,7 +30,13 @@ body { margin: 0; font-size: 12px } h1, h2, h2 + p { break-after: avoid }
 p:has(+ .pictures), p:has(+ figure), p:has(+ .table) { break-after: avoid }
 img, figure, tr, .badge, .stop { break-inside: avoid } .pictures { display: block }
 .pictures figure { display: inline-block; margin-right: .8rem }
-.FAKE, .REAL, .INCONCLUSIVE, .ERROR { print-color-adjust: exact } }"""
+.FAKE, .REAL, .INCONCLUSIVE, .ERROR { print-color-adjust: exact } }""".replace(
+    "VERDICTS",
+    "\n".join(
+        f".{word} {{ color: {look.text}; background: {look.ground}; border-style: {look.outline} }}"
+        for word, look in LOOKS.items()
+    ),
+)
 _PAGE = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ title }}</title>
@@ -72,7 +79,7 @@ class Badge:
 
     @property
     def sign(self) -> str:
-        return {"FAKE": "▲", "REAL": "●"}.get(self.word, "○")
+        return LOOKS[self.word].sign
 
 
 @dataclass(frozen=True)

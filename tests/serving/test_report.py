@@ -208,7 +208,7 @@ def test_the_page_comes_back_byte_for_byte():
 @pytest.mark.parametrize("one", [UNREADABLE, FACELESS], ids=["unreadable", "no face"])
 def test_without_a_probability_the_page_shows_no_score_and_no_face(one):
     page = report.as_html(one, TERMS, SHA).decode()
-    assert f"○ {one.verdict}" in page
+    assert f"{'✕' if one is UNREADABLE else '○'} {one.verdict}" in page
     assert report.in_words(one) in page
     assert "<svg" not in page
     assert "<img" not in page

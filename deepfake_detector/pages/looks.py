@@ -1,0 +1,22 @@
+"""How a verdict looks wherever one is shown: a sign, colours and an outline of its own, so that none
+of them has to be told apart alone."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Look:
+    """`text` and `ground` are colours of CSS, `outline` is a border style."""
+
+    sign: str
+    text: str
+    ground: str
+    outline: str
+
+
+LOOKS = {
+    "FAKE": Look("▲", "#a34700", "#fdf0e6", "solid"),
+    "REAL": Look("●", "#005a8c", "#e8f3fa", "solid"),
+    "INCONCLUSIVE": Look("○", "#444", "#f2f2f2", "dashed"),
+    "ERROR": Look("✕", "#8c1d18", "#fdeceb", "double"),
+}
