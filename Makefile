@@ -32,7 +32,7 @@ app: .venv/runtime  ## serve the page at http://localhost:8501 and open it; PORT
 	@echo "the page: http://localhost:$(PORT)"
 	python -m streamlit run app/streamlit_app.py --server.port $(PORT) $(if $(DISPLAY)$(WAYLAND_DISPLAY),$(OPENED))
 
-plots: .venv/runtime  ## every chart of the last run on one page that opens without a network
+plots: .venv/runtime  ## every chart of the last run on one page, and its report, without a network
 	python -m deepfake_detector plots
 
 lint: .venv/dev  ## check style, types and what a wing may import

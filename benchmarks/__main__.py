@@ -1,6 +1,8 @@
 """Every benchmark, one after the other, and what they printed as a page: docs/benchmarks.md.
 
-    python -m benchmarks [--clips FOLDER] [--crops FOLDER] [--only NAME ...]      (`make bench` does it; more than an hour)
+    python -m benchmarks [--clips FOLDER] [--several CLIP ...] [--crops FOLDER] [--only NAME ...]
+
+`make bench` does it; it takes more than an hour.
 
 Each compares with its rival within its own run, so the ratios hold where the seconds do not: run it with nothing beside.
 With --only, the page keeps what it tells of the others, if that was measured on a machine like this one.
@@ -47,6 +49,9 @@ def main() -> int:
         help="a folder of real clips; faces are then found with YuNet (default: clips are drawn)",
     )
     parser.add_argument(
+        "--several", nargs="*", default=[], metavar="CLIP", help="passed on to benchmarks.people"
+    )
+    parser.add_argument(
         "--crops", default="", help="a folder of real faces to train on (default: faces are drawn)"
     )
     parser.add_argument(
@@ -73,7 +78,8 @@ def main() -> int:
         ("repro", "", ""),
     ]
     if arguments.clips:  # they need real faces
-        runs += [("face_size", "", arguments.clips), ("people", "", arguments.clips)]
+        people = f"--several {' '.join(arguments.several)}" if arguments.several else ""
+        runs += [("face_size", "", arguments.clips), ("people", people, arguments.clips)]
     if unknown := sorted(set(arguments.only) - {name for name, _, _ in runs}):
         parser.error(f"no benchmark of that name: {', '.join(unknown)}")
     sections = _sections_on_page() if arguments.only else {}
@@ -126,13 +132,8 @@ def _section(module: str, options: str, folder: str, shown: str) -> str:
 
 def _machine() -> str:
     """Processor, cores this process may use, memory (Linux)."""
-    model = next(
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if "model name" in line
-    )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{model}, {cores.available()} cores, {memory:.0f} GiB of memory, {platform.system()} {platform.release()}"
+    return f"{cores.processor()}, {cores.available()} cores, {memory:.0f} GiB of memory, {platform.system()} {platform.release()}"
 
 
 if __name__ == "__main__":

@@ -53,13 +53,12 @@ def main() -> str:
         run_report.quality(limits, metrics["quality"]),
         run_report.robustness(metrics["robustness"], charts["robustness"]),
         *run_report.mistakes(sheets),
-        run_report.training(metrics["train"], charts["training"]),
+        run_report.training(metrics["train"], settings.train, charts["training"]),
         run_report.data_checks(metrics["verify"]),
         Section("Limits", run_report.LIMITS),
     ]
-    page = html_page.render(
-        "The run", [run_report.DEMONSTRATION] if run_report.only_drawn(data_sets) else [], sections
-    )
+    stops = [run_report.DEMONSTRATION] if run_report.only_drawn(data_sets) else []
+    page = html_page.render("The run", stops, sections, contents=True)
     write_whole(PAGE, page)
     card = model_card.card(metrics, decision, limits, _items(), data_sets, policy, recipe)
     write_whole(CARD, card.encode())

@@ -56,7 +56,9 @@ def main() -> str:
         ]
     for name, jpeg in jpegs.items():
         write_whole(SHEETS / f"{name}.jpg", jpeg)
-    write_whole("plots/data_report.html", html_page.render("The data", stops, sections))
+    write_whole(
+        "plots/data_report.html", html_page.render("The data", stops, sections, contents=True)
+    )
     write_json("metrics/verify.json", audit.figures(index, media, faces, verified, near, shortcut))
     dropped = verified[verified["keep"] == 0]
     for row in dropped.itertuples():

@@ -452,8 +452,9 @@ def _soup(command: argparse.ArgumentParser, arguments: argparse.Namespace) -> in
 def _add_plots(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = to.add_parser(
         "plots",
-        help="every chart on one page that opens without a network",
-        description="`dvc plots show`, or `dvc plots diff` of the revisions named, as a page that needs no network.",
+        help="every chart on one page that opens without a network, and the run's report",
+        description="`dvc plots show`, or `dvc plots diff` of the revisions named, as a page that needs no network. Without "
+        "revisions the run's report too, with its time, the commit and the processor.",
         epilog="example: %(prog)s HEAD workspace",
     )
     command.add_argument(

@@ -173,7 +173,11 @@ def soup(revisions: list[str]) -> int:
 def plots(arguments: argparse.Namespace) -> int:
     from deepfake_detector.cli import plots_page  # needs the drawing library
 
-    print(f"open {plots_page.write(arguments.revisions).absolute().as_uri()}")
+    pages = [plots_page.write(arguments.revisions)]
+    if not arguments.revisions:  # of the workspace there is a report too
+        pages.append(plots_page.write_report())
+    for page in pages:
+        print(f"open {page.absolute().as_uri()}")
     return 0
 
 

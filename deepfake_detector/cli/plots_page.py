@@ -1,18 +1,22 @@
-"""Every chart of DVC on one page that opens without a network: its own page loads the drawing
-library from the web."""
+"""What `plots` opens: every chart of DVC on one page that needs no network, as DVC's own loads the
+drawing library from the web; and the run's report, with what its own file may not hold."""
 
 import subprocess
 import sys
+from datetime import datetime
+from html import escape
 from pathlib import Path
 
 import vl_convert
 
 from deepfake_detector import UserError
+from deepfake_detector.common import cores
 from deepfake_detector.evaluation.run_charts import VEGA_LITE
 from deepfake_detector.storage.files import write_whole
 
 TEMPLATE = Path(".dvc/tmp/plots_page.html")
 PAGE = Path("dvc_plots/index.html")  # where DVC writes it
+REPORT, OPENED_REPORT = Path("plots/run_report.html"), PAGE.with_name("run_report.html")
 HEAD = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -53,3 +57,30 @@ def write(revisions: list[str]) -> Path:
     if not PAGE.exists():
         raise UserError("there is nothing to draw yet", "`dvc repro` makes it")
     return PAGE
+
+
+def write_report() -> Path:
+    """The run's report with its time, the commit and the processor: a file that DVC tracks would be
+    another one for each. Raises UserError where there is none."""
+    if not REPORT.exists():
+        raise UserError("there is no report on the run yet", "`dvc repro` makes it")
+    stamp = (
+        f"Made {datetime.fromtimestamp(REPORT.stat().st_mtime):%Y-%m-%d %H:%M}; opened at {_commit()} "
+        f"on {cores.processor()}, {cores.available()} cores."
+    )
+    page = REPORT.read_text(encoding="utf-8")
+    write_whole(OPENED_REPORT, page.replace("</h1>", f"</h1>\n<p>{escape(stamp)}</p>", 1).encode())
+    return OPENED_REPORT
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--exclude", "*"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    commit, changed = done.stdout.strip().removesuffix("-dirty"), "-dirty" in done.stdout
+    if not commit:
+        return "no commit"
+    return f"commit {commit}" + (", with changes that are not committed," if changed else "")

@@ -1,5 +1,5 @@
-"""How many processor cores this process may use: those it may run on, within the quota of its
-container.
+"""The processor, and how many of its cores this process may use: those it may run on, within the
+quota of its container.
 
 A container that may use 2 of 64 cores still sees all 64: as many workers or threads would wait for
 each other.
@@ -7,10 +7,19 @@ each other.
 
 import math
 import os
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 
+CPUINFO = Path("/proc/cpuinfo")
 CGROUPS, OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+
+
+def processor() -> str:
+    """The processor's name, where Linux tells it; else its architecture."""
+    lines = CPUINFO.read_text().splitlines() if CPUINFO.exists() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.machine()
 
 
 def available() -> int:

@@ -85,7 +85,8 @@ def histogram(levels: Levels, places: Sequence[str]) -> pd.DataFrame:
 
 
 def reliability_diagram(levels: Levels, places: Sequence[str]) -> pd.DataFrame:
-    """Probability against share of fakes, before and after temperature scaling."""
+    """Probability against share of fakes, before and after temperature scaling. The interval is that
+    of videos: frames of one video do not stand for themselves."""
     rows = []
     for place in places:
         for level, table in levels.items():
@@ -96,16 +97,15 @@ def reliability_diagram(levels: Levels, places: Sequence[str]) -> pd.DataFrame:
                 ("after scaling", own["fake_probability"]),
             ):
                 rows += [
-                    {
-                        "curve": f"{place}, {level}s",
-                        "scaling": scaling,
-                        "fake_probability": mean,
-                        "share": share,
-                        "count": count,
-                    }
-                    for mean, share, count in metrics.reliability(own["label"], found)
+                    {"curve": f"{place}, {level}s", "scaling": scaling} | asdict(one)
+                    for one in metrics.reliability(own["label"], found)
                 ]
-    return pd.DataFrame(rows, columns=["curve", "scaling", "fake_probability", "share", "count"])
+    table = pd.DataFrame(
+        rows, columns=["curve", "scaling", *metrics.ReliabilityBin.__dataclass_fields__]
+    )
+    frames = table["curve"].str.endswith("frames")
+    table.loc[frames, ["share_low", "share_high"]] = np.nan
+    return table
 
 
 def methods(found: Mapping[str, dict]) -> pd.DataFrame:

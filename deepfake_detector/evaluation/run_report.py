@@ -5,21 +5,46 @@ Made by `python -m stages.report`. Everything comes from the metrics and tables 
 before; nothing is measured here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
+from deepfake_detector.common.settings import StrictModel
 from deepfake_detector.datasets.settings import AnyDataSet
 from deepfake_detector.evaluation import run_charts
 from deepfake_detector.evaluation.breakdown import HEADLINE, IN_SET, MAIN, title
-from deepfake_detector.pages.html_page import Section
+from deepfake_detector.pages.html_page import Chart, Section
 from deepfake_detector.scoring.decision import LEAST_CLIPS
 from deepfake_detector.scoring.quality import Limits, in_words
 
-IN_PICTURES = ("roc", "pr", "scores", "reliability")
+IN_PICTURES = ("confusion", "roc", "pr", "scores", "reliability")
 BY_KIND = ("methods", "slices")
 NAMED = 5  # ties named in a sentence
-CHARTS = (*IN_PICTURES, *BY_KIND, "robustness", "training")  # each has its table and template
+CHARTS = {  # each has its table and template; how it is read
+    "confusion": "Rows are what a clip or face is, columns what it is called at the threshold: what "
+    "lies from the upper left to the lower right is right.",
+    "roc": "Each curve shows all thresholds: how many fakes are found (up) where so many reals are "
+    "called fake (to the right). The nearer to the upper left corner the better; the dashed line is "
+    "guessing. On the right the same with few false alarms drawn large, as few are borne in use.",
+    "pr": "How much of what is called fake is fake (up) where so many of the fakes are found (to the "
+    "right). The nearer to the upper right corner the better. It holds for as many fakes among the "
+    "reals as there are here; where fakes are rare, precision is far lower.",
+    "scores": "How many real and fake ones got which probability. The less the colours overlap the "
+    "better; what lies on the wrong side of the dotted line is called wrongly.",
+    "reliability": "On the dashed line a probability means what it says: of those with 70 %, 70 in "
+    "100 are fake. Every point stands for equally many, ten at least; there is none where there are "
+    "fewer than twenty. A line up and down is the exact 95 % interval of videos; frames of one video "
+    "are too much alike for one.",
+    "methods": "Each kind of forgery against all reals of its data set, with its count and 95 % "
+    "interval; the dashed line is guessing. Where few source groups are behind it there is no "
+    "interval.",
+    "slices": "The same for the smallest, middle and largest third by face size, sharpness and "
+    "brightness. A short bar tells where to trust the detector less.",
+    "robustness": "Each panel is a corruption, harder to the right; level 0 is the clean clip. The "
+    "dashed line is guessing.",
+    "training": "By epoch. Where validation gets worse while the training loss falls, the network "
+    "learns by heart; the epoch kept is the best by validation.",
+}
 LIMITS = (
     "It judges faces. A picture forged elsewhere, a cloned voice or a false caption are not its "
     "business.",
@@ -57,15 +82,16 @@ def in_short(
         ]
     ]
     text = [
+        _sentence(place, levels["video"], bool(leaks["left"]))
+        for place, levels in measured_last(evaluation).items()
+    ]
+    text += [
         f"Items by split: {'; '.join(told)}. Whatever shares a person, a source video, an original "
         f"or its looks is one group. {_people_named(split['sources'])}",
         *_drawn_away(split["drawn_away"]),
-        f"{recipe['network']} from {recipe['init']} weights at {recipe['input_size']} pixels; "
-        f"the best of {train['epochs']} epochs by validation is number {train['best_epoch']}.",
-    ]
-    text += [
-        _sentence(place, levels["video"], bool(leaks["left"]))
-        for place, levels in measured_last(evaluation).items()
+        f"{recipe['network']} from {recipe['init']} weights at {recipe['input_size']} pixels, seed "
+        f"{recipe['seed']}; the best of {train['epochs']} epochs by validation is number "
+        f"{train['best_epoch']}.",
     ]
     text.append(
         f"Split by policy “{policy}”: {leaks['found']} leaks between its sides found, "
@@ -133,8 +159,8 @@ def draw(
     tables: Mapping[str, pd.DataFrame],
     places: Sequence[str],
     threshold: float,
-) -> dict[str, str]:
-    """Every chart as SVG; what has a panel for each place and level is drawn of these `places`
+) -> dict[str, Chart]:
+    """Every chart by name; what has a panel for each place and level is drawn of these `places`
     alone."""
     drawn = {}
     for name, template in templates.items():
@@ -143,15 +169,15 @@ def draw(
             table = table[table["curve"].str.partition(", ")[0].isin(places)]
         if name == "scores":
             table = table.assign(threshold=threshold)
-        drawn[name] = run_charts.svg(template, table)
+        drawn[name] = Chart(run_charts.svg(template, table), CHARTS[name])
     return drawn
 
 
-def in_pictures(charts: Mapping[str, str]) -> Section:
+def in_pictures(charts: Mapping[str, Chart]) -> Section:
     return Section("In pictures", charts=[charts[name] for name in IN_PICTURES])
 
 
-def by_kind(charts: Mapping[str, str]) -> Section:
+def by_kind(charts: Mapping[str, Chart]) -> Section:
     return Section(
         "By method, and by what the faces look like", charts=[charts[name] for name in BY_KIND]
     )
@@ -213,7 +239,7 @@ def data_checks(verify: Mapping) -> Section:
     return Section("The data", text)
 
 
-def robustness(measured: Mapping, chart: str) -> Section:
+def robustness(measured: Mapping, chart: Chart) -> Section:
     rows = [
         {"corruption": name} | {f"level {level}": _cell(own) for level, own in cells.items()}
         for name, cells in measured["video"].items()
@@ -264,7 +290,8 @@ def _accuracy(own: Mapping, which: str) -> str:
     return "undefined" if value is None else f"{value:.3f}"
 
 
-def training(train: Mapping, chart: str) -> Section:
+def training(train: Mapping, settings: StrictModel, chart: Chart) -> Section:
+    """What came of it, and each setting that is another than by default."""
     learned = {
         True: "It learned something",
         False: "It learned nothing",
@@ -276,8 +303,26 @@ def training(train: Mapping, chart: str) -> Section:
         if low is not None
         else f"{train['reason']} for an interval"
     )
-    text = f"{learned[train['learned']]}: validation ROC-AUC by video {train['val_video_roc_auc']:.3f} ({sure})."
-    return Section("Training", [text], charts=[chart])
+    text = [
+        f"{learned[train['learned']]}: validation ROC-AUC by video {train['val_video_roc_auc']:.3f} "
+        f"({sure}).",
+        "Of train in params.yaml, what is another value than by default:",
+    ]
+    return Section("Training", text, list(_changed(settings)), charts=[chart])
+
+
+def _changed(settings: StrictModel, within: str = "") -> Iterator[dict[str, object]]:
+    for name, field in type(settings).model_fields.items():
+        value, usual = getattr(settings, name), field.get_default(call_default_factory=True)
+        if isinstance(value, StrictModel):
+            yield from _changed(value, f"{name}.")
+        elif value != usual:
+            yield {
+                "setting": within + name,
+                "here": value,
+                "by default": usual,
+                "what it is": field.description,
+            }
 
 
 def mistakes(sheets: Mapping[str, bytes]) -> list[Section]:

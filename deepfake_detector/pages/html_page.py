@@ -14,22 +14,27 @@ STYLE = """\
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
 body { color: var(--text); background: var(--ground) }
 h2 { margin-top: 2.5rem } img { max-width: 100%; display: block; margin: .5rem 0 }
-figure { display: inline-block; margin: .5rem 1rem .5rem 0; max-width: 100% }
-figure svg { max-width: 100%; height: auto; background: #fff; color: #222 }
+figure { margin: 0; max-width: 100% } figcaption { font-size: 13px }
+.charts { display: flex; flex-wrap: wrap; gap: 1.5rem; margin-top: 1rem; align-items: flex-start }
+.charts svg { max-width: max(100%, 34rem); height: auto; overflow: visible }
+.charts figure { padding: .8rem 1.4rem; background: #fff; color: #222; border: 1px solid var(--line) }
+.charts figcaption { max-width: 44rem; margin-top: .5rem }
+nav ul { columns: 16rem; padding-left: 1.2rem } a { color: inherit }
 table { border-collapse: collapse; font-size: 13px }
 td, th { padding: .2rem .7rem; border-bottom: 1px solid var(--line); text-align: left }
-.table { overflow-x: auto } td { overflow-wrap: anywhere }
+.table, .charts figure { overflow-x: auto } td { overflow-wrap: break-word }
+td:last-child { overflow-wrap: anywhere; min-width: 7rem }
 .badge { display: inline-block; padding: .2rem 1.2rem; border: 3px solid; border-radius: 2rem; font-size: 1.6rem }
 VERDICTS
-.pictures { display: flex; flex-wrap: wrap; gap: .8rem } .pictures figure { margin: 0; width: 16rem; font-size: 12px }
+.pictures { display: flex; flex-wrap: wrap; gap: .8rem } .pictures figure { width: 16rem }
 .pictures figure.wide { width: 32rem }
 .stop { background: #fde8e6; color: #222; border-left: 4px solid #c0392b; padding: .5rem 1rem }
 @media screen and (prefers-color-scheme: dark) { :root { --text: #e8e8e8; --ground: #16181c; --line: #44484f } }
 @media print {
 body { margin: 0; font-size: 12px } h1, h2, h2 + p { break-after: avoid }
-p:has(+ .pictures), p:has(+ figure), p:has(+ .table) { break-after: avoid }
-img, figure, tr, .badge, .stop { break-inside: avoid } .pictures { display: block }
-.pictures figure { display: inline-block; margin-right: .8rem }
+p:has(+ .pictures), p:has(+ .charts), p:has(+ .table) { break-after: avoid }
+img, figure, tr, .badge, .stop { break-inside: avoid } .pictures, .charts { display: block }
+figure { display: inline-block; margin: 0 .8rem .8rem 0 }
 .FAKE, .REAL, .INCONCLUSIVE, .ERROR { print-color-adjust: exact } }""".replace(
     "VERDICTS",
     "\n".join(
@@ -48,8 +53,12 @@ _PAGE = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True
 {% endif %}
 {% for line in stops %}<p class="stop">{{ line }}</p>
 {% endfor %}
+{% if contents %}<nav aria-label="Contents"><ul>
+{% for section in sections %}<li><a href="#section-{{ loop.index }}">{{ section.title }}</a></li>
+{% endfor %}</ul></nav>
+{% endif %}
 {% for section in sections %}
-<h2>{{ section.title }}</h2>
+<h2 id="section-{{ loop.index }}">{{ section.title }}</h2>
 {% for line in section.text %}<p>{{ line }}</p>
 {% endfor %}
 {% if section.rows %}
@@ -58,8 +67,10 @@ _PAGE = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True
 {% for row in section.rows %}<tr>{% for value in row.values() %}<td>{{ value }}</td>{% endfor %}</tr>
 {% endfor %}</table></div>
 {% endif %}
-{% for chart in section.charts %}<figure>{{ chart | safe }}</figure>
-{% endfor %}
+{% if section.charts %}<div class="charts">
+{% for chart in section.charts %}<figure tabindex="0">{{ chart.svg | safe }}
+{% if chart.how %}<figcaption>{{ chart.how }}</figcaption>{% endif %}</figure>
+{% endfor %}</div>{% endif %}
 {% if section.pictures %}<div class="pictures">
 {% for picture in section.pictures %}<figure{% if picture.wide %} class="wide"{% endif %}>
 <img alt="{{ picture.alt }}" src="data:image/jpeg;base64,{{ picture.base64 }}">
@@ -98,15 +109,23 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Chart:
+    """A chart (SVG) with what stands below it: how to read it."""
+
+    svg: str
+    how: str = ""
+
+
+@dataclass(frozen=True)
 class Section:
-    """A heading with sentences, a table (rows with the same keys), a large picture (JPEG), charts
-    (SVG) and small pictures, any of which may be missing."""
+    """A heading with sentences, a table (rows with the same keys), a large picture (JPEG), charts and
+    small pictures, any of which may be missing."""
 
     title: str
     text: Sequence[str] = ()
     rows: Sequence[dict] = ()
     jpeg: bytes = b""
-    charts: Sequence[str] = ()
+    charts: Sequence[Chart] = ()
     pictures: Sequence[Picture] = ()
 
     @property
@@ -115,8 +134,15 @@ class Section:
 
 
 def render(
-    title: str, stops: Sequence[str], sections: Sequence[Section], badge: Badge | None = None
+    title: str,
+    stops: Sequence[str],
+    sections: Sequence[Section],
+    badge: Badge | None = None,
+    contents: bool = False,
 ) -> bytes:
-    """The page; `stops` are sentences that nobody may miss, shown first, after the badge."""
-    page = _PAGE.render(style=STYLE, title=title, stops=stops, sections=sections, badge=badge)
+    """The page; `stops` are sentences that nobody may miss, shown first, after the badge. A long one
+    has `contents`: a link to each section."""
+    page = _PAGE.render(
+        style=STYLE, title=title, stops=stops, sections=sections, badge=badge, contents=contents
+    )
     return page.encode("utf-8", "replace")

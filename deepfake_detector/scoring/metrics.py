@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
+from scipy.special import betaincinv
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
@@ -27,7 +28,8 @@ from sklearn.metrics import (
 
 CURVE_POINTS = 500
 HISTOGRAM_BINS = 20
-RELIABILITY_BINS = 15
+CALIBRATION_BINS = 15  # of equal width, for the calibration error
+RELIABILITY_BINS, LEAST_IN_BIN = 10, 10  # of equal count, for the diagram
 
 Value = Callable[
     [np.ndarray, np.ndarray, float], float | int
@@ -192,23 +194,43 @@ def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) ->
     """Mean distance between the probability of fake and the share of fakes, over 15 equal bins of
     the probability by their counts, 0..1 (Guo et al. 2017, for the probability of one class). None
     where there is nothing."""
-    bins = reliability(labels, probabilities)
-    total = sum(count for _, _, count in bins)
-    return sum(abs(mean - share) * count for mean, share, count in bins) / total if total else None
-
-
-def reliability(labels: np.ndarray, probabilities: np.ndarray) -> list[tuple[float, float, int]]:
-    """(mean probability, share of fakes, count) of each of 15 equal bins that holds something."""
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, float)
-    place = np.searchsorted(np.linspace(0, 1, RELIABILITY_BINS + 1)[1:-1], probabilities)
+    edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
+    place = np.searchsorted(edges, probabilities)
+    excess = np.bincount(place, probabilities - labels)  # by bin, count times distance
+    return float(np.abs(excess).sum() / len(labels)) if len(labels) else None
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Mean probability of fake and share of fakes of some scores, with the ends of its interval."""
+
+    fake_probability: float
+    share: float
+    share_low: float
+    share_high: float
+    count: int
+
+
+def reliability(labels: np.ndarray, probabilities: np.ndarray) -> list[ReliabilityBin]:
+    """Ten bins of equal count by rising probability, or fewer, so that each holds ten; none of fewer
+    than twenty scores. The intervals are exact 95 % ones (Clopper and Pearson 1934), as if every
+    score stood for itself."""
+    labels, probabilities = np.asarray(labels, int), np.asarray(probabilities, float)
+    bins = min(RELIABILITY_BINS, len(labels) // LEAST_IN_BIN)
+    if bins < 2:
+        return []
+    order = np.argsort(probabilities, kind="stable")
     return [
-        (
-            float(probabilities[place == one].mean()),
-            float(labels[place == one].mean()),
-            int((place == one).sum()),
-        )
-        for one in np.unique(place)
+        _reliability_bin(labels[own], probabilities[own]) for own in np.array_split(order, bins)
     ]
+
+
+def _reliability_bin(labels: np.ndarray, probabilities: np.ndarray) -> ReliabilityBin:
+    count, fakes = len(labels), int(labels.sum())
+    low = float(betaincinv(fakes, count - fakes + 1, 0.025)) if fakes else 0.0
+    high = float(betaincinv(fakes + 1, count - fakes, 0.975)) if fakes < count else 1.0
+    return ReliabilityBin(float(probabilities.mean()), fakes / count, low, high, count)
 
 
 def roc_points(labels: np.ndarray, probabilities: np.ndarray) -> list[tuple[float, float]]:

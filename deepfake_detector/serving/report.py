@@ -14,7 +14,7 @@ import pandas as pd
 from deepfake_detector.common.packages import installed, own_version
 from deepfake_detector.contract import Contract
 from deepfake_detector.pages import overlay
-from deepfake_detector.pages.html_page import Badge, Picture, Section, render
+from deepfake_detector.pages.html_page import Badge, Chart, Picture, Section, render
 from deepfake_detector.scoring.decision import IN_BAND, LEAST_CLIPS, OF_SEVERAL, Decision
 from deepfake_detector.scoring.firmness import NOT_FIRM
 from deepfake_detector.scoring.quality import BAD_QUALITY
@@ -40,6 +40,9 @@ from deepfake_detector.serving.seen_frames import SeenFrame
 FACES_SHOWN = 8
 MOMENTS_SHOWN = 4
 PACKAGES = "onnxruntime", "opencv-python-headless", "av"
+TIMELINE = (
+    "Each point is a face in a frame: FAKE in the orange, REAL in the blue, neither in the grey."
+)
 SAID = {
     "REAL": "No sign of face manipulation found",
     "FAKE": "Signs of face manipulation found",
@@ -153,7 +156,7 @@ def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:
     if report.fake_probability is not None:
         decision = terms.decision
         high = decision.fake_from(report.people)
-        charts.append(svg.gauge(report.fake_probability, decision.band_low, high))
+        charts.append(Chart(svg.gauge(report.fake_probability, decision.band_low, high)))
         first += [
             f"Probability of fake: {report.fake_probability:.0%}. {limits_in_words(decision, report.people)}",
             meaning(report, terms),
@@ -161,7 +164,7 @@ def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:
     moments = timeline(report)
     if trusted and moments["second"].nunique() > 1:
         high = terms.decision.fake_from(report.people)
-        charts.append(svg.timeline(moments, terms.decision.band_low, high))
+        charts.append(Chart(svg.timeline(moments, terms.decision.band_low, high), TIMELINE))
     sections = [Section(SAID[report.verdict], first, charts=charts), Section("Limits", LIMITS)]
     if trusted:
         sections += [_people(report), *_moments(report), _faces(report, terms)]

@@ -1,6 +1,9 @@
 """The page of charts opens without a network, and no chart on it is empty."""
 
+import os
 import re
+import subprocess
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ from patience import BROWSER_HANG
 
 from deepfake_detector import UserError
 from deepfake_detector.cli import plots_page
+from deepfake_detector.common import cores
 
 
 @pytest.mark.slow
@@ -15,6 +19,39 @@ def test_without_charts_it_says_what_makes_them(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="nothing to draw yet; `dvc repro` makes it"):
         plots_page.write([])
+
+
+def test_the_report_is_opened_with_what_its_own_file_may_not_hold(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="no report on the run yet; `dvc repro` makes it"):
+        plots_page.write_report()
+    own = Path("plots/run_report.html")
+    own.parent.mkdir()
+    own.write_text("<h1>The run</h1>\n<h2>In short</h2>")
+    os.utime(own, (0, 0))
+
+    def opened() -> str:
+        head, stamp, rest = plots_page.write_report().read_text().split("\n")
+        assert (head, rest) == ("<h1>The run</h1>", own.read_text().split("\n")[1])
+        return stamp
+
+    made = f"{datetime.fromtimestamp(0):%Y-%m-%d %H:%M}"
+    cores_told = f"on {cores.processor()}, {cores.available()} cores."
+    assert opened() == f"<p>Made {made}; opened at no commit {cores_told}</p>"
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "first")
+    commit = git("rev-parse", "--short", "HEAD")
+    assert opened() == f"<p>Made {made}; opened at commit {commit} {cores_told}</p>"
+    own.write_text(own.read_text().replace("short", "long"))
+    assert f"opened at commit {commit}, with changes that are not committed, on" in opened()
+
+
+def git(*arguments: str) -> str:
+    identity = "-c", "user.name=x", "-c", "user.email=x@example.org"
+    return subprocess.run(
+        ["git", *identity, *arguments], check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 def test_an_unknown_revision_is_told(toy_project_alone):

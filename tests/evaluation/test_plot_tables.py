@@ -62,6 +62,9 @@ def test_reliability_is_drawn_before_and_after_scaling():
     counts = found.groupby(["curve", "scaling"])["count"].sum()
     assert sorted({curve for curve, _ in counts.index}) == sorted(WHOLE)
     assert (counts == 80).all()
+    ends = found.set_index("curve")["share_low"].notna()
+    assert ends["test, videos"].all()
+    assert not ends["test, frames"].any()
 
 
 def test_what_could_not_be_judged_is_in_no_chart():

@@ -1,5 +1,6 @@
 """The run's page: every figure as the metrics have it, words where something is missing."""
 
+import html
 import json
 import re
 from pathlib import Path
@@ -8,9 +9,11 @@ import pytest
 from made import LIMITS, QUALITY
 
 from deepfake_detector.evaluation import breakdown, run_report
+from deepfake_detector.pages.html_page import Chart
+from deepfake_detector.training.settings import Train
 
 NOTHING_DRAWN = {"items": 0, "data_sets": {}, "ties": {}, "remedy": ""}
-RECIPE = {"network": "resnet34", "init": "random", "input_size": 80}
+RECIPE = {"network": "resnet34", "init": "random", "input_size": 80, "seed": 3}
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +201,7 @@ def test_clips_are_called_unseen_only_where_no_leak_is_left(metrics, left, told)
 
 
 def test_the_robustness_table_has_a_row_per_corruption(metrics):
-    section = run_report.robustness(metrics["robustness"], "<svg>")
+    section = run_report.robustness(metrics["robustness"], Chart("<svg>"))
     assert len(section.rows) == 9
     cell = metrics["robustness"]["video"]["blur"]["5"]
     row = next(row for row in section.rows if row["corruption"] == "blur")
@@ -233,4 +236,16 @@ def test_the_page_is_one_file_that_needs_nothing_else(in_toy_project):
         "When pictures suffer",
         "Limits",
     ):
-        assert f"<h2>{title}</h2>" in page
+        anchor = re.search(rf'<h2 id="(.+?)">{title}</h2>', page)[1]
+        assert f'<a href="#{anchor}">{title}</a>' in page
+    for name in run_report.CHARTS:
+        assert html.escape(run_report.CHARTS[name], quote=False) in page
+
+
+def test_each_setting_that_is_another_than_by_default_is_told(metrics):
+    settings = Train(seed=7, augment={"jpeg": 0.25})
+    section = run_report.training(metrics["train"], settings, Chart("<svg>"))
+    found = {row["setting"]: (row["here"], row["by default"]) for row in section.rows}
+    usual = Train()
+    assert found == {"seed": (7, usual.seed), "augment.jpeg": (0.25, usual.augment.jpeg)}
+    assert run_report.training(metrics["train"], usual, Chart("<svg>")).rows == []

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made import BOTH_CLASSES, STEPS, arrays, few
+from scipy.stats import binomtest
 from sklearn import metrics as theirs
 from sklearn.calibration import calibration_curve
 
@@ -122,24 +123,31 @@ def test_a_calibration_error_worked_out_by_hand():
     assert metrics.expected_calibration_error([], []) is None
 
 
-@given(st.lists(st.tuples(st.integers(0, 1), st.floats(0.001, 0.999)), min_size=1, max_size=60))
+ROWS = st.lists(st.tuples(st.integers(0, 1), st.floats(0.001, 0.999)), min_size=1, max_size=150)
+
+
+@given(ROWS)
 @few
-def test_reliability_is_scikit_learns(rows):
+def test_a_calibration_error_is_made_of_scikit_learns_bins(rows):
+    labels, probabilities = (np.array(column) for column in zip(*rows, strict=True))
+    shares, means = calibration_curve(labels, probabilities, n_bins=15)
+    counts, _ = np.histogram(probabilities, np.linspace(0, 1, 16) + 1e-12)
+    wanted = (np.abs(shares - means) * counts[counts > 0]).sum() / len(rows)
+    assert metrics.expected_calibration_error(labels, probabilities) == pytest.approx(wanted)
+
+
+@given(ROWS)
+@few
+def test_reliability_has_bins_of_equal_count_with_exact_intervals(rows):
     labels, probabilities = (np.array(column) for column in zip(*rows, strict=True))
     found = metrics.reliability(labels, probabilities)
-    shares, means = calibration_curve(labels, probabilities, n_bins=15)
-    assert [one[:2] for one in found] == [
-        pytest.approx(both) for both in zip(means, shares, strict=True)
-    ]
-    assert sum(count for *_, count in found) == len(rows)
-
-
-def test_reliability_has_fifteen_bins():
-    middles = (np.arange(15) + 0.5) / 15
-    labels = np.arange(15) % 2
-    assert metrics.reliability(labels, middles) == [
-        (middle, label, 1) for middle, label in zip(middles, labels, strict=True)
-    ]
+    assert len(found) == (min(10, len(rows) // 10) if len(rows) >= 20 else 0)
+    counts = [one.count for one in found]
+    assert not found or (sum(counts) == len(rows) and max(counts) - min(counts) <= 1)
+    assert [one.fake_probability for one in found] == sorted(one.fake_probability for one in found)
+    for one in found:
+        exact = binomtest(round(one.share * one.count), one.count).proportion_ci()
+        assert (one.share_low, one.share_high) == pytest.approx((exact.low, exact.high))
 
 
 # curves
