@@ -3,14 +3,17 @@ faces it rests on."""
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
 from app import charts, own_clips, player
 from app.history import Judged, pixels, unpacked
 from app.words import badge, plain, verdict_as_html
+from deepfake_detector.media.variants import VARIANTS
 from deepfake_detector.pages import overlay
 from deepfake_detector.serving import marking, report
 from deepfake_detector.serving.inference import NOT_JUDGED, FaceFrame, FaceTrack
@@ -24,12 +27,14 @@ _DRAWING = threading.Lock()  # the drawing library has one set of settings for a
 
 
 @st.fragment
-def show(judged: Judged, banner: str) -> None:
-    """All of it; `banner` is a warning that the page shows already."""
+def show(judged: Judged, banner: str, test_firmness: Callable[[Judged], None]) -> None:
+    """All of it; `banner` is a warning that the page shows already, `test_firmness` has the verdict
+    tested on changed copies of the file."""
     for warning in judged.report.warnings:
         if warning != banner:
             st.warning(warning, icon=":material/science:")
     _show_verdict(judged)
+    _show_firmness(judged, test_firmness)
     if judged.trusted:
         people = _most_suspicious_people(judged)
         if len(judged.report.faces) > 1:
@@ -81,6 +86,27 @@ def _show_verdict(judged: Judged) -> None:
         st.markdown(f"{limits} {report.meaning(found, terms)}")
         firmness = plain(report.firmness_in_words(found))
         st.caption(f"A sign, not a proof: look for yourself below. {firmness}")
+
+
+def _show_firmness(judged: Judged, test_firmness: Callable[[Judged], None]) -> None:
+    """What changed copies of the file came to; where that was not tested, a button to have it
+    tested."""
+    found = judged.report
+    if found.firmness:
+        with st.expander("What changed copies of it came to", icon=":material/repeat:"):
+            st.table(pd.DataFrame(report.firmness_rows(found)).set_index("copy"))
+        return
+    if not judged.file or found.verdict not in ("REAL", "FAKE"):
+        return
+    if st.button(
+        "Test how firm it is",
+        icon=":material/repeat:",
+        help="Judges changed copies of the file too: compressed again, as a messenger or a screen "
+        f"recording has it, mirrored, small. That takes some {1 + len(VARIANTS)} times as long.",
+        key=f"firm-{judged.number}",
+    ):
+        test_firmness(judged)
+        st.rerun()
 
 
 def _show_people(judged: Judged, people: list[FaceTrack]) -> None:

@@ -17,11 +17,17 @@ from deepfake_detector.serving.inference import UNREADABLE, Detector, Report
 FAULT = "an error of this page itself; its log says more"
 
 
-def order(arrival: Arrival, history: History, engine: Engine, model: Path, limits: Limits) -> Order:
-    """To judge a file by the model at that path."""
-    return Order(
-        arrival.key, arrival.name, partial(_judge, arrival, history, engine, model, limits)
-    )
+def order(
+    arrival: Arrival,
+    history: History,
+    engine: Engine,
+    model: Path,
+    limits: Limits,
+    stressed: bool = False,
+) -> Order:
+    """To judge a file by the model at that path; `stressed`, on changed copies too."""
+    judge = partial(_judge, arrival, history, engine, model, limits, stressed)
+    return Order(arrival.key, arrival.name, judge)
 
 
 def refuse(history: History, detector: Detector, model: str, name: str, why: str) -> int:
@@ -31,17 +37,23 @@ def refuse(history: History, detector: Detector, model: str, name: str, why: str
 
 
 def _judge(
-    arrival: Arrival, history: History, engine: Engine, model: Path, limits: Limits, tell: Tell
+    arrival: Arrival,
+    history: History,
+    engine: Engine,
+    model: Path,
+    limits: Limits,
+    stressed: bool,
+    tell: Tell,
 ) -> int:
     """What was judged before by the same model is not judged again while all of it is kept."""
     detector = engine.detector(model)
     sha256 = hashlib.sha256(arrival.data).hexdigest()
     row = history.find(arrival.name, sha256, detector.sha256)
     kept = history.evidence(row.number) if row else None
-    if kept and kept.whole:
+    if kept and kept.whole and not stressed:
         return kept.number
     try:
-        found = _judged_in_turn(arrival, sha256, engine, model, limits, tell)
+        found = _judged_in_turn(arrival, sha256, engine, model, limits, stressed, tell)
     except GivenUpError:
         raise
     except UserError as error:
@@ -54,7 +66,13 @@ def _judge(
 
 
 def _judged_in_turn(
-    arrival: Arrival, sha256: str, engine: Engine, model: Path, limits: Limits, tell: Tell
+    arrival: Arrival,
+    sha256: str,
+    engine: Engine,
+    model: Path,
+    limits: Limits,
+    stressed: bool,
+    tell: Tell,
 ) -> Report:
     """Every file waits in line anew, so that somebody with many does not keep the others waiting."""
 
@@ -68,7 +86,8 @@ def _judged_in_turn(
         if done >= total:
             tell(1.0, "Judging the faces found")
         else:
-            tell(done / total, f"Looking for faces: frame {done} of {total}")
+            where = " in it and in changed copies of it" if stressed else ""
+            tell(done / total, f"Looking for faces{where}: frame {done} of {total}")
 
     with engine.turn(model, waiting) as detector:
         tell(0.0, f"Reading {len(arrival.data) / 1e6:.1f} MB")
@@ -78,5 +97,6 @@ def _judged_in_turn(
             watch=looked_at,
             limits=limits,
             sha256=sha256,
+            stressed=stressed,
             keep_frames=True,
         )

@@ -5,14 +5,14 @@ import io
 import json
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
 from app import evidence, own_clips
-from app.history import History, Row
+from app.history import History, Judged, Row
 from app.words import VERDICTS, badge, in_table, plain, printable, verdict_as_html
 from deepfake_detector.pages.looks import LOOKS
 from deepfake_detector.serving import batch
@@ -26,13 +26,15 @@ GONE = (
 )
 
 
-def show(history: History, busy: bool, banner: str) -> None:
+def show(
+    history: History, busy: bool, banner: str, test_firmness: Callable[[Judged], None]
+) -> None:
     """The table of several files, which follows what is judged as long as that is `busy`, and below
-    it what the verdict on the file chosen rests on."""
+    it what the verdict on the file chosen rests on; `test_firmness` has it tested."""
     below = st.session_state.shown
     st.fragment(_show_all, run_every=FOLLOWED_EVERY if busy else None)(history, below, banner)
     if row := history.row(below):
-        _show_one(row, history, banner)
+        _show_one(row, history, banner, test_firmness)
 
 
 def _show_all(history: History, below: int | None, banner: str) -> None:
@@ -205,9 +207,11 @@ def archive_of(rows: Sequence[Row], banner: str) -> bytes:
     return buffer.getvalue()
 
 
-def _show_one(row: Row, history: History, banner: str) -> None:
+def _show_one(
+    row: Row, history: History, banner: str, test_firmness: Callable[[Judged], None]
+) -> None:
     if judged := history.evidence(row.number):
-        evidence.show(judged, banner)
+        evidence.show(judged, banner, test_firmness)
         return
     with st.container(border=True):
         st.html(verdict_as_html(row.verdict))

@@ -13,7 +13,7 @@ from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app import judging, models, own_clips, progress, results, sidebar, uploads
-from app.history import MOST_ROWS
+from app.history import MOST_ROWS, Judged
 from app.visits import Visit, Visits
 from app.words import plain
 from deepfake_detector import UserError
@@ -49,7 +49,15 @@ def main() -> None:
 
     arrivals, withdrawn = uploads.arrived(page_limits, not history.rows(), refuse)
     judges = models.engine(page_limits.visitors_at_once)
-    orders = [judging.order(one, history, judges, path, page_limits.of_a_file) for one in arrivals]
+    order = partial(judging.order, history=history, engine=judges, limits=page_limits.of_a_file)
+
+    def test_firmness(judged: Judged) -> None:
+        again = uploads.Arrival(f"firm-{judged.number}", judged.report.input, judged.file)
+        by = next((one for one in paths if one.name == judged.model), path)
+        work.withdraw({again.key})  # of two clicks one counts
+        work.add([order(again, model=by, stressed=True)])
+
+    orders = [order(one, model=path) for one in arrivals]
     work.withdraw(withdrawn)
     if orders and work.add(orders):
         # the verdict on another file must not stand below a file that is being judged
@@ -62,7 +70,7 @@ def main() -> None:
     with st.container():
         progress.show(work, waits_for_first=state.shown is None)
     with st.container():
-        results.show(history, work.busy, detector.banner)
+        results.show(history, work.busy, detector.banner, test_firmness)
     if visit.empty:
         st.info(
             "Drop images or clips above, or pick an example. You get a verdict, what its score "

@@ -129,6 +129,18 @@ def meaning(report: Report, terms: Contract) -> str:
     return " ".join(filter(None, (*told, more)))
 
 
+def firmness_rows(report: Report) -> list[dict[str, str]]:
+    """What each changed copy of the file came to, the mildest first."""
+    return [
+        {
+            "copy": one.words,
+            "verdict": one.verdict + (f" ({one.reason})" if one.reason else ""),
+            "probability of fake": _percent(one.fake_probability),
+        }
+        for one in (report.firmness.outcomes if report.firmness else ())
+    ]
+
+
 def firmness_in_words(report: Report) -> str:
     """Whether the verdict stays the same on changed copies of the file, as far as that was tested."""
     found = report.firmness
@@ -279,15 +291,7 @@ def _people(report: Report) -> Section:
 
 
 def _firmness(report: Report) -> Section:
-    rows = [
-        {
-            "copy": one.words,
-            "verdict": one.verdict + (f" ({one.reason})" if one.reason else ""),
-            "probability of fake": _percent(one.fake_probability),
-        }
-        for one in (report.firmness.outcomes if report.firmness else ())
-    ]
-    return Section("Firmness", [firmness_in_words(report)], rows)
+    return Section("Firmness", [firmness_in_words(report)], firmness_rows(report))
 
 
 def _faces(report: Report, terms: Contract) -> Section:

@@ -193,6 +193,26 @@ def test_a_verdict_comes_with_its_score_what_that_means_and_the_faces(
     assert len(captions(page)) >= 1
 
 
+def test_a_verdict_can_be_tested_on_changed_copies_of_the_file(page_of):
+    page = upload(page_of("fake"), ("one.jpg", STILL))
+    assert "Firmness not tested." in words(page)
+    assert not page.table
+    next(one for one in page.button if one.label == "Test how firm it is").click().run()
+    all_judged(page)
+    assert "Firm: FAKE on all" in words(page)
+    copies = history_of(page).evidence(1).report.firmness.outcomes
+    assert list(page.table[0].value.index) == [one.words for one in copies]
+    assert not [one for one in page.button if one.label == "Test how firm it is"]
+    assert len(history_of(page).rows()) == 1
+    assert history_of(page).row(1).report["stress"]
+
+
+def test_without_a_verdict_there_is_nothing_to_test(page_of):
+    page = upload(page_of("band"), ("one.jpg", STILL))
+    assert "there is no verdict" in words(page)
+    assert not [one for one in page.button if one.label == "Test how firm it is"]
+
+
 def test_the_faces_come_by_suspicion(page_of):
     page = upload(page_of("fake"), ("clip.mp4", CLIP))
     shares = [
