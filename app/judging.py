@@ -6,8 +6,8 @@ import logging
 from functools import partial
 from pathlib import Path
 
+from app.arrival import Arrival
 from app.history import History
-from app.uploads import Arrival
 from app.work import GivenUpError, Order, Tell
 from deepfake_detector import UserError
 from deepfake_detector.media.reading import Limits
@@ -47,13 +47,17 @@ def _judge(
 ) -> int:
     """What was judged before by the same model is not judged again while all of it is kept."""
     detector = engine.detector(model)
-    sha256 = hashlib.sha256(arrival.data).hexdigest()
+    try:
+        data = arrival.read()
+    except OSError as error:
+        return refuse(history, detector, model.name, arrival.name, str(error.strerror))
+    sha256 = hashlib.sha256(data).hexdigest()
     row = history.find(arrival.name, sha256, detector.sha256)
     kept = history.evidence(row.number) if row else None
     if kept and kept.whole and not stressed:
         return kept.number
     try:
-        found = _judged_in_turn(arrival, sha256, engine, model, limits, stressed, tell)
+        found = _judged_in_turn(arrival.name, data, sha256, engine, model, limits, stressed, tell)
     except GivenUpError:
         raise
     except UserError as error:
@@ -62,11 +66,12 @@ def _judge(
     except Exception:
         logging.getLogger(__name__).exception("%r could not be judged", arrival.name)
         return refuse(history, detector, model.name, arrival.name, FAULT)
-    return history.add(found, detector.contract, detector.sha256, model.name, arrival.data).number
+    return history.add(found, detector.contract, detector.sha256, model.name, data).number
 
 
 def _judged_in_turn(
-    arrival: Arrival,
+    name: str,
+    data: bytes,
     sha256: str,
     engine: Engine,
     model: Path,
@@ -90,10 +95,10 @@ def _judged_in_turn(
             tell(done / total, f"Looking for faces{where}: frame {done} of {total}")
 
     with engine.turn(model, waiting) as detector:
-        tell(0.0, f"Reading {len(arrival.data) / 1e6:.1f} MB")
+        tell(0.0, f"Reading {len(data) / 1e6:.1f} MB")
         return detector.predict(
-            arrival.data,
-            arrival.name,
+            data,
+            name,
             watch=looked_at,
             limits=limits,
             sha256=sha256,

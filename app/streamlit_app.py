@@ -12,7 +12,8 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from app import judging, models, own_clips, progress, results, sidebar, uploads
+from app import judging, models, own_clips, progress, results, server_folder, sidebar, uploads
+from app.arrival import Arrival
 from app.history import MOST_ROWS, Judged
 from app.visits import Visit, Visits
 from app.words import plain
@@ -29,6 +30,7 @@ def main() -> None:
     paths = engine.offered()
     try:
         page_limits = limits.read(st.get_option("server.maxUploadSize"))
+        on_server = server_folder.folder()
         path = sidebar.choose_model(paths)
         detector = models.load(path, page_limits.visitors_at_once)
     except UserError as error:
@@ -48,11 +50,13 @@ def main() -> None:
         state.shown = judging.refuse(history, detector, path.name, name, why)
 
     arrivals, withdrawn = uploads.arrived(page_limits, not history.rows(), refuse)
+    if on_server:
+        arrivals += server_folder.chosen(on_server, page_limits.upload_bytes, refuse)
     judges = models.engine(page_limits.visitors_at_once)
     order = partial(judging.order, history=history, engine=judges, limits=page_limits.of_a_file)
 
     def test_firmness(judged: Judged) -> None:
-        again = uploads.Arrival(f"firm-{judged.number}", judged.report.input, judged.file)
+        again = Arrival(f"firm-{judged.number}", judged.report.input, lambda: judged.file)
         by = next((one for one in paths if one.name == judged.model), path)
         work.withdraw({again.key})  # of two clicks one counts
         work.add([order(again, model=by, stressed=True)])

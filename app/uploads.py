@@ -3,7 +3,6 @@ whoever asks takes them over."""
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
@@ -11,20 +10,12 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app import refused
+from app.arrival import Arrival
 from app.words import READ
 from deepfake_detector.serving.limits import ServingLimits
 from deepfake_detector.storage.media_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 EXAMPLES = Path("models/examples")
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """A file that came in, known by a `key`."""
-
-    key: str
-    name: str
-    data: bytes
 
 
 def arrived(
@@ -72,13 +63,13 @@ def _uploader() -> str:
 def _taken(upload: UploadedFile) -> Arrival:
     """The upload, whose bytes Streamlit would keep, twice, until the visitor has gone."""
     state, context = st.session_state, get_script_run_ctx()
-    arrival = Arrival(upload.file_id, upload.name, upload.getvalue())
+    data = upload.getvalue()
     state.taken.add(upload.file_id)
     context.uploaded_file_mgr.remove_file(session_id=context.session_id, file_id=upload.file_id)
     for kept in state[_uploader()]:
         if kept.file_id == upload.file_id and isinstance(kept, UploadedFile):
             kept.truncate(0)  # the uploader hands out copies of what it keeps
-    return arrival
+    return Arrival(upload.file_id, upload.name, lambda: data)
 
 
 def _picked(unfolded: bool) -> Arrival | None:
@@ -94,7 +85,7 @@ def _picked(unfolded: bool) -> Arrival | None:
             key="pill",
             on_change=_pick,
         )
-    return Arrival(wanted, wanted, offered[wanted].read_bytes()) if wanted in offered else None
+    return Arrival(wanted, wanted, offered[wanted].read_bytes) if wanted in offered else None
 
 
 def _pick() -> None:

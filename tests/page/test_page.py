@@ -213,6 +213,49 @@ def test_without_a_verdict_there_is_nothing_to_test(page_of):
     assert not [one for one in page.button if one.label == "Test how firm it is"]
 
 
+def test_files_on_the_server_are_judged_where_it_has_a_folder_for_them(
+    page_of, tmp_path, monkeypatch
+):
+    page = page_of("fake")
+    assert "files on the server" not in str([one.label for one in page.expander])
+    own = tmp_path / "own"
+    for place, data in (("a.jpg", STILL), ("deep/b_*.jpg", STILL), ("deep/c.mp4", bytes(6 << 20))):
+        (own / place).parent.mkdir(parents=True, exist_ok=True)
+        (own / place).write_bytes(data)
+    (own / "notes.txt").write_text("no picture")
+    monkeypatch.setenv("DEEPFAKE_FOLDER", str(own))
+    (tmp_path / "limits.toml").write_text(LIMITS_FILE.format(60, 64))  # 5 MiB a file
+    monkeypatch.setenv("DEEPFAKE_LIMITS", str(tmp_path / "limits.toml"))
+    page = page_of("fake")
+    assert page.selectbox[0].options == ["everything (3 files)", "deep (2 files)"]
+    page.selectbox[0].select("deep").run()
+    next(one for one in page.button if one.label == "Judge 2 files").click().run()
+    all_judged(page)
+    assert table(page) == [("FAKE", "deep/b_*.jpg"), ("ERROR", "deep/c.mp4")]
+    assert "Too large: 6.0 MB, the limit is 5 MB." in history_of(page).rows()[0].said
+    assert str(tmp_path) not in words(page)
+
+
+def test_a_file_that_is_gone_when_its_turn_comes_is_told(page_of, tmp_path, monkeypatch):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "a.jpg").write_bytes(STILL)
+    monkeypatch.setenv("DEEPFAKE_FOLDER", str(tmp_path / "own"))
+    page = page_of("fake")
+    (tmp_path / "own" / "a.jpg").unlink()
+    next(one for one in page.button if one.label == "Judge 1 file").click().run()
+    all_judged(page)
+    assert "No such file" in words(page)
+    assert str(tmp_path) not in words(page)
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_is_judged(page_of, monkeypatch):
+    monkeypatch.setenv("DEEPFAKE_FOLDER", "/nowhere/at/all")
+    page = page_of("fake")
+    assert "the folder that DEEPFAKE_FOLDER names is not there" in words(page)
+    assert "/nowhere" not in words(page)
+    assert not page.file_uploader
+
+
 def test_the_faces_come_by_suspicion(page_of):
     page = upload(page_of("fake"), ("clip.mp4", CLIP))
     shares = [
