@@ -22,7 +22,7 @@ BY_KIND = ("methods", "slices")
 NAMED = 5  # ties named in a sentence
 CHARTS = {  # each has its table and template; how it is read
     "confusion": "Rows are what a clip or face is, columns what it is called at the threshold: what "
-    "lies from the upper left to the lower right is right.",
+    "lies from the upper left to the lower right is right. The darker, the more of its row.",
     "roc": "Each curve shows all thresholds: how many fakes are found (up) where so many reals are "
     "called fake (to the right). The nearer to the upper left corner the better; the dashed line is "
     "guessing. On the right the same with few false alarms drawn large, as few are borne in use.",
