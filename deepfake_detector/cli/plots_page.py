@@ -22,7 +22,7 @@ HEAD = """<!DOCTYPE html>
 <head>
 <meta charset="utf-8">
 <title>Plots</title>
-<style>body { font-family: sans-serif; margin: 2em; } img { max-width: 100%; }</style>
+<style>body { font-family: sans-serif; margin: 2em } img, svg.marks { max-width: 100%; height: auto }</style>
 <script>
 """
 TAIL = """

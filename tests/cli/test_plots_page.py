@@ -80,10 +80,12 @@ def test_every_chart_is_drawn_without_a_network(toy_project_alone, browser):
         " !chart.querySelector('.mark-line path, .mark-rect path, .mark-symbol "
         "path')).map(chart => chart.textContent)"
     )
+    too_wide = tab.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     images = tab.evaluate("[...document.images].map(image => image.naturalWidth)")
     tab.context.close()
     assert failures == []
     assert charts >= 9
     assert empty == []
+    assert too_wide <= 0
     assert images
     assert min(images) > 0
