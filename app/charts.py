@@ -3,12 +3,8 @@
 import altair as alt
 import pandas as pd
 
-BLUE, ORANGE, GREY, INK = (
-    "#0072b2",
-    "#d55e00",
-    "#6b6b6b",
-    "#222222",
-)  # told apart by colour-blind readers too
+BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#808080"  # told apart by colour-blind readers too
+INK = {"light": "#222222", "dark": "#e8e8e8"}  # by theme of the page
 PEOPLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#a07800")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 NAMED = 0.2  # of the gauge, where a zone is wide enough for its name on a phone
@@ -16,9 +12,9 @@ ROOM = 1.03  # of the clip's length, so that the last point is not cut in half
 POINT = "point"  # name of the selection on the timeline
 
 
-def gauge(fake_probability: float, low: float, high: float) -> alt.LayerChart:
+def gauge(fake_probability: float, low: float, high: float, ink: str) -> alt.LayerChart:
     """The score between 0 and 1, with what is REAL (up to `low`), what is FAKE (from `high`) and
-    the band between."""
+    the band between; letters and mark are in the colour `ink`."""
     zones = pd.DataFrame(
         [(0.0, low, "REAL"), (low, high, "no verdict"), (high, 1.0, "FAKE")],
         columns=["from", "to", "zone"],
@@ -42,17 +38,19 @@ def gauge(fake_probability: float, low: float, high: float) -> alt.LayerChart:
     ]
     names = (
         alt.Chart(named)
-        .mark_text(color=INK, fontSize=13)
+        .mark_text(color=ink, fontSize=13)
         .encode(alt.X("middle:Q"), y=alt.value(46), text="zone:N")
     )
     score = alt.Chart(pd.DataFrame([{"score": fake_probability}]))
-    mark = score.mark_rule(color=INK, strokeWidth=4).encode(
+    mark = score.mark_rule(color=ink, strokeWidth=4).encode(
         alt.X("score:Q"), y=alt.value(0), y2=alt.value(34)
     )
-    return _styled(areas + names + mark, 56)
+    return _styled(areas + names + mark, 56, ink)
 
 
-def timeline(moments: pd.DataFrame, low: float, high: float, frame: int) -> alt.LayerChart:
+def timeline(
+    moments: pd.DataFrame, low: float, high: float, frame: int, ink: str
+) -> alt.LayerChart:
     """Every face judged (report.timeline), a line and a shape per person, `frame` marked; a point
     can be chosen."""
     people = sorted(moments["person"].unique())
@@ -68,7 +66,7 @@ def timeline(moments: pd.DataFrame, low: float, high: float, frame: int) -> alt.
     ends = alt.Chart(pd.DataFrame({"end": [low, high]})).mark_rule(color=GREY).encode(y="end:Q")
     chosen = (
         alt.Chart(rows[rows["frame"] == frame].head(1))
-        .mark_rule(color=INK, strokeWidth=1.5, strokeDash=[4, 3])
+        .mark_rule(color=ink, strokeWidth=1.5, strokeDash=[4, 3])
         .encode(x="second:Q")
     )
     base = alt.Chart(rows).encode(
@@ -102,17 +100,19 @@ def timeline(moments: pd.DataFrame, low: float, high: float, frame: int) -> alt.
         .encode(shape=alt.Shape("who:N", title=None, scale=shapes, legend=legend))
         .add_params(alt.selection_point(name=POINT, fields=["frame"], on="click"))
     )
-    return _styled(alt.layer(*areas, ends, chosen, base.mark_line(strokeWidth=1.5), points), 260)
+    return _styled(
+        alt.layer(*areas, ends, chosen, base.mark_line(strokeWidth=1.5), points), 260, ink
+    )
 
 
-def _styled(chart: alt.LayerChart, height: int) -> alt.LayerChart:
+def _styled(chart: alt.LayerChart, height: int, ink: str) -> alt.LayerChart:
     """In the page's letters and on its ground; Streamlit's own theme leaves a phone hardly any room
     for the lines."""
-    text = {"labelFontSize": 12, "labelColor": INK, "titleFontSize": 12, "titleColor": INK}
+    text = {"labelFontSize": 12, "labelColor": ink, "titleFontSize": 12, "titleColor": ink}
     return (
         chart.properties(height=height)
         .configure(font='"Source Sans", sans-serif', background="transparent")
         .configure_axis(**text, titleFontWeight="normal", titlePadding=8)
-        .configure_legend(labelFontSize=13, labelColor=INK)
+        .configure_legend(labelFontSize=13, labelColor=ink)
         .configure_view(stroke=None)
     )

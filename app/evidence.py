@@ -77,7 +77,10 @@ def _show_verdict(judged: Judged) -> None:
             st.metric("Probability of fake", probability)
         st.altair_chart(
             charts.gauge(
-                found.fake_probability, decision.band_low, decision.fake_from(found.people)
+                found.fake_probability,
+                decision.band_low,
+                decision.fake_from(found.people),
+                _ink(),
             ),
             width="stretch",
             theme=None,
@@ -86,6 +89,11 @@ def _show_verdict(judged: Judged) -> None:
         st.markdown(f"{limits} {report.meaning(found, terms)}")
         firmness = plain(report.firmness_in_words(found))
         st.caption(f"A sign, not a proof: look for yourself below. {firmness}")
+
+
+def _ink() -> str:
+    """The colour of letters in charts; a page that is not drawn yet has no theme."""
+    return charts.INK[st.context.theme.type or "light"]
 
 
 def _show_firmness(judged: Judged, test_firmness: Callable[[Judged], None]) -> None:
@@ -162,7 +170,7 @@ def _show_timeline(judged: Judged, people: list[FaceTrack]) -> None:
     low = judged.terms.decision.band_low
     high = judged.terms.decision.fake_from(judged.report.people)
     st.altair_chart(
-        charts.timeline(moments, low, high, frame),
+        charts.timeline(moments, low, high, frame, _ink()),
         width="stretch",
         theme=None,
         key=chart,

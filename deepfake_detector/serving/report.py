@@ -374,4 +374,4 @@ def _counted(share: float | None, clips: int, label: str, how: str) -> str:
 
 
 def _percent(fake_probability: float | None) -> str:
-    return "-" if fake_probability is None else f"{fake_probability:.1%}"
+    return "–" if fake_probability is None else f"{fake_probability:.1%}"

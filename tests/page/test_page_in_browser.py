@@ -1,6 +1,7 @@
 """The page in a real browser: every state it can be in, by mouse, by keyboard and on a phone."""
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -60,6 +61,7 @@ def held(self, source, *rest, watch=None, **more):
 
 Detector.predict = held
 """
+THEMES = "light", "dark"
 FILES = {
     "clip.mp4": lambda: made.person_clip(),
     "still.jpg": lambda: made.person_still(),
@@ -427,7 +429,9 @@ def test_the_html_report_is_accessible(visit, folder, tmp_path):
     report = page.context.browser.new_page(viewport=PHONE)
     report.set_default_timeout(BROWSER_HANG)
     report.goto((tmp_path / "r.html").as_uri())
-    assert violations(report) == []
+    for theme in THEMES:
+        report.emulate_media(color_scheme=theme)
+        assert violations(report) == []
     report.close()
 
 
@@ -447,7 +451,13 @@ def test_every_state_is_accessible_and_no_wider_than_the_window(visit, folder, n
         drop(page, folder, *names)
         page.get_by_text("Details for experts").click()
         page.get_by_text("frames looked at").wait_for()
-    for size in (SCREEN, PHONE):
+    for theme, size in itertools.product(THEMES, (SCREEN, PHONE)):
+        page.emulate_media(color_scheme=theme)
+        page.wait_for_function(
+            "light => light == (getComputedStyle(document.querySelector('[data-testid=stApp]'))"
+            ".backgroundColor == 'rgb(255, 255, 255)')",
+            arg=theme == "light",
+        )
         page.set_viewport_size(size)
         assert violations(page) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
