@@ -54,7 +54,8 @@ def main() -> str:
         rows, frames, index, FRAMES, cropping.margin, cropping.size, given, chosen.seed
     )
     own = copied_crops.CopiedCrops(rows, facts["input_size"], cutter)
-    logits = crops.frame_logits(detector, own, crops.JUDGE_BATCH, workers=0)
+    watch = crops.watched("judging corrupted copies")
+    logits = crops.frame_logits(detector, own, crops.JUDGE_BATCH, 0, watch)
     measured = pd.DataFrame([own.measured[row] for row in range(len(rows))])
     judged = pd.concat([rows.assign(logit=logits), measured], axis=1)
     clips = degraded.clips_of(seen, judged, split, decision)

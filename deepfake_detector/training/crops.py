@@ -20,6 +20,7 @@ from torch.utils.data import (
 )
 
 from deepfake_detector import UserError
+from deepfake_detector.common import console
 from deepfake_detector.faces.cutting import resize
 from deepfake_detector.storage.archive import ArchiveReader
 
@@ -127,9 +128,13 @@ def judge_faces(
     """All faces (every track) of a split's items with their logits: rows of the faces and split
     tables, and `logit`."""
     rows = faces[faces["status"] == "ok"].merge(split, on="item").astype({"label": int})
-    return rows.assign(
-        logit=frame_logits(detector, FaceCrops(rows, input_size), JUDGE_BATCH, workers=0)
-    )
+    own = FaceCrops(rows, input_size)
+    return rows.assign(logit=frame_logits(detector, own, JUDGE_BATCH, 0, watched("judging")))
+
+
+def watched(what: str) -> Callable[[Batches, int], Batches]:
+    """For `frame_logits`: tells how far it is, in batches of JUDGE_BATCH."""
+    return lambda batches, total: console.progress(batches, total, what, "face", JUDGE_BATCH)
 
 
 def loader(crops: FaceCrops, batches: Sampler, workers: int, keep_workers: bool = False) -> Loader:
