@@ -27,6 +27,7 @@ LEVEL = 0.95
 DRAWS, DRAWS_OF_FEW = 2000, 10_000
 MANY_GROUPS = 20  # that hold a class; fewer are drawn more often, as their ends lie further out
 CHUNK = 500_000  # things drawn at a time
+MOST_LEFT_OUT = 500  # times that something is left out; more groups are left out several at a time
 MOST_REDRAWN = 10  # times as many draws as wanted are tried, where some are undefined
 # of a draw's figure, and of two draws' difference; those beyond are rounding errors, by which
 # equal draws would differ
@@ -223,13 +224,14 @@ def mean_difference_intervals(
 
 @dataclass(frozen=True)
 class _Drawn:
-    """Figures by detector and name: of all draws (`values`), of everything, and `without` one group
-    after the other."""
+    """Figures by detector and name: of all draws (`values`), of everything, and `without` one block
+    of groups after the other."""
 
     values: np.ndarray
     points: np.ndarray
     without: np.ndarray
     strata: np.ndarray  # of each group, by the classes it holds
+    block_strata: np.ndarray
     fewest: int  # groups of the scarcer class
     things: int  # of the scarcer class
     undefined: int
@@ -268,13 +270,20 @@ def _draw(
         undefined += int((~defined).sum())
         found += int(defined.sum())
     points = np.stack([own(np.ones((1, count)))[:, 0] for own in figures])
-    left = [1 - np.eye(count)[place : place + chunk] for place in range(0, count, chunk)]
-    without = np.concatenate([np.stack([own(times) for own in figures]) for times in left], axis=2)
+    block, block_strata = _blocks(strata)
+    left = (
+        block != np.arange(place, min(place + chunk, len(block_strata)))[:, None]
+        for place in range(0, len(block_strata), chunk)
+    )
+    without = np.concatenate(
+        [np.stack([own(kept.astype(float)) for own in figures]) for kept in left], axis=2
+    )
     return _Drawn(
         values=np.concatenate(parts, axis=2)[:, :, :draws],
         points=points,
         without=without,
         strata=strata,
+        block_strata=block_strata,
         fewest=fewest,
         things=int(np.bincount(labels, minlength=2).min()),
         undefined=undefined,
@@ -364,6 +373,23 @@ def _times_drawn(strata: np.ndarray, draws: int, rng: np.random.Generator) -> np
     return times
 
 
+def _blocks(strata: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of each group the block that it is left out with, and of each block the stratum.
+
+    A group by itself, or where there are too many, several of a stratum: their influences add up,
+    and so do the second and third moments that the acceleration is made of.
+    """
+    size = -(-len(strata) // MOST_LEFT_OUT)
+    block = np.zeros(len(strata), int)
+    block_strata: list[int] = []
+    for stratum in np.unique(strata):
+        members = np.flatnonzero(strata == stratum)
+        blocks = max(1, len(members) // size)
+        block[members] = len(block_strata) + np.arange(len(members)) % blocks
+        block_strata += [int(stratum)] * blocks
+    return block, np.array(block_strata)
+
+
 def _in_every_draw(values: np.ndarray) -> float | None:
     """0 or 1 where a figure is that in all draws, but for rounding errors."""
     return next((end for end in (0.0, 1.0) if np.abs(values - end).max() <= ROUNDING), None)
@@ -378,14 +404,14 @@ def _ends_of(
     things, and the heaviest group is taken for half of what one may add.
     """
     low, high = _ends(values, point, without, drawn)
-    groups, freedom = len(drawn.strata), _freedom(drawn.strata)
+    groups, blocks, freedom = len(drawn.strata), len(drawn.block_strata), _freedom(drawn.strata)
     few = drawn.fewest < MANY_GROUPS
     # a bootstrap's variance is too small by that factor (Efron and Tibshirani 1993, section 5.2)
     variance = values.var() * groups / freedom
     if variance <= ROUNDING**2:
         return low, high
     if name in UNBOUNDED:
-        heaviest = point - (groups - 1) / groups * without[np.isfinite(without)].min()
+        heaviest = point - (blocks - 1) / blocks * without[np.isfinite(without)].min()
         exact = _gamma_ends(point, variance, heaviest * (2 if few else 1), freedom)
     else:
         exact = _binomial_ends(point, variance, drawn.things if few else math.inf, freedom)
@@ -457,14 +483,14 @@ def _ends(
     below = ((values < point).mean() + (values <= point).mean()) / 2
     shift = norm.ppf(np.clip(below, 1 / len(values), 1 - 1 / len(values)))
     moved = shift + np.array([-tail, tail])
-    places = norm.cdf(shift + moved / (1 - _acceleration(without, drawn.strata) * moved))
+    places = norm.cdf(shift + moved / (1 - _acceleration(without, drawn.block_strata) * moved))
     low, high = np.quantile(values, places)
     return float(low), float(high)
 
 
 def _acceleration(without: np.ndarray, strata: np.ndarray) -> float:
-    """How fast the standard error changes with the figure, by the figures without one group each
-    (Efron 1987, for strata)."""
+    """How fast the standard error changes with the figure, by the figures without one block of groups
+    each (Efron 1987, for strata)."""
     if not np.isfinite(without).all():
         return 0.0
     cubes = squares = 0.0

@@ -154,10 +154,34 @@ def test_ends_do_not_fail_where_all_draws_lie_on_one_side():
     strata, without = np.repeat([1, 2], 6), np.ones(12)
     tail = scipy.stats.t.ppf(0.975, 10)
     for point, share in ((-1.0, 0.1), (11.0, 0.9)):
-        drawn = SimpleNamespace(strata=strata)
+        drawn = SimpleNamespace(strata=strata, block_strata=strata)
         places = norm.cdf(2 * norm.ppf(share) + np.array([-tail, tail]))
         found = rooms._ends(np.arange(10.0), point, without, drawn)
         assert found == pytest.approx(np.quantile(np.arange(10.0), places))
+
+
+@pytest.mark.parametrize("groups", [6, 500, 501, 1300])
+def test_many_groups_are_left_out_several_of_a_stratum_at_a_time(groups):
+    strata = np.arange(groups) % 3 + 1
+    block, block_strata = rooms._blocks(strata)
+    assert len(block_strata) == (groups if groups <= 500 else block.max() + 1)
+    assert len(block_strata) <= 500
+    assert (block_strata[block] == strata).all()
+    sizes = np.bincount(block)
+    assert sizes.max() - sizes.min() <= 1
+    if groups <= 500:
+        assert (sizes == 1).all()
+
+
+def test_left_out_several_at_a_time_groups_move_the_ends_as_they_do_one_by_one(monkeypatch):
+    labels, groups = np.tile([0, 1], 600), np.repeat(np.arange(600), 2)
+    probabilities = 1 / (1 + np.exp(-np.random.default_rng(1).normal(2 * labels - 1, 2)))
+    scored = Scores(probabilities)
+    several = intervals(labels, scored, groups, ["roc_auc", "log_loss"], draws=2000).ends
+    monkeypatch.setattr(rooms, "MOST_LEFT_OUT", 600)
+    one_by_one = intervals(labels, scored, groups, ["roc_auc", "log_loss"], draws=2000).ends
+    for name, (low, high) in one_by_one.items():
+        assert several[name] == pytest.approx((low, high), abs=0.05 * (high - low))
 
 
 def test_every_draw_has_as_many_groups_of_each_kind():
