@@ -14,7 +14,6 @@ from app import charts, own_clips, player
 from app.history import Judged, pixels, unpacked
 from app.words import badge, plain, verdict_as_html
 from deepfake_detector.media.variants import VARIANTS
-from deepfake_detector.pages import overlay
 from deepfake_detector.serving import marking, report
 from deepfake_detector.serving.inference import NOT_JUDGED, FaceFrame, FaceTrack
 from deepfake_detector.serving.report_model import as_json
@@ -246,12 +245,8 @@ def _show_face(one: FaceFrame, caption: str) -> None:
 
 
 def _show_regions(judged: Judged, one: FaceFrame, caption: str) -> None:
-    decision = judged.terms.decision
-    marked = overlay.draw(
-        pixels(one.crop),
-        one.activation,
-        decision.temperature,
-        decision.fake_from(judged.report.people),
+    marked = marking.regions_marked(
+        pixels(one.crop), one.activation, judged.terms, judged.report.people
     )
     st.image(marked, caption=caption, width=FACE_PIXELS, alt=f"Face with {REGIONS.lower()}")
 

@@ -18,6 +18,7 @@ import pandas as pd
 from deepfake_detector.common import console
 from deepfake_detector.contract import model_file
 from deepfake_detector.faces.cutting import resize
+from deepfake_detector.pages import overlay
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import ArchiveReader
 
@@ -73,7 +74,7 @@ def _areas(model: model_file.Model, rows: pd.DataFrame):
             (_,), (heat,) = model.judge([crop])
             rng = np.random.default_rng(number)
             orders = {
-                "heat map": heat,
+                "heat map": overlay.spread(heat, side, model_file.STRIDE),
                 "centre": _nearness_to_centre(side),
                 "random": rng.random(heat.shape),
             }

@@ -13,15 +13,29 @@ STRONGEST = 0.5  # share of the colour where a region alone is fake for certain
 WIDTH = 1 / 80  # of the outline, in sides of the crop
 
 
+def spread(activation: np.ndarray, side: int, stride: float) -> np.ndarray:
+    """The activation map (A, A) at every pixel of a crop, (side, side) float32, linear between its
+    places. The first place is at the upper left corner and each `stride` pixels from the next: a
+    convolution with a stride looks at every so many pixels from the first on, and its padding keeps
+    it in their middle."""
+    places = ((np.arange(side) + 0.5) / stride).astype(np.float32)
+    columns, rows = np.meshgrid(places, places)
+    return cv2.remap(
+        activation.astype(np.float32),
+        columns,
+        rows,
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
 def draw(
-    crop: np.ndarray, activation: np.ndarray, temperature: float, fake_from: float
+    crop: np.ndarray, activation: np.ndarray, stride: float, temperature: float, fake_from: float
 ) -> np.ndarray:
     """The (S, S, 3) RGB uint8 crop with what in the activation map (A, A) points to fake in orange,
     the stronger the nearer its probability is to 1, and an outline around what alone reaches
-    `fake_from`. Unchanged where nothing points to fake."""
-    logits = cv2.resize(
-        activation.astype(np.float32), crop.shape[1::-1], interpolation=cv2.INTER_LINEAR
-    )
+    `fake_from`. Unchanged where nothing points to fake. `stride`: as in `spread`."""
+    logits = spread(activation, len(crop), stride)
     probabilities = 1 / (1 + np.exp(-np.clip(logits / temperature, -50, 50)))
     share = np.clip(2 * probabilities - 1, 0, 1)[..., None] * STRONGEST
     tinted = np.rint(crop * (1 - share) + np.array(ORANGE, np.float32) * share).astype(np.uint8)

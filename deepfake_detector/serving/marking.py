@@ -1,11 +1,13 @@
-"""Whose face is where: the people of a report drawn into a frame, each with the number that the
-report calls them by."""
+"""What a report found, drawn into its pictures: whose face is where in a frame, each with the number
+that the report calls them by, and which regions of a face raised its score."""
 
 from bisect import bisect_right
 
 import numpy as np
 
-from deepfake_detector.pages import boxes
+from deepfake_detector.contract import Contract
+from deepfake_detector.contract.model_file import STRIDE
+from deepfake_detector.pages import boxes, overlay
 from deepfake_detector.pages.boxes import Box
 from deepfake_detector.serving import seen_frames
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
@@ -24,6 +26,15 @@ def marked(report: Report, seen: SeenFrame) -> np.ndarray:
         if one.frame == seen.frame
     ]
     return boxes.draw(seen_frames.picture(seen), found, letters=boxes.LARGE)
+
+
+def regions_marked(
+    crop: np.ndarray, activation: np.ndarray, terms: Contract, people: int
+) -> np.ndarray:
+    """A crop (S, S, 3) with the regions that raised its score, among so many judged `people`."""
+    stride = STRIDE * len(crop) / terms.crop.input_size
+    decision = terms.decision
+    return overlay.draw(crop, activation, stride, decision.temperature, decision.fake_from(people))
 
 
 def boxes_at(report: Report, time: float, scale: tuple[float, float]) -> list[Box]:

@@ -13,7 +13,6 @@ import pandas as pd
 
 from deepfake_detector.common.packages import installed, own_version
 from deepfake_detector.contract import Contract
-from deepfake_detector.pages import overlay
 from deepfake_detector.pages.html_page import Badge, Chart, Picture, Section, render
 from deepfake_detector.scoring.decision import IN_BAND, LEAST_CLIPS, OF_SEVERAL, Decision
 from deepfake_detector.scoring.firmness import NOT_FIRM
@@ -296,12 +295,9 @@ def _firmness(report: Report) -> Section:
 
 def _faces(report: Report, terms: Contract) -> Section:
     shown = most_suspicious(report)[:FACES_SHOWN]
-    decision, people = terms.decision, report.people
     pictures = []
     for person, one in shown:
-        regions = overlay.draw(
-            one.crop, one.activation, decision.temperature, decision.fake_from(people)
-        )
+        regions = marking.regions_marked(one.crop, one.activation, terms, report.people)
         both = np.hstack([one.crop, regions])
         caption = f"person {person}, {one.time:.1f} s, {one.fake_probability:.0%}"
         pictures.append(

@@ -310,3 +310,19 @@ def test_the_activation_map_leaves_the_logits_alone_and_averages_to_them(name):
     assert torch.allclose(
         seen.mean(dim=(1, 2)) + fake - real, logits[:, 1] - logits[:, 0], atol=1e-4
     )
+
+
+@pytest.mark.slow
+@every_network
+def test_a_place_of_the_map_looks_at_what_lies_a_stride_from_the_last_one(name):
+    """The middle of the pixels that change it is where the map is drawn: at multiples of the stride."""
+    mapped = network.WithActivationMap(network.FaceClassifier(name).eval())
+    images = torch.randn(2, 3, 224, 224, requires_grad=True)
+    _, seen = mapped(images)
+    place = 3  # of 0 to 6: what it looks at ends within the picture on all sides
+    (gradient,) = torch.autograd.grad(seen[:, place, place].sum(), images)
+    weight = gradient.square().sum(dim=(0, 1))
+    for axis in (0, 1):
+        along = weight.sum(dim=axis)
+        middle = (along * torch.arange(224)).sum() / along.sum()
+        assert abs(middle - place * STRIDE) < STRIDE / 4
