@@ -18,15 +18,10 @@ def spread(activation: np.ndarray, side: int, stride: float) -> np.ndarray:
     places. The first place is at the upper left corner and each `stride` pixels from the next: a
     convolution with a stride looks at every so many pixels from the first on, and its padding keeps
     it in their middle."""
-    places = ((np.arange(side) + 0.5) / stride).astype(np.float32)
-    columns, rows = np.meshgrid(places, places)
-    return cv2.remap(
-        activation.astype(np.float32),
-        columns,
-        rows,
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    last = len(activation) - 1
+    places = np.clip((np.arange(side) + 0.5) / stride, 0, last)
+    weights = np.clip(1 - np.abs(places[:, None] - np.arange(last + 1)), 0, None)
+    return (weights @ activation @ weights.T).astype(np.float32)
 
 
 def draw(
