@@ -2,9 +2,10 @@
 page decides whether there is one. Visitors see what lies below it, never where it is.
 """
 
+import errno
 import os
+import stat
 from collections import Counter
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -29,9 +30,9 @@ def folder() -> Path | None:
     return Path(named)
 
 
-def chosen(root: Path, most_bytes: int, on_refused: Callable[[str, str], None]) -> list[Arrival]:
-    """The files of the folder below `root` that the visitor asks for now; of one that is larger than
-    `most_bytes`, `on_refused` hears name and reason."""
+def chosen(root: Path, most_bytes: int) -> list[Arrival]:
+    """The files of the folder below `root` that the visitor asks for now. One that is larger than
+    `most_bytes` cannot be read."""
     places = _media_below(root)
     counts = Counter(str(above) for one in places for above in PurePosixPath(one).parents)
     with st.expander("Or judge files on the server"):
@@ -47,8 +48,11 @@ def chosen(root: Path, most_bytes: int, on_refused: Callable[[str, str], None]) 
         )
         if not st.button(f"Judge {_files(counts[within])}", icon=":material/play_circle:"):
             return []
-    wanted = [one for one in places if within in map(str, PurePosixPath(one).parents)]
-    return _small_enough(root, wanted, most_bytes, on_refused)
+    return [
+        Arrival(f"server/{one}", one, partial(_read, root / one, most_bytes))
+        for one in places
+        if within in map(str, PurePosixPath(one).parents)
+    ]
 
 
 @st.cache_data(ttl=KEPT_SECONDS, max_entries=1, show_spinner="Looking for files …")
@@ -56,18 +60,16 @@ def _media_below(root: Path) -> list[str]:
     return list(listing(root, follow_links=False).media)
 
 
-def _small_enough(
-    root: Path, places: list[str], most_bytes: int, on_refused: Callable[[str, str], None]
-) -> list[Arrival]:
-    arrivals = []
-    for place in places:
-        path = root / place
-        size = path.stat().st_size if path.exists() else 0  # gone meanwhile: told when it is read
-        if size > most_bytes:
-            on_refused(place, too_large(size, most_bytes))
-        else:
-            arrivals.append(Arrival(f"server/{place}", place, partial(Path.read_bytes, path)))
-    return arrivals
+def _read(path: Path, most_bytes: int) -> bytes:
+    """The bytes of a file, and of nothing that only looks like one: a pipe would never end."""
+    facts = path.stat()
+    if not stat.S_ISREG(facts.st_mode):
+        raise OSError(errno.EINVAL, "no ordinary file")
+    with path.open("rb") as file:
+        data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise OSError(errno.EFBIG, too_large(facts.st_size, most_bytes))
+    return data
 
 
 def _files(count: int) -> str:

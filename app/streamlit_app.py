@@ -51,7 +51,7 @@ def main() -> None:
 
     arrivals, withdrawn = uploads.arrived(page_limits, not history.rows(), refuse)
     if on_server:
-        arrivals += server_folder.chosen(on_server, page_limits.upload_bytes, refuse)
+        arrivals += server_folder.chosen(on_server, page_limits.upload_bytes)
     judges = models.engine(page_limits.visitors_at_once)
     order = partial(judging.order, history=history, engine=judges, limits=page_limits.of_a_file)
 

@@ -303,12 +303,15 @@ def training(train: Mapping, settings: StrictModel, chart: Chart) -> Section:
         if low is not None
         else f"{train['reason']} for an interval"
     )
+    changed = list(_changed(settings))
     text = [
         f"{learned[train['learned']]}: validation ROC-AUC by video {train['val_video_roc_auc']:.3f} "
         f"({sure}).",
-        "Of train in params.yaml, what is another value than by default:",
+        "The settings of train that are others than by default:"
+        if changed
+        else "All settings of train are those by default.",
     ]
-    return Section("Training", text, list(_changed(settings)), charts=[chart])
+    return Section("Training", text, changed, charts=[chart])
 
 
 def _changed(settings: StrictModel, within: str = "") -> Iterator[dict[str, object]]:

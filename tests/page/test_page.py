@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
 import sys
 import tempfile
@@ -223,16 +224,19 @@ def test_files_on_the_server_are_judged_where_it_has_a_folder_for_them(
         (own / place).parent.mkdir(parents=True, exist_ok=True)
         (own / place).write_bytes(data)
     (own / "notes.txt").write_text("no picture")
+    os.mkfifo(own / "deep/pipe.mp4")
     monkeypatch.setenv("DEEPFAKE_FOLDER", str(own))
     (tmp_path / "limits.toml").write_text(LIMITS_FILE.format(60, 64))  # 5 MiB a file
     monkeypatch.setenv("DEEPFAKE_LIMITS", str(tmp_path / "limits.toml"))
     page = page_of("fake")
-    assert page.selectbox[0].options == ["everything (3 files)", "deep (2 files)"]
+    assert page.selectbox[0].options == ["everything (4 files)", "deep (3 files)"]
     page.selectbox[0].select("deep").run()
-    next(one for one in page.button if one.label == "Judge 2 files").click().run()
+    next(one for one in page.button if one.label == "Judge 3 files").click().run()
     all_judged(page)
-    assert table(page) == [("FAKE", "deep/b_*.jpg"), ("ERROR", "deep/c.mp4")]
-    assert "Too large: 6.0 MB, the limit is 5 MB." in history_of(page).rows()[0].said
+    found = {row.name: (row.verdict, row.said) for row in history_of(page).rows()}
+    assert found["deep/b_*.jpg"][0] == "FAKE"
+    assert found["deep/c.mp4"] == ("ERROR", "Too large: 6.0 MB, the limit is 5 MB.")
+    assert found["deep/pipe.mp4"] == ("ERROR", "No ordinary file.")
     assert str(tmp_path) not in words(page)
 
 
