@@ -174,8 +174,8 @@ def plots(arguments: argparse.Namespace) -> int:
     from deepfake_detector.cli import plots_page  # needs the drawing library
 
     pages = [plots_page.write(arguments.revisions)]
-    if not arguments.revisions:  # of the workspace there is a report too
-        pages.append(plots_page.write_report())
+    if not arguments.revisions and (report := plots_page.write_report()):
+        pages.append(report)
     for page in pages:
         print(f"open {page.absolute().as_uri()}")
     return 0

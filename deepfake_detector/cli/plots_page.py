@@ -59,11 +59,11 @@ def write(revisions: list[str]) -> Path:
     return PAGE
 
 
-def write_report() -> Path:
+def write_report() -> Path | None:
     """The run's report with its time, the commit and the processor: a file that DVC tracks would be
-    another one for each. Raises UserError where there is none."""
+    another one for each. None where there is no report, as after a search up to `evaluate`."""
     if not REPORT.exists():
-        raise UserError("there is no report on the run yet", "`dvc repro` makes it")
+        return None
     stamp = (
         f"Made {datetime.fromtimestamp(REPORT.stat().st_mtime):%Y-%m-%d %H:%M}; opened at {_commit()} "
         f"on {cores.processor()}, {cores.available()} cores."

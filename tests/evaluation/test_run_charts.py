@@ -1,6 +1,7 @@
 """The run report's charts: every series there and named, the same bytes on every machine, a picture
 even of nothing."""
 
+import io
 import json
 import os
 import re
@@ -145,6 +146,13 @@ def test_nothing_at_all_makes_a_picture_too(name):
     assert all(
         float(side) < 1000 for side in re.search(r'width="(.+?)" height="(.+?)"', svg).groups()
     )
+
+
+@pytest.mark.parametrize("name", run_report.CHARTS)
+def test_a_table_of_nothing_is_drawn_too(name):
+    """As of few clips, of which no reliability is told."""
+    empty = pd.read_csv(io.StringIO(TABLES[name].iloc[:0].to_csv(index=False)))
+    assert "<svg" in drawn({name: TEMPLATES[name]}, {name: empty}, ["test"])[name]
 
 
 def test_what_has_no_figure_has_no_bar_and_no_interval():

@@ -41,7 +41,7 @@ LIMITS_FILE = (
 LONG_NAME = f"{'long' * 25} **b** $x$ [y](z) :red[r] <i>t<i>.mp4"
 HELD = b"\0\0\0\x0cfreeheld"  # a box that readers skip, at the end of a clip
 # Every Python of the server imports a module of this name first: a held clip is looked at for as
-# long as no file lets it go on, and each beginning is noted.
+# long as no file lets it go on, and each beginning is noted; showing one file ends in an error.
 HOLD = """
 import time
 from pathlib import Path
@@ -60,11 +60,23 @@ def held(self, source, *rest, watch=None, **more):
     return predict(self, source, *rest, watch=watch, **more)
 
 Detector.predict = held
+
+from deepfake_detector.serving import report
+
+meaning = report.meaning
+
+def faulty(found, terms):
+    if found.input == "fault.jpg":
+        raise FileNotFoundError(str(Path("models/examples/nowhere.mp4").absolute()))
+    return meaning(found, terms)
+
+report.meaning = faulty
 """
 THEMES = "light", "dark"
 FILES = {
     "clip.mp4": lambda: made.person_clip(),
     "still.jpg": lambda: made.person_still(),
+    "fault.jpg": lambda: made.person_still(),
     "two.png": lambda: side_by_side(0, 2),
     "two.mp4": lambda: clip_side_by_side(0, 2),
     "grey.png": lambda: made.picture(np.full((80, 80, 3), 90, np.uint8)),
@@ -352,11 +364,19 @@ def test_a_name_is_shown_as_it_is(visit, folder):
 
 def test_an_error_of_the_page_itself_names_no_folder(visit, folder):
     page = visit()
-    pick(page, folder, "gone.mp4")
+    page.locator("input[type=file]").set_input_files([folder / "in/fault.jpg"])
     page.get_by_test_id("stException").wait_for()
-    assert "models/examples/gone.mp4" in (folder / "server.log").read_text()
+    assert "models/examples/nowhere.mp4" in (folder / "server.log").read_text()
     for secret in (str(folder), "models/examples", "FileNotFound", "streamlit_app.py"):
         assert secret not in page.content()
+
+
+def test_an_example_that_is_gone_is_told_without_its_folder(visit, folder):
+    page = visit()
+    pick(page, folder, "gone.mp4")
+    page.get_by_text("No such file").wait_for()
+    assert judged(page) == "✕ ERROR Cannot be judged"
+    assert str(folder) not in page.content()
 
 
 def test_a_point_of_the_timeline_and_the_slider_show_the_face_of_their_moment(visit, folder):
