@@ -25,7 +25,7 @@ help:  ## this list
 repro: .venv/runtime  ## run the pipeline on the embedded demo, or on what params.yaml names
 	python -m dvc repro
 
-app: .venv/runtime  ## serve the page at http://localhost:8501 and open it; PORT=8600 takes another port
+app: .venv/runtime  ## serve the page at http://localhost:8501 and open it; make app PORT=8600 takes another
 	@test -f models/detector.onnx || { \
 	  echo "models/detector.onnx is missing: running the pipeline first, eight to ten minutes on 2 cores with the embedded demo"; \
 	  python -m dvc repro; }
