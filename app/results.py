@@ -32,9 +32,18 @@ def show(
     """The table of several files, which follows what is judged as long as that is `busy`, and below
     it what the verdict on the file chosen rests on; `test_firmness` has it tested."""
     below = st.session_state.shown
-    st.fragment(_show_all, run_every=FOLLOWED_EVERY if busy else None)(history, below, banner)
+    if busy:
+        st.fragment(_follow_all, run_every=FOLLOWED_EVERY)(history, below, banner)
+    else:
+        st.fragment(_show_all)(history, below, banner)
     if row := history.row(below):
         _show_one(row, history, banner, test_firmness)
+
+
+def _follow_all(history: History, below: int | None, banner: str) -> None:
+    """Has a name of its own, so that nothing follows any more once all is judged: Streamlit loses the
+    end of a page that is just drawn where a fragment asks to be drawn anew that the page still has."""
+    _show_all(history, below, banner)
 
 
 def _show_all(history: History, below: int | None, banner: str) -> None:
