@@ -25,15 +25,15 @@ CHARTS = {  # each has its table and template; how it is read
     "lies from the upper left to the lower right is right. The darker, the more of its row.",
     "roc": "Each curve shows all thresholds: how many fakes are found (up) where so many reals are "
     "called fake (to the right). The nearer to the upper left corner the better; the dashed line is "
-    "guessing. On the right the same with few false alarms drawn large, as few are borne in use.",
+    "guessing. On the right the same with few false alarms drawn large: more than few are no use.",
     "pr": "How much of what is called fake is fake (up) where so many of the fakes are found (to the "
     "right). The nearer to the upper right corner the better. It holds for as many fakes among the "
     "reals as there are here; where fakes are rare, precision is far lower.",
     "scores": "How many real and fake ones got which probability. The less the colours overlap the "
-    "better; what lies on the wrong side of the dotted line is called wrongly.",
+    "better; reals to the right of the dotted line and fakes to its left are misclassified.",
     "reliability": "On the dashed line a probability means what it says: of those with 70 %, 70 in "
     "100 are fake. Every point stands for equally many, ten at least; there is none where there are "
-    "fewer than twenty. A line up and down is the exact 95 % interval of videos; frames of one video "
+    "fewer than twenty. A vertical line is the exact 95 % interval of videos; frames of one video "
     "are too much alike for one.",
     "methods": "Each kind of forgery against all reals of its data set, with its count and 95 % "
     "interval; the dashed line is guessing. Where few source groups are behind it there is no "
@@ -43,7 +43,7 @@ CHARTS = {  # each has its table and template; how it is read
     "robustness": "Each panel is a corruption, harder to the right; level 0 is the clean clip. The "
     "dashed line is guessing.",
     "training": "By epoch. Where validation gets worse while the training loss falls, the network "
-    "learns by heart; the epoch kept is the best by validation.",
+    "overfits; the epoch kept is the best by validation.",
 }
 LIMITS = (
     "It judges faces. A picture forged elsewhere, a cloned voice or a false caption are not its "

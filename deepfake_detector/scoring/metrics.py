@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
-from scipy.special import betaincinv
+from scipy.stats import binomtest
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
@@ -228,9 +228,10 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray) -> list[Reliabili
 
 def _reliability_bin(labels: np.ndarray, probabilities: np.ndarray) -> ReliabilityBin:
     count, fakes = len(labels), int(labels.sum())
-    low = float(betaincinv(fakes, count - fakes + 1, 0.025)) if fakes else 0.0
-    high = float(betaincinv(fakes + 1, count - fakes, 0.975)) if fakes < count else 1.0
-    return ReliabilityBin(float(probabilities.mean()), fakes / count, low, high, count)
+    ends = binomtest(fakes, count).proportion_ci(0.95, method="exact")
+    return ReliabilityBin(
+        float(probabilities.mean()), fakes / count, float(ends.low), float(ends.high), count
+    )
 
 
 def roc_points(labels: np.ndarray, probabilities: np.ndarray) -> list[tuple[float, float]]:

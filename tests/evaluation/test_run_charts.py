@@ -169,7 +169,11 @@ def test_names_are_not_taken_for_markup():
 
 FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig><dir>{}</dir></fontconfig>"""
-DRAW = "import sys; sys.path.insert(0, 'tests/evaluation'); from test_run_charts import *; print(draw(roc=TABLES['roc'])['roc'])"
+DRAW = """import sys
+sys.path.insert(0, "tests/evaluation")
+from test_run_charts import TABLES, draw
+print(draw(roc=TABLES["roc"])["roc"])
+"""
 
 
 @pytest.mark.slow
