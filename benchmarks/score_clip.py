@@ -34,6 +34,7 @@ from deepfake_detector.faces.cutting import cut
 from deepfake_detector.faces.detection import DETECTORS, FaceDetector, Haar, load_detector
 from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.scoring.decision import Decision, Validation
+from deepfake_detector.scoring.firmness import NOT_MEASURED
 from deepfake_detector.serving.inference import Detector
 from deepfake_detector.training import crops, network
 
@@ -235,6 +236,7 @@ def saved(
             ),
         ),
         quality={},
+        firmness=NOT_MEASURED,
         golden=golden.sample(
             found, crop, lambda images: model_file.judge(session, crop, images), 0.1
         ),

@@ -3,8 +3,8 @@ what they compute.
 
     python -m stages.export
 
-reads   models/detector.pt, models/decision.json, models/quality.json, data/index.csv, data/splits/,
-        data/faces.csv, data/faces/; media of drawn data sets
+reads   models/detector.pt, models/decision.json, models/quality.json, models/firmness.json,
+        data/index.csv, data/splits/, data/faces.csv, data/faces/; media of drawn data sets
 makes   models/detector.onnx, models/detector.int8.onnx, models/examples/ (clips for the page, from
         a drawn test split), metrics/export.json
 """
@@ -74,6 +74,7 @@ def main() -> str:
     )
     decision = contract.read_decision(MODELS / "decision.json")
     quality = contract.read_quality(MODELS / "quality.json")
+    firmness = contract.read_firmness(MODELS / "firmness.json")
     media = tables.read("data/media.csv", tables.MEDIA)
     trained_on = provenance.trained_on(
         index, train, media, drawn, settings.split.policy, settings.split.seed
@@ -98,6 +99,7 @@ def main() -> str:
             if each.exact
             else own_decision(scored[name], min_faces, settings.calibrate),
             quality=quality,
+            firmness=firmness,
             golden=golden.sample(face_detector, crop, judge, each.tolerance),
             trained_on=trained_on,
             libraries=contract.library_versions(),

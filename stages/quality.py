@@ -1,11 +1,12 @@
 """Fit which quality of a face the model is to be judged with, on validation clips and corrupted
-copies of them; test is not read.
+copies of them, and count how many of its verdicts are firm; test is not read.
 
     python -m stages.quality
 
 reads   models/detector.pt, models/decision.json, data/index.csv, data/splits/val.csv,
         data/frames.csv, data/frames/, data/faces.csv, data/faces/
-makes   models/quality.json: a limit for each measure; metrics/quality.json: what they cost and gain
+makes   models/quality.json: a limit for each measure; models/firmness.json: verdicts by whether they
+        are firm; metrics/quality.json: both, and what the limits cost and gain
 """
 
 from pathlib import Path
@@ -58,15 +59,24 @@ def main() -> str:
     logits = crops.frame_logits(detector, own, crops.JUDGE_BATCH, 0, watch)
     measured = pd.DataFrame([own.measured[row] for row in range(len(rows))])
     judged = pd.concat([rows.assign(logit=logits), measured], axis=1)
-    clips = degraded.clips_of(seen, judged, split, decision)
+    every = degraded.clips_of(seen, judged, split, decision)
+    clips = every[every["corruption"] != degraded.MILDEST]
 
     error = max(aims.band_error, degraded.error_of(clips))
     limits = quality.fit_limits(clips, error, chosen.clean_outside)
     write_json("models/quality.json", {name: limit.model_dump() for name, limit in limits.items()})
+    firmness = degraded.by_firmness(every, limits).model_dump()
+    write_json("models/firmness.json", firmness)
     found = degraded.figures(clips, limits)
-    write_json("metrics/quality.json", {"error": round(error, 6), "clips": len(split)} | found)
+    told = {"error": round(error, 6), "clips": len(split), "firmness": firmness}
+    write_json("metrics/quality.json", told | found)
     clean, all_copies = found[degraded.CLEAN]["0"], found["all copies"]
-    return f"{quality.in_words(limits)}; {_told('clips', clean)}; {_told('corrupted copies', all_copies)}"
+    return (
+        f"{quality.in_words(limits)}; {_told('clips', clean)}; "
+        f"{_told('corrupted copies', all_copies)}; of {firmness['firm']} firm verdicts "
+        f"{firmness['firm_wrong']} wrong, of {firmness['not_firm']} others "
+        f"{firmness['not_firm_wrong']}"
+    )
 
 
 def _told(what: str, own: dict[str, float | None]) -> str:

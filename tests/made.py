@@ -78,6 +78,7 @@ TERMS = {
         },
     },
     "quality": {},
+    "firmness": {"firm": 40, "firm_wrong": 2, "not_firm": 20, "not_firm_wrong": 9},
     "golden": {"boxes": ((70.0, 52.0, 116.0, 116.0),), "logit": 0.5, "tolerance": 0.001},
     "trained_on": {
         "data_sets": {"möwe": {"real": 3, "swap": 2}},
@@ -93,6 +94,7 @@ KEPT = {"coverage_without": 1.0, "balanced_accuracy_without": 0.8}
 QUALITY = {  # as metrics/quality.json has it
     "error": 0.05,
     "clips": 60,
+    "firmness": {"firm": 28, "firm_wrong": 1, "not_firm": 2, "not_firm_wrong": 1},
     "all copies": KEPT | {"coverage_with": 0.45, "balanced_accuracy_with": 0.954},
     "none": {"0": KEPT | {"coverage_with": 0.99, "balanced_accuracy_with": 0.98}},
     "blur": {"5": KEPT | {"coverage_with": 0.0, "balanced_accuracy_with": None}},

@@ -12,6 +12,7 @@ from deepfake_detector import UserError
 from deepfake_detector.common import console
 from deepfake_detector.contract import model_file
 from deepfake_detector.scoring import recalibration
+from deepfake_detector.scoring.firmness import NOT_MEASURED
 from deepfake_detector.scoring.scores import logit
 from deepfake_detector.serving.inference import Detector
 from deepfake_detector.storage.files import write_whole
@@ -38,7 +39,7 @@ def recalibrate(model: Path, clips: list[Path], share: float, target: Path) -> s
         )
     before, found = detector.contract.decision, scored(detector, clips)
     after = recalibration.recalibrated(before, found.logits, share)
-    terms = detector.contract.model_copy(update={"decision": after})
+    terms = detector.contract.model_copy(update={"decision": after, "firmness": NOT_MEASURED})
     write_whole(target, model_file.sealed(onnx.load(model), terms))
     count, then = len(found.logits), recalibration.false_alarms(before, found.logits)[0]
     now, low, high = recalibration.false_alarms(after, found.logits)

@@ -16,9 +16,10 @@ from pydantic import Field, TypeAdapter, ValidationError
 from deepfake_detector import UserError
 from deepfake_detector.common.settings import StrictModel
 from deepfake_detector.scoring.decision import Decision
+from deepfake_detector.scoring.firmness import VerdictsByFirmness
 from deepfake_detector.scoring.quality import Limits
 
-VERSION = 6
+VERSION = 7
 KEY = "deepfake_detector_contract"  # of the ONNX metadata entry that holds the contract
 Part = TypeVar("Part")
 LIBRARIES = (
@@ -92,9 +93,9 @@ class TrainedOn(StrictModel):
 
 class Contract(StrictModel):
     """All of it. `withheld` says why a model must not be served, where that is so. `quality` are the
-    limits within which a face is judged."""
+    limits within which a face is judged, `firmness` the counts of validation's verdicts."""
 
-    version: Literal[6]
+    version: Literal[7]
     network: str = Field(min_length=1)  # as `train.network` names it
     variant: str = Field(min_length=1)  # the format's name in export.formats.FORMATS
     withheld: str = ""
@@ -105,6 +106,7 @@ class Contract(StrictModel):
     dominant: Literal["area", "frames"]  # the track that stands for a clip (faces.tracking.follow)
     decision: Decision
     quality: Limits
+    firmness: VerdictsByFirmness
     golden: Golden
     trained_on: TrainedOn
     libraries: dict[str, str]
@@ -123,6 +125,11 @@ def read_decision(path: str | Path) -> Decision:
 def read_quality(path: str | Path) -> Limits:
     """The limits that `quality` wrote. Raises UserError where they are missing or something else."""
     return _read(path, TypeAdapter(Limits).validate_python, "quality")
+
+
+def read_firmness(path: str | Path) -> VerdictsByFirmness:
+    """The counts that `quality` wrote. Raises UserError where they are missing or something else."""
+    return _read(path, VerdictsByFirmness.model_validate, "quality")
 
 
 def read_scale(path: str | Path) -> tuple[float, float]:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from deepfake_detector.media.h264 import through_h264
+from deepfake_detector.media.jpeg import through_jpeg
 
 BLOCK = 8  # pixels a side
 GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
@@ -108,9 +109,7 @@ def h264(image: np.ndarray, crf: int, _rng: np.random.Generator) -> np.ndarray:
 
 @_corruption(90, 70, 50, 30, 15)  # quality
 def jpeg(image: np.ndarray, quality: int, _rng: np.random.Generator) -> np.ndarray:
-    swapped = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    _, data = cv2.imencode(".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB))
+    return through_jpeg(image, quality)
 
 
 @_corruption(384, 256, 192, 128, 64)  # pixels of the shorter side, then enlarged again

@@ -1,5 +1,6 @@
-"""Validation clips and corrupted copies of them: how their faces are cut anew, what they come to, and
-what limits of quality do to their verdicts.
+"""Validation clips, corrupted copies of them and the mildest copy that `predict --stress` makes: how
+their faces are cut anew, what they come to, what limits of quality do to their verdicts, and which
+verdicts are firm.
 
 The faces are those that were found in the clean frames, so that a copy differs in its pixels alone.
 """
@@ -15,27 +16,29 @@ from deepfake_detector.evaluation.breakdown import with_verdicts
 from deepfake_detector.evaluation.corruptions import corrupt, key_of
 from deepfake_detector.faces.cutting import cut, given_crop
 from deepfake_detector.faces.face import Face
+from deepfake_detector.media.mildest import compressed_again
 from deepfake_detector.media.stored_frames import frame_pictures
 from deepfake_detector.scoring.decision import Decision
+from deepfake_detector.scoring.firmness import VerdictsByFirmness
 from deepfake_detector.scoring.quality import MEASURES, Limits, clip_measures, outside
 from deepfake_detector.scoring.scores import score_clips
 from deepfake_detector.storage.archive import ArchiveReader
 
-CLEAN = "none"
+CLEAN, MILDEST = "none", "mildest copy"
 CELL = ["corruption", "level"]
 
 
 def copies(
     faces: pd.DataFrame, items: Iterable[str], frames: int, cells: Iterable[tuple[str, int]]
 ) -> pd.DataFrame:
-    """The rows of the faces table, and those of so many frames of `items` once more for each
-    corruption and level, with these as columns."""
+    """The rows of the faces table; those of all frames of `items` once more, as the mildest copy, and
+    those of so many frames for each corruption and level, with these as columns."""
     own = faces[faces["item"].isin(list(items))]
     few = pd.concat(
         rows[rows["frame"].isin(subset.evenly(sorted(rows["frame"].dropna().unique()), frames))]
         for _, rows in own.groupby("item")
     )
-    parts = [faces.assign(corruption=CLEAN, level=0)]
+    parts = [faces.assign(corruption=CLEAN, level=0), own.assign(corruption=MILDEST, level=0)]
     parts += [few.assign(corruption=name, level=level) for name, level in cells]
     # what is cut out of one frame lies together
     return pd.concat(parts).sort_values(["item", "frame"], kind="stable", ignore_index=True)
@@ -60,6 +63,7 @@ class Cutter:
         seed: int,
     ) -> None:
         self._rows = rows[["item", "frame", *CELL, "x", "y", "width", "height"]].to_dict("records")
+        self._kinds = dict(zip(index["item"], index["kind"], strict=True))
         self._picture = frame_pictures(frames, index, ArchiveReader(source))
         self._margin, self._size, self._given, self._seed = margin, size, given, seed
 
@@ -68,13 +72,17 @@ class Cutter:
         row = self._rows[number]
         if row["corruption"] == CLEAN:
             return None
-        key = key_of(self._seed, row["item"], int(row["frame"]))
-        image = self._picture(row["item"], int(row["frame"]))
-        changed = corrupt(image, row["corruption"], row["level"], key)
+        changed = self._changed(**{name: row[name] for name in ("item", "frame", *CELL)})
         if row["item"] in self._given:
             return given_crop(changed, self._size)
         face = Face(row["x"], row["y"], row["width"], row["height"], 1.0)
         return cut(changed, face, self._margin, self._size)
+
+    def _changed(self, item: str, frame: float, corruption: str, level: int) -> np.ndarray:
+        image = self._picture(item, int(frame))
+        if corruption == MILDEST:
+            return compressed_again(image, self._kinds[item])
+        return corrupt(image, corruption, level, key_of(self._seed, item, int(frame)))
 
 
 def clips_of(
@@ -117,6 +125,24 @@ def figures(clips: pd.DataFrame, limits: Limits) -> dict:
     for (name, level), rows in clips.groupby(CELL, sort=False):
         result.setdefault(name, {})[str(level)] = _both(rows)
     return result
+
+
+def by_firmness(clips: pd.DataFrame, limits: Limits) -> VerdictsByFirmness:
+    """The verdicts that the limits leave on clean clips, by whether the mildest copy has the same.
+    Clips without such a copy are left out."""
+    kept = [not outside(row, limits) for row in clips[list(MEASURES)].to_dict("records")]
+    told = clips.assign(verdict=clips["verdict"].where(kept, "INCONCLUSIVE")).set_index("item")
+    copied = told.loc[told["corruption"] == MILDEST, "verdict"]
+    own = told[told["clean"] & told.index.isin(copied.index)]
+    decided = own[own["verdict"] != "INCONCLUSIVE"]
+    firm = decided["verdict"] == copied.reindex(decided.index)
+    wrong = decided["wrong"] == 1
+    return VerdictsByFirmness(
+        firm=int(firm.sum()),
+        firm_wrong=int((firm & wrong).sum()),
+        not_firm=int((~firm).sum()),
+        not_firm_wrong=int((~firm & wrong).sum()),
+    )
 
 
 def error_of(clips: pd.DataFrame) -> float:

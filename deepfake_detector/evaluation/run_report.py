@@ -258,7 +258,7 @@ def robustness(measured: Mapping, chart: Chart) -> Section:
 
 def quality(limits: Limits, measured: Mapping) -> Section:
     """With what quality of a face there is a verdict, and what that costs and gains."""
-    every, clean = measured["all copies"], measured["none"]["0"]
+    every, clean, firmness = measured["all copies"], measured["none"]["0"], measured["firmness"]
     text = [
         f"A face is judged with a {in_words(limits)} (docs/predict.md). Beyond that it is "
         "INCONCLUSIVE. Fitted on corrupted copies of validation clips, so that of those let in "
@@ -268,6 +268,9 @@ def quality(limits: Limits, measured: Mapping) -> Section:
         f"{every['coverage_with']:.1%} ({every['coverage_without']:.1%}). The balanced accuracy of "
         f"these verdicts on copies is {_accuracy(every, 'with')} ({_accuracy(every, 'without')}); "
         "these are the copies that the limits were fitted on.",
+        "Tested as `predict --stress` does, on the mildest copy of clips, "
+        f"{firmness['firm']} verdicts stood, {firmness['firm_wrong']} of them wrong, and "
+        f"{firmness['not_firm']} fell, {firmness['not_firm_wrong']} of them wrong.",
     ]
     rows = [
         {
@@ -279,7 +282,7 @@ def quality(limits: Limits, measured: Mapping) -> Section:
             "balanced accuracy without limits": _accuracy(own, "without"),
         }
         for name, levels in measured.items()
-        if isinstance(levels, Mapping) and name not in ("all copies", "none")
+        if isinstance(levels, Mapping) and name not in ("all copies", "none", "firmness")
         for level, own in levels.items()
     ]
     return Section("What quality it judges", text, rows)

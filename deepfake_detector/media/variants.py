@@ -12,8 +12,10 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from deepfake_detector.media import mildest
 from deepfake_detector.media.frame_sampling import Frame, sample_frames
 from deepfake_detector.media.h264 import even
+from deepfake_detector.media.jpeg import as_jpeg
 from deepfake_detector.media.reading import Limits, MediaError, Source, video_errors
 from deepfake_detector.media.stills import read_image
 from deepfake_detector.media.writing import h264_clip
@@ -71,12 +73,13 @@ def _thumbnail(image: np.ndarray) -> np.ndarray:
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
+MILDEST = mildest.CRF, mildest.JPEG_QUALITY
 # From the mildest on; those before the messenger are compressed like the first, so they are harsher.
-# JPEG qualities are unusual ones: at its own quality a picture comes back as it is.
+# The JPEG qualities are unusual ones, as that of the mildest.
 VARIANTS = (
-    Variant("re-encoded", "compressed again at high quality", _unchanged, 20, 91),
-    Variant("shifted", "compressed again, a frame later", _unchanged, 20, 91, shifted=True),
-    Variant("mirrored", "compressed again and mirrored", _mirrored, 20, 91),
+    Variant("re-encoded", "compressed again at high quality", _unchanged, *MILDEST),
+    Variant("shifted", "compressed again, a frame later", _unchanged, *MILDEST, shifted=True),
+    Variant("mirrored", "compressed again and mirrored", _mirrored, *MILDEST),
     Variant("messenger", "as a messenger passes it on", _for_messenger, 28, 73),
     Variant("screen", "as a recording of a screen", _on_screen, 26, 83),
     Variant("low quality", "compressed again at low quality", _unchanged, 36, 41),
@@ -96,7 +99,7 @@ def copy(variant: Variant, source: Source, kind: str, limits: Limits) -> bytes:
     longer than `limits.work` or the copy gets larger than 512 MiB.
     """
     if kind == "image":
-        return _jpeg(variant.change(read_image(source, limits)), variant.jpeg_quality)
+        return as_jpeg(variant.change(read_image(source, limits)), variant.jpeg_quality)
     frames = sample_frames(source, ALL_FRAMES, limits)
     shown = _a_frame_later(frames) if variant.shifted else ((one.time, one.image) for one in frames)
     with video_errors():
@@ -126,9 +129,3 @@ def _in_time(
             raise MediaError(f"a copy took longer than {seconds:g} seconds")
         size = size or image.shape[1::-1]
         yield moment, image if image.shape[1::-1] == size else cv2.resize(image, size)
-
-
-def _jpeg(image: np.ndarray, quality: int) -> bytes:
-    swapped = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    _, data = cv2.imencode(".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return bytes(data)

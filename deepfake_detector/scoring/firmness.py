@@ -3,7 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pydantic import Field
+
+from deepfake_detector.common.settings import StrictModel
+
 NOT_FIRM = "not firm"
+
+
+class VerdictsByFirmness(StrictModel):
+    """How many of validation's verdicts were firm, how many were not, and how many of either were
+    wrong. All 0: not measured, as after a threshold of one's own."""
+
+    firm: int = Field(ge=0)
+    firm_wrong: int = Field(ge=0)
+    not_firm: int = Field(ge=0)
+    not_firm_wrong: int = Field(ge=0)
+
+
+NOT_MEASURED = VerdictsByFirmness(firm=0, firm_wrong=0, not_firm=0, not_firm_wrong=0)
 
 
 @dataclass(frozen=True)

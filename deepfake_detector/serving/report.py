@@ -15,7 +15,7 @@ from deepfake_detector.common.packages import installed, own_version
 from deepfake_detector.contract import Contract
 from deepfake_detector.pages.html_page import Badge, Chart, Picture, Section, render
 from deepfake_detector.scoring.decision import IN_BAND, LEAST_CLIPS, OF_SEVERAL, Decision
-from deepfake_detector.scoring.firmness import NOT_FIRM
+from deepfake_detector.scoring.firmness import NOT_FIRM, NOT_MEASURED, VerdictsByFirmness
 from deepfake_detector.scoring.quality import BAD_QUALITY
 from deepfake_detector.scoring.quality import in_words as in_words_of_quality
 from deepfake_detector.scoring.scores import (
@@ -140,8 +140,9 @@ def firmness_rows(report: Report) -> list[dict[str, str]]:
     ]
 
 
-def firmness_in_words(report: Report) -> str:
-    """Whether the verdict stays the same on changed copies of the file, as far as that was tested."""
+def firmness_in_words(report: Report, known: VerdictsByFirmness) -> str:
+    """Whether the verdict stays the same on changed copies of the file, as far as that was tested,
+    and how often such verdicts of validation were wrong."""
     found = report.firmness
     if found is None:
         verdict = report.verdict in ("REAL", "FAKE")
@@ -151,9 +152,27 @@ def firmness_in_words(report: Report) -> str:
     lost = len(found.outcomes) - len(found.judged)
     left_out = f" {lost} more could not be judged." if lost else ""
     turned = found.turned_by
-    if turned is None:
-        return f"Firm: {found.verdict} on all {len(found.judged)} changed copies, too.{left_out}"
-    return f"{found.verdict}, but {turned.verdict} on the copy {turned.words}: the mildest with another verdict.{left_out}"
+    told = (
+        f"{found.verdict}, but {turned.verdict} on the copy {turned.words}: the mildest with another verdict."
+        if turned
+        else f"Firm: {found.verdict} on all {len(found.judged)} changed copies, too."
+    )
+    return f"{told}{left_out}{_wrong_so_often(found.holds, known)}"
+
+
+def _wrong_so_often(holds: bool, known: VerdictsByFirmness) -> str:
+    if known == NOT_MEASURED:
+        return ""
+    count, wrong = (
+        (known.firm, known.firm_wrong) if holds else (known.not_firm, known.not_firm_wrong)
+    )
+    checked, did = (
+        " Of the verdicts on clips that the model was checked on,",
+        "stood" if holds else "fell",
+    )
+    if count < LEAST_CLIPS:
+        return f"{checked} only {count} {did} on the mildest copy: too few to say how often such a verdict is wrong."
+    return f"{checked} {count} {did} on the mildest copy, and {wrong} of these were wrong."
 
 
 def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:
@@ -180,7 +199,7 @@ def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:
     if trusted:
         sections += [_people(report), *_moments(report), _faces(report, terms)]
     sections += [
-        _firmness(report),
+        _firmness(report, terms),
         Section(
             "The file",
             rows=[{"fact": name, "value": value} for name, value in _input_facts(report).items()],
@@ -289,8 +308,9 @@ def _people(report: Report) -> Section:
     )
 
 
-def _firmness(report: Report) -> Section:
-    return Section("Firmness", [firmness_in_words(report)], firmness_rows(report))
+def _firmness(report: Report, terms: Contract) -> Section:
+    text = firmness_in_words(report, terms.firmness)
+    return Section("Firmness", [text], firmness_rows(report))
 
 
 def _faces(report: Report, terms: Contract) -> Section:

@@ -331,7 +331,8 @@ class JsonReport(StrictModel, title="Report of the deepfake detector on one imag
         description="side in pixels of the least face that could be found in every frame; null where none was looked for"
     )
     firmness: str = Field(
-        description="whether the verdict is the same on changed copies of the file, or that it was not tested, in words"
+        description="whether the verdict is the same on changed copies of the file, and how often such "
+        "verdicts were wrong, or that it was not tested, in words"
     )
     stress: StressTest | None = Field(
         description="what changed copies of the file came to; null where the verdict was not tested"
@@ -365,7 +366,7 @@ class JsonReport(StrictModel, title="Report of the deepfake detector on one imag
             frames_sampled=report.frames_sampled,
             frames_with_face=report.frames_with_face,
             least_face=report.least_face,
-            firmness=firmness_in_words(report),
+            firmness=firmness_in_words(report, terms.firmness),
             stress=report.firmness and StressTest.of(report.firmness),
             people=tuple(Person.of(track, terms.quality) for track in report.faces),
             model=JudgedBy.of(terms, model_sha256),

@@ -12,6 +12,7 @@ from conftest import run
 from deepfake_detector import UserError
 from deepfake_detector.cli import recalibration
 from deepfake_detector.scoring import recalibration as rule
+from deepfake_detector.scoring.firmness import NOT_MEASURED
 from deepfake_detector.scoring.scores import probability
 from deepfake_detector.serving.inference import Detector
 
@@ -45,6 +46,7 @@ def test_the_new_model_calls_no_more_of_the_clips_fake_than_asked(clips, tmp_pat
     assert "(before: 20)" in told
     assert "left out: 1 x no face; left out: 1 x cannot be read" in told
     assert new.contract.decision.recalibrated.startswith("at most 10% of 20 real clips")
+    assert new.contract.firmness == NOT_MEASURED  # of other verdicts
     logits = recalibration.scored(new, clips).logits
     assert rule.recalibrated(new.contract.decision, logits, 0.1).threshold == pytest.approx(
         new.contract.decision.threshold, abs=1e-5

@@ -97,7 +97,7 @@ def test_what_is_not_of_this_version_is_refused_with_its_place(place, value, sai
     with pytest.raises(UserError) as raised:
         contract.parse(json.dumps(content), "model.onnx")
     assert str(raised.value).startswith(
-        f"model.onnx: its contract is not of version 6 {said}; export the model again"
+        f"model.onnx: its contract is not of version 7 {said}; export the model again"
     )
 
 
@@ -114,7 +114,7 @@ def test_a_part_that_is_missing_is_named(section):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "5", "null"])
 def test_what_is_no_json_object_is_refused(text):
-    with pytest.raises(UserError, match=r"^model\.onnx: its contract is not of version 6"):
+    with pytest.raises(UserError, match=r"^model\.onnx: its contract is not of version 7"):
         contract.parse(text, "model.onnx")
 
 
@@ -135,18 +135,24 @@ def test_a_decision_that_calibrate_did_not_write_is_refused(tmp_path, text, mess
 
 
 @pytest.mark.parametrize(
+    ("name", "read"),
+    [("quality", contract.read_quality), ("firmness", contract.read_firmness)],
+    ids=["quality", "firmness"],
+)
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         (None, "not there; `dvc repro` makes it"),
         ("[]", "not what quality writes"),
         ('{"flatness": {"least": null}}', "not what quality writes"),
+        ('{"firm": -1}', "not what quality writes"),
     ],
 )
-def test_limits_that_quality_did_not_write_are_refused(tmp_path, text, message):
+def test_what_quality_did_not_write_is_refused(tmp_path, name, read, text, message):
     if text is not None:
-        (tmp_path / "quality.json").write_text(text)
-    with pytest.raises(UserError, match=f"quality.json: {message}"):
-        contract.read_quality(tmp_path / "quality.json")
+        (tmp_path / f"{name}.json").write_text(text)
+    with pytest.raises(UserError, match=f"{name}.json: {message}"):
+        read(tmp_path / f"{name}.json")
 
 
 def test_limits_are_read_as_they_were_written(tmp_path):

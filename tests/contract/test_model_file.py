@@ -230,7 +230,7 @@ TAMPERED = {
     "of somebody else": (plain_onnx(), NO_CONTRACT),
     "of an earlier version": (
         OLD,
-        r"its contract is not of version 6 \(version\); export the model again",
+        r"its contract is not of version 7 \(version\); export the model again",
     ),
     "another input size": (sealed(small_network(96), TERMS), rf"{OTHER_NETWORK}.*3, 96, 96\]"),
     "another input's name": (

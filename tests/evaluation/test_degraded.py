@@ -12,6 +12,8 @@ from made import LIMITS, contract_terms, textured
 from deepfake_detector.evaluation import degraded
 from deepfake_detector.evaluation.corruptions import corrupt
 from deepfake_detector.faces.cutting import given_crop
+from deepfake_detector.media.mildest import compressed_again
+from deepfake_detector.scoring.firmness import VerdictsByFirmness
 from deepfake_detector.storage.archive import encode, write_archive
 
 CELLS = [("blur", 5), ("noise", 1)]
@@ -23,11 +25,12 @@ def faces(item: str = "a", frames: int = 4) -> pd.DataFrame:
     return pd.DataFrame(rows).assign(x=8.0, y=8.0, width=32.0, height=32.0)
 
 
-def test_clean_clips_are_whole_and_copies_have_a_few_of_their_frames():
+def test_clean_clips_and_mildest_copies_are_whole_and_others_have_a_few_of_their_frames():
     table = degraded.copies(pd.concat([faces("a"), faces("b")]), ["a"], 2, CELLS)
     counts = table.groupby(["item", "corruption", "level"])["frame"].apply(list).to_dict()
     assert counts == {
         ("a", "none", 0): [0, 1, 2, 3],
+        ("a", "mildest copy", 0): [0, 1, 2, 3],
         ("a", "blur", 5): [1, 3],
         ("a", "noise", 1): [1, 3],
         ("b", "none", 0): [0, 1, 2, 3],
@@ -35,19 +38,25 @@ def test_clean_clips_are_whole_and_copies_have_a_few_of_their_frames():
 
 
 @pytest.mark.parametrize("given", [True, False])
-def test_a_copy_is_cut_out_of_the_corrupted_frame(tmp_path, given):
+@pytest.mark.parametrize("kind", ["video", "image"])
+def test_a_copy_is_cut_out_of_the_corrupted_frame(tmp_path, given, kind):
     image = textured(64)
     write_archive(tmp_path / "a.zip", {"0.png": encode(image, "png")})
     place = {"status": "ok", "archive": "a.zip", "member": "0.png"}
     frames = pd.DataFrame([{"item": "a", "frame": 0} | place])
-    index = pd.DataFrame([{"item": "a", "kind": "video", "path": "a.mp4"}])
+    index = pd.DataFrame([{"item": "a", "kind": kind, "path": "a"}])
     rows = degraded.copies(faces(frames=1), ["a"], 1, [("blur", 5)])
     ready = {"a"} if given else set()
     cutter = degraded.Cutter(rows, frames, index, Path(tmp_path), 1.0, 32, ready, seed=1)
-    blurred = corrupt(image, "blur", 5, (1,))
-    expected = given_crop(blurred, 32) if given else blurred[8:40, 8:40]
-    assert cutter(0) is None  # as it is: the stored one
-    assert np.array_equal(cutter(1), expected)
+    changed = {
+        "none": None,  # as it is: the stored one
+        "mildest copy": compressed_again(image, kind),
+        "blur": corrupt(image, "blur", 5, (1,)),
+    }
+    assert rows["corruption"].tolist() == list(changed)
+    for number, one in enumerate(changed.values()):
+        expected = one if one is None else given_crop(one, 32) if given else one[8:40, 8:40]
+        assert np.array_equal(cutter(number), expected)
 
 
 def judged(label: int, corruption: str, *tracks: tuple[float, dict]) -> pd.DataFrame:
@@ -109,3 +118,25 @@ def test_what_the_limits_do_is_counted_by_corruption_and_level():
         name: {level: dict(zip(names, own, strict=True)) for level, own in cells.items()}
         for name, cells in values.items()
     }
+
+
+def test_a_verdict_is_firm_where_the_mildest_copy_has_the_same_and_only_verdicts_count():
+    """Eight clips: label, logit and measures as they are, then of the copy."""
+    of_clips = [
+        (1, (3.0, INSIDE), (2.0, INSIDE)),  # firm, right
+        (0, (3.0, INSIDE), (3.0, INSIDE)),  # firm, wrong
+        (0, (-3.0, INSIDE), (3.0, INSIDE)),  # fell to the other verdict, right
+        (1, (-3.0, INSIDE), (0.0, INSIDE)),  # fell to none, wrong
+        (1, (3.0, INSIDE), (3.0, BEYOND)),  # fell out of the limits, right
+        (1, (0.0, INSIDE), (3.0, INSIDE)),  # had none
+        (0, (3.0, BEYOND), (3.0, INSIDE)),  # the limits leave none
+        (0, (3.0, INSIDE), None),  # not copied
+    ]
+    parts = [
+        judged(label, corruption, one).assign(item=f"clip {number}")
+        for number, (label, *both) in enumerate(of_clips)
+        for corruption, one in zip(("none", "mildest copy"), both, strict=True)
+        if one
+    ]
+    found = degraded.by_firmness(clips(*parts), LIMITS)
+    assert found == VerdictsByFirmness(firm=2, firm_wrong=1, not_firm=3, not_firm_wrong=1)

@@ -247,7 +247,7 @@ class BlindToBlur(torch.nn.Module):
         return torch.stack([torch.zeros_like(red), self.scale * (red - 0.05)], dim=1)
 
 
-def test_limits_of_quality_are_fitted_on_corrupted_copies_of_validation(project, monkeypatch):
+def test_quality_fits_limits_and_counts_firm_verdicts_on_copies_of_validation(project, monkeypatch):
     rng = np.random.default_rng(1)
     split, faces, frames, pictures = [], [], [], {}
     for number in range(12):
@@ -284,6 +284,9 @@ def test_limits_of_quality_are_fitted_on_corrupted_copies_of_validation(project,
     assert list(limits) == ["sharpness_ratio", "flatness"]
     assert limits["sharpness_ratio"]["least"] > 0.5
     assert found["clips"] == 12
+    assert found["firmness"] == told("models/firmness.json")
+    # the noise that the clips consist of does not stand H.264
+    assert found["firmness"] == {"firm": 0, "firm_wrong": 0, "not_firm": 12, "not_firm_wrong": 0}
     assert found["none"]["0"] == {
         "coverage_without": 1.0,
         "balanced_accuracy_without": 1.0,

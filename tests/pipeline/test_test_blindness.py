@@ -13,6 +13,7 @@ def test_flipping_every_test_label_changes_no_weight_and_no_decision(toy_project
         "models/detector.pt",
         "models/decision.json",
         "models/quality.json",
+        "models/firmness.json",
         "plots/training.csv",
         "data/validation.csv",
     )

@@ -12,6 +12,7 @@ import pytest
 
 from deepfake_detector.media.reading import Limits
 from deepfake_detector.media.variants import VARIANTS
+from deepfake_detector.scoring.firmness import NOT_MEASURED, VerdictsByFirmness
 from deepfake_detector.serving import report, stress
 from deepfake_detector.serving.inference import Detector, Report
 from deepfake_detector.serving.report_model import as_json
@@ -71,13 +72,17 @@ def as_much_detail() -> Callable[[np.ndarray], float]:
     return logit
 
 
+def in_words(found: Report) -> str:
+    return report.firmness_in_words(found, NOT_MEASURED)
+
+
 def test_a_verdict_that_all_copies_share_is_firm(tested):
     found = tested(lambda _: 3.0)
     assert (found.verdict, found.reason) == ("FAKE", "")
     assert [one.variant for one in found.firmness.outcomes] == OF_A_STILL
     assert {one.verdict for one in found.firmness.outcomes} == {"FAKE"}
     assert found.firmness.turned_by is None
-    assert report.firmness_in_words(found) == "Firm: FAKE on all 6 changed copies, too."
+    assert in_words(found) == "Firm: FAKE on all 6 changed copies, too."
 
 
 def test_a_copy_that_turns_the_verdict_is_found_and_a_harsher_one_leaves_it(tested):
@@ -88,9 +93,7 @@ def test_a_copy_that_turns_the_verdict_is_found_and_a_harsher_one_leaves_it(test
         ["mirrored"],
         "mirrored",
     )
-    assert "FAKE, but REAL on the copy compressed again and mirrored" in report.firmness_in_words(
-        found
-    )
+    assert "FAKE, but REAL on the copy compressed again and mirrored" in in_words(found)
 
 
 def test_a_verdict_that_the_mildest_copy_turns_is_not_firm(tested):
@@ -100,6 +103,21 @@ def test_a_verdict_that_the_mildest_copy_turns_is_not_firm(tested):
     assert {(one.verdict, one.reason) for one in found.faces} == {("INCONCLUSIVE", "not firm")}
     assert found.fake_probability > 0.9
     assert found.firmness.turned_by.variant == "re-encoded"
+
+
+@pytest.mark.parametrize(
+    ("logit", "fallen", "told"),
+    [
+        (lambda _: 3.0, 20, "40 stood on the mildest copy, and 2 of these were wrong."),
+        (brighter_left, 20, "40 stood on the mildest copy, and 2 of these were wrong."),
+        (as_much_detail(), 20, "20 fell on the mildest copy, and 9 of these were wrong."),
+        (as_much_detail(), 19, "only 19 fell on the mildest copy: too few to say"),
+    ],
+    ids=["firm", "another copy turns it", "not firm", "few"],
+)
+def test_it_is_told_how_often_such_verdicts_of_validation_were_wrong(tested, logit, fallen, told):
+    known = VerdictsByFirmness(firm=40, firm_wrong=2, not_firm=fallen, not_firm_wrong=9)
+    assert told in report.firmness_in_words(tested(logit), known)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -119,7 +137,7 @@ def test_what_has_no_verdict_is_not_tested(tested, data):
     found = tested(lambda _: 0.0, data)
     assert found.verdict in ("INCONCLUSIVE", "ERROR")
     assert found.firmness is None
-    assert report.firmness_in_words(found) == "Firmness not tested: there is no verdict."
+    assert in_words(found) == "Firmness not tested: there is no verdict."
 
 
 def test_a_clip_is_tested_frame_by_frame_and_its_progress_told(tested):
@@ -139,7 +157,7 @@ def test_copies_that_there_is_no_time_for_are_told_and_leave_the_verdict():
     found = stress.tested(untested, clip, lambda *_: untested, Limits(work=0))
     assert found.verdict == "FAKE"
     assert {one.verdict for one in found.firmness.outcomes} == {"ERROR"}
-    assert "no copy could be judged (took longer than 0 seconds)" in report.firmness_in_words(found)
+    assert "no copy could be judged (took longer than 0 seconds)" in in_words(found)
 
 
 def test_the_demos_own_file_is_tested_though_its_copies_are_other_files(tmp_path):
@@ -154,12 +172,15 @@ def test_the_demos_own_file_is_tested_though_its_copies_are_other_files(tmp_path
 def test_all_forms_of_the_report_have_what_the_copies_came_to(tested):
     found, terms = tested(brighter_left), made.contract_terms()
     plain = as_json(found, terms, SHA)
-    assert plain["firmness"] == report.firmness_in_words(found)
+    told = "40 stood on the mildest copy, and 2 of these were wrong."
+    assert plain["firmness"].startswith(in_words(found))
+    assert plain["firmness"].endswith(told)
     test = plain["stress"]
     assert (test["verdict"], test["turned_by"]) == ("FAKE", "mirrored")
     assert [one["variant"] for one in test["copies"]] == OF_A_STILL
     jsonschema.validate(plain, json.loads(Path("docs/report.schema.json").read_text()))
     page = report.as_html(found, terms, SHA).decode()
+    assert told in page
     for one in found.firmness.outcomes:
         assert one.words in page
     untested = replace(found, firmness=None)
