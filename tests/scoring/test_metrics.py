@@ -101,6 +101,8 @@ NEED_BOTH = {"roc_auc", "pr_auc", "balanced_accuracy", "eer", "tpr_at_fpr_1", "t
         ([0, 0], [0.2, 0.9], NEED_BOTH | {"recall", "f1"}),
         ([1, 1], [0.2, 0.4], NEED_BOTH | {"precision"}),
         ([1, 1], [0.2, 0.9], NEED_BOTH),
+        ([0], [0.2], NEED_BOTH | {"precision", "recall", "f1"}),
+        ([1], [0.9], NEED_BOTH),
         ([0, 1], [0.2, 0.4], {"precision"}),
         ([0, 1], [0.0, 1.0], set()),
     ],
@@ -120,6 +122,7 @@ def test_a_calibration_error_worked_out_by_hand():
     labels, probabilities = [0, 1, 1, 1], [0.91, 0.93, 0.21, 1.0]
     last, first = abs((0.91 + 0.93) / 2 - 1 / 2) * 2 / 4, abs(0.21 - 1) / 4
     assert metrics.expected_calibration_error(labels, probabilities) == pytest.approx(last + first)
+    assert metrics.expected_calibration_error([1, 0], [0.88, 0.95]) == pytest.approx(0.535)
     assert metrics.expected_calibration_error([], []) is None
 
 
@@ -136,7 +139,12 @@ def test_a_calibration_error_is_made_of_scikit_learns_bins(rows):
     assert metrics.expected_calibration_error(labels, probabilities) == pytest.approx(wanted)
 
 
-@given(ROWS)
+ENOUGH_ROWS = st.lists(
+    st.tuples(st.integers(0, 1), st.floats(0.001, 0.999)), min_size=20, max_size=150
+)
+
+
+@given(st.one_of(ROWS, ENOUGH_ROWS))
 @few
 def test_reliability_has_bins_of_equal_count_with_exact_intervals(rows):
     labels, probabilities = (np.array(column) for column in zip(*rows, strict=True))
@@ -152,6 +160,18 @@ def test_reliability_has_bins_of_equal_count_with_exact_intervals(rows):
         if fakes < one.count:
             assert binom.cdf(fakes, one.count, one.share_high) == pytest.approx(tail)
         assert one.share_low <= one.share <= one.share_high
+
+
+def test_reliability_of_twenty_scores_worked_out_by_hand():
+    """Half of the higher ten are fake, and one of the lower."""
+    probabilities = np.r_[np.linspace(0.9, 0.6, 10), np.linspace(0.1, 0.4, 10)]
+    labels = np.r_[np.tile([1, 0], 5), np.repeat([0, 1], [9, 1])]
+    low, high = metrics.reliability(list(labels), list(probabilities))
+    assert (low.fake_probability, low.share, low.count) == (pytest.approx(0.25), 0.1, 10)
+    assert (high.fake_probability, high.share, high.count) == (pytest.approx(0.75), 0.5, 10)
+    assert (low.share_low, low.share_high) == pytest.approx((0.002529, 0.445016), abs=1e-6)
+    assert (high.share_low, high.share_high) == pytest.approx((0.187086, 0.812914), abs=1e-6)
+    assert metrics.reliability(labels[1:], probabilities[1:]) == []
 
 
 # curves

@@ -1,6 +1,7 @@
 """The more people, the higher the score from which one is called fake, so that false alarms stay as
 rare as with one."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -50,3 +51,18 @@ def test_false_alarms_are_about_as_rare_with_many_people_as_with_one(shape, shar
 
 def test_where_every_real_person_passes_nothing_more_is_asked_of_several():
     assert fake_from(np.array([1.0, 2.0, 3.0]), 0.5) == [0.5] * MOST
+
+
+@pytest.mark.parametrize(
+    ("threshold", "two", "four"),
+    [
+        # half of them pass 49.5; single ones may as seldom as 1 - .5^(1/2), 1 - .5^(1/4)
+        (50.0, 50 + 70.01 - 49.5, 50 + 79.2 - 10.3 * math.log(0.159104 / 0.2) - 49.5),
+        # of the highest fifth, 10.3 above 79.2 on average, so many pass 95: .2 exp(-15.8 / 10.3)
+        (95.0, *(79.2 - 10.3 * math.log(part / 0.2) for part in (0.0218040, 0.0109623))),
+    ],
+    ids=["among the scores", "in the tail"],
+)
+def test_thresholds_worked_out_by_hand(threshold, two, four):
+    found = fake_from(np.arange(100.0), threshold)
+    assert (found[1], found[3]) == (pytest.approx(two, abs=0.02), pytest.approx(four, abs=0.02))

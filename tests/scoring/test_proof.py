@@ -33,4 +33,6 @@ def test_it_takes_groups_of_each_class_and_a_roc_auc_above_chance(groups, apart,
 def test_groups_of_the_scarcer_class_count():
     labels = np.array([0] * 20 + [1] * 20)
     groups = np.r_[np.arange(20), np.repeat([20, 21], 10)]
-    assert why_unproven(labels, labels, groups, 6).startswith("validation has 2 source groups")
+    for swapped in (labels, 1 - labels):
+        said = why_unproven(swapped, swapped, groups, 6)
+        assert said.startswith("validation has 2 source groups")

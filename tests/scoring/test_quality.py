@@ -1,6 +1,7 @@
 """Limits of quality reach as far as copies of validation clips show that verdicts hold."""
 
 import math
+import statistics
 
 import numpy as np
 import pandas as pd
@@ -59,6 +60,29 @@ def test_few_clean_clips_leave_room_for_the_next(count):
         others = rng.normal(0.6, 0.02, 100)
         beyond += [(others < limit.least).mean(), (others > limit.most).mean()]
     assert 0.003 < np.mean(beyond) < 0.017
+
+
+@pytest.mark.parametrize(
+    ("ratios", "outside", "room"),
+    [
+        ([0.5, 0.6], 0.05, 6.313752),  # Student's quantile with 1, 2 and 4 degrees of freedom
+        ([0.5, 0.6, 0.7], 0.05, 2.919986),
+        ([0.5, 0.6, 0.7, 0.8, 0.9], 0.05, 2.131847),
+        ([0.5], 0.05, None),  # no spread to go by: the limit is the clip itself
+        ([0.5, 0.6, 0.7, 0.8], 0.25, None),  # as many as may lie outside are there
+    ],
+)
+def test_the_room_left_is_that_of_the_next_clip_of_a_normal_distribution(ratios, outside, room):
+    table = clips(*((one, True, 0.0) for one in ratios), *copies(9.0, wrong=(9.0,)))
+    most = fit_limits(table, error=0.05, clean_outside=outside)["sharpness_ratio"].most
+    seen = sorted(ratios)[len(ratios) - 1 - int(outside * len(ratios))]
+    if room is None:
+        assert most == seen
+        return
+    count, spread = len(ratios), statistics.stdev(ratios)
+    expected = statistics.mean(ratios) + room * spread * math.sqrt(1 + 1 / count)
+    assert expected <= most < expected + 1e-4
+    assert most > seen
 
 
 def test_no_limit_is_below_zero():

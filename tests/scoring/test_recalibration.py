@@ -10,7 +10,7 @@ from scipy.stats import beta
 from deepfake_detector import UserError
 from deepfake_detector.scoring.decision import judge
 from deepfake_detector.scoring.recalibration import false_alarms, recalibrated
-from deepfake_detector.scoring.scores import probability
+from deepfake_detector.scoring.scores import logit, probability
 
 DECISION = contract_terms().decision
 
@@ -22,6 +22,7 @@ DECISION = contract_terms().decision
 def test_at_most_the_share_asked_for_is_called_fake_and_no_lower_threshold_would_do(logits, share):
     logits = np.array(logits)
     new = recalibrated(DECISION, logits, share)
+    assert new.threshold == round(new.threshold, 6)
     alarms = sum(judge(one, "", new).verdict == "FAKE" for one in logits)
     assert alarms <= share * len(logits)
     assert alarms == false_alarms(new, logits)[0]
@@ -50,6 +51,21 @@ def test_what_a_score_means_is_told_of_the_new_clips():
     assert DECISION.recalibrated == ""
 
 
+@pytest.mark.parametrize(
+    ("fakes", "wrong", "inconclusive"),
+    [((0.1, 0.5, 0.7, 0.9), 4 + 2, 6 + 2), ((), 4, 6)],
+    ids=["a quarter of eight fakes each", "without fakes"],
+)
+def test_verdicts_are_counted_among_the_new_reals_and_the_known_fakes(fakes, wrong, inconclusive):
+    known = DECISION.validation.model_copy(update={"fake_scores": fakes, "fake_clips": 8})
+    before = DECISION.model_copy(update={"validation": known})  # REAL up to .3
+    probabilities = np.repeat([0.2, 0.4, 0.95], [30, 6, 4])
+    new = recalibrated(before, np.array([logit(one, 1.25) for one in probabilities]), 0.1)
+    assert (new.band_low, new.threshold) == (0.3, pytest.approx(0.675))
+    found = new.validation
+    assert (found.wrong_outside_band, found.inconclusive) == (wrong, inconclusive)
+
+
 def test_reals_above_and_fakes_below_are_counted_as_wrong():
     logits = np.concatenate([np.full(36, -9.0), np.full(4, 9.0)])
     new = recalibrated(DECISION, logits, 0.1)
@@ -61,7 +77,10 @@ def test_reals_above_and_fakes_below_are_counted_as_wrong():
     ("count", "share", "wanted"), [(19, 0.1, 20), (49, 0.02, 50), (0, 0.5, 20)]
 )
 def test_too_few_clips_are_refused(count, share, wanted):
-    with pytest.raises(UserError, match=rf"^{count} real clips with a score, {wanted} are wanted"):
+    with pytest.raises(
+        UserError,
+        match=rf"^{count} real clips with a score, {wanted} are wanted .*; add real clips",
+    ):
         recalibrated(DECISION, np.zeros(count), share)
 
 

@@ -124,6 +124,9 @@ def test_a_table_of_faces_is_scored_clip_by_clip():
         "far away": (None, None, "faces too small", 0, 1, 0),
         "broken": (None, None, "no face", 0, 0, 0),
     }
+    assert list(table.columns) == [
+        *("logit", "track", "reason", "people", "frames_sampled", "frames_with_face")
+    ]
     assert table.replace(np.nan, None).to_dict("index") == {
         item: dict(zip(table.columns, values, strict=True)) for item, values in expected.items()
     }

@@ -34,6 +34,20 @@ def test_a_known_temperature_is_recovered_whatever_the_balance_of_the_classes(fa
     assert found.reason == ""
 
 
+def test_it_is_the_most_probable_of_all_temperatures():
+    """By brute force: likelihood as of so many clips, half of each class, and the normal prior."""
+    labels, logits, groups = clips(90, 30, auc=0.8, seed=3)
+    logits = 2 * logits
+    logs = np.linspace(-np.log(np.sqrt(120)), np.log(np.sqrt(120)), 40_001)
+    scaled = logits / np.exp(logs)[:, None]
+    losses = np.log1p(np.exp(np.where(labels == 1, -scaled, scaled)))
+    balanced = (losses[:, labels == 0].mean(axis=1) + losses[:, labels == 1].mean(axis=1)) / 2
+    clips_worth = 4 / (1 / 90 + 1 / 30)
+    improbable = clips_worth * balanced + logs**2 / (2 * 0.35**2)
+    found = fit_temperature(labels, logits, groups)
+    assert found.value == pytest.approx(float(np.exp(logs[improbable.argmin()])), rel=1e-4)
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 1), st.floats(-1e6, 1e6), st.integers(0, 9)), min_size=1),
 )
