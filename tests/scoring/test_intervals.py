@@ -280,17 +280,24 @@ def test_of_six_groups_of_a_class_they_are_right_as_often():
 
 
 @pytest.mark.parametrize("name", ["log_loss", "brier", "accuracy"])
-def test_no_end_lies_further_in_than_the_bootstraps_or_the_exact_methods(name):
-    labels, probabilities, groups = made(6, 4, 1.5)
+@pytest.mark.parametrize(
+    ("number", "heaviest", "most"), [(6, 2, 12), (24, 1, np.inf)], ids=["few groups", "more"]
+)
+def test_no_end_lies_further_in_than_the_bootstraps_or_the_exact_methods(
+    name, number, heaviest, most
+):
+    labels, probabilities, groups = made(number, 4, 1.5)
     drawn = rooms._draw(labels, [Scores(probabilities)], groups, [name], None, 0)
     values, point, without = drawn.values[0, 0], drawn.points[0, 0], drawn.without[0, 0]
     low, high = intervals(labels, Scores(probabilities), groups, [name]).ends[name]
     ends = rooms._ends(values, point, without, drawn)
-    variance = values.var() * 6 / 5
+    freedom = number - 1
+    variance = values.var() * number / freedom
+    own = max(point - freedom / number * without)  # what the heaviest group adds
     exact = (
-        rooms._gamma_ends(point, variance, 2 * max(point - 5 / 6 * without), 5)
+        rooms._gamma_ends(point, variance, heaviest * own, freedom)
         if name == "log_loss"
-        else rooms._binomial_ends(point, variance, 12, 5)
+        else rooms._binomial_ends(point, variance, most, freedom)
     )
     assert (low, high) == pytest.approx((min(ends[0], exact[0]), max(ends[1], exact[1])))
 
@@ -299,11 +306,21 @@ def test_no_end_lies_further_in_than_the_bootstraps_or_the_exact_methods(name):
 def test_as_many_cases_as_the_variance_is_worth_have_the_ends_of_clopper_and_pearson(right, cases):
     point = right / cases
     variance = point * (1 - point) / cases
-    found = rooms._binomial_ends(point, variance, cases, cases - 1)
+    found = rooms._binomial_ends(point, variance, np.inf, cases - 1)
     wanted = binomtest(right, cases).proportion_ci(0.95, "exact")
     assert found == pytest.approx((wanted.low, wanted.high))
+    most = rooms._binomial_ends(point, variance / 2, cases, cases - 1)
+    assert most == pytest.approx(found)
     wider = rooms._binomial_ends(point, variance, cases, 3)  # as few groups leave
     assert wider[0] < found[0] < point < found[1] < wider[1]
+    fewer = cases * (scipy.stats.t.ppf(0.025, cases - 1) / scipy.stats.t.ppf(0.025, 3)) ** 2
+    low = scipy.stats.beta.ppf(0.025, point * fewer, (1 - point) * fewer + 1)
+    assert wider[0] == pytest.approx(low)
+
+
+@pytest.mark.parametrize("point", [0.0, 1.0])
+def test_a_figure_at_its_end_without_cases_to_go_by_may_be_anything(point):
+    assert rooms._binomial_ends(point, 0.01, 12, 5) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize("count", [1, 4, 30])
@@ -313,6 +330,10 @@ def test_a_count_has_the_ends_of_the_gamma_distribution(count):
     found = rooms._gamma_ends(count * weight, count * weight**2, weight, 10**9)
     wanted = scipy.stats.chi2.ppf([0.025, 0.975], [2 * count, 2 * count + 2]) / 2 * weight
     assert found == pytest.approx(tuple(wanted), rel=1e-6)
+    wider = (scipy.stats.t.ppf(0.025, 5) / norm.ppf(0.025)) ** 2  # as few groups leave
+    few_groups = rooms._gamma_ends(count * weight, count * weight**2, weight, 5)
+    wide = rooms._gamma_ends(count * weight, wider * count * weight**2, weight, 10**9)
+    assert few_groups == pytest.approx(wide, rel=1e-6)
 
 
 def test_frames_of_one_group_are_no_more_evidence_than_one():
@@ -439,3 +460,33 @@ def test_seeds_that_differ_make_the_interval_of_a_mean_wider():
     assert width[0] > 3 * width[1]
     single = difference_intervals(labels, made[6], made[3], groups, ["roc_auc"])
     assert alike.ends["roc_auc"] == pytest.approx(single.ends["roc_auc"], abs=1e-9)
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_drawn_detectors_spread_as_their_mean_does(count):
+    """Of the mean of n the variance is s^2 / n, s^2 with n - 1 degrees of freedom."""
+    own = np.random.default_rng(count).normal(0.8, 0.1, count)
+    values = np.repeat(own[:, None, None], 20_000, axis=2)
+    (drawn,) = rooms._of_drawn_detectors(values, np.random.default_rng(0))
+    assert drawn.mean() == pytest.approx(own.mean(), abs=0.005)
+    assert drawn.std() == pytest.approx(np.sqrt(own.var(ddof=1) / count), rel=0.02)
+
+
+def test_freedom_of_a_difference_is_that_of_welchs_test():
+    first, second = np.array([0.1, 0.5, 0.2]), np.array([0.3, 0.9, 0.2, 0.8])
+    spreads = [(own.var(ddof=1) / len(own), len(own) - 1.0) for own in (first, second)]
+    wanted = scipy.stats.ttest_ind(first, second, equal_var=False).df
+    assert rooms._joint_freedom(spreads) == pytest.approx(wanted)
+    assert rooms._joint_freedom([(0.0, 9.0), (0.0, 2.0)]) == 9.0
+
+
+def test_where_seeds_alone_differ_the_interval_is_about_that_of_welchs_test():
+    """Each detector is equally wrong on everything, so that groups tell nothing."""
+    rng = np.random.default_rng(4)
+    labels, groups = np.tile([0, 1], 12), np.arange(24) // 2
+    figures = rng.normal(0.3, 0.03, 14), rng.normal(0.2, 0.01, 9)  # Brier scores
+    sides = [[Scores(np.abs(labels - np.sqrt(one))) for one in own] for own in figures]
+    found = mean_difference_intervals(labels, *sides, groups, ["brier"]).ends["brier"]
+    wanted = scipy.stats.ttest_ind(*figures, equal_var=False).confidence_interval(0.95)
+    width = wanted.high - wanted.low
+    assert found == pytest.approx((wanted.low, wanted.high), abs=0.08 * width)
