@@ -27,7 +27,7 @@ repro: .venv/runtime  ## run the pipeline on the embedded demo, or on what param
 
 app: .venv/runtime  ## serve the page at http://localhost:8501 and open it; make app PORT=8600 takes another
 	@test -f models/detector.onnx || { \
-	  echo "models/detector.onnx is missing: running the pipeline first, eight to ten minutes on 2 cores with the embedded demo"; \
+	  echo "models/detector.onnx is missing: running the pipeline first, four to ten minutes on 2 cores with the embedded demo"; \
 	  python -m dvc repro; }
 	@echo "the page: http://localhost:$(PORT)"
 	python -m streamlit run app/streamlit_app.py --server.port $(PORT) $(if $(DISPLAY)$(WAYLAND_DISPLAY),$(OPENED))
