@@ -108,7 +108,8 @@ def test_yunet_sees_blue_green_red_and_what_it_finds_is_scaled_back(tmp_path, mo
     box, points = [32, 8, 30, 40], [40, 24, 64, 24, 52, 36, 44, 52, 60, 52]
     net = Mock()
     net.detect.return_value = 1, np.array([[*box, *points, 0.75]], np.float32)
-    monkeypatch.setattr(cv2.FaceDetectorYN, "create", lambda *_: net)
+    create = Mock(return_value=net)
+    monkeypatch.setattr(cv2.FaceDetectorYN, "create", create)
     (tmp_path / "yunet.onnx").write_bytes(b"")
     picture = np.full((160, 640, 3), COLOURS[0], np.uint8)
     (face,) = FaceDetector(YuNet(tmp_path / "yunet.onnx", 0.6), 160, 88).detect(picture)
@@ -117,6 +118,11 @@ def test_yunet_sees_blue_green_red_and_what_it_finds_is_scaled_back(tmp_path, mo
     assert np.unique(shown[:40].reshape(-1, 3), axis=0).tolist() == [[20, 10, 250]]
     assert (shown[40:] == 0).all()
     assert face == Face(128, 32, 120, 160, 0.75, tuple(4.0 * value for value in points))
+    path, config, _, least_score, _ = create.call_args.args
+    assert (path, config, least_score) == (str(tmp_path / "yunet.onnx"), "", 0.6)
+    net.setInputSize.assert_called_with((160, 64))
+    net.detect.return_value = 1, None
+    assert FaceDetector(YuNet(tmp_path / "yunet.onnx", 0.6), 160, 88).detect(picture) == []
 
 
 def test_a_face_in_the_dark_is_found_by_its_equalised_picture(people):
