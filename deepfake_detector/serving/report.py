@@ -15,7 +15,12 @@ from deepfake_detector.common.packages import installed, own_version
 from deepfake_detector.contract import Contract
 from deepfake_detector.pages.html_page import Badge, Chart, Picture, Section, render
 from deepfake_detector.scoring.decision import IN_BAND, LEAST_CLIPS, OF_SEVERAL, Decision
-from deepfake_detector.scoring.firmness import NOT_FIRM, NOT_MEASURED, VerdictsByFirmness
+from deepfake_detector.scoring.firmness import (
+    NOT_FIRM,
+    NOT_MEASURED,
+    Firmness,
+    VerdictsByFirmness,
+)
 from deepfake_detector.scoring.quality import BAD_QUALITY
 from deepfake_detector.scoring.quality import in_words as in_words_of_quality
 from deepfake_detector.scoring.scores import (
@@ -151,13 +156,19 @@ def firmness_in_words(report: Report, known: VerdictsByFirmness) -> str:
         return f"Firmness not tested: no copy could be judged ({found.outcomes[0].reason})."
     lost = len(found.outcomes) - len(found.judged)
     left_out = f" {lost} more could not be judged." if lost else ""
+    return f"{_copies_in_words(found)}{left_out}{_wrong_so_often(found.holds, known)}"
+
+
+def _copies_in_words(found: Firmness) -> str:
     turned = found.turned_by
-    told = (
-        f"{found.verdict}, but {turned.verdict} on the copy {turned.words}: the mildest with another verdict."
-        if turned
-        else f"Firm: {found.verdict} on all {len(found.judged)} changed copies, too."
-    )
-    return f"{told}{left_out}{_wrong_so_often(found.holds, known)}"
+    if turned is None:
+        return f"Firm: {found.verdict} on all {len(found.judged)} changed copies, too."
+    if found.holds:
+        return (
+            f"{found.verdict} on the mildest copy, too, but {turned.verdict} on the one "
+            f"{turned.words}."
+        )
+    return f"Not firm: {found.verdict}, but {turned.verdict} on the mildest copy, {turned.words}."
 
 
 def _wrong_so_often(holds: bool, known: VerdictsByFirmness) -> str:
@@ -172,7 +183,9 @@ def _wrong_so_often(holds: bool, known: VerdictsByFirmness) -> str:
     )
     if count < LEAST_CLIPS:
         return f"{checked} only {count} {did} on the mildest copy: too few to say how often such a verdict is wrong."
-    return f"{checked} {count} {did} on the mildest copy, and {wrong} of these were wrong."
+    return (
+        f"{checked} {count} {did} on the mildest copy as this one, and {wrong} of these were wrong."
+    )
 
 
 def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:

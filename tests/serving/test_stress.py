@@ -93,13 +93,18 @@ def test_a_copy_that_turns_the_verdict_is_found_and_a_harsher_one_leaves_it(test
         ["mirrored"],
         "mirrored",
     )
-    assert "FAKE, but REAL on the copy compressed again and mirrored" in in_words(found)
+    assert in_words(found) == (
+        "FAKE on the mildest copy, too, but REAL on the one compressed again and mirrored."
+    )
 
 
 def test_a_verdict_that_the_mildest_copy_turns_is_not_firm(tested):
     found = tested(as_much_detail())
     assert (found.verdict, found.reason) == ("INCONCLUSIVE", "not firm")
     assert found.details == "FAKE, but REAL on the copy compressed again at high quality"
+    assert in_words(found) == (
+        "Not firm: FAKE, but REAL on the mildest copy, compressed again at high quality."
+    )
     assert {(one.verdict, one.reason) for one in found.faces} == {("INCONCLUSIVE", "not firm")}
     assert found.fake_probability > 0.9
     assert found.firmness.turned_by.variant == "re-encoded"
@@ -108,9 +113,13 @@ def test_a_verdict_that_the_mildest_copy_turns_is_not_firm(tested):
 @pytest.mark.parametrize(
     ("logit", "fallen", "told"),
     [
-        (lambda _: 3.0, 20, "40 stood on the mildest copy, and 2 of these were wrong."),
-        (brighter_left, 20, "40 stood on the mildest copy, and 2 of these were wrong."),
-        (as_much_detail(), 20, "20 fell on the mildest copy, and 9 of these were wrong."),
+        (lambda _: 3.0, 20, "40 stood on the mildest copy as this one, and 2 of these were wrong."),
+        (brighter_left, 20, "40 stood on the mildest copy as this one, and 2 of these were wrong."),
+        (
+            as_much_detail(),
+            20,
+            "20 fell on the mildest copy as this one, and 9 of these were wrong.",
+        ),
         (as_much_detail(), 19, "only 19 fell on the mildest copy: too few to say"),
     ],
     ids=["firm", "another copy turns it", "not firm", "few"],
@@ -172,7 +181,7 @@ def test_the_demos_own_file_is_tested_though_its_copies_are_other_files(tmp_path
 def test_all_forms_of_the_report_have_what_the_copies_came_to(tested):
     found, terms = tested(brighter_left), made.contract_terms()
     plain = as_json(found, terms, SHA)
-    told = "40 stood on the mildest copy, and 2 of these were wrong."
+    told = "40 stood on the mildest copy as this one, and 2 of these were wrong."
     assert plain["firmness"].startswith(in_words(found))
     assert plain["firmness"].endswith(told)
     test = plain["stress"]
