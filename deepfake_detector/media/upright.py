@@ -1,7 +1,6 @@
 """Decoded frames as they are meant to be seen: shape and colour."""
 
 from functools import cache
-from typing import cast
 
 import av
 import cv2
@@ -119,7 +118,9 @@ def matrix_of(frame: av.VideoFrame) -> np.ndarray:
     """The linear part of the frame's display matrix: what takes a column (x, y) to where it is
     shown."""
     try:
-        data = cast(SideDataContainer, frame.side_data)[Type.DISPLAYMATRIX]
+        # not frame.side_data: a frame that keeps its container is a cycle, in memory until Python's
+        # collector comes by, and by then it is gigabytes of pictures
+        data = SideDataContainer(frame)[Type.DISPLAYMATRIX]  # type: ignore[call-arg]
     except KeyError:
         return np.eye(2)
     a, b, _, c, d = np.frombuffer(bytes(data), np.int32)[:5].tolist()

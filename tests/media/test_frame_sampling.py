@@ -1,5 +1,6 @@
 """Frames of a video come out upright, whole and from the right places, or with one reason why not."""
 
+import gc
 from itertools import pairwise
 
 import av
@@ -225,6 +226,24 @@ def test_frames_left_out_of_decoding_change_none_of_the_others():
     assert len(some) == 7
     for frame in some:
         assert np.array_equal(frame.image, every[frame.pts])
+
+
+def test_the_memory_of_a_frame_is_free_once_nobody_holds_it():
+    """A frame in a cycle would wait for Python's collector: a film of them takes gigabytes."""
+    film = clip(12, width=64, height=48)
+    list(sample_frames(film, 12))  # what is made once, and stays
+    gc.collect()
+    gc.disable()
+    try:
+        assert len(list(sample_frames(film, 12))) == 12
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = [one for one in gc.garbage if isinstance(one, av.VideoFrame | np.ndarray)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert left == []
 
 
 def test_an_animated_gif_gives_its_frames():
