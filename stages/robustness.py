@@ -82,7 +82,10 @@ def main() -> str:
         {"split": part, "items": len(tasks) - failed, "failed": failed} | figures,
     )
     drops = [f"{_told(figures[of]['mean_relative_drop'])} by {of}" for of in ("frame", "video")]
-    return f"{len(cells) - 1} corruptions of {len(tasks)} {part} items: ROC-AUC drops by {', '.join(drops)} on average"
+    return (
+        f"{len(cells) - 1} corruptions of {len(tasks)} {part} items: ROC-AUC drops by "
+        f"{', '.join(drops)} on average, where both classes have faces left"
+    )
 
 
 def _in_set(

@@ -185,8 +185,8 @@ def _decision(decision: Decision, export: Mapping) -> Section:
 
 
 def _robustness(measured: Mapping) -> Section:
-    video = dict(measured["video"])
-    clean, drop = video.pop("none")["0"]["roc_auc"], video.pop("mean_relative_drop")
+    video = run_report.corrupted(measured["video"])
+    clean = measured["video"]["none"]["0"]["roc_auc"]
     cells = [
         (own["roc_auc"], name, level)
         for name, levels in video.items()
@@ -199,16 +199,11 @@ def _robustness(measured: Mapping) -> Section:
         f"{', '.join(sorted({level for _, _, level in cells}))} (1 little, 5 much), faces looked "
         "for anew. ROC-AUC by video: "
         f"clean {_figure(clean)}, mean relative drop "
-        f"{'undefined' if drop is None else f'{drop:.1%}'}."
+        f"{run_report.drop_in_words(measured['video'])}."
     ]
     if defined:
         auc, name, level = min(defined, key=lambda one: one[0])
         text.append(f"The worst is {name} at level {level}: {_figure(auc)}.")
-    if len(defined) < len(cells):
-        text.append(
-            f"Undefined in {len(cells) - len(defined)} of {len(cells)} cases, where a class had no "
-            "face left."
-        )
     return Section("When pictures suffer", text)
 
 

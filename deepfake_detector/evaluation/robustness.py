@@ -81,16 +81,16 @@ def table(rows: pd.DataFrame, temperature: float, threshold: float) -> pd.DataFr
 
 
 def mean_relative_drop(measured: pd.DataFrame, of: str) -> float | None:
-    """Mean over all corruptions and levels of (clean ROC-AUC less corrupted) over clean; None where
-    one is undefined."""
+    """Mean of (clean ROC-AUC less corrupted) over clean, over the corruptions and levels that leave
+    faces of both classes; None where none does."""
     own = measured[measured["of"] == of]
     clean = own.loc[own["corruption"] == "none", "roc_auc"].iloc[0]
     drops = (clean - own.loc[own["corruption"] != "none", "roc_auc"]) / clean
-    return float(drops.mean()) if drops.notna().all() and len(drops) else None
+    return float(drops.mean()) if drops.notna().any() else None
 
 
 def by_corruption(measured: pd.DataFrame) -> dict:
-    """<frame | video>.<corruption>.<level>.<figure>, and the mean drop."""
+    """<frame | video>.<corruption>.<level>.<figure>, and <frame | video>.mean_relative_drop."""
     result: dict = {}
     for row in measured.to_dict("records"):
         own = {

@@ -19,6 +19,7 @@ from deepfake_detector.scoring.quality import Limits, in_words
 
 IN_PICTURES = ("confusion", "roc", "pr", "scores", "reliability")
 BY_KIND = ("methods", "slices")
+DROP = "mean_relative_drop"
 NAMED = 5  # ties named in a sentence
 CHARTS = {  # each has its table and template; how it is read
     "confusion": "Rows are what a clip or face is, columns what it is called at the threshold: what "
@@ -242,18 +243,30 @@ def data_checks(verify: Mapping) -> Section:
 def robustness(measured: Mapping, chart: Chart) -> Section:
     rows = [
         {"corruption": name} | {f"level {level}": _cell(own) for level, own in cells.items()}
-        for name, cells in measured["video"].items()
-        if name not in ("none", "mean_relative_drop")
+        for name, cells in corrupted(measured["video"]).items()
     ]
     clean = measured["video"]["none"]["0"]
-    drop = measured["video"]["mean_relative_drop"]
     text = [
         "ROC-AUC by video (accuracy at the threshold; coverage where under 1) of "
         f"{measured['items']} {measured['split']} "
         f"items whose frames were corrupted, faces looked for anew. Clean: {_cell(clean)}.",
-        "Mean relative drop: " + ("undefined." if drop is None else f"{drop:.1%}."),
+        f"Mean relative drop: {drop_in_words(measured['video'])}.",
     ]
     return Section("When pictures suffer", text, rows, charts=[chart])
+
+
+def corrupted(figures: Mapping) -> dict[str, dict]:
+    """Robustness by frame or video: of each corruption the figures by level."""
+    return {name: own for name, own in figures.items() if name not in ("none", DROP)}
+
+
+def drop_in_words(figures: Mapping) -> str:
+    """By how much the ROC-AUC by frame or video drops, and of how many cases that is not known."""
+    cells = [own["roc_auc"] for levels in corrupted(figures).values() for own in levels.values()]
+    drop = "undefined" if figures[DROP] is None else f"{figures[DROP]:.1%}"
+    if lost := cells.count(None):
+        return f"{drop} (without {lost} of {len(cells)} cases, which left a class no face)"
+    return drop
 
 
 def quality(limits: Limits, measured: Mapping) -> Section:

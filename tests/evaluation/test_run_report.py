@@ -208,6 +208,21 @@ def test_the_robustness_table_has_a_row_per_corruption(metrics):
     assert row["level 5"] == f"{cell['roc_auc']:.3f} ({cell['accuracy']:.2f})"
 
 
+@pytest.mark.parametrize(
+    ("drop", "aucs", "told"),
+    [
+        (0.25, (0.9, 0.8), "25.0%"),
+        (0.25, (0.9, None), "25.0% (without 1 of 2 cases, which left a class no face)"),
+        (None, (None, None), "undefined (without 2 of 2 cases, which left a class no face)"),
+        (None, (), "undefined"),
+    ],
+)
+def test_a_drop_says_what_it_leaves_out(drop, aucs, told):
+    levels = {str(level): {"roc_auc": auc} for level, auc in enumerate(aucs, start=1)}
+    figures = {"none": {"0": {"roc_auc": None}}, "blur": levels, "mean_relative_drop": drop}
+    assert run_report.drop_in_words(figures) == told
+
+
 def test_the_quality_table_has_a_row_for_each_corruption_and_level():
     section = run_report.quality(LIMITS, QUALITY)
     assert section.rows == [
