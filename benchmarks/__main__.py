@@ -5,7 +5,7 @@
 `make bench` does it; it takes more than an hour.
 
 Each compares with its rival within its own run, so the ratios hold where the seconds do not: run it with nothing beside.
-With --only, the page keeps what it tells of the others, if that was measured on a machine like this one.
+With --only, the page keeps what it tells of the others; each section names the machine that it was measured on.
 The names of the folders are not written down.
 """
 
@@ -29,10 +29,8 @@ PAGE = Path("docs/benchmarks.md")
 LIBRARIES = ("torch", "torchvision", "onnxruntime", "opencv-python-headless", "av", "dvc", "numpy")
 HEAD = """# Benchmarks
 
-Written by `make bench`, which takes more than an hour. Ratios are within one run of one machine.
-
-- {machine}
-- Python {python}, {libraries}
+Written by `make bench`, which takes more than an hour. Each section names the machine that it was
+measured on. Ratios are within one run, so they can be compared where seconds cannot.
 
 ## The goals
 
@@ -92,25 +90,15 @@ def main() -> int:
     return 0
 
 
-def _head() -> str:
-    libraries = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
-    return HEAD.format(machine=_machine(), python=platform.python_version(), libraries=libraries)
-
-
 def _write(sections: dict[str, str]) -> None:
     goals_met = "\n".join(goals.table("\n".join(sections.values())))
-    write_whole(PAGE, "\n".join([_head() + goals_met, "", *sections.values()]).encode())
+    write_whole(PAGE, "\n".join([HEAD + goals_met, "", *sections.values()]).encode())
 
 
 def _sections_on_page() -> dict[str, str]:
     """The command and the text of each section of the page."""
     page = PAGE.read_text() if PAGE.exists() else ""
-    if not page.startswith(_head()):
-        raise SystemExit(
-            f"{PAGE} is not of a machine like this one, with these libraries: measure all, without "
-            "--only"
-        )
-    sections = [f"## {section}" for section in page.removeprefix(_head()).split("\n## ")[1:]]
+    sections = [f"## {section}" for section in page.removeprefix(HEAD).split("\n## ")[1:]]
     return {section.split("\n$ ")[1].split("\n")[0]: section for section in sections}
 
 
@@ -127,13 +115,20 @@ def _section(module: str, options: str, folder: str, shown: str) -> str:
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     print(done.stdout, flush=True)
     title = importlib.import_module(module).__doc__.splitlines()[0]
-    return f"## {title}\n\n```console\n$ {shown}\n{done.stdout.rstrip()}\n```\n"
+    return f"## {title}\n\n{_here()}\n\n```console\n$ {shown}\n{done.stdout.rstrip()}\n```\n"
 
 
-def _machine() -> str:
-    """Processor, cores this process may use, memory (Linux)."""
+def _here() -> str:
+    """Processor with the instructions that PyTorch uses of it, cores this process may use, memory
+    (Linux), and the versions that count."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{cores.processor()}, {cores.available()} cores, {memory:.0f} GiB of memory, {platform.system()} {platform.release()}"
+    libraries = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
+    return (
+        f"- {cores.processor()} ({torch.backends.cpu.get_cpu_capability()}), "
+        f"{cores.available()} cores, {memory:.0f} GiB of memory, "
+        f"{platform.system()} {platform.release()}\n"
+        f"- Python {platform.python_version()}, {libraries}"
+    )
 
 
 if __name__ == "__main__":
