@@ -112,7 +112,7 @@ def _framed(frame: Frame) -> np.ndarray:
 
 
 def _joined(clips: Sequence[Sequence[np.ndarray]]) -> list[Frame]:
-    """The clips in two rows, frame by frame, a second apart."""
+    """The clips in two rows, frame by frame, a second apart, for as long as the shortest lasts."""
     rows = 1 if len(clips) < 3 else 2
     shown = []
     for index, cells in enumerate(zip(*clips, strict=False)):
