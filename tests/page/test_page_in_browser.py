@@ -374,7 +374,7 @@ def test_an_error_of_the_page_itself_names_no_folder(visit, folder):
 def test_an_example_that_is_gone_is_told_without_its_folder(visit, folder):
     page = visit()
     pick(page, folder, "gone.mp4")
-    page.get_by_text("No such file").wait_for()
+    page.get_by_text(": This file cannot be judged. No such file").wait_for()
     assert judged(page) == "✕ ERROR Cannot be judged"
     assert str(folder) not in page.content()
 
