@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from app import charts, own_clips, player
-from app.history import Judged, pixels, unpacked
+from app.history import WITH_FILE, Judged, pixels, unpacked
 from app.words import badge, plain, verdict_as_html
 from deepfake_detector.media.variants import VARIANTS
 from deepfake_detector.serving import marking, report
@@ -103,7 +103,12 @@ def _show_firmness(judged: Judged, test_firmness: Callable[[Judged], None]) -> N
         with st.expander("What changed copies of it came to", icon=":material/repeat:"):
             st.table(pd.DataFrame(report.firmness_rows(found)).set_index("copy"))
         return
-    if not judged.file or found.verdict not in ("REAL", "FAKE"):
+    if found.verdict not in ("REAL", "FAKE"):
+        return
+    if not judged.file:
+        st.caption(
+            f"To test how firm it is, drop the file again: the last {WITH_FILE} of a visit are kept."
+        )
         return
     if st.button(
         "Test how firm it is",

@@ -104,6 +104,8 @@ def verdict_in_words(report: Report) -> str:
 
 def limits_in_words(decision: Decision, people: int) -> str:
     """Where REAL ends and FAKE begins for the highest of so many people."""
+    if decision.unproven:
+        return "It gives no verdict at any score."
     low, high = decision.band_low, decision.fake_from(people)
     of = f" for the highest of {people} people" if people > 1 else ""
     fitted = f" Fitted anew: {decision.recalibrated}." if decision.recalibrated else ""

@@ -11,6 +11,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -206,6 +207,17 @@ def test_a_verdict_can_be_tested_on_changed_copies_of_the_file(page_of):
     assert not [one for one in page.button if one.label == "Test how firm it is"]
     assert len(history_of(page).rows()) == 1
     assert history_of(page).row(1).report["stress"]
+
+
+def test_where_the_file_is_gone_it_is_to_be_dropped_again_to_be_tested(page_of):
+    page = upload(page_of("fake"), ("one.jpg", STILL))
+    kept = history_of(page).kept
+    kept[1] = replace(kept[1], judged=kept[1].judged.slim())
+    page.run()
+    assert "To test how firm it is, drop the file again" in words(page)
+    upload(page, ("one.jpg", STILL))
+    assert "drop the file again" not in words(page)
+    assert [one for one in page.button if one.label == "Test how firm it is"]
 
 
 def test_without_a_verdict_there_is_nothing_to_test(page_of):
@@ -670,6 +682,9 @@ def test_an_unproven_model_always_says_so_and_shows_no_score(page_of, tmp_path):
     page = page_of(made.write_model(tmp_path / "m.onnx", decision=terms))
     (warning,) = [one.value for one in page.warning]
     assert "Unproven model: too few groups. It gives no verdicts." in warning
+    beside = words(page.sidebar)
+    assert "It gives no verdict at any score." in beside
+    assert "FAKE from" not in beside
     upload(page, ("clip.mp4", made.person_clip()))
     assert "clip.mp4: **No verdict.**" in words(page)
     assert "does not show that it tells real from fake" in words(page)

@@ -180,6 +180,20 @@ def test_the_page_shows_whole_frames_of_the_most_suspicious_moments():
     assert page.count('<figure class="wide">') == 3
 
 
+@pytest.mark.parametrize(
+    ("unproven", "said"),
+    [
+        ("", "FAKE from 60%, REAL up to 40%"),
+        ("too few groups", "It gives no verdict at any score."),
+    ],
+)
+def test_no_limits_are_told_of_a_model_that_gives_no_verdict(unproven, said):
+    decision = TERMS.decision.model_copy(update={"unproven": unproven})
+    page = report.as_html(FACELESS, TERMS.model_copy(update={"decision": decision}), SHA).decode()
+    assert said in page
+    assert ("FAKE from" in page) == (not unproven)
+
+
 def test_the_page_tells_when_and_by_what_it_was_made_and_its_limits_first():
     found = replace(JUDGED, judged_at="2026-01-02T03:04:05+00:00")
     page = report.as_html(found, TERMS, SHA).decode()
