@@ -3,7 +3,8 @@ of it.
 
 A corruption is one function, decorated with its values by level, and its name in
 settings.Corruption. Levels as in the robustness protocol of DeeperForensics-1.0 (Jiang et al. 2020)
-and its followers, with JPEG and downsizing added. Pictures are RGB uint8 and keep their size.
+and its followers, with JPEG, downsizing and sharpening added. Pictures are RGB uint8 and keep
+their size.
 """
 
 from collections.abc import Callable
@@ -15,8 +16,10 @@ import numpy as np
 
 from deepfake_detector.media.h264 import through_h264
 from deepfake_detector.media.jpeg import through_jpeg
+from deepfake_detector.media.sharpening import sharpened
 
 BLOCK = 8  # pixels a side
+DETAIL = 1.0  # standard deviation of what is sharpened, pixels
 GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 Change = Callable[[np.ndarray, Any, np.random.Generator], np.ndarray]
@@ -91,6 +94,11 @@ def noise(image: np.ndarray, variance: float, rng: np.random.Generator) -> np.nd
 @_corruption(7, 9, 13, 17, 21)  # kernel's side in pixels, six standard deviations
 def blur(image: np.ndarray, side: int, _rng: np.random.Generator) -> np.ndarray:
     return cv2.GaussianBlur(image, (side, side), side / 6)
+
+
+@_corruption(0.5, 1.0, 1.5, 2.0, 3.0)  # of the detail that is added
+def sharpness(image: np.ndarray, amount: float, _rng: np.random.Generator) -> np.ndarray:
+    return sharpened(image, amount, DETAIL)
 
 
 @_corruption(2, 3, 4, 5, 6)  # side of a coarse pixel

@@ -13,6 +13,7 @@ Corruption = Literal[
     "blocks",
     "noise",
     "blur",
+    "sharpness",
     "pixelation",
     "h264",
     "jpeg",
@@ -31,7 +32,7 @@ class Quality(StrictModel):
         [1, 3, 5], min_length=1, description="1 (little) to 5 (much) of each corruption"
     )
     corruptions: list[Corruption] = Field(
-        ["noise", "blur", "pixelation", "h264", "jpeg", "downsize"],
+        ["noise", "blur", "sharpness", "pixelation", "h264", "jpeg", "downsize"],
         min_length=1,
         description="what changes the finest detail; the others move no measure",
     )

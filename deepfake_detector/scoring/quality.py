@@ -18,6 +18,8 @@ BAD_QUALITY = "quality outside what this model was checked on"
 Measure = Literal["sharpness_ratio", "flatness"]  # faces.degradation says what each is
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 DIGITS = 4  # of measures and limits: what is compared is what is told
+# Less flatness is more detail: a better picture, or noise, which the sharpness ratio tells.
+WITHOUT_LEAST = frozenset({"flatness"})
 TOLERANCE = 1e-9  # for rounding
 
 
@@ -53,11 +55,12 @@ def fit_limits(clips: pd.DataFrame, error: float, clean_outside: float) -> Limit
     """
     limits = {}
     for name in MEASURES:
-        least, most = (
+        below, most = (
             _most(sign * clips[name], clips["clean"], clips["wrong"], error, clean_outside)
             for sign in (-1, 1)
         )
-        least = None if least is None or least > 0 else 0.0 - least  # no measure is below 0
+        no_least = name in WITHOUT_LEAST or below is None or below > 0  # no measure is below 0
+        least = None if no_least else 0.0 - below
         limits[name] = Limit(least=least, most=most)
         clips = clips[clips["clean"] | clips[name].between(*_range(limits[name]))]
     return limits

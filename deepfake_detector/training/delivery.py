@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
+from deepfake_detector.media import sharpening
 from deepfake_detector.media.h264 import through_h264
 
 KERNELS = (
@@ -47,12 +48,8 @@ def denoised(crop: Picture, rng: np.random.Generator) -> Picture:
 
 
 def sharpened(crop: Picture, rng: np.random.Generator) -> Picture:
-    """Greys alone, by an unsharp mask: edges get a halo, colours stay."""
-    amount, deviation = rng.uniform(*SHARPENED), rng.uniform(*DETAIL)
-    luma, *chroma = cv2.split(cv2.cvtColor(crop, cv2.COLOR_RGB2YCrCb))
-    soft = cv2.GaussianBlur(luma, (0, 0), deviation)
-    luma = cv2.addWeighted(luma, 1 + amount, soft, -amount, 0)
-    return cv2.cvtColor(cv2.merge([luma, *chroma]), cv2.COLOR_YCrCb2RGB)
+    """As phones do: greys alone, by an unsharp mask."""
+    return sharpening.sharpened(crop, rng.uniform(*SHARPENED), rng.uniform(*DETAIL))
 
 
 def h264_coded(crop: Picture, rng: np.random.Generator) -> Picture:

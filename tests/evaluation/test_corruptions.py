@@ -109,7 +109,16 @@ def test_coarse_pixels_have_their_side():
     assert (coarse == coarse[:, :1, :, :1]).all()
 
 
-@pytest.mark.parametrize("name", ["jpeg", "h264", "saturation"])
+def test_sharpening_gives_an_edge_a_halo_and_leaves_areas_alone():
+    edge = np.full((40, 40, 3), 100, np.uint8)
+    edge[:, 20:] = 150
+    found = corrupt(edge, "sharpness", 3, KEY)[20, :, 0].astype(int)
+    assert found[19] < 100
+    assert found[20] > 150
+    assert found[[5, 35]].tolist() == [100, 150]
+
+
+@pytest.mark.parametrize("name", ["jpeg", "h264", "saturation", "sharpness"])
 def test_colours_stay_in_their_places(name):
     red = np.zeros((64, 64, 3), np.uint8)
     red[..., 0] = 200

@@ -54,6 +54,14 @@ def test_noise_raises_it_and_leaves_nothing_flat(seed):
 
 @given(SEEDS)
 @few
+def test_sharpening_raises_it_too_and_leaves_less_flat(seed):
+    found = of_levels(picture(seed), "sharpness")
+    assert rises([one["sharpness_ratio"] for one in found])
+    assert found[-1]["flatness"] < found[0]["flatness"]
+
+
+@given(SEEDS)
+@few
 def test_jpeg_flattens(seed):
     assert rises([one["flatness"] for one in of_levels(picture(seed), "jpeg")[1:]])
 
