@@ -44,5 +44,5 @@ def _files(path: Path) -> Iterator[Path]:
 def _facts(path: Path) -> os.stat_result | None:
     try:
         return path.stat()
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:  # not there, or a link to itself
         return None

@@ -10,7 +10,7 @@ from deepfake_detector.media.stills import DAMAGED, rgb
 from deepfake_detector.media.timeline import Timeline, varies
 
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")  # other formats keep previews or pages behind the picture
-LEAST, USUAL = 20, 100  # milliseconds: what is shown for less is shown for long, as browsers do
+LEAST, USUAL = 11, 100  # milliseconds: what is shown for less is shown for long, as browsers do
 
 
 def frame_count(image: Image.Image) -> int:

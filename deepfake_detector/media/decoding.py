@@ -7,7 +7,9 @@ are decoded side by side instead, and a file ahead of what is done with its fram
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -22,6 +24,14 @@ STRICT = {
 
 class Damage(Exception):  # noqa: N818 (no error: the frames are looked at more closely then)
     """A wanted frame did not come, or something before it could not be decoded."""
+
+
+class Picture(NamedTuple):
+    """A decoded frame, and the width of its pixels over their height by the codec's own word (1
+    where it has none), which may change from frame to frame."""
+
+    frame: av.VideoFrame
+    aspect: float
 
 
 @dataclass(frozen=True)
@@ -45,33 +55,34 @@ class Reader:
         found = {*own.tolist(), *(own - 1)[self.clip.leading[packets] & (own > 0)].tolist()}
         return frozenset(range(max(found) + 1)) if self.whole else frozenset(found)
 
-    def fast(self, frames: Sequence[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+    def fast(self, frames: Sequence[int]) -> Iterator[tuple[int, Picture]]:
         """These frames, rising; raises Damage at the first sign of it."""
         wanted = list(frames)
         packets = [int(self.clip.order[frame]) for frame in wanted]
         with self._opened() as stream:
             self._make_strict(stream)
-            for packet, frame in _decode(stream, self._ends(packets), frozenset(packets)):
-                if frame is None:
+            ends = self._ends(packets)
+            for packet, picture in _decode(stream, ends, self._shown, frozenset(packets)):
+                if picture is None:
                     raise Damage
                 if packet in packets:
-                    if packet != packets[0] or frame.is_corrupt:
+                    if packet != packets[0] or picture.frame.is_corrupt:
                         raise Damage
                     packets.pop(0)
-                    yield wanted.pop(0), frame
+                    yield wanted.pop(0), picture
                     if not wanted:
                         return
         raise Damage
 
-    def salvaged(self, frames: Sequence[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+    def salvaged(self, frames: Sequence[int]) -> Iterator[tuple[int, Picture]]:
         """These frames, rising, as far as they come; what is damaged is repaired as a player does."""
         place = {int(self.clip.order[frame]): frame for frame in frames}
         last = -1
         with self._opened() as stream:
-            for packet, frame in _decode(stream, self._ends(list(place))):
-                if frame is not None and place.get(packet, -1) > last:
+            for packet, picture in _decode(stream, self._ends(list(place)), self._shown):
+                if picture is not None and place.get(packet, -1) > last:
                     last = place[packet]
-                    yield last, frame
+                    yield last, picture
 
     def examined(self, groups: frozenset[int]) -> tuple[set[int], set[int]]:
         """Which packets of these groups are damaged, and which give a frame nevertheless."""
@@ -79,21 +90,28 @@ class Reader:
         with self._opened() as stream:
             self._make_strict(stream)
             found = [
-                (packet, frame is None or frame.is_corrupt)
-                for packet, frame in _decode(stream, ends)
+                (packet, picture is None or picture.frame.is_corrupt)
+                for packet, picture in _decode(stream, ends, self._shown)
             ]
         damaged = {packet for packet, bad in found if bad}
         alive = {packet for packet, bad in found if not bad}
         if damaged:
             with self._opened() as stream:
-                alive = {packet for packet, frame in _decode(stream, ends) if frame is not None}
+                salvaged = _decode(stream, ends, self._shown)
+                alive = {packet for packet, picture in salvaged if picture is not None}
         return damaged, alive
 
     def order(self) -> list[int]:
         """The packets that give a frame, in order of presentation."""
         ends = self._whole_ends(frozenset(self.clip.groups.tolist()))
         with self._opened() as stream:
-            return [packet for packet, frame in _decode(stream, ends) if frame is not None]
+            found = _decode(stream, ends, self._shown)
+            return [packet for packet, picture in found if picture is not None]
+
+    @cached_property
+    def _shown(self) -> frozenset[int]:
+        """The packets whose frames are shown, as far as that is known before they are decoded."""
+        return frozenset(self.clip.order.tolist())
 
     @contextmanager
     def _opened(self) -> Iterator[av.VideoStream]:
@@ -140,13 +158,16 @@ class Reader:
 
 
 def _decode(
-    stream: av.VideoStream, needed: np.ndarray, wanted: frozenset[int] | None = None
-) -> Iterator[tuple[int, av.VideoFrame | None]]:
+    stream: av.VideoStream,
+    needed: np.ndarray,
+    shown: frozenset[int],
+    wanted: frozenset[int] | None = None,
+) -> Iterator[tuple[int, Picture | None]]:
     """The number of each needed packet's frame, and the frame; None with the number of a packet at
     which an error came.
 
-    With those that are `wanted`, a frame may be left out that is neither wanted nor needed to
-    decode another.
+    Frames that are `shown` come even where FFmpeg would keep them back. With those that are
+    `wanted`, a frame may be left out that is neither wanted nor needed to decode another.
     """
     context = stream.codec_context
     skips = wanted is not None and not context.name.startswith("lib")  # those read it when opened
@@ -162,6 +183,8 @@ def _decode(
             continue
         if skips and wanted is not None:
             context.skip_frame = "DEFAULT" if number in wanted else "NONREF"
+        if packet.is_discard and number in shown:
+            packet = av.Packet(bytes(packet))  # without the mark
         packet.pts, packet.dts = number, None  # so its frame says which packet it came from
         running = True
         yield from _numbered(stream, packet, number)
@@ -169,7 +192,7 @@ def _decode(
         yield from _drained(stream, end)
 
 
-def _drained(stream: av.VideoStream, number: int) -> Iterator[tuple[int, av.VideoFrame | None]]:
+def _drained(stream: av.VideoStream, number: int) -> Iterator[tuple[int, Picture | None]]:
     """What the decoder still holds; then it is ready for another group."""
     yield from _numbered(stream, None, number - 1)
     stream.codec_context.flush_buffers()
@@ -177,7 +200,7 @@ def _drained(stream: av.VideoStream, number: int) -> Iterator[tuple[int, av.Vide
 
 def _numbered(
     stream: av.VideoStream, packet: av.Packet | None, number: int
-) -> Iterator[tuple[int, av.VideoFrame | None]]:
+) -> Iterator[tuple[int, Picture | None]]:
     try:
         frames = stream.codec_context.decode(packet)
     except av.error.MemoryError:
@@ -187,10 +210,11 @@ def _numbered(
         return
     for frame in frames:
         if frame.pts is not None:
-            yield frame.pts, frame
+            aspect = stream.codec_context.sample_aspect_ratio
+            yield frame.pts, Picture(frame, float(aspect or 1))
 
 
-def sampled(reader: Reader, count: int) -> Iterator[tuple[int, float, av.VideoFrame, bool]]:
+def sampled(reader: Reader, count: int) -> Iterator[tuple[int, float, Picture, bool]]:
     """Up to `count` frames spread evenly over the clip: each with its place, its time in seconds and
     whether it can be trusted.
 
@@ -200,20 +224,20 @@ def sampled(reader: Reader, count: int) -> Iterator[tuple[int, float, av.VideoFr
     if not len(reader.clip.order):
         reader = replace(reader, clip=reader.clip.ordered(reader.order()))
     seconds = reader.clip.seconds
-    for place, frame, trusted in _sampled(reader, reader.clip.spread(count)):
-        yield place, float(seconds[place]), frame, trusted
+    for place, picture, trusted in _sampled(reader, reader.clip.spread(count)):
+        yield place, float(seconds[place]), picture, trusted
 
 
-def _sampled(reader: Reader, ideals: list[int]) -> Iterator[tuple[int, av.VideoFrame, bool]]:
+def _sampled(reader: Reader, ideals: list[int]) -> Iterator[tuple[int, Picture, bool]]:
     doubtful = reader.clip.distrusted(reader.clip.damaged)
     given = 0
     if not doubtful[ideals].any():
         for whole in (False, True):
             try:
                 reader = replace(reader, whole=whole)
-                for place, frame in reader.fast(ideals[given:]):
+                for place, picture in reader.fast(ideals[given:]):
                     given += 1
-                    yield place, frame, True
+                    yield place, picture, True
                 return
             except Damage:  # or a keyframe does not hold what it promises: is it so from the start?
                 continue
@@ -223,9 +247,7 @@ def _sampled(reader: Reader, ideals: list[int]) -> Iterator[tuple[int, av.VideoF
     yield from islice(later, len(ideals) - given)
 
 
-def _around_damage(
-    reader: Reader, ideals: Sequence[int]
-) -> Iterator[tuple[int, av.VideoFrame, bool]]:
+def _around_damage(reader: Reader, ideals: Sequence[int]) -> Iterator[tuple[int, Picture, bool]]:
     """Frames as near to the ideal places as can be trusted.
 
     They are chosen for the whole clip, whatever came of it before the first sign of damage.
@@ -245,8 +267,8 @@ def _around_damage(
         looked_at = np.isin(clip.groups[clip.order], sorted(new))
         dead |= {int(n) for n in np.flatnonzero(looked_at) if int(clip.order[n]) not in alive}
     if plan:
-        for place, frame in reader.salvaged(plan):
-            yield place, frame, not doubtful[place]
+        for place, picture in reader.salvaged(plan):
+            yield place, picture, not doubtful[place]
 
 
 def _nearest(ideals: Sequence[int], clean: np.ndarray, rest: np.ndarray) -> list[int]:

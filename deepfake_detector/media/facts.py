@@ -15,18 +15,28 @@ STANDARD_SUM = 3688  # of the luminance table that JPEG quality 50 means (ITU-T 
 
 def video_facts(stream: av.VideoStream, packets: Sequence[Packet], clip: Timeline) -> dict:
     """Facts of a video, from all its packets and their timeline."""
-    duration = clip.duration
+    duration, shown = clip.duration, sum(not packet.discarded for packet in packets)
     return {
         "container": stream.container.format.name.partition(",")[0],
         "codec": stream.codec_context.name,
         "duration": duration,
-        "frame_rate": len(packets) / duration if duration else None,
+        "frame_rate": shown / duration if duration else None,
         "variable_rate": int(clip.variable),
         "frames_declared": stream.frames or None,
-        "frames_found": len(packets),
+        "frames_found": shown,
         "bitrate": 8 * sum(packet.size for packet in packets) / duration if duration else None,
         "segments": clip.segments,
+        "encoder": _encoder(stream),
     }
+
+
+def _encoder(stream: av.VideoStream) -> str:
+    """What wrote the file by its own word; empty where it does not say."""
+    for told in (stream.metadata, stream.container.metadata):
+        for name, value in told.items():
+            if name.lower() == "encoder":
+                return value
+    return ""
 
 
 def still_facts(image: Image.Image) -> dict:

@@ -79,13 +79,13 @@ def sample_frames(
     if probe.stream is None:
         yield from _animated(source, count, limits, clip)
         return
-    upright, found = Upright(limits.pixels, probe.pixel_aspect), False
+    upright, found = Upright(limits.pixels), False
     reader = decoding.Reader(source, probe.stream, clip, limits.work)
-    for place, time, frame, trusted in decoding.sampled(reader, count):
+    for place, time, picture, trusted in decoding.sampled(reader, count):
         found = True
         pts = clip.stamps[place] if clip.stamps else None
         with video_errors():
-            image, facts = upright(frame)
+            image, facts = upright(picture.frame, probe.pixel_aspect or picture.aspect)
         yield Frame(place, pts, time, image, facts, trusted)
     if not found:
         raise MediaError("no frame could be decoded")

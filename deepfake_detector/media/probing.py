@@ -18,6 +18,7 @@ from deepfake_detector.media.reading import (
     check_size,
     container,
     demuxed,
+    has_fragments,
     moving,
     opened,
     refuse_empty,
@@ -42,7 +43,8 @@ class Probe:
         file that cannot be read its size in bytes alone.
     timeline: when the frames of a video are shown; None of a still and of what cannot be read.
     stream: index of the stream of moving pictures; None in a picture, animated or not.
-    pixel_aspect: width of a pixel over its height, as the container has it.
+    pixel_aspect: width of a pixel over its height, where the container tells another than the
+        pictures do; None: as each of them has it.
     failure: why no frame can be decoded, where that is known before; else empty. What is wrong with
         a still is told where it is decoded.
     """
@@ -51,7 +53,7 @@ class Probe:
     facts: dict
     timeline: Timeline | None = None
     stream: int | None = None
-    pixel_aspect: float = 1.0
+    pixel_aspect: float | None = None
     failure: str = ""
 
 
@@ -101,8 +103,9 @@ def _animation(file: MediaFile, image: Image.Image, found: Probe) -> Probe:
 
 
 def _video(file: MediaFile, found: Probe, limits: Limits) -> Probe:
+    in_fragments = has_fragments(file)
     with container(file) as opening:
-        stream, packets = _film(opening)
+        stream, packets = _film(opening, in_fragments)
         check_size(stream.codec_context.width, stream.codec_context.height, limits.pixels)
         clip = _timeline(stream, packets)
         return replace(
@@ -110,9 +113,14 @@ def _video(file: MediaFile, found: Probe, limits: Limits) -> Probe:
             facts=found.facts | video_facts(stream, packets, clip),
             timeline=clip,
             stream=stream.index,
-            pixel_aspect=float(stream.sample_aspect_ratio or 1),
+            pixel_aspect=_own_aspect(stream),
             failure="" if any(not packet.discarded for packet in packets) else "no frame in it",
         )
+
+
+def _own_aspect(stream: av.VideoStream) -> float | None:
+    told = stream.sample_aspect_ratio or 1
+    return None if told == (stream.codec_context.sample_aspect_ratio or 1) else float(told)
 
 
 def _timeline(stream: av.VideoStream, packets: list[Packet]) -> Timeline:
@@ -127,7 +135,9 @@ def _timeline(stream: av.VideoStream, packets: list[Packet]) -> Timeline:
     )
 
 
-def _film(opening: av.container.InputContainer) -> tuple[av.VideoStream, list[Packet]]:
+def _film(
+    opening: av.container.InputContainer, in_fragments: bool
+) -> tuple[av.VideoStream, list[Packet]]:
     """The stream of moving pictures, with its packets: of those that may be it the one with most.
 
     Raises MediaError where that is a single picture beside sound.
@@ -135,7 +145,7 @@ def _film(opening: av.container.InputContainer) -> tuple[av.VideoStream, list[Pa
     streams = moving(opening)
     packets: dict[int, list[Packet]] = {stream.index: [] for stream in streams}
     for packet in demuxed(*streams):
-        packets[packet.stream.index].append(_packet(packet))
+        packets[packet.stream.index].append(_packet(packet, in_fragments))
     chosen = max(streams, key=lambda stream: len(packets[stream.index]))
     own = packets[chosen.index]
     if len(own) == 1 and opening.streams.audio and chosen.codec_context.name in COVERS:
@@ -143,14 +153,15 @@ def _film(opening: av.container.InputContainer) -> tuple[av.VideoStream, list[Pa
     return chosen, own
 
 
-def _packet(packet: av.Packet) -> Packet:
-    """VP8 keeps some frames for later ones to refer to and never shows them."""
+def _packet(packet: av.Packet, in_fragments: bool) -> Packet:
+    """VP8 keeps some frames for later ones to refer to and never shows them. In fragments FFmpeg
+    marks what comes after the times have started anew, in a joined recording, as not to be shown."""
     hidden = packet.stream.codec_context.name == "vp8" and not memoryview(packet)[0] & VP8_SHOWN
     return Packet(
         packet.pts,
         packet.dts,
         packet.size,
         packet.is_keyframe,
-        packet.is_discard or hidden,
+        hidden or (packet.is_discard and not in_fragments),
         packet.is_corrupt,
     )

@@ -37,6 +37,9 @@ NOT_MOVING = (
     | Disposition.dependent
 )
 
+UNREAD_KIND = "neither an image nor a video of a kind that is read here"
+UNREAD_REMEDY = "convert it to MP4 or JPEG"
+
 # PyAV's log level stays unset: any level calls Python from FFmpeg's threads, and closing a file
 # then deadlocks
 
@@ -83,6 +86,8 @@ def container(file: "MediaFile") -> Iterator[av.container.InputContainer]:
         raise MediaError(
             f"more than {OPTIONS['max_streams']} streams in it, or too little memory"
         ) from error
+    except av.error.ArgumentError as error:  # a format that is not in the list
+        raise MediaError(UNREAD_KIND, UNREAD_REMEDY) from error
     with opening as found:
         yield found
 
@@ -171,6 +176,28 @@ class MediaFile:
 
     def tell(self) -> int:
         return self._file.tell()
+
+
+def has_fragments(file: "MediaFile") -> bool:
+    """Whether it is an MP4 in fragments (ISO/IEC 14496-12, `moof`), as streams are saved: by the
+    boxes that follow one another in it."""
+    place, found = 0, False
+    while not found:
+        file.seek(place)
+        size, kind = int.from_bytes(file.read(4), "big"), file.read(4)
+        if size == 1:
+            size = int.from_bytes(file.read(8), "big")
+        if len(kind) < 4 or not kind.isalnum() or size < 8:
+            break
+        found, place = kind == b"moof", place + size
+    file.seek(0)
+    return found
+
+
+def check_file(source: Source) -> None:
+    """Raises MediaError for a pipe or a device, which would keep a reader waiting."""
+    if isinstance(source, Path) and source.exists() and not (source.is_file() or source.is_dir()):
+        raise MediaError("a pipe or a device, not a file")
 
 
 def byte_count(source: Source) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +44,7 @@ class Timeline:
     seconds: for each frame its time from the clip's first one.
     duration: seconds, the last frame's own time included; None where it is not known.
     rate: frames a second by the header, for frames without times.
+    clock: for each packet when its turn to be decoded comes, in seconds from the first one's.
     variable: whether the times between frames differ.
     segments: how often the times start, in a recording that was joined more than once.
     groups: for each packet the number of its group of pictures, which decodes by itself.
@@ -58,6 +59,7 @@ class Timeline:
     rate: float
     variable: bool = False
     segments: int = 1
+    clock: np.ndarray = field(default_factory=lambda: np.zeros(0))
     groups: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     leading: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     damaged: frozenset[int] = frozenset()
@@ -66,15 +68,18 @@ class Timeline:
         """Up to `count` frames, spread evenly over the clip.
 
         The clip is cut into equal parts of time; of each the frame is taken that is shown at its
-        middle, or where another part has that one already, the nearest one left. At a constant
-        rate that is the middle frame of each part.
+        middle, or where another part has that one already, the nearest one left. A frame that is
+        shown for longer than a part counts as one part: neither a frozen picture nor a wild time
+        draws the frames to where it is. At a constant rate that is the middle frame of each part.
         """
         total = len(self.order)
         count = min(total, count)
         if not self.variable or not self.duration:
             return [(2 * part + 1) * total // (2 * count) for part in range(count)]
-        middles = (np.arange(count) + 0.5) * self.duration / count + TOLERANCE
-        return distinct(np.searchsorted(self.seconds, middles, side="right") - 1, total)
+        shown = _at_most_a_part(np.diff(self.seconds, append=self.duration), count)
+        starts = np.concatenate([[0.0], np.cumsum(shown)])
+        middles = (np.arange(count) + 0.5) * starts[-1] / count + TOLERANCE
+        return distinct(np.searchsorted(starts[:-1], middles, side="right") - 1, total)
 
     def distrusted(self, damaged: Collection[int]) -> np.ndarray:
         """For each frame whether it is, or follows, one of these damaged packets before the next
@@ -97,9 +102,20 @@ class Timeline:
             self,
             order=np.array(order, int),
             stamps=(None,) * len(order),
-            seconds=np.arange(len(order)) / self.rate,
+            seconds=np.sort(self.clock[order]),
             leading=_leading(place, self.groups),
         )
+
+
+def _at_most_a_part(shown: np.ndarray, count: int) -> np.ndarray:
+    """How long each frame is shown, none for longer than the `count`th part of them all."""
+    left = float(shown.sum())
+    for capped, longest in enumerate(np.sort(shown)[::-1][:count]):
+        part = left / (count - capped)  # what the others share
+        if longest <= part * (1 + 1e-9):
+            return np.minimum(shown, part)
+        left -= longest
+    return shown
 
 
 def distinct(places: Sequence[int] | np.ndarray, total: int) -> list[int]:
@@ -129,12 +145,15 @@ def timeline(
     segments = _segments(packets, float(time_base), JUMP_OF_MPEG if joined else JUMP)
     groups, whole = _groups(packets, segments)
     shown = [number for number, one in enumerate(packets) if not one.discarded]
+    clock, end = _clock(packets, shown, time_base, rate)
     clip = Timeline(
         order=np.array([] if reordered else shown, int),
         stamps=() if reordered else (None,) * len(shown),
-        seconds=np.arange(0 if reordered else len(shown)) / rate,
-        duration=len(shown) / rate if shown else None,
+        seconds=clock[[] if reordered else shown],
+        duration=end,
         rate=rate,
+        variable=varies(np.diff(clock[shown])),
+        clock=clock,
         groups=groups,
         leading=np.zeros(len(packets), bool),
         damaged=_damaged(packets, segments, whole),
@@ -142,6 +161,8 @@ def timeline(
     if not timed:
         return clip
     order, stamps, seconds, gaps, end = _times(packets, segments, shown, time_base, rate)
+    if 2 * len(order) <= len(shown):  # most frames share their time with another: it says nothing
+        return clip
     return replace(
         clip,
         order=np.array(order, int),
@@ -152,6 +173,23 @@ def timeline(
         segments=int(segments.max(initial=0)) + 1,
         leading=_leading([one.pts for one in packets], groups),
     )
+
+
+def _clock(
+    packets: Sequence[Packet], shown: Sequence[int], time_base: Fraction, rate: float
+) -> tuple[np.ndarray, float | None]:
+    """The packets' decoding times in seconds, or where these do not rise or are not there, times at
+    the header's rate; and the end of the last frame shown."""
+    dts = [one.dts for one in packets]
+    known = [at for at in dts if at is not None]
+    usual = 1 / rate
+    if known and len(known) == len(dts) and all(a < b for a, b in pairwise(known)):
+        num, den = time_base.numerator, time_base.denominator
+        clock = np.array([(at - known[0]) * num / den for at in known])
+        usual = float(np.median(np.diff(clock))) if len(clock) > 1 else usual
+    else:
+        clock = np.arange(len(packets)) / rate
+    return clock, float(clock[shown[-1]]) + usual if shown else None
 
 
 def varies(gaps: np.ndarray) -> bool:
@@ -171,14 +209,14 @@ def _segments(packets: Sequence[Packet], unit: float, jump: float) -> np.ndarray
     found, now, last, latest = np.zeros(len(packets), int), 0, None, None
     for number, one in enumerate(packets):
         at = one.pts if one.dts is None else one.dts
-        if at is not None:
+        if at is not None and not one.discarded:
             if last is not None:
                 step = (at - last) * unit
                 behind = one.pts is not None and latest is not None and one.pts <= latest
                 if step > jump or step < -1 or (step < 0 and one.keyframe and behind):
                     now, latest = now + 1, None
             last = at
-            if one.pts is not None and not one.discarded:
+            if one.pts is not None:
                 latest = one.pts if latest is None else max(latest, one.pts)
         found[number] = now
     return found
@@ -205,7 +243,10 @@ def _damaged(
         group += starts
         ahead = segments[min(number + AT_A_JOIN, len(packets) - 1)]
         joins = ahead != segments[number]
-        if (one.damaged and not joins) or (starts and group < len(whole) and not whole[group]):
+        # a parser that sees a frame's end in the next packet marks the one before a loss
+        before = number > 0 and segments[number - 1] == segments[number]
+        lost = one.damaged or (before and packets[number - 1].damaged)
+        if (lost and not joins) or (starts and group < len(whole) and not whole[group]):
             found.add(number)
     return frozenset(found)
 

@@ -15,6 +15,8 @@ LONGEST = 5  # times as wide as high, or as high as wide; what says more is no s
 # Matrices of ITU-T H.273 that FFmpeg converts; RGB, 0, only where the planes are such
 MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc"}
 UNSPECIFIED, RGB = 2, 0
+GREYS = ("gray", "ya", "mono")  # how FFmpeg's names of pixel formats without colours begin
+BT2020 = 9
 RANGES = {1: "limited", 2: "full"}
 PQ, HLG = 16, 18  # transfer characteristics of ITU-T H.273
 TRANSFERS = {
@@ -45,57 +47,66 @@ TO_709 = np.array(
 )
 
 
+def _unlisted(kinds: type[Type], number: int) -> Type:
+    """A kind of side data that FFmpeg knows and PyAV's list lacks, as Exif in the frames of cameras:
+    without this every frame that has it is refused."""
+    kind = object.__new__(kinds)
+    vars(kind).update(_value_=number, _name_=f"UNLISTED_{number}")
+    return kind
+
+
+Type._missing_ = classmethod(_unlisted)  # type: ignore[assignment]
+
+
 class Upright:
     """Turns a clip's decoded frames into upright RGB pictures with square pixels.
 
-    One converter serves them all. `aspect` is the width of a pixel over its
-    height, as the container has it.
+    One converter serves them all, none of which may have more than so many `pixels`.
     """
 
-    def __init__(self, pixels: int, aspect: float) -> None:
+    def __init__(self, pixels: int) -> None:
         self._converter, self._pixels = VideoReformatter(), pixels
-        self._aspect = sensible(aspect)
 
-    def __call__(self, frame: av.VideoFrame) -> tuple[np.ndarray, dict]:
+    def __call__(self, frame: av.VideoFrame, aspect: float) -> tuple[np.ndarray, dict]:
         """The picture, (height, width, 3) RGB uint8, and what was told of it: columns of the media
-        table."""
+        table. `aspect` is the width of a pixel over its height, as the file has it."""
         check_size(frame.width, frame.height, self._pixels)
+        aspect = sensible(aspect)
         turns, mirrored = orientation(matrix_of(frame))
         facts = {
             "rotation": 90 * turns,
             "mirrored": int(mirrored),
-            "pixel_aspect": self._aspect,
+            "pixel_aspect": aspect,
             "pixel_format": frame.format.name,
             "colour_matrix": matrix_name(frame),
             "colour_range": RANGES.get(int(frame.color_range), ""),
             "transfer": TRANSFERS.get(int(frame.color_trc), ""),
+            "interlaced": int(frame.interlaced_frame),
         }
-        image = self._squared(self._rgb(frame))
+        image = self._squared(self._rgb(frame), aspect)
         image = image[:, ::-1] if mirrored else image
         image = np.ascontiguousarray(np.rot90(image, -turns))
         return image, {"width": image.shape[1], "height": image.shape[0]} | facts
 
     def _rgb(self, frame: av.VideoFrame) -> np.ndarray:
-        if matrix_name(frame) == "unknown":
+        transfer, matrix = int(frame.color_trc), matrix_name(frame)
+        if matrix == "unknown":
             frame.colorspace = UNSPECIFIED  # as players do
-        transfer = int(frame.color_trc)
         if transfer not in (PQ, HLG):
             return self._converted(frame, "rgb24")
+        if matrix in ("", "unknown"):
+            frame.colorspace = BT2020  # HDR has no other (ITU-R BT.2100)
         return tone_mapped(self._converted(frame, "rgb48le"), transfer)
 
     def _converted(self, frame: av.VideoFrame, pixels: str) -> np.ndarray:
         return self._converter.reformat(frame, format=pixels, threads=1).to_ndarray()
 
-    def _squared(self, image: np.ndarray) -> np.ndarray:
+    def _squared(self, image: np.ndarray, aspect: float) -> np.ndarray:
         """No side gets shorter, so no detail is lost."""
         height, width = image.shape[:2]
-        if abs(self._aspect - 1) <= SQUARE:
+        if abs(aspect - 1) <= SQUARE:
             return image
-        size = (
-            (round(width * self._aspect), height)
-            if self._aspect > 1
-            else (width, round(height / self._aspect))
-        )
+        size = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
         check_size(*size, self._pixels)
         return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
 
@@ -109,6 +120,8 @@ def matrix_name(frame: av.VideoFrame) -> str:
     """The matrix from which a frame's colours are made; empty where none is told, `unknown` where it
     is one that cannot be used."""
     matrix = int(frame.colorspace)
+    if frame.format.name.startswith(GREYS):
+        return ""
     if matrix == UNSPECIFIED or (matrix == RGB and frame.format.is_rgb):
         return "rgb" if frame.format.is_rgb else ""
     return MATRICES.get(matrix, "unknown")

@@ -59,8 +59,8 @@ def fit_limits(clips: pd.DataFrame, error: float, clean_outside: float) -> Limit
             _most(sign * clips[name], clips["clean"], clips["wrong"], error, clean_outside)
             for sign in (-1, 1)
         )
-        no_least = name in WITHOUT_LEAST or below is None or below > 0  # no measure is below 0
-        least = None if no_least else 0.0 - below
+        least = None if below is None or below > 0 else 0.0 - below  # no measure is below 0
+        least = None if name in WITHOUT_LEAST else least
         limits[name] = Limit(least=least, most=most)
         clips = clips[clips["clean"] | clips[name].between(*_range(limits[name]))]
     return limits

@@ -41,6 +41,7 @@ from deepfake_detector.media.reading import (
     Limits,
     MediaError,
     Source,
+    check_file,
     reason,
 )
 from deepfake_detector.media.variants import VARIANTS
@@ -271,6 +272,7 @@ class Detector:
             judged_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         try:
+            check_file(source)
             report = replace(report, sha256=sha256 or _sha256(source))
             probed = probe(source, limits)
             report = replace(report, kind=probed.kind, facts=probed.facts)

@@ -78,6 +78,7 @@ FACTS = {  # how the facts of a file are told on the page
     "bitrate": ("bits a second", "{:,.0f}"),
     "jpeg_quality": ("JPEG quality", "{:.0f}"),
     "pixel_format": ("pixel format", "{}"),
+    "encoder": ("written by", "{}"),
 }
 LIMITS = (
     "It judges faces, nothing else in a picture: not what was said, not who it is, not what "
@@ -240,7 +241,7 @@ def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:
 
 def file_facts(report: Report) -> dict[str, str]:
     """What the file says of itself, in words and with units; what is not known is left out."""
-    facts = {name: value for name, value in report.facts.items() if value is not None}
+    facts = {name: value for name, value in report.facts.items() if value not in (None, "")}
     size = {"width": f"{facts['width']} x {facts['height']}"} if "width" in facts else {}
     told = {
         title: form.format((facts | size)[name])

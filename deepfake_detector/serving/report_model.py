@@ -89,6 +89,10 @@ class FileFacts(StrictModel):
     segments: Count | None = Field(
         description="how often the times start: 1, or more where recordings were joined; video only"
     )
+    encoder: str | None = Field(
+        description="what wrote the file by its own word; empty where it does not say; video only"
+    )
+    interlaced: bool | None = Field(description="whether a frame is two fields; video only")
     frames_distrusted: Count | None = Field(
         description="frames looked at that follow damaged data, and may be distorted; video only"
     )

@@ -2,6 +2,7 @@
 
 import os
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
@@ -27,6 +28,7 @@ IMAGE_SUFFIXES = frozenset(
 LEFTOVERS = frozenset(
     {
         *("@eadir", "@tmp", "@recycle", "@recently-snapshot", "#recycle", "#snapshot"),
+        *("@transcode", "~snapshot", "network trash folder", "recycler"),
         *("$recycle.bin", "system volume information", "lost+found", "__macosx"),
         *("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"),
     }
@@ -35,14 +37,16 @@ LEFTOVERS = frozenset(
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies below a folder: `files`, sorted, and the `links` to folders that were not followed.
+    """What lies below a folder, sorted: `files`, the `links` to folders that were not followed, and
+    `others`, which cannot be read as a file: links to nothing or to themselves, pipes, devices.
 
-    Hidden names and what systems leave behind are in neither.
+    Hidden names and what systems leave behind are in none of them.
     """
 
     folder: Path
     files: tuple[Path, ...]
     links: tuple[Path, ...]
+    others: tuple[Path, ...]
 
     @cached_property
     def media(self) -> dict[str, str]:
@@ -71,7 +75,10 @@ def listing(folder: Path, follow_links: bool) -> Listing:
 
     Links to folders below it are followed, each folder once so that loops end, or only listed.
     """
-    files, links, todo, seen = [], [], deque([folder]), set()
+    files: list[Path] = []
+    links: list[Path] = []
+    others: list[Path] = []
+    todo, seen = deque([folder]), set()
     while todo:
         parent = todo.pop()
         if (known := _identity(parent)) in seen:
@@ -82,15 +89,15 @@ def listing(folder: Path, follow_links: bool) -> Listing:
                 path = parent / entry.name
                 if _is_leftover(entry.name):
                     continue
-                if not entry.is_dir():
-                    files.append(path)
+                if not _leads_to(entry.is_dir):
+                    (files if _leads_to(entry.is_file) else others).append(path)
                 elif not entry.is_symlink():
                     todo.append(path)
                 elif follow_links:
                     todo.appendleft(path)  # last: a folder is found by its own name, if it can be
                 else:
                     links.append(path)
-    return Listing(folder, tuple(sorted(files)), tuple(sorted(links)))
+    return Listing(folder, *(tuple(sorted(found)) for found in (files, links, others)))
 
 
 def media_kind(path: PurePath) -> str | None:
@@ -101,6 +108,14 @@ def media_kind(path: PurePath) -> str | None:
 
 def _is_leftover(name: str) -> bool:
     return name.startswith(".") or name.lower() in LEFTOVERS
+
+
+def _leads_to(what: Callable[[], bool]) -> bool:
+    """The answer of a directory entry; a link to itself leads to nothing."""
+    try:
+        return what()
+    except OSError:
+        return False
 
 
 def _identity(folder: Path) -> tuple[int, int]:

@@ -99,6 +99,18 @@ MEDIA = _table(
             nullable=True
         ),  # how often the clip's times start; 1 unless it was joined
         "frames_distrusted": _whole(nullable=True),  # sampled ones that follow damaged data
+        "encoder": pa.Column(TEXT),  # what wrote the file, by its own word
+        "mirrored": _whole(
+            nullable=True
+        ),  # 1 where it is flipped left to right before it is turned
+        "pixel_aspect": _number(),  # width of a stored pixel over its height
+        "pixel_format": pa.Column(TEXT),
+        "interlaced": _whole(nullable=True),  # 1 where a frame is two fields
+        "colour_matrix": pa.Column(TEXT),
+        "colour_range": pa.Column(TEXT),
+        "transfer": pa.Column(TEXT),
+        "grey_bits": _whole(nullable=True),  # of a grey still of more than 8
+        "page": _whole(nullable=True),  # of a still, from 1
     },
 )
 NEAR_DUPLICATES = _table(

@@ -215,16 +215,19 @@ def test_facts_of_a_video_stand_beside_its_frames(tmp_path):
             "frames_found": 24,
             "bitrate": facts[0]["bitrate"],
             "segments": 1,
+            "encoder": facts[0]["encoder"],
             "mirrored": 0,
             "pixel_aspect": 1,
             "pixel_format": "yuv420p",
             "colour_matrix": "",
             "colour_range": "",
             "transfer": "",
+            "interlaced": 0,
             "frames_distrusted": 0,
         }
     ]
     assert 0 < facts[0]["bitrate"] < 8 * len(data) / 2
+    assert facts[0]["encoder"].startswith("Lavf")
 
 
 def test_facts_of_what_cannot_be_read_are_its_size(tmp_path):

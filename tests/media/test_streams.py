@@ -96,6 +96,15 @@ def test_animations_are_sampled_alike_in_every_format(kind):
     assert [frame.time for frame in sampled] == pytest.approx([0.1, 0.3, 0.5])
 
 
+@pytest.mark.parametrize(("told", "shown"), [(0, 100), (10, 100), (16, 16), (50, 50)])
+def test_only_a_time_too_short_for_browsers_becomes_the_usual_one(told, shown):
+    frames = [Image.fromarray(numbered_frame(number)) for number in range(12)]
+    data = picture(
+        numbered_frame(0), "WEBP", save_all=True, append_images=frames[1:], duration=told
+    )
+    assert probe(data).facts["duration"] == pytest.approx(12 * shown / 1000)
+
+
 @needs_heif
 def test_a_tiled_picture_is_read_whole():
     image = read_image(case("iphone_tiled.heic"))

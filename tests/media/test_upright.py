@@ -6,7 +6,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from made import clip, numbered_frame, picture, two_pictures
+from made import clip, number_in, numbered_frame, picture, two_pictures
 from media.cases import case
 from PIL import Image
 
@@ -14,7 +14,15 @@ from deepfake_detector.media.facts import alterations
 from deepfake_detector.media.frame_sampling import Frame, sample_frames
 from deepfake_detector.media.reading import Source
 from deepfake_detector.media.stills import read_image
-from deepfake_detector.media.upright import HLG, PQ, TO_709, orientation, sensible, tone_mapped
+from deepfake_detector.media.upright import (
+    HLG,
+    PQ,
+    TO_709,
+    Upright,
+    orientation,
+    sensible,
+    tone_mapped,
+)
 
 BARS = [(200, 60, 60), (60, 200, 60), (60, 60, 200), (200, 200, 60), (30, 30, 30), (180, 140, 120)]
 
@@ -70,6 +78,62 @@ def test_the_whole_display_matrix_counts(matrix, shown):
     assert ("It was mirrored, as the file asks." in alterations(frame.facts)) == (
         np.linalg.det(np.reshape(matrix, (2, 2)).astype(float)) < 0
     )
+
+
+def of_a_camera(container: str, orientation: int) -> bytes:
+    """Frames that are JPEGs with Exif, turned as that says."""
+    buffer, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = orientation
+    with av.open(buffer, "w", format=container) as output:
+        stream = output.add_stream("mjpeg", rate=12)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuvj420p"
+        for number in range(12):
+            packet = av.Packet(picture(numbered_frame(number), "JPEG", quality=95, exif=exif))
+            packet.stream, packet.pts, packet.dts = stream, number, number
+            packet.time_base, packet.is_keyframe = Fraction(1, 12), True
+            output.mux(packet)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("container", ["avi", "mov"])
+@pytest.mark.parametrize(
+    ("orientation", "stored"),
+    [
+        (1, lambda image: image),
+        (6, np.rot90),
+        (2, lambda image: image[:, ::-1]),
+        (5, lambda image: image.transpose(1, 0, 2)),
+    ],
+)
+def test_frames_of_a_camera_are_turned_as_their_exif_says(container, orientation, stored):
+    found = list(sample_frames(of_a_camera(container, orientation), 3))
+    assert [number_in(stored(frame.image)) for frame in found] == [2, 6, 10]
+
+
+def with_aspect(width: int, height: int, aspect: Fraction) -> bytes:
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mpegts") as output:
+        stream = output.add_stream("libx264", rate=25, options={"crf": "12"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = aspect
+        for number in range(24):
+            shown = numbered_frame(number, width, height)
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")))
+        output.mux(stream.encode())
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("parts", "shapes"),
+    [
+        ([(96, 64, Fraction(16, 11)), (192, 128, Fraction(1))], [(64, 140), (128, 192)]),
+        ([(96, 64, Fraction(1)), (96, 64, Fraction(4, 3))], [(64, 96), (64, 128)]),
+    ],
+)
+def test_an_aspect_that_changes_within_a_recording_is_followed(parts, shapes):
+    data = b"".join(with_aspect(*part) for part in parts)
+    found = [frame.image.shape[:2] for frame in sample_frames(data, 4)]
+    assert found == [shape for shape in shapes for _ in range(2)]
 
 
 def test_a_matrix_of_no_numbers_asks_for_nothing():
@@ -148,6 +212,51 @@ def test_matrix_and_range_are_those_that_the_file_tells(matrix, full):
     assert np.abs(frame.image.astype(int) - (200, 60, 60)).max() <= 4
     assert (frame.facts["colour_range"] == "full") == full
     assert alterations(frame.facts) == []
+
+
+def hdr_without_a_matrix(transfer: int) -> np.ndarray:
+    """A frame of HDR in colours of BT.2020, whose matrix the file does or does not tell."""
+    signal = np.full((64, 96, 3), (20_000, 40_000, 15_000), np.uint16)
+    frame = av.VideoFrame.from_ndarray(signal, format="rgb48le")
+    frame = frame.reformat(format="yuv420p10le", dst_colorspace="bt2020")
+    frame.color_trc = transfer
+    return frame
+
+
+@pytest.mark.parametrize("transfer", [PQ, HLG])
+def test_hdr_whose_matrix_is_not_told_has_that_of_hdr(transfer):
+    frame = hdr_without_a_matrix(transfer)
+    shown = []
+    for matrix in (9, 2, 12):
+        frame.colorspace = matrix
+        shown.append(Upright(10_000)(frame, 1.0)[0])
+    assert np.array_equal(shown[0], shown[1])
+    assert np.array_equal(shown[0], shown[2])
+
+
+def test_greys_have_no_matrix_that_could_be_unknown():
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mov") as output:
+        stream = output.add_stream("png", rate=12)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "gray"
+        grey = np.full((64, 96), 90, np.uint8)
+        output.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="gray")))
+        output.mux(stream.encode())
+    frame = first(buffer.getvalue())
+    assert frame.facts["colour_matrix"] == ""
+    assert alterations(frame.facts) == []
+
+
+@pytest.mark.parametrize("tff", [False, True])
+def test_it_is_told_whether_a_frame_is_two_fields(tff):
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as output:
+        options = {"x264-params": "tff=1"} if tff else {}
+        stream = output.add_stream("libx264", rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        output.mux(stream.encode(av.VideoFrame.from_ndarray(numbered_frame(1), format="rgb24")))
+        output.mux(stream.encode())
+    assert first(buffer.getvalue()).facts["interlaced"] == tff
 
 
 @pytest.mark.parametrize("matrix", [8, 10, 11, 12, 13, 14])

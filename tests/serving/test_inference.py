@@ -2,6 +2,7 @@
 raises."""
 
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -586,3 +587,11 @@ def test_a_model_trained_with_yunet_finds_real_faces_with_it(
     )
     assert report.verdict in ("REAL", "FAKE", "INCONCLUSIVE")
     assert report.frames_with_face > 0
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_keeps_nobody_waiting(tmp_path):
+    os.mkfifo(tmp_path / "pipe.mp4")
+    model = made.write_model(tmp_path / "model.onnx")
+    found = Detector.load(model).predict(tmp_path / "pipe.mp4")
+    assert (found.verdict, found.error) == ("ERROR", "a pipe or a device, not a file")

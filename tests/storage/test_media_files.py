@@ -89,6 +89,8 @@ def test_only_videos_directly_in_a_folder_are_its_videos(tree):
         "THUMBS.DB",
         "desktop.ini",
         ".hidden/a.mp4",
+        "@Transcode/a.mp4",
+        "Network Trash Folder/a.mp4",
     ],
 )
 def test_what_systems_leave_behind_is_not_listed(tree, leftover):

@@ -164,6 +164,10 @@ def _left_out(tree: Listing, result: Scan) -> list[str]:
         if len(media) <= SHOWN
         else [f"{len(media)} {what} {result.others}: {_by_folder(media)}"]
     )
+    notes += counted(
+        "are left out, as links to nothing, pipes or devices",
+        [tree.place(one) for one in tree.others],
+    )
     if others:
         told = ", ".join(f"{count} {suffix}" for suffix, count in _most_frequent(suffixes))
         notes.append(f"{len(others)} files are left out, as no videos or images: {told}")

@@ -161,7 +161,8 @@ def _listed(tree: Listing) -> dict[str, Facts]:
     a file would be lost.
     """
     path = tree.folder / METADATA
-    if not path.exists():
+    if path not in tree.files:
+        _refuse_misspelled_list(tree)
         return {}
     places: dict[str, list[str]] = {}
     for place in tree.media:
@@ -192,6 +193,16 @@ def _listed(tree: Listing) -> dict[str, Facts]:
     return listed
 
 
+def _refuse_misspelled_list(tree: Listing) -> None:
+    """A list that cannot be read, or whose name has other capitals: what it says would be lost."""
+    for path in (*tree.files, *tree.others):
+        if path.parent == tree.folder and path.name.casefold() == METADATA:
+            raise UserError(
+                f"{path}: taken for the list {METADATA}, and not read",
+                f"it is to be a file of the name {METADATA}: rename, replace or remove it",
+            )
+
+
 def _normal(place: str) -> str:
     """A path as it is compared: with `/`, without `.`, in Unicode's composed form, its suffix in
     small letters, no spaces round its parts."""
@@ -219,6 +230,13 @@ def _lines(path: Path) -> Iterator[tuple[int, Facts]]:
             )
         cells += [""] * (len(columns) - len(cells))
         facts = {column: cell for column, cell in zip(columns, cells, strict=False) if column}
+        # of two Unicode forms of a name, or of two spaces, nobody means two people
+        facts = {
+            column: cell
+            if column == "path"
+            else unicodedata.normalize("NFC", " ".join(cell.split()))
+            for column, cell in facts.items()
+        }
         facts["label"] = facts["label"].casefold()
         if facts["label"] not in LABELS:
             raise UserError(

@@ -130,6 +130,41 @@ def test_spaces_round_the_ids_of_sources_make_no_other_people(tree):
     assert found["fake/b.mp4"]["sources"] == "mine:anna;mine:ben"
 
 
+def test_two_ways_to_write_a_name_make_no_two_people(tree):
+    composed, apart = "Jos\u00e9 B", "Jose\u0301  B"
+    text = f"path,label,sources\nreal/a.mp4,real,{composed}\nfake/b.mp4,fake,{apart}\n"
+    found = rows(tree("real/a.mp4", "fake/b.mp4", metadata=text))
+    assert found["fake/b.mp4"]["sources"] == found["real/a.mp4"]["sources"]
+
+
+def as_a_link_to_nothing(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+def with_other_capitals(path: Path) -> None:
+    path.with_name("Metadata.CSV").write_text("path,label\nreal/a.mp4,fake\n")
+
+
+@pytest.mark.parametrize("make", [as_a_link_to_nothing, with_other_capitals])
+def test_a_list_that_would_not_be_read_stops_the_scan(tree, make):
+    root = tree("real/a.mp4", "fake/b.mp4")
+    make(root / "metadata.csv")
+    with pytest.raises(UserError, match=r"(?i)metadata\.csv: taken for the list"):
+        scan(root)
+
+
+def test_what_is_no_file_is_left_out_and_noted(tree):
+    root = tree("real/a.mp4", "fake/b.mp4")
+    (root / "real/c.mp4").symlink_to("nowhere")
+    (root / "real/d.mp4").symlink_to("d.mp4")
+    os.mkfifo(root / "fake/e.mp4")
+    found = scan(root)
+    assert [one.path.name for one in found.found] == ["b.mp4", "a.mp4"]
+    assert found.notes == [
+        "3 are left out, as links to nothing, pipes or devices: fake/e.mp4, real/c.mp4, real/d.mp4"
+    ]
+
+
 @pytest.mark.parametrize(
     "original", ["real/x/a.v1.mp4", "real/x/a.v1", "a.v1.mp4", "a.v1", "x/a.v1.mp4"]
 )
