@@ -306,7 +306,7 @@ def _facts(judged: Judged) -> dict[str, str]:
         "frames looked at": f"{found.frames_sampled}, {found.frames_with_face} of them with a face"
     }
     if found.least_face:
-        frames["faces found from"] = f"{found.least_face:.0f} pixels"
+        frames["smallest face that could be found"] = f"{found.least_face:.0f} pixels"
     return (
         report.file_facts(found)
         | frames

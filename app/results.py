@@ -16,6 +16,7 @@ from app.history import History, Judged, Row
 from app.words import VERDICTS, badge, in_table, plain, printable, verdict_as_html
 from deepfake_detector.pages.looks import LOOKS
 from deepfake_detector.serving import batch
+from deepfake_detector.serving.inference import NOT_JUDGED
 
 TABLE, CHOICE = "table", "choice"
 ROWS_SEEN, ROW_PIXELS = 10, 35
@@ -228,7 +229,7 @@ def _show_one(
         if row.fake_probability is not None:
             st.markdown(f"Probability of fake: {row.fake_probability:.0%}, by {plain(row.model)}.")
         st.caption(GONE)
-    if row.verdict == "INCONCLUSIVE":
+    if row.report["reason"].startswith(NOT_JUDGED):
         own_clips.link("own-clips-of-row")
     st.download_button(
         "Report for programs (JSON)",

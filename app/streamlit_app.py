@@ -79,7 +79,7 @@ def main() -> None:
         st.info(
             "Drop images or clips above, or pick an example. You get a verdict, what its score "
             "means, and the faces it rests on. "
-            "Nothing is sent anywhere.",
+            "Files go to the computer that serves this page, and nowhere else.",
             icon=":material/info:",
         )
 

@@ -4,7 +4,8 @@ what they compute.
     python -m stages.export
 
 reads   models/detector.pt, models/decision.json, models/quality.json, models/firmness.json,
-        data/index.csv, data/splits/, data/faces.csv, data/faces/; media of drawn data sets
+        data/index.csv, data/media.csv, data/splits/, data/faces.csv, data/faces/; media of drawn
+        data sets
 makes   models/detector.onnx, models/detector.int8.onnx, models/examples/ (clips for the page, from
         a drawn test split), metrics/export.json
 """

@@ -4,7 +4,8 @@ still finds a face.
     python -m stages.robustness
 
 reads   models/detector.onnx, data/index.csv, data/splits/{val,test}.csv, data/frames.csv,
-data/frames/ makes   metrics/robustness.json, plots/robustness.csv
+        data/frames/
+makes   metrics/robustness.json, plots/robustness.csv
 
 Of in-set test where `evaluate` reads it and there is some, else of validation; what is held out
 stands for itself in what `evaluate` measures.

@@ -154,8 +154,8 @@ def _add_predict(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     command = to.add_parser(
         "predict",
         help="judge images, videos and folders of them",
-        description="Judge images, videos and folders. Exit code 0: every input got a verdict; 1: one was an ERROR, or none "
-        "could be judged; 2: wrong usage. What was judged before a run was stopped is kept beside "
+        description="Judge images, videos and folders. Exit code 0: every input was judged, INCONCLUSIVE or not; 1: one was "
+        "an ERROR, or nothing could be judged at all; 2: wrong usage. What was judged before a run was stopped is kept beside "
         "the file of --json or --csv, or in the folder of --html; --resume goes on with it.",
         epilog="example: %(prog)s clips --csv all.csv --html pages",
     )
@@ -207,7 +207,7 @@ def _add_predict(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         type=int,
         default=0,
         metavar="N",
-        help="so many processes side by side (default: this one alone)",
+        help="number of worker processes (default: judge in this process)",
     )
     command.add_argument(
         "--executor",
@@ -293,7 +293,7 @@ def _add_recalibrate(to: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "fakes that score below the new threshold are missed.",
         epilog="example: %(prog)s my_real_clips --false-alarms 0.05",
     )
-    command.add_argument("folder", type=Path, metavar="FOLDER", help="real clips alone")
+    command.add_argument("folder", type=Path, metavar="FOLDER", help="a folder of real clips only")
     _add_model(command)
     command.add_argument(
         "--false-alarms",
@@ -327,7 +327,7 @@ def _add_doctor(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         description="Check packages, device, disk, decoder, model files and every data set that params name. "
         "Exit code 0: nothing stands in the way; 1: something does, and what to do about it is "
         "said.",
-        epilog="example: %(prog)s --params params.yaml",
+        epilog="example: %(prog)s --params new.yaml",
     )
     command.add_argument(
         "--params",
@@ -344,7 +344,7 @@ def _add_use_profile(to: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "use-profile",
         help="switch params.yaml to another data set's values",
         description=f"Write params.yaml with the values of a profile: {', '.join(profiles.names()) or PROFILES}.",
-        epilog="example: %(prog)s folder --root mine=clips",
+        epilog="example: %(prog)s folder --root mine=/absolute/path/to/clips",
     )
     command.add_argument("profile", help="one of these")
     command.add_argument(
@@ -389,8 +389,8 @@ def _add_compare(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "compare",
         help="how far two runs differ, and whether that may be chance",
         description="Figures of two runs on the same items side by side, with the 95 % interval of their difference: source "
-        "groups are drawn anew, the same for both runs. With --against the means of two recipes over several "
-        "seeds: seeds are drawn anew too.",
+        "groups are resampled, the same for both runs. With --against the means of two recipes over several "
+        "seeds: seeds are resampled too.",
         epilog="example: %(prog)s HEAD workspace --md",
     )
     command.add_argument(

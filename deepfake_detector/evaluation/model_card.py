@@ -196,8 +196,8 @@ def _robustness(measured: Mapping) -> Section:
     text = [
         f"{measured['items']} {measured['split']} items, their frames corrupted in {len(video)} "
         "ways at the levels "
-        f"{', '.join(sorted({level for _, _, level in cells}))} (1 little, 5 much), faces looked "
-        "for anew. ROC-AUC by video: "
+        f"{', '.join(sorted({level for _, _, level in cells}))} (1 little, 5 much), faces "
+        "re-detected. ROC-AUC by video: "
         f"clean {_figure(clean)}, mean relative drop "
         f"{run_report.drop_in_words(measured['video'])}."
     ]

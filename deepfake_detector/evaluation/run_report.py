@@ -127,7 +127,7 @@ def headline(summary: Mapping, places: Mapping[str, Mapping]) -> Section:
     reasons = {own["interval_reason"] for own in every if "interval_reason" in own}
     text = [
         _lead(summary),
-        "In brackets the 95 % interval, by source groups drawn anew. Frames are those of each "
+        "In brackets the 95 % interval, by a bootstrap over source groups. Frames are those of each "
         "clip's dominant face; videos are whole clips, as the page judges them. Epoch, "
         "temperature, threshold and band were chosen on validation. In-set is of the data sets "
         "that were learned from, other groups of them; a held-out data set stands for itself.",
@@ -249,7 +249,7 @@ def robustness(measured: Mapping, chart: Chart) -> Section:
     text = [
         "ROC-AUC by video (accuracy at the threshold; coverage where under 1) of "
         f"{measured['items']} {measured['split']} "
-        f"items whose frames were corrupted, faces looked for anew. Clean: {_cell(clean)}.",
+        f"items whose frames were corrupted, faces re-detected. Clean: {_cell(clean)}.",
         f"Mean relative drop: {drop_in_words(measured['video'])}.",
     ]
     return Section("When pictures suffer", text, rows, charts=[chart])
@@ -323,9 +323,9 @@ def training(train: Mapping, settings: StrictModel, chart: Chart) -> Section:
     text = [
         f"{learned[train['learned']]}: validation ROC-AUC by video {train['val_video_roc_auc']:.3f} "
         f"({sure}).",
-        "The settings of train that are others than by default:"
+        "Settings of train that differ from the defaults:"
         if changed
-        else "All settings of train are those by default.",
+        else "All settings of train are at their defaults.",
     ]
     return Section("Training", text, changed, charts=[chart])
 

@@ -57,12 +57,12 @@ EXPLAINED = {  # by reason
     NO_FACE: "No face was found in any frame that was looked at. The detector judges faces only.",
     TOO_SMALL: "Faces were found, but all are too small to judge.",
     TOO_FEW: "A face was found in too few of the frames that were looked at to judge the clip.",
-    NOBODY: "Faces were found, but nobody in enough of the frames that were looked at to be judged as one person.",
+    NOBODY: "Faces were found, but no one person in enough of the frames that were looked at.",
     IN_BAND: "The score lies where the detector was wrong too often on clips it was checked on.",
-    OF_SEVERAL: "The highest of several people scores higher by chance. For one person this would be FAKE, for so many not.",
+    OF_SEVERAL: "The highest of several people scores higher by chance. For one person this would be FAKE; for this many people it is not.",
     DISAGREE: "The people in it do not agree: one looks real, the score of another lies where the detector is often wrong.",
     BAD_QUALITY: "The face is more blurred, compressed or noisy than what the model was checked on.",
-    NOT_FIRM: "The verdict is another one on the mildest copy of the file.",
+    NOT_FIRM: "The verdict changes on the mildest copy of the file.",
     NOT_JUDGED: "A demonstration model has seen drawn people only. It judges nothing but the demo's own files.",
     UNPROVEN: "The model's own validation does not show that it tells real from fake.",
     UNREADABLE: "The file is empty, damaged, beyond a limit, or of a kind that cannot be read.",
@@ -131,7 +131,9 @@ def meaning(report: Report, terms: Contract) -> str:
     )
     told = {"FAKE": (reals,), "REAL": (fakes,)}.get(report.verdict, (reals, fakes))
     more = (
-        f"The highest of {report.people} people is so high more often." if report.people > 1 else ""
+        f"With {report.people} people, the highest score is this high more often."
+        if report.people > 1
+        else ""
     )
     return " ".join(filter(None, (*told, more)))
 
@@ -182,12 +184,12 @@ def _wrong_so_often(holds: bool, known: VerdictsByFirmness) -> str:
     )
     checked, did = (
         " Of the verdicts on clips that the model was checked on,",
-        "stood" if holds else "fell",
+        "stayed the same" if holds else "changed",
     )
     if count < LEAST_CLIPS:
         return f"{checked} only {count} {did} on the mildest copy: too few to say how often such a verdict is wrong."
     return (
-        f"{checked} {count} {did} on the mildest copy as this one, and {wrong} of these were wrong."
+        f"{checked} {count} {did} on the mildest copy, as this one did; {wrong} of them were wrong."
     )
 
 
@@ -357,7 +359,7 @@ def _input_facts(report: Report) -> dict[str, object]:
         "of them with a face": report.frames_with_face,
     }
     if report.least_face:
-        frames["faces found from"] = f"{report.least_face:.0f} pixels"
+        frames["smallest face that could be found"] = f"{report.least_face:.0f} pixels"
     return {
         name: value
         for name, value in (own | file_facts(report) | frames).items()
@@ -383,7 +385,7 @@ def _model_facts(terms: Contract, model_sha256: str) -> list[tuple[str, object]]
             "fake clips",
         ),
         ("verdicts", limits_in_words(terms.decision, people=1)),
-        ("faces judged with", in_words_of_quality(terms.quality)),
+        ("face quality it judges", in_words_of_quality(terms.quality)),
     ]
 
 

@@ -132,7 +132,7 @@ def test_the_least_face_that_could_be_found_is_told():
     assert as_json(found, TERMS, SHA)["least_face"] == 64.0
     assert as_json(FACELESS, TERMS, SHA)["least_face"] is None
     page = report.as_html(found, TERMS, SHA).decode()
-    assert "faces found from" in page
+    assert "smallest face that could be found" in page
     assert "64 pixels" in page
 
 

@@ -113,14 +113,22 @@ def test_a_verdict_that_the_mildest_copy_turns_is_not_firm(tested):
 @pytest.mark.parametrize(
     ("logit", "fallen", "told"),
     [
-        (lambda _: 3.0, 20, "40 stood on the mildest copy as this one, and 2 of these were wrong."),
-        (brighter_left, 20, "40 stood on the mildest copy as this one, and 2 of these were wrong."),
+        (
+            lambda _: 3.0,
+            20,
+            "40 stayed the same on the mildest copy, as this one did; 2 of them were wrong.",
+        ),
+        (
+            brighter_left,
+            20,
+            "40 stayed the same on the mildest copy, as this one did; 2 of them were wrong.",
+        ),
         (
             as_much_detail(),
             20,
-            "20 fell on the mildest copy as this one, and 9 of these were wrong.",
+            "20 changed on the mildest copy, as this one did; 9 of them were wrong.",
         ),
-        (as_much_detail(), 19, "only 19 fell on the mildest copy: too few to say"),
+        (as_much_detail(), 19, "only 19 changed on the mildest copy: too few to say"),
     ],
     ids=["firm", "another copy turns it", "not firm", "few"],
 )
@@ -181,7 +189,7 @@ def test_the_demos_own_file_is_tested_though_its_copies_are_other_files(tmp_path
 def test_all_forms_of_the_report_have_what_the_copies_came_to(tested):
     found, terms = tested(brighter_left), made.contract_terms()
     plain = as_json(found, terms, SHA)
-    told = "40 stood on the mildest copy as this one, and 2 of these were wrong."
+    told = "40 stayed the same on the mildest copy, as this one did; 2 of them were wrong."
     assert plain["firmness"].startswith(in_words(found))
     assert plain["firmness"].endswith(told)
     test = plain["stress"]
