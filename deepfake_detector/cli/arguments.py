@@ -344,7 +344,7 @@ def _add_use_profile(to: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "use-profile",
         help="switch params.yaml to another data set's values",
         description=f"Write params.yaml with the values of a profile: {', '.join(profiles.names()) or PROFILES}.",
-        epilog="example: %(prog)s folder --root mine=/absolute/path/to/clips",
+        epilog="example: %(prog)s folder --root mine=clips",
     )
     command.add_argument("profile", help="one of these")
     command.add_argument(

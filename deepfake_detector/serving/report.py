@@ -59,7 +59,7 @@ EXPLAINED = {  # by reason
     TOO_FEW: "A face was found in too few of the frames that were looked at to judge the clip.",
     NOBODY: "Faces were found, but no one person in enough of the frames that were looked at.",
     IN_BAND: "The score lies where the detector was wrong too often on clips it was checked on.",
-    OF_SEVERAL: "The highest of several people scores higher by chance. For one person this would be FAKE; for this many people it is not.",
+    OF_SEVERAL: "The highest of several people scores higher by chance. This would be FAKE for one person, not for so many.",
     DISAGREE: "The people in it do not agree: one looks real, the score of another lies where the detector is often wrong.",
     BAD_QUALITY: "The face is more blurred, compressed or noisy than what the model was checked on.",
     NOT_FIRM: "The verdict changes on the mildest copy of the file.",

@@ -236,13 +236,16 @@ def test_files_on_the_server_are_judged_where_it_has_a_folder_for_them(
         (own / place).parent.mkdir(parents=True, exist_ok=True)
         (own / place).write_bytes(data)
     (own / "notes.txt").write_text("no picture")
-    os.mkfifo(own / "deep/pipe.mp4")
+    os.mkfifo(own / "deep/no_file.mp4")
+    (own / "deep/pipe.mp4").touch()
     monkeypatch.setenv("DEEPFAKE_FOLDER", str(own))
     (tmp_path / "limits.toml").write_text(LIMITS_FILE.format(60, 64))  # 5 MiB a file
     monkeypatch.setenv("DEEPFAKE_LIMITS", str(tmp_path / "limits.toml"))
     page = page_of("fake")
     assert page.selectbox[0].options == ["everything (4 files)", "deep (3 files)"]
     page.selectbox[0].select("deep").run()
+    (own / "deep/pipe.mp4").unlink()
+    os.mkfifo(own / "deep/pipe.mp4")
     next(one for one in page.button if one.label == "Judge 3 files").click().run()
     all_judged(page)
     found = {row.name: (row.verdict, row.said) for row in history_of(page).rows()}
