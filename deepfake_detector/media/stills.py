@@ -19,6 +19,7 @@ from deepfake_detector.media.reading import (
     opened,
     refuse_empty,
 )
+from deepfake_detector.media.upright import HLG, PQ, TRANSFERS, UNSPECIFIED, tone_mapped
 
 FORMATS = ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF"]
 if importlib.util.find_spec("pillow_heif"):  # an extra package: its library is large
@@ -32,7 +33,9 @@ HEIF_BRANDS = frozenset(  # ISO/IEC 23008-12: what a HEIC file says it is, in it
 NO_HEIF = "a HEIC picture, which cannot be read here"
 HEIF_REMEDY = "install pillow-heif (`pip install pillow-heif`), or save the picture as JPEG"
 GREY_BITS = (8, 10, 12, 14, 16)
-ORIENTATION = 0x0112  # EXIF tag
+ORIENTATION, PHOTOMETRIC = 0x0112, 0x0106  # tags of EXIF and TIFF
+PNG_MARK = b"\x89PNG\r\n\x1a\n"  # its first bytes; chunks follow
+DEEPER = 257  # takes 8 bits of full range to 16
 UPRIGHT = {  # what makes a picture upright, by the value of that tag
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -58,8 +61,8 @@ def read_still(source: Source, limits: Limits = LIMITS) -> tuple[np.ndarray, dic
     """A still as (height, width, 3) RGB uint8, upright by its EXIF orientation, and what was told of
     it: columns of the media table.
 
-    Greys of more than 8 bits are scaled to 8; of a TIFF's pages the largest is read, since small
-    ones are previews. Raises MediaError where it is empty, damaged, too large or no image.
+    Greys of more than 8 bits are scaled to 8, and HDR is mapped as that of a video; of a TIFF's pages
+    the largest is read, since small ones are previews. Raises MediaError where it is empty, damaged, too large or no image.
     """
     refuse_empty(source)
     with opened(source) as file, image_errors(), still(file) as image:
@@ -69,6 +72,9 @@ def read_still(source: Source, limits: Limits = LIMITS) -> tuple[np.ndarray, dic
         if bits := _grey_bits(image):
             facts["grey_bits"] = bits
         shown = rgb(image)
+        if (transfer := _transfer(image, file)) in (PQ, HLG):
+            facts["transfer"] = TRANSFERS[transfer]
+            shown = tone_mapped(shown.astype(np.uint16) * DEEPER, transfer)
         return shown, size_of(shown) | facts
 
 
@@ -117,8 +123,29 @@ def rgb(image: Image.Image) -> np.ndarray:
     turn = UPRIGHT.get(image.getexif().get(ORIENTATION, 1))
     upright = image.transpose(turn) if turn is not None else image
     if _is_deep(upright):
-        return _eight_bit(np.asarray(upright))
+        grey = _eight_bit(np.asarray(upright))
+        return 255 - grey if _white_is_zero(image) else grey
     return np.array(upright.convert("RGB"))
+
+
+def _transfer(image: Image.Image, file: MediaFile) -> int:
+    """How light became numbers, in the words of ITU-T H.273: of a HEIC picture by its colour box, of
+    a PNG by its chunk `cICP`; else not told."""
+    if profile := image.info.get("nclx_profile"):
+        return int(profile["transfer_characteristics"])
+    place, kind = len(PNG_MARK), b""
+    while image.format == "PNG" and kind not in (b"IDAT", b"cICP"):
+        file.seek(place)
+        size, kind = int.from_bytes(file.read(4), "big"), file.read(4)
+        if not kind:
+            break
+        place += 12 + size
+    return file.read(2)[1] if kind == b"cICP" else UNSPECIFIED
+
+
+def _white_is_zero(image: Image.Image) -> bool:
+    """Whether a TIFF counts greys from white; Pillow turns those of 8 bits alone."""
+    return getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0
 
 
 def _largest_page(image: Image.Image) -> int:
@@ -152,6 +179,8 @@ def _grey_bits(image: Image.Image) -> int | None:
 
 
 def _eight_bit(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind == "f":
+        values = np.nan_to_num(values, posinf=0, neginf=0)
     most = float(values.max(initial=0))
     if values.dtype.kind == "f" and most <= 1:
         top = 1.0

@@ -1,6 +1,7 @@
 """Pictures come out in their true shape and colour, and what was done to them is told."""
 
 import io
+import zlib
 from fractions import Fraction
 
 import av
@@ -10,6 +11,7 @@ from made import clip, number_in, numbered_frame, picture, two_pictures
 from media.cases import case
 from PIL import Image
 
+from deepfake_detector.media import stills
 from deepfake_detector.media.facts import alterations
 from deepfake_detector.media.frame_sampling import Frame, sample_frames
 from deepfake_detector.media.reading import Source
@@ -336,6 +338,50 @@ def test_greys_between_0_and_1_fill_the_range():
     buffer = io.BytesIO()
     Image.fromarray(np.linspace(0, 1, 96, dtype=np.float32)[None].repeat(4, 0)).save(buffer, "TIFF")
     assert read_image(buffer.getvalue()).max() == 255
+
+
+def with_cicp(data: bytes, transfer: int) -> bytes:
+    """The PNG, in colours of BT.2020 and with this transfer characteristic."""
+    body = b"cICP" + bytes((9, transfer, 0, 1))
+    chunk = (4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+    return data[:33] + chunk + data[33:]  # after the header
+
+
+@pytest.mark.parametrize("transfer", [PQ, HLG])
+def test_a_still_of_hdr_is_mapped_as_a_frame_is(transfer):
+    signal = np.full((32, 32, 3), (120, 150, 90), np.uint8)
+    plain = picture(signal)
+    frame = first(with_cicp(plain, transfer))
+    assert np.array_equal(frame.image, tone_mapped(signal.astype(np.uint16) * 257, transfer))
+    assert any("HDR" in one for one in alterations(frame.facts))
+    assert np.array_equal(first(with_cicp(plain, 13)).image, signal)
+
+
+@pytest.mark.skipif("HEIF" not in stills.FORMATS, reason="pillow-heif is not installed")
+def test_a_heic_picture_of_hdr_is_mapped_too():
+    buffer = io.BytesIO()
+    profile = {"color_primaries": 9, "transfer_characteristics": PQ, "matrix_coefficients": 9}
+    signal = Image.fromarray(np.full((64, 64, 3), (120, 150, 90), np.uint8))
+    signal.save(buffer, "HEIF", quality=-1, **profile)
+    frame = first(buffer.getvalue())
+    expected = tone_mapped(np.full((1, 1, 3), (120, 150, 90), np.uint16) * 257, PQ)
+    assert np.abs(frame.image.astype(int) - expected).max() <= 6
+    assert frame.facts["transfer"] == "pq"
+
+
+def test_greys_that_count_from_white_are_turned():
+    ramp = np.linspace(0, 65535, 64).astype(np.uint16)[None].repeat(64, axis=0)
+    shown = [read_image(picture(ramp, "TIFF", tiffinfo={262: kind})) for kind in (1, 0)]
+    assert np.array_equal(shown[0], 255 - shown[1])
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_greys_that_are_no_number_are_black_and_spoil_no_other(odd):
+    grey = np.full((32, 32), 0.5, np.float32)
+    grey[0, 0] = odd
+    shown = read_image(picture(grey, "TIFF"))
+    assert (shown[0, 0] == 0).all()
+    assert (shown[1:] == 127).all()
 
 
 def test_the_largest_page_of_a_tiff_is_read():
