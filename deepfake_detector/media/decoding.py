@@ -79,7 +79,9 @@ class Reader:
         place = {int(self.clip.order[frame]): frame for frame in frames}
         last = -1
         with self._opened() as stream:
-            for packet, picture in _decode(stream, self._ends(list(place)), self._shown):
+            needed = self._ends(list(place))
+            needed[1:] |= needed[:-1]  # the second field of a frame may be a packet of its own
+            for packet, picture in _decode(stream, needed, self._shown):
                 if picture is not None and place.get(packet, -1) > last:
                     last = place[packet]
                     yield last, picture
