@@ -1,4 +1,5 @@
-"""Two hundred files dropped in the page at once, with a reload of the page in the middle: rows, order, time and memory.
+"""Two hundred files dropped in the page at once, with a second visitor and a reload of the page in the middle: rows, order, time
+against the command and memory.
 
     python -m benchmarks.many_files [--files 200]      (needs Chromium; Linux)
 
@@ -7,19 +8,22 @@ Drawn clips and stills take turns; five of the files are broken, two are larger 
 
 import argparse
 import csv
+import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from benchmarks import goals
 from benchmarks.browser import chromium
 from benchmarks.load import resident
 from benchmarks.score_clip import saved
-from benchmarks.served_page import served
+from benchmarks.served_page import PROJECT, served
 from deepfake_detector.datasets.synthesis.clips import Clip, produce
 from deepfake_detector.training import network
 
@@ -33,6 +37,7 @@ JUDGED = "Number(document.body.innerText.match(/Judged (\\d+) of/)?.[1])"  # as 
 ORDER = ("FAKE", "INCONCLUSIVE", "ERROR", "REAL")
 PATIENCE = 3_600_000  # milliseconds
 MOST_MB = 1024  # more than before, besides the uploads
+MOST = 1.3  # times the seconds of the command
 
 
 def main() -> None:
@@ -52,7 +57,13 @@ def main() -> None:
             page.set_default_timeout(PATIENCE)
             page.goto(address)
             page.get_by_text("Forget what was judged").wait_for(state="attached")
-            measure(page, files, folder / "table.csv")
+            taken = measure(browser, page, files, folder / "table.csv")
+        goals.at_most(
+            f"the page with {count} files: seconds a file, against the command",
+            taken / _by_the_command(folder / "in", model),
+            MOST,
+            "x",
+        )
 
 
 def drawn(folder: Path, count: int) -> list[Path]:
@@ -72,12 +83,41 @@ def drawn(folder: Path, count: int) -> list[Path]:
     return files
 
 
-def measure(page: Page, files: list[Path], table: Path) -> None:
+def _by_the_command(folder: Path, model: Path) -> float:
+    """Seconds that `predict` takes for the same files."""
+    command = [sys.executable, "-m", "deepfake_detector", "predict", folder, "--model", model]
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    started = time.monotonic()
+    done = subprocess.run(command, cwd=folder.parent, env=environment, capture_output=True)
+    taken = time.monotonic() - started
+    if done.returncode != 1:  # the broken ones
+        raise RuntimeError(done.stderr.decode())
+    print(f"`predict` on the same files: {taken:.0f} s")
+    return taken
+
+
+def _another_visitor(browser: Browser, address: str, file: Path) -> float:
+    """Seconds until somebody else has the verdict on one file."""
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(address)
+    page.get_by_text("Forget what was judged").wait_for(state="attached")
+    started = time.monotonic()
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_text("Details for experts").wait_for()
+    taken = time.monotonic() - started
+    page.close()
+    return taken
+
+
+def measure(browser: Browser, page: Page, files: list[Path], table: Path) -> float:
+    """Drops the files, and tells what came of it; the seconds until all were judged."""
     memory = Memory()
     started = time.monotonic()
     page.locator("input[type=file]").set_input_files(files)
     page.get_by_text(re.compile(rf"^Judged \d+ of {len(files) - LARGE}, about")).wait_for()
     page.wait_for_function(f"{JUDGED} >= {len(files) // 2}")
+    waited = _another_visitor(browser, page.url.partition("?")[0], files[-2])
     before = page.evaluate(JUDGED)
     page.reload()
     kept = int(page.get_by_text(" files: ").inner_text().split()[0])
@@ -97,10 +137,12 @@ def measure(page: Page, files: list[Path], table: Path) -> None:
     )
     print(f"in order: {verdicts == sorted(verdicts, key=ORDER.index)}")
     print(f"{taken:.0f} s, {taken / len(files):.2f} s a file")
+    print(f"another visitor's one still meanwhile: {waited:.1f} s")
     print(f"memory of the server: {memory.before:.0f} MB before, {memory.most:.0f} MB at most")
     uploads = sum(path.stat().st_size for path in files) / 1e6
     what = f"the page with {len(files)} files: memory besides the uploads"
     goals.at_most(what, grown - uploads, MOST_MB, "MB")
+    return taken
 
 
 class Memory:
