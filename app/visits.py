@@ -74,6 +74,7 @@ class Visits:
             now = self._clock()
             for token, (last, visit) in list(self._kept.items()):
                 if visit.work.watched():
+                    del self._kept[token]  # to the end: it was looked at last
                     self._kept[token] = now, visit
                 elif last < now - self._seconds:
                     self._end(token)

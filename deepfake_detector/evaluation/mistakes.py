@@ -11,11 +11,11 @@ SHEETS = {"real_called_fake": 0, "fake_called_real": 1}  # name -> label
 def sheets(
     clips: pd.DataFrame, frames: pd.DataFrame, threshold: float, reader: ArchiveReader
 ) -> dict[str, bytes]:
-    """Contact sheets by name: of each clip on the wrong side of the threshold the face that speaks
-    most for its verdict, the most confident mistake first.
+    """Contact sheets by name: of each clip on the wrong side of the threshold the face, of the person
+    who decided, that speaks most for its verdict, the most confident mistake first.
 
-    `clips` has the columns item, label and fake_probability, `frames` item, logit, archive and
-    member; `reader` reads the archives of faces. A sheet without mistakes is blank.
+    `clips` has the columns item, label, track and fake_probability, `frames` item, track, logit,
+    archive and member; `reader` reads the archives of faces. A sheet without mistakes is blank.
     """
     scored = clips.dropna(subset="fake_probability")
     result = {}
@@ -25,7 +25,8 @@ def sheets(
         wrong = wrong.sort_values(["fake_probability", "item"], ascending=[label == 1, True]).head(
             SHOWN
         )
-        faces = frames.sort_values(
+        decided = frames.merge(wrong[["item", "track"]], on=["item", "track"])
+        faces = decided.sort_values(
             ["logit", "frame"], ascending=[label == 1, True]
         ).drop_duplicates("item")
         told = wrong.merge(faces[["item", "archive", "member"]], on="item")

@@ -82,9 +82,11 @@ def table(rows: pd.DataFrame, temperature: float, threshold: float) -> pd.DataFr
 
 def mean_relative_drop(measured: pd.DataFrame, of: str) -> float | None:
     """Mean of (clean ROC-AUC less corrupted) over clean, over the corruptions and levels that leave
-    faces of both classes; None where none does."""
+    faces of both classes; None where none does, or nothing is left to lose."""
     own = measured[measured["of"] == of]
     clean = own.loc[own["corruption"] == "none", "roc_auc"].iloc[0]
+    if not clean:
+        return None
     drops = (clean - own.loc[own["corruption"] != "none", "roc_auc"]) / clean
     return float(drops.mean()) if drops.notna().any() else None
 

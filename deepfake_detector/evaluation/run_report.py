@@ -128,7 +128,7 @@ def headline(summary: Mapping, places: Mapping[str, Mapping]) -> Section:
     text = [
         _lead(summary),
         "In brackets the 95 % interval, by a bootstrap over source groups. Frames are those of each "
-        "clip's dominant face; videos are whole clips, as the page judges them. Epoch, "
+        "clip's dominant face; videos are whole clips, as the page judges them but for its limits of face quality. Epoch, "
         "temperature, threshold and band were chosen on validation. In-set is of the data sets "
         "that were learned from, other groups of them; a held-out data set stands for itself.",
     ]

@@ -16,6 +16,7 @@ from deepfake_detector.scoring.settings import Calibrate
 from deepfake_detector.scoring.temperature import fit_temperature
 
 SCORES_KEPT = 200
+SURE = 1e-3  # nearer to 0 or 1 a threshold is not rounded
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,9 @@ def decision(
     return {
         "temperature": round(temperature.value, 6),
         "temperature_reason": temperature.reason,
-        "threshold": round(threshold, 6),
-        "band_low": round(band.low, 6),
-        "band_high": round(band.high, 6),
+        "threshold": rounded(threshold),
+        "band_low": rounded(band.low),
+        "band_high": rounded(band.high),
         "several": several(logits[labels == 0], band.high, temperature.value),
         "band_reached": band.reached,
         "recalibrated": "",
@@ -73,7 +74,13 @@ def decision(
 def several(reals: np.ndarray, band_high: float, temperature: float) -> list[float]:
     """The probabilities from which the highest of 2, 3 … people is fake."""
     at = logit(band_high, temperature)
-    return [round(float(probability(one, temperature)), 6) for one in fake_from(reals, at)[1:]]
+    return [rounded(float(probability(one, temperature))) for one in fake_from(reals, at)[1:]]
+
+
+def rounded(threshold: float) -> float:
+    """A threshold with six digits; near 0 and 1 with all of them, where the next of six is another
+    verdict: it would be 0, and every clip FAKE."""
+    return round(threshold, 6) if SURE < threshold < 1 - SURE else float(threshold)
 
 
 def most_balanced(labels: np.ndarray, probabilities: np.ndarray) -> float:

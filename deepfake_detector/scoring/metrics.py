@@ -42,7 +42,7 @@ class Aspect(IntEnum):
 
     CLASSES = 1  # how well the classes are told apart
     PROBABILITIES = 2  # whether the probabilities mean what they say
-    VERDICTS = 3  # what a person is told
+    VERDICTS = 3  # what a person is told, limits of face quality aside
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from deepfake_detector import UserError
-from deepfake_detector.scoring.calibration import fewest_false_alarms, several, thinned
+from deepfake_detector.scoring.calibration import fewest_false_alarms, rounded, several, thinned
 from deepfake_detector.scoring.decision import LEAST_CLIPS, Decision
 from deepfake_detector.scoring.scores import probability
 
@@ -29,7 +29,7 @@ def recalibrated(decision: Decision, logits: np.ndarray, share: float) -> Decisi
             "add real clips, or choose a higher rate",
         )
     scores = probability(logits, decision.temperature)
-    threshold = round(fewest_false_alarms(np.zeros(len(scores)), scores, share), 6)
+    threshold = rounded(fewest_false_alarms(np.zeros(len(scores)), scores, share))
     low, known = min(decision.band_low, threshold), decision.validation
     reals, fakes = np.array(thinned(scores)), np.array(known.fake_scores)
     validation = known.model_copy(

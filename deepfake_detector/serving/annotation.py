@@ -16,6 +16,7 @@ from PIL import Image
 
 from deepfake_detector.media.frame_sampling import Frame, sample_frames
 from deepfake_detector.media.reading import LIMITS, Limits, MediaError, Source
+from deepfake_detector.media.variants import MOST_BYTES
 from deepfake_detector.media.writing import USUAL_RATE, h264_clip
 from deepfake_detector.pages import boxes
 from deepfake_detector.serving import marking
@@ -46,7 +47,7 @@ def annotated(source: Source, report: Report, limits: Limits = LIMITS) -> bytes:
     if report.kind == "video":
         rate = report.facts.get("frame_rate") or USUAL_RATE
         duration = report.facts.get("duration") or 0.0
-        return h264_clip(frames, CRF, PRESET, rate=rate, duration=duration)
+        return h264_clip(frames, CRF, PRESET, rate=rate, duration=duration, most_bytes=MOST_BYTES)
     (_, image), *_ = frames
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG" if suffix(report) == ".jpg" else "PNG", quality=95)

@@ -218,6 +218,7 @@ class Journal:
         self.path = target.with_name(f"{target.name}.partial")
         self._terms = terms | {"format": FORMAT}
         self._places: dict[str, int] = {}
+        self._keys: dict[Path, str] = {}
 
     def begin(self, resume: bool) -> None:
         """Raises UserError where one was left by a run that was stopped, unless it is to go on, or
@@ -240,22 +241,26 @@ class Journal:
             file.truncate(whole)
 
     def has(self, path: Path) -> bool:
-        return _key(path) in self._places
+        return self._key(path) in self._places
 
     def add(self, path: Path, found: dict) -> None:
         with open(self.path, "ab") as file:
-            self._places[_key(path)] = file.tell()
-            file.write(_line({"key": _key(path), "report": found}))
+            self._places[self._key(path)] = file.tell()
+            file.write(_line({"key": self._key(path), "report": found}))
 
     def reports(self, paths: Sequence[Path]) -> Iterator[dict]:
         """Those of the paths, in their order."""
         with open(self.path, "rb") as file:
             for path in paths:
-                file.seek(self._places[_key(path)])
+                file.seek(self._places[self._key(path)])
                 yield json.loads(file.readline())["report"]
 
     def end(self) -> None:
         self.path.unlink()
+
+    def _key(self, path: Path) -> str:
+        """As the file was when this run came to it: what changes meanwhile is judged anew next time."""
+        return self._keys.setdefault(path, _key(path))
 
     def _read(self) -> int:
         """Where its last whole line ends; 0 where it is of another run."""

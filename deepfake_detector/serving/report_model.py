@@ -321,7 +321,7 @@ class JsonReport(StrictModel, title="Report of the deepfake detector on one imag
         description="number of the person whose score decided; null where nobody's did"
     )
     people_judged: Count = Field(
-        description="number of people seen often enough to be judged; 0 where there is no verdict"
+        description="number of people seen often enough to be judged; 0 where nobody was"
     )
     fake_from: Fraction = Field(
         description="FAKE from this probability of fake: model.band_high for one person, more for the highest of several"

@@ -24,6 +24,7 @@ from deepfake_detector.serving.problems import RequestError
 FIELD = "file"
 STRESS, ANNOTATE = "stress", "annotate"  # fields that ask for more, and their values
 ANSWERS = {b"": False, b"false": False, b"true": True}
+LONGEST_ANSWER = max(map(len, ANSWERS))
 UNNAMED = "upload"
 FULL = (errno.ENOSPC, errno.EDQUOT)  # errors of a disk
 AROUND = 1 << 16  # bytes of a body beside its file: boundaries, headers, other fields
@@ -150,6 +151,12 @@ class _Form:
     def _on_data(self, data: bytes, start: int, end: int) -> None:
         if self._asking:
             self._asked[self._asking] += data[start:end]
+            if len(self._asked[self._asking]) > LONGEST_ANSWER:
+                raise RequestError(
+                    HTTPStatus.UNPROCESSABLE_ENTITY,
+                    f"{self._asking}: longer than any answer it may have",
+                    AGAIN,
+                )
         if not self._inside:
             return
         self._bytes += end - start

@@ -66,6 +66,8 @@ class Keeper:
     def save(self) -> None:
         """Save; raises Stopped where a signal has come to any process of the run."""
         stopping = self._any(bool(self.received))
+        # one process writes; after a resume all go on from what it wrote
+        self.progress.loss = self._mean(self.progress.loss)
         if self.learner.fabric.is_global_zero:
             self.checkpoints.write(
                 {"learner": self.learner.state(), "progress": self.progress.state()}
@@ -90,6 +92,13 @@ class Keeper:
                 yield batch
 
         return watched
+
+    def _mean(self, here: float) -> float:
+        """The mean over the processes of the run; all must ask."""
+        fabric = self.learner.fabric
+        if fabric.world_size == 1:
+            return here
+        return float(fabric.all_reduce(torch.tensor(here, dtype=torch.float64)))
 
     def _any(self, here: bool) -> bool:
         """Whether it holds in any process of the run; all must ask."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from deepfake_detector.common import cores
 from deepfake_detector.common.code_hash import code_hash
 from deepfake_detector.storage.archive import fingerprint
 from deepfake_detector.storage.files import file_hash
@@ -18,6 +19,7 @@ CODE = (  # what a saved state's meaning depends on
     "faces/cutting",
     "faces/face",
     "media/h264",
+    "media/sharpening",
     "scoring/scores",
     "storage/archive",
     "training/augmentation",
@@ -49,7 +51,10 @@ def run_folder(train: Train, rows: Mapping[str, pd.DataFrame]) -> Path:
     for an experiment.
     """
     key = hashlib.sha256(train.model_dump_json(exclude=CHANGES_NOTHING).encode())
-    key.update(repr(torch.get_num_threads()).encode())
+    threads = min(torch.get_num_threads(), cores.quota() or torch.get_num_threads())
+    key.update(repr(threads).encode())
+    if Path(train.init).is_file():
+        key.update(file_hash(train.init).encode())
     for part in rows.values():
         key.update(part.to_csv(index=False).encode())
         for archive in sorted(set(part["archive"])):

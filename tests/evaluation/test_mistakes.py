@@ -8,21 +8,22 @@ from deepfake_detector.evaluation import mistakes
 
 CLIPS = pd.DataFrame(
     [
-        ("s/real/a", 0, 0.9),
-        ("s/real/b", 0, 0.7),
-        ("s/real/c", 0, 0.2),
-        ("s/swap/d", 1, 0.1),
-        ("s/swap/e", 1, np.nan),
+        ("s/real/a", 0, 0, 0.9),
+        ("s/real/b", 0, 1, 0.7),
+        ("s/real/c", 0, 0, 0.2),
+        ("s/swap/d", 1, 0, 0.1),
+        ("s/swap/e", 1, 0, np.nan),
     ],
-    columns=["item", "label", "fake_probability"],
+    columns=["item", "label", "track", "fake_probability"],
 )
 FRAMES = pd.DataFrame(
     [
-        (item, frame, logit, item, f"{frame}")
-        for item in CLIPS["item"]
+        (item, track, frame, logit + far * (track != decides), item, f"{frame}_{track}")
+        for item, decides in zip(CLIPS["item"], CLIPS["track"], strict=True)
+        for track, far in ((0, 9.0), (1, -9.0))  # who did not decide scored further out
         for frame, logit in enumerate((1.0, 3.0, -2.0))
     ],
-    columns=["item", "frame", "logit", "archive", "member"],
+    columns=["item", "track", "frame", "logit", "archive", "member"],
 )
 
 
@@ -51,7 +52,7 @@ def test_the_most_confident_mistakes_come_first_by_their_telling_face(shown):
     sheets = mistakes.sheets(CLIPS, FRAMES, 0.5, reader)
     assert sheets == {"real_called_fake": b"2", "fake_called_real": b"1"}
     assert shown == [["real/a\nfake 0.90", "real/b\nfake 0.70"], ["swap/d\nfake 0.10"]]
-    assert reader.read == [("s/real/a", "1"), ("s/real/b", "1"), ("s/swap/d", "2")]
+    assert reader.read == [("s/real/a", "1_0"), ("s/real/b", "1_1"), ("s/swap/d", "2_0")]
 
 
 def test_without_mistakes_the_sheets_are_blank():

@@ -141,6 +141,12 @@ def test_a_figure_that_is_undefined_is_null():
     assert mean_relative_drop(table, "video") is None
 
 
+def test_a_detector_that_has_nothing_to_lose_has_no_drop():
+    table = measured()
+    table.loc[table["corruption"] == "none", "roc_auc"] = 0.0
+    assert mean_relative_drop(table, "video") is None
+
+
 def test_every_line_starts_at_the_clean_figure():
     lines = robustness.lines(measured())
     starts = lines[lines["level"] == 0]

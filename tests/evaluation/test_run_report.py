@@ -202,7 +202,7 @@ def test_clips_are_called_unseen_only_where_no_leak_is_left(metrics, left, told)
 
 def test_the_robustness_table_has_a_row_per_corruption(metrics):
     section = run_report.robustness(metrics["robustness"], Chart("<svg>"))
-    assert len(section.rows) == 9
+    assert len(section.rows) == 10
     cell = metrics["robustness"]["video"]["blur"]["5"]
     row = next(row for row in section.rows if row["corruption"] == "blur")
     assert row["level 5"] == f"{cell['roc_auc']:.3f} ({cell['accuracy']:.2f})"

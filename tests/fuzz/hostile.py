@@ -151,7 +151,10 @@ def hostile() -> dict[str, tuple[bytes, str]]:
         "streams.mp4": (of_streams(1000), "more than 64 streams"),
         "nothing.mp4": (b"", "empty file"),
         "one.png": (b"\x89", no_video),
-        "signature.png": (seeds()["png"][:8], no_image + "|" + no_video),
+        "signature.png": (
+            seeds()["png"][:8],
+            no_image + "|" + no_video + "|of a kind that is read",
+        ),
         "archive.mp4": (archive(), no_video),
         "program.jpg": (b"\x7fELF" + bytes(4000), no_video),
         "pickle.mp4": (b"\x80\x04cos\nsystem\n(S'true'\ntR.", no_video),

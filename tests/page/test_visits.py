@@ -38,6 +38,18 @@ def test_a_visit_does_not_end_while_its_page_is_open():
     assert visits.opened(visit.token) is not visit
 
 
+def test_the_visit_of_an_open_page_is_the_last_to_make_room():
+    visits = Visits(most=2)
+    opened, left, new = (visits.opened(None) for _ in range(3))
+    opened.work.watch("somebody", lambda: True)
+    for one in (opened, left):
+        visits.keep(one)
+    visits.expire()
+    visits.keep(new)
+    assert visits.opened(opened.token) is opened
+    assert visits.opened(left.token) is not left
+
+
 def test_so_many_visits_are_kept_and_one_can_be_forgotten():
     visits = Visits(most=2)
     opened = [visits.opened(None) for _ in range(3)]

@@ -8,6 +8,7 @@ from made import contract_terms
 from scipy.stats import beta
 
 from deepfake_detector import UserError
+from deepfake_detector.scoring.calibration import rounded
 from deepfake_detector.scoring.decision import judge
 from deepfake_detector.scoring.recalibration import false_alarms, recalibrated
 from deepfake_detector.scoring.scores import logit, probability
@@ -22,7 +23,7 @@ DECISION = contract_terms().decision
 def test_at_most_the_share_asked_for_is_called_fake_and_no_lower_threshold_would_do(logits, share):
     logits = np.array(logits)
     new = recalibrated(DECISION, logits, share)
-    assert new.threshold == round(new.threshold, 6)
+    assert new.threshold == rounded(new.threshold)
     alarms = sum(judge(one, "", new).verdict == "FAKE" for one in logits)
     assert alarms <= share * len(logits)
     assert alarms == false_alarms(new, logits)[0]
@@ -30,6 +31,17 @@ def test_at_most_the_share_asked_for_is_called_fake_and_no_lower_threshold_would
     below = scores[scores < new.threshold]
     if len(below):
         assert (scores >= below.max()).sum() > share * len(logits)
+
+
+@pytest.mark.parametrize("end", [-1, 1])
+def test_a_threshold_near_an_end_is_no_end(end):
+    """With six digits it would be 0 or 1: all clips FAKE, or none."""
+    logits = end * np.linspace(15, 20, 100)
+    new = recalibrated(DECISION, logits, 0.05)
+    assert 0 < new.threshold < 1
+    assert false_alarms(new, logits)[0] == 5
+    assert judge(-30.0, "", new).verdict == "REAL"
+    assert judge(30.0, "", new).verdict == "FAKE"
 
 
 @pytest.mark.parametrize(("centre", "low"), [(8.0, 0.3), (-8.0, None)])

@@ -199,4 +199,7 @@ def test_what_cannot_be_read_or_takes_too_long_is_refused_and_leaves_nothing(tmp
     with pytest.raises(MediaError, match="took longer than 0 seconds"):
         annotation.annotated(made.clip(), judged(), Limits(work=0))
     annotation.annotated(made.clip(), judged())
+    monkeypatch.setattr(annotation, "MOST_BYTES", 1000)
+    with pytest.raises(MediaError):
+        annotation.annotated(made.clip(), judged())
     assert list(tmp_path.iterdir()) == []

@@ -147,6 +147,7 @@ FORM = {"content-type": "multipart/form-data; boundary=x"}
         (FORM, body(part(b"file"), part(b"file")), 422, "more than one file"),
         (FORM, body(part(b"file"), part(b"stress", b"yes")), 422, "neither true nor false"),
         (FORM, body(part(b"file"), part(b"annotate", b"1")), 422, "neither true nor false"),
+        (FORM, body(part(b"stress", b"a" * 1000), part(b"file")), 422, "longer than any answer"),
         (FORM, body(part(b"other", bytes(2 * MIB))), 413, "larger than 1 MB"),
     ],
 )

@@ -84,6 +84,14 @@ def test_a_line_that_was_not_written_whole_does_not_count(begun, files, torn):
     )
 
 
+def test_a_file_that_changes_meanwhile_has_its_report_all_the_same(begun, files):
+    journal = resumed(begun)
+    journal.add(files[1], found(str(files[1])))
+    files[1].write_bytes(b"other bytes than before")
+    assert [one["input"]["name"] for one in journal.reports(files)] == [str(path) for path in files]
+    assert not resumed(begun).has(files[1])
+
+
 def test_a_file_that_has_changed_is_judged_anew(begun, files):
     files[0].write_bytes(b"something longer")
     files[2].write_bytes(b"it is there now")
