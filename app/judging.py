@@ -46,7 +46,10 @@ def _judge(
     tell: Tell,
 ) -> int:
     """What was judged before by the same model is not judged again while all of it is kept."""
-    detector = engine.detector(model)
+    try:
+        detector = engine.detector(model)
+    except UserError as error:
+        raise UserError(without_folder(str(error), model)) from error
     try:
         data = arrival.read()
     except OSError as error:

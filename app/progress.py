@@ -34,6 +34,8 @@ def _follow(work: Work, waits_for_first: bool) -> None:
 
 def _show_stopped(work: Work) -> None:
     files = "1 file waits" if work.waiting == 1 else f"{work.waiting} files wait"
+    if work.trouble:
+        st.error(f"The model cannot be used: {plain(work.trouble)}", icon=":material/error:")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.info(f"Stopped. {files} to be judged.", icon=":material/stop_circle:")
         st.button("Go on", icon=":material/play_circle:", on_click=work.go_on)

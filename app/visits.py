@@ -53,7 +53,9 @@ class Visits:
             if token in self._kept:
                 return self._kept[token][1]
         history = History(self._room)
-        return Visit(secrets.token_urlsafe(16), history, Work(lambda: not history.full))
+        return Visit(
+            secrets.token_urlsafe(16), history, Work(lambda: not history.full, self._clock)
+        )
 
     def keep(self, visit: Visit) -> None:
         """Keep a visit from now on for its time."""

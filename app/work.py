@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from deepfake_detector import UserError
+
 AWAY = 10.0  # seconds without an open page, after which the work rests: loading anew takes less
 LOST = 120.0  # seconds without an open page, after which the files that wait are dropped
 
@@ -53,6 +55,7 @@ class Work:
         self.stopped = False
         self.first: int | None = None  # row of the first file judged of those dropped together
         self.lost: tuple[str, ...] = ()  # names of files that were dropped while nobody was there
+        self.trouble = ""  # why it rests, where that is no wish of the visitor's
         self._room, self._clock = room, clock
         self._orders: deque[Order] = deque()
         self._thread: threading.Thread | None = None
@@ -95,7 +98,7 @@ class Work:
 
     def go_on(self) -> None:
         with self._lock:
-            self.stopped = False
+            self.stopped, self.trouble = False, ""
             self._count_anew()
             self._begin()
 
@@ -135,6 +138,8 @@ class Work:
     def _run(self) -> None:
         try:
             self._do_all()
+        except UserError as error:
+            self.trouble = str(error)
         finally:
             with self._lock:
                 if self._thread is threading.current_thread():  # an error ended it

@@ -3,6 +3,7 @@
 import threading
 
 from app.visits import Visits
+from app.work import LOST, Order
 
 
 def test_a_visit_is_found_by_its_token_alone_and_ends_with_its_time():
@@ -36,6 +37,32 @@ def test_a_visit_does_not_end_while_its_page_is_open():
     there.clear()
     now[0] = 371.0
     assert visits.opened(visit.token) is not visit
+
+
+class Waiting:
+    """An order that is never done."""
+
+    def __init__(self) -> None:
+        self.order = Order("key", "a.mp4", self._judge)
+
+    def _judge(self, tell) -> int:
+        while True:
+            tell(0.5, "looking")
+
+
+def test_what_waits_where_nobody_is_ends_with_its_page_and_with_its_visit():
+    now = [0.0]
+    visits = Visits(seconds=1000, clock=lambda: now[0])
+    left, forgotten = visits.opened(None), visits.opened(None)
+    for visit in (left, forgotten):
+        visit.work.stop()
+        visit.work.add([Waiting().order])
+        visits.keep(visit)
+    visits.forget(forgotten.token)
+    assert forgotten.work.waiting == 0
+    now[0] = LOST + 1
+    visits.expire()
+    assert (left.work.waiting, left.work.lost) == (0, ("a.mp4",))
 
 
 def test_the_visit_of_an_open_page_is_the_last_to_make_room():

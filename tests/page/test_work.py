@@ -7,6 +7,7 @@ import pytest
 from patience import HANG
 
 from app.work import AWAY, LOST, Order, Work
+from deepfake_detector import UserError
 
 
 class Held:
@@ -125,6 +126,35 @@ def test_files_that_wait_are_dropped_when_the_page_was_left_and_their_names_told
     work.add([])
     assert work.lost == ()
     assert second.begun == 0
+
+
+def test_what_waits_is_kept_until_the_page_was_left_for_long():
+    clock = Clock()
+    work, *_ = begun(clock=clock)
+    clock.now += AWAY + 1
+    until(lambda: not work.busy)
+    clock.now += LOST - AWAY - 2
+    work.drop_if_left()
+    assert (work.waiting, work.lost) == (2, ())
+
+
+def test_a_model_that_cannot_be_used_stops_the_work_and_says_why():
+    tries = []
+
+    def judge(tell) -> int:
+        tries.append(tell)
+        if len(tries) == 1:
+            raise UserError("the model is damaged", "export it again")
+        return 1
+
+    work = Work(lambda: True)
+    work.add([Order("key", "name", judge)])
+    until(lambda: not work.busy)
+    assert (work.stopped, work.waiting) == (True, 1)
+    assert "the model is damaged" in work.trouble
+    work.go_on()
+    assert work.trouble == ""
+    until(lambda: work.first == 1)
 
 
 def test_an_error_stops_the_work_and_it_can_go_on():

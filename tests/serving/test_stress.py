@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import jsonschema
 import made
@@ -175,6 +176,21 @@ def test_copies_that_there_is_no_time_for_are_told_and_leave_the_verdict():
     assert found.verdict == "FAKE"
     assert {one.verdict for one in found.firmness.outcomes} == {"ERROR"}
     assert "no copy could be judged (took longer than 0 seconds)" in in_words(found)
+
+
+def test_all_copies_share_the_time_of_one_file(monkeypatch):
+    """Each copy has what those before it left."""
+    seconds = iter(range(0, 1000, 10))
+    monkeypatch.setattr(stress, "time", Mock(monotonic=lambda: float(next(seconds))))
+    monkeypatch.setattr(stress, "copy", lambda *_: b"a copy")
+    untested, left = Report("a.mp4", SHA, "video", "FAKE", fake_probability=0.9), []
+
+    def judged(_copy, _part, limits) -> Report:
+        left.append(limits.work)
+        return untested
+
+    stress.tested(untested, b"a clip", judged, Limits(work=45))
+    assert left == [35, 25, 15, 5, 0, 0, 0]
 
 
 def test_the_demos_own_file_is_tested_though_its_copies_are_other_files(tmp_path):
