@@ -1,8 +1,9 @@
-"""Every benchmark, one after the other, and what they printed as a page: docs/benchmarks.md.
+"""The benchmarks with goals, one after the other, and what they printed as a page: docs/benchmarks.md.
 
     python -m benchmarks [--clips FOLDER] [--several CLIP ...] [--crops FOLDER] [--only NAME ...]
 
-`make bench` does it; it takes more than an hour.
+`make bench` does it; it takes more than an hour. Those of what is learned and told run by themselves: border_leak,
+calibration, heat_map, reference_recipe, several_people.
 
 Each compares with its rival within its own run, so the ratios hold where the seconds do not: run it with nothing beside.
 With --only, the page keeps what it tells of the others; each section names the machine that it was measured on.
