@@ -9,10 +9,11 @@ from app.work import Work
 TOLD_EVERY = 0.3  # seconds between two words: the browser draws each, often on the same processor
 
 
-def show(work: Work, waits_for_first: bool) -> None:
-    """`waits_for_first`: the page is to be drawn anew when the first file is judged; it is when all
+def show(work: Work, busy: bool, waits_for_first: bool) -> None:
+    """Follows the work where it is `busy`, and where it has ended since has the page drawn anew.
+    `waits_for_first`: the page is to be drawn anew when the first file is judged; it is when all
     are."""
-    if work.busy:
+    if busy:
         st.fragment(_follow, run_every=TOLD_EVERY)(work, waits_for_first)
     elif work.stopped and work.waiting:
         _show_stopped(work)

@@ -67,14 +67,17 @@ def main() -> None:
         # the verdict on another file must not stand below a file that is being judged
         state.shown = None
     keep(visit)
-    choose(visit)
+    busy = (
+        work.busy
+    )  # asked once: a file that is done meanwhile would show nothing and end all looks
+    choose(visit, busy)
     # each in a place of its own: what comes and goes above would draw all below it anew
     with st.container():
         say_what_is_missing(visit)
     with st.container():
-        progress.show(work, waits_for_first=state.shown is None)
+        progress.show(work, busy, waits_for_first=state.shown is None)
     with st.container():
-        results.show(history, work.busy, detector.banner, test_firmness)
+        results.show(history, busy, detector.banner, test_firmness)
     if visit.empty:
         st.info(
             "Drop images or clips above, or pick an example. You get a verdict, what its score "
@@ -114,7 +117,7 @@ def keep(visit: Visit) -> None:
         st.query_params[VISIT] = visit.token
 
 
-def choose(visit: Visit) -> None:
+def choose(visit: Visit, busy: bool) -> None:
     """Which file is shown: of those dropped together the first that is judged, until another is
     chosen."""
     state, history, work = st.session_state, visit.history, visit.work
@@ -123,7 +126,7 @@ def choose(visit: Visit) -> None:
     rows = results.in_order(history.rows())
     if work.first is not None:
         state.shown = work.first
-    elif not work.busy and rows:
+    elif not busy and rows:
         state.shown = rows[0].number
     else:
         state.shown = None

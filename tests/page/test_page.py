@@ -25,6 +25,7 @@ from streamlit.testing.v1.element_tree import Block
 
 from app import history, results
 from app.words import BESIDE
+from app.work import Work
 from benchmarks.served_page import APP
 from deepfake_detector.media.probing import probe
 from deepfake_detector.media.stills import read_image
@@ -760,3 +761,21 @@ def test_the_details_hold_the_whole_report_and_the_facts_of_the_file(page_of):
         "by fake.onnx",
     ):
         assert fact in words(details)
+
+
+def test_a_file_that_is_done_while_the_page_is_drawn_is_shown(page_of, monkeypatch):
+    """Done after the page asked for the first time whether there is a file in hand."""
+    page = page_of("fake")
+    asked = []
+
+    def busy(work) -> bool:
+        asked.append(work)
+        end = time.monotonic() + HANG
+        while len(asked) > 1 and work.waiting and time.monotonic() < end:
+            time.sleep(0.001)
+        return len(asked) == 1
+
+    monkeypatch.setattr(Work, "busy", property(busy))
+    page.file_uploader[0].set_value([("a.jpg", STILL, "image/jpeg")]).run()
+    assert "a.jpg" in words(page)
+    assert page.metric
