@@ -67,9 +67,8 @@ def main() -> None:
         # the verdict on another file must not stand below a file that is being judged
         state.shown = None
     keep(visit)
-    busy = (
-        work.busy
-    )  # asked once: a file that is done meanwhile would show nothing and end all looks
+    # asked once: a file that is done between two answers would show nothing and end all looks
+    busy = work.busy
     choose(visit, busy)
     # each in a place of its own: what comes and goes above would draw all below it anew
     with st.container():

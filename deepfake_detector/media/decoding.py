@@ -26,7 +26,7 @@ class Damage(Exception):  # noqa: N818 (no error: the frames are looked at more 
     """A wanted frame did not come, or something before it could not be decoded."""
 
 
-class Picture(NamedTuple):
+class Decoded(NamedTuple):
     """A decoded frame, and the width of its pixels over their height by the codec's own word (1
     where it has none), which may change from frame to frame."""
 
@@ -55,36 +55,36 @@ class Reader:
         found = {*own.tolist(), *(own - 1)[self.clip.leading[packets] & (own > 0)].tolist()}
         return frozenset(range(max(found) + 1)) if self.whole else frozenset(found)
 
-    def fast(self, frames: Sequence[int]) -> Iterator[tuple[int, Picture]]:
+    def fast(self, frames: Sequence[int]) -> Iterator[tuple[int, Decoded]]:
         """These frames, rising; raises Damage at the first sign of it."""
         wanted = list(frames)
         packets = [int(self.clip.order[frame]) for frame in wanted]
         with self._opened() as stream:
             self._make_strict(stream)
             ends = self._ends(packets)
-            for packet, picture in _decode(stream, ends, self._shown, frozenset(packets)):
-                if picture is None:
+            for packet, decoded in _decode(stream, ends, self._shown, frozenset(packets)):
+                if decoded is None:
                     raise Damage
                 if packet in packets:
-                    if packet != packets[0] or picture.frame.is_corrupt:
+                    if packet != packets[0] or decoded.frame.is_corrupt:
                         raise Damage
                     packets.pop(0)
-                    yield wanted.pop(0), picture
+                    yield wanted.pop(0), decoded
                     if not wanted:
                         return
         raise Damage
 
-    def salvaged(self, frames: Sequence[int]) -> Iterator[tuple[int, Picture]]:
+    def salvaged(self, frames: Sequence[int]) -> Iterator[tuple[int, Decoded]]:
         """These frames, rising, as far as they come; what is damaged is repaired as a player does."""
         place = {int(self.clip.order[frame]): frame for frame in frames}
         last = -1
         with self._opened() as stream:
             needed = self._ends(list(place))
             needed[1:] |= needed[:-1]  # the second field of a frame may be a packet of its own
-            for packet, picture in _decode(stream, needed, self._shown):
-                if picture is not None and place.get(packet, -1) > last:
+            for packet, decoded in _decode(stream, needed, self._shown):
+                if decoded is not None and place.get(packet, -1) > last:
                     last = place[packet]
-                    yield last, picture
+                    yield last, decoded
 
     def examined(self, groups: frozenset[int]) -> tuple[set[int], set[int]]:
         """Which packets of these groups are damaged, and which give a frame nevertheless."""
@@ -92,15 +92,15 @@ class Reader:
         with self._opened() as stream:
             self._make_strict(stream)
             found = [
-                (packet, picture is None or picture.frame.is_corrupt)
-                for packet, picture in _decode(stream, ends, self._shown)
+                (packet, decoded is None or decoded.frame.is_corrupt)
+                for packet, decoded in _decode(stream, ends, self._shown)
             ]
         damaged = {packet for packet, bad in found if bad}
         alive = {packet for packet, bad in found if not bad}
         if damaged:
             with self._opened() as stream:
                 salvaged = _decode(stream, ends, self._shown)
-                alive = {packet for packet, picture in salvaged if picture is not None}
+                alive = {packet for packet, decoded in salvaged if decoded is not None}
         return damaged, alive
 
     def order(self) -> list[int]:
@@ -108,7 +108,7 @@ class Reader:
         ends = self._whole_ends(frozenset(self.clip.groups.tolist()))
         with self._opened() as stream:
             found = _decode(stream, ends, self._shown)
-            return [packet for packet, picture in found if picture is not None]
+            return [packet for packet, decoded in found if decoded is not None]
 
     @cached_property
     def _shown(self) -> frozenset[int]:
@@ -164,7 +164,7 @@ def _decode(
     needed: np.ndarray,
     shown: frozenset[int],
     wanted: frozenset[int] | None = None,
-) -> Iterator[tuple[int, Picture | None]]:
+) -> Iterator[tuple[int, Decoded | None]]:
     """The number of each needed packet's frame, and the frame; None with the number of a packet at
     which an error came.
 
@@ -194,7 +194,7 @@ def _decode(
         yield from _drained(stream, end)
 
 
-def _drained(stream: av.VideoStream, number: int) -> Iterator[tuple[int, Picture | None]]:
+def _drained(stream: av.VideoStream, number: int) -> Iterator[tuple[int, Decoded | None]]:
     """What the decoder still holds; then it is ready for another group."""
     yield from _numbered(stream, None, number - 1)
     stream.codec_context.flush_buffers()
@@ -202,7 +202,7 @@ def _drained(stream: av.VideoStream, number: int) -> Iterator[tuple[int, Picture
 
 def _numbered(
     stream: av.VideoStream, packet: av.Packet | None, number: int
-) -> Iterator[tuple[int, Picture | None]]:
+) -> Iterator[tuple[int, Decoded | None]]:
     try:
         frames = stream.codec_context.decode(packet)
     except av.error.MemoryError:
@@ -213,10 +213,10 @@ def _numbered(
     for frame in frames:
         if frame.pts is not None:
             aspect = stream.codec_context.sample_aspect_ratio
-            yield frame.pts, Picture(frame, float(aspect or 1))
+            yield frame.pts, Decoded(frame, float(aspect or 1))
 
 
-def sampled(reader: Reader, count: int) -> Iterator[tuple[int, float, Picture, bool]]:
+def sampled(reader: Reader, count: int) -> Iterator[tuple[int, float, Decoded, bool]]:
     """Up to `count` frames spread evenly over the clip: each with its place, its time in seconds and
     whether it can be trusted.
 
@@ -226,20 +226,20 @@ def sampled(reader: Reader, count: int) -> Iterator[tuple[int, float, Picture, b
     if not len(reader.clip.order):
         reader = replace(reader, clip=reader.clip.ordered(reader.order()))
     seconds = reader.clip.seconds
-    for place, picture, trusted in _sampled(reader, reader.clip.spread(count)):
-        yield place, float(seconds[place]), picture, trusted
+    for place, decoded, trusted in _sampled(reader, reader.clip.spread(count)):
+        yield place, float(seconds[place]), decoded, trusted
 
 
-def _sampled(reader: Reader, ideals: list[int]) -> Iterator[tuple[int, Picture, bool]]:
+def _sampled(reader: Reader, ideals: list[int]) -> Iterator[tuple[int, Decoded, bool]]:
     doubtful = reader.clip.distrusted(reader.clip.damaged)
     given = 0
     if not doubtful[ideals].any():
         for whole in (False, True):
             try:
                 reader = replace(reader, whole=whole)
-                for place, picture in reader.fast(ideals[given:]):
+                for place, decoded in reader.fast(ideals[given:]):
                     given += 1
-                    yield place, picture, True
+                    yield place, decoded, True
                 return
             except Damage:  # or a keyframe does not hold what it promises: is it so from the start?
                 continue
@@ -249,7 +249,7 @@ def _sampled(reader: Reader, ideals: list[int]) -> Iterator[tuple[int, Picture, 
     yield from islice(later, len(ideals) - given)
 
 
-def _around_damage(reader: Reader, ideals: Sequence[int]) -> Iterator[tuple[int, Picture, bool]]:
+def _around_damage(reader: Reader, ideals: Sequence[int]) -> Iterator[tuple[int, Decoded, bool]]:
     """Frames as near to the ideal places as can be trusted.
 
     They are chosen for the whole clip, whatever came of it before the first sign of damage.
@@ -269,8 +269,8 @@ def _around_damage(reader: Reader, ideals: Sequence[int]) -> Iterator[tuple[int,
         looked_at = np.isin(clip.groups[clip.order], sorted(new))
         dead |= {int(n) for n in np.flatnonzero(looked_at) if int(clip.order[n]) not in alive}
     if plan:
-        for place, picture in reader.salvaged(plan):
-            yield place, picture, not doubtful[place]
+        for place, decoded in reader.salvaged(plan):
+            yield place, decoded, not doubtful[place]
 
 
 def _nearest(ideals: Sequence[int], clean: np.ndarray, rest: np.ndarray) -> list[int]:

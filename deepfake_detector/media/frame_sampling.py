@@ -81,11 +81,11 @@ def sample_frames(
         return
     upright, found = Upright(limits.pixels), False
     reader = decoding.Reader(source, probe.stream, clip, limits.work)
-    for place, time, picture, trusted in decoding.sampled(reader, count):
+    for place, time, decoded, trusted in decoding.sampled(reader, count):
         found = True
         pts = clip.stamps[place] if clip.stamps else None
         with video_errors():
-            image, facts = upright(picture.frame, probe.pixel_aspect or picture.aspect)
+            image, facts = upright(decoded.frame, probe.pixel_aspect or decoded.aspect)
         yield Frame(place, pts, time, image, facts, trusted)
     if not found:
         raise MediaError("no frame could be decoded")

@@ -61,8 +61,9 @@ def read_still(source: Source, limits: Limits = LIMITS) -> tuple[np.ndarray, dic
     """A still as (height, width, 3) RGB uint8, upright by its EXIF orientation, and what was told of
     it: columns of the media table.
 
-    Greys of more than 8 bits are scaled to 8, and HDR is mapped as that of a video; of a TIFF's pages
-    the largest is read, since small ones are previews. Raises MediaError where it is empty, damaged, too large or no image.
+    Greys of more than 8 bits are scaled to 8, and HDR is mapped as that of a video. Of a TIFF's
+    pages the largest is read, since small ones are previews. Raises MediaError where it is empty,
+    damaged, too large or no image.
     """
     refuse_empty(source)
     with opened(source) as file, image_errors(), still(file) as image:
@@ -133,12 +134,12 @@ def _transfer(image: Image.Image, file: MediaFile) -> int:
     a PNG by its chunk `cICP`; else not told."""
     if profile := image.info.get("nclx_profile"):
         return int(profile["transfer_characteristics"])
-    place, kind = len(PNG_MARK), b""
-    while image.format == "PNG" and kind not in (b"IDAT", b"cICP"):
+    if image.format != "PNG":
+        return UNSPECIFIED
+    place, kind = len(PNG_MARK), b"IHDR"
+    while kind not in (b"IDAT", b"cICP", b""):
         file.seek(place)
         size, kind = int.from_bytes(file.read(4), "big"), file.read(4)
-        if not kind:
-            break
         place += 12 + size
     return file.read(2)[1] if kind == b"cICP" else UNSPECIFIED
 

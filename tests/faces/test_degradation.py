@@ -44,18 +44,10 @@ def test_what_blurs_lowers_the_sharpness_ratio(seed, name):
     assert found[-1]["sharpness_ratio"] < found[0]["sharpness_ratio"] - 0.05
 
 
-@given(SEEDS)
+@given(SEEDS, st.sampled_from(["noise", "sharpness"]))
 @few
-def test_noise_raises_it_and_leaves_nothing_flat(seed):
-    found = of_levels(picture(seed), "noise")
-    assert rises([one["sharpness_ratio"] for one in found])
-    assert found[-1]["flatness"] < found[0]["flatness"]
-
-
-@given(SEEDS)
-@few
-def test_sharpening_raises_it_too_and_leaves_less_flat(seed):
-    found = of_levels(picture(seed), "sharpness")
+def test_noise_and_sharpening_raise_it_and_leave_less_flat(seed, name):
+    found = of_levels(picture(seed), name)
     assert rises([one["sharpness_ratio"] for one in found])
     assert found[-1]["flatness"] < found[0]["flatness"]
 

@@ -193,8 +193,8 @@ def test_a_frame_before_its_keyframe_has_the_group_before_decoded(monkeypatch):
     every = {frame.index: frame.image for frame in sampled(data, 40)}
     for place in np.flatnonzero(clip.leading[clip.order]):
         reader = decoding.Reader(data, 0, clip, 60)
-        ((_, picture),) = reader.fast([int(place)])
-        assert number_in(picture.frame.to_ndarray(format="rgb24")) == number_in(every[int(place)])
+        ((_, decoded),) = reader.fast([int(place)])
+        assert number_in(decoded.frame.to_ndarray(format="rgb24")) == number_in(every[int(place)])
 
 
 def test_where_frames_do_not_come_the_packet_behind_each_is_decoded_too(monkeypatch):

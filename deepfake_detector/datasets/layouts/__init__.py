@@ -165,7 +165,7 @@ def _left_out(tree: Listing, result: Scan) -> list[str]:
         else [f"{len(media)} {what} {result.others}: {_by_folder(media)}"]
     )
     notes += counted(
-        "are left out, as links to nothing, pipes or devices",
+        "paths are left out, as links to nothing, pipes or devices",
         [tree.place(one) for one in tree.others],
     )
     if others:

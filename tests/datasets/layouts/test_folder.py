@@ -161,7 +161,7 @@ def test_what_is_no_file_is_left_out_and_noted(tree):
     found = scan(root)
     assert [one.path.name for one in found.found] == ["b.mp4", "a.mp4"]
     assert found.notes == [
-        "3 are left out, as links to nothing, pipes or devices: fake/e.mp4, real/c.mp4, real/d.mp4"
+        "3 paths are left out, as links to nothing, pipes or devices: fake/e.mp4, real/c.mp4, real/d.mp4"
     ]
 
 
