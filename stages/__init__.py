@@ -6,12 +6,16 @@ with another one says so instead of failing in the middle, holds the libraries t
 to portable arithmetic, and watches from then on whether DVC still lives.
 """
 
+import gc
 import sys
 from pathlib import Path
 
 from deepfake_detector.common import arithmetic, packages
 
 PROJECT = Path(__file__).resolve().parents[1]
+
+if sys.argv[0] == "-m":  # a stage starts
+    gc.disable()  # until `frame.run`: nothing that is loaded is garbage, and looking takes a second
 
 if _wrong := packages.wrong(packages.pinned(PROJECT)):
     sys.exit(

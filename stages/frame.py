@@ -7,10 +7,12 @@ results for those of the new params and inputs.
 
 import argparse
 import csv
+import gc
 import inspect
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,8 +59,22 @@ def run(stage: Callable[..., str], doc: str, **arguments: str) -> None:
     values = vars(parser.parse_args())
     short = name.removeprefix("stages.")
     started = time.monotonic()
-    summary = console.guarded(lambda: watched(short, stage, **values))
+    with _loaded_for_good():
+        summary = console.guarded(lambda: watched(short, stage, **values))
     print(f"{short}: {summary} ({time.monotonic() - started:.1f} s)")
+
+
+@contextmanager
+def _loaded_for_good() -> Iterator[None]:
+    """Python looks for garbage in what comes now, not in what is loaded, and at the end not at all:
+    with torch that takes longer than many a stage works."""
+    gc.freeze()
+    gc.enable()
+    try:
+        yield
+    finally:
+        gc.disable()
+        gc.unfreeze()  # else a library complains of what is still there at the end
 
 
 def watched(name: str, stage: Callable[..., str], /, **values: str) -> str:

@@ -1,5 +1,6 @@
 """A stage that was meddled with fails, and wrong params are told with the way back."""
 
+import gc
 import itertools
 import shutil
 import sys
@@ -197,3 +198,26 @@ def test_dvc_records_nothing_of_a_scan_whose_params_were_edited_and_runs_it_agai
     lock = YAML(typ="safe").load(folder / "dvc.lock")["stages"]["scan@mine"]
     assert lock["params"]["params.yaml"]["data_sets.mine"]["use"] == "test"
     assert ",test," in (folder / "data/scan/mine.csv").read_text()
+
+
+@pytest.mark.parametrize("ends", [nullcontext(), pytest.raises(SystemExit)])
+def test_while_a_stage_works_garbage_is_collected_but_not_of_what_was_loaded(
+    frame, monkeypatch, ends
+):
+    seen = []
+
+    def watched(*_) -> str:
+        seen.append((gc.isenabled(), gc.get_freeze_count() > 0))
+        if isinstance(ends, nullcontext):
+            return "done"
+        raise UserError("no")
+
+    monkeypatch.setattr(sys, "argv", ["scan"])
+    monkeypatch.setattr(frame, "watched", watched)
+    try:
+        with ends:
+            frame.run(watched, "")
+        assert (gc.isenabled(), gc.get_freeze_count()) == (False, 0)
+    finally:
+        gc.enable()
+    assert seen == [(True, True)]
