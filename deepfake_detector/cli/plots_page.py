@@ -11,6 +11,7 @@ import vl_convert
 
 from deepfake_detector import UserError
 from deepfake_detector.common import cores
+from deepfake_detector.evaluation import revisions, seeds
 from deepfake_detector.evaluation.run_charts import VEGA_LITE
 from deepfake_detector.storage.files import write_whole
 
@@ -60,16 +61,18 @@ def write(revisions: list[str]) -> Path:
 
 
 def write_report() -> Path | None:
-    """The run's report with its time, the commit and the processor: a file that DVC tracks would be
-    another one for each. None where there is no report, as after a search up to `evaluate`."""
+    """The run's report with its time, the commit, the processor and what other seeds came to: a file
+    that DVC tracks would be another one for each. None where there is no report, as after a search
+    up to `evaluate`."""
     if not REPORT.exists():
         return None
     stamp = (
         f"Made {datetime.fromtimestamp(REPORT.stat().st_mtime):%Y-%m-%d %H:%M}; opened at {_commit()} "
         f"on {cores.processor()}, {cores.available()} cores."
     )
-    page = REPORT.read_text(encoding="utf-8")
-    write_whole(OPENED_REPORT, page.replace("</h1>", f"</h1>\n<p>{escape(stamp)}</p>", 1).encode())
+    told = [stamp, *filter(None, [seeds.spread(seeds.of_one_recipe(revisions.kept()))])]
+    page, added = REPORT.read_text(encoding="utf-8"), "".join(f"\n<p>{escape(t)}</p>" for t in told)
+    write_whole(OPENED_REPORT, page.replace("</h1>", f"</h1>{added}", 1).encode())
     return OPENED_REPORT
 
 

@@ -1,0 +1,61 @@
+"""How far the figures of a recipe lie apart from seed to seed, by the runs that DVC keeps."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from deepfake_detector.evaluation.breakdown import title
+from deepfake_detector.params import PARAMS_FILE
+
+SUMMARY = "metrics/summary.json"
+SPLITS = [f"data/splits/{part}.csv" for part in ("train", "val", "test")]
+
+
+def of_one_recipe(kept: Sequence[Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
+    """By seed, the summaries of the workspace's run and of those that differ from it by train.seed
+    alone: the other params and the items of every split are the same. `kept` is what `dvc exp show
+    --json` prints, the workspace first."""
+    found: dict[int, Mapping[str, Any]] = {}
+    recipe = None
+    for run in _runs(kept):
+        params = run["params"][str(PARAMS_FILE)]["data"]
+        others = params | {"train": params["train"] | {"seed": None}}
+        own = (others, [run["outs"][name]["hash"] for name in SPLITS])
+        recipe = recipe or own
+        if own == recipe:
+            found.setdefault(params["train"]["seed"], run["metrics"][SUMMARY]["data"])
+    return found
+
+
+def _runs(kept: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """What is known of each run that came to its end; nothing where the workspace's did not."""
+    for start in kept:
+        queued = [run for own in start.get("experiments") or () for run in own["revs"] or ()]
+        for run in (start, *queued):
+            data = run["data"]
+            ended = (
+                data and SUMMARY in data["metrics"] and not data["metrics"][SUMMARY].get("error")
+            )
+            if ended and all(name in data["outs"] for name in SPLITS):
+                yield data
+            elif start is kept[0]:
+                return
+
+
+def spread(summaries: Mapping[int, Mapping[str, Any]]) -> str:
+    """The ROC-AUC by video over seeds in a sentence; empty where there is one seed."""
+    if len(summaries) < 2:
+        return ""
+    told = []
+    for name, place in {"val_auc": "val", "test_auc": "test", "held_auc": "held_set"}.items():
+        own = [summary[name] for summary in summaries.values() if name in summary]
+        sets = {summary.get(place, place) for summary in summaries.values()}
+        if len(own) == len(summaries) and len(sets) == 1:
+            told.append(
+                f"{title(*sets)} {min(own):.3f} to {max(own):.3f}, in the mean {np.mean(own):.3f}"
+            )
+    seeds = ", ".join(map(str, sorted(summaries)))
+    return (
+        f"Trained with the seeds {seeds}, all else the same, ROC-AUC by video: {'; '.join(told)}."
+    )
