@@ -23,7 +23,7 @@ from deepfake_detector.serving.problems import RequestError
 
 FIELD = "file"
 STRESS, ANNOTATE = "stress", "annotate"  # fields that ask for more, and their values
-ANSWERS = {b"": False, b"false": False, b"true": True}
+ANSWERS = {b"false": False, b"true": True}
 LONGEST_ANSWER = max(map(len, ANSWERS))
 UNNAMED = "upload"
 FULL = (errno.ENOSPC, errno.EDQUOT)  # errors of a disk
@@ -76,7 +76,7 @@ class _Form:
         self._header, self._value = b"", b""
         self._disposition: dict[bytes, bytes] = {}
         self._name: str | None = None
-        self._asked = {STRESS: b"", ANNOTATE: b""}
+        self._asked: dict[str, bytes] = {}
         self._asking = ""
         self._inside = self._ended = False
         try:
@@ -119,9 +119,8 @@ class _Form:
                     f"`{field}` in the form is neither true nor false",
                     "send true or false, or leave it out",
                 )
-        return self._name or UNNAMED, {
-            field: ANSWERS[value] for field, value in self._asked.items()
-        }
+        asked = {field: ANSWERS[self._asked.get(field, b"false")] for field in (STRESS, ANNOTATE)}
+        return self._name or UNNAMED, asked
 
     def _begin(self) -> None:
         self._header, self._value, self._disposition = b"", b"", {}
@@ -139,7 +138,13 @@ class _Form:
 
     def _on_headers(self) -> None:
         field = self._disposition.get(b"name", b"").decode("utf-8", "replace")
-        self._inside, self._asking = field == FIELD, field if field in self._asked else ""
+        self._inside, self._asking = field == FIELD, field if field in (STRESS, ANNOTATE) else ""
+        if self._asking in self._asked:
+            raise RequestError(
+                HTTPStatus.UNPROCESSABLE_ENTITY, f"more than one `{field}` in the form", AGAIN
+            )
+        if self._asking:
+            self._asked[self._asking] = b""
         if not self._inside:
             return
         if self._name is not None:

@@ -147,6 +147,13 @@ FORM = {"content-type": "multipart/form-data; boundary=x"}
         (FORM, body(part(b"file"), part(b"file")), 422, "more than one file"),
         (FORM, body(part(b"file"), part(b"stress", b"yes")), 422, "neither true nor false"),
         (FORM, body(part(b"file"), part(b"annotate", b"1")), 422, "neither true nor false"),
+        (FORM, body(part(b"file"), part(b"stress", b"")), 422, "neither true nor false"),
+        (
+            FORM,
+            body(part(b"stress", b"true"), part(b"stress", b"true"), part(b"file")),
+            422,
+            "more than one `stress`",
+        ),
         (FORM, body(part(b"stress", b"a" * 1000), part(b"file")), 422, "longer than any answer"),
         (FORM, body(part(b"other", bytes(2 * MIB))), 413, "larger than 1 MB"),
     ],
@@ -175,7 +182,7 @@ def test_a_file_keeps_the_name_it_was_sent_with(client, more, name):
     assert found["input"]["facts"]["bytes"] == 2
 
 
-@pytest.mark.parametrize(("sent", "tested"), [(b"true", True), (b"false", False), (b"", False)])
+@pytest.mark.parametrize(("sent", "tested"), [(b"true", True), (b"false", False)])
 def test_a_verdict_is_tested_where_the_form_asks_for_it(client, sent, tested):
     content = body(part(b"stress", sent), part(b"file", STILL))
     found = client.post("/v1/judge", headers=FORM, content=content).json()
