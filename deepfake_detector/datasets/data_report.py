@@ -21,7 +21,8 @@ Picture = Callable[[str, int], np.ndarray]
 def what_there_is(
     index: pd.DataFrame, verified: pd.DataFrame, media: pd.DataFrame, faces: pd.DataFrame
 ) -> Section:
-    """Items by data set and method, with the medians of their files' facts side by side."""
+    """How many items there are and stay, and by data set and method with the medians of their files'
+    facts side by side."""
     tried = faces.dropna(subset="frame").assign(found=lambda rows: rows["status"] == "ok")
     seen = tried.groupby(["item", "frame"])["found"].any().groupby("item").mean().rename("coverage")
     joined = (
@@ -47,7 +48,24 @@ def what_there_is(
                 "codecs": ", ".join(sorted(set(items["codec"].dropna()) - {""})),
             }
         )
-    return Section("What there is", ["Medians over the items of each method."], rows)
+    text = [_counted(joined), "In the table, medians over the items of each method."]
+    return Section("What there is", text, rows)
+
+
+def _counted(items: pd.DataFrame) -> str:
+    """How many items of each class there are and stay, and why the others do not."""
+    kept, left_out = items[items["keep"] == 1], items[items["keep"] == 0]
+    told = f"{_of_classes(items, ' items')} of {', '.join(sorted(items['data_set'].unique()))}; "
+    if left_out.empty:
+        return f"{told}all are kept."
+    reasons = left_out["reason"].map(kind_of_reason).value_counts().sort_index().items()
+    why = ", ".join(f"{count} {reason}" for reason, count in reasons)
+    return f"{told}{_of_classes(kept)} are kept. Dropped: {why}."
+
+
+def _of_classes(items: pd.DataFrame, noun: str = "") -> str:
+    fakes = int(items["label"].sum())
+    return f"{len(items)}{noun} ({len(items) - fakes} real, {fakes} fake)"
 
 
 def dropped(verified: pd.DataFrame, frames: pd.DataFrame, picture: Picture) -> list[Section]:

@@ -103,6 +103,9 @@ def test_methods_stand_side_by_side_with_their_files_facts():
         tables.make(media, tables.MEDIA),
         tables.make(faces, tables.FACES),
     )
+    assert section.text[0] == (
+        "3 items (2 real, 1 fake) of d; 2 (2 real, 0 fake) are kept. Dropped: 1 unreadable."
+    )
     real, swap = section.rows
     assert real["method"] == "real"
     assert (real["items"], real["kept"], real["frames with a face"]) == (2, 2, "75.0%")
@@ -118,6 +121,14 @@ def test_methods_stand_side_by_side_with_their_files_facts():
         "",
         "",
     )
+
+
+def test_where_nothing_is_dropped_that_is_said():
+    nothing = [tables.make([], schema) for schema in (tables.MEDIA, tables.FACES)]
+    section = data_report.what_there_is(
+        index(("a", 0, "real"), ("b", 1, "swap")), verified(a="", b=""), *nothing
+    )
+    assert section.text[0] == "2 items (1 real, 1 fake) of d; all are kept."
 
 
 def test_every_reason_has_its_section_with_the_middle_frames():
