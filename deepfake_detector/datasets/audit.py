@@ -17,13 +17,14 @@ def judge(
     index: pd.DataFrame, frames: pd.DataFrame, faces: pd.DataFrame, limits: Verify
 ) -> pd.DataFrame:
     """For every item of the index whether it is kept, and the reason why not: columns item, keep (0
-    or 1), reason."""
+    or 1), reason. Of the same file twice the first is kept, of `use: test` before `use: train`, so
+    that a held-out data set is measured whole."""
     reasons = {}
     faces_of, frames_of = dict(tuple(faces.groupby("item"))), dict(tuple(frames.groupby("item")))
     for row in index.itertuples():
         reasons[row.item] = _fault(faces_of.get(row.item), frames_of.get(row.item), limits)
     first: dict[tuple[str, int], str] = {}
-    for row in index.itertuples():
+    for row in index.sort_values("use", kind="stable").itertuples():
         if reasons[row.item]:
             continue
         twin = first.setdefault((row.md5, row.label), row.item)
@@ -116,23 +117,34 @@ def stoppers(
         "the other"
         for items in label_conflicts(index)[:NAMED]
     ]
-    kept = index[index["item"].isin(verified.loc[verified["keep"] == 1, "item"])]
-    counts = kept["label"].value_counts()
+    items = index.merge(verified, on="item")
+    for name, own in items.groupby("data_set"):
+        if not own["keep"].any():
+            found.append(
+                f"no item of {name} is left{_dropped(own)}; check its root and layout, or take it out "
+                "of data_sets"
+            )
+    learned = items[items["use"] == "train"]
+    counts = learned.loc[learned["keep"] == 1, "label"].value_counts()
     for label, name in enumerate(CLASSES):
         if label not in counts.index:
-            dropped = verified.loc[verified["keep"] == 0, "reason"].value_counts().head(3)
-            why = (
-                f" (dropped: {', '.join(f'{n} x {reason}' for reason, n in dropped.items())})"
-                if len(dropped)
-                else ""
+            found.append(
+                f"no {name} item is left to learn from{_dropped(learned)}; check the data set's root "
+                "and layout"
             )
-            found.append(f"no {name} item is left{why}; check the data set's root and layout")
     if len(counts) == 2 and counts.max() > limits.max_imbalance * counts.min():
         found.append(
             f"{counts[0]} real and {counts[1]} fake items: a ratio above verify.max_imbalance "
             f"{limits.max_imbalance:g}"
         )
-    return found + _coverage_stoppers(coverage(index, faces), limits)
+    return found + _coverage_stoppers(coverage(learned, faces), limits)
+
+
+def _dropped(items: pd.DataFrame) -> str:
+    """Why most of these items (columns keep, reason) were dropped, in brackets."""
+    reasons = items.loc[items["keep"] == 0, "reason"].map(kind_of_reason).value_counts().head(3)
+    told = ", ".join(f"{count} x {reason}" for reason, count in reasons.items())
+    return f" (dropped: {told})" if told else ""
 
 
 def shortcut_stopper(shortcut: Shortcut, limits: Verify) -> list[str]:

@@ -102,6 +102,13 @@ def test_the_same_file_with_another_label_is_no_duplicate():
     assert judged(index(("a", 0, "1"), ("b", 1, "1")), [face("a"), face("b")]) == {"a": "", "b": ""}
 
 
+def test_of_the_same_file_twice_the_one_that_is_held_out_is_kept():
+    items = index(("a", 0, "1"), ("b", 0, "1"), ("c", 0, "1"), ("d", 0))
+    items.loc[items["item"] == "b", "use"] = "test"
+    found = judged(items, [face(item) for item in "abcd"])
+    assert found == {"a": "duplicate of b", "b": "", "c": "duplicate of b", "d": ""}
+
+
 def test_a_dropped_item_is_no_reason_to_drop_its_twin():
     items = index(("a", 0, "1"), ("b", 0, "1"))
     assert judged(items, [face("a", status="no face"), face("b")]) == {"a": "no face", "b": ""}
@@ -128,13 +135,35 @@ def test_the_same_file_with_both_labels_stops_the_run():
 def test_a_class_of_which_nothing_is_left_stops_the_run_and_says_where_it_went():
     items = index(("a", 0), ("b", 1), ("c", 1))
     (said,) = stoppers(items, [face("a"), face("b", contrast=0), face("c", contrast=1)])
-    assert said == "no fake item is left (dropped: 2 x blank); check the data set's root and layout"
+    assert said == (
+        "no fake item is left to learn from (dropped: 2 x blank); check the data set's root and layout"
+    )
 
 
 def test_a_class_that_never_was_there_stops_the_run():
     assert stoppers(index(("a", 1)), [face("a")]) == [
-        "no real item is left; check the data set's root and layout"
+        "no real item is left to learn from; check the data set's root and layout"
     ]
+
+
+def test_a_data_set_of_which_nothing_is_left_stops_the_run():
+    items = index(("a", 0), ("b", 1), ("c", 1), ("d", 0))
+    items.loc[items["item"].isin(["c", "d"]), ["data_set", "use"]] = "elsewhere", "test"
+    faces = [face("a"), face("b"), face("c", contrast=0), face("d", status="no face")]
+    assert stoppers(items, faces) == [
+        "no item of elsewhere is left (dropped: 1 x blank, 1 x no face); check its root and layout, "
+        "or take it out of data_sets"
+    ]
+
+
+def test_what_is_held_out_says_nothing_of_what_there_is_to_learn_from():
+    items = index(("a", 0), ("b", 1), *((f"{number}", 1) for number in range(9)))
+    items.loc[~items["item"].isin(["a", "b"]), ["data_set", "use"]] = "elsewhere", "test"
+    faces = [*faces_in("a", 5, 10), *faces_in("b", 5, 10), *faces_in("0", 1, 10)]
+    assert stoppers(items, faces, changed(LIMITS, max_imbalance=2)) == []
+    items.loc[items["item"] == "a", "use"] = "test"
+    (said,) = stoppers(items, faces)
+    assert said.startswith("no real item is left to learn from; ")
 
 
 @pytest.mark.parametrize(
