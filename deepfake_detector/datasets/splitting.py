@@ -166,7 +166,9 @@ def assign(items: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.Serie
     method nearest to the shares. Raises UserError where the groups do not suffice to give each part
     both classes.
     """
-    held_out = items.groupby("group")["use"].agg(lambda use: (use == "test").any())
+    uses = items.groupby("group")["use"]
+    held_out = uses.agg(lambda use: (use == "test").any())
+    drawn = int((held_out & (uses.nunique() > 1)).sum())
     placed = dict.fromkeys(held_out.index[held_out], "test")
     counts = pd.crosstab(items["group"], items["method"])
     free = [group for group in counts.index if group not in placed]
@@ -177,7 +179,7 @@ def assign(items: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.Serie
     parts = [part for part in PARTS if shares[part] > 0]
     targets = pd.DataFrame({part: counts.loc[free].sum() * shares[part] for part in parts}).T
     filled = pd.DataFrame(0.0, index=parts, columns=counts.columns)
-    for part, group in _both_classes(free, counts, parts, shares):
+    for part, group in _both_classes(free, counts, parts, shares, drawn):
         placed[group] = part
         filled.loc[part] += counts.loc[group]
     for group in free:
@@ -240,10 +242,10 @@ def leaks(
 
 
 def _both_classes(
-    free: list[str], counts: pd.DataFrame, parts: list[str], shares: dict[str, float]
+    free: list[str], counts: pd.DataFrame, parts: list[str], shares: dict[str, float], drawn: int
 ) -> Iterator[tuple[str, str]]:
     """(part, group) pairs that give each part, the smallest first, both classes from its share of
-    smallest groups."""
+    smallest groups; `drawn` groups more are lost to held-out data sets."""
     real = counts.get("real", pd.Series(0, index=counts.index))
     fake = counts.sum(axis=1) - real
     left = sorted(free, key=lambda group: counts.loc[group].sum())
@@ -259,7 +261,7 @@ def _both_classes(
             raise UserError(
                 f"too few groups to give {', '.join(parts)} both classes each: {len(free)} groups, "
                 f"{int((real[free] > 0).sum())} with real and {int((fake[free] > 0).sum())} with "
-                "fake items",
+                "fake items" + (f"; held-out data sets share {drawn} more" if drawn else ""),
                 "add material, or set split.test to 0 and name a data set with `use: test`",
             )
         for group in groups:

@@ -260,6 +260,9 @@ def test_too_few_groups_are_counted_and_a_way_out_named():
         placed(table)
     said = "too few groups to give train, val, test both classes each: 3 groups, 3 with real and 2 with fake items; add"
     assert str(raised.value).startswith(said)
+    shared = [item(f"h{person}", f"{person}", use="test") for person in (2, 3)]
+    with pytest.raises(UserError, match="2 with fake items; held-out data sets share 2 more; add "):
+        placed(index(*couples(4), *shared))
 
 
 @pytest.mark.parametrize(
