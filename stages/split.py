@@ -37,7 +37,8 @@ def main() -> str:
     items = index[index["item"].isin(verified.loc[verified["keep"] == 1, "item"])]
     # grouped over the whole index: a dropped item still ties together the two it shares a
     # person with
-    items = items.assign(group=items["item"].map(splitting.groups(index, near)))
+    group = splitting.groups(index, near)
+    items = items.assign(group=items["item"].map(group))
     splitting.refuse_one_group(index, near, items)
     shares = {part: getattr(split, part) for part in splitting.PARTS}
     items = items.assign(part=splitting.part_of(items, split.policy, shares, split.seed))
@@ -66,8 +67,9 @@ def main() -> str:
     apart = items[~place.isin(splitting.PARTS)]
     held_counts = {name: _counts(own) for name, own in apart.groupby(place[apart.index])}
     drawn = splitting.drawn_away(items, split.policy)
-    known = index.loc[index["use"] == "test", "item"]  # a dropped duplicate draws away too
-    sides = dict.fromkeys(drawn["item"], DRAWN) | dict.fromkeys(known, HELD_OUT)
+    # dropped items as well: a duplicate of a held-out file ties its group to it
+    tied = index[index["item"].map(group).isin(drawn["group"])]
+    sides = {row.item: HELD_OUT if row.use == "test" else DRAWN for row in tied.itertuples()}
     ties = splitting.leaks(index, near, sides, (DRAWN, HELD_OUT))
     figures = {
         "groups": len(sizes),
