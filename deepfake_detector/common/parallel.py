@@ -30,6 +30,7 @@ from deepfake_detector.common.settings import Parallel
 
 Result = TypeVar("Result")
 OPENCV_NO_MEMORY = -4
+STATM = Path("/proc/self/statm")
 CONNECT_SECONDS = 10
 RAY_RETRIES = 5  # of a task whose node was lost
 INHERITED = (
@@ -68,14 +69,9 @@ def _local(
     function: Callable[..., Result], tasks: Sequence[tuple], execution: Parallel
 ) -> Iterator[Outcome[Result]]:
     others = set(active_children())
-    with _pool(
-        min(execution.workers or cores.available(), len(tasks)), execution.memory_per_item
-    ) as pool:
+    with _pool(min(execution.workers or cores.available(), len(tasks))) as pool:
         with _no_interrupts_for_workers():
-            futures = [
-                pool.schedule(_called, args=(function, *task), timeout=execution.seconds_per_item)
-                for task in tasks
-            ]
+            futures = [_scheduled(pool, function, task, execution) for task in tasks]
         try:
             for future in futures:
                 yield _outcome(future, execution)
@@ -141,24 +137,31 @@ def _in_folder(
 ) -> Outcome[Result]:
     """On a node of the cluster: one call in a process of its own, started in the project's folder."""
     os.chdir(folder)
-    future = _own_process(execution.memory_per_item).schedule(
-        _called, args=(function, *task), timeout=execution.seconds_per_item
-    )
-    return _outcome(future, execution)
+    return _outcome(_scheduled(_own_process(), function, task, execution), execution)
 
 
 @cache
-def _own_process(memory: float) -> ProcessPool:
+def _own_process() -> ProcessPool:
     """Started once in each of Ray's workers, which live on for many calls."""
-    return _pool(1, memory)
+    return _pool(1)
 
 
-def _pool(count: int, memory: float) -> ProcessPool:
+def _pool(count: int) -> ProcessPool:
     return ProcessPool(
         max_workers=count,
         context=get_context("spawn"),
         initializer=_start_worker,
-        initargs=(os.getpid(), memory),
+        initargs=(os.getpid(),),
+    )
+
+
+def _scheduled(
+    pool: ProcessPool, function: Callable[..., Result], task: tuple, execution: Parallel
+) -> Future[Result]:
+    return pool.schedule(
+        _called,
+        args=(execution.memory_per_item, function, *task),
+        timeout=execution.seconds_per_item,
     )
 
 
@@ -177,7 +180,11 @@ def _no_interrupts_for_workers() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _called(function: Callable[..., Result], *task: object) -> Result:
+def _called(memory: float, function: Callable[..., Result], *task: object) -> Result:
+    if memory:
+        # beyond what the worker holds: what tasks before have left is not this one's need
+        limit = _held() + int(memory * 2**30)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
     try:
         return function(*task)
     except Exception as error:
@@ -201,14 +208,18 @@ def _outcome(future: Future, execution: Parallel) -> Outcome:
         return Outcome(failure=f"crashed its worker (exit code {error.exitcode})")
 
 
-def _start_worker(parent: int, memory: float) -> None:
-    """One thread per worker, no more memory than it may, and no worker without its parent."""
+def _held() -> int:
+    """Bytes of data that this process holds (Linux), as the limit counts them."""
+    if not STATM.exists():
+        return 0
+    return int(STATM.read_text().split()[5]) * resource.getpagesize()
+
+
+def _start_worker(parent: int) -> None:
+    """One thread per worker, and no worker without its parent."""
     import cv2  # costs half a second, and only workers need it here
 
     cv2.setNumThreads(1)
-    if memory:
-        limit = int(memory * 2**30)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -13,7 +13,7 @@ import cv2.data
 import numpy as np
 
 from deepfake_detector import UserError
-from deepfake_detector.faces.detection_size import Reach, merged, scales, tiles
+from deepfake_detector.faces.detection_size import TILE, Reach, merged, scales, tiles
 from deepfake_detector.faces.face import Face
 from deepfake_detector.faces.settings import YUNET
 from deepfake_detector.storage import assets
@@ -125,7 +125,7 @@ class Haar:
     reach: ClassVar[Reach] = Reach(27)
 
     def __init__(self, path: Path, min_score: float) -> None:
-        self.sha256 = file_hash(path)
+        self.sha256, self._path = file_hash(path), path
         self._cascade = cv2.CascadeClassifier(str(path))
         self._equaliser = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8))
         self._min_score = min_score
@@ -139,6 +139,8 @@ class Haar:
             minSize=(HAAR_WINDOW, HAAR_WINDOW),
             outputRejectLevels=True,
         )
+        if grey.size > TILE**2:  # it would keep all its memory, 60 bytes a pixel, to the end
+            self._cascade = cv2.CascadeClassifier(str(self._path))
         return [
             Face(float(left), float(top), float(width), float(height), float(weight))
             for (left, top, width, height), weight in zip(boxes, weights, strict=True)

@@ -111,6 +111,20 @@ def test_a_task_that_needs_more_memory_than_it_may_fails_alone(function):
     assert outcomes[1].failure == "needs more than 1 GiB of memory"
 
 
+held = []
+
+
+def keep(gib: float) -> int:
+    held.append(np.ones(int(gib * 2**30), np.uint8))
+    return len(held)
+
+
+def test_what_a_worker_still_holds_of_earlier_tasks_is_not_the_need_of_the_next():
+    outcomes = list(run(keep, [(0.4,)] * 4 + [(1.1,)], local(1, memory=1)))
+    assert [outcome.result for outcome in outcomes] == [1, 2, 3, 4, None]
+    assert outcomes[4].failure == "needs more than 1 GiB of memory"
+
+
 @pytest.mark.parametrize("kind", [ZeroDivisionError, OSError, TimeoutError])
 def test_an_exception_of_the_function_is_raised(kind):
     with pytest.raises(kind, match="a bug"):

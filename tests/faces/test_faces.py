@@ -1,7 +1,9 @@
 """Faces are found whatever their skin tone, and cut out to the pixel."""
 
+import os
 from dataclasses import replace
 from itertools import groupby
+from pathlib import Path
 from typing import get_args
 from unittest.mock import Mock
 
@@ -130,6 +132,22 @@ def test_a_face_in_the_dark_is_found_by_its_equalised_picture(people):
     for _, (image, *_) in people:
         (face,) = haar.detect(image // 5)
         assert shows_the_person(face, image)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux to tell memory")
+def test_a_huge_picture_leaves_its_memory_behind_in_no_detector():
+    def held() -> float:
+        """MB of this process."""
+        return (
+            int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+        )
+
+    haar = load_detector("haar", *SETTINGS["haar"], "")
+    haar.detect(np.full((300, 300, 3), 128, np.uint8))
+    before = held()
+    haar.detect(np.full((6000, 6000, 3), 128, np.uint8))  # looked at in 2,500 pixels a side
+    assert held() - before < 100
 
 
 def test_the_largest_face_comes_first(people, detector):
