@@ -14,7 +14,7 @@ import resource
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,7 @@ from deepfake_detector.serving.batch import Judge, judge_all
 
 AT_ONCE = 2000  # files that lie on the disk
 SECONDS, GIBIBYTES = 20.0, 3.0  # of one file
+NO_MEMORY = "GiB of memory"
 
 
 @dataclass
@@ -46,7 +47,7 @@ class Found:
 def fuzz(inputs: int, seed: int, workers: int, keep: Path | None = None) -> Found:
     """Judge so many damaged files by worker processes; `keep` is where the files behind findings
     go. Errors of the program itself are raised."""
-    found = Found()
+    found, refused = Found(), list[int]()
     with tempfile.TemporaryDirectory() as root:
         folder, temporary = Path(root) / "inputs", Path(root) / "temporary"
         for one in (folder, temporary):
@@ -55,9 +56,16 @@ def fuzz(inputs: int, seed: int, workers: int, keep: Path | None = None) -> Foun
         execution = Parallel(workers=workers, seconds_per_item=SECONDS, memory_per_item=GIBIBYTES)
         with _temporary_files_in(temporary):
             for path, report in progress(
-                _judged(folder, inputs, seed, judge, execution), inputs, "fuzz", "file"
+                _judged(folder, range(inputs), seed, judge, execution), inputs, "fuzz", "file"
             ):
                 _examine(path, report, found, keep)
+                if NO_MEMORY in (report["error"] or ""):
+                    refused.append(int(path.name.partition(".")[0]))
+                path.unlink()
+            for number in refused:  # once more, each by a worker of its own
+                ((path, report),) = _judged(folder, [number], seed, judge, execution)
+                if NO_MEMORY not in (report["error"] or ""):
+                    found.findings.append(f"{path.name}: refused for memory that others took")
                 path.unlink()
         found.left = sorted(
             str(path.relative_to(root)) for one in (folder, temporary) for path in one.rglob("*")
@@ -105,11 +113,11 @@ def tell(found: Found, inputs: int) -> None:
 
 
 def _judged(
-    folder: Path, inputs: int, seed: int, judge: Judge, execution: Parallel
+    folder: Path, numbers: Sequence[int], seed: int, judge: Judge, execution: Parallel
 ) -> Iterator[tuple[Path, dict]]:
-    for start in range(0, inputs, AT_ONCE):
+    for start in range(0, len(numbers), AT_ONCE):
         paths = []
-        for number in range(start, min(inputs, start + AT_ONCE)):
+        for number in numbers[start : start + AT_ONCE]:
             name, data = damaged(number, seed)
             (folder / name).write_bytes(data)
             paths.append(folder / name)
