@@ -212,7 +212,7 @@ def mean_difference_intervals(
     fixed = drawn.values[sides[0]].mean(axis=0) - drawn.values[sides[1]].mean(axis=0)
     ends = {}
     for number, name in enumerate(names):
-        spreads = [(fixed[number].var(), float(_freedom(drawn.strata)))]
+        spreads = [(fixed[number].var(), _freedom(without[number], drawn)[0])]
         for found in (drawn.points[side][:, number] for side in sides):
             if len(found) > 1:
                 spreads.append((found.var(ddof=1) / len(found), len(found) - 1.0))
@@ -403,11 +403,10 @@ def _ends_of(
     Of few groups the worst is likely not among them: then no more cases are counted than there are
     things, and the heaviest group is taken for half of what one may add.
     """
-    low, high = _ends(values, point, without, drawn)
-    groups, blocks, freedom = len(drawn.strata), len(drawn.block_strata), _freedom(drawn.strata)
-    few = drawn.fewest < MANY_GROUPS
-    # a bootstrap's variance is too small by that factor (Efron and Tibshirani 1993, section 5.2)
-    variance = values.var() * groups / freedom
+    freedom, shrunk = _freedom(without, drawn)
+    low, high = _ends(values, point, without, drawn, freedom)
+    blocks, few = len(drawn.block_strata), drawn.fewest < MANY_GROUPS
+    variance = values.var() / shrunk
     if variance <= ROUNDING**2:
         return low, high
     if name in UNBOUNDED:
@@ -418,7 +417,9 @@ def _ends_of(
     return min(low, exact[0]), max(high, exact[1])
 
 
-def _binomial_ends(point: float, variance: float, most: float, freedom: int) -> tuple[float, float]:
+def _binomial_ends(
+    point: float, variance: float, most: float, freedom: float
+) -> tuple[float, float]:
     """The ends of a figure from 0 to 1 by Clopper and Pearson for as many cases as would vary like
     it, at `most` so many (Korn and Graubard 1998)."""
     tail = (1 - LEVEL) / 2
@@ -432,7 +433,7 @@ def _binomial_ends(point: float, variance: float, most: float, freedom: int) -> 
 
 
 def _gamma_ends(
-    point: float, variance: float, heaviest: float, freedom: int
+    point: float, variance: float, heaviest: float, freedom: float
 ) -> tuple[float, float]:
     """The ends of a mean without an upper limit, by the gamma distribution with its variance;
     `heaviest` is the most that one group adds to it (Fay and Feuer 1997)."""
@@ -444,9 +445,23 @@ def _gamma_ends(
     return float(low), float(high)
 
 
-def _freedom(strata: np.ndarray) -> int:
-    """The degrees of freedom that groups in these strata leave."""
-    return len(strata) - len(np.unique(strata))
+def _freedom(without: np.ndarray, drawn: _Drawn) -> tuple[float, float]:
+    """The degrees of freedom of a figure, and by what its bootstrap's variance is too small (a
+    factor; Efron and Tibshirani 1993, section 5.2).
+
+    Each stratum counts as far as the figure varies with it (Satterthwaite 1946): groups of reals
+    alone say nothing of a recall.
+    """
+    groups = [int((drawn.strata == stratum).sum()) for stratum in np.unique(drawn.strata)]
+    own = [without[drawn.block_strata == stratum] for stratum in np.unique(drawn.strata)]
+    spreads = [len(one) * float(one.var(ddof=1)) if len(one) > 1 else 0.0 for one in own]
+    total = sum(spreads)
+    if not ROUNDING**2 < total < math.inf:  # nothing varies, or that is not known: all groups count
+        free = sum(groups) - len(groups)
+        return free, free / sum(groups)
+    parts = [(spread, count) for spread, count in zip(spreads, groups, strict=True) if spread > 0]
+    freedom = _joint_freedom([(spread, count - 1) for spread, count in parts])
+    return freedom, sum(spread * (1 - 1 / count) for spread, count in parts) / total
 
 
 def _of_drawn_detectors(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -475,11 +490,11 @@ def _ends(
     point: float,
     without: np.ndarray,
     drawn: _Drawn,
-    freedom: float | None = None,
+    freedom: float,
 ) -> tuple[float, float]:
     """The BCa percentiles, the normal quantile replaced by Student's with `freedom` degrees of
-    freedom, or as many as the groups leave."""
-    tail = abs(t.ppf((1 - LEVEL) / 2, freedom or _freedom(drawn.strata)))
+    freedom."""
+    tail = abs(t.ppf((1 - LEVEL) / 2, freedom))
     below = ((values < point).mean() + (values <= point).mean()) / 2
     shift = norm.ppf(np.clip(below, 1 / len(values), 1 - 1 / len(values)))
     moved = shift + np.array([-tail, tail])

@@ -83,9 +83,11 @@ def errors(power: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, n
 
 def bca_of_scipy(per_thing: np.ndarray, draws: np.ndarray) -> tuple[float, float]:
     """The ends for a mean over things by these draws, at the level at which the normal quantile is
-    what Student's is at 95 %."""
+    what Student's is at 95 %, with Satterthwaite's degrees of freedom."""
     per_group = np.split(per_thing.reshape(-1, 2).mean(axis=1), np.cumsum(SIZES)[:-1])
-    tail = scipy.stats.t.ppf(0.975, sum(SIZES) - len(SIZES))
+    spreads = np.array([len(kind) * kind.var(ddof=1) for kind in per_group])
+    freedom = spreads.sum() ** 2 / (spreads**2 / (np.array(SIZES) - 1)).sum()
+    tail = scipy.stats.t.ppf(0.975, freedom)
     ends = scipy.stats.bootstrap(
         per_group,
         lambda *parts, axis: np.concatenate(parts, axis=axis).mean(axis=axis).round(12),
@@ -109,7 +111,9 @@ def test_ends_are_those_of_scipy_with_students_quantile(name):
     labels, groups, own, probabilities = errors(4, 0)
     drawn = rooms._draw(labels, [Scores(probabilities)], groups, [name], 2000, 0)
     values = drawn.values[0, 0]
-    found = rooms._ends(values, drawn.points[0, 0], drawn.without[0, 0], drawn)
+    without = drawn.without[0, 0]
+    freedom, _ = rooms._freedom(without, drawn)
+    found = rooms._ends(values, drawn.points[0, 0], without, drawn, freedom)
     assert found == pytest.approx(bca_of_scipy(OF_ERRORS[name](own), values), rel=1e-6)
 
 
@@ -133,7 +137,8 @@ def test_equal_draws_of_a_difference_are_equal():
     values, point = (
         np.rint(25 * (of[0, 0] - of[1, 0])) / 25 for of in (drawn.values, drawn.points)
     )
-    wanted = rooms._ends(values, point, drawn.without[0, 0] - drawn.without[1, 0], drawn)
+    without = drawn.without[0, 0] - drawn.without[1, 0]
+    wanted = rooms._ends(values, point, without, drawn, rooms._freedom(without, drawn)[0])
     found = difference_intervals(labels, *both, groups, ["recall"], draws=2000).ends["recall"]
     assert found == pytest.approx(wanted, abs=1e-9)
 
@@ -156,7 +161,7 @@ def test_ends_do_not_fail_where_all_draws_lie_on_one_side():
     for point, share in ((-1.0, 0.1), (11.0, 0.9)):
         drawn = SimpleNamespace(strata=strata, block_strata=strata)
         places = norm.cdf(2 * norm.ppf(share) + np.array([-tail, tail]))
-        found = rooms._ends(np.arange(10.0), point, without, drawn)
+        found = rooms._ends(np.arange(10.0), point, without, drawn, 10)
         assert found == pytest.approx(np.quantile(np.arange(10.0), places))
 
 
@@ -290,8 +295,8 @@ def test_no_end_lies_further_in_than_the_bootstraps_or_the_exact_methods(
     drawn = rooms._draw(labels, [Scores(probabilities)], groups, [name], None, 0)
     values, point, without = drawn.values[0, 0], drawn.points[0, 0], drawn.without[0, 0]
     low, high = intervals(labels, Scores(probabilities), groups, [name]).ends[name]
-    ends = rooms._ends(values, point, without, drawn)
     freedom = number - 1
+    ends = rooms._ends(values, point, without, drawn, freedom)
     variance = values.var() * number / freedom
     own = max(point - freedom / number * without)  # what the heaviest group adds
     exact = (
@@ -470,6 +475,28 @@ def test_drawn_detectors_spread_as_their_mean_does(count):
     (drawn,) = rooms._of_drawn_detectors(values, np.random.default_rng(0))
     assert drawn.mean() == pytest.approx(own.mean(), abs=0.005)
     assert drawn.std() == pytest.approx(np.sqrt(own.var(ddof=1) / count), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "freedom", "shrunk"),
+    [("recall", 7 - 1, 1 - 1 / 7), ("brier", 6 + 6, 1 - 1 / 7), ("roc_auc", 6 + 6, 1 - 1 / 7)],
+)
+def test_groups_of_the_other_class_say_nothing_of_a_recall(name, freedom, shrunk):
+    """Of 14 groups, each of one class, alike in both."""
+    labels, groups = np.repeat([0, 1], 7 * 3), np.repeat(np.arange(14), 3)
+    own = np.random.default_rng(0).random(7 * 3)
+    scored = Scores(np.concatenate([own, 1 - own]))
+    drawn = rooms._draw(labels, [scored], groups, [name], None, 0)
+    found = rooms._freedom(drawn.without[0, 0], drawn)
+    assert found == pytest.approx((freedom, shrunk))
+
+
+def test_where_nothing_varies_all_groups_are_free():
+    drawn = SimpleNamespace(
+        strata=np.repeat([1, 2, 3], (4, 1, 5)), block_strata=np.repeat([1, 3], 5)
+    )
+    assert rooms._freedom(np.ones(10), drawn) == (7, 0.7)
+    assert rooms._freedom(np.full(10, np.nan), drawn) == (7, 0.7)
 
 
 def test_freedom_of_a_difference_is_that_of_welchs_test():
