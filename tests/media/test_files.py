@@ -1,0 +1,76 @@
+"""What a file is by its own bytes and its place, and the words for why it cannot be read."""
+
+import io
+import math
+import os
+
+import pytest
+
+from deepfake_detector.media import reading
+from deepfake_detector.media.reading import MediaError, MediaFile
+
+
+def box(kind: bytes, content: bytes = b"") -> bytes:
+    return (8 + len(content)).to_bytes(4, "big") + kind + content
+
+
+def large_box(kind: bytes, content: bytes) -> bytes:
+    """With its size in eight bytes, as of four gigabytes and more."""
+    return (1).to_bytes(4, "big") + kind + (16 + len(content)).to_bytes(8, "big") + content
+
+
+BEGINNING = box(b"ftyp", b"isom\0\0\0\0") + box(b"moov")
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (BEGINNING + box(b"moof") + box(b"mdat", b"abc"), True),
+        (BEGINNING + large_box(b"mdat", bytes(300)) + box(b"moof"), True),
+        (BEGINNING + box(b"mdat", b"abc"), False),
+        (BEGINNING + box(b"mdat", box(b"moof")), False),  # within another
+        (BEGINNING + box(b"\0\0\0\0", b"abc") + box(b"moof"), False),
+        (BEGINNING + (0).to_bytes(4, "big") + b"mdat" + box(b"moof"), False),  # to the end
+        (BEGINNING + (7).to_bytes(4, "big") + b"free" + box(b"moof"), False),
+        (BEGINNING + box(b"moof")[:7], False),
+        (box(b"moof"), True),
+        (b"", False),
+    ],
+)
+def test_fragments_are_known_by_the_boxes_of_the_file(data, expected):
+    file = MediaFile(io.BytesIO(data), math.inf)
+    assert reading.has_fragments(file) == expected
+    assert file.tell() == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [(os.mkfifo, "a pipe or a device, not a file"), (os.mkdir, ""), (lambda path: None, "")],
+)
+def test_a_pipe_is_refused_before_it_is_opened(tmp_path, make, error):
+    path = tmp_path / "clip.mp4"
+    make(path)
+    if not error:
+        reading.check_file(path)
+        return
+    with pytest.raises(MediaError, match=f"^{error}$"):
+        reading.check_file(path)
+
+
+def test_bytes_and_files_are_no_pipes(tmp_path):
+    reading.check_file(b"abc")
+    (tmp_path / "clip.mp4").write_bytes(b"abc")
+    reading.check_file(tmp_path / "clip.mp4")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MediaError("empty file"), "empty file"),
+        (PermissionError(13, "Permission denied", "clip.mp4"), "cannot be read: Permission denied"),
+        (OSError("gone"), "cannot be read: gone"),
+        (ValueError("no number"), "cannot be read: no number"),
+    ],
+)
+def test_the_reason_is_the_cause_without_the_path(error, said):
+    assert reading.reason(error) == said
