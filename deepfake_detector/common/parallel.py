@@ -183,8 +183,7 @@ def _no_interrupts_for_workers() -> Iterator[None]:
 def _called(memory: float, function: Callable[..., Result], *task: object) -> Result:
     if memory:
         # beyond what the worker holds: what tasks before have left is not this one's need
-        limit = _held() + int(memory * 2**30)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
+        _limit_memory(_held() + int(memory * 2**30))
     try:
         return function(*task)
     except Exception as error:
@@ -206,6 +205,13 @@ def _outcome(future: Future, execution: Parallel) -> Outcome:
         return Outcome(failure=f"needs more than {execution.memory_per_item:g} GiB of memory")
     except ProcessExpired as error:
         return Outcome(failure=f"crashed its worker (exit code {error.exitcode})")
+
+
+def _limit_memory(limit: int) -> None:
+    """Allow this process so many bytes of data, or as many as its own user may have at most."""
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = limit if most == resource.RLIM_INFINITY else min(limit, most)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
 
 
 def _held() -> int:

@@ -1,6 +1,7 @@
 """Worker processes: results in order, and what goes wrong with one task costs that task only."""
 
 import os
+import resource
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from patience import HANG
 
+from deepfake_detector.common import parallel
 from deepfake_detector.common.parallel import Outcome, run
 from deepfake_detector.common.settings import Parallel
 
@@ -123,6 +125,18 @@ def test_what_a_worker_still_holds_of_earlier_tasks_is_not_the_need_of_the_next(
     outcomes = list(run(keep, [(0.4,)] * 4 + [(1.1,)], local(1, memory=1)))
     assert [outcome.result for outcome in outcomes] == [1, 2, 3, 4, None]
     assert outcomes[4].failure == "needs more than 1 GiB of memory"
+
+
+def limits_after(most: int, asked: int) -> tuple[int, int]:
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    parallel._limit_memory(asked)
+    return resource.getrlimit(resource.RLIMIT_DATA)
+
+
+@pytest.mark.parametrize(("asked", "allowed"), [(1 << 30, 1 << 30), (8 << 30, 4 << 30)])
+def test_a_limit_that_the_user_has_is_kept(asked, allowed):
+    (outcome,) = run(limits_after, [(4 << 30, asked)], local(1))
+    assert outcome.result == (allowed, 4 << 30)
 
 
 @pytest.mark.parametrize("kind", [ZeroDivisionError, OSError, TimeoutError])
