@@ -34,19 +34,19 @@ def _runs(kept: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
         queued = [run for own in start.get("experiments") or () for run in own["revs"] or ()]
         for run in (start, *queued):
             data = run["data"]
-            ended = (
-                data and SUMMARY in data["metrics"] and not data["metrics"][SUMMARY].get("error")
-            )
-            if ended and all(name in data["outs"] for name in SPLITS):
+            read = data and (data["metrics"].get(SUMMARY), data["params"].get(str(PARAMS_FILE)))
+            if read and all(one and "data" in one for one in read) and _has_splits(data):
                 yield data
             elif start is kept[0]:
                 return
 
 
+def _has_splits(data: Mapping[str, Any]) -> bool:
+    return all(name in data["outs"] for name in SPLITS)
+
+
 def spread(summaries: Mapping[int, Mapping[str, Any]]) -> str:
     """The ROC-AUC by video over seeds in a sentence; empty where there is one seed."""
-    if len(summaries) < 2:
-        return ""
     told = []
     for name, place in {"val_auc": "val", "test_auc": "test", "held_auc": "held_set"}.items():
         own = [summary[name] for summary in summaries.values() if name in summary]
@@ -55,6 +55,8 @@ def spread(summaries: Mapping[int, Mapping[str, Any]]) -> str:
             told.append(
                 f"{title(*sets)} {min(own):.3f} to {max(own):.3f}, in the mean {np.mean(own):.3f}"
             )
+    if len(summaries) < 2 or not told:
+        return ""
     seeds = ", ".join(map(str, sorted(summaries)))
     return (
         f"Trained with the seeds {seeds}, all else the same, ROC-AUC by video: {'; '.join(told)}."

@@ -31,7 +31,9 @@ def shown(workspace: dict | None, *experiments: dict | None) -> list[dict]:
 
 
 RUNNING = known(3) | {"metrics": {}}
-BROKEN = known(3) | {"metrics": {seeds.SUMMARY: {"error": {"msg": "torn"}}}}
+TORN = {"error": {"msg": "torn"}}
+BROKEN = known(3) | {"metrics": {seeds.SUMMARY: TORN}}
+UNREAD = known(3) | {"params": {"params.yaml": TORN}}
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,7 @@ BROKEN = known(3) | {"metrics": {seeds.SUMMARY: {"error": {"msg": "torn"}}}}
         (shown(known(1), known(2), known(5)), [1, 2, 5]),
         (shown(known(1), known(2, lr=0.2)), [1]),
         (shown(known(1), known(2, test="other")), [1]),
-        (shown(known(1), RUNNING, BROKEN, None, known(2)), [1, 2]),
+        (shown(known(1), RUNNING, BROKEN, UNREAD, None, known(2)), [1, 2]),
         (shown(RUNNING, known(2), known(3)), []),
         (shown(None, known(2)), []),
     ],
@@ -56,6 +58,7 @@ def test_runs_of_one_recipe_differ_by_their_seed_alone(kept, expected):
     [
         ({}, ""),
         ({1: {"val_auc": 0.9}}, ""),
+        ({1: {"val_auc": 0.9}, 2: {"test_auc": 0.9}}, ""),
         (
             {2: {"val_auc": 0.9, "test_auc": 0.8}, 1: {"val_auc": 0.7, "test_auc": 0.9}},
             "Trained with the seeds 1, 2, all else the same, ROC-AUC by video: val 0.700 to 0.900, in "
