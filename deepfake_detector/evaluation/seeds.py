@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from deepfake_detector.evaluation.breakdown import title
-from deepfake_detector.params import PARAMS_FILE
 
 SUMMARY = "metrics/summary.json"
 SPLITS = [f"data/splits/{part}.csv" for part in ("train", "val", "test")]
@@ -19,7 +18,7 @@ def of_one_recipe(kept: Sequence[Mapping[str, Any]]) -> dict[int, Mapping[str, A
     found: dict[int, Mapping[str, Any]] = {}
     recipe = None
     for run in _runs(kept):
-        params = run["params"][str(PARAMS_FILE)]["data"]
+        (params,) = (one["data"] for one in run["params"].values())
         others = params | {"train": params["train"] | {"seed": None}}
         own = (others, [run["outs"][name]["hash"] for name in SPLITS])
         recipe = recipe or own
@@ -34,15 +33,16 @@ def _runs(kept: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
         queued = [run for own in start.get("experiments") or () for run in own["revs"] or ()]
         for run in (start, *queued):
             data = run["data"]
-            read = data and (data["metrics"].get(SUMMARY), data["params"].get(str(PARAMS_FILE)))
-            if read and all(one and "data" in one for one in read) and _has_splits(data):
+            if data and _is_whole(data):
                 yield data
             elif start is kept[0]:
                 return
 
 
-def _has_splits(data: Mapping[str, Any]) -> bool:
-    return all(name in data["outs"] for name in SPLITS)
+def _is_whole(data: Mapping[str, Any]) -> bool:
+    """Whether DVC could read a run's params and summary, and knows its splits."""
+    read = (*data["params"].values(), data["metrics"].get(SUMMARY, {}))
+    return all("data" in one for one in read) and all(name in data["outs"] for name in SPLITS)
 
 
 def spread(summaries: Mapping[int, Mapping[str, Any]]) -> str:
