@@ -1,8 +1,6 @@
 """Checks of the data before anything is learned from it: what is dropped and why, and what must
 stop the run."""
 
-from collections import Counter
-
 import pandas as pd
 
 from deepfake_detector.datasets.settings import Verify
@@ -55,6 +53,12 @@ def kind_of_reason(reason: str) -> str:
     return reason.partition(" of ")[0].partition(":")[0]
 
 
+def dropped_by_kind(items: pd.DataFrame) -> dict[str, int]:
+    """How many of the items (columns keep, reason) were dropped, by kind of reason in order."""
+    kinds = items.loc[items["keep"] == 0, "reason"].map(kind_of_reason)
+    return {kind: int(count) for kind, count in kinds.value_counts().sort_index().items()}
+
+
 def across_labels(near: pd.DataFrame, index: pd.DataFrame) -> int:
     """How many of the pairs that look alike are of a real and a fake item."""
     label_of = dict(zip(index["item"], index["label"], strict=True))
@@ -71,11 +75,10 @@ def figures(
 ) -> dict:
     """What `metrics/verify.json` holds; shares and areas under curves to six decimals."""
     joined = verified.merge(index, on="item")
-    kinds = Counter(joined.loc[joined["keep"] == 0, "reason"].map(kind_of_reason))
     return {
         "items": len(joined),
         "kept": int(joined["keep"].sum()),
-        "dropped": dict(sorted(kinds.items())),
+        "dropped": dropped_by_kind(joined),
         "label_conflicts": len(label_conflicts(index)),
         "items_kept": {
             CLASSES[label]: int(kept)
@@ -142,8 +145,8 @@ def stoppers(
 
 def _dropped(items: pd.DataFrame) -> str:
     """Why most of these items (columns keep, reason) were dropped, in brackets."""
-    reasons = items.loc[items["keep"] == 0, "reason"].map(kind_of_reason).value_counts().head(3)
-    told = ", ".join(f"{count} x {reason}" for reason, count in reasons.items())
+    most = sorted(dropped_by_kind(items).items(), key=lambda kind: -kind[1])[:3]
+    told = ", ".join(f"{count} x {kind}" for kind, count in most)
     return f" (dropped: {told})" if told else ""
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from deepfake_detector.datasets.audit import across_labels, kind_of_reason
+from deepfake_detector.datasets.audit import across_labels, dropped_by_kind, kind_of_reason
 from deepfake_detector.datasets.shortcuts import Shortcut, caption
 from deepfake_detector.pages.contact_sheet import COLUMNS, contact_sheet
 from deepfake_detector.pages.html_page import Section
@@ -54,13 +54,12 @@ def what_there_is(
 
 def _counted(items: pd.DataFrame) -> str:
     """How many items of each class there are and stay, and why the others do not."""
-    kept, left_out = items[items["keep"] == 1], items[items["keep"] == 0]
+    dropped = dropped_by_kind(items)
     told = f"{_of_classes(items, ' items')} of {', '.join(sorted(items['data_set'].unique()))}; "
-    if left_out.empty:
+    if not dropped:
         return f"{told}all are kept."
-    reasons = left_out["reason"].map(kind_of_reason).value_counts().sort_index().items()
-    why = ", ".join(f"{count} {reason}" for reason, count in reasons)
-    return f"{told}{_of_classes(kept)} are kept. Dropped: {why}."
+    why = ", ".join(f"{count} {kind}" for kind, count in dropped.items())
+    return f"{told}{_of_classes(items[items['keep'] == 1])} are kept. Dropped: {why}."
 
 
 def _of_classes(items: pd.DataFrame, noun: str = "") -> str:
