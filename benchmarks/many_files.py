@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -130,7 +131,8 @@ def measure(browser: Browser, page: Page, files: list[Path], table: Path) -> flo
     grown = memory.end()
     with table.open(newline="") as file:
         verdicts = [row["verdict"] for row in csv.DictReader(file)]
-    print(page.get_by_text(" files: ").inner_text())
+    counted = Counter(verdicts)
+    print(", ".join(f"{counted[verdict]} {verdict}" for verdict in ORDER if counted[verdict]))
     print(
         f"{len(verdicts)} rows; {before} files were judged when the page was loaded anew, {kept} rows "
         "there then; the others were judged on"
