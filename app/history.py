@@ -210,8 +210,9 @@ class History:
         return found.judged if found else None
 
     @property
-    def full(self) -> bool:
-        return len(self._rows) >= MOST_ROWS
+    def room(self) -> int:
+        """Rows that still fit."""
+        return max(0, MOST_ROWS - len(self._rows))
 
 
 def packed(report: Report) -> Report:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.arrival import Arrival
 from app.history import History
-from app.work import GivenUpError, Order, Tell
+from app.work import GivenUpError, Order, Spare, Tell
 from deepfake_detector import UserError
 from deepfake_detector.media.reading import Limits
 from deepfake_detector.serving.engine import Engine, without_folder
@@ -44,6 +44,7 @@ def _judge(
     limits: Limits,
     stressed: bool,
     tell: Tell,
+    spare: Spare,
 ) -> int:
     """What was judged before by the same model is not judged again while all of it is kept."""
     try:
@@ -60,7 +61,9 @@ def _judge(
     if kept and kept.whole and not stressed:
         return kept.number
     try:
-        found = _judged_in_turn(arrival.name, data, sha256, engine, model, limits, stressed, tell)
+        found = _judged_in_turn(
+            arrival.name, data, sha256, engine, model, limits, stressed, tell, spare
+        )
     except GivenUpError:
         raise
     except UserError as error:
@@ -81,8 +84,10 @@ def _judged_in_turn(
     limits: Limits,
     stressed: bool,
     tell: Tell,
+    spare: Spare,
 ) -> Report:
-    """Every file waits in line anew, so that somebody with many does not keep the others waiting."""
+    """Every file waits in line anew, and one to spare is given up for whoever waits, so that somebody
+    with many does not keep the others waiting."""
 
     def waiting(before: int) -> None:
         ahead = {0: "You are next.", 1: "One visitor is before you."}.get(
@@ -91,13 +96,15 @@ def _judged_in_turn(
         tell(0.0, f"Waiting for your turn. {ahead}")
 
     def looked_at(done: int, total: int) -> None:
+        if spare() and engine.wanted():
+            raise GivenUpError
         if done >= total:
             tell(1.0, "Judging the faces found")
         else:
             where = " in it and in changed copies of it" if stressed else ""
             tell(done / total, f"Looking for faces{where}: frame {done} of {total}")
 
-    with engine.turn(model, waiting) as detector:
+    with engine.turn(model, waiting, spare) as detector:
         tell(0.0, f"Reading {len(data) / 1e6:.1f} MB")
         return detector.predict(
             data,

@@ -6,7 +6,10 @@ import streamlit as st
 from app.words import plain, time_left
 from app.work import Work
 
-TOLD_EVERY = 0.3  # seconds between two words: the browser draws each, often on the same processor
+# seconds between two words about a few files, and about many: the browser draws each of them, often
+# on the same processor
+TOLD_EVERY, TOLD_EVERY_OF_MANY = 0.3, 1.0
+MANY = 5
 
 
 def show(work: Work, busy: bool, waits_for_first: bool) -> None:
@@ -14,7 +17,8 @@ def show(work: Work, busy: bool, waits_for_first: bool) -> None:
     `waits_for_first`: the page is to be drawn anew when the first file is judged; it is when all
     are."""
     if busy:
-        st.fragment(_follow, run_every=TOLD_EVERY)(work, waits_for_first)
+        every = TOLD_EVERY if work.waiting < MANY else TOLD_EVERY_OF_MANY
+        st.fragment(_follow, run_every=every)(work, waits_for_first)
     elif work.stopped and work.waiting:
         _show_stopped(work)
 

@@ -39,9 +39,10 @@ def main() -> None:
             icon=":material/error:",
         )
         st.stop()
-    visit = open_visit()
+    visit = open_visit(page_limits.visitors_at_once)
     history, work, state = visit.history, visit.work, st.session_state
-    sidebar.show_facts(detector.contract, detector.sha256, path.name, forget_all)
+    forget = partial(forget_all, page_limits.visitors_at_once)
+    sidebar.show_facts(detector.contract, detector.sha256, path.name, forget)
     if detector.banner:
         st.warning(detector.banner, icon=":material/science:")
         own_clips.link("own-clips")
@@ -86,11 +87,11 @@ def main() -> None:
         )
 
 
-def open_visit() -> Visit:
+def open_visit(at_once: int) -> Visit:
     """The one under the token in the address, which knows that its page is open."""
     state = st.session_state
     if "visit" not in state:
-        visit = visits().opened(st.query_params.get(VISIT))
+        visit = visits().opened(st.query_params.get(VISIT), at_once)
         state.update(visit=visit, taken=set(), round=0, example=None, shown=None)
     session = get_script_run_ctx().session_id
     state.visit.work.watch(session, partial(runtime.get_instance().is_active_session, session))
@@ -138,7 +139,7 @@ def say_what_is_missing(visit: Visit) -> None:
             "again; what is in the table below is not judged a second time.",
             icon=":material/refresh:",
         )
-    if visit.history.full:
+    if not visit.history.room:
         st.warning(
             f"{MOST_ROWS:,} files are listed, and no more fit. Take the reports away, then forget "
             "what was judged.",
@@ -153,13 +154,13 @@ def named(names: Sequence[str]) -> str:
     return f"{shown}{more} {'was' if len(names) == 1 else 'were'}"
 
 
-def forget_all() -> None:
+def forget_all(at_once: int) -> None:
     state = st.session_state
     visits().forget(state.visit.token)
     state.visit.work.end()
     st.query_params.pop(VISIT, None)
     uploads.begin_anew()
-    state.update(visit=visits().opened(None), shown=None)
+    state.update(visit=visits().opened(None, at_once), shown=None)
     state.pop("drawn", None)
 
 

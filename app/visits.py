@@ -46,16 +46,16 @@ class Visits:
         self._lock = threading.Lock()
         self._kept: dict[str, tuple[float, Visit]] = {}  # the last looked at last
 
-    def opened(self, token: str | None) -> Visit:
-        """The visit under a token, or where there is none an empty one under a new token."""
+    def opened(self, token: str | None, at_once: int) -> Visit:
+        """The visit under a token, or where there is none an empty one under a new token, of which
+        so many files are judged at a time where nobody else waits."""
         self.expire()
         with self._lock:
             if token in self._kept:
                 return self._kept[token][1]
         history = History(self._room)
-        return Visit(
-            secrets.token_urlsafe(16), history, Work(lambda: not history.full, self._clock)
-        )
+        work = Work(lambda: history.room, at_once, self._clock)
+        return Visit(secrets.token_urlsafe(16), history, work)
 
     def keep(self, visit: Visit) -> None:
         """Keep a visit from now on for its time."""

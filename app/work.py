@@ -1,5 +1,5 @@
-"""What is to be done for one visit, one order after another, in a thread of its own: clicks on the
-page, which run its script anew, neither wait for it nor disturb it.
+"""What is to be done for one visit, order by order, in threads of its own: clicks on the page, which
+run its script anew, neither wait for it nor disturb it.
 
 The files that wait are held here and nowhere else.
 """
@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from deepfake_detector import UserError
 
@@ -16,26 +17,27 @@ AWAY = 10.0  # seconds without an open page, after which the work rests: loading
 LOST = 120.0  # seconds without an open page, after which the files that wait are dropped
 
 Tell = Callable[[float, str], None]  # how far an order is (from 0 to 1), and what is being done
+Spare = Callable[[], bool]  # whether the order is to be done only where nobody else waits
 
 
 class GivenUpError(Exception):
-    """Out of `Tell`: nobody waits for this order now."""
+    """Out of `Tell`: nobody waits for this order now. Out of `judge`: it is to be begun anew."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Order:
     """A file to be judged, known by a `key`; `judge` gives the number of its row."""
 
     key: str
     name: str
-    judge: Callable[[Tell], int]
+    judge: Callable[[Tell, Spare], int]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the work is: the file in hand, which `share` of it is done (from 0 to 1) and what is
-    being done with it; how many files of those dropped together are done after so many `seconds`,
-    and how many wait, the one in hand among them."""
+    """How far the work is: the first file in hand, which `share` of it is done (from 0 to 1) and what
+    is being done with it; how many files of those dropped together are done after so many `seconds`,
+    and how many wait, those in hand among them."""
 
     name: str
     share: float
@@ -46,23 +48,30 @@ class Progress:
 
 
 class Work:
-    """The orders of one visit. Rests while it is `stopped`, while there is no `room` for results,
-    and where nobody has the page open. Serves several threads."""
+    """The orders of one visit, of which `at_once` are in hand at a time: the first has a claim, the
+    others are to spare. Rests while it is `stopped`, while there is no `room` for results, and where
+    nobody has the page open. Serves several threads."""
 
     def __init__(
-        self, room: Callable[[], bool], clock: Callable[[], float] = time.monotonic
+        self,
+        room: Callable[[], int],
+        at_once: int,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stopped = False
-        self.first: int | None = None  # row of the first file judged of those dropped together
+        self.first: int | None = (
+            None  # row of the first file of those dropped together, once it is judged
+        )
         self.lost: tuple[str, ...] = ()  # names of files that were dropped while nobody was there
         self.trouble = ""  # why it rests, where that is no wish of the visitor's
-        self._room, self._clock = room, clock
+        self._room, self._at_once, self._clock = room, at_once, clock
         self._orders: deque[Order] = deque()
-        self._thread: threading.Thread | None = None
+        self._in_hand: dict[Order, tuple[float, str]] = {}
+        self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
         self._watchers: dict[str, Callable[[], bool]] = {}
         self._seen = clock()
-        self._done, self._begun, self._doing = 0, 0.0, (0.0, "")
+        self._done, self._begun = 0, 0.0
 
     def watch(self, watcher: str, there: Callable[[], bool]) -> None:
         """Somebody has the page open, as long as `there` says so."""
@@ -93,7 +102,7 @@ class Work:
             self._orders = deque(one for one in self._orders if one.key not in keys)
 
     def stop(self) -> None:
-        """Rest until told to go on; the file in hand is judged anew then."""
+        """Rest until told to go on; what is in hand is judged anew then."""
         self.stopped = True
 
     def go_on(self) -> None:
@@ -116,74 +125,87 @@ class Work:
 
     @property
     def busy(self) -> bool:
-        return self._thread is not None
+        return bool(self._threads)
 
     @property
     def waiting(self) -> int:
-        """Files still to be judged, the one in hand among them."""
+        """Files still to be judged, those in hand among them."""
         return len(self._orders)
 
     def progress(self) -> Progress:
         with self._lock:
-            name = self._orders[0].name if self._orders else ""
+            name, doing = "", (0.0, "")
+            if self._orders:
+                name, doing = self._orders[0].name, self._in_hand.get(self._orders[0], doing)
             seconds = self._clock() - self._begun
-            return Progress(name, *self._doing, self._done, len(self._orders), seconds)
+            return Progress(name, *doing, self._done, len(self._orders), seconds)
 
     def _begin(self) -> None:
         self._seen = self._clock()
-        if self._thread is None and self._orders and self._may_go_on():
-            self._thread = threading.Thread(target=self._run, daemon=True)
-            self._thread.start()
+        if not self._may_go_on():
+            return
+        most = min(self._at_once, len(self._orders), self._room())
+        for _ in range(most - len(self._threads)):
+            thread = threading.Thread(target=self._run, daemon=True)
+            self._threads.add(thread)
+            thread.start()
 
     def _run(self) -> None:
         try:
-            self._do_all()
+            while order := self._next():
+                self._do(order)
         except UserError as error:
             self.trouble = str(error)
         finally:
             with self._lock:
-                if self._thread is threading.current_thread():  # an error ended it
-                    self._thread, self.stopped = None, True
-
-    def _do_all(self) -> None:
-        while order := self._next():
-            self._doing = 0.0, ""
-
-            def tell(share: float, doing: str, order: Order = order) -> None:
-                self._tell(order, share, doing)
-
-            try:
-                number = order.judge(tell)
-            except GivenUpError:
-                continue
-            self._finish(order, number)
+                if threading.current_thread() in self._threads:  # an error ended it
+                    self._threads.remove(threading.current_thread())
+                    self.stopped = True
 
     def _next(self) -> Order | None:
         """The order to do now; where there is none the thread ends."""
         with self._lock:
-            if self._orders and self._may_go_on():
-                return self._orders[0]
-            self._thread = None
+            free = (one for one in self._orders if one not in self._in_hand)
+            order = next(free, None)
+            if order and self._may_go_on() and self._room() > len(self._in_hand):
+                self._in_hand[order] = 0.0, ""
+                return order
+            self._threads.remove(threading.current_thread())
             return None
+
+    def _do(self, order: Order) -> None:
+        number = None
+        try:
+            number = order.judge(partial(self._tell, order), partial(self._is_spare, order))
+        except GivenUpError:
+            return
+        finally:
+            with self._lock:
+                self._put_down(order, number)
+
+    def _put_down(self, order: Order, number: int | None) -> None:
+        """It is no longer in hand, and where it has the number of its row it is done."""
+        del self._in_hand[order]
+        if number is None or order not in self._orders:
+            return
+        if self.first is None and order is self._orders[0]:
+            self.first = number
+        self._orders.remove(order)
+        self._done += 1
 
     def _tell(self, order: Order, share: float, doing: str) -> None:
         with self._lock:
-            if not self._may_go_on() or not self._orders or self._orders[0] is not order:
+            if not self._may_go_on() or order not in self._orders:
                 raise GivenUpError
-            self._doing = share, doing
+            self._in_hand[order] = share, doing
 
-    def _finish(self, order: Order, number: int) -> None:
+    def _is_spare(self, order: Order) -> bool:
         with self._lock:
-            if not self._orders or self._orders[0] is not order:
-                return
-            self._orders.popleft()
-            self._done += 1
-            if self.first is None:
-                self.first = number
+            return bool(self._orders) and order is not self._orders[0]
 
     def _may_go_on(self) -> bool:
         left = not self._is_watched() and self._clock() - self._seen > AWAY
-        return not self.stopped and not left and self._room()
+        return not self.stopped and not left
 
     def _is_watched(self) -> bool:
         self._watchers = {one: there for one, there in self._watchers.items() if there()}

@@ -41,14 +41,21 @@ class Engine:
         return detector
 
     @contextmanager
-    def turn(self, path: Path, told: Callable[[int], None]) -> Iterator[Detector]:
+    def turn(
+        self, path: Path, told: Callable[[int], None], spare: Callable[[], bool] = lambda: False
+    ) -> Iterator[Detector]:
         """Wait in line, then have the model at `path` to oneself until the block ends.
 
         `told` hears, at once and then every half second, how many wait before; an exception out of
-        it gives the place in the line up. Raises UserError where the model cannot be used.
+        it gives the place in the line up. As long as `spare` says so, all others go first; see
+        `wanted`. Raises UserError where the model cannot be used.
         """
-        with self._line.turn(told) as place:
+        with self._line.turn(told, spare) as place:
             yield self.detector(path, place)
+
+    def wanted(self) -> bool:
+        """Whether somebody waits whom one to `spare` is to give its turn up for."""
+        return self._line.wanted()
 
 
 def offered() -> list[Path]:

@@ -15,47 +15,66 @@ class Turns:
     def __init__(self, at_once: int) -> None:
         self._changed = threading.Condition()
         self._line: deque[object] = deque()
+        self._spare: deque[object] = deque()  # behind the line: only where nobody stands in it
         self._free = set(range(at_once))
 
     @contextmanager
-    def turn(self, told: Callable[[int], None]) -> Iterator[int]:
+    def turn(
+        self, told: Callable[[int], None], spare: Callable[[], bool] = lambda: False
+    ) -> Iterator[int]:
         """Wait in line, then hold the place given until the block ends.
 
         `told` hears, at once and then every half second, how many wait before. An exception out of
-        it, which is how a visitor who leaves is noticed, gives the place in the line up.
+        it, which is how a visitor who leaves is noticed, gives the place in the line up. As long as
+        `spare` says so, all others go first, whenever they come; then one is at the end of the line.
         """
         me, place = object(), None
         with self._changed:
-            self._line.append(me)
+            (self._spare if spare() else self._line).append(me)
         try:
             place = self._called(me, 0)
             while place is None:
                 told(self._before(me))
+                if not spare():
+                    self._line_up(me)
                 place = self._called(me, POLL)
             yield place
         finally:
             with self._changed:
                 if place is None:
-                    self._line.remove(me)
+                    self._queue_of(me).remove(me)
                 else:
                     self._free.add(place)
                 self._changed.notify_all()
+
+    def wanted(self) -> bool:
+        """Whether somebody stands in line and there is no place."""
+        with self._changed:
+            return bool(self._line) and not self._free
+
+    def _line_up(self, me: object) -> None:
+        with self._changed:
+            if me in self._spare:
+                self._spare.remove(me)
+                self._line.append(me)
 
     def _called(self, me: object, seconds: float) -> int | None:
         """The place for whoever is first in line; None where there was none for so long."""
         with self._changed:
             if not self._changed.wait_for(
-                lambda: bool(self._free) and self._line[0] is me, seconds
+                lambda: bool(self._free) and (self._line or self._spare)[0] is me, seconds
             ):
                 return None
-            self._line.popleft()
+            self._queue_of(me).remove(me)
             self._changed.notify_all()
-            place = min(
-                self._free
-            )  # the lowest, so that no model is loaded for a place that is not needed
+            # the lowest, so that no model is loaded for a place that is not needed
+            place = min(self._free)
             self._free.remove(place)
             return place
 
     def _before(self, me: object) -> int:
         with self._changed:
-            return self._line.index(me)
+            return [*self._line, *self._spare].index(me)
+
+    def _queue_of(self, me: object) -> deque[object]:
+        return self._spare if me in self._spare else self._line

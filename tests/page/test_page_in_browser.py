@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -83,6 +84,7 @@ FILES = {
     "broken.mp4": lambda: b"no video",
     LONG_NAME: lambda: made.person_clip(2),
     "held.mp4": lambda: made.person_clip(1) + HELD,
+    "held too.mp4": lambda: made.person_clip(1) + HELD,
 }
 
 
@@ -259,7 +261,7 @@ def test_while_it_works_it_says_what_it_does_and_shows_no_verdict_on_another_fil
     page = visit()
     drop(page, folder, "broken.mp4")
     page.locator("input[type=file]").set_input_files(
-        [folder / "in/held.mp4", folder / "in/grey.png"]
+        [folder / "in/held.mp4", folder / "in/held too.mp4"]
     )
     page.get_by_text("Looking for faces: frame 1 of 30").wait_for()
     assert "Judged 0 of 2" in text(page)
@@ -270,14 +272,17 @@ def test_while_it_works_it_says_what_it_does_and_shows_no_verdict_on_another_fil
     sync_api.expect(verdict).to_have_text(re.compile("▲ FAKE"))
 
 
-def test_no_click_begins_the_file_in_hand_anew_and_what_waits_is_judged_after_a_reload(
+def test_no_click_begins_what_is_in_hand_anew_and_what_waits_is_judged_after_a_reload(
     visit, folder, let_go
 ):
     begun = folder / "begun"
     begun.unlink(missing_ok=True)
     page = visit()
     page.locator("input[type=file]").set_input_files(
-        [folder / "in" / name for name in ("still.jpg", "grey.png", "held.mp4", "broken.mp4")]
+        [
+            folder / "in" / name
+            for name in ("still.jpg", "grey.png", "held.mp4", "held too.mp4", "broken.mp4")
+        ]
     )
     page.get_by_text("Looking for faces: frame 1 of 30").wait_for()
     page.get_by_text("2 files: ").wait_for()
@@ -286,12 +291,29 @@ def test_no_click_begins_the_file_in_hand_anew_and_what_waits_is_judged_after_a_
     page.get_by_text("grey.png: No verdict.").wait_for()
     sync_api.expect(page.get_by_text("Details for experts")).to_have_count(1)
     page.get_by_text("Looking for faces: frame 1 of 30").wait_for()
-    assert begun.read_text() == "x"
+    assert begun.read_text() == "xx"
     page.reload()
     page.get_by_text("Looking for faces: frame 1 of 30").wait_for()
     page.get_by_text("2 files: ").wait_for()
     let_go.touch()
-    page.get_by_text("4 files: ").wait_for()
+    page.get_by_text("5 files: ").wait_for()
+
+
+def test_who_has_many_files_gives_a_place_to_whoever_comes(visit, folder, let_go):
+    begun = folder / "begun"
+    begun.unlink(missing_ok=True)
+    many, one = visit(), visit()
+    many.locator("input[type=file]").set_input_files(
+        [folder / "in/held.mp4", folder / "in/held too.mp4"]
+    )
+    end = time.monotonic() + HANG
+    while not begun.exists() or begun.read_text() != "xx":
+        assert time.monotonic() < end, "never were both in hand"
+        time.sleep(0.05)
+    drop(one, folder, "still.jpg")
+    assert "Judged 0 of 2" in text(many)
+    let_go.touch()
+    many.get_by_text("2 files: ").wait_for()
 
 
 def choose_by_keyboard(page: "sync_api.Page", text: str) -> None:

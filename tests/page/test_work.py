@@ -1,4 +1,4 @@
-"""Files are judged one after another beside the page, for as long as somebody waits for them."""
+"""Files are judged beside the page, so many at a time, for as long as somebody waits for them."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ import time
 import pytest
 from patience import HANG
 
-from app.work import AWAY, LOST, Order, Work
+from app.work import AWAY, LOST, GivenUpError, Order, Work
 from deepfake_detector import UserError
 
 
@@ -14,14 +14,15 @@ class Held:
     """An order that is done when it is let go; counts how often it was begun."""
 
     def __init__(self, name: str, number: int = 1) -> None:
-        self.begun, self._let_go, self._number = 0, threading.Event(), number
+        self.begun, self.spare = 0, lambda: False
+        self._let_go, self._number = threading.Event(), number
         self.order = Order(f"key of {name}", name, self._judge)
 
     def let_go(self) -> None:
         self._let_go.set()
 
-    def _judge(self, tell) -> int:
-        self.begun += 1
+    def _judge(self, tell, spare) -> int:
+        self.begun, self.spare = self.begun + 1, spare
         while not self._let_go.wait(0.001):
             tell(0.5, "looking")
         return self._number
@@ -41,9 +42,13 @@ def until(reached) -> None:
         time.sleep(0.001)
 
 
-def begun(room=lambda: True, clock=None) -> tuple[Work, Held, Held]:
+def room_for_many() -> int:
+    return 100
+
+
+def begun(room=room_for_many, clock=None, at_once=1) -> tuple[Work, Held, Held]:
     """Two orders, the first in hand."""
-    work, first, second = Work(room, clock or Clock()), Held("a", 1), Held("b", 2)
+    work, first, second = Work(room, at_once, clock or Clock()), Held("a", 1), Held("b", 2)
     assert work.add([first.order, second.order])
     until(lambda: first.begun)
     return work, first, second
@@ -68,6 +73,59 @@ def test_orders_are_done_in_turn_and_told():
     assert (work.progress().done, work.first) == (1, 3), "counted anew"
 
 
+def test_of_those_in_hand_the_first_has_a_claim_and_the_others_are_to_spare():
+    work, first, second = begun(at_once=2)
+    until(lambda: second.begun)
+    third = Held("c", 3)
+    work.add([third.order])
+    assert (first.spare(), second.spare(), work.progress().name) == (False, True, "a")
+    assert (work.progress().waiting, third.begun) == (3, 0)
+    second.let_go()
+    until(lambda: third.begun)
+    assert (work.progress().done, work.first) == (1, None), "the first of them is still in hand"
+    first.let_go()
+    until(lambda: not third.spare())
+    assert (work.progress().name, work.first) == ("c", 1)
+    third.let_go()
+    until(lambda: not work.busy)
+    assert (work.progress().done, work.waiting, work.first) == (3, 0, 1)
+
+
+def test_no_more_are_begun_than_there_is_room_for():
+    room = [1]
+    work, first, second = begun(lambda: len(room), at_once=2)
+    first.let_go()
+    room.clear()
+    until(lambda: not work.busy)
+    assert (work.waiting, second.begun) == (1, 0)
+
+
+def test_all_that_is_in_hand_is_given_up_and_begun_anew():
+    work, first, second = begun(at_once=2)
+    until(lambda: second.begun)
+    work.stop()
+    until(lambda: not work.busy)
+    work.go_on()
+    until(lambda: (first.begun, second.begun) == (2, 2))
+    work.end()
+    until(lambda: not work.busy)
+
+
+def test_one_that_is_given_up_for_others_is_begun_anew():
+    tries = []
+
+    def judge(tell, spare) -> int:
+        tries.append(tell)
+        if len(tries) < 3:
+            raise GivenUpError
+        return 1
+
+    work = Work(room_for_many, 1)
+    work.add([Order("key", "name", judge)])
+    until(lambda: not work.busy)
+    assert (len(tries), work.first, work.stopped) == (3, 1, False)
+
+
 def test_it_stops_at_once_and_goes_on_with_the_same_file():
     work, first, _ = begun()
     work.stop()
@@ -89,8 +147,8 @@ def test_a_file_that_is_withdrawn_is_given_up():
 
 
 def test_without_room_for_results_it_rests():
-    room = [True]
-    work, first, second = begun(lambda: bool(room))
+    room = [1]
+    work, first, second = begun(lambda: len(room))
     room.clear()
     first.let_go()
     until(lambda: not work.busy)
@@ -141,13 +199,13 @@ def test_what_waits_is_kept_until_the_page_was_left_for_long():
 def test_a_model_that_cannot_be_used_stops_the_work_and_says_why():
     tries = []
 
-    def judge(tell) -> int:
+    def judge(tell, spare) -> int:
         tries.append(tell)
         if len(tries) == 1:
             raise UserError("the model is damaged", "export it again")
         return 1
 
-    work = Work(lambda: True)
+    work = Work(room_for_many, 1)
     work.add([Order("key", "name", judge)])
     until(lambda: not work.busy)
     assert (work.stopped, work.waiting) == (True, 1)
@@ -158,13 +216,13 @@ def test_a_model_that_cannot_be_used_stops_the_work_and_says_why():
 
 
 def test_an_error_stops_the_work_and_it_can_go_on():
-    def fails(tell) -> int:
+    def fails(tell, spare) -> int:
         raise MemoryError
 
     caught = []
     hook, threading.excepthook = threading.excepthook, caught.append
     try:
-        work = Work(lambda: True)
+        work = Work(room_for_many, 1)
         work.add([Order("key", "name", fails)])
         until(lambda: not work.busy)
         assert work.stopped

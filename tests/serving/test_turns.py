@@ -39,15 +39,16 @@ class Visitor(threading.Thread):
     """Holds its turn until told to go; `told` are the numbers of those before it, `place` is what
     it was given."""
 
-    def __init__(self, line: Turns) -> None:
+    def __init__(self, line: Turns, spare: bool = False) -> None:
         super().__init__(daemon=True)
         self.line, self.told, self.place, self.leaves = line, [], None, False
+        self.spare = spare
         self.go = threading.Event()
         self.start()
 
     def run(self) -> None:
         try:
-            with self.line.turn(self._hear) as self.place:
+            with self.line.turn(self._hear, lambda: self.spare) as self.place:
                 self.go.wait(HANG)
         except Left:
             return
@@ -62,11 +63,11 @@ class Visitor(threading.Thread):
         return bool(self.told) and self.place is None
 
 
-def waiting(line: Turns, count: int) -> list[Visitor]:
+def waiting(line: Turns, count: int, spare: bool = False) -> list[Visitor]:
     """Visitors who came one after the other and wait."""
     visitors = []
     for _ in range(count):
-        visitors.append(Visitor(line))
+        visitors.append(Visitor(line, spare))
         until(lambda: visitors[-1].waits)
     return visitors
 
@@ -126,6 +127,60 @@ def test_the_place_in_line_of_somebody_who_leaves_is_free():
     first.go.set()
     until(lambda: visitors[2].place is not None)
     visitors[2].go.set()
+
+
+def served_in_turn(first: Visitor, *others: Visitor) -> None:
+    for leaving, following in pairwise([first, *others]):
+        assert following.place is None
+        leaving.go.set()
+        until(lambda one=following: one.place is not None)
+    others[-1].go.set()
+
+
+def test_one_to_spare_is_served_where_nobody_else_waits():
+    line = Turns(1)
+    spare = Visitor(line, spare=True)
+    until(lambda: spare.place is not None)
+    (another,) = waiting(line, 1, spare=True)
+    assert not line.wanted(), "nobody waits but one that is to spare, too"
+    (first,) = waiting(line, 1)
+    assert line.wanted()
+    (second,) = waiting(line, 1)
+    assert (first.told[0], second.told[0]) == (0, 1)
+    served_in_turn(spare, first, second, another)
+
+
+def test_nobody_is_wanted_for_where_there_is_a_place():
+    line = Turns(2)
+    spare = Visitor(line, spare=True)
+    until(lambda: spare.place is not None)
+    first = Visitor(line)
+    until(lambda: first.place is not None)
+    assert not line.wanted()
+    spare.go.set()
+    first.go.set()
+
+
+def test_one_that_is_to_spare_no_longer_goes_to_the_end_of_the_line():
+    line = Turns(1)
+    first = Visitor(line)
+    until(lambda: first.place is not None)
+    (spare,) = waiting(line, 1, spare=True)
+    second, third = waiting(line, 2)
+    spare.spare = False
+    until(lambda: spare.told[-1] == 2)
+    (fourth,) = waiting(line, 1)
+    served_in_turn(first, second, third, spare, fourth)
+
+
+def test_the_place_of_one_to_spare_who_leaves_is_free():
+    line = Turns(1)
+    first = Visitor(line)
+    until(lambda: first.place is not None)
+    leaving, staying = waiting(line, 2, spare=True)
+    leaving.leaves = True
+    until(lambda: not leaving.is_alive())
+    served_in_turn(first, staying)
 
 
 @pytest.mark.parametrize("error", [Left, ValueError])

@@ -1,0 +1,71 @@
+"""A file to spare is given up for whoever waits, and for nobody else."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from patience import HANG
+
+from app import judging
+from app.arrival import Arrival
+from app.history import History, Room
+from app.work import GivenUpError
+from deepfake_detector.media.reading import LIMITS
+from deepfake_detector.serving import engine
+from deepfake_detector.serving.engine import Engine
+
+
+class Detector:
+    """Looks at a file for as long as it is watched."""
+
+    sha256 = ""
+
+    def __init__(self) -> None:
+        self.looks = threading.Event()
+
+    def predict(self, data, name, watch, **others):
+        while True:
+            watch(0, 1)
+            self.looks.set()
+
+
+def nobody(before: int) -> None:
+    pass
+
+
+@pytest.mark.parametrize("spare", [True, False])
+def test_one_to_spare_is_given_up_for_whoever_waits(monkeypatch, spare):
+    detector, done, left = Detector(), threading.Event(), threading.Event()
+    monkeypatch.setattr(engine.Detector, "load", lambda path, sha256: detector)
+    only = Engine(1)
+    arrival = Arrival("key", "a.mp4", lambda: b"a clip")
+    order = judging.order(arrival, History(Room()), only, Path("none.onnx"), LIMITS)
+
+    def tell(share: float, doing: str) -> None:
+        if left.is_set():
+            raise GivenUpError
+
+    def judge() -> None:
+        with pytest.raises(GivenUpError):
+            order.judge(tell, lambda: spare)
+        done.set()
+
+    threading.Thread(target=judge, daemon=True).start()
+    assert detector.looks.wait(HANG)
+    assert not done.is_set(), "nobody waits"
+    came = threading.Event()
+
+    def come() -> None:
+        with only.turn(Path("none.onnx"), nobody):
+            came.set()
+
+    threading.Thread(target=come, daemon=True).start()
+    if not spare:
+        while not only.wanted():
+            pass
+        detector.looks.clear()
+        assert detector.looks.wait(HANG), "it is judged on"
+        assert not came.is_set()
+        left.set()
+    assert done.wait(HANG)
+    assert came.wait(HANG)
