@@ -1,10 +1,24 @@
 """The charts of the page: where a score lies, and how it went through a clip."""
 
+from typing import NamedTuple
+
 import altair as alt
 import pandas as pd
 
+
+class Colours(NamedTuple):
+    """Of letters and marks, and of what is behind them. A chart has a ground of its own: where the
+    theme of the page changes, the chart keeps its colours until the page is drawn anew."""
+
+    ink: str
+    ground: str
+
+
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#808080"  # told apart by colour-blind readers too
-INK = {"light": "#222222", "dark": "#e8e8e8"}  # by theme of the page
+COLOURS = {  # by theme of the page
+    "light": Colours("#222222", "#ffffff"),
+    "dark": Colours("#e8e8e8", "#171614"),
+}
 PEOPLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#a07800")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 NAMED = 0.2  # of the gauge, where a zone is wide enough for its name on a phone
@@ -12,9 +26,9 @@ ROOM = 1.03  # of the clip's length, so that the last point is not cut in half
 POINT = "point"  # name of the selection on the timeline
 
 
-def gauge(fake_probability: float, low: float, high: float, ink: str) -> alt.LayerChart:
+def gauge(fake_probability: float, low: float, high: float, page: Colours) -> alt.LayerChart:
     """The score between 0 and 1, with what is REAL (up to `low`), what is FAKE (from `high`) and
-    the band between; letters and mark are in the colour `ink`."""
+    the band between."""
     zones = pd.DataFrame(
         [(0.0, low, "REAL"), (low, high, "no verdict"), (high, 1.0, "FAKE")],
         columns=["from", "to", "zone"],
@@ -38,18 +52,18 @@ def gauge(fake_probability: float, low: float, high: float, ink: str) -> alt.Lay
     ]
     names = (
         alt.Chart(named)
-        .mark_text(color=ink, fontSize=13)
+        .mark_text(color=page.ink, fontSize=13)
         .encode(alt.X("middle:Q"), y=alt.value(46), text="zone:N")
     )
     score = alt.Chart(pd.DataFrame([{"score": fake_probability}]))
-    mark = score.mark_rule(color=ink, strokeWidth=4).encode(
+    mark = score.mark_rule(color=page.ink, strokeWidth=4).encode(
         alt.X("score:Q"), y=alt.value(0), y2=alt.value(34)
     )
-    return _styled(areas + names + mark, 56, ink)
+    return _styled(areas + names + mark, 56, page)
 
 
 def timeline(
-    moments: pd.DataFrame, low: float, high: float, frame: int, ink: str
+    moments: pd.DataFrame, low: float, high: float, frame: int, page: Colours
 ) -> alt.LayerChart:
     """Every face judged (report.timeline), a line and a shape per person, `frame` marked; a point
     can be chosen."""
@@ -66,7 +80,7 @@ def timeline(
     ends = alt.Chart(pd.DataFrame({"end": [low, high]})).mark_rule(color=GREY).encode(y="end:Q")
     chosen = (
         alt.Chart(rows[rows["frame"] == frame].head(1))
-        .mark_rule(color=ink, strokeWidth=1.5, strokeDash=[4, 3])
+        .mark_rule(color=page.ink, strokeWidth=1.5, strokeDash=[4, 3])
         .encode(x="second:Q")
     )
     base = alt.Chart(rows).encode(
@@ -101,18 +115,22 @@ def timeline(
         .add_params(alt.selection_point(name=POINT, fields=["frame"], on="click"))
     )
     return _styled(
-        alt.layer(*areas, ends, chosen, base.mark_line(strokeWidth=1.5), points), 260, ink
+        alt.layer(*areas, ends, chosen, base.mark_line(strokeWidth=1.5), points), 260, page
     )
 
 
-def _styled(chart: alt.LayerChart, height: int, ink: str) -> alt.LayerChart:
-    """In the page's letters and on its ground; Streamlit's own theme leaves a phone hardly any room
-    for the lines."""
-    text = {"labelFontSize": 12, "labelColor": ink, "titleFontSize": 12, "titleColor": ink}
+def _styled(chart: alt.LayerChart, height: int, page: Colours) -> alt.LayerChart:
+    """In the page's letters; Streamlit's own theme leaves a phone hardly any room for the lines."""
+    text = {
+        "labelFontSize": 12,
+        "labelColor": page.ink,
+        "titleFontSize": 12,
+        "titleColor": page.ink,
+    }
     return (
         chart.properties(height=height)
-        .configure(font='"Source Sans", sans-serif', background="transparent")
+        .configure(font='"Source Sans", sans-serif', background=page.ground)
         .configure_axis(**text, titleFontWeight="normal", titlePadding=8)
-        .configure_legend(labelFontSize=13, labelColor=ink)
+        .configure_legend(labelFontSize=13, labelColor=page.ink)
         .configure_view(stroke=None)
     )

@@ -79,7 +79,7 @@ def _show_verdict(judged: Judged) -> None:
                 found.fake_probability,
                 decision.band_low,
                 decision.fake_from(found.people),
-                _ink(),
+                _colours(),
             ),
             width="stretch",
             theme=None,
@@ -90,9 +90,9 @@ def _show_verdict(judged: Judged) -> None:
         st.caption(f"A sign, not a proof: look for yourself below. {firmness}")
 
 
-def _ink() -> str:
-    """The colour of letters in charts; a page that is not drawn yet has no theme."""
-    return charts.INK[st.context.theme.type or "light"]
+def _colours() -> charts.Colours:
+    """Those of charts; a page that is not drawn yet has no theme."""
+    return charts.COLOURS[st.context.theme.type or "light"]
 
 
 def _show_firmness(judged: Judged, test_firmness: Callable[[Judged], None]) -> None:
@@ -174,7 +174,7 @@ def _show_timeline(judged: Judged, people: list[FaceTrack]) -> None:
     low = judged.terms.decision.band_low
     high = judged.terms.decision.fake_from(judged.report.people)
     st.altair_chart(
-        charts.timeline(moments, low, high, frame, _ink()),
+        charts.timeline(moments, low, high, frame, _colours()),
         width="stretch",
         theme=None,
         key=chart,
