@@ -389,6 +389,7 @@ def test_what_has_no_verdict_gets_clear_words_and_no_number(page_of, name, data,
     assert name in words(page)
     assert not page.metric
     assert not page.image
+    assert not [one.label for one in page.download_button if "boxes" in one.label]
 
 
 @pytest.mark.parametrize(
