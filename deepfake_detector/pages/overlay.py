@@ -9,7 +9,10 @@ import cv2
 import numpy as np
 
 ORANGE, DARK = (213, 94, 0), (40, 20, 0)
-STRONGEST = 0.5  # share of the colour where a region alone is fake for certain
+STRONGEST = (
+    0.6  # share of the colour at a logit of FULL; a probability would be 1 nearly everywhere
+)
+FULL = 8.0
 WIDTH = 1 / 80  # of the outline, in sides of the crop
 
 
@@ -28,13 +31,12 @@ def draw(
     crop: np.ndarray, activation: np.ndarray, stride: float, temperature: float, fake_from: float
 ) -> np.ndarray:
     """The (S, S, 3) RGB uint8 crop with what in the activation map (A, A) points to fake in orange,
-    the stronger the nearer its probability is to 1, and an outline around what alone reaches
-    `fake_from`. Unchanged where nothing points to fake. `stride`: as in `spread`."""
-    logits = spread(activation, len(crop), stride)
-    probabilities = 1 / (1 + np.exp(-np.clip(logits / temperature, -50, 50)))
-    share = np.clip(2 * probabilities - 1, 0, 1)[..., None] * STRONGEST
+    the stronger the higher its logit, and an outline around what alone reaches `fake_from`.
+    Unchanged where nothing points to fake. `stride`: as in `spread`."""
+    logits = spread(activation, len(crop), stride) / temperature
+    share = np.clip(logits / FULL, 0, 1)[..., None] * STRONGEST
     tinted = np.rint(crop * (1 - share) + np.array(ORANGE, np.float32) * share).astype(np.uint8)
-    reached = (probabilities >= max(fake_from, 0.5)).astype(np.uint8)
+    reached = (1 / (1 + np.exp(-np.clip(logits, -50, 50))) >= max(fake_from, 0.5)).astype(np.uint8)
     outlines, _ = cv2.findContours(reached, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     width = max(1, round(crop.shape[0] * WIDTH))
     for colour, wide in ((DARK, width + 2), (ORANGE, width)):

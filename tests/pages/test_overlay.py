@@ -14,16 +14,22 @@ STRIDE = 30  # so the left 30 pixels are 4 and the right 20 are -4
 def test_what_points_to_fake_turns_orange_and_the_rest_stays():
     drawn = overlay.draw(GREY, LEFT, STRIDE, 1.0, SURE)
     assert (drawn[:, -16:] == 100).all()
-    share = overlay.STRONGEST * (2 / (1 + np.exp(-4)) - 1)
+    share = overlay.STRONGEST * 4 / overlay.FULL
     assert np.abs(drawn[:, :8] - (100 * (1 - share) + np.array(overlay.ORANGE) * share)).max() <= 2
     assert (GREY == 100).all()
 
 
 @pytest.mark.parametrize(("weaker", "temperature"), [(LEFT / 4, 1.0), (LEFT, 4.0)])
-def test_the_scale_is_the_probability_of_a_region(weaker, temperature):
+def test_the_scale_is_the_logit_of_a_region(weaker, temperature):
     weak = overlay.draw(GREY, weaker, STRIDE, temperature, SURE)
-    strong = overlay.draw(GREY, LEFT, STRIDE, 1.0, SURE)
-    assert 100 < weak[0, 0, 0] < strong[0, 0, 0]
+    strong, stronger, full = (
+        overlay.draw(GREY, times * LEFT, STRIDE, 1.0, SURE) for times in (1, 2, 9)
+    )
+    reds = [int(one[0, 0, 0]) for one in (GREY, weak, strong, stronger)]
+    assert reds == sorted(set(reds)), (
+        "where a probability would be 1 one can still tell more from less"
+    )
+    assert np.array_equal(full[:, :8], stronger[:, :8]), "no more than the strongest"
 
 
 def test_a_region_that_alone_reaches_the_threshold_is_outlined():
