@@ -13,6 +13,7 @@ from PIL import Image
 
 from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.media.stills import read_image
+from deepfake_detector.media.writing import SAME_BYTES
 
 RATE = 12
 CLIPS = {  # suffix -> container, codec and pixel format as FFmpeg names them
@@ -31,6 +32,7 @@ CLIPS = {  # suffix -> container, codec and pixel format as FFmpeg names them
 os.environ.setdefault("SVT_LOG", "1")  # of AV1's encoder errors alone; each file is a page else
 ANIMATIONS = {"gif": "GIF", "apng": "PNG", "moving.webp": "WEBP"}
 STILLS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "bmp": "BMP", "tif": "TIFF", "avif": "AVIF"}
+ONE_THREAD = {"AVIF": {"max_threads": 1}}
 
 
 @cache
@@ -40,7 +42,11 @@ def seeds() -> dict[str, bytes]:
     still = read_image(made.person_still())
     clips = {suffix: encoded(images, *how) for suffix, how in CLIPS.items()}
     films = {suffix: animated(images, kind) for suffix, kind in ANIMATIONS.items()}
-    return clips | films | {suffix: made.picture(still, kind) for suffix, kind in STILLS.items()}
+    stills = {
+        suffix: made.picture(still, kind, **ONE_THREAD.get(kind, {}))
+        for suffix, kind in STILLS.items()
+    }
+    return clips | films | stills
 
 
 def animated(images: list[np.ndarray], kind: str) -> bytes:
@@ -51,11 +57,19 @@ def animated(images: list[np.ndarray], kind: str) -> bytes:
 
 
 def encoded(images: list[np.ndarray], container: str, codec: str, pixels: str) -> bytes:
+    """The same bytes each time: without random identifiers, by one thread."""
     buffer = io.BytesIO()
-    with made.usual_priority(), av.open(buffer, "w", format=container) as output:
+    exact = {"fflags": "bitexact"}
+    with (
+        made.usual_priority(),
+        av.open(buffer, "w", format=container, container_options=exact) as output,
+    ):
         stream = output.add_stream(
-            codec, rate=25 if codec in ("mpeg1video", "mpeg2video") else RATE
+            codec,
+            rate=25 if codec in ("mpeg1video", "mpeg2video") else RATE,
+            options=SAME_BYTES if codec == "libx264" else {},
         )
+        stream.thread_count = 1
         (stream.height, stream.width, _), stream.pix_fmt = images[0].shape, pixels
         for packet in _packets(stream, images):
             output.mux(packet)

@@ -57,6 +57,12 @@ def test_every_seed_is_judged(detector, suffix):
     assert (report.verdict, report.frames_with_face) == ("FAKE", report.frames_sampled)
 
 
+def test_seeds_are_the_same_bytes_each_time():
+    """So that a finding can be made again from its number."""
+    again = seeds.__wrapped__()
+    assert [suffix for suffix, data in seeds().items() if again[suffix] != data] == []
+
+
 @pytest.mark.parametrize("suffix", sorted(WALKS))
 def test_the_parts_of_a_seed_are_found_and_hold_numbers(suffix):
     data, found = seeds()[suffix], parts(seeds()[suffix], suffix)
