@@ -103,6 +103,21 @@ def test_a_face_of_a_4k_picture_is_found_once_where_it_is(side, place):
     assert FaceDetector(Sees(), 320, 10_000).least_face(2160, 3840) == 192
 
 
+@pytest.mark.parametrize("size", [(1081, 1923), (1920, 1080), (719, 1283)])
+@pytest.mark.parametrize("min_face", [64, 47, 33, 24, 17])
+def test_a_face_is_where_it_is_whatever_the_picture_is_scaled_by(size, min_face):
+    side = 100
+    top, left = (length - side for length in size)
+    picture = np.zeros((*size, 3), np.uint8)
+    picture[top:, left:] = 255
+    found = FaceDetector(Sees(), 320, min_face).detect(picture)
+    (face,) = found
+    shown = 16 / min_face
+    assert [face.x, face.y, face.width, face.height] == pytest.approx(
+        [left, top, side, side], abs=1.5 / shown
+    )
+
+
 def test_what_two_passes_found_is_one_face_and_neighbours_are_two():
     seen_better, seen_worse = Face(10, 10, 40, 40, 0.9), Face(12, 14, 44, 40, 0.7)
     part, neighbour = Face(20, 20, 10, 10, 0.6), Face(45, 10, 40, 40, 0.5)
