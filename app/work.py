@@ -59,9 +59,8 @@ class Work:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stopped = False
-        self.first: int | None = (
-            None  # row of the first file of those dropped together, once it is judged
-        )
+        # row of the first file of those dropped together, once it is judged
+        self.first: int | None = None
         self.lost: tuple[str, ...] = ()  # names of files that were dropped while nobody was there
         self.trouble = ""  # why it rests, where that is no wish of the visitor's
         self._room, self._at_once, self._clock = room, at_once, clock

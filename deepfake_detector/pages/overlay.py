@@ -9,10 +9,8 @@ import cv2
 import numpy as np
 
 ORANGE, DARK = (213, 94, 0), (40, 20, 0)
-STRONGEST = (
-    0.6  # share of the colour at a logit of FULL; a probability would be 1 nearly everywhere
-)
-FULL = 8.0
+# share of the colour at a logit of FULL or more; a probability would be 1 nearly everywhere
+STRONGEST, FULL = 0.6, 8.0
 WIDTH = 1 / 80  # of the outline, in sides of the crop
 
 
