@@ -1,6 +1,7 @@
 """A file to spare is given up for whoever waits, and for nobody else."""
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -61,8 +62,10 @@ def test_one_to_spare_is_given_up_for_whoever_waits(monkeypatch, spare):
 
     threading.Thread(target=come, daemon=True).start()
     if not spare:
+        end = time.monotonic() + HANG
         while not only.wanted():
-            pass
+            assert time.monotonic() < end, "nobody came"
+            time.sleep(0.001)
         detector.looks.clear()
         assert detector.looks.wait(HANG), "it is judged on"
         assert not came.is_set()
