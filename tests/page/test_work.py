@@ -100,6 +100,21 @@ def test_no_more_are_begun_than_there_is_room_for():
     assert (work.waiting, second.begun) == (1, 0)
 
 
+def test_what_is_in_hand_needs_room_too():
+    room = [1, 1]
+    work, first, second = begun(lambda: len(room), at_once=2)
+    until(lambda: second.begun)
+    third = Held("c", 3)
+    work.add([third.order])
+    room.pop()  # for the row of the first
+    first.let_go()
+    until(lambda: work.progress().done == 1)
+    second.let_go()
+    room.pop()
+    until(lambda: not work.busy)
+    assert (work.waiting, third.begun) == (1, 0)
+
+
 def test_all_that_is_in_hand_is_given_up_and_begun_anew():
     work, first, second = begun(at_once=2)
     until(lambda: second.begun)
