@@ -96,22 +96,27 @@ def _colours() -> charts.Colours:
 
 
 def _show_firmness(judged: Judged, test_firmness: Callable[[Judged], None]) -> None:
-    """What changed copies of the file came to; where that was not tested, a button to have it
-    tested."""
+    """What changed copies of the file came to, and a button to have that tested."""
     found = judged.report
+    if found.firmness or found.verdict in ("REAL", "FAKE"):
+        if judged.file:
+            _offer_test(judged, test_firmness)
+        elif not found.firmness:
+            st.caption(
+                "To test how firm it is, drop the file again: the last "
+                f"{WITH_FILE} of a visit are kept."
+            )
     if found.firmness:
         with st.expander("What changed copies of it came to", icon=":material/repeat:"):
             st.table(pd.DataFrame(report.firmness_rows(found)).set_index("copy"))
-        return
-    if found.verdict not in ("REAL", "FAKE"):
-        return
-    if not judged.file:
-        st.caption(
-            f"To test how firm it is, drop the file again: the last {WITH_FILE} of a visit are kept."
-        )
-        return
+
+
+def _offer_test(judged: Judged, test_firmness: Callable[[Judged], None]) -> None:
+    """A button that stays where it is once it was used: whoever works by keyboard would lose the
+    place on the page with it."""
+    again = " again" if judged.report.firmness else ""
     if st.button(
-        "Test how firm it is",
+        f"Test{again} how firm it is",
         icon=":material/repeat:",
         help="Judges changed copies of the file too: compressed again, as a messenger or a screen "
         f"recording has it, mirrored, small. That takes some {1 + len(VARIANTS)} times as long.",

@@ -508,6 +508,17 @@ def test_every_state_is_accessible_and_no_wider_than_the_window(visit, folder, n
         )
 
 
+def test_the_keyboard_keeps_its_place_while_a_verdict_is_tested(visit, folder):
+    page = visit()
+    drop(page, folder, "still.jpg")
+    test = page.get_by_role("button", name=re.compile("how firm it is"))
+    test.focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("What changed copies of it came to").wait_for()
+    page.get_by_test_id("stStatusWidget").wait_for(state="hidden")
+    sync_api.expect(test).to_be_focused()
+
+
 def test_uploader_and_examples_are_reached_by_tab(visit):
     page = visit()
     reached = []
