@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,8 @@ from hypothesis import settings
 from made import change_params, textured
 from patience import HANG
 from ruamel.yaml import YAML
+
+from deepfake_detector.common import arithmetic
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -40,6 +44,9 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 PROJECT = Path(__file__).resolve().parent.parent
 os.chdir(PROJECT)  # the tests name its files from there, wherever pytest was called
+with patch.object(arithmetic, "hold"):  # stages called in this process compute as the tests do
+    import_module("stages")
+ENVIRONMENT = dict(os.environ)
 SHARED = Path(os.environ.get("DEEPFAKE_TEST_MATERIAL", PROJECT.parent / "shared"))
 COLOURS = (250, 10, 20), (10, 250, 20), (10, 20, 250)  # red, green, blue
 WIDEST = 120  # columns of a table that a terminal shows whole
@@ -145,6 +152,17 @@ def same_priority() -> Iterator[None]:
     before = os.sched_getscheduler(0)
     yield
     assert os.sched_getscheduler(0) == before
+
+
+@pytest.fixture(autouse=True)
+def same_environment() -> Iterator[None]:
+    """What a test, or a library for it, puts into the environment ends with it: the processes that
+    later tests start would inherit it, and compute in another way."""
+    yield
+    for name in os.environ.keys() - ENVIRONMENT.keys():
+        if not name.startswith("PYTEST_"):
+            del os.environ[name]
+    os.environ.update(ENVIRONMENT)
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,8 @@ from made import change_params
 from ruamel.yaml import YAML
 
 from deepfake_detector import UserError
-from deepfake_detector.common import arithmetic
 from deepfake_detector.storage import tables
+from stages import frame
 
 PIPELINE = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
 STAGES = {name: {"name": "demo"} if "foreach" in entry else {} for name, entry in PIPELINE.items()}
@@ -26,15 +26,7 @@ INDEXED = [name for name in STAGES if "data/index.csv" in PIPELINE[name].get("de
 
 
 @pytest.fixture
-def frame(monkeypatch):
-    monkeypatch.setattr(arithmetic, "hold", lambda network: None)  # for all later tests too
-    from stages import frame
-
-    return frame
-
-
-@pytest.fixture
-def project(frame, tmp_path, monkeypatch) -> Path:
+def project(tmp_path, monkeypatch) -> Path:
     """A folder with params, pipeline and an index of one clip."""
     for name in ("params.yaml", "dvc.yaml"):
         shutil.copy(PROJECT / name, tmp_path)
@@ -47,7 +39,7 @@ def project(frame, tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def inputs(project, frame, stage) -> list[Path]:
+def inputs(project, stage) -> list[Path]:
     """All that the stage depends on, by name alone; its folders hold a file each."""
     files = []
     for path in frame.definition(stage, *STAGES[stage].values()).paths:
@@ -59,7 +51,7 @@ def inputs(project, frame, stage) -> list[Path]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", EACH_STAGE)
-def test_a_stage_that_nobody_meddled_with_ends_as_it_would_by_itself(inputs, frame, stage):
+def test_a_stage_that_nobody_meddled_with_ends_as_it_would_by_itself(inputs, stage):
     def reads(**_: str) -> str:
         Path("params.yaml").write_bytes(Path("params.yaml").read_bytes())  # saved again as it was
         Path("a file of no concern").touch()
@@ -70,7 +62,7 @@ def test_a_stage_that_nobody_meddled_with_ends_as_it_would_by_itself(inputs, fra
 
 
 @pytest.mark.parametrize("stage", EACH_STAGE)
-def test_a_stage_fails_where_its_params_were_edited_meanwhile(inputs, frame, stage, monkeypatch):
+def test_a_stage_fails_where_its_params_were_edited_meanwhile(inputs, stage, monkeypatch):
     monkeypatch.setattr(frame, "NAMED", 1000)
     definition = PIPELINE[stage].get("do", PIPELINE[stage])
     keys = [key.replace("${key}", "demo") for key in definition.get("params", ())]
@@ -90,7 +82,7 @@ def test_a_stage_fails_where_its_params_were_edited_meanwhile(inputs, frame, sta
 @pytest.mark.parametrize("stage", EACH_STAGE)
 @pytest.mark.parametrize("how", ["added", "removed", "changed"])
 def test_a_stage_fails_where_any_of_its_inputs_was_changed_meanwhile(
-    inputs, frame, stage, how, monkeypatch
+    inputs, stage, how, monkeypatch
 ):
     monkeypatch.setattr(frame, "NAMED", 1000)
     new = [file.with_name("new") for file in inputs if file.name == "file"]
@@ -109,9 +101,7 @@ def test_a_stage_fails_where_any_of_its_inputs_was_changed_meanwhile(
 
 
 @pytest.mark.parametrize("meddled", [True, False])
-def test_what_a_failed_stage_would_go_on_from_stays_until_it_has_ended_well(
-    project, frame, meddled
-):
+def test_what_a_failed_stage_would_go_on_from_stays_until_it_has_ended_well(project, meddled):
     state = project / "state"
     state.touch()
 
@@ -127,7 +117,7 @@ def test_what_a_failed_stage_would_go_on_from_stays_until_it_has_ended_well(
 
 
 @pytest.mark.parametrize("stage", INDEXED)
-def test_a_clip_of_the_index_is_an_input_of_whatever_reads_the_index(project, frame, stage):
+def test_a_clip_of_the_index_is_an_input_of_whatever_reads_the_index(project, stage):
     def replaces() -> str:
         Path("clip.mp4").write_text("another")
         return "done"
@@ -137,7 +127,7 @@ def test_a_clip_of_the_index_is_an_input_of_whatever_reads_the_index(project, fr
 
 
 @pytest.mark.parametrize("stage", ["scan"])
-def test_the_first_of_many_changes_are_named(inputs, frame, stage):
+def test_the_first_of_many_changes_are_named(inputs, stage):
     def adds(name: str) -> str:
         for number in range(7):
             Path(f"data/raw/demo/{number}.mp4").touch()
@@ -149,14 +139,12 @@ def test_the_first_of_many_changes_are_named(inputs, frame, stage):
         frame.watched(stage, adds, name="demo")
 
 
-def test_a_set_that_params_do_not_name_is_left_to_the_stage(project, frame):
+def test_a_set_that_params_do_not_name_is_left_to_the_stage(project):
     assert frame.watched("scan", lambda name: f"no {name}", name="mine") == "no mine"
 
 
 @pytest.mark.parametrize("stage", EACH_STAGE)
-def test_wrong_params_are_refused_before_the_stage_does_anything_with_the_way_back(
-    project, frame, stage
-):
+def test_wrong_params_are_refused_before_the_stage_does_anything_with_the_way_back(project, stage):
     change_params(Path("params.yaml"), {"train.epochs": -1})
     calls = itertools.count()
     with pytest.raises(UserError, match="train.epochs") as raised:
@@ -201,9 +189,7 @@ def test_dvc_records_nothing_of_a_scan_whose_params_were_edited_and_runs_it_agai
 
 
 @pytest.mark.parametrize("ends", [nullcontext(), pytest.raises(SystemExit)])
-def test_while_a_stage_works_garbage_is_collected_but_not_of_what_was_loaded(
-    frame, monkeypatch, ends
-):
+def test_while_a_stage_works_garbage_is_collected_but_not_of_what_was_loaded(monkeypatch, ends):
     seen = []
 
     def watched(*_) -> str:

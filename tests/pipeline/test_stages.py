@@ -11,7 +11,6 @@ import torch
 from conftest import COLOURS, PROJECT
 from made import SURE, change_params, contract_terms, write_model
 
-from deepfake_detector.common import arithmetic
 from deepfake_detector.common.parallel import Outcome
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import Item, encode, write_archive
@@ -27,7 +26,6 @@ def project(tmp_path, monkeypatch) -> Path:
     in this process."""
     shutil.copy(PROJECT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(arithmetic, "hold", lambda network: None)  # for all later tests too
     return tmp_path
 
 
