@@ -18,7 +18,7 @@ def video_facts(stream: av.VideoStream, packets: Sequence[Packet], clip: Timelin
     duration, shown = clip.duration, sum(not packet.discarded for packet in packets)
     return {
         "container": stream.container.format.name.partition(",")[0],
-        "codec": stream.codec_context.name,
+        "codec": stream.codec.canonical_name,
         "duration": duration,
         "frame_rate": shown / duration if duration else None,
         "variable_rate": int(clip.variable),

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made import audio_only, clip, picture
+from media.cases import case
 from PIL import Image
 
 from deepfake_detector.media.probing import probe
@@ -28,6 +29,10 @@ def test_a_clip_tells_its_frames_times_and_bitrate(tmp_path, container, name):
     assert found["duration"] == pytest.approx(2, rel=0.02)
     assert found["frame_rate"] == pytest.approx(12, rel=0.02)
     assert 0 < found["bitrate"] * found["duration"] / 8 < len(data)
+
+
+def test_a_codec_has_its_standards_name_whatever_decodes_it():
+    assert probe(case("av1_12_frames.mp4")).facts["codec"] == "av1"  # by libdav1d
 
 
 @pytest.mark.parametrize(
