@@ -62,7 +62,8 @@ class Reader:
         with self._opened() as stream:
             self._make_strict(stream)
             ends = self._ends(packets)
-            for packet, decoded in _decode(stream, ends, self._shown, frozenset(packets)):
+            whole = frozenset((*packets, *map(self.clip.last_of, packets)))
+            for packet, decoded in _decode(stream, ends, self._shown, whole):
                 if decoded is None:
                     raise Damage
                 if packet in packets:
@@ -79,9 +80,8 @@ class Reader:
         place = {int(self.clip.order[frame]): frame for frame in frames}
         last = -1
         with self._opened() as stream:
-            needed = self._ends(list(place))
-            needed[1:] |= needed[:-1]  # the second field of a frame may be a packet of its own
-            for packet, decoded in _decode(stream, needed, self._shown):
+            ends = self._ends(list(place))
+            for packet, decoded in _decode(stream, ends, self._shown):
                 if decoded is not None and place.get(packet, -1) > last:
                     last = place[packet]
                     yield last, decoded
@@ -92,7 +92,7 @@ class Reader:
         with self._opened() as stream:
             self._make_strict(stream)
             found = [
-                (packet, decoded is None or decoded.frame.is_corrupt)
+                (self.clip.first_of(packet), decoded is None or decoded.frame.is_corrupt)
                 for packet, decoded in _decode(stream, ends, self._shown)
             ]
         damaged = {packet for packet, bad in found if bad}
@@ -137,7 +137,7 @@ class Reader:
         return needed
 
     def _ends(self, packets: Sequence[int]) -> np.ndarray:
-        """For each packet whether it is decoded, so that all of these come.
+        """For each packet whether it is decoded, so that the pictures of all of these come.
 
         Of a group only what leads to the last of them; where that is more than half of what lies
         between the first and the last one, all of it, since each new start costs time.
@@ -146,7 +146,7 @@ class Reader:
         last = np.full(groups.max(initial=0) + 1, -1)
         for packet in packets:
             group = groups[packet]
-            last[group] = max(last[group], packet)
+            last[group] = max(last[group], self.clip.last_of(packet))
             if self.clip.leading[packet] and group:
                 last[group - 1] = count
         if self.whole:

@@ -29,6 +29,7 @@ CODE = [  # that frames and rows are made by
         "media/decoding",
         "media/extraction",
         "media/facts",
+        "media/fields",
         "media/frame_sampling",
         "media/perceptual_hash",
         "media/probing",

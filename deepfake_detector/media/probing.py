@@ -8,6 +8,7 @@ from PIL import Image, UnidentifiedImageError
 
 from deepfake_detector.media import animation
 from deepfake_detector.media.facts import animation_facts, still_facts, video_facts
+from deepfake_detector.media.fields import Fields
 from deepfake_detector.media.reading import (
     LIMITS,
     Limits,
@@ -144,8 +145,14 @@ def _film(
     """
     streams = moving(opening)
     packets: dict[int, list[Packet]] = {stream.index: [] for stream in streams}
+    fields = {
+        stream.index: Fields(stream.codec_context.extradata or b"")
+        for stream in streams
+        if stream.codec_context.name == "h264"
+    }
     for packet in demuxed(*streams):
-        packets[packet.stream.index].append(_packet(packet, in_fragments))
+        second = _is_second(packet, fields.get(packet.stream.index))
+        packets[packet.stream.index].append(_packet(packet, in_fragments, second))
     chosen = max(streams, key=lambda stream: len(packets[stream.index]))
     own = packets[chosen.index]
     if len(own) == 1 and opening.streams.audio and chosen.codec_context.name in COVERS:
@@ -153,7 +160,14 @@ def _film(
     return chosen, own
 
 
-def _packet(packet: av.Packet, in_fragments: bool) -> Packet:
+def _is_second(packet: av.Packet, fields: Fields | None) -> bool:
+    """Whether it is the second field of a picture. What a stream is changes at keyframes alone."""
+    if fields is None or not (packet.is_keyframe or fields.may_have_fields()):
+        return False
+    return fields.is_second(bytes(packet))
+
+
+def _packet(packet: av.Packet, in_fragments: bool, second: bool) -> Packet:
     """VP8 keeps some frames for later ones to refer to and never shows them. In fragments FFmpeg
     marks what comes after the times have started anew, in a joined recording, as not to be shown."""
     hidden = packet.stream.codec_context.name == "vp8" and not memoryview(packet)[0] & VP8_SHOWN
@@ -162,6 +176,7 @@ def _packet(packet: av.Packet, in_fragments: bool) -> Packet:
         packet.dts,
         packet.size,
         packet.is_keyframe,
-        hidden or (packet.is_discard and not in_fragments),
+        hidden or second or (packet.is_discard and not in_fragments),
         packet.is_corrupt,
+        second,
     )

@@ -23,8 +23,10 @@ class Packet(NamedTuple):
         none.
     size: in bytes.
     keyframe: whether decoding can begin with it.
-    discarded: whether its frame is not to be shown (it lies outside an edit list).
+    discarded: whether no frame of its own is to be shown (it lies outside an edit list, or is a
+        second field).
     damaged: whether the container shows that a part of it is lost.
+    second: whether it is the second field of the picture whose first is the packet before.
     """
 
     pts: int | None
@@ -33,6 +35,7 @@ class Packet(NamedTuple):
     keyframe: bool
     discarded: bool = False
     damaged: bool = False
+    second: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +53,7 @@ class Timeline:
     groups: for each packet the number of its group of pictures, which decodes by itself.
     leading: for each packet whether it needs the group before its own, too.
     damaged: packets that are damaged, or cannot be decoded for want of a keyframe before them.
+    second: for each packet whether it is the second field of the picture of the one before.
     """
 
     order: np.ndarray
@@ -63,6 +67,15 @@ class Timeline:
     groups: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     leading: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     damaged: frozenset[int] = frozenset()
+    second: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+
+    def first_of(self, packet: int) -> int:
+        """The packet with which the picture begins that this one is of."""
+        return packet - int(self.second[packet])
+
+    def last_of(self, packet: int) -> int:
+        """The packet with which the picture ends that begins with this one."""
+        return packet + int(self.second[packet + 1 : packet + 2].sum())
 
     def spread(self, count: int) -> list[int]:
         """Up to `count` frames, spread evenly over the clip.
@@ -157,6 +170,7 @@ def timeline(
         groups=groups,
         leading=np.zeros(len(packets), bool),
         damaged=_damaged(packets, segments, whole),
+        second=np.array([one.second for one in packets], bool),
     )
     if not timed:
         return clip
@@ -247,7 +261,7 @@ def _damaged(
         before = number > 0 and segments[number - 1] == segments[number]
         lost = one.damaged or (before and packets[number - 1].damaged)
         if (lost and not joins) or (starts and group < len(whole) and not whole[group]):
-            found.add(number)
+            found.add(number - one.second)
     return frozenset(found)
 
 

@@ -197,20 +197,6 @@ def test_a_frame_before_its_keyframe_has_the_group_before_decoded(monkeypatch):
         assert number_in(decoded.frame.to_ndarray(format="rgb24")) == number_in(every[int(place)])
 
 
-def test_where_frames_do_not_come_the_packet_behind_each_is_decoded_too(monkeypatch):
-    """Of interlaced H.264 it may be the frame's second field, without which no frame comes."""
-    data, seen, plain = encoded("h264", 40, bf="0"), [], decoding._decode
-
-    def watched(stream, needed, *rest):
-        seen.append(needed.copy())
-        return plain(stream, needed, *rest)
-
-    monkeypatch.setattr(decoding, "_decode", watched)
-    clip = probe(data).timeline
-    assert len(list(decoding.Reader(data, 0, clip, 60).salvaged([3]))) == 1
-    assert np.flatnonzero(seen[0]).tolist() == [0, 1, 2, 3, 4]
-
-
 def test_a_cut_clip_gives_the_frames_that_are_left():
     found = sampled(case("truncated_threads.mp4"), 6)
     assert [frame.index for frame in found] == [0, 2, 4, 6, 7, 8]

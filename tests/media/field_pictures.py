@@ -1,0 +1,126 @@
+"""H.264 whose pictures are coded as two fields, as camcorders and broadcasters have it.
+
+No encoder at hand writes such streams, so this one does, without compression (I_PCM; ITU-T H.264,
+7.3). The top field of a frame shows its number, the bottom field that and BELOW.
+"""
+
+import io
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+import av
+from made import numbered_frame
+
+BELOW = 100
+GROUP = 12  # frames from one keyframe to the next; every second one refers to none
+WIDTH, HEIGHT = 96, 64
+SLICE, KEY_SLICE, SEQUENCE, PICTURE = 1, 5, 7, 8  # types of units
+
+
+class Bits:
+    def __init__(self) -> None:
+        self.text = ""
+
+    def put(self, count: int, value: int) -> None:
+        self.text += f"{value:0{count}b}" if count else ""
+
+    def golomb(self, *values: int) -> None:
+        for value in values:
+            size = (value + 1).bit_length()
+            self.put(2 * size - 1, value + 1)
+
+    def align(self) -> None:
+        self.text += "0" * (-len(self.text) % 8)
+
+    def unit(self, refers: bool, kind: int) -> bytes:
+        """A unit of a byte stream, with its end marked and start codes kept out of it."""
+        self.text += "1"
+        self.align()
+        out, zeros = bytearray([3 * refers << 5 | kind]), 0
+        for one in int(self.text, 2).to_bytes(len(self.text) // 8):
+            if zeros >= 2 and one <= 3:
+                out.append(3)
+                zeros = 0
+            out.append(one)
+            zeros = zeros + 1 if one == 0 else 0
+        return b"\0\0\0\1" + bytes(out)
+
+
+def sequence(by_fields: bool = True, far: bool = False) -> bytes:
+    """A sequence parameter set; `far`: one whose order counts are told another way, by numbers so
+    large that zeros follow one another which would pass for a start code."""
+    bits = Bits()
+    bits.put(24, 0x4D001E)  # main profile, level 3
+    bits.golomb(0, 4)
+    if far:
+        bits.golomb(1)
+        bits.put(1, 0)
+        bits.golomb(1 << 29, 1 << 29, 2, 1 << 29, 1 << 29)
+    else:
+        bits.golomb(0, 4)
+    bits.golomb(2)
+    bits.put(1, 0)
+    bits.golomb(WIDTH // 16 - 1, HEIGHT // 32 - 1)
+    bits.put(1, not by_fields)
+    bits.put(5, 0b01000)  # nothing cut off, no VUI
+    return bits.unit(True, SEQUENCE)
+
+
+def heads() -> bytes:
+    """Sequence and picture parameter sets."""
+    bits = Bits()
+    bits.golomb(0, 0)
+    bits.put(2, 0)
+    bits.golomb(0, 0, 0)
+    bits.put(3, 0)
+    bits.golomb(0, 0, 0)
+    bits.put(3, 0)
+    return sequence() + bits.unit(True, PICTURE)
+
+
+def field(place: int, bottom: bool, number: int) -> bytes:
+    """A field of the frame at that place of its group, which shows the number."""
+    key, refers = place == 0 and not bottom, place % 2 == 0
+    bits = Bits()
+    bits.golomb(0, 7, 0)
+    bits.put(8, (place + 1) // 2)
+    bits.put(2, 2 + bottom)
+    if key:
+        bits.golomb(number % 2)
+    bits.put(8, 2 * place + bottom)
+    bits.put(2 if key else int(refers), 0)
+    bits.golomb(0)
+    shown = numbered_frame(number, WIDTH, HEIGHT // 2)[..., 0]
+    for top in range(0, HEIGHT // 2, 16):
+        for left in range(0, WIDTH, 16):
+            bits.golomb(25)  # I_PCM
+            bits.align()
+            grey = shown[top : top + 16, left : left + 16].tobytes() + bytes([128] * 128)
+            bits.put(8 * len(grey), int.from_bytes(grey))
+    return bits.unit(refers, KEY_SLICE if key else SLICE)
+
+
+def fields(frames: int) -> Iterator[tuple[bytes, bytes]]:
+    """The two fields of each frame."""
+    for number in range(frames):
+        place = number % GROUP
+        head = heads() if place == 0 else b""
+        yield head + field(place, False, number), field(place, True, number + BELOW)
+
+
+def interlaced(container: str, apart: bool, pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """These frames, 25 a second; the fields of each are two packets, with times of their own, or
+    one."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=container) as output:
+        stream = output.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.codec_context.extradata = heads()
+        for number, pair in enumerate(pairs):
+            for half, data in enumerate(pair if apart else [b"".join(pair)]):
+                packet = av.Packet(data)
+                packet.stream, packet.time_base = stream, Fraction(1, 50)
+                packet.pts = packet.dts = 2 * number + half
+                packet.is_keyframe = number % GROUP == 0
+                output.mux(packet)
+    return buffer.getvalue()
