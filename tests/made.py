@@ -230,6 +230,26 @@ def without_first_time() -> bytes:
     return bytes(data)
 
 
+def encrypted() -> bytes:
+    """An MP4 with copy protection (ISO/IEC 23001-7)."""
+    buffer = io.BytesIO()
+    keys = {
+        "encryption_scheme": "cenc-aes-ctr",
+        "encryption_key": "0f" * 16,
+        "encryption_kid": "f0" * 16,
+    }
+    with (
+        av.open(io.BytesIO(clip(8))) as source,
+        av.open(buffer, "w", format="mp4", options=keys) as output,
+    ):
+        stream = output.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                output.mux(packet)
+    return buffer.getvalue()
+
+
 def audio_only() -> bytes:
     """An MP4 with a second of silence and no video."""
     buffer = io.BytesIO()

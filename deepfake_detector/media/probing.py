@@ -32,6 +32,7 @@ COVERS = ("mjpeg", "png", "gif", "bmp", "webp")  # codecs of the covers of sound
 UNTIMED = ("avi",)  # containers whose presentation times do not hold
 JOINED = ("mpegts", "mpeg")  # containers that may be cut anywhere and joined
 USUAL_RATE = 25  # frames a second, where a container tells neither times nor a rate
+ENCRYPTED = "its pictures are encrypted (copy protection)"
 VP8_SHOWN = 0x10  # bit of a frame's first byte (RFC 6386, 9.1)
 
 
@@ -141,7 +142,7 @@ def _film(
 ) -> tuple[av.VideoStream, list[Packet]]:
     """The stream of moving pictures, with its packets: of those that may be it the one with most.
 
-    Raises MediaError where that is a single picture beside sound.
+    Raises MediaError where that is a single picture beside sound, and where pictures are encrypted.
     """
     streams = moving(opening)
     packets: dict[int, list[Packet]] = {stream.index: [] for stream in streams}
@@ -151,6 +152,8 @@ def _film(
         if stream.codec_context.name == "h264"
     }
     for packet in demuxed(*streams):
+        if packet.has_sidedata("encryption_info"):
+            raise MediaError(ENCRYPTED, "judge a copy without it")
         second = _is_second(packet, fields.get(packet.stream.index))
         packets[packet.stream.index].append(_packet(packet, in_fragments, second))
     chosen = max(streams, key=lambda stream: len(packets[stream.index]))

@@ -9,7 +9,15 @@ from unittest.mock import Mock
 import av
 import numpy as np
 import pytest
-from made import audio_only, clip, picture, two_pictures, with_b_frames, without_first_time
+from made import (
+    audio_only,
+    clip,
+    encrypted,
+    picture,
+    two_pictures,
+    with_b_frames,
+    without_first_time,
+)
 
 from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.media.probing import probe
@@ -120,12 +128,22 @@ def test_where_times_do_not_hold_there_are_none(data):
         (b"", Limits(), "empty file"),
         (b"text", Limits(), "neither an image nor a video that can be decoded: Invalid data found"),
         (audio_only(), Limits(), "no video in it (audio only?)"),
+        (encrypted(), Limits(), "its pictures are encrypted (copy protection)"),
         (TINY["mp4"][:400], Limits(), "neither an image nor a video that can be decoded"),
         (TINY["mp4"].replace(b"avc1", b"nope"), Limits(), "its codec is not known here"),
         (TINY["mp4"], Limits(pixels=64 * 48 - 1), "too large: 64 x 48 pixels"),
         (TINY["mp4"], Limits(work=0), "took longer than 0 seconds"),
     ],
-    ids=["empty", "text", "audio only", "cut short", "unknown codec", "pixels", "work"],
+    ids=[
+        "empty",
+        "text",
+        "audio only",
+        "encrypted",
+        "cut short",
+        "unknown codec",
+        "pixels",
+        "work",
+    ],
 )
 def test_a_broken_video_tells_its_size_and_the_reason_that_sampling_gives(data, limits, failure):
     found = probe(data, limits)
