@@ -27,11 +27,13 @@ class Damage(Exception):  # noqa: N818 (no error: the frames are looked at more 
 
 
 class Decoded(NamedTuple):
-    """A decoded frame, and the width of its pixels over their height by the codec's own word (1
-    where it has none), which may change from frame to frame."""
+    """A decoded frame, the width of its pixels over their height by the codec's own word (1 where
+    it has none), which may change from frame to frame, and whether it is one field of a picture,
+    with every second of its lines."""
 
     frame: av.VideoFrame
     aspect: float
+    is_field: bool
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,9 @@ def _numbered(
     for frame in frames:
         if frame.pts is not None:
             aspect = stream.codec_context.sample_aspect_ratio
-            yield frame.pts, Decoded(frame, float(aspect or 1))
+            # of HEVC FFmpeg does not put fields together, and marks these alone as interlaced
+            is_field = stream.codec_context.name == "hevc" and frame.interlaced_frame
+            yield frame.pts, Decoded(frame, float(aspect or 1), is_field)
 
 
 def sampled(reader: Reader, count: int) -> Iterator[tuple[int, float, Decoded, bool]]:

@@ -84,8 +84,9 @@ def sample_frames(
     for place, time, decoded, trusted in decoding.sampled(reader, count):
         found = True
         pts = clip.stamps[place] if clip.stamps else None
+        aspect = probe.pixel_aspect or decoded.aspect
         with video_errors():
-            image, facts = upright(decoded.frame, probe.pixel_aspect or decoded.aspect)
+            image, facts = upright(decoded.frame, aspect / 2 if decoded.is_field else aspect)
         yield Frame(place, pts, time, image, facts, trusted)
     if not found:
         raise MediaError("no frame could be decoded")

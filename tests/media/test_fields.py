@@ -1,14 +1,16 @@
-"""The two fields of an interlaced picture are one frame, also where each is a packet of its own."""
+"""The two fields of an interlaced picture are one frame, also where each is a packet of its own; and
+where each is shown by itself, it has the picture's shape."""
 
 import io
+from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made import few, number_in, usual_priority
-from media.field_pictures import BELOW, GROUP, fields, heads, interlaced, sequence
+from made import few, number_in, numbered_frame, usual_priority
+from media.field_pictures import BELOW, GROUP, HEIGHT, WIDTH, fields, heads, interlaced, sequence
 
 from deepfake_detector.media import decoding
 from deepfake_detector.media.fields import Fields
@@ -51,7 +53,7 @@ def test_every_frame_has_both_of_its_fields(container, apart, count, wanted):
         (frame.index, frame.index + BELOW) for frame in found
     ]
     assert [frame.time for frame in found] == pytest.approx([frame.index / 25 for frame in found])
-    assert all(frame.trusted for frame in found)
+    assert all(frame.trusted and frame.image.shape == (HEIGHT, WIDTH, 3) for frame in found)
 
 
 @pytest.mark.parametrize("place", [5, 6], ids=["nothing refers to it", "others refer to it"])
@@ -111,6 +113,26 @@ def test_order_counts_of_another_kind_are_passed_over(by_fields):
     head = sequence(by_fields, far=True)
     assert b"\0\0\3" in head
     assert Fields(head).may_have_fields() == by_fields
+
+
+@pytest.mark.parametrize("container", ["mp4", "mpegts"])
+@pytest.mark.parametrize("aspect", [Fraction(1), Fraction(4, 3)], ids=str)
+def test_a_field_that_is_shown_by_itself_has_the_shape_of_its_picture(container, aspect):
+    """As HEVC has them: its fields are not put together when they are decoded."""
+    buffer = io.BytesIO()
+    options = {"x265-params": "log-level=none:interlace=tff"}
+    with usual_priority(), av.open(buffer, "w", format=container) as output:
+        stream = output.add_stream("libx265", rate=50, options=options)
+        stream.width, stream.height, stream.pix_fmt = 192, 64, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = aspect
+        for number in range(24):
+            shown = numbered_frame(number, 192, 64)
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")))
+        output.mux(stream.encode())
+    found = list(sample_frames(buffer.getvalue(), 4))
+    assert [number_in(frame.image) for frame in found] == [3, 9, 15, 21]
+    assert {frame.image.shape[:2] for frame in found} == {(128, 192) if aspect == 1 else (96, 192)}
+    assert found[0].facts["pixel_aspect"] == pytest.approx(aspect / 2)
 
 
 def test_packets_alone_tell_once_a_keyframe_has_come():
