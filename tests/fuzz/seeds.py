@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from functools import cache
 
 import av
+import cv2
 import made
 import numpy as np
+from media.field_pictures import fields, interlaced
 from PIL import Image
 
 from deepfake_detector.media.frame_sampling import sample_frames
@@ -32,6 +34,8 @@ CLIPS = {  # suffix -> container, codec and pixel format as FFmpeg names them
 os.environ.setdefault("SVT_LOG", "1")  # of AV1's encoder errors alone; each file is a page else
 ANIMATIONS = {"gif": "GIF", "apng": "PNG", "moving.webp": "WEBP"}
 STILLS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "bmp": "BMP", "tif": "TIFF", "avif": "AVIF"}
+BY_FIELDS = "fields.mts"
+SUFFIXES = sorted([*CLIPS, *ANIMATIONS, *STILLS, BY_FIELDS])
 ONE_THREAD = {"AVIF": {"max_threads": 1}}
 
 
@@ -46,7 +50,15 @@ def seeds() -> dict[str, bytes]:
         suffix: made.picture(still, kind, **ONE_THREAD.get(kind, {}))
         for suffix, kind in STILLS.items()
     }
-    return clips | films | stills
+    return clips | films | stills | {BY_FIELDS: coded_by_fields(images)}
+
+
+def coded_by_fields(images: list[np.ndarray]) -> bytes:
+    grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images]
+    height, width = (side - side % 32 for side in grey[0].shape)
+    return interlaced(
+        "mpegts", False, fields([one[:height, :width] for one in grey]), width, height
+    )
 
 
 def animated(images: list[np.ndarray], kind: str) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 from fuzz import hostile
 from fuzz.mutations import WALKS, mutated, parts
 from fuzz.run import damaged, fuzz
-from fuzz.seeds import ANIMATIONS, CLIPS, STILLS, seeds
+from fuzz.seeds import STILLS, SUFFIXES, seeds
 
 from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.media.probing import probe
@@ -51,7 +51,7 @@ def line() -> Iterator[tuple[str, list]]:
         yield f"127.0.0.1:{server.getsockname()[1]}", calls
 
 
-@pytest.mark.parametrize("suffix", sorted([*CLIPS, *ANIMATIONS, *STILLS]))
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_every_seed_is_judged(detector, suffix):
     report = detector.predict(seeds()[suffix])
     assert (report.verdict, report.frames_with_face) == ("FAKE", report.frames_sampled)
@@ -72,7 +72,7 @@ def test_the_parts_of_a_seed_are_found_and_hold_numbers(suffix):
     assert all(number.at + number.length <= len(data) for part in found for number in part.numbers)
 
 
-@pytest.mark.parametrize("suffix", sorted([*CLIPS, *ANIMATIONS, *STILLS]))
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_damage_is_a_function_of_its_seed_and_changes_nearly_every_file(suffix):
     data = seeds()[suffix]
     once, again = (

@@ -1,17 +1,18 @@
 """H.264 whose pictures are coded as two fields, as camcorders and broadcasters have it.
 
 No encoder at hand writes such streams, so this one does, without compression (I_PCM; ITU-T H.264,
-7.3). The top field of a frame shows its number, the bottom field that and BELOW.
+7.3), in grey.
 """
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
 import av
+import numpy as np
 from made import numbered_frame
 
-BELOW = 100
+BELOW = 100  # what the bottom field of a numbered frame shows more than the top field
 GROUP = 12  # frames from one keyframe to the next; every second one refers to none
 WIDTH, HEIGHT = 96, 64
 SLICE, KEY_SLICE, SEQUENCE, PICTURE = 1, 5, 7, 8  # types of units
@@ -46,7 +47,9 @@ class Bits:
         return b"\0\0\0\1" + bytes(out)
 
 
-def sequence(by_fields: bool = True, far: bool = False) -> bytes:
+def sequence(
+    by_fields: bool = True, far: bool = False, width: int = WIDTH, height: int = HEIGHT
+) -> bytes:
     """A sequence parameter set; `far`: one whose order counts are told another way, by numbers so
     large that zeros follow one another which would pass for a start code."""
     bits = Bits()
@@ -60,13 +63,13 @@ def sequence(by_fields: bool = True, far: bool = False) -> bytes:
         bits.golomb(0, 4)
     bits.golomb(2)
     bits.put(1, 0)
-    bits.golomb(WIDTH // 16 - 1, HEIGHT // 32 - 1)
+    bits.golomb(width // 16 - 1, height // 32 - 1)
     bits.put(1, not by_fields)
     bits.put(5, 0b01000)  # nothing cut off, no VUI
     return bits.unit(True, SEQUENCE)
 
 
-def heads() -> bytes:
+def heads(width: int = WIDTH, height: int = HEIGHT) -> bytes:
     """Sequence and picture parameter sets."""
     bits = Bits()
     bits.golomb(0, 0)
@@ -75,24 +78,25 @@ def heads() -> bytes:
     bits.put(3, 0)
     bits.golomb(0, 0, 0)
     bits.put(3, 0)
-    return sequence() + bits.unit(True, PICTURE)
+    return sequence(width=width, height=height) + bits.unit(True, PICTURE)
 
 
-def field(place: int, bottom: bool, number: int) -> bytes:
-    """A field of the frame at that place of its group, which shows the number."""
+def field(number: int, bottom: bool, shown: np.ndarray) -> bytes:
+    """A field of the frame of that number: every second line of a grey picture, uint8."""
+    place = number % GROUP
     key, refers = place == 0 and not bottom, place % 2 == 0
     bits = Bits()
     bits.golomb(0, 7, 0)
     bits.put(8, (place + 1) // 2)
     bits.put(2, 2 + bottom)
     if key:
-        bits.golomb(number % 2)
+        bits.golomb(number // GROUP % 2)
     bits.put(8, 2 * place + bottom)
     bits.put(2 if key else int(refers), 0)
     bits.golomb(0)
-    shown = numbered_frame(number, WIDTH, HEIGHT // 2)[..., 0]
-    for top in range(0, HEIGHT // 2, 16):
-        for left in range(0, WIDTH, 16):
+    height, width = shown.shape
+    for top in range(0, height, 16):
+        for left in range(0, width, 16):
             bits.golomb(25)  # I_PCM
             bits.align()
             grey = shown[top : top + 16, left : left + 16].tobytes() + bytes([128] * 128)
@@ -100,22 +104,40 @@ def field(place: int, bottom: bool, number: int) -> bytes:
     return bits.unit(refers, KEY_SLICE if key else SLICE)
 
 
-def fields(frames: int) -> Iterator[tuple[bytes, bytes]]:
-    """The two fields of each frame."""
-    for number in range(frames):
-        place = number % GROUP
-        head = heads() if place == 0 else b""
-        yield head + field(place, False, number), field(place, True, number + BELOW)
+def fields(pictures: Sequence[np.ndarray]) -> Iterator[tuple[bytes, bytes]]:
+    """The two fields of each of these grey pictures, uint8; widths are multiples of 16, heights of
+    32."""
+    for number, picture in enumerate(pictures):
+        height, width = picture.shape
+        head = heads(width, height) if number % GROUP == 0 else b""
+        top, bottom = (field(number, half == 1, picture[half::2]) for half in (0, 1))
+        yield head + top, bottom
 
 
-def interlaced(container: str, apart: bool, pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
+def numbered(count: int) -> Iterator[tuple[bytes, bytes]]:
+    """The two fields of so many frames, each of which shows its number."""
+    pictures = np.empty((count, HEIGHT, WIDTH), np.uint8)
+    for number, picture in enumerate(pictures):
+        picture[0::2] = numbered_frame(number, WIDTH, HEIGHT // 2)[..., 0]
+        picture[1::2] = numbered_frame(number + BELOW, WIDTH, HEIGHT // 2)[..., 0]
+    return fields(list(pictures))
+
+
+def interlaced(
+    container: str,
+    apart: bool,
+    pairs: Iterable[tuple[bytes, bytes]],
+    width: int = WIDTH,
+    height: int = HEIGHT,
+) -> bytes:
     """These frames, 25 a second; the fields of each are two packets, with times of their own, or
-    one."""
+    one. The same bytes each time."""
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format=container) as output:
+    exact = {"fflags": "bitexact"}
+    with av.open(buffer, "w", format=container, container_options=exact) as output:
         stream = output.add_stream("libx264", rate=25)
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        stream.codec_context.extradata = heads()
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.codec_context.extradata = heads(width, height)
         for number, pair in enumerate(pairs):
             for half, data in enumerate(pair if apart else [b"".join(pair)]):
                 packet = av.Packet(data)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made import few, number_in, numbered_frame, usual_priority
-from media.field_pictures import BELOW, GROUP, HEIGHT, WIDTH, fields, heads, interlaced, sequence
+from media.field_pictures import BELOW, GROUP, HEIGHT, WIDTH, heads, interlaced, numbered, sequence
 
 from deepfake_detector.media import decoding
 from deepfake_detector.media.fields import Fields
@@ -35,7 +35,7 @@ def numbers(frame: Frame) -> tuple[int, int]:
 
 @pytest.mark.parametrize(("container", "apart", "count"), WAYS, ids=AS_STORED)
 def test_two_fields_are_counted_and_timed_as_one_frame(container, apart, count):
-    found = probe(interlaced(container, apart, fields(48)))
+    found = probe(interlaced(container, apart, numbered(48)))
     assert np.bincount(found.timeline.groups).tolist() == [count // 4] * 4
     facts = {name: found.facts[name] for name in ("frames_found", "duration", "frame_rate")}
     assert facts == pytest.approx({"frames_found": 48, "duration": 1.92, "frame_rate": 25})
@@ -45,7 +45,7 @@ def test_two_fields_are_counted_and_timed_as_one_frame(container, apart, count):
 @pytest.mark.parametrize("wanted", [1, 5, 6, 48])
 def test_every_frame_has_both_of_its_fields(container, apart, count, wanted):
     """Also of those that nothing refers to: every second one."""
-    found = list(sample_frames(interlaced(container, apart, fields(48)), wanted))
+    found = list(sample_frames(interlaced(container, apart, numbered(48)), wanted))
     assert [frame.index for frame in found] == [
         (2 * part + 1) * 48 // (2 * wanted) for part in range(wanted)
     ]
@@ -58,7 +58,7 @@ def test_every_frame_has_both_of_its_fields(container, apart, count, wanted):
 
 @pytest.mark.parametrize("place", [5, 6], ids=["nothing refers to it", "others refer to it"])
 def test_a_frame_comes_with_the_packets_that_lead_to_it_alone(place):
-    data = interlaced("mpegts", True, fields(48))
+    data = interlaced("mpegts", True, numbered(48))
     found = probe(data)
     reader = decoding.Reader(data, found.stream, found.timeline, 60)
     ((came, decoded),) = reader.fast([place])
@@ -68,7 +68,7 @@ def test_a_frame_comes_with_the_packets_that_lead_to_it_alone(place):
 
 @pytest.mark.parametrize("half", [0, 1], ids=["first", "second"])
 def test_a_frame_with_a_damaged_field_is_not_taken_while_there_are_clean_ones(half):
-    pairs = [list(pair) for pair in fields(48)]
+    pairs = [list(pair) for pair in numbered(48)]
     pairs[20][half] = pairs[20][half][:500]
     found = list(sample_frames(interlaced("mp4", True, pairs), 40))
     taken = [frame.index for frame in found]
@@ -136,7 +136,7 @@ def test_a_field_that_is_shown_by_itself_has_the_shape_of_its_picture(container,
 
 
 def test_packets_alone_tell_once_a_keyframe_has_come():
-    pairs = list(fields(2 * GROUP))
+    pairs = list(numbered(2 * GROUP))
     read = Fields(b"")
     early = [read.is_second(half) for pair in pairs[1:GROUP] for half in pair]
     later = [read.is_second(half) for pair in pairs[GROUP:] for half in pair]
@@ -146,7 +146,7 @@ def test_packets_alone_tell_once_a_keyframe_has_come():
 
 def test_a_field_whose_other_half_is_lost_waits_for_none():
     read = Fields(heads())
-    kept = [half for number, pair in enumerate(fields(6)) for half in pair[number == 3 :]]
+    kept = [half for number, pair in enumerate(numbered(6)) for half in pair[number == 3 :]]
     assert [read.is_second(half) for half in kept] == [
         *[False, True] * 3,
         False,
@@ -168,7 +168,7 @@ def test_a_header_that_is_cut_is_none(cut):
     with_length = b"\1\x4d\0\x1e\xff\xe1\0\x0a" + heads()[4 : 4 + cut]
     for head in (heads()[:cut], with_length):
         read = Fields(head)
-        assert [read.is_second(half[:cut]) for half in next(fields(1))] in (
+        assert [read.is_second(half[:cut]) for half in next(numbered(1))] in (
             [False, False],
             [False, True],
         )
@@ -176,4 +176,4 @@ def test_a_header_that_is_cut_is_none(cut):
 
 def test_both_fields_in_one_packet_are_one_picture():
     read = Fields(heads())
-    assert not any(read.is_second(b"".join(pair)) for pair in fields(6))
+    assert not any(read.is_second(b"".join(pair)) for pair in numbered(6))
