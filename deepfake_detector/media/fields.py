@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 SLICES, SEQUENCE = (1, 2, 5), 7  # types of units: what begins with a slice's header, and an SPS
+REFERRED = 0x60  # bits of a unit's first byte: others refer to it
 START = b"\0\0\1"
 HEADER = 512  # bytes of a unit that hold what is asked for
 WITH_CHROMA = (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135)  # profiles
@@ -25,7 +26,7 @@ class _Sequence(NamedTuple):
 
 class _Field(NamedTuple):
     """A field: the number of its frame, which starts anew again and again, whether it is referred
-    to, which is the same of both fields of a picture (3.30, 3.31), and its parity."""
+    to, which is the same of both fields of a picture, and its parity."""
 
     frame: int
     referred: bool
@@ -47,11 +48,8 @@ class Fields:
         """Whether this packet, the next in the order of the file, holds the second field of a
         picture whose first is the packet before. What cannot be read is none."""
         units = _of_lengths(packet, self._length) if self._length else _after_start_codes(packet)
-        fields = [
-            self._read(unit) for unit in units if unit and unit[0] & 31 in (*SLICES, SEQUENCE)
-        ]
-        told = {field for field in fields if field}
-        field = told.pop() if len(told) == 1 else None  # two in one packet are a whole picture
+        found = {field for field in map(self._read, units) if field}
+        field = found.pop() if len(found) == 1 else None  # two in one packet are a whole picture
         first, self._first = self._first, field
         if first is None or field is None or field != first._replace(bottom=1 - first.bottom):
             return False
@@ -64,11 +62,12 @@ class Fields:
 
     def _read(self, unit: bytes) -> _Field | None:
         """The field that a slice is of; None of a whole frame, and of a unit that is no slice."""
+        kind = unit[0] & 31 if unit else 0
         try:
-            if unit[:1] and unit[0] & 31 == SEQUENCE:
+            if kind == SEQUENCE:
                 self._sequence = _sequence(_Bits(unit[1:HEADER]))
-            elif unit and self._sequence and self._sequence.interlaced:
-                return _field(bool(unit[0] & 0x60), _Bits(unit[1:HEADER]), self._sequence)
+            if kind in SLICES and self._sequence and self._sequence.interlaced:
+                return _field(bool(unit[0] & REFERRED), _Bits(unit[1:HEADER]), self._sequence)
         except EOFError:  # damaged: the decoder will tell
             pass
         return None
