@@ -13,7 +13,7 @@ import numpy as np
 from made import numbered_frame
 
 BELOW = 100  # what the bottom field of a numbered frame shows more than the top field
-GROUP = 12  # frames from one keyframe to the next; every second one refers to none
+GROUP = 12  # frames from one keyframe to the next; others may refer to every second one
 WIDTH, HEIGHT = 96, 64
 SLICE, KEY_SLICE, SEQUENCE, PICTURE = 1, 5, 7, 8  # types of units
 
@@ -33,11 +33,12 @@ class Bits:
     def align(self) -> None:
         self.text += "0" * (-len(self.text) % 8)
 
-    def unit(self, refers: bool, kind: int) -> bytes:
-        """A unit of a byte stream, with its end marked and start codes kept out of it."""
+    def unit(self, referred: bool, kind: int) -> bytes:
+        """A unit of a byte stream, with its end marked and start codes kept out of it; `referred`:
+        others may refer to it."""
         self.text += "1"
         self.align()
-        out, zeros = bytearray([3 * refers << 5 | kind]), 0
+        out, zeros = bytearray([3 * referred << 5 | kind]), 0
         for one in int(self.text, 2).to_bytes(len(self.text) // 8):
             if zeros >= 2 and one <= 3:
                 out.append(3)
@@ -84,7 +85,7 @@ def heads(width: int = WIDTH, height: int = HEIGHT) -> bytes:
 def field(number: int, bottom: bool, shown: np.ndarray) -> bytes:
     """A field of the frame of that number: every second line of a grey picture, uint8."""
     place = number % GROUP
-    key, refers = place == 0 and not bottom, place % 2 == 0
+    key, referred = place == 0 and not bottom, place % 2 == 0
     bits = Bits()
     bits.golomb(0, 7, 0)
     bits.put(8, (place + 1) // 2)
@@ -92,7 +93,7 @@ def field(number: int, bottom: bool, shown: np.ndarray) -> bytes:
     if key:
         bits.golomb(number // GROUP % 2)
     bits.put(8, 2 * place + bottom)
-    bits.put(2 if key else int(refers), 0)
+    bits.put(2 if key else int(referred), 0)
     bits.golomb(0)
     height, width = shown.shape
     for top in range(0, height, 16):
@@ -101,7 +102,7 @@ def field(number: int, bottom: bool, shown: np.ndarray) -> bytes:
             bits.align()
             grey = shown[top : top + 16, left : left + 16].tobytes() + bytes([128] * 128)
             bits.put(8 * len(grey), int.from_bytes(grey))
-    return bits.unit(refers, KEY_SLICE if key else SLICE)
+    return bits.unit(referred, KEY_SLICE if key else SLICE)
 
 
 def fields(pictures: Sequence[np.ndarray]) -> Iterator[tuple[bytes, bytes]]:
