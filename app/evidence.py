@@ -85,7 +85,7 @@ def _show_verdict(judged: Judged) -> None:
             theme=None,
             alt=f"Probability of fake: {probability}. {limits}",
         )
-        st.markdown(f"{limits} {report.meaning(found, terms)}")
+        st.markdown(f"{limits} {plain(report.meaning(found, terms))}")
         firmness = plain(report.firmness_in_words(found, terms.firmness))
         st.caption(f"A sign, not a proof: look for yourself below. {firmness}")
 

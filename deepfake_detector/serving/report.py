@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from deepfake_detector.common.packages import installed, own_version
-from deepfake_detector.contract import Contract
+from deepfake_detector.contract import Contract, TrainedOn
 from deepfake_detector.pages.html_page import Badge, Chart, Picture, Section, render
 from deepfake_detector.scoring.decision import IN_BAND, LEAST_CLIPS, OF_SEVERAL, Decision
 from deepfake_detector.scoring.firmness import (
@@ -129,7 +129,8 @@ def meaning(report: Report, terms: Contract) -> str:
     fakes = _counted(
         found.fakes_as_low(report.fake_probability), found.fake_clips, "fake", "low or lower"
     )
-    told = {"FAKE": (reals,), "REAL": (fakes,)}.get(report.verdict, (reals, fakes))
+    unseen = _unseen_kinds(terms.trained_on)
+    told = {"FAKE": (reals,), "REAL": (fakes, unseen)}.get(report.verdict, (reals, fakes))
     more = (
         f"With {report.people} people, the highest score is this high more often."
         if report.people > 1
@@ -405,6 +406,14 @@ def _counted(share: float | None, clips: int, label: str, how: str) -> str:
     if clips < LEAST_CLIPS:
         return f"The model was checked on {clips} {label} clips only: too few to say how rare such a score is."
     return f"Of {clips} {label} clips that the model was checked on, {round(share * clips)} scored as {how}."
+
+
+def _unseen_kinds(learned: TrainedOn) -> str:
+    """What REAL says nothing of; `fake` is what a method without a name is called."""
+    known = sorted({method for counts in learned.data_sets.values() for method in counts})
+    named = [method for method in known if method not in ("real", "fake")]
+    of = f" (it has seen: {', '.join(named)})" if named else ""
+    return f"A kind of manipulation that it has not seen{of} may score as low."
 
 
 def _percent(fake_probability: float | None) -> str:

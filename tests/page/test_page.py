@@ -682,6 +682,15 @@ def test_a_demonstration_model_judges_its_own_files(demonstration):
     assert page.metric
 
 
+def test_real_names_the_kinds_of_manipulation_it_speaks_of_letter_by_letter(page_of, tmp_path):
+    learned = {"data_sets": {"mine": {"real": 3, "*swap*": 2}}}
+    never = made.SURE | {"threshold": 1.0, "band_low": 1.0, "band_high": 1.0}
+    page = page_of(made.write_model(tmp_path / "m.onnx", decision=never, trained_on=learned))
+    upload(page, ("clip.mp4", made.person_clip()))
+    assert "it has seen: *swap*" in words(page)
+    assert not any("seen: *swap*" in one.value for one in page.markdown), "no markup"
+
+
 def test_an_unproven_model_always_says_so_and_shows_no_score(page_of, tmp_path):
     terms = made.SURE | {"unproven": "too few groups"}
     page = page_of(made.write_model(tmp_path / "m.onnx", decision=terms))

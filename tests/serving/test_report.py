@@ -72,13 +72,14 @@ TERMS = contract_terms(
 
 REALS = "Of 40 real clips that the model was checked on, 10 scored"
 FAKES = "Of 20 fake clips that the model was checked on, 10 scored"
+UNSEEN = "A kind of manipulation that it has not seen (it has seen: swap) may score as low."
 
 
 @pytest.mark.parametrize(
     ("verdict", "fake_probability", "told"),
     [
         ("FAKE", 0.8, f"{REALS} as high or higher."),
-        ("REAL", 0.7, f"{FAKES} as low or lower."),
+        ("REAL", 0.7, f"{FAKES} as low or lower. {UNSEEN}"),
         ("INCONCLUSIVE", 0.75, f"{REALS} as high or higher. {FAKES} as low or lower."),
         ("INCONCLUSIVE", None, ""),
     ],
@@ -88,6 +89,25 @@ def test_a_score_is_told_by_the_clips_that_scored_like_it(verdict, fake_probabil
         report.meaning(replace(JUDGED, verdict=verdict, fake_probability=fake_probability), TERMS)
         == told
     )
+
+
+@pytest.mark.parametrize(
+    ("data_sets", "told"),
+    [
+        ({"a": {"real": 3, "swap": 2}, "b": {"real": 1, "reenact": 2, "swap": 1}}, "reenact, swap"),
+        ({"a": {"real": 3, "fake": 2}}, ""),
+        ({"a": {"real": 3}}, ""),
+    ],
+    ids=["of two data sets", "without a name", "real faces alone"],
+)
+def test_real_says_which_kinds_of_manipulation_it_speaks_of(data_sets, told):
+    learned = TERMS.trained_on.model_copy(update={"data_sets": data_sets})
+    said = report.meaning(
+        replace(JUDGED, verdict="REAL", fake_probability=0.7),
+        TERMS.model_copy(update={"trained_on": learned}),
+    )
+    seen = f" (it has seen: {told})" if told else ""
+    assert said.endswith(f" A kind of manipulation that it has not seen{seen} may score as low.")
 
 
 def test_of_fewer_than_twenty_clips_no_number_is_told():
