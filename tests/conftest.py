@@ -50,7 +50,13 @@ ENVIRONMENT = dict(os.environ)
 SHARED = Path(os.environ.get("DEEPFAKE_TEST_MATERIAL", PROJECT.parent / "shared"))
 COLOURS = (250, 10, 20), (10, 250, 20), (10, 20, 250)  # red, green, blue
 WIDEST = 120  # columns of a table that a terminal shows whole
-LONGEST = "test_readme_commands.py"
+LONGEST = [  # files of minutes, in the order they begin: what comes late is waited for at the end
+    "test_page_in_browser.py",
+    "test_readme_commands.py",
+    "test_resume.py",
+    "test_faults.py",
+    "test_page.py",
+]
 TOY = {
     "synthesize.demo.pairs": 4,
     "synthesize.demo.seconds": 0.5,
@@ -71,20 +77,14 @@ TOY = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast files first. Files with tests that wait for the toy project last: of these the ones that
-    begin with others in front, then the longest, so that no process is left alone with it."""
+    """Fast files first. Files with tests that wait for the toy project last: of these the longest in
+    front, so that no process is left alone with one."""
     for item in items:
         if "toy_project" in item.fixturenames:
             item.add_marker("slow")
-    first = {item.path: item for item in reversed(items)}
     waiting = {item.path for item in items if "toy_project" in item.fixturenames}
-    items.sort(
-        key=lambda item: (
-            item.path in waiting,
-            "toy_project" in first[item.path].fixturenames,
-            item.path.name != LONGEST,
-        )
-    )
+    place = {name: at for at, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (item.path in waiting, place.get(item.path.name, len(LONGEST))))
 
 
 def run(
