@@ -40,6 +40,7 @@ def main() -> str:
     train, val, test = (
         tables.read(f"data/splits/{part}.csv", tables.SPLIT) for part in ("train", "val", "test")
     )
+    train = provenance.learned_from(train, settings.train.fakes)
     index = tables.read("data/index.csv", tables.INDEX)
     drawn = sorted(name for name, one in settings.data_sets.items() if one.layout == "demo")
     clips = subset.of_each_class(val, settings.export.clips_per_class)

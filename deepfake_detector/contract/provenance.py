@@ -65,6 +65,12 @@ def crop_kind(index: pd.DataFrame, train: pd.DataFrame, realign: bool) -> str:
     return "given" if ready.all() else "detected"
 
 
+def learned_from(train: pd.DataFrame, fakes: str) -> pd.DataFrame:
+    """The rows of the training split that the network saw: with `fakes` as `none` the real ones
+    alone."""
+    return train if fakes == "all" else train[train["label"] == 0]
+
+
 def inputs(index: pd.DataFrame, train: pd.DataFrame, media: pd.DataFrame) -> dict[str, Inputs]:
     """What files were learned from, by kind; ready crops are images. `media` are rows of the table
     of files."""

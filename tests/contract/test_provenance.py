@@ -83,6 +83,17 @@ def test_the_counts_are_those_of_training_and_the_split_is_told(tmp_path, policy
     assert (found.demonstration, found.demo_files) == (False, ())
 
 
+@pytest.mark.parametrize(
+    ("fakes", "told"), [("all", {"real": 2, "swap": 1}), ("none", {"real": 2})]
+)
+def test_a_model_of_real_faces_alone_has_seen_no_manipulation(tmp_path, fakes, told):
+    table = index(tmp_path, "vvv")
+    table["label"] = (table["method"] != "real").astype(int)
+    learned = provenance.learned_from(table, fakes)
+    found = provenance.trained_on(table, learned, MEDIA, [], "shares", 1)
+    assert found.data_sets == {"set": told}
+
+
 def test_a_model_of_drawn_people_is_a_demonstration_that_knows_all_of_their_files(tmp_path):
     table = index(tmp_path, "vvv")
     found = provenance.trained_on(table, table.iloc[:2], MEDIA, ["set"], "shares", 1)
