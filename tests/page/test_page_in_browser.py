@@ -175,9 +175,14 @@ def text(page: "sync_api.Page") -> str:
     return page.inner_text("[data-testid=stMain]")
 
 
+def verdict_of(page: "sync_api.Page") -> "sync_api.Locator":
+    """The verdict that is shown. Streamlit's own notes have the same role, and one of the drawing
+    before may still stand there."""
+    return page.get_by_test_id("stMain").get_by_test_id("stHtml").get_by_role("status")
+
+
 def judged(page: "sync_api.Page") -> str:
-    """The verdict that is shown."""
-    return page.get_by_test_id("stMain").get_by_role("status").inner_text()
+    return verdict_of(page).inner_text()
 
 
 def pick(page: "sync_api.Page", folder: Path, name: str) -> None:
@@ -266,7 +271,7 @@ def test_while_it_works_it_says_what_it_does_and_shows_no_verdict_on_another_fil
     page.get_by_text("Looking for faces: frame 1 of 30").wait_for()
     assert "Judged 0 of 2" in text(page)
     assert page.get_by_role("progressbar").count() == 2
-    verdict = page.get_by_test_id("stMain").get_by_role("status")
+    verdict = verdict_of(page)
     assert verdict.count() == 0
     let_go.touch()
     sync_api.expect(verdict).to_have_text(re.compile("▲ FAKE"))
