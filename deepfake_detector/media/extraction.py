@@ -102,7 +102,6 @@ def extract_frames(pack: Pack, settings: ExtractFrames) -> Made:
 
 def _sampled(path: Path, settings: ExtractFrames, probed: Probe) -> Iterator[Picture]:
     suffix = "png" if settings.format == "png" else "jpg"
-    # one thread: workers are many, and share the cores
     for frame in sample_frames(path, settings.frames, probe=probed):
         data = encode(frame.image, suffix, settings.jpeg_quality)
         yield Picture(_row(frame), f"{frame.index:06d}.{suffix}", data, without_image(frame))

@@ -9,6 +9,7 @@ from deepfake_detector.media import animation, decoding, probing
 from deepfake_detector.media.probing import Probe
 from deepfake_detector.media.reading import (
     LIMITS,
+    TRY_A_PLAYER,
     Limits,
     MediaError,
     Source,
@@ -75,7 +76,10 @@ def sample_frames(
         yield still_frame(source, limits)
         return
     if clip.duration and clip.duration > limits.duration:
-        raise MediaError(f"too long: {clip.duration:.0f} seconds, the limit is {limits.duration:g}")
+        raise MediaError(
+            f"too long: {clip.duration:.0f} seconds, the limit is {limits.duration:g}",
+            "judge a part of it",
+        )
     if probe.stream is None:
         yield from _animated(source, count, limits, clip)
         return
@@ -89,7 +93,7 @@ def sample_frames(
             image, facts = upright(decoded.frame, aspect / 2 if decoded.is_field else aspect)
         yield Frame(place, pts, time, image, facts, trusted)
     if not found:
-        raise MediaError("no frame could be decoded")
+        raise MediaError("no frame could be decoded", TRY_A_PLAYER)
 
 
 def still_frame(source: Source, limits: Limits = LIMITS) -> Frame:

@@ -38,7 +38,8 @@ NOT_MOVING = (
 )
 
 UNREAD_KIND = "neither an image nor a video of a kind that is read here"
-UNREAD_REMEDY = "convert it to MP4 or JPEG"
+CONVERT = "convert it to MP4 or JPEG"
+TRY_A_PLAYER = f"if a player shows it, {CONVERT}; if none does, it is damaged"
 
 # PyAV's log level stays unset: any level calls Python from FFmpeg's threads, and closing a file
 # then deadlocks
@@ -84,10 +85,11 @@ def container(file: "MediaFile") -> Iterator[av.container.InputContainer]:
         opening = av.open(cast(IO[bytes], file), "r", options=OPTIONS, metadata_errors="replace")
     except av.error.MemoryError as error:  # what FFmpeg says of too many streams as well
         raise MediaError(
-            f"more than {OPTIONS['max_streams']} streams in it, or too little memory"
+            f"more than {OPTIONS['max_streams']} streams in it, or too little memory",
+            "make a file of its video alone",
         ) from error
     except av.error.ArgumentError as error:  # a format that is not in the list
-        raise MediaError(UNREAD_KIND, UNREAD_REMEDY) from error
+        raise MediaError(UNREAD_KIND, CONVERT) from error
     with opening as found:
         yield found
 
@@ -102,7 +104,7 @@ def moving(found: av.container.InputContainer) -> list[av.VideoStream]:
         raise MediaError("no video in it (audio only?)")
     known = [one for one in streams if one.codec_context is not None]
     if not known:
-        raise MediaError("its codec is not known here")
+        raise MediaError("its codec is not known here", CONVERT)
     return known
 
 
@@ -143,7 +145,8 @@ def video_errors() -> Iterator[None]:
         raise
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise MediaError(
-            f"neither an image nor a video that can be decoded: {getattr(error, 'strerror', None) or error}"
+            f"neither an image nor a video that can be decoded: {getattr(error, 'strerror', None) or error}",
+            TRY_A_PLAYER,
         ) from error
 
 
@@ -213,5 +216,6 @@ def check_size(width: int, height: int, most: int) -> None:
     """Raises MediaError for a picture of more than so many pixels."""
     if width * height > most:
         raise MediaError(
-            f"too large: {width} x {height} pixels, the limit is {most / 1e6:g} million"
+            f"too large: {width} x {height} pixels, the limit is {most / 1e6:g} million",
+            "scale it down",
         )

@@ -115,7 +115,7 @@ def image_errors() -> Iterator[None]:
     except UnidentifiedImageError as error:
         raise MediaError("not an image that can be read") from error
     except DAMAGED as error:
-        raise MediaError(f"damaged image: {error}") from error
+        raise MediaError(f"damaged image: {error}", "take another copy of it") from error
 
 
 def rgb(image: Image.Image) -> np.ndarray:

@@ -14,6 +14,7 @@ from PIL import Image
 from deepfake_detector.media import extraction
 from deepfake_detector.media.extraction import frame_tasks
 from deepfake_detector.media.frame_sampling import sample_frames
+from deepfake_detector.media.reading import TRY_A_PLAYER
 from deepfake_detector.media.settings import ExtractFrames
 from deepfake_detector.media.stills import read_image
 from deepfake_detector.storage.archive import ArchiveReader, Item, Pack, write_archive
@@ -166,7 +167,8 @@ def test_a_bad_item_costs_only_itself(tmp_path):
         (b"", "empty file"),
         (
             b"text",
-            "neither an image nor a video that can be decoded: Invalid data found when processing input",
+            "neither an image nor a video that can be decoded: Invalid data found when processing "
+            f"input; {TRY_A_PLAYER}",
         ),
         (audio_only(), "no video in it (audio only?)"),
     ],

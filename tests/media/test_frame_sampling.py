@@ -125,13 +125,19 @@ def test_bytes_and_a_file_give_equal_frames(tmp_path, container):
         (b"", "empty file"),
         (
             b"no video at all, whatever its name says\n" * 50,
-            "neither an image nor a video that can be decoded: Invalid data",
+            "neither an image nor a video that can be decoded: Invalid data.*; if a player shows it",
         ),
         (audio_only(), "no video in it"),
-        (b"ID3" + b"\xff\xfb\x90\x64".ljust(417, b"\0") * 40, "of a kind that is read here"),
+        (
+            b"ID3" + b"\xff\xfb\x90\x64".ljust(417, b"\0") * 40,
+            "of a kind that is read here; convert it",
+        ),
         (TINY["mp4"][:400], "neither an image nor a video that can be decoded"),
-        (TINY["mp4"].replace(b"avc1", b"nope"), "codec"),
-        (TINY["matroska"].replace(b"V_MPEG4/ISO/AVC", b"V_UNKNOWN/CODEC"), "codec"),
+        (TINY["mp4"].replace(b"avc1", b"nope"), "codec is not known here; convert it"),
+        (
+            TINY["matroska"].replace(b"V_MPEG4/ISO/AVC", b"V_UNKNOWN/CODEC"),
+            "codec is not known here; convert",
+        ),
     ],
     ids=[
         "empty",
@@ -143,7 +149,7 @@ def test_bytes_and_a_file_give_equal_frames(tmp_path, container):
         "unknown codec (matroska)",
     ],
 )
-def test_a_file_without_a_frame_says_why(tmp_path, source, reason):
+def test_a_file_without_a_frame_says_why_and_what_to_do(tmp_path, source, reason):
     (tmp_path / "clip.mp4").write_bytes(source)
     for given_as in (source, tmp_path / "clip.mp4"):
         with pytest.raises(MediaError, match=reason):
@@ -209,8 +215,11 @@ def test_pyav_has_no_log_level():
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        (Limits(pixels=96 * 64 - 1), "too large: 96 x 64 pixels, the limit is 0.006143 million"),
-        (Limits(duration=0.5), "too long: 1 seconds, the limit is 0.5"),
+        (
+            Limits(pixels=96 * 64 - 1),
+            "96 x 64 pixels, the limit is 0.006143 million; scale it down",
+        ),
+        (Limits(duration=0.5), "too long: 1 seconds, the limit is 0.5; judge a part of it"),
         (Limits(work=0), "took longer than 0 seconds"),
     ],
 )
