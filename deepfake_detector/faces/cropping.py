@@ -38,7 +38,8 @@ from deepfake_detector.storage.store import PACKAGES, Made, key_of
 CODE = [  # that crops and rows are made by
     *("faces/appearance", "faces/cropping", "faces/cutting", "faces/detection"),
     *("faces/detection_size", "faces/face", "faces/shots", "faces/tracking"),
-    *("media/reading", "media/stills", "media/stored_frames", "media/upright"),
+    *("media/reading", "media/still_colours", "media/stills", "media/stored_frames"),
+    "media/upright",
     "storage/archive",
 ]
 BOX = ("x", "y", "width", "height", "score")

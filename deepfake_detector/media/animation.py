@@ -36,8 +36,10 @@ def timeline(file: MediaFile, image: Image.Image) -> Timeline:
     )
 
 
-def pictures(file: MediaFile, image: Image.Image, wanted: list[int]) -> Iterator[np.ndarray]:
-    """The frames of these places, in order, as RGB."""
+def pictures(
+    file: MediaFile, image: Image.Image, wanted: list[int]
+) -> Iterator[tuple[np.ndarray, dict]]:
+    """The frames of these places, in order, as RGB, each with what was told of its colours."""
     for place, shown in enumerate(_frames(file, image)):
         if place in wanted:
             yield rgb(shown)

@@ -34,6 +34,7 @@ CODE = [  # that frames and rows are made by
         "media/perceptual_hash",
         "media/probing",
         "media/reading",
+        "media/still_colours",
         "media/stills",
         "media/timeline",
         "media/upright",

@@ -89,6 +89,10 @@ def alterations(facts: dict) -> list[str]:
         "It is HDR; its light was mapped to that of an ordinary picture (BT.709).": (
             facts.get("transfer") in ("pq", "hlg")
         ),
+        "Its colours were converted from its own profile to sRGB.": bool(
+            facts.get("colour_profile")
+        ),
+        "It is transparent in part; it was laid on white.": facts.get("transparent"),
         "Its times start anew: joined recordings, looked at one after another.": (
             (facts.get("segments") or 1) > 1
         ),

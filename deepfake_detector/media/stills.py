@@ -19,7 +19,8 @@ from deepfake_detector.media.reading import (
     opened,
     refuse_empty,
 )
-from deepfake_detector.media.upright import HLG, PQ, TRANSFERS, UNSPECIFIED, tone_mapped
+from deepfake_detector.media.still_colours import as_shown, transfer_of, white_is_zero
+from deepfake_detector.media.upright import UNSPECIFIED
 
 FORMATS = ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF"]
 if importlib.util.find_spec("pillow_heif"):  # an extra package: its library is large
@@ -32,10 +33,7 @@ HEIF_BRANDS = frozenset(  # ISO/IEC 23008-12: what a HEIC file says it is, in it
 )
 NO_HEIF = "a HEIC picture, which cannot be read here"
 HEIF_REMEDY = "install pillow-heif (`pip install pillow-heif`), or save the picture as JPEG"
-GREY_BITS = (8, 10, 12, 14, 16)
-ORIENTATION, PHOTOMETRIC = 0x0112, 0x0106  # tags of EXIF and TIFF
-PNG_MARK = b"\x89PNG\r\n\x1a\n"  # its first bytes; chunks follow
-DEEPER = 257  # takes 8 bits of full range to 16
+ORIENTATION = 0x0112  # tag of EXIF
 UPRIGHT = {  # what makes a picture upright, by the value of that tag
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -61,22 +59,17 @@ def read_still(source: Source, limits: Limits = LIMITS) -> tuple[np.ndarray, dic
     """A still as (height, width, 3) RGB uint8, upright by its EXIF orientation, and what was told of
     it: columns of the media table.
 
-    Greys of more than 8 bits are scaled to 8, and HDR is mapped as that of a video. Of a TIFF's
-    pages the largest is read, since small ones are previews. Raises MediaError where it is empty,
-    damaged, too large or no image.
+    Its colours are those that a screen shows (`still_colours.as_shown`). Of a TIFF's pages the
+    largest is read, since small ones are previews. Raises MediaError where it is empty, damaged, too
+    large or no image.
     """
     refuse_empty(source)
     with opened(source) as file, image_errors(), still(file) as image:
         page = _largest_page(image)
         check_size(*image.size, limits.pixels)
         facts = {"page": page, "pixel_format": image.mode, "mirrored": 0, "rotation": 0}
-        if bits := _grey_bits(image):
-            facts["grey_bits"] = bits
-        shown = rgb(image)
-        if (transfer := _transfer(image, file)) in (PQ, HLG):
-            facts["transfer"] = TRANSFERS[transfer]
-            shown = tone_mapped(shown.astype(np.uint16) * DEEPER, transfer)
-        return shown, size_of(shown) | facts
+        shown, of_colours = rgb(image, transfer_of(image, file))
+        return shown, size_of(shown) | facts | of_colours
 
 
 def size_of(image: np.ndarray) -> dict:
@@ -118,35 +111,12 @@ def image_errors() -> Iterator[None]:
         raise MediaError(f"damaged image: {error}", "take another copy of it") from error
 
 
-def rgb(image: Image.Image) -> np.ndarray:
-    """An opened picture, (height, width, 3) RGB uint8, upright."""
+def rgb(image: Image.Image, transfer: int = UNSPECIFIED) -> tuple[np.ndarray, dict]:
+    """An opened picture, (height, width, 3) RGB uint8, upright, and what was told of its colours."""
     image.load()  # a TIFF turns itself upright here
     turn = UPRIGHT.get(image.getexif().get(ORIENTATION, 1))
-    upright = image.transpose(turn) if turn is not None else image
-    if _is_deep(upright):
-        grey = _eight_bit(np.asarray(upright))
-        return 255 - grey if _white_is_zero(image) else grey
-    return np.array(upright.convert("RGB"))
-
-
-def _transfer(image: Image.Image, file: MediaFile) -> int:
-    """How light became numbers, in the words of ITU-T H.273: of a HEIC picture by its colour box, of
-    a PNG by its chunk `cICP`; else not told."""
-    if profile := image.info.get("nclx_profile"):
-        return int(profile["transfer_characteristics"])
-    if image.format != "PNG":
-        return UNSPECIFIED
-    place, kind = len(PNG_MARK), b"IHDR"
-    while kind not in (b"IDAT", b"cICP", b""):
-        file.seek(place)
-        size, kind = int.from_bytes(file.read(4), "big"), file.read(4)
-        place += 12 + size
-    return file.read(2)[1] if kind == b"cICP" else UNSPECIFIED
-
-
-def _white_is_zero(image: Image.Image) -> bool:
-    """Whether a TIFF counts greys from white; Pillow turns those of 8 bits alone."""
-    return getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0
+    shown, facts = as_shown(image.transpose(turn) if turn is not None else image, transfer)
+    return (255 - shown if white_is_zero(image) else shown), facts
 
 
 def _largest_page(image: Image.Image) -> int:
@@ -164,28 +134,3 @@ def _largest_page(image: Image.Image) -> int:
     largest = int(np.argmax(sizes)) if sizes else 0
     image.seek(largest)
     return largest + 1
-
-
-def _is_deep(image: Image.Image) -> bool:
-    """Whether a picture is grey with more than 8 bits."""
-    return image.mode.startswith("I") or image.mode == "F"
-
-
-def _grey_bits(image: Image.Image) -> int | None:
-    """Of how many bits a deep grey picture makes use: cameras store 10, 12 or 14 in 16."""
-    if not _is_deep(image):
-        return None
-    most = np.asarray(image).max(initial=0)
-    return next((bits for bits in GREY_BITS if most < 1 << bits), 32)
-
-
-def _eight_bit(values: np.ndarray) -> np.ndarray:
-    if values.dtype.kind == "f":
-        values = np.nan_to_num(values, posinf=0, neginf=0)
-    most = float(values.max(initial=0))
-    if values.dtype.kind == "f" and most <= 1:
-        top = 1.0
-    else:
-        top = next((2.0**bits - 1 for bits in GREY_BITS if most < 1 << bits), most)
-    grey = np.clip(values.astype(np.float32) * (255 / top), 0, 255).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)

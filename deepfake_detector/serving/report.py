@@ -78,6 +78,7 @@ FACTS = {  # how the facts of a file are told on the page
     "bitrate": ("bits a second", "{:,.0f}"),
     "jpeg_quality": ("JPEG quality", "{:.0f}"),
     "pixel_format": ("pixel format", "{}"),
+    "colour_profile": ("colour profile", "{}"),
     "encoder": ("written by", "{}"),
 }
 LIMITS = (

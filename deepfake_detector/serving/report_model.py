@@ -82,6 +82,12 @@ class FileFacts(StrictModel):
     transfer: str | None = Field(
         description="transfer characteristic: pq and hlg are HDR, mapped to BT.709; empty where none is told; video only"
     )
+    colour_profile: str | None = Field(
+        description="name of the ICC profile from which the colours were converted to sRGB; image only"
+    )
+    transparent: bool | None = Field(
+        description="whether something behind the picture would be seen; it was laid on white; image only"
+    )
     grey_bits: Count | None = Field(
         description="bits that a grey still of more than 8 makes use of; they were scaled to 8"
     )

@@ -1,0 +1,115 @@
+"""The colours of an opened still as a screen shows them: 8 bits of sRGB, opaque."""
+
+import io
+from itertools import product
+from typing import cast
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from deepfake_detector.media.reading import MediaFile
+from deepfake_detector.media.upright import HLG, PQ, TRANSFERS, UNSPECIFIED, tone_mapped
+
+GREY_BITS = (8, 10, 12, 14, 16)
+PHOTOMETRIC = 0x0106  # tag of TIFF
+PNG_MARK = b"\x89PNG\r\n\x1a\n"  # its first bytes; chunks follow
+DEEPER = 257  # takes 8 bits of full range to 16
+MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # by the colours of an ICC profile
+CUBE = np.array(list(product(range(0, 256, 17), repeat=3)), np.uint8)[None]  # colours of all kinds
+NEAR = 4  # levels; a profile that moves no colour by more is another's sRGB
+
+
+def as_shown(image: Image.Image, transfer: int) -> tuple[np.ndarray, dict]:
+    """A decoded still as (height, width, 3) RGB uint8, and what was told of its colours: columns of
+    the media table.
+
+    Greys of more than 8 bits are scaled to 8. What is transparent lies on white. HDR, by its
+    `transfer` characteristic (ITU-T H.273), is mapped as that of a video; else the colours of a
+    profile (ICC) are converted to sRGB, and one that cannot be used is passed over, as browsers do.
+    """
+    if _is_deep(image):
+        values = np.asarray(image)
+        return _eight_bit(values), {"grey_bits": _grey_bits(values)}
+    opaque, facts = _on_white(image)
+    if transfer in (PQ, HLG):
+        signal = np.asarray(opaque.convert("RGB")).astype(np.uint16) * DEEPER
+        return tone_mapped(signal, transfer), facts | {"transfer": TRANSFERS[transfer]}
+    converted, profile = _in_srgb(opaque, image.info.get("icc_profile", b""))
+    return np.array(converted.convert("RGB")), facts | profile
+
+
+def transfer_of(image: Image.Image, file: MediaFile) -> int:
+    """How light became numbers, in the words of ITU-T H.273: of a HEIC picture by its colour box, of
+    a PNG by its chunk `cICP`; else not told."""
+    if profile := image.info.get("nclx_profile"):
+        return int(profile["transfer_characteristics"])
+    if image.format != "PNG":
+        return UNSPECIFIED
+    place, kind = len(PNG_MARK), b"IHDR"
+    while kind not in (b"IDAT", b"cICP", b""):
+        file.seek(place)
+        size, kind = int.from_bytes(file.read(4), "big"), file.read(4)
+        place += 12 + size
+    return file.read(2)[1] if kind == b"cICP" else UNSPECIFIED
+
+
+def white_is_zero(image: Image.Image) -> bool:
+    """Whether a TIFF counts deep greys from white; Pillow turns those of 8 bits itself."""
+    return _is_deep(image) and getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0
+
+
+def _on_white(image: Image.Image) -> tuple[Image.Image, dict]:
+    """Whatever stands behind transparent pixels is not seen, and must not be judged."""
+    if not image.has_transparency_data:
+        return image, {}
+    layer = image.convert("RGBA")
+    if cast(tuple[int, int], layer.getchannel("A").getextrema())[0] == 255:
+        return layer.convert("RGB"), {}
+    white = Image.new("RGBA", layer.size, "white")
+    return Image.alpha_composite(white, layer).convert("RGB"), {"transparent": 1}
+
+
+def _in_srgb(image: Image.Image, icc: bytes) -> tuple[Image.Image, dict]:
+    """The picture, and the name of the profile where its colours were converted from that."""
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        mode = MODES[profile.profile.xcolor_space.strip()]
+        to_srgb = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
+        name = ImageCms.getProfileDescription(profile).strip()
+    except (LookupError, TypeError, ValueError, OSError, ImageCms.PyCMSError):  # none of use
+        return image, {}
+    plain = image if image.mode == mode else image.convert("RGB")
+    if plain.mode != mode or not _moves(to_srgb, mode):
+        return image, {}
+    converted = cast(Image.Image, ImageCms.applyTransform(plain, to_srgb))
+    return converted, {"colour_profile": name or "unnamed"}
+
+
+def _moves(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
+    """Whether it changes what Pillow itself would make of a colour."""
+    colours = Image.fromarray(CUBE).convert(mode)
+    moved = np.asarray(ImageCms.applyTransform(colours, transform)).astype(int)
+    return bool(np.abs(moved - np.asarray(colours.convert("RGB"))).max() > NEAR)
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Whether a picture is grey with more than 8 bits."""
+    return image.mode.startswith("I") or image.mode == "F"
+
+
+def _grey_bits(values: np.ndarray) -> int:
+    """Of how many bits a deep grey picture makes use: cameras store 10, 12 or 14 in 16."""
+    most = values.max(initial=0)
+    return next((bits for bits in GREY_BITS if most < 1 << bits), 32)
+
+
+def _eight_bit(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind == "f":
+        values = np.nan_to_num(values, posinf=0, neginf=0)
+    most = float(values.max(initial=0))
+    if values.dtype.kind == "f" and most <= 1:
+        top = 1.0
+    else:
+        top = next((2.0**bits - 1 for bits in GREY_BITS if most < 1 << bits), most)
+    grey = np.clip(values.astype(np.float32) * (255 / top), 0, 255).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)

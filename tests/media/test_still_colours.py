@@ -1,0 +1,152 @@
+"""A still is judged in the colours that a screen shows."""
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from made import picture
+from media import icc
+from PIL import Image, ImageCms
+
+from deepfake_detector.media.facts import alterations
+from deepfake_detector.media.frame_sampling import sample_frames
+from deepfake_detector.media.stills import read_still
+
+SKIN, WHITE = (190, 130, 100), (255, 255, 255)
+CONVERTED = ["Its colours were converted from its own profile to sRGB."]
+LAID_ON_WHITE = ["It is transparent in part; it was laid on white."]
+P3 = icc.of_rgb(icc.DISPLAY_P3, 2.2, "Display P3")
+
+
+def plain(colour: tuple[int, ...], mode: str) -> Image.Image:
+    return Image.new(mode, (32, 24), colour if len(colour) > 1 else colour[0])
+
+
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("colour", [SKIN, (40, 60, 50), (120, 120, 120)])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("lights", [icc.DISPLAY_P3, icc.SRGB], ids=["P3", "sRGB's"])
+@pytest.mark.parametrize("exponent", [1.8, 2.2])
+def test_the_colours_of_a_profile_become_those_of_srgb(colour, kind, lights, exponent):
+    options = {"lossless": True} if kind == "WEBP" else {"quality": 98} if kind == "JPEG" else {}
+    profile = icc.of_rgb(lights, exponent, "a display")
+    image, _ = read_still(saved(plain(colour, "RGB"), kind, icc_profile=profile, **options))
+    np.testing.assert_allclose(image[9, 9], icc.srgb_of(lights, exponent, colour), atol=3)
+
+
+def test_what_was_converted_is_told_with_the_name_of_the_profile():
+    _, facts = read_still(saved(plain(SKIN, "RGB"), "PNG", icc_profile=P3))
+    assert facts["colour_profile"] == "Display P3"
+    assert alterations(facts) == CONVERTED
+
+
+SAME = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("mode", "profile"),
+    [
+        ("RGB", b""),
+        ("RGB", SAME),
+        ("RGB", b"no profile at all"),
+        ("RGB", P3[:200]),
+        ("RGB", P3.replace(b"RGB XYZ ", b"RGB Luv ")),
+        ("RGB", P3.replace(b"rXYZ", b"rxyz")),
+        ("RGB", icc.of_grey(1.0)),
+        ("RGB", icc.of_inks()),
+    ],
+    ids=["none", "sRGB", "text", "cut", "unknown space", "no red", "of greys", "of inks"],
+)
+def test_a_profile_that_says_nothing_of_these_colours_changes_none(mode, profile):
+    image, facts = read_still(saved(plain(SKIN, mode), "PNG", icc_profile=profile))
+    assert (image == SKIN).all()
+    assert alterations(facts) == []
+
+
+def test_greys_of_linear_light_get_lighter():
+    image, facts = read_still(saved(plain((55,), "L"), "PNG", icc_profile=icc.of_grey(1.0)))
+    np.testing.assert_allclose(image[9, 9], (128,) * 3, atol=2)
+    assert facts["colour_profile"] == "grey"
+
+
+def test_inks_look_as_their_profile_says():
+    cyan = plain((255, 0, 0, 0), "CMYK")
+    red, green, blue = read_still(saved(cyan, "TIFF", icc_profile=icc.of_inks()))[0][9, 9].tolist()
+    assert red > 150 > 80 > max(green, blue)
+    assert (read_still(saved(cyan, "TIFF"))[0] == (0, 255, 255)).all()
+
+
+def see_through(alpha: int) -> Image.Image:
+    """Skin on the left, on the right red of that opacity."""
+    image = plain((*SKIN, 255), "RGBA")
+    image.paste((255, 0, 0, alpha), (16, 0, 32, 24))
+    return image
+
+
+@pytest.mark.parametrize(
+    ("alpha", "right", "told"),
+    [(255, (255, 0, 0), []), (0, WHITE, LAID_ON_WHITE), (51, (255, 204, 204), LAID_ON_WHITE)],
+)
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "AVIF"])
+def test_what_cannot_be_seen_is_not_judged(kind, alpha, right, told):
+    options = {"WEBP": {"lossless": True, "exact": True}, "AVIF": {"quality": 100}}.get(kind, {})
+    image, facts = read_still(saved(see_through(alpha), kind, **options))
+    np.testing.assert_allclose(image[9, 28], right, atol=4)
+    np.testing.assert_allclose(image[9, 4], SKIN, atol=4)
+    assert alterations(facts) == told
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        lambda: saved(see_through(0).quantize(8), "PNG"),
+        lambda: saved(see_through(0).convert("LA"), "PNG"),
+        lambda: saved(plain((255, 0, 0), "RGB"), "PNG", transparency=(255, 0, 0)),
+        lambda: saved(see_through(0), "GIF"),
+        lambda: saved(
+            see_through(0), "WEBP", save_all=True, append_images=[see_through(9)], lossless=True
+        ),
+        lambda: saved(see_through(0), "PNG", save_all=True, append_images=[see_through(9)]),
+    ],
+    ids=["palette", "grey", "a colour", "GIF", "animated WebP", "animated PNG"],
+)
+def test_transparency_of_all_kinds_is_white_and_told(data: Callable[[], bytes]):
+    frame = next(iter(sample_frames(data(), 2)))
+    assert (frame.image[9, 28] >= 250).all()
+    assert alterations(frame.facts) == LAID_ON_WHITE
+
+
+def test_an_animation_has_the_colours_of_its_profile():
+    frames = [plain(SKIN, "RGB"), plain((90, 120, 150), "RGB")]
+    data = saved(
+        frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True, icc_profile=P3
+    )
+    for frame, colour in zip(sample_frames(data, 2), (SKIN, (90, 120, 150)), strict=True):
+        expected = icc.srgb_of(icc.DISPLAY_P3, 2.2, colour)
+        np.testing.assert_allclose(frame.image[9, 9], expected, atol=3)
+        assert alterations(frame.facts) == CONVERTED
+
+
+def test_a_picture_turned_by_its_exif_data_keeps_profile_and_transparency():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image, facts = read_still(saved(see_through(0), "PNG", icc_profile=P3, exif=exif))
+    assert image.shape == (32, 24, 3)
+    np.testing.assert_allclose(image[4, 9], icc.srgb_of(icc.DISPLAY_P3, 2.2, SKIN), atol=3)
+    assert (image[28, 9] == 255).all()
+    assert (facts["colour_profile"], facts["transparent"]) == ("Display P3", 1)
+
+
+def test_a_jpeg_without_a_profile_is_as_it_was():
+    blocks = np.kron(
+        np.random.default_rng(1).integers(0, 256, (2, 3, 3), np.uint8),
+        np.ones((16, 16, 1), np.uint8),
+    )
+    data = picture(blocks, "JPEG")
+    assert (read_still(data)[0] == np.asarray(Image.open(io.BytesIO(data)))).all()
