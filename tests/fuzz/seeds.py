@@ -10,6 +10,7 @@ import av
 import cv2
 import made
 import numpy as np
+from media import icc
 from media.field_pictures import fields, interlaced
 from PIL import Image
 
@@ -33,10 +34,21 @@ CLIPS = {  # suffix -> container, codec and pixel format as FFmpeg names them
 }
 os.environ.setdefault("SVT_LOG", "1")  # of AV1's encoder errors alone; each file is a page else
 ANIMATIONS = {"gif": "GIF", "apng": "PNG", "moving.webp": "WEBP"}
-STILLS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "bmp": "BMP", "tif": "TIFF", "avif": "AVIF"}
+STILLS = {
+    "jpg": "JPEG",
+    "profile.jpg": "JPEG",
+    "png": "PNG",
+    "webp": "WEBP",
+    "bmp": "BMP",
+    "tif": "TIFF",
+    "avif": "AVIF",
+}
 BY_FIELDS = "fields.mts"
 SUFFIXES = sorted([*CLIPS, *ANIMATIONS, *STILLS, BY_FIELDS])
-ONE_THREAD = {"AVIF": {"max_threads": 1}}
+OPTIONS = {
+    "avif": {"max_threads": 1},
+    "profile.jpg": {"icc_profile": icc.of_rgb(icc.DISPLAY_P3, 2.2, "Display P3")},
+}
 
 
 @cache
@@ -47,7 +59,7 @@ def seeds() -> dict[str, bytes]:
     clips = {suffix: encoded(images, *how) for suffix, how in CLIPS.items()}
     films = {suffix: animated(images, kind) for suffix, kind in ANIMATIONS.items()}
     stills = {
-        suffix: made.picture(still, kind, **ONE_THREAD.get(kind, {}))
+        suffix: made.picture(still, kind, **OPTIONS.get(suffix, {}))
         for suffix, kind in STILLS.items()
     }
     return clips | films | stills | {BY_FIELDS: coded_by_fields(images)}
