@@ -1,0 +1,74 @@
+"""What int8 loses on data sets that nothing was learned from: ROC-AUC of both exported files, side by side.
+
+    python -m benchmarks.int8_across_sets [--models models]
+
+Run it in a project whose model is exported and whose `data_sets` have one with `use: test`. It reads all of the test split,
+so it is for the end. Differences have 95 % intervals over groups (`scoring.intervals`).
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+from sklearn.metrics import roc_auc_score
+
+from deepfake_detector.common import console
+from deepfake_detector.contract import model_file
+from deepfake_detector.export.formats import FORMATS
+from deepfake_detector.scoring import intervals, scores
+from deepfake_detector.storage import tables
+from deepfake_detector.storage.archive import ArchiveReader
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--models", type=Path, default=Path("models"), help="folder (default: %(default)s)"
+    )
+    arguments = parser.parse_args()
+    test = tables.read("data/splits/test.csv", tables.SPLIT)
+    found = tables.read("data/faces.csv", tables.FACES)
+    found = found[found["item"].isin(test["item"])]
+    print(
+        "| data set | clips | fp32 | int8 | int8 less fp32 (95 % interval) |\n|---|---|---|---|---|"
+    )
+    models = {name: model_file.load(arguments.models / each.file) for name, each in FORMATS.items()}
+    clips = _clips(models, found).merge(test, on="item")
+    for data_set, own in clips.groupby("data_set"):
+        auc = {name: roc_auc_score(own["label"], own[name]) for name in models}
+        pair = (intervals.Scores(own[name].to_numpy()) for name in ("int8", "fp32"))
+        labels, groups = own["label"].to_numpy(int), own["group"].to_numpy()
+        low, high = intervals.difference_intervals(labels, *pair, groups, ["roc_auc"]).ends[
+            "roc_auc"
+        ]
+        print(
+            f"| {data_set} | {len(own)} | {auc['fp32']:.4f} | {auc['int8']:.4f} | "
+            f"{auc['int8'] - auc['fp32']:+.4f} ({low:+.4f} to {high:+.4f}) |"
+        )
+
+
+def _clips(models: dict[str, model_file.Model], found: pd.DataFrame) -> pd.DataFrame:
+    """The logit of every clip that can be judged, by each file."""
+    faces = found[found["status"] == "ok"].reset_index(drop=True)
+    logits = pd.DataFrame(list(_logits(models, faces)))
+    clips = [
+        scores.score_clips(found, faces.assign(logit=logits[name]), min_faces=1)
+        .set_index("item")["logit"]
+        .rename(name)
+        for name in models
+    ]
+    return pd.concat(clips, axis=1).dropna().reset_index()
+
+
+def _logits(models: dict[str, model_file.Model], faces: pd.DataFrame) -> Iterator[dict[str, float]]:
+    with ArchiveReader("data/faces") as reader:
+        for row in console.progress(faces.itertuples(), len(faces), "faces", "face"):
+            crop = reader.picture(row.archive, row.member)
+            yield {name: float(model.judge([crop])[0][0]) for name, model in models.items()}
+
+
+if __name__ == "__main__":
+    main()
