@@ -41,12 +41,15 @@ def main() -> None:
         auc = {name: roc_auc_score(own["label"], own[name]) for name in models}
         pair = (intervals.Scores(own[name].to_numpy()) for name in ("int8", "fp32"))
         labels, groups = own["label"].to_numpy(int), own["group"].to_numpy()
-        low, high = intervals.difference_intervals(labels, *pair, groups, ["roc_auc"]).ends[
-            "roc_auc"
-        ]
+        sure = intervals.difference_intervals(labels, *pair, groups, ["roc_auc"])
+        between = (
+            "({:+.4f} to {:+.4f})".format(*sure.ends["roc_auc"])
+            if sure.ends
+            else f"({sure.reason})"
+        )
         print(
             f"| {data_set} | {len(own)} | {auc['fp32']:.4f} | {auc['int8']:.4f} | "
-            f"{auc['int8'] - auc['fp32']:+.4f} ({low:+.4f} to {high:+.4f}) |"
+            f"{auc['int8'] - auc['fp32']:+.4f} {between} |"
         )
 
 
