@@ -169,8 +169,7 @@ def test_names_are_not_taken_for_markup():
 
 FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig><dir>{}</dir></fontconfig>"""
-DRAW = """import sys
-sys.path.insert(0, "tests/evaluation")
+DRAW = """
 from test_run_charts import TABLES, draw
 print(draw(roc=TABLES["roc"])["roc"])
 """
@@ -184,7 +183,10 @@ def test_the_fonts_of_the_machine_do_not_change_a_byte(charts, tmp_path):
             record.string = "Arial"
     font.save(tmp_path / "wide.ttf")
     (tmp_path / "fonts.conf").write_text(FONTS.format(tmp_path))
-    elsewhere = os.environ | {"FONTCONFIG_FILE": str(tmp_path / "fonts.conf")}
+    elsewhere = os.environ | {
+        "FONTCONFIG_FILE": str(tmp_path / "fonts.conf"),
+        "PYTHONPATH": str(Path(__file__).parent),
+    }
     done = subprocess.run(
         [sys.executable, "-c", DRAW], env=elsewhere, capture_output=True, text=True, check=True
     )
