@@ -4,7 +4,8 @@
 
 FOLDER holds clips with real faces. Their frames are scaled until the face has the size, and up to 24 are laid into a picture
 beside one another. A face counts if the detector finds it in that frame shown by itself at its own size; it is found where the
-two boxes share half of their union. Without the rule every picture is shown at `detect_size` pixels, whatever its size.
+two boxes share half of their union. Without the rule every picture is shown at `detect_size` pixels, whatever its size. YuNet
+is also run by OpenCV's own cv2.FaceDetectorYN, at the sizes of the rule.
 """
 
 import argparse
@@ -19,7 +20,10 @@ import numpy as np
 from benchmarks.extract_crop import clips_below, crop_settings
 from deepfake_detector.faces.detection import DETECTORS, FaceDetector, detector_file
 from deepfake_detector.faces.face import Face
+from deepfake_detector.faces.settings import YUNET
+from deepfake_detector.faces.yunet import OVERLAP, YuNet
 from deepfake_detector.media.frame_sampling import sample_frames
+from deepfake_detector.storage.files import file_hash
 
 PICTURES = {"4K": (3840, 2160), "1080p": (1920, 1080), "720p": (1280, 720)}  # width, height
 SIDES = 48, 64, 96, 128, 200  # of the faces, pixels
@@ -45,6 +49,9 @@ def main() -> None:
         "without": FaceDetector(model, settings.detect_size, NO_RULE),
         "by the rule": FaceDetector(model, settings.detect_size, arguments.min_face),
     }
+    if arguments.detector == YUNET.name:
+        theirs = ByOpenCv(path, settings.min_score)
+        ways["by OpenCV"] = FaceDetector(theirs, settings.detect_size, arguments.min_face)
     native = FaceDetector(model, 1, model.reach.least)  # every picture at its own size
     people = list(_people(arguments.folder, native))
     print(
@@ -64,6 +71,20 @@ def main() -> None:
             print(f"{kind:>5}, {side:3d} pixels, {wanted:4d} faces: {'; '.join(told)}")
         least = ways["by the rule"].least_face(height, width)
         print(f"{kind:>5}: the least face that can be found has {least:.0f} pixels")
+
+
+class ByOpenCv(YuNet):
+    """YuNet as OpenCV runs it."""
+
+    def __init__(self, path: Path, min_score: float) -> None:
+        self.sha256 = file_hash(path)
+        self._net = cv2.FaceDetectorYN.create(str(path), "", (64, 64), min_score, OVERLAP)
+
+    def find(self, picture: np.ndarray) -> list[Face]:
+        self._net.setInputSize(picture.shape[1::-1])
+        _, found = self._net.detect(picture[..., ::-1].copy())
+        rows = [] if found is None else found.tolist()
+        return [Face(*row[:4], row[-1], tuple(row[4:-1])) for row in rows]
 
 
 def _people(folder: Path, native: FaceDetector) -> Iterator[tuple[np.ndarray, Face]]:

@@ -31,11 +31,13 @@ from deepfake_detector.datasets.synthesis.clips import Clip, produce
 from deepfake_detector.export import onnx_graph
 from deepfake_detector.export.int8 import to_int8
 from deepfake_detector.faces.cutting import cut
-from deepfake_detector.faces.detection import DETECTORS, FaceDetector, Haar, load_detector
+from deepfake_detector.faces.detection import DETECTORS, FaceDetector, load_detector
+from deepfake_detector.faces.haar import Haar
 from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.scoring.decision import Decision, Validation
 from deepfake_detector.scoring.firmness import NOT_MEASURED
 from deepfake_detector.serving.inference import Detector
+from deepfake_detector.storage.onnx_session import open_session
 from deepfake_detector.training import crops, network
 
 FRAMES, MARGIN, CROP = 32, 1.3, 256
@@ -202,7 +204,7 @@ def saved(
         graph = to_int8(
             graph, np.random.default_rng(1).normal(size=(16, 3, side, side)).astype(np.float32)
         )
-    session = model_file.open_session(graph.SerializeToString())
+    session = open_session(graph.SerializeToString())
     terms = contract.Contract(
         version=contract.VERSION,
         network=net.network,

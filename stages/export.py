@@ -26,6 +26,7 @@ from deepfake_detector.scoring.decision import Decision
 from deepfake_detector.scoring.settings import Calibrate
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_json, write_whole
+from deepfake_detector.storage.onnx_session import open_session
 from deepfake_detector.training import crops, network
 from stages import frame
 
@@ -53,9 +54,7 @@ def main() -> str:
     fitted_on = faces.iloc[subset.evenly(range(len(faces)), FITTING_FACES)]
     images = fitting_images(fitted_on, crop.input_size)
     graphs = {name: each.make(fp32, images) for name, each in FORMATS.items()}
-    sessions = {
-        name: model_file.open_session(graph.SerializeToString()) for name, graph in graphs.items()
-    }
+    sessions = {name: open_session(graph.SerializeToString()) for name, graph in graphs.items()}
     detector = network.to_device(detector, facts["arithmetic"])
     logits, speeds = parity.logits_of(detector, sessions, faces, crop)
     scored = {

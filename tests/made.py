@@ -25,6 +25,7 @@ from deepfake_detector.datasets.synthesis.clips import Clip, produce
 from deepfake_detector.faces.detection import load_detector
 from deepfake_detector.faces.face import Face
 from deepfake_detector.scoring.quality import Limit
+from deepfake_detector.storage.onnx_session import open_session
 
 few = settings(max_examples=40, deadline=None)
 STEPS = st.integers(
@@ -351,9 +352,7 @@ def write_model(path: Path, **terms: object) -> Path:
     detection = {"name": "haar", "sha256": haar.sha256} | dict(terms.pop("detection", {}))
     contract = contract_terms(**{"decision": SURE, **terms}, detection=detection)
     network = small_network(contract.crop.input_size)
-    judge = partial(
-        model_file.judge, model_file.open_session(network.SerializeToString()), contract.crop
-    )
+    judge = partial(model_file.judge, open_session(network.SerializeToString()), contract.crop)
     faces = load_detector("haar", contract.detection.detect_size, contract.crop.min_face, 0.0, "")
     sample = golden.sample(faces, contract.crop, judge, 1e-3)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,6 @@ does detect it.
 
 import hashlib
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +15,9 @@ import numpy as np
 import onnxruntime
 
 from deepfake_detector import UserError, contract
-from deepfake_detector.common import cores
 from deepfake_detector.contract import Contract, Crop
 from deepfake_detector.faces.cutting import resize
+from deepfake_detector.storage.onnx_session import open_session
 
 if TYPE_CHECKING:
     import onnx
@@ -28,16 +27,8 @@ STRIDE = 32  # of the network's last feature map
 MAX_BYTES = 2**31  # of the format itself
 SEAL = "sha256"
 ZEROS = b"0" * 64
-WEIGHTS_FOLDER = (
-    "session.model_external_initializers_file_folder_path"  # nothing lies below a device
-)
-SPINNING = "session.intra_op.allow_spinning"
 _BEFORE_SEAL = b"\n\x06sha256\x12\x40"  # how the format writes an entry `sha256` of 64 characters
 INPUT, OUTPUTS = "images", ("logits", "activation_map")
-PROVIDERS = {  # TF32 would round more than the golden sample allows
-    "cpu": ["CPUExecutionProvider"],
-    "cuda": [("CUDAExecutionProvider", {"use_tf32": 0}), "CPUExecutionProvider"],
-}
 REMEDY = "export it again, or take another copy"
 
 
@@ -72,23 +63,6 @@ def judge(
         maps.append(found[1])
     both = np.concatenate(logits).astype(np.float64)
     return both[:, 1] - both[:, 0], np.concatenate(maps)
-
-
-def open_session(
-    data: bytes, threads: int = 0, device: str = "cpu"
-) -> onnxruntime.InferenceSession:
-    """A session that computes on `cpu` with so many threads (0: one per core), or on `cuda`. Of
-    these bytes alone: a model that keeps weights in another file is refused."""
-    onnxruntime.set_default_logger_severity(4)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or cores.quota() or 0
-    options.add_session_config_entry(WEIGHTS_FOLDER, os.devnull)
-    options.add_session_config_entry(
-        SPINNING, "0"
-    )  # idle threads leave the cores to decoding and to other workers
-    return onnxruntime.InferenceSession(
-        data, options, providers=PROVIDERS[device], enable_fallback=0
-    )  # to another device
 
 
 def sealed(model: "onnx.ModelProto", terms: Contract) -> bytes:

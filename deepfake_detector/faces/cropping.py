@@ -37,10 +37,11 @@ from deepfake_detector.storage.store import PACKAGES, Made, key_of
 
 CODE = [  # that crops and rows are made by
     *("faces/appearance", "faces/cropping", "faces/cutting", "faces/detection"),
-    *("faces/detection_size", "faces/face", "faces/shots", "faces/tracking"),
+    *("faces/detection_size", "faces/face", "faces/haar", "faces/shots", "faces/tracking"),
+    "faces/yunet",
     *("media/reading", "media/still_colours", "media/stills", "media/stored_frames"),
     "media/upright",
-    "storage/archive",
+    *("storage/archive", "storage/onnx_session"),
 ]
 BOX = ("x", "y", "width", "height", "score")
 Found = list[

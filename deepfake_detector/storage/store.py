@@ -25,6 +25,7 @@ PACKAGES = (
     "av",
     "imagehash",
     "numpy",
+    "onnxruntime",
     "opencv-python-headless",
     "pillow",
     "scipy",

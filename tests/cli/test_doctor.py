@@ -18,7 +18,7 @@ from deepfake_detector import UserError, params
 from deepfake_detector.cli import doctor, profiles
 from deepfake_detector.cli.doctor import Finding
 from deepfake_detector.common import arithmetic, cores, packages
-from deepfake_detector.faces.detection import Haar
+from deepfake_detector.faces.haar import Haar
 from deepfake_detector.faces.settings import YUNET
 from deepfake_detector.storage import assets
 from deepfake_detector.storage.files import file_hash

@@ -14,11 +14,13 @@ from made import contract_terms, small_network
 from deepfake_detector import UserError
 from deepfake_detector.contract import golden, model_file
 from deepfake_detector.faces.cutting import cut, given_crop
-from deepfake_detector.faces.detection import Haar, load_detector
+from deepfake_detector.faces.detection import load_detector
 from deepfake_detector.faces.face import Face
+from deepfake_detector.faces.haar import Haar
 from deepfake_detector.faces.settings import YUNET
 from deepfake_detector.serving.inference import Detector
 from deepfake_detector.storage.files import file_hash
+from deepfake_detector.storage.onnx_session import open_session
 
 CROP = contract_terms().crop
 BOX = (70.0, 52.0, 116.0, 116.0)
@@ -156,7 +158,7 @@ def written(tmp_path) -> Callable[[int], Path]:
     """Writes a network under a valid seal; the golden sample is that of the network of seed 1."""
     detection = {"sha256": file_hash(Haar.file)}
     terms = contract_terms(detection=detection)
-    session = model_file.open_session(small_network(seed=1).SerializeToString())
+    session = open_session(small_network(seed=1).SerializeToString())
     found = terms.detection
     haar = load_detector(
         found.name, found.detect_size, terms.crop.min_face, found.min_score, found.sha256

@@ -14,6 +14,7 @@ from made import contract_terms
 from deepfake_detector.contract import model_file
 from deepfake_detector.export import onnx_graph
 from deepfake_detector.export.int8 import to_int8
+from deepfake_detector.storage.onnx_session import open_session
 from deepfake_detector.training import crops
 from deepfake_detector.training.network import FaceClassifier, WithActivationMap
 
@@ -46,7 +47,7 @@ def int8(fp32) -> onnx.ModelProto:
 
 @pytest.fixture(scope="module")
 def session(fp32) -> onnxruntime.InferenceSession:
-    return model_file.open_session(as_bytes(fp32))
+    return open_session(as_bytes(fp32))
 
 
 def images(count: int) -> torch.Tensor:
@@ -88,7 +89,7 @@ def test_another_network_agrees_with_torch_in_both_outputs():
     with torch.no_grad():
         classifier(inputs)  # batch-norm statistics as training leaves them
         wanted = WithActivationMap(classifier).eval()(inputs)
-    session = model_file.open_session(as_bytes(onnx_graph.to_onnx(classifier, SIDE)))
+    session = open_session(as_bytes(onnx_graph.to_onnx(classifier, SIDE)))
     found = session.run(["logits", "activation_map"], {"images": inputs.numpy()})
     assert [one.shape for one in found] == [(8, 2), (8, 3, 3)]
     for one, other in zip(found, wanted, strict=True):
@@ -138,7 +139,7 @@ def test_int8_says_nearly_what_fp32_says(session, int8):
     names, inputs = ["logits", "activation_map"], {"images": normalised(64)}
     found = zip(
         session.run(names, inputs),
-        model_file.open_session(as_bytes(int8)).run(names, inputs),
+        open_session(as_bytes(int8)).run(names, inputs),
         strict=True,
     )
     (whole, small), maps = found

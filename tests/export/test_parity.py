@@ -12,6 +12,7 @@ from deepfake_detector import UserError
 from deepfake_detector.contract import model_file
 from deepfake_detector.export import onnx_graph, parity
 from deepfake_detector.export.int8 import to_int8
+from deepfake_detector.storage.onnx_session import open_session
 from deepfake_detector.training.network import FaceClassifier
 
 pytestmark = pytest.mark.slow  # exports networks
@@ -37,9 +38,7 @@ def sessions(detector) -> dict[str, onnxruntime.InferenceSession]:
         fp32, np.random.default_rng(1).normal(size=(16, 3, SIDE, SIDE)).astype(np.float32)
     )
     models = {"fp32": fp32, "int8": int8}
-    return {
-        name: model_file.open_session(model.SerializeToString()) for name, model in models.items()
-    }
+    return {name: open_session(model.SerializeToString()) for name, model in models.items()}
 
 
 def test_every_face_gets_its_logit_from_torch_and_from_each_session_in_order(

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from deepfake_detector.faces.detection import FaceDetector
 from deepfake_detector.faces.detection_size import TILE, Reach, merged, scales, tiles
 from deepfake_detector.faces.face import Face
+from deepfake_detector.faces.haar import Haar
+from deepfake_detector.faces.yunet import YuNet
 
 REACH = Reach(16, 300)
 sides = st.integers(16, 9000)
@@ -76,6 +78,7 @@ class Sees:
 
     reach = REACH
     sha256 = ""
+    scaled = Haar.scaled
 
     def find(self, picture: np.ndarray) -> list[Face]:
         import cv2
@@ -105,7 +108,11 @@ def test_a_face_of_a_4k_picture_is_found_once_where_it_is(side, place):
 
 @pytest.mark.parametrize("size", [(1081, 1923), (1920, 1080), (719, 1283)])
 @pytest.mark.parametrize("min_face", [64, 47, 33, 24, 17])
-def test_a_face_is_where_it_is_whatever_the_picture_is_scaled_by(size, min_face):
+@pytest.mark.parametrize("scaled", [Haar.scaled, YuNet.scaled])
+def test_a_face_is_where_it_is_whatever_the_picture_is_scaled_by(
+    monkeypatch, scaled, size, min_face
+):
+    monkeypatch.setattr(Sees, "scaled", scaled)
     side = 100
     top, left = (length - side for length in size)
     picture = np.zeros((*size, 3), np.uint8)
@@ -116,6 +123,19 @@ def test_a_face_is_where_it_is_whatever_the_picture_is_scaled_by(size, min_face)
     assert [face.x, face.y, face.width, face.height] == pytest.approx(
         [left, top, side, side], abs=1.5 / shown
     )
+
+
+@pytest.mark.parametrize("kind", [Haar, YuNet])
+@pytest.mark.parametrize(
+    ("size", "scale", "expected"),
+    [((1080, 1920), 0.344, (372, 660)), ((2, 10_000), 0.032, (1, 320)), ((1, 1), 320, (320, 320))],
+    ids=["1080p", "a strip", "one pixel"],
+)
+def test_a_picture_of_any_shape_can_be_scaled(kind, size, scale, expected):
+    picture = np.full((*size, 3), 90, np.uint8)
+    small = kind.scaled(None, picture, scale)
+    assert small.shape == (*expected, 3)
+    assert (small == 90).all()
 
 
 def test_what_two_passes_found_is_one_face_and_neighbours_are_two():

@@ -17,6 +17,7 @@ from made import BOXES, person_clip, square
 
 from deepfake_detector import UserError
 from deepfake_detector.datasets.synthesis.people import SKIN_TONES
+from deepfake_detector.faces import yunet as yunet_file
 from deepfake_detector.faces.cutting import (
     cut,
     given_crop,
@@ -26,15 +27,11 @@ from deepfake_detector.faces.cutting import (
     read_points,
     resize,
 )
-from deepfake_detector.faces.detection import (
-    DETECTORS,
-    FaceDetector,
-    Haar,
-    YuNet,
-    load_detector,
-)
+from deepfake_detector.faces.detection import DETECTORS, FaceDetector, detector_file, load_detector
 from deepfake_detector.faces.face import Face
+from deepfake_detector.faces.haar import Haar
 from deepfake_detector.faces.settings import DETECTOR_ASSETS, YUNET, FaceDetectorName
+from deepfake_detector.faces.yunet import OVERLAP, STRIDES, YuNet
 from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.storage.assets import Asset
 from deepfake_detector.storage.files import file_hash
@@ -105,26 +102,53 @@ def test_yunets_points_lie_on_the_face_whatever_the_size_of_the_picture(people, 
     assert eyes[0, 0] < nose[0] < eyes[1, 0]
 
 
-def test_yunet_sees_blue_green_red_and_what_it_finds_is_scaled_back(tmp_path, monkeypatch):
-    """Without its file: what stands in for the network finds one face at given places."""
-    box, points = [32, 8, 30, 40], [40, 24, 64, 24, 52, 36, 44, 52, 60, 52]
-    net = Mock()
-    net.detect.return_value = 1, np.array([[*box, *points, 0.75]], np.float32)
-    create = Mock(return_value=net)
-    monkeypatch.setattr(cv2.FaceDetectorYN, "create", create)
-    (tmp_path / "yunet.onnx").write_bytes(b"")
-    picture = np.full((160, 640, 3), COLOURS[0], np.uint8)
-    (face,) = FaceDetector(YuNet(tmp_path / "yunet.onnx", 0.6), 160, 88).detect(picture)
-    (shown,) = net.detect.call_args.args
-    assert shown.shape == (64, 160, 3)  # the least height, filled up below
-    assert np.unique(shown[:40].reshape(-1, 3), axis=0).tolist() == [[20, 10, 250]]
-    assert (shown[40:] == 0).all()
-    assert face == Face(128, 32, 120, 160, 0.75, tuple(4.0 * value for value in points))
-    path, config, _, least_score, _ = create.call_args.args
-    assert (path, config, least_score) == (str(tmp_path / "yunet.onnx"), "", 0.6)
-    net.setInputSize.assert_called_with((160, 64))
-    net.detect.return_value = 1, None
-    assert FaceDetector(YuNet(tmp_path / "yunet.onnx", 0.6), 160, 88).detect(picture) == []
+def test_yunet_sees_blue_green_red_and_what_it_finds_is_scaled_back(monkeypatch):
+    """Without its file: what stands in for the network finds one face, at stride 16."""
+    outputs = {
+        f"{kind}_{stride}": np.zeros((1, 96 * 160 // stride**2, values), np.float32)
+        for stride in STRIDES
+        for kind, values in {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}.items()
+    }
+    row, column = 2, 3
+    place = row * 10 + column
+    outputs["cls_16"][0, place], outputs["obj_16"][0, place] = 0.9, 0.4
+    outputs["bbox_16"][0, place] = [0.5, -0.25, np.log(2), np.log(2.5)]
+    outputs["kps_16"][0, place] = [0, -1, 1, -1, 0.5, 0, 0.123456, 0.5, 1, 0.5]
+    session = Mock(
+        run=lambda names, given, _: shown.append(given) or [outputs[name] for name in names]
+    )
+    monkeypatch.setattr(yunet_file, "_for_any_size", lambda path: session)
+    shown: list[dict] = []
+    picture = np.full((328, 640, 3), COLOURS[0], np.uint8)
+    (face,) = FaceDetector(YuNet(Path(__file__), 0.59), 160, 88).detect(picture)
+    ((images,),) = (given.values() for given in shown)
+    assert images.shape == (1, 3, 96, 160)  # 82 rows, filled up below
+    assert [np.unique(plane) for plane in images[0, :, :82]] == [[20], [10], [250]]
+    assert (images[:, :, 82:] == 0).all()
+    assert face == Face(
+        *(4.0 * value for value in (40, 8, 32, 40)),
+        score=0.6,
+        points=tuple(4 * value for value in (48, 16, 64, 16, 56, 32, 49.98, 40, 64, 40)),
+    )
+    assert FaceDetector(YuNet(Path(__file__), 0.61), 160, 88).detect(picture) == []
+
+
+@pytest.mark.parametrize(("height", "width"), [(240, 320), (97, 130), (64, 64), (333, 207)])
+def test_yunet_finds_what_opencvs_own_reading_of_it_finds(people, yunet, height, width):
+    file = detector_file("yunet", YUNET.sha256)
+    theirs = cv2.FaceDetectorYN.create(str(file), "", (width, height), 0.3, OVERLAP)
+    found = 0
+    for _, (image, *_) in people:
+        picture = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        _, rows = theirs.detect(picture[..., ::-1].copy())
+        rows = np.zeros((0, 15)) if rows is None else rows
+        faces = YuNet(file, 0.3).find(picture)
+        assert len(faces) == len(rows)
+        for face, row in zip(faces, rows, strict=True):
+            values = [face.x, face.y, face.width, face.height, *face.points, face.score]
+            np.testing.assert_allclose(values, row, atol=0.01)
+        found += len(rows)
+    assert found >= len(people) // 2
 
 
 def test_a_face_in_the_dark_is_found_by_its_equalised_picture(people):
@@ -136,17 +160,16 @@ def test_a_face_in_the_dark_is_found_by_its_equalised_picture(people):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux to tell memory")
-def test_a_huge_picture_leaves_its_memory_behind_in_no_detector():
+def test_a_huge_picture_leaves_its_memory_behind_in_no_detector(detector):
     def held() -> float:
         """MB of this process."""
         return (
             int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
         )
 
-    haar = load_detector("haar", *SETTINGS["haar"], "")
-    haar.detect(np.full((300, 300, 3), 128, np.uint8))
+    detector.detect(np.full((300, 300, 3), 128, np.uint8))
     before = held()
-    haar.detect(np.full((6000, 6000, 3), 128, np.uint8))  # looked at in 2,500 pixels a side
+    detector.detect(np.full((6000, 6000, 3), 128, np.uint8))  # looked at in 2,000 or 2,500 a side
     assert held() - before < 100
 
 
@@ -172,8 +195,7 @@ def test_a_picture_without_a_face_gives_none(detector, image):
 
 @pytest.mark.parametrize("side", [4, 16, 32])
 def test_a_strip_too_narrow_for_a_face_gives_none(detector, side):
-    """YuNet's padding of such a strip is not initialised, so what it finds there differs from call
-    to call."""
+    """What it is filled up with is set, so that nothing differs from call to call."""
     strip = np.resize(PICTURE, (side, 320, 3))
     for _ in range(8):
         assert [detector.detect(strip), detector.detect(strip.transpose(1, 0, 2))] == [[], []]
