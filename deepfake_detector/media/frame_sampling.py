@@ -1,5 +1,6 @@
 """Frames of a file as RGB arrays, spread evenly over it: of a video, an animation or a still."""
 
+from collections import ChainMap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -9,6 +10,7 @@ from deepfake_detector.media import animation, decoding, probing
 from deepfake_detector.media.probing import Probe
 from deepfake_detector.media.reading import (
     LIMITS,
+    NOT_DECODED,
     TRY_A_PLAYER,
     Limits,
     MediaError,
@@ -49,8 +51,10 @@ def without_image(frame: Frame) -> Frame:
 
 
 def facts_of(frames: Sequence[Frame]) -> dict:
-    """What the sampled frames of a file add to its facts."""
-    return frames[0].facts | {"frames_distrusted": sum(not frame.trusted for frame in frames)}
+    """What the sampled frames of a file add to its facts: of each the first that tells it, as the
+    first picture of an animation may be opaque and a later one transparent."""
+    told = dict(ChainMap(*(frame.facts for frame in frames)))
+    return told | {"frames_distrusted": sum(not frame.trusted for frame in frames)}
 
 
 def sample_frames(
@@ -93,7 +97,7 @@ def sample_frames(
             image, facts = upright(decoded.frame, aspect / 2 if decoded.is_field else aspect)
         yield Frame(place, pts, time, image, facts, trusted)
     if not found:
-        raise MediaError("no frame could be decoded", TRY_A_PLAYER)
+        raise MediaError(NOT_DECODED, TRY_A_PLAYER)
 
 
 def still_frame(source: Source, limits: Limits = LIMITS) -> Frame:

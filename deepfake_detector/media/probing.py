@@ -11,6 +11,8 @@ from deepfake_detector.media.facts import animation_facts, still_facts, video_fa
 from deepfake_detector.media.fields import Fields
 from deepfake_detector.media.reading import (
     LIMITS,
+    NOT_DECODED,
+    TRY_A_PLAYER,
     Limits,
     MediaError,
     MediaFile,
@@ -100,7 +102,7 @@ def _picture(file: MediaFile, found: Probe, limits: Limits) -> Probe | None:
 def _animation(file: MediaFile, image: Image.Image, found: Probe) -> Probe:
     clip = animation.timeline(file, image)
     facts = found.facts | animation_facts(image, clip)
-    failure = "" if len(clip.order) else "no frame could be decoded"
+    failure = "" if len(clip.order) else str(MediaError(NOT_DECODED, TRY_A_PLAYER))
     return replace(found, facts=facts, timeline=clip, failure=failure)
 
 
@@ -110,13 +112,14 @@ def _video(file: MediaFile, found: Probe, limits: Limits) -> Probe:
         stream, packets = _film(opening, in_fragments)
         check_size(stream.codec_context.width, stream.codec_context.height, limits.pixels)
         clip = _timeline(stream, packets)
+        is_empty = all(packet.discarded for packet in packets)
         return replace(
             found,
             facts=found.facts | video_facts(stream, packets, clip),
             timeline=clip,
             stream=stream.index,
             pixel_aspect=_own_aspect(stream),
-            failure="" if any(not packet.discarded for packet in packets) else "no frame in it",
+            failure=str(MediaError("no frame in it", TRY_A_PLAYER)) if is_empty else "",
         )
 
 

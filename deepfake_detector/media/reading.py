@@ -39,6 +39,7 @@ NOT_MOVING = (
 
 UNREAD_KIND = "neither an image nor a video of a kind that is read here"
 CONVERT = "convert it to MP4 or JPEG"
+NOT_DECODED = "no frame could be decoded"
 TRY_A_PLAYER = f"if a player shows it, {CONVERT}; if none does, it is damaged"
 
 # PyAV's log level stays unset: any level calls Python from FFmpeg's threads, and closing a file

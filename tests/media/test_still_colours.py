@@ -10,7 +10,7 @@ from media import icc
 from PIL import Image, ImageCms
 
 from deepfake_detector.media.facts import alterations
-from deepfake_detector.media.frame_sampling import sample_frames
+from deepfake_detector.media.frame_sampling import facts_of, sample_frames
 from deepfake_detector.media.stills import read_still
 
 SKIN, WHITE = (190, 130, 100), (255, 255, 255)
@@ -131,6 +131,15 @@ def test_an_animation_has_the_colours_of_its_profile():
         expected = icc.srgb_of(icc.DISPLAY_P3, 2.2, colour)
         np.testing.assert_allclose(frame.image[9, 9], expected, atol=3)
         assert alterations(frame.facts) == CONVERTED
+
+
+@pytest.mark.parametrize("frames", [(255, 0, 255), (0, 255, 0)])
+def test_an_animation_that_is_transparent_in_one_of_its_frames_says_so(frames):
+    first, *others = (see_through(alpha) for alpha in frames)
+    data = saved(first, "WEBP", save_all=True, append_images=others, lossless=True)
+    sampled = list(sample_frames(data, 3))
+    assert len(sampled) == 3
+    assert alterations(facts_of(sampled)) == LAID_ON_WHITE
 
 
 def test_a_picture_turned_by_its_exif_data_keeps_profile_and_transparency():
