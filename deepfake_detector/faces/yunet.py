@@ -10,7 +10,6 @@ from typing import ClassVar
 
 import cv2
 import numpy as np
-import onnx
 import onnxruntime
 
 from deepfake_detector.faces.detection_size import Reach
@@ -25,6 +24,7 @@ KINDS = "cls", "obj", "bbox", "kps"  # outputs at each stride: two confidences, 
 OVERLAP = 0.3  # boxes that share more of their union than this are one face
 DIGITS = 2  # after the point that pixels are told with: further ones differ between processors
 SCORE_DIGITS = 4
+GIVES_BACK = "memory.enable_memory_arena_shrinkage"  # what a huge picture took
 
 
 class YuNet:
@@ -38,8 +38,8 @@ class YuNet:
         cv2.setNumThreads(1)  # others use the cores meanwhile
         self.sha256 = file_hash(path)
         self._session = _for_any_size(path)
-        self._gives_back = onnxruntime.RunOptions()  # the memory that a huge picture took
-        self._gives_back.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        self._options = onnxruntime.RunOptions()
+        self._options.add_run_config_entry(GIVES_BACK, "cpu:0")
         self._min_score = min_score
 
     def scaled(self, picture: np.ndarray, scale: float) -> np.ndarray:
@@ -64,7 +64,7 @@ class YuNet:
     def _found(self, images: np.ndarray) -> np.ndarray:
         """Of every place with a face the box, the five points and the score, in pixels, (N, 15)."""
         names = [f"{kind}_{stride}" for stride in STRIDES for kind in KINDS]
-        outputs = iter(self._session.run(names, {"input": images}, self._gives_back))
+        outputs = iter(self._session.run(names, {"input": images}, self._options))
         rows = []
         for stride in STRIDES:
             class_score, object_score, box, points = (next(outputs)[0] for _ in KINDS)
@@ -81,6 +81,8 @@ class YuNet:
 def _for_any_size(path: Path) -> onnxruntime.InferenceSession:
     """The network in that file, which is written for pictures of 640 pixels a side alone, though
     nothing in it depends on the size. One thread: the others decode and classify meanwhile."""
+    import onnx  # costs a tenth of a second, and only models of this detector need it
+
     model = onnx.load(path)
     _, _, height, width = model.graph.input[0].type.tensor_type.shape.dim
     height.dim_param, width.dim_param = "height", "width"
