@@ -22,7 +22,7 @@ from deepfake_detector.storage.onnx_session import open_session
 STRIDES = 8, 16, 32  # pixels from one place of an output to the next
 KINDS = "cls", "obj", "bbox", "kps"  # outputs at each stride: two confidences, box, points
 OVERLAP = 0.3  # boxes that share more of their union than this are one face
-DIGITS = 2  # after the point that pixels are told with: further ones differ between processors
+DIGITS = 2  # of pixels, after the point: further ones differ between processors
 SCORE_DIGITS = 4
 GIVES_BACK = "memory.enable_memory_arena_shrinkage"  # what a huge picture took
 
@@ -43,8 +43,8 @@ class YuNet:
         self._min_score = min_score
 
     def scaled(self, picture: np.ndarray, scale: float) -> np.ndarray:
-        """The mean of as many whole pixels as go into one, then the rest between neighbours: a tenth
-        of the time that OpenCV takes for means of parts of pixels, and as many faces are found."""
+        """The mean of as many whole pixels as go into one, then the rest between neighbours: OpenCV
+        takes several times as long for means of parts of pixels, and no more faces are found."""
         whole = max(1, min(math.floor(1 / scale + 1e-9), *picture.shape[:2]))
         height, width = (side // whole for side in picture.shape[:2])
         means = picture[: height * whole, : width * whole]

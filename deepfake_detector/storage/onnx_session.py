@@ -6,9 +6,7 @@ import onnxruntime
 
 from deepfake_detector.common import cores
 
-WEIGHTS_FOLDER = (
-    "session.model_external_initializers_file_folder_path"  # nothing lies below a device
-)
+WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 SPINNING = "session.intra_op.allow_spinning"
 PROVIDERS = {  # TF32 would round more than the golden sample allows
     "cpu": ["CPUExecutionProvider"],
@@ -24,10 +22,11 @@ def open_session(
     onnxruntime.set_default_logger_severity(4)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or cores.quota() or 0
+    # nothing lies below a device
     options.add_session_config_entry(WEIGHTS_FOLDER, os.devnull)
-    options.add_session_config_entry(
-        SPINNING, "0"
-    )  # idle threads leave the cores to decoding and to other workers
+    # idle threads leave the cores to decoding and to other workers
+    options.add_session_config_entry(SPINNING, "0")
+    # no fallback to another device
     return onnxruntime.InferenceSession(
         data, options, providers=PROVIDERS[device], enable_fallback=0
-    )  # to another device
+    )
