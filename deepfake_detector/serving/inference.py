@@ -21,8 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from deepfake_detector import UserError
+from deepfake_detector.common import cores
 from deepfake_detector.contract import golden, model_file
-from deepfake_detector.contract.model_file import BATCH, Model
+from deepfake_detector.contract.model_file import Model
 from deepfake_detector.faces.cutting import cut, given_crop
 from deepfake_detector.faces.degradation import measures
 from deepfake_detector.faces.detection import load_detector
@@ -169,11 +170,15 @@ class _Seen:
 
 
 class Detector:
-    """An exported model, ready to judge. One object serves several threads, one input at a time."""
+    """An exported model, ready to judge. One object serves several threads, one input at a time.
 
-    def __init__(self, model: Model, source: str) -> None:
+    Crops are judged one by one, so many `at_once`: what a crop comes to does not hang on the others,
+    and the cores have work from the first face on.
+    """
+
+    def __init__(self, model: Model, source: str, at_once: int = 1) -> None:
         self.contract, self.sha256 = model.contract, model.sha256
-        self._model, self._lock = model, threading.Lock()
+        self._model, self._at_once, self._lock = model, at_once, threading.Lock()
         found = self.contract.detection
         self._faces = load_detector(
             found.name,
@@ -205,7 +210,10 @@ class Detector:
         Raises UserError, saying why, where it is missing, damaged, no model of ours or computes
         something else here.
         """
-        return cls(model_file.load(path, threads, sha256, device), str(path))
+        model = model_file.load(path, 1, sha256, device)
+        # of a GPU's memory each at once would take its own share
+        at_once = 1 if device == "cuda" else threads or cores.available()
+        return cls(model, str(path), at_once)
 
     @property
     def banner(self) -> str:
@@ -397,9 +405,8 @@ class Detector:
         """The frames' faces, and logit and activation map of each crop in order; the network judges
         while the next frames are looked at. Raises MediaError after so many `seconds`."""
         seen, end = _Seen(), time.monotonic() + seconds
-        waiting: list[np.ndarray] = []
-        futures: list[Future] = []
-        with ThreadPoolExecutor(1) as network:
+        judged: list[Future] = []
+        with ThreadPoolExecutor(self._at_once) as network:
             for frame in frames:
                 if ready_crops:
                     self._take(frame.image, seen)
@@ -408,17 +415,13 @@ class Detector:
                 if keep_frames:
                     seen.kept.append(seen_frames.kept(frame))
                 seen.frames.append(without_image(frame))
-                waiting += seen.crops[-1].values()
-                while len(waiting) >= BATCH:
-                    futures.append(network.submit(self._model.judge, waiting[:BATCH]))
-                    waiting = waiting[BATCH:]
+                crops = seen.crops[-1].values()
+                judged += [network.submit(self._model.judge, [crop]) for crop in crops]
                 if time.monotonic() > end:
                     raise MediaError(f"took longer than {seconds:g} seconds")
                 if watch:
                     watch(len(seen.frames))
-            if waiting:
-                futures.append(network.submit(self._model.judge, waiting))
-            return seen, _in_order(futures)
+            return seen, _in_order(judged)
 
     def _find(self, image: np.ndarray, seen: _Seen) -> None:
         crop, faces = self.contract.crop, self._faces.detect(image)
