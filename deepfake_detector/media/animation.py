@@ -37,12 +37,12 @@ def timeline(file: MediaFile, image: Image.Image) -> Timeline:
 
 
 def pictures(
-    file: MediaFile, image: Image.Image, wanted: list[int]
+    file: MediaFile, image: Image.Image, wanted: list[int], pixels: int
 ) -> Iterator[tuple[np.ndarray, dict]]:
-    """The frames of these places, in order, as RGB, each with what was told of its colours."""
+    """The frames of these places, in order, as `stills.rgb` has them, each with what was told."""
     for place, shown in enumerate(_frames(file, image)):
         if place in wanted:
-            yield rgb(shown)
+            yield rgb(shown, pixels)
         if place >= max(wanted):
             return
 

@@ -96,8 +96,8 @@ def alterations(facts: dict) -> list[str]:
         "Its times start anew: joined recordings, looked at one after another.": (
             (facts.get("segments") or 1) > 1
         ),
-        f"Its greys have {facts.get('grey_bits')} bits; they were scaled to 8.": (
-            facts.get("grey_bits") not in (None, 8)
+        f"Its values have {facts.get('used_bits')} bits; they were scaled to 8.": (
+            facts.get("used_bits") not in (None, 8)
         ),
         f"Page {facts.get('page')}, the largest, was looked at.": (facts.get("page") or 1) > 1,
     }

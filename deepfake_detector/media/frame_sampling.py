@@ -109,7 +109,7 @@ def still_frame(source: Source, limits: Limits = LIMITS) -> Frame:
 def _animated(source: Source, count: int, limits: Limits, clip: Timeline) -> Iterator[Frame]:
     wanted = clip.spread(count)
     with opened(source, limits.work) as file, image_errors(), still(file) as image:
-        shown = animation.pictures(file, image, wanted)
+        shown = animation.pictures(file, image, wanted, limits.pixels)
         for place, (picture, facts) in zip(wanted, shown, strict=True):
             seconds = float(clip.seconds[place])
             yield Frame(place, clip.stamps[place], seconds, picture, size_of(picture) | facts)

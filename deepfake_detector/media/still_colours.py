@@ -4,15 +4,19 @@ import io
 from itertools import product
 from typing import cast
 
+import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
 from deepfake_detector.media.reading import MediaFile
 from deepfake_detector.media.upright import HLG, PQ, TRANSFERS, UNSPECIFIED, tone_mapped
 
-GREY_BITS = (8, 10, 12, 14, 16)
-PHOTOMETRIC = 0x0106  # tag of TIFF
+BITS = (8, 10, 12, 14, 16)  # of what cameras store in 16
+PHOTOMETRIC, BITS_PER_SAMPLE = 0x0106, 0x0102  # tags of TIFF
+PNG_DEPTH = 24  # place of the bits per sample in the file
+UPPER_OF_14 = 63  # the most that 14 bits leave in the upper 8 of 16
 PNG_MARK = b"\x89PNG\r\n\x1a\n"  # its first bytes; chunks follow
+NOT_16_BITS = "the lower bits of its colours cannot be read"
 DEEPER = 257  # takes 8 bits of full range to 16
 MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # by the colours of an ICC profile
 CUBE = np.array(list(product(range(0, 256, 17), repeat=3)), np.uint8)[None]  # colours of all kinds
@@ -23,13 +27,13 @@ def as_shown(image: Image.Image, transfer: int) -> tuple[np.ndarray, dict]:
     """A decoded still as (height, width, 3) RGB uint8, and what was told of its colours: columns of
     the media table.
 
-    Greys of more than 8 bits are scaled to 8. What is transparent lies on white. HDR, by its
+    Greys of more than 8 bits are scaled to 8 (for colours: `with_lower_bits`). What is transparent lies on white. HDR, by its
     `transfer` characteristic (ITU-T H.273), is mapped as that of a video; else the colours of a
     profile (ICC) are converted to sRGB, and one that cannot be used is passed over, as browsers do.
     """
     if _is_deep(image):
         values = np.asarray(image)
-        return _eight_bit(values), {"grey_bits": _grey_bits(values)}
+        return _eight_bit(values), {"used_bits": _used_bits(values)}
     opaque, facts = _on_white(image)
     if transfer in (PQ, HLG):
         signal = np.asarray(opaque.convert("RGB")).astype(np.uint16) * DEEPER
@@ -51,6 +55,51 @@ def transfer_of(image: Image.Image, file: MediaFile) -> int:
         size, kind = int.from_bytes(file.read(4), "big"), file.read(4)
         place += 12 + size
     return file.read(2)[1] if kind == b"cICP" else UNSPECIFIED
+
+
+def has_deep_colours(image: Image.Image, file: MediaFile) -> bool:
+    """Whether an opened picture stores 16 bits of each colour, of which Pillow keeps the upper 8."""
+    if image.mode not in ("RGB", "RGBA", "LA"):
+        return False
+    if image.format == "TIFF":
+        return bool(getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (8,))[0] == 16)
+    if image.format != "PNG":
+        return False
+    file.seek(PNG_DEPTH)
+    return file.read(1) == b"\x10"
+
+
+def with_lower_bits(image: Image.Image, data: bytes, page: int) -> dict:
+    """Fills the range of a decoded picture of deep colours where all that it shows lies in the lower
+    bits; returns what was told of it, as `as_shown`. `data` are the file's bytes.
+
+    OpenCV reads all 16, and turns a TIFF upright as Pillow does. Raises ValueError where it cannot.
+    """
+    colours = [band for band in image.getbands() if band != "A"]
+    brightest = max(cast(int, image.getchannel(band).getextrema()[1]) for band in colours)
+    if brightest > UPPER_OF_14:
+        return {"used_bits": 16}
+    values = _all_bits(data, page, image.size)
+    filled = Image.fromarray(_eight_bit(values))
+    if "A" in image.getbands():
+        filled.putalpha(image.getchannel("A"))
+    image.paste(filled.convert(image.mode))
+    return {"used_bits": _used_bits(values)}
+
+
+def _all_bits(data: bytes, page: int, size: tuple[int, int]) -> np.ndarray:
+    """The colours of that page, from 1, of that width and height: (height, width, 3) uint16 RGB."""
+    # or it writes what is wrong to the terminal too
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        _, pages = cv2.imdecodemulti(
+            np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED, range=(page - 1, page)
+        )
+    except cv2.error as error:
+        raise ValueError(NOT_16_BITS) from error
+    if not pages or pages[0].dtype != np.uint16 or pages[0].shape[:2] != size[::-1]:
+        raise ValueError(NOT_16_BITS)
+    return pages[0][..., 2::-1]
 
 
 def white_is_zero(image: Image.Image) -> bool:
@@ -97,19 +146,19 @@ def _is_deep(image: Image.Image) -> bool:
     return image.mode.startswith("I") or image.mode == "F"
 
 
-def _grey_bits(values: np.ndarray) -> int:
-    """Of how many bits a deep grey picture makes use: cameras store 10, 12 or 14 in 16."""
+def _used_bits(values: np.ndarray) -> int:
+    """Of how many bits a deep picture makes use: cameras store 10, 12 or 14 in 16."""
     most = values.max(initial=0)
-    return next((bits for bits in GREY_BITS if most < 1 << bits), 32)
+    return next((bits for bits in BITS if most < 1 << bits), 32)
 
 
 def _eight_bit(values: np.ndarray) -> np.ndarray:
+    """Values of full range, of 8 bits; greys, (height, width), become (height, width, 3)."""
     if values.dtype.kind == "f":
         values = np.nan_to_num(values, posinf=0, neginf=0)
     most = float(values.max(initial=0))
-    if values.dtype.kind == "f" and most <= 1:
-        top = 1.0
-    else:
-        top = next((2.0**bits - 1 for bits in GREY_BITS if most < 1 << bits), most)
-    grey = np.clip(values.astype(np.float32) * (255 / top), 0, 255).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)
+    are_shares = values.dtype.kind == "f" and most <= 1
+    deepest = next((2.0**bits - 1 for bits in BITS if most < 1 << bits), most)
+    top = 1.0 if are_shares else deepest
+    scaled = np.clip(values.astype(np.float32) * (255 / top), 0, 255).astype(np.uint8)
+    return scaled if scaled.ndim == 3 else np.repeat(scaled[..., None], 3, axis=2)

@@ -19,8 +19,14 @@ from deepfake_detector.media.reading import (
     opened,
     refuse_empty,
 )
-from deepfake_detector.media.still_colours import as_shown, transfer_of, white_is_zero
-from deepfake_detector.media.upright import UNSPECIFIED
+from deepfake_detector.media.still_colours import (
+    as_shown,
+    has_deep_colours,
+    transfer_of,
+    white_is_zero,
+    with_lower_bits,
+)
+from deepfake_detector.media.upright import HLG, PQ, UNSPECIFIED, sensible, squared
 
 FORMATS = ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF"]
 if importlib.util.find_spec("pillow_heif"):  # an extra package: its library is large
@@ -43,6 +49,7 @@ UPRIGHT = {  # what makes a picture upright, by the value of that tag
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+ON_ITS_SIDE = 5, 6, 7, 8  # values of that tag
 DAMAGED = (  # what Pillow's readers raise where a file is not as they expect
     *(OSError, EOFError, ValueError, TypeError, SyntaxError),
     *(LookupError, ArithmeticError, RuntimeError, struct.error),
@@ -59,16 +66,21 @@ def read_still(source: Source, limits: Limits = LIMITS) -> tuple[np.ndarray, dic
     """A still as (height, width, 3) RGB uint8, upright by its EXIF orientation, and what was told of
     it: columns of the media table.
 
-    Its colours are those that a screen shows (`still_colours.as_shown`). Of a TIFF's pages the
-    largest is read, since small ones are previews. Raises MediaError where it is empty, damaged, too
-    large or no image.
+    Its colours are those that a screen shows (`still_colours.as_shown`), its pixels square. Of a
+    TIFF's pages the largest is read, since small ones are previews. Raises MediaError where it is
+    empty, damaged, too large or no image.
     """
     refuse_empty(source)
     with opened(source) as file, image_errors(), still(file) as image:
         page = _largest_page(image)
         check_size(*image.size, limits.pixels)
         facts = {"page": page, "pixel_format": image.mode, "mirrored": 0, "rotation": 0}
-        shown, of_colours = rgb(image, transfer_of(image, file))
+        transfer, is_deep = transfer_of(image, file), has_deep_colours(image, file)
+        image.load()
+        if is_deep and transfer not in (PQ, HLG):  # of those, dark is dark
+            file.seek(0)
+            facts |= with_lower_bits(image, file.read(), page)
+        shown, of_colours = rgb(image, limits.pixels, transfer)
         return shown, size_of(shown) | facts | of_colours
 
 
@@ -111,12 +123,26 @@ def image_errors() -> Iterator[None]:
         raise MediaError(f"damaged image: {error}", "take another copy of it") from error
 
 
-def rgb(image: Image.Image, transfer: int = UNSPECIFIED) -> tuple[np.ndarray, dict]:
-    """An opened picture, (height, width, 3) RGB uint8, upright, and what was told of its colours."""
+def rgb(image: Image.Image, pixels: int, transfer: int = UNSPECIFIED) -> tuple[np.ndarray, dict]:
+    """An opened picture, (height, width, 3) RGB uint8, upright and with square pixels, at most so many
+    `pixels`, and what was told of its colours and of its pixels' shape."""
     image.load()  # a TIFF turns itself upright here
-    turn = UPRIGHT.get(image.getexif().get(ORIENTATION, 1))
+    orientation, aspect = image.getexif().get(ORIENTATION, 1), _pixel_aspect(image)
+    turn = UPRIGHT.get(orientation)
     shown, facts = as_shown(image.transpose(turn) if turn is not None else image, transfer)
-    return (255 - shown if white_is_zero(image) else shown), facts
+    shown = 255 - shown if white_is_zero(image) else shown
+    aspect_shown = 1 / aspect if orientation in ON_ITS_SIDE else aspect
+    return squared(shown, aspect_shown, pixels), facts | {"pixel_aspect": aspect}
+
+
+def _pixel_aspect(image: Image.Image) -> float:
+    """Width of a stored pixel over its height, as FFmpeg notes it in the frames that it extracts: a
+    bare ratio. What is told in dots per inch is about print, and no viewer heeds it."""
+    ratio = image.info.get("aspect", (1, 1))
+    if image.info.get("jfif_unit") == 0:
+        ratio = image.info["jfif_density"]
+    across, down = ratio
+    return sensible(across / down) if down else 1.0
 
 
 def _largest_page(image: Image.Image) -> int:

@@ -83,7 +83,7 @@ class Upright:
             "transfer": TRANSFERS.get(int(frame.color_trc), ""),
             "interlaced": int(frame.interlaced_frame),
         }
-        image = self._squared(self._rgb(frame), aspect)
+        image = squared(self._rgb(frame), aspect, self._pixels)
         image = image[:, ::-1] if mirrored else image
         image = np.ascontiguousarray(np.rot90(image, -turns))
         return image, {"width": image.shape[1], "height": image.shape[0]} | facts
@@ -101,14 +101,16 @@ class Upright:
     def _converted(self, frame: av.VideoFrame, pixels: str) -> np.ndarray:
         return self._converter.reformat(frame, format=pixels, threads=1).to_ndarray()
 
-    def _squared(self, image: np.ndarray, aspect: float) -> np.ndarray:
-        """No side gets shorter, so no detail is lost."""
-        height, width = image.shape[:2]
-        if abs(aspect - 1) <= SQUARE:
-            return image
-        size = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
-        check_size(*size, self._pixels)
-        return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
+
+def squared(image: np.ndarray, aspect: float, pixels: int) -> np.ndarray:
+    """A picture of pixels so many times as wide as high, stretched until they are square. No side
+    gets shorter, so no detail is lost. Raises MediaError where it gets more than so many pixels."""
+    height, width = image.shape[:2]
+    if abs(aspect - 1) <= SQUARE:
+        return image
+    size = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+    check_size(*size, pixels)
+    return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
 
 
 def sensible(aspect: float) -> float:

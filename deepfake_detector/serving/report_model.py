@@ -88,8 +88,8 @@ class FileFacts(StrictModel):
     transparent: bool | None = Field(
         description="whether something behind the picture would be seen; it was laid on white; image only"
     )
-    grey_bits: Count | None = Field(
-        description="bits that a grey still of more than 8 makes use of; they were scaled to 8"
+    used_bits: Count | None = Field(
+        description="bits of each value that a still of more than 8 makes use of; they were scaled to 8"
     )
     page: Count | None = Field(description="which page of a still was read, from 1: the largest")
     segments: Count | None = Field(

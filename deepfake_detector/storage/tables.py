@@ -111,7 +111,7 @@ MEDIA = _table(
         "transfer": pa.Column(TEXT),
         "colour_profile": pa.Column(TEXT),  # of a still whose colours were converted from it
         "transparent": _whole(nullable=True),  # 1 where a still was laid on white
-        "grey_bits": _whole(nullable=True),  # of a grey still of more than 8
+        "used_bits": _whole(nullable=True),  # of a still of more than 8
         "page": _whole(nullable=True),  # of a still, from 1
     },
 )

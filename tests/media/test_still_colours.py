@@ -1,8 +1,11 @@
 """A still is judged in the colours that a screen shows."""
 
 import io
+import struct
+import zlib
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
 from made import picture
@@ -11,6 +14,7 @@ from PIL import Image, ImageCms
 
 from deepfake_detector.media.facts import alterations
 from deepfake_detector.media.frame_sampling import facts_of, sample_frames
+from deepfake_detector.media.still_colours import PNG_MARK
 from deepfake_detector.media.stills import read_still
 
 SKIN, WHITE = (190, 130, 100), (255, 255, 255)
@@ -159,3 +163,87 @@ def test_a_jpeg_without_a_profile_is_as_it_was():
     )
     data = picture(blocks, "JPEG")
     assert (read_still(data)[0] == np.asarray(Image.open(io.BytesIO(data)))).all()
+
+
+def ramp(bits: int) -> np.ndarray:
+    """(24, 32, 3) uint16 of as many bits: red and green rise along it, blue falls down it."""
+    across, down = np.linspace(0, 1, 32)[None], np.linspace(1, 0.5, 24)[:, None]
+    shares = np.stack(np.broadcast_arrays(across, across / 2, down), axis=2)
+    return np.rint(shares * (2**bits - 1)).astype(np.uint16)
+
+
+def png(values: np.ndarray) -> bytes:
+    return cv2.imencode(".png", values)[1].tobytes()
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """One of a PNG."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def tiff(pages: list[np.ndarray], orientation: int = 1) -> bytes:
+    """Pages of (height, width, 3) uint16 RGB, not compressed."""
+    data, link = b"II*\0" + bytes(4), 4
+    for page in pages:
+        height, width, _ = page.shape
+        place, bits = len(data), len(data) + page.nbytes
+        data += page.astype("<u2").tobytes() + struct.pack("<3H", 16, 16, 16)
+        tags = (
+            *((256, 4, 1, width), (257, 4, 1, height), (258, 3, 3, bits), (259, 3, 1, 1)),
+            *((262, 3, 1, 2), (273, 4, 1, place), (274, 3, 1, orientation), (277, 3, 1, 3)),
+            *((278, 4, 1, height), (279, 4, 1, page.nbytes)),
+        )
+        data = data[:link] + struct.pack("<I", len(data)) + data[link + 4 :]
+        data += struct.pack("<H", len(tags)) + b"".join(struct.pack("<2H2I", *tag) for tag in tags)
+        link = len(data)
+        data += bytes(4)
+    return data
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "the second page of a TIFF"])
+def test_deep_colours_fill_the_range(bits, kind):
+    values = ramp(bits)
+    data = {"PNG": png(values[..., ::-1]), "TIFF": tiff([values])}.get(kind)
+    image, facts = read_still(data or tiff([values[::2, ::2], values]))
+    np.testing.assert_allclose(image, values * (255 / (2**bits - 1)), atol=1)
+    assert facts["used_bits"] == bits
+    scaled = f"Its values have {bits} bits; they were scaled to 8."
+    assert (scaled in alterations(facts)) == (bits != 8)
+
+
+def test_deep_greys_with_transparency_fill_the_range():
+    grey = ramp(12)[..., 0]
+    opacity = np.full((24, 32), 65535, np.uint16)
+    opacity[:, 16:] = 0
+    rows = np.dstack([grey, opacity]).astype(">u2").reshape(24, -1).view(np.uint8)
+    unfiltered = np.hstack([np.zeros((24, 1), np.uint8), rows]).tobytes()
+    data = b"".join(
+        [
+            PNG_MARK,
+            chunk(b"IHDR", struct.pack(">2I5B", 32, 24, 16, 4, 0, 0, 0)),
+            chunk(b"IDAT", zlib.compress(unfiltered)),
+            chunk(b"IEND", b""),
+        ]
+    )
+    image, facts = read_still(data)
+    np.testing.assert_allclose(image[:, :16, 0], grey[:, :16] * (255 / 4095), atol=1)
+    assert (image[:, 16:] == 255).all()
+    assert (facts["used_bits"], facts["transparent"]) == (12, 1)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_deep_colours_are_turned_as_others_are(orientation, kind):
+    deep, flat = ramp(12), ramp(8).astype(np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    right = read_still(saved(Image.fromarray(flat), kind, exif=exif))[0]
+    if kind == "PNG":
+        upright = png(deep[..., ::-1])
+        data = upright[:33] + chunk(b"eXIf", exif.tobytes()[6:]) + upright[33:]
+    else:
+        data = tiff([deep], orientation)
+    image = read_still(data)[0]
+    assert image.shape == right.shape
+    np.testing.assert_allclose(image.astype(int), right, atol=1)

@@ -1,6 +1,7 @@
 """Pictures come out in their true shape and colour, and what was done to them is told."""
 
 import io
+import struct
 import zlib
 from fractions import Fraction
 
@@ -183,6 +184,59 @@ def test_a_squeezed_person_is_stretched():
     assert frame.facts["pixel_aspect"] == pytest.approx(64 / 45)
 
 
+def extracted(codec: str, aspect: str) -> bytes:
+    """A picture of 96 x 64, as FFmpeg writes a frame of a clip of this pixel aspect."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="apng" if codec == "apng" else "image2pipe") as output:
+        stream = output.add_stream(codec, rate=1)
+        stream.width, stream.height = 96, 64
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "rgb24"
+        stream.codec_context.sample_aspect_ratio = Fraction(aspect)
+        for number in range(3 if codec == "apng" else 1):
+            frame = av.VideoFrame.from_ndarray(numbered_frame(number), format="rgb24")
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("codec", ["png", "mjpeg", "apng"])
+@pytest.mark.parametrize(
+    ("aspect", "shape"),
+    [("64/45", (64, 137)), ("8/9", (72, 96)), ("1", (64, 96)), ("200/201", (64, 96))],
+)
+def test_a_frame_extracted_from_a_squeezed_clip_is_stretched(codec, aspect, shape):
+    frame = first(extracted(codec, aspect))
+    assert frame.image.shape == (*shape, 3)
+    assert frame.facts["pixel_aspect"] == pytest.approx(float(Fraction(aspect)))
+    assert any("stretched" in text for text in alterations(frame.facts)) == (shape != (64, 96))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_squeezed_picture_is_stretched_the_way_it_was_stored(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = Image.open(io.BytesIO(extracted("mjpeg", "2")))
+    stored.save(buffer := io.BytesIO(), "JPEG", exif=exif)
+    data = bytearray(buffer.getvalue())
+    data[13:18] = b"\0" + struct.pack(">2H", 2, 1)  # unit and densities of the JFIF segment
+    assert read_image(bytes(data)).shape[:2] == ((64, 192) if orientation < 5 else (192, 64))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
+def test_dots_per_inch_are_about_print(kind):
+    Image.new("RGB", (96, 64)).save(buffer := io.BytesIO(), kind, dpi=(204, 98))
+    frame = first(buffer.getvalue())
+    assert (frame.image.shape, frame.facts["pixel_aspect"]) == ((64, 96, 3), 1)
+
+
+@pytest.mark.parametrize("density", [(0, 0), (1, 0), (0, 1), (72, 1)])
+def test_a_ratio_that_cannot_be_changes_no_picture(density):
+    Image.new("RGB", (96, 64)).save(buffer := io.BytesIO(), "JPEG")
+    data = bytearray(buffer.getvalue())
+    data[13:18] = b"\0" + struct.pack(">2H", *density)
+    assert read_image(bytes(data)).shape == (64, 96, 3)
+
+
 @pytest.mark.parametrize(("told", "taken"), [(0.0, 1), (1e6, 1), (1e-6, 1), (1.5, 1.5)])
 def test_an_aspect_that_cannot_be_is_none(told, taken):
     assert sensible(told) == taken
@@ -325,13 +379,13 @@ def test_deep_greys_fill_the_range(bits):
     Image.fromarray(ramp).save(buffer, "PNG")
     frame = first(buffer.getvalue())
     assert (frame.image.min(), frame.image.max()) == (0, 255)
-    assert frame.facts["grey_bits"] == bits
+    assert frame.facts["used_bits"] == bits
 
 
 def test_a_grey_ramp_of_12_bits_is_not_black():
     frame = first(case("grey_12_bits.png"))
-    assert (frame.image.min(), frame.image.max(), frame.facts["grey_bits"]) == (0, 254, 12)
-    assert alterations(frame.facts) == ["Its greys have 12 bits; they were scaled to 8."]
+    assert (frame.image.min(), frame.image.max(), frame.facts["used_bits"]) == (0, 254, 12)
+    assert alterations(frame.facts) == ["Its values have 12 bits; they were scaled to 8."]
 
 
 def test_greys_between_0_and_1_fill_the_range():
