@@ -3,6 +3,8 @@ it, changed params."""
 
 import io
 import os
+import struct
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
@@ -283,6 +285,12 @@ def picture(image: np.ndarray, kind: str = "PNG", **options: object) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    """A part of a PNG: its length, kind, content and checksum."""
+    size, checksum = len(content), zlib.crc32(kind + content)
+    return struct.pack(">I", size) + kind + content + struct.pack(">I", checksum)
 
 
 def two_pictures(kind: str, first: np.ndarray, second: np.ndarray) -> bytes:

@@ -27,9 +27,10 @@ def as_shown(image: Image.Image, transfer: int) -> tuple[np.ndarray, dict]:
     """A decoded still as (height, width, 3) RGB uint8, and what was told of its colours: columns of
     the media table.
 
-    Greys of more than 8 bits are scaled to 8 (for colours: `with_lower_bits`). What is transparent lies on white. HDR, by its
-    `transfer` characteristic (ITU-T H.273), is mapped as that of a video; else the colours of a
-    profile (ICC) are converted to sRGB, and one that cannot be used is passed over, as browsers do.
+    Greys of more than 8 bits are scaled to 8 (for colours: `with_lower_bits`). What is transparent
+    lies on white. HDR, by its `transfer` characteristic (ITU-T H.273), is mapped as that of a video;
+    else the colours of a profile (ICC) are converted to sRGB, and one that cannot be used is passed
+    over, as browsers do.
     """
     if _is_deep(image):
         values = np.asarray(image)
@@ -69,9 +70,9 @@ def has_deep_colours(image: Image.Image, file: MediaFile) -> bool:
     return file.read(1) == b"\x10"
 
 
-def with_lower_bits(image: Image.Image, data: bytes, page: int) -> dict:
-    """Fills the range of a decoded picture of deep colours where all that it shows lies in the lower
-    bits; returns what was told of it, as `as_shown`. `data` are the file's bytes.
+def with_lower_bits(image: Image.Image, file: MediaFile, page: int) -> dict:
+    """Fills the range of a picture of deep colours where all that it shows lies in the lower bits;
+    returns what was told of it, as `as_shown`. `page`, from 1, is the one that is open.
 
     OpenCV reads all 16, and turns a TIFF upright as Pillow does. Raises ValueError where it cannot.
     """
@@ -79,7 +80,7 @@ def with_lower_bits(image: Image.Image, data: bytes, page: int) -> dict:
     brightest = max(cast(int, image.getchannel(band).getextrema()[1]) for band in colours)
     if brightest > UPPER_OF_14:
         return {"used_bits": 16}
-    values = _all_bits(data, page, image.size)
+    values = _all_bits(file, page, image.size)
     filled = Image.fromarray(_eight_bit(values))
     if "A" in image.getbands():
         filled.putalpha(image.getchannel("A"))
@@ -87,14 +88,14 @@ def with_lower_bits(image: Image.Image, data: bytes, page: int) -> dict:
     return {"used_bits": _used_bits(values)}
 
 
-def _all_bits(data: bytes, page: int, size: tuple[int, int]) -> np.ndarray:
-    """The colours of that page, from 1, of that width and height: (height, width, 3) uint16 RGB."""
+def _all_bits(file: MediaFile, page: int, size: tuple[int, int]) -> np.ndarray:
+    """The colours of that page, of that width and height: (height, width, 3) uint16 RGB."""
     # or it writes what is wrong to the terminal too
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    file.seek(0)
+    data = np.frombuffer(file.read(), np.uint8)
     try:
-        _, pages = cv2.imdecodemulti(
-            np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED, range=(page - 1, page)
-        )
+        _, pages = cv2.imdecodemulti(data, cv2.IMREAD_UNCHANGED, range=(page - 1, page))
     except cv2.error as error:
         raise ValueError(NOT_16_BITS) from error
     if not pages or pages[0].dtype != np.uint16 or pages[0].shape[:2] != size[::-1]:

@@ -76,10 +76,8 @@ def read_still(source: Source, limits: Limits = LIMITS) -> tuple[np.ndarray, dic
         check_size(*image.size, limits.pixels)
         facts = {"page": page, "pixel_format": image.mode, "mirrored": 0, "rotation": 0}
         transfer, is_deep = transfer_of(image, file), has_deep_colours(image, file)
-        image.load()
         if is_deep and transfer not in (PQ, HLG):  # of those, dark is dark
-            file.seek(0)
-            facts |= with_lower_bits(image, file.read(), page)
+            facts |= with_lower_bits(image, file, page)
         shown, of_colours = rgb(image, limits.pixels, transfer)
         return shown, size_of(shown) | facts | of_colours
 

@@ -176,7 +176,7 @@ class Detector:
     and the cores have work from the first face on.
     """
 
-    def __init__(self, model: Model, source: str, at_once: int = 1) -> None:
+    def __init__(self, model: Model, source: str, at_once: int) -> None:
         self.contract, self.sha256 = model.contract, model.sha256
         self._model, self._at_once, self._lock = model, at_once, threading.Lock()
         found = self.contract.detection

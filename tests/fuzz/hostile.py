@@ -39,16 +39,7 @@ def png_of(side: int) -> bytes:
         [*(pressed.compress(bytes(1 + side // 8)) for _ in range(side)), pressed.flush()]
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        _chunk(*one) for one in ((b"IHDR", head), (b"IDAT", rows), (b"IEND", b""))
-    )
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return (
-        struct.pack(">I", len(content))
-        + kind
-        + content
-        + struct.pack(">I", zlib.crc32(kind + content))
+        made.png_chunk(*one) for one in ((b"IHDR", head), (b"IDAT", rows), (b"IEND", b""))
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
-from made import picture
+from made import picture, png_chunk
 from media import icc
 from PIL import Image, ImageCms
 
@@ -176,11 +176,6 @@ def png(values: np.ndarray) -> bytes:
     return cv2.imencode(".png", values)[1].tobytes()
 
 
-def chunk(kind: bytes, body: bytes) -> bytes:
-    """One of a PNG."""
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
 def tiff(pages: list[np.ndarray], orientation: int = 1) -> bytes:
     """Pages of (height, width, 3) uint16 RGB, not compressed."""
     data, link = b"II*\0" + bytes(4), 4
@@ -221,9 +216,9 @@ def test_deep_greys_with_transparency_fill_the_range():
     data = b"".join(
         [
             PNG_MARK,
-            chunk(b"IHDR", struct.pack(">2I5B", 32, 24, 16, 4, 0, 0, 0)),
-            chunk(b"IDAT", zlib.compress(unfiltered)),
-            chunk(b"IEND", b""),
+            png_chunk(b"IHDR", struct.pack(">2I5B", 32, 24, 16, 4, 0, 0, 0)),
+            png_chunk(b"IDAT", zlib.compress(unfiltered)),
+            png_chunk(b"IEND", b""),
         ]
     )
     image, facts = read_still(data)
@@ -241,7 +236,7 @@ def test_deep_colours_are_turned_as_others_are(orientation, kind):
     right = read_still(saved(Image.fromarray(flat), kind, exif=exif))[0]
     if kind == "PNG":
         upright = png(deep[..., ::-1])
-        data = upright[:33] + chunk(b"eXIf", exif.tobytes()[6:]) + upright[33:]
+        data = upright[:33] + png_chunk(b"eXIf", exif.tobytes()[6:]) + upright[33:]
     else:
         data = tiff([deep], orientation)
     image = read_still(data)[0]

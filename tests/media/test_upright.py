@@ -2,13 +2,12 @@
 
 import io
 import struct
-import zlib
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
-from made import clip, number_in, numbered_frame, picture, two_pictures
+from made import clip, number_in, numbered_frame, picture, png_chunk, two_pictures
 from media.cases import case
 from PIL import Image
 
@@ -396,9 +395,8 @@ def test_greys_between_0_and_1_fill_the_range():
 
 def with_cicp(data: bytes, transfer: int) -> bytes:
     """The PNG, in colours of BT.2020 and with this transfer characteristic."""
-    body = b"cICP" + bytes((9, transfer, 0, 1))
-    chunk = (4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
-    return data[:33] + chunk + data[33:]  # after the header
+    told = png_chunk(b"cICP", bytes((9, transfer, 0, 1)))
+    return data[:33] + told + data[33:]  # after the header
 
 
 @pytest.mark.parametrize("transfer", [PQ, HLG])
