@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from deepfake_detector.media.reading import MediaFile
+from deepfake_detector.media.still_colours import transfer_of
 from deepfake_detector.media.stills import DAMAGED, rgb
 from deepfake_detector.media.timeline import Timeline, varies
 
@@ -40,9 +41,10 @@ def pictures(
     file: MediaFile, image: Image.Image, wanted: list[int], pixels: int
 ) -> Iterator[tuple[np.ndarray, dict]]:
     """The frames of these places, in order, as `stills.rgb` has them, each with what was told."""
+    transfer = transfer_of(image, file)
     for place, shown in enumerate(_frames(file, image)):
         if place in wanted:
-            yield rgb(shown, pixels)
+            yield rgb(shown, pixels, transfer)
         if place >= max(wanted):
             return
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
-from deepfake_detector.media.reading import MediaFile
+from deepfake_detector.media.reading import MediaError, MediaFile, container, video_errors
 from deepfake_detector.media.upright import HLG, PQ, TRANSFERS, UNSPECIFIED, tone_mapped
 
 BITS = (8, 10, 12, 14, 16)  # of what cameras store in 16
@@ -44,18 +44,36 @@ def as_shown(image: Image.Image, transfer: int) -> tuple[np.ndarray, dict]:
 
 
 def transfer_of(image: Image.Image, file: MediaFile) -> int:
-    """How light became numbers, in the words of ITU-T H.273: of a HEIC picture by its colour box, of
-    a PNG by its chunk `cICP`; else not told."""
+    """How light became numbers, in the words of ITU-T H.273: of a HEIC or AVIF picture by its colour
+    box, of a PNG by its chunk `cICP`; else not told. The file is left at its place."""
     if profile := image.info.get("nclx_profile"):
         return int(profile["transfer_characteristics"])
-    if image.format != "PNG":
-        return UNSPECIFIED
+    place, told = file.tell(), UNSPECIFIED
+    if image.format == "PNG":
+        told = _transfer_of_png(file)
+    elif image.format == "AVIF":
+        told = _transfer_of_avif(file)
+    file.seek(place)
+    return told
+
+
+def _transfer_of_png(file: MediaFile) -> int:
     place, kind = len(PNG_MARK), b"IHDR"
     while kind not in (b"IDAT", b"cICP", b""):
         file.seek(place)
         size, kind = int.from_bytes(file.read(4), "big"), file.read(4)
         place += 12 + size
     return file.read(2)[1] if kind == b"cICP" else UNSPECIFIED
+
+
+def _transfer_of_avif(file: MediaFile) -> int:
+    file.seek(0)
+    try:
+        with video_errors(), container(file) as found:
+            pictures = found.streams.video  # tiles of one, or one alone
+            return int(pictures[0].codec_context.color_trc) if pictures else UNSPECIFIED
+    except MediaError:  # what Pillow reads and FFmpeg does not
+        return UNSPECIFIED
 
 
 def has_deep_colours(image: Image.Image, file: MediaFile) -> bool:

@@ -26,7 +26,7 @@ from deepfake_detector.media.still_colours import (
     white_is_zero,
     with_lower_bits,
 )
-from deepfake_detector.media.upright import HLG, PQ, UNSPECIFIED, sensible, squared
+from deepfake_detector.media.upright import HLG, PQ, sensible, squared
 
 FORMATS = ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF"]
 if importlib.util.find_spec("pillow_heif"):  # an extra package: its library is large
@@ -121,9 +121,9 @@ def image_errors() -> Iterator[None]:
         raise MediaError(f"damaged image: {error}", "take another copy of it") from error
 
 
-def rgb(image: Image.Image, pixels: int, transfer: int = UNSPECIFIED) -> tuple[np.ndarray, dict]:
+def rgb(image: Image.Image, pixels: int, transfer: int) -> tuple[np.ndarray, dict]:
     """An opened picture, (height, width, 3) RGB uint8, upright and with square pixels, at most so many
-    `pixels`, and what was told of its colours and of its pixels' shape."""
+    `pixels`, and what was told of its colours (`still_colours.as_shown`) and its pixels' shape."""
     image.load()  # a TIFF turns itself upright here
     orientation, aspect = image.getexif().get(ORIENTATION, 1), _pixel_aspect(image)
     turn = UPRIGHT.get(orientation)

@@ -80,7 +80,7 @@ class FileFacts(StrictModel):
         description="full or limited; empty where it is not told; video only"
     )
     transfer: str | None = Field(
-        description="transfer characteristic: pq and hlg are HDR, mapped to BT.709; empty where none is told; video only"
+        description="transfer characteristic: pq and hlg are HDR, mapped to BT.709; empty where none is told; images: these only"
     )
     colour_profile: str | None = Field(
         description="name of the ICC profile from which the colours were converted to sRGB; image only"

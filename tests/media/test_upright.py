@@ -20,6 +20,7 @@ from deepfake_detector.media.upright import (
     HLG,
     PQ,
     TO_709,
+    TRANSFERS,
     Upright,
     orientation,
     sensible,
@@ -419,6 +420,43 @@ def test_a_heic_picture_of_hdr_is_mapped_too():
     expected = tone_mapped(np.full((1, 1, 3), (120, 150, 90), np.uint16) * 257, PQ)
     assert np.abs(frame.image.astype(int) - expected).max() <= 6
     assert frame.facts["transfer"] == "pq"
+
+
+def with_transfer(avif: bytes, transfer: int) -> bytes:
+    """The AVIF, with this transfer characteristic in each of its colour boxes."""
+    data, box = bytearray(avif), b"colrnclx"
+    place = data.find(box)
+    while place >= 0:
+        told = place + len(box) + 2  # behind the primaries
+        data[told : told + 2] = transfer.to_bytes(2, "big")
+        place = data.find(box, told)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("transfer", [PQ, HLG])
+@pytest.mark.parametrize("frames", [1, 3])
+def test_an_avif_of_hdr_is_mapped_whether_it_moves_or_not(frames, transfer):
+    signal = [np.full((64, 64, 3), (120, 150, 90 + 20 * at), np.uint8) for at in range(frames)]
+    buffer = io.BytesIO()
+    first_, *others = map(Image.fromarray, signal)
+    more = {"save_all": True, "append_images": others, "duration": 200} if others else {}
+    first_.save(buffer, "AVIF", quality=100, subsampling="4:4:4", **more)
+    shown = list(sample_frames(with_transfer(buffer.getvalue(), transfer), frames))
+    assert len(shown) == frames
+    for frame, stored in zip(shown, signal, strict=True):
+        expected = tone_mapped(stored[:1, :1].astype(np.uint16) * 257, transfer)
+        assert np.abs(frame.image.astype(int) - expected).max() <= 6
+        assert frame.facts["transfer"] == TRANSFERS[transfer]
+
+
+def test_every_frame_of_a_png_of_hdr_is_mapped():
+    signal = [np.full((32, 32, 3), (120, 150, 90 + 20 * at), np.uint8) for at in range(3)]
+    buffer = io.BytesIO()
+    first_, *others = map(Image.fromarray, signal)
+    first_.save(buffer, "PNG", save_all=True, append_images=others, duration=200)
+    shown = list(sample_frames(with_cicp(buffer.getvalue(), PQ), 3))
+    for frame, stored in zip(shown, signal, strict=True):
+        assert np.array_equal(frame.image, tone_mapped(stored.astype(np.uint16) * 257, PQ))
 
 
 def test_greys_that_count_from_white_are_turned():
