@@ -53,6 +53,7 @@ ON_ITS_SIDE = 5, 6, 7, 8  # values of that tag
 DAMAGED = (  # what Pillow's readers raise where a file is not as they expect
     *(OSError, EOFError, ValueError, TypeError, SyntaxError),
     *(LookupError, ArithmeticError, RuntimeError, struct.error),
+    *(AssertionError, AttributeError),
 )
 Image.MAX_IMAGE_PIXELS = None  # the limit above is checked before anything is decoded
 
@@ -118,7 +119,8 @@ def image_errors() -> Iterator[None]:
     except UnidentifiedImageError as error:
         raise MediaError("not an image that can be read") from error
     except DAMAGED as error:
-        raise MediaError(f"damaged image: {error}", "take another copy of it") from error
+        why = f"damaged image: {error}" if str(error) else "damaged image"
+        raise MediaError(why, "take another copy of it") from error
 
 
 def rgb(image: Image.Image, pixels: int, transfer: int) -> tuple[np.ndarray, dict]:

@@ -12,6 +12,7 @@ from made import (
     audio_only,
     clip,
     number_in,
+    textured,
     two_pictures,
     with_b_frames,
     without_first_time,
@@ -271,3 +272,12 @@ def test_an_animated_gif_gives_its_frames():
         )
         == 2
     )
+
+
+def test_a_gif_without_the_colours_of_its_first_frame_is_refused():
+    whole = bytearray(two_pictures("GIF", textured(), 255 - textured()))
+    shared = 3 * 2 ** ((whole[10] & 7) + 1)  # bytes of the colours for all frames
+    assert whole[10] & 0x80
+    bare = bytes((*whole[:10], whole[10] & 0x7F, *whole[11:13], *whole[13 + shared :]))
+    with pytest.raises(MediaError, match="damaged image; take another copy"):
+        list(sample_frames(bare, 2))
