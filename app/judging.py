@@ -12,9 +12,7 @@ from app.work import GivenUpError, Order, Spare, Tell
 from deepfake_detector import UserError
 from deepfake_detector.media.reading import Limits
 from deepfake_detector.serving.engine import Engine, without_folder
-from deepfake_detector.serving.inference import UNREADABLE, Detector, Report
-
-FAULT = "an error of this page itself; its log says more"
+from deepfake_detector.serving.inference import FAULT, UNREADABLE, Detector, Report
 
 
 def order(

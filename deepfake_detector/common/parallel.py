@@ -187,11 +187,14 @@ def _called(memory: float, function: Callable[..., Result], *task: object) -> Re
     try:
         return function(*task)
     except Exception as error:
-        if (
-            getattr(error, "code", None) == OPENCV_NO_MEMORY
-        ):  # OpenCV has no exception of its own for it
+        if out_of_memory(error):
             raise MemoryError from error
         raise
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether this is what it says; OpenCV has no exception of its own for it."""
+    return isinstance(error, MemoryError) or getattr(error, "code", None) == OPENCV_NO_MEMORY
 
 
 def _outcome(future: Future, execution: Parallel) -> Outcome:

@@ -9,6 +9,7 @@ import csv
 import hashlib
 import io
 import json
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,14 +18,14 @@ from pathlib import Path
 
 from deepfake_detector import UserError
 from deepfake_detector.common import console
-from deepfake_detector.common.parallel import run
+from deepfake_detector.common.parallel import out_of_memory, run
 from deepfake_detector.common.settings import Parallel
 from deepfake_detector.media.reading import MediaError, reason
 from deepfake_detector.pages import table_page
 from deepfake_detector.pages.html_page import Badge
 from deepfake_detector.pages.table_page import Cell, Row
 from deepfake_detector.serving import annotation, report
-from deepfake_detector.serving.inference import UNREADABLE, Detector, Report
+from deepfake_detector.serving.inference import FAULT, UNREADABLE, Detector, Report
 from deepfake_detector.serving.report import LIMITS, SAID
 from deepfake_detector.serving.report_model import FORMAT, JsonReport, as_json
 from deepfake_detector.storage.files import write_whole
@@ -72,18 +73,30 @@ class Judge:
         return _detector(self.model, self.sha256, self.device, self.threads)
 
     def __call__(self, path: Path) -> dict:
-        """The report on a file, as JSON has it; its page and its annotated copy are written."""
-        keep = self.html is not None
+        """The report on a file, as JSON has it; its page and its annotated copy are written. A fault
+        of the program that the file brings to light is logged, and costs that file alone."""
+        detector = self.detector()
+        try:
+            found = self._judged(detector, path)
+        except Exception as error:
+            if isinstance(error, (UserError, OSError)) or out_of_memory(error):
+                raise
+            logging.getLogger(__name__).exception("%s could not be judged", path)
+            return self.failed(path, FAULT)
+        return self._written(path, found)
+
+    def _judged(self, detector: Detector, path: Path) -> Report:
         watch = console.steps(f"  {path.name}") if self.stress else None
-        found = self.detector().predict(
+        keep = self.html is not None
+        found = detector.predict(
             path, kind=self.kind, watch=watch, stressed=self.stress, keep_frames=keep
         )
         if self.annotate and found.verdict != "ERROR":
             found = _annotated(path, found, self.annotate)
-        return self._written(path, found)
+        return found
 
     def failed(self, path: Path, why: str) -> dict:
-        """The report on a file whose worker did not live to write one."""
+        """The report on a file that nothing was found out about."""
         lost = Report(str(path), None, None, "ERROR", reason=UNREADABLE, error=why)
         return self._written(path, lost)
 

@@ -71,6 +71,7 @@ NOT_JUDGED = "demonstration model"
 UNPROVEN = "unproven model"
 DISAGREE = "people disagree: one looks real, the score of another lies in the inconclusive band"
 UNREADABLE = "cannot be read"
+FAULT = "an error of this program itself; its log says more"
 DAMAGED = "{} of the {} frames that were looked at follow damaged data; they may be distorted."
 
 

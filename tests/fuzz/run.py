@@ -27,6 +27,7 @@ from fuzz.seeds import seeds
 from deepfake_detector.common.console import progress
 from deepfake_detector.common.settings import Parallel
 from deepfake_detector.serving.batch import Judge, judge_all
+from deepfake_detector.serving.inference import FAULT
 
 AT_ONCE = 2000  # files that lie on the disk
 SECONDS, GIBIBYTES = 20.0, 3.0  # of one file
@@ -46,7 +47,7 @@ class Found:
 
 def fuzz(inputs: int, seed: int, workers: int, keep: Path | None = None) -> Found:
     """Judge so many damaged files by worker processes; `keep` is where the files behind findings
-    go. Errors of the program itself are raised."""
+    go."""
     found, refused = Found(), list[int]()
     with tempfile.TemporaryDirectory() as root:
         folder, temporary = Path(root) / "inputs", Path(root) / "temporary"
@@ -94,6 +95,7 @@ def findings(report: dict) -> list[str]:
         "an error without a reason": verdict == "ERROR" and not error,
         "its process died": "crashed its worker" in error,
         "it took too long": "took longer" in error,
+        "a fault of the program": error == FAULT,
     }
     return [said for said, holds in rules.items() if holds]
 

@@ -3,15 +3,17 @@ and one row per input."""
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from made import contract_terms
+from made import contract_terms, write_model
 
 from deepfake_detector import UserError
+from deepfake_detector.common.parallel import OPENCV_NO_MEMORY
 from deepfake_detector.serving import batch
-from deepfake_detector.serving.batch import Journal
-from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
+from deepfake_detector.serving.batch import Journal, Judge
+from deepfake_detector.serving.inference import FAULT, Detector, FaceFrame, FaceTrack, Report
 from deepfake_detector.serving.report_model import as_json
 
 TERMS = {"model": "ab", "kind": "auto", "html": "None"}
@@ -53,6 +55,49 @@ def begun(tmp_path, files) -> Path:
     for path in (files[2], files[0]):
         journal.add(path, found(str(path)))
     return target
+
+
+class OpenCVMemoryError(Exception):
+    code = OPENCV_NO_MEMORY
+
+
+@pytest.fixture
+def judge(tmp_path) -> Judge:
+    return Judge(write_model(tmp_path / "model.onnx"), threads=1)
+
+
+def trips_over(name: str, error: Exception) -> Callable[..., Report]:
+    """Judging, but for a fault that a file of this name brings to light."""
+    predict = Detector.predict
+
+    def tripped(self: Detector, source: Path, **options: object) -> Report:
+        if source.name == name:
+            raise error
+        return predict(self, source, **options)
+
+    return tripped
+
+
+@pytest.mark.parametrize("error", [AssertionError(), KeyError("x"), RecursionError()])
+def test_a_fault_of_the_program_costs_its_file_alone_and_is_logged(
+    files, judge, error, monkeypatch, caplog
+):
+    monkeypatch.setattr(Detector, "predict", trips_over("b.jpg", error))
+    ours, other = batch.judge_all(files[:2], judge, None)
+    assert (ours["verdict"], ours["error"]) == ("ERROR", FAULT)
+    assert other["error"] not in (FAULT, None)  # what is wrong with that file itself
+    (logged,) = caplog.records
+    assert str(files[0]) in logged.getMessage()
+    assert logged.exc_info[1] is error
+
+
+@pytest.mark.parametrize(
+    "error", [UserError("no model"), PermissionError("disk"), MemoryError(), OpenCVMemoryError()]
+)
+def test_what_is_no_fault_of_the_program_ends_the_run(files, judge, error, monkeypatch):
+    monkeypatch.setattr(Detector, "predict", trips_over("b.jpg", error))
+    with pytest.raises(type(error)):
+        list(batch.judge_all(files[:2], judge, None))
 
 
 def resumed(target: Path, terms: dict = TERMS) -> Journal:
