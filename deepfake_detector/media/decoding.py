@@ -229,6 +229,8 @@ def sampled(reader: Reader, count: int) -> Iterator[tuple[int, float, Decoded, b
     """
     if not len(reader.clip.order):
         reader = replace(reader, clip=reader.clip.ordered(reader.order()))
+    if not len(reader.clip.order):
+        return
     seconds = reader.clip.seconds
     for place, decoded, trusted in _sampled(reader, reader.clip.spread(count)):
         yield place, float(seconds[place]), decoded, trusted

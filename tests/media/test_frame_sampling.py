@@ -18,6 +18,7 @@ from made import (
     without_first_time,
 )
 
+from deepfake_detector.media.decoding import Reader
 from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.media.reading import Limits, MediaError, Source
 
@@ -281,3 +282,10 @@ def test_a_gif_without_the_colours_of_its_first_frame_is_refused():
     bare = bytes((*whole[:10], whole[10] & 0x7F, *whole[11:13], *whole[13 + shared :]))
     with pytest.raises(MediaError, match="damaged image; take another copy"):
         list(sample_frames(bare, 2))
+
+
+def test_a_clip_of_which_decoding_finds_no_frame_says_so(monkeypatch):
+    """AVI has no times: where frames lie in another order, decoding alone tells which there are."""
+    monkeypatch.setattr(Reader, "order", lambda _: [])
+    with pytest.raises(MediaError, match="no frame could be decoded; if a player shows it"):
+        list(sample_frames(with_b_frames("avi"), 5))
