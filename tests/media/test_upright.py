@@ -438,9 +438,9 @@ def with_transfer(avif: bytes, transfer: int) -> bytes:
 def test_an_avif_of_hdr_is_mapped_whether_it_moves_or_not(frames, transfer):
     signal = [np.full((64, 64, 3), (120, 150, 90 + 20 * at), np.uint8) for at in range(frames)]
     buffer = io.BytesIO()
-    first_, *others = map(Image.fromarray, signal)
+    start, *others = map(Image.fromarray, signal)
     more = {"save_all": True, "append_images": others, "duration": 200} if others else {}
-    first_.save(buffer, "AVIF", quality=100, subsampling="4:4:4", **more)
+    start.save(buffer, "AVIF", quality=100, subsampling="4:4:4", **more)
     shown = list(sample_frames(with_transfer(buffer.getvalue(), transfer), frames))
     assert len(shown) == frames
     for frame, stored in zip(shown, signal, strict=True):
@@ -452,8 +452,8 @@ def test_an_avif_of_hdr_is_mapped_whether_it_moves_or_not(frames, transfer):
 def test_every_frame_of_a_png_of_hdr_is_mapped():
     signal = [np.full((32, 32, 3), (120, 150, 90 + 20 * at), np.uint8) for at in range(3)]
     buffer = io.BytesIO()
-    first_, *others = map(Image.fromarray, signal)
-    first_.save(buffer, "PNG", save_all=True, append_images=others, duration=200)
+    start, *others = map(Image.fromarray, signal)
+    start.save(buffer, "PNG", save_all=True, append_images=others, duration=200)
     shown = list(sample_frames(with_cicp(buffer.getvalue(), PQ), 3))
     for frame, stored in zip(shown, signal, strict=True):
         assert np.array_equal(frame.image, tone_mapped(stored.astype(np.uint16) * 257, PQ))
