@@ -10,7 +10,7 @@ from app import models
 from app.history import WITH_FILE
 from app.words import plain
 from deepfake_detector.contract import Contract
-from deepfake_detector.serving.report import LIMITS, limits_in_words
+from deepfake_detector.serving.report import LIMITS, checked_in_words, limits_in_words
 
 
 def choose_model(paths: list[Path]) -> Path:
@@ -37,16 +37,12 @@ def choose_model(paths: list[Path]) -> Path:
 
 
 def show_facts(terms: Contract, sha256: str, name: str, forget: Callable[[], None]) -> None:
-    trained, checked = terms.trained_on, terms.decision.validation
     with st.sidebar:
         st.header("What it learned from")
-        for data_set, counts in trained.data_sets.items():
+        for data_set, counts in terms.trained_on.data_sets.items():
             learned = ", ".join(f"{count:,} {plain(method)}" for method, count in counts.items())
             st.markdown(f"**{plain(data_set)}**: {learned}")
-        st.markdown(
-            f"Checked on {checked.real_clips} real and {checked.fake_clips} fake clips that it had "
-            "not learned from."
-        )
+        st.markdown(f"Checked on {checked_in_words(terms.decision)}.")
         st.markdown(
             f"It looks at {terms.frames} frames of a video. {limits_in_words(terms.decision, people=1)}"
         )

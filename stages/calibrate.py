@@ -37,19 +37,13 @@ def main() -> str:
         labels, clips["logit"], clips["group"], aggregation.min_faces, calibrate
     )
     write_json("models/decision.json", found)
-    aim = (
-        ""
-        if found["band_reached"]
-        else f" (an error of {calibrate.band_error:.0%} outside it was not reached)"
-    )
     scaling = f" ({found['temperature_reason']})" if found["temperature_reason"] else ""
     proof = f"; the model judges nothing: {found['unproven']}" if found["unproven"] else ""
     return (
         f"temperature {found['temperature']:.3f}{scaling}, threshold {found['threshold']:.3f}, inconclusive "
-        "from "
-        f"{found['band_low']:.3f} to {found['band_high']:.3f}: "
-        f"{found['validation']['inconclusive']} of {len(clips)} "
-        f"validation clips{aim}{proof}"
+        f"from {found['band_low']:.3f} to {found['band_high']:.3f}: "
+        f"{found['validation']['inconclusive']} of {len(clips)} validation clips; wrong verdicts "
+        f"on the others: {found['validation']['wrong_outside_band']}{proof}"
     )
 
 

@@ -14,7 +14,7 @@ from deepfake_detector.datasets.settings import AnyDataSet
 from deepfake_detector.evaluation import run_report
 from deepfake_detector.evaluation.breakdown import CHIEF, title
 from deepfake_detector.pages.html_page import Section
-from deepfake_detector.scoring.decision import Decision
+from deepfake_detector.scoring.decision import Decision, ends_in_words
 from deepfake_detector.scoring.quality import Limits
 
 PARTS = ("train", "val", "test")
@@ -158,7 +158,7 @@ def _decision(decision: Decision, export: Mapping) -> Section:
     band = (
         f"FAKE from {high:.3f}, REAL below; there is no inconclusive band"
         if low == high
-        else f"FAKE from {high:.3f}, REAL up to {low:.3f}, INCONCLUSIVE between"
+        else f"{ends_in_words(low, high, '{:.3f}'.format)}, INCONCLUSIVE otherwise"
     )
     clips = checked.real_clips + checked.fake_clips
     return Section(

@@ -30,8 +30,10 @@ def gauge(fake_probability: float, low: float, high: float) -> str:
         for left, right, colour in ((0, low, REAL), (low, high, GREY), (high, 1, FAKE)):
             axes.barh(0, right - left, left=left, color=colour, alpha=0.45)
         axes.plot([fake_probability] * 2, [-0.55, 0.55], color="black", linewidth=3)
-        axes.text(0.01, 0, "REAL", va="center")
-        axes.text(0.99, 0, "FAKE", va="center", ha="right")
+        if low > 0:
+            axes.text(0.01, 0, "REAL", va="center")
+        if high < 1:
+            axes.text(0.99, 0, "FAKE", va="center", ha="right")
         axes.set(xlim=(0, 1), ylim=(-0.6, 0.6), yticks=[])
         axes.xaxis.set_major_formatter(PercentFormatter(1))
         axes.grid(visible=False)

@@ -3,10 +3,10 @@
 Pure functions. Labels: 0 real, 1 fake; probabilities are those of fake, 0..1.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from deepfake_detector.scoring.decision import DIGITS
 from deepfake_detector.scoring.people import fake_from
@@ -16,17 +16,23 @@ from deepfake_detector.scoring.settings import Calibrate
 from deepfake_detector.scoring.temperature import fit_temperature
 
 SCORES_KEPT = 200
+TOLERANCE = 1e-12  # of fractions of clips, for rounding
 SURE = 1e-3  # nearer to 0 or 1 a threshold is not rounded
+NO_VERDICT = "at no score are as few as {:.0%} of its verdicts on validation wrong"
 
 
 @dataclass(frozen=True)
 class Band:
-    """Probabilities strictly between `low` and `high` are inconclusive; `reached` says whether the
-    aim was met."""
+    """Probabilities strictly between `low` and `high` are inconclusive. Where `low` is 0 nothing is
+    REAL, where `high` is 1 nothing is FAKE."""
 
     low: float
     high: float
-    reached: bool
+
+    @property
+    def covers_all(self) -> bool:
+        """Whether there is no verdict at any score."""
+        return self.low == 0 and self.high == 1
 
 
 def decision(
@@ -38,7 +44,7 @@ def decision(
 ) -> dict:
     """Everything that follows from the logits of validation's clips in their source groups, as
     models/decision.json holds it. Both classes must be there."""
-    labels, logits = np.asarray(labels), np.asarray(logits, float)
+    labels, logits, groups = np.asarray(labels), np.asarray(logits, float), np.asarray(groups)
     temperature = fit_temperature(labels, logits, groups)
     probabilities = probability(logits, temperature.value)
     threshold = (
@@ -46,7 +52,9 @@ def decision(
         if aims.threshold == "balanced_accuracy"
         else fewest_false_alarms(labels, probabilities, aims.false_alarms)
     )
-    band = inconclusive_band(labels, probabilities, threshold, aims.band_error, aims.band_share)
+    band = inconclusive_band(
+        labels, probabilities, groups, threshold, aims.band_error, aims.min_groups
+    )
     inside = (probabilities > band.low) & (probabilities < band.high)
     wrong = (probabilities >= threshold) != (labels == 1)
     return {
@@ -56,9 +64,9 @@ def decision(
         "band_low": rounded(band.low),
         "band_high": rounded(band.high),
         "several": several(logits[labels == 0], band.high, temperature.value),
-        "band_reached": band.reached,
         "recalibrated": "",
-        "unproven": why_unproven(labels, probabilities, groups, aims.min_groups),
+        "unproven": why_unproven(labels, probabilities, groups, aims.min_groups)
+        or (NO_VERDICT.format(aims.band_error) if band.covers_all else ""),
         "min_faces": min_faces,
         "validation": {
             "real_clips": int((labels == 0).sum()),
@@ -106,49 +114,28 @@ def fewest_false_alarms(labels: np.ndarray, probabilities: np.ndarray, share: fl
     candidates = _between(probabilities)
     reals = np.sort(probabilities[labels == 0])
     alarms = 1 - np.searchsorted(reals, candidates) / len(reals)
-    return float(candidates[np.argmax(alarms <= share + 1e-12)])
+    return float(candidates[np.argmax(alarms <= share + TOLERANCE)])
 
 
 def inconclusive_band(
-    labels: np.ndarray, probabilities: np.ndarray, threshold: float, error: float, share: float
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    groups: np.ndarray,
+    threshold: float,
+    error: float,
+    least: int,
 ) -> Band:
-    """The band round the threshold that holds fewest clips while at most `error` of the clips
-    outside are wrong.
+    """The smallest band round the threshold that leaves at most the fraction `error` of the clips
+    above it real, and of those below it fake, each side with clips of at least so many groups.
 
-    It never holds more than `share` of the clips; where that cannot be, the band within `share`
-    with the smallest error outside is returned, not `reached`. Its ends lie half-way between
-    observed scores.
+    Both classes count the same, however many clips they have, so that the mixture of validation
+    does not show. Each end is the threshold or lies half-way between observed scores; it is 0 or 1
+    where its side cannot be had so.
     """
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, float)
-    order = np.argsort(probabilities, kind="stable")
-    labels, probabilities = labels[order], probabilities[order]
-    middle = int(np.searchsorted(probabilities, threshold))
-    total, most = len(labels), math.floor(share * len(labels) + 1e-9)
-    wrong_below = np.concatenate([[0], np.cumsum(labels[:middle] == 1)])[
-        ::-1
-    ]  # [k]: wrong when k below are taken in
-    wrong_above = np.concatenate([[0], np.cumsum((labels[middle:] == 0)[::-1])])[::-1]
-    below, above = np.meshgrid(
-        np.arange(min(most, middle) + 1), np.arange(min(most, total - middle) + 1), indexing="ij"
-    )
-    outside = total - below - above
-    wrong = wrong_below[below] + wrong_above[above]
-    rate = np.where(outside > 0, wrong / np.maximum(outside, 1), 0.0)
-    distinct = np.concatenate(
-        [[True], probabilities[1:] > probabilities[:-1], [True]]
-    )  # a cut may fall here
-    allowed = (below + above <= most) & distinct[middle - below] & distinct[middle + above]
-    good = allowed & (rate <= error)
-    reached = bool(good.any())
-    cost = np.where(good, below + above, np.inf) if reached else np.where(allowed, rate, np.inf)
-    taken_below, taken_above = (
-        int(axis[np.unravel_index(np.argmin(cost), cost.shape)]) for axis in (below, above)
-    )
-    return Band(
-        low=_half_way(probabilities, middle - taken_below) if taken_below else threshold,
-        high=_half_way(probabilities, middle + taken_above) if taken_above else threshold,
-        reached=reached,
-    )
+    low = _end(labels == 1, probabilities, groups, threshold, error, least)
+    high = _end(labels == 0, -probabilities, groups, -threshold, error, least)
+    return Band(0.0 if low is None else low, 1.0 if high is None else -high)
 
 
 def thinned(probabilities: np.ndarray) -> list[float]:
@@ -166,8 +153,21 @@ def _between(probabilities: np.ndarray) -> np.ndarray:
     )
 
 
-def _half_way(ordered: np.ndarray, position: int) -> float:
-    """An end of the band: between the clips at `position - 1` and `position`."""
-    before = ordered[position - 1] if position > 0 else 0.0
-    after = ordered[position] if position < len(ordered) else 1.0
-    return float((before + after) / 2)
+def _end(
+    wrong: np.ndarray,
+    scores: np.ndarray,
+    groups: np.ndarray,
+    threshold: float,
+    error: float,
+    least: int,
+) -> float | None:
+    """The highest cut up to the threshold below which at most the fraction `error` is wrong, both
+    classes counting the same, and clips of `least` groups lie; None where there is none."""
+    below = np.unique(scores[scores < threshold])
+    cuts = np.append((below[:-1] + below[1:]) / 2, threshold)
+    bad, good = (
+        np.searchsorted(np.sort(scores[chosen]), cuts) / chosen.sum() for chosen in (wrong, ~wrong)
+    )
+    seen = np.searchsorted(np.sort(pd.Series(scores).groupby(groups).min()), cuts)
+    fit = cuts[(bad <= error * (bad + good) + TOLERANCE) & (seen >= least)]
+    return float(fit[-1]) if len(fit) else None

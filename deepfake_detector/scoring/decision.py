@@ -1,6 +1,7 @@
 """How a clip's logit becomes a verdict: temperature, threshold and band, and what they rest on."""
 
 import bisect
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pydantic import Field
@@ -43,8 +44,9 @@ class Validation(StrictModel):
 class Decision(StrictModel):
     """How frame logits become a verdict (scores.py); probabilities of fake.
 
-    One person is FAKE from `band_high`, the highest of 2, 3 … people from the values of `several`
-    (people.py), the last of which holds for more. `recalibrated` tells on which clips of its user's
+    One person is REAL up to `band_low`, never where that is 0, and FAKE from `band_high`, never
+    where that is 1; highest of 2, 3 … people is from the values of `several` (people.py), the
+    last of which holds for more. `recalibrated` tells on which clips of its user's
     the threshold was fitted, where it was. `unproven` says why there is no verdict on any
     file, where validation does not show that the model tells the classes apart.
     """
@@ -86,6 +88,14 @@ def judge(logit: float | None, reason: str, decision: Decision, people: int = 1)
         return Judgement(verdict, "", fake_probability)
     alone = decide(fake_probability, decision.band_low, decision.band_high)
     return Judgement(verdict, OF_SEVERAL if alone == "FAKE" else IN_BAND, fake_probability)
+
+
+def ends_in_words(low: float, high: float, put: Callable[[float], str], of: str = "") -> str:
+    """Where FAKE begins and REAL ends, outside a band from `low` to `high`; `put` writes a
+    probability, `of` says whose score is meant."""
+    fake = f"FAKE from {put(high)}{of}" if high < 1 else "never FAKE"
+    real = f"REAL up to {put(low)}" if low > 0 else "never REAL"
+    return f"{fake}, {real}"
 
 
 def decide(fake_probability: float, band_low: float, band_high: float) -> str:

@@ -27,13 +27,12 @@ class Calibrate(StrictModel):
     )
     band_error: Fraction = Field(
         0.05,
-        description="at most this fraction of the clips outside the inconclusive band is wrong",
-    )
-    band_share: Fraction = Field(
-        0.3, description="the inconclusive band holds at most this fraction of the clips"
+        description="at most this fraction of the FAKE verdicts on validation is wrong, and of "
+        "the REAL ones; where more would be, there is no verdict",
     )
     min_groups: int = Field(
         6,
         ge=1,
-        description="with fewer source groups of a class in validation a model is unproven and judges nothing",
+        description="with fewer source groups of a class in validation a model is unproven and "
+        "judges nothing; nor is there a verdict that clips of fewer would get",
     )

@@ -14,7 +14,13 @@ import pandas as pd
 from deepfake_detector.common.packages import installed, own_version
 from deepfake_detector.contract import Contract, TrainedOn
 from deepfake_detector.pages.html_page import Badge, Chart, Picture, Section, render
-from deepfake_detector.scoring.decision import IN_BAND, LEAST_CLIPS, OF_SEVERAL, Decision
+from deepfake_detector.scoring.decision import (
+    IN_BAND,
+    LEAST_CLIPS,
+    OF_SEVERAL,
+    Decision,
+    ends_in_words,
+)
 from deepfake_detector.scoring.firmness import (
     NOT_FIRM,
     NOT_MEASURED,
@@ -113,9 +119,21 @@ def limits_in_words(decision: Decision, people: int) -> str:
     fitted = f" Fitted anew: {decision.recalibrated}." if decision.recalibrated else ""
     if low == high:
         return f"FAKE from {high:.0%}{of}, REAL below.{fitted}"
-    return (
-        f"FAKE from {high:.0%}{of}, REAL up to {low:.0%}; in between there is no verdict.{fitted}"
+    ends = ends_in_words(low, high, "{:.0%}".format, of)
+    return f"{ends}; otherwise there is no verdict.{fitted}"
+
+
+def checked_in_words(decision: Decision) -> str:
+    """On how many clips the model was checked, and how often its verdicts on them were wrong."""
+    found = decision.validation
+    clips = (
+        f"{found.real_clips} real and {found.fake_clips} fake clips that it had not learned from"
     )
+    if decision.unproven:
+        return clips
+    verdicts = found.real_clips + found.fake_clips - found.inconclusive
+    none = f", and none on the other {found.inconclusive}" if found.inconclusive else ""
+    return f"{clips}: {verdicts} verdicts, {found.wrong_outside_band} of them wrong{none}"
 
 
 def meaning(report: Report, terms: Contract) -> str:
@@ -381,11 +399,7 @@ def _model_facts(terms: Contract, model_sha256: str) -> list[tuple[str, object]]
         ("learned from", "; ".join(learned)),
         ("split", terms.trained_on.split),
         ("faces found by", terms.detection.name),
-        (
-            "checked on",
-            f"{terms.decision.validation.real_clips} real, {terms.decision.validation.fake_clips} "
-            "fake clips",
-        ),
+        ("checked on", checked_in_words(terms.decision)),
         ("verdicts", limits_in_words(terms.decision, people=1)),
         ("face quality it judges", in_words_of_quality(terms.quality)),
     ]

@@ -287,9 +287,11 @@ class JudgedBy(StrictModel):
     threshold: Fraction = Field(
         description="probability of fake, 0 to 1, that the inconclusive band lies around"
     )
-    band_low: Fraction = Field(description="REAL up to this probability of fake, 0 to 1")
+    band_low: Fraction = Field(
+        description="REAL up to this probability of fake, 0 to 1; never where it is 0"
+    )
     band_high: Fraction = Field(
-        description="FAKE from this probability of fake, 0 to 1, where one person is judged"
+        description="FAKE from this probability of fake, 0 to 1, where one person is judged; never where it is 1"
     )
 
     @classmethod

@@ -220,7 +220,8 @@ def test_items_are_counted_by_data_set_method_and_split(metrics):
 @pytest.mark.parametrize(
     ("low", "high", "told"),
     [
-        (0.3, 0.45, "FAKE from 0.450, REAL up to 0.300, INCONCLUSIVE between."),
+        (0.3, 0.45, "FAKE from 0.450, REAL up to 0.300, INCONCLUSIVE otherwise."),
+        (0.0, 0.45, "FAKE from 0.450, never REAL, INCONCLUSIVE otherwise."),
         (0.4, 0.4, "FAKE from 0.400, REAL below; there is no inconclusive band."),
     ],
 )

@@ -175,7 +175,7 @@ def test_it_opens_with_what_the_model_learned_from_and_cannot_do(page_of):
         (
             "band",
             "INCONCLUSIVE",
-            "in between there is no verdict",
+            "otherwise there is no verdict",
             "wrong too often on clips it was checked on",
         ),
     ],

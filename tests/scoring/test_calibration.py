@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import BOTH_CLASSES, LABELLED, arrays, few
+from made import BOTH_CLASSES, arrays, few
 from sklearn import metrics
 
 from deepfake_detector.scoring import calibration
@@ -73,87 +73,92 @@ def test_a_threshold_beyond_all_scores_lies_half_way_to_0_or_1():
     assert calibration.fewest_false_alarms(labels, probabilities, 1.0) == pytest.approx(0.25)
 
 
-def outcome(
-    labels: np.ndarray, probabilities: np.ndarray, low: float, high: float
-) -> tuple[int, float]:
-    """Clips inside a band, and the share of those outside that `decide` gets wrong."""
-    verdicts = [decide(one, low, high) for one in probabilities]
-    outside = [
-        (label, verdict)
-        for label, verdict in zip(labels, verdicts, strict=True)
-        if verdict != "INCONCLUSIVE"
-    ]
-    wrong = sum(verdict != ("FAKE" if label else "REAL") for label, verdict in outside)
-    return len(labels) - len(outside), wrong / len(outside) if outside else 0.0
+def wrong_below(wrong: np.ndarray, below: np.ndarray) -> float:
+    """Of those below a cut the fraction that is wrong, were there as many wrong as right clips."""
+    bad, good = below[wrong].mean(), below[~wrong].mean()
+    return bad / (bad + good) if below.any() else 0.0
 
 
 @pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
-    LABELLED,
+    BOTH_CLASSES,
+    st.lists(st.integers(0, 3), min_size=9, max_size=9),
     st.integers(0, 19),
     st.sampled_from([0, 0.1, 0.25, 0.34, 0.5]),
-    st.sampled_from([0, 0.1, 0.3, 0.5, 1]),
+    st.integers(1, 3),
 )
-def test_no_band_within_the_share_holds_fewer_clips_or_reaches_a_lower_error(
-    rows, cut, error, share
+def test_each_side_of_the_band_has_every_clip_that_it_can_with_so_few_wrong(
+    rows, groups, cut, error, least
 ):
     labels, probabilities = arrays(rows)
-    threshold = (cut + 0.5) / 20
+    groups, threshold = np.array(groups[: len(rows)]), (cut + 0.5) / 20
     cuts = [(step + 0.5) / 20 for step in range(20)]
-    every = [
-        outcome(labels, probabilities, low, high)
-        for low in cuts
-        for high in cuts
-        if low <= threshold <= high
-    ]
-    allowed = [(inside, wrong) for inside, wrong in every if inside <= share * len(labels) + 1e-9]
-    good = [inside for inside, wrong in allowed if wrong <= error]
 
-    band = calibration.inconclusive_band(labels, probabilities, threshold, error, share)
-    inside, wrong = outcome(labels, probabilities, band.low, band.high)
+    def most(wrong: np.ndarray, sides: list[np.ndarray]) -> int:
+        return max(
+            (
+                int(side.sum())
+                for side in sides
+                if wrong_below(wrong, side) <= error + 1e-9 and len(set(groups[side])) >= least
+            ),
+            default=0,
+        )
+
+    band = calibration.inconclusive_band(labels, probabilities, groups, threshold, error, least)
+    verdicts = np.array([decide(one, band.low, band.high) for one in probabilities])
+    reals = [probabilities < at for at in cuts if at <= threshold]
+    fakes = [probabilities > at for at in cuts if at >= threshold]
+    assert (verdicts == "REAL").sum() == most(labels == 1, reals)
+    assert (verdicts == "FAKE").sum() == most(labels == 0, fakes)
     assert 0 <= band.low <= threshold <= band.high <= 1
+    assert (band.low == 0, band.high == 1) == ("REAL" not in verdicts, "FAKE" not in verdicts)
     assert not {band.low, band.high} & set(probabilities)
-    assert inside <= share * len(labels) + 1e-9
-    assert band.reached == bool(good)
-    if good:
-        assert (inside, wrong <= error) == (min(good), True)
-    else:
-        assert wrong == min(wrong for _, wrong in allowed)
 
 
-def test_a_band_takes_in_the_clips_that_are_wrong():
-    labels = [0, 0, 0, 1, 0, 1, 1, 1]
-    probabilities = [0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9]
-    band = calibration.inconclusive_band(labels, probabilities, 0.5, error=0, share=0.3)
-    assert (band.low, band.high, band.reached) == (pytest.approx(0.35), pytest.approx(0.65), True)
-
-
-def test_of_two_bands_that_will_do_the_one_with_fewer_clips_is_taken():
-    labels, probabilities = [0, 0, 1, 1, 0, 1, 1], [0.1, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9]
-    band = calibration.inconclusive_band(labels, probabilities, 0.5, error=0.25, share=0.3)
-    assert (band.low, band.high, band.reached) == (pytest.approx(0.3), 0.5, True)
-
-
-def test_a_band_that_would_leave_one_wrong_clip_outside_does_not_reach_an_error_of_a_half():
-    band = calibration.inconclusive_band([1, 0], [0.2, 0.8], 0.5, error=0.5, share=0.5)
-    assert band == calibration.Band(0.5, 0.5, False)
-
-
-def test_no_band_is_needed_where_nothing_is_wrong():
-    assert calibration.inconclusive_band([0, 1], [0.2, 0.8], 0.5, 0.05, 0.3) == calibration.Band(
-        0.5, 0.5, True
+@pytest.mark.parametrize(
+    ("labels", "probabilities", "groups", "error", "least", "low", "high"),
+    [
+        pytest.param("00010111", "12346789", "abcdefgh", 0, 1, 0.35, 0.65, id="what is wrong"),
+        pytest.param("01", "28", "ab", 0.05, 1, 0.5, 0.5, id="nothing is wrong, no band"),
+        pytest.param("10", "28", "ab", 0.4, 1, 0.0, 1.0, id="all is wrong, no verdict"),
+        pytest.param("00111", "12678", "abcde", 0, 3, 0.0, 0.5, id="two clips are no proof"),
+        pytest.param("0001", "1238", "aaab", 0, 2, 0.0, 1.0, id="one group is no proof"),
+    ],
+)
+def test_a_band_worked_out_by_hand(labels, probabilities, groups, error, least, low, high):
+    band = calibration.inconclusive_band(
+        [int(label) for label in labels],
+        [int(tenth) / 10 for tenth in probabilities],
+        list(groups),
+        0.5,
+        error,
+        least,
     )
+    assert (band.low, band.high) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_how_many_clips_a_class_has_does_not_move_the_band():
+    labels, logits = calibrated(400)
+    probabilities, groups = probability(logits, 1), np.arange(400)
+    fakes = np.flatnonzero(labels == 1)
+    more = np.concatenate([np.arange(400), *[fakes] * 9])
+    one, ten = (
+        calibration.inconclusive_band(labels[at], probabilities[at], groups[at], 0.5, 0.05, 6)
+        for at in (np.arange(400), more)
+    )
+    assert 0 < one.low < 0.5 < one.high < 1
+    assert one == ten
 
 
 # all of it
 
 
 @pytest.mark.parametrize("policy", ["balanced_accuracy", "false_alarms"])
-@pytest.mark.parametrize(("error", "share", "reached"), [(0.15, 0.5, True), (0.0, 0.1, False)])
-def test_a_decision_is_made_of_what_its_parts_find(policy, error, share, reached):
+@pytest.mark.parametrize("error", [0.15, 0.05])
+def test_a_decision_is_made_of_what_its_parts_find(policy, error):
     labels, logits = calibrated(300)
-    aims = Calibrate(threshold=policy, false_alarms=0.1, band_error=error, band_share=share)
+    aims = Calibrate(threshold=policy, false_alarms=0.1, band_error=error)
     groups = np.arange(300) // 3
     found = calibration.decision(labels, logits * 3, groups, 8, aims)
     temperature = fit_temperature(labels, logits * 3, groups)
@@ -162,8 +167,13 @@ def test_a_decision_is_made_of_what_its_parts_find(policy, error, share, reached
         threshold = calibration.most_balanced(labels, probabilities)
     else:
         threshold = calibration.fewest_false_alarms(labels, probabilities, 0.1)
-    band = calibration.inconclusive_band(labels, probabilities, threshold, error, share)
-    inside, wrong = outcome(labels, probabilities, band.low, band.high)
+    band = calibration.inconclusive_band(
+        labels, probabilities, groups, threshold, error, aims.min_groups
+    )
+    verdicts = [decide(one, band.low, band.high) for one in probabilities]
+    truth = ["FAKE" if label else "REAL" for label in labels]
+    inside = verdicts.count("INCONCLUSIVE")
+    right = sum(map(str.__eq__, verdicts, truth))
 
     at = temperature.value * np.log(band.high / (1 - band.high))
     several = probability(np.array(fake_from(logits[labels == 0] * 3, at)[1:]), temperature.value)
@@ -176,18 +186,27 @@ def test_a_decision_is_made_of_what_its_parts_find(policy, error, share, reached
         "band_high": round(band.high, 6),
         "recalibrated": "",
         "several": pytest.approx(several, abs=1e-6),
-        "band_reached": reached,
         "unproven": "",
         "min_faces": 8,
         "validation": {
             "real_clips": (labels == 0).sum(),
             "fake_clips": (labels == 1).sum(),
             "inconclusive": inside,
-            "wrong_outside_band": round(wrong * (300 - inside)),
+            "wrong_outside_band": 300 - inside - right,
             "real_scores": pytest.approx(np.sort(probabilities[labels == 0]), abs=1e-6),
             "fake_scores": pytest.approx(np.sort(probabilities[labels == 1]), abs=1e-6),
         },
     }
+
+
+def test_a_model_whose_highest_and_lowest_scores_are_wrong_is_unproven():
+    labels = np.array([1] * 10 + [0] * 40 + [1] * 40 + [0] * 10)
+    logits, groups = np.linspace(-3, 3, 100), np.arange(100)
+    found = calibration.decision(labels, logits, groups, 8, Calibrate())
+    assert (found["band_low"], found["band_high"]) == (0, 1)
+    assert found["unproven"] == calibration.NO_VERDICT.format(0.05)
+    more = calibration.decision(labels, logits, groups, 8, Calibrate(band_error=0.3))
+    assert (more["unproven"], more["validation"]["inconclusive"]) == ("", 0)
 
 
 @pytest.mark.parametrize(("reals", "fakes"), [(3, 200), (201, 1000), (1, 4000)])

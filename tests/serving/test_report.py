@@ -227,6 +227,36 @@ def test_the_page_tells_when_and_by_what_it_was_made_and_its_limits_first():
 
 
 @pytest.mark.parametrize(
+    ("terms", "limits"),
+    [
+        ({}, "FAKE from 60%, REAL up to 40%; otherwise there is no verdict."),
+        ({"band_low": 0.0}, "FAKE from 60%, never REAL; otherwise there is no verdict."),
+        ({"band_high": 1.0}, "never FAKE, REAL up to 40%; otherwise there is no verdict."),
+        ({"band_high": 0.4}, "FAKE from 40%, REAL below."),
+        ({"unproven": "too few"}, "It gives no verdict at any score."),
+    ],
+)
+def test_it_is_told_which_verdicts_there_are_at_which_probability(terms, limits):
+    decision = TERMS.decision.model_copy(update=terms)
+    assert report.limits_in_words(decision, people=1) == limits
+
+
+@pytest.mark.parametrize(
+    ("inconclusive", "unproven", "checked"),
+    [
+        (10, "", ": 50 verdicts, 1 of them wrong, and none on the other 10"),
+        (0, "", ": 60 verdicts, 1 of them wrong"),
+        (10, "too few", ""),
+    ],
+)
+def test_it_is_told_how_often_its_verdicts_were_wrong(inconclusive, unproven, checked):
+    validation = TERMS.decision.validation.model_copy(update={"inconclusive": inconclusive})
+    decision = TERMS.decision.model_copy(update={"validation": validation, "unproven": unproven})
+    clips = "40 real and 20 fake clips that it had not learned from"
+    assert report.checked_in_words(decision) == clips + checked
+
+
+@pytest.mark.parametrize(
     ("low", "high", "named"), [(0.4, 0.6, ["FAKE", "REAL"]), (0.0, 0.0, ["FAKE"])]
 )
 def test_the_timeline_names_its_zones(low, high, named):
