@@ -80,10 +80,10 @@ def main() -> str:
 
 
 def _told(what: str, own: dict[str, float | None]) -> str:
-    before, after = own["balanced_accuracy_without"], own["balanced_accuracy_with"]
+    before, after = own["accuracy_without"], own["accuracy_with"]
     return (
         f"{own['coverage_with']:.0%} of the {what} keep a verdict (without limits "
-        f"{own['coverage_without']:.0%}), balanced accuracy "
+        f"{own['coverage_without']:.0%}), accuracy "
         f"{'undefined' if after is None else f'{after:.3f}'} "
         f"({'undefined' if before is None else f'{before:.3f}'})"
     )

@@ -93,14 +93,14 @@ TERMS = {
 }
 
 
-KEPT = {"coverage_without": 1.0, "balanced_accuracy_without": 0.8}
+KEPT = {"coverage_without": 1.0, "accuracy_without": 0.8}
 QUALITY = {  # as metrics/quality.json has it
     "error": 0.05,
     "clips": 60,
     "firmness": {"firm": 28, "firm_wrong": 1, "not_firm": 2, "not_firm_wrong": 1},
-    "all copies": KEPT | {"coverage_with": 0.45, "balanced_accuracy_with": 0.954},
-    "none": {"0": KEPT | {"coverage_with": 0.99, "balanced_accuracy_with": 0.98}},
-    "blur": {"5": KEPT | {"coverage_with": 0.0, "balanced_accuracy_with": None}},
+    "all copies": KEPT | {"coverage_with": 0.45, "accuracy_with": 0.954},
+    "none": {"0": KEPT | {"coverage_with": 0.99, "accuracy_with": 0.98}},
+    "blur": {"5": KEPT | {"coverage_with": 0.0, "accuracy_with": None}},
 }
 LIMITS = {
     "sharpness_ratio": Limit(least=0.53, most=0.77),

@@ -117,7 +117,7 @@ def clips_of(
 
 def figures(clips: pd.DataFrame, limits: Limits) -> dict:
     """Of the clips of `clips_of`, by corruption and level (`none` 0: as they are), and of all copies
-    together: the fraction with a verdict and the balanced accuracy of these, without the limits and
+    together: the fraction with a verdict and the accuracy of these, without the limits and
     with them."""
     kept = [not outside(row, limits) for row in clips[list(MEASURES)].to_dict("records")]
     clips = clips.assign(kept=kept)
@@ -158,11 +158,10 @@ def _both(rows: pd.DataFrame) -> Mapping[str, float | None]:
         for which, part in own.items()
         for figure, value in (
             ("coverage", float(part["wrong"].notna().mean())),
-            ("balanced_accuracy", _balanced_accuracy(part.dropna(subset="wrong"))),
+            ("accuracy", _accuracy(part["wrong"].dropna())),
         )
     }
 
 
-def _balanced_accuracy(decided: pd.DataFrame) -> float | None:
-    right = (1 - decided["wrong"]).groupby(decided["label"]).mean()
-    return float(right.mean()) if len(right) == 2 else None
+def _accuracy(wrong: pd.Series) -> float | None:
+    return 1 - float(wrong.mean()) if len(wrong) else None

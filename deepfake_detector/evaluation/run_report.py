@@ -278,7 +278,7 @@ def quality(limits: Limits, measured: Mapping) -> Section:
         f"beyond the range of clean clips at most {measured['error']:.1%} of the verdicts are wrong.",
         f"Of the {measured['clips']} validation clips {clean['coverage_with']:.1%} keep a verdict "
         f"({clean['coverage_without']:.1%} without limits), of all copies "
-        f"{every['coverage_with']:.1%} ({every['coverage_without']:.1%}). The balanced accuracy of "
+        f"{every['coverage_with']:.1%} ({every['coverage_without']:.1%}). The accuracy of "
         f"these verdicts on copies is {_accuracy(every, 'with')} ({_accuracy(every, 'without')}); "
         "these are the copies that the limits were fitted on.",
         "Tested as `predict --stress` does, on the mildest copy of clips, "
@@ -291,8 +291,8 @@ def quality(limits: Limits, measured: Mapping) -> Section:
             "level": level,
             "with a verdict": f"{own['coverage_with']:.2f}",
             "without limits": f"{own['coverage_without']:.2f}",
-            "balanced accuracy": _accuracy(own, "with"),
-            "balanced accuracy without limits": _accuracy(own, "without"),
+            "accuracy": _accuracy(own, "with"),
+            "accuracy without limits": _accuracy(own, "without"),
         }
         for name, levels in measured.items()
         if isinstance(levels, Mapping) and name not in ("all copies", "none", "firmness")
@@ -302,7 +302,7 @@ def quality(limits: Limits, measured: Mapping) -> Section:
 
 
 def _accuracy(own: Mapping, which: str) -> str:
-    value = own[f"balanced_accuracy_{which}"]
+    value = own[f"accuracy_{which}"]
     return "undefined" if value is None else f"{value:.3f}"
 
 

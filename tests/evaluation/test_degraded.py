@@ -106,14 +106,14 @@ def test_what_the_limits_do_is_counted_by_corruption_and_level():
         judged(1, "noise", (-3.0, BEYOND)),
     )
     found = degraded.figures(table, LIMITS)
-    names = ("coverage_without", "balanced_accuracy_without")
-    names += ("coverage_with", "balanced_accuracy_with")
+    names = ("coverage_without", "accuracy_without")
+    names += ("coverage_with", "accuracy_with")
     values = {
         "none": {"0": (1, 1, 1, 1)},
         "blur": {"3": (1, 0.5, 0, None)},
-        "noise": {"3": (1, 0.5, 0.5, None)},
+        "noise": {"3": (1, 0.5, 0.5, 1)},
     }
-    assert found.pop("all copies") == dict(zip(names, (1, 0.5, 0.25, None), strict=True))
+    assert found.pop("all copies") == dict(zip(names, (1, 0.5, 0.25, 1), strict=True))
     assert found == {
         name: {level: dict(zip(names, own, strict=True)) for level, own in cells.items()}
         for name, cells in values.items()

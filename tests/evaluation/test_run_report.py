@@ -231,8 +231,8 @@ def test_the_quality_table_has_a_row_for_each_corruption_and_level():
             "level": "5",
             "with a verdict": "0.00",
             "without limits": "1.00",
-            "balanced accuracy": "undefined",
-            "balanced accuracy without limits": "0.800",
+            "accuracy": "undefined",
+            "accuracy without limits": "0.800",
         }
     ]
     assert "at most 5.0% of the verdicts are wrong" in section.text[0]

@@ -287,13 +287,13 @@ def test_quality_fits_limits_and_counts_firm_verdicts_on_copies_of_validation(pr
     assert found["firmness"] == {"firm": 0, "firm_wrong": 0, "not_firm": 12, "not_firm_wrong": 0}
     assert found["none"]["0"] == {
         "coverage_without": 1.0,
-        "balanced_accuracy_without": 1.0,
+        "accuracy_without": 1.0,
         "coverage_with": 1.0,
-        "balanced_accuracy_with": 1.0,
+        "accuracy_with": 1.0,
     }
-    assert found["blur"]["5"]["balanced_accuracy_without"] == 0.5
+    assert found["blur"]["5"]["accuracy_without"] == 0.5
     assert found["blur"]["5"]["coverage_with"] == 0.0
-    assert found["blur"]["5"]["balanced_accuracy_with"] is None
+    assert found["blur"]["5"]["accuracy_with"] is None
     assert set(found["jpeg"]) == {"1", "5"}
     assert said.startswith("sharpness ratio from 0.")
     assert "100% of the clips keep a verdict" in said
