@@ -45,10 +45,10 @@ class Decision(StrictModel):
     """How frame logits become a verdict (scores.py); probabilities of fake.
 
     One person is REAL up to `band_low`, never where that is 0, and FAKE from `band_high`, never
-    where that is 1; highest of 2, 3 … people is from the values of `several` (people.py), the
-    last of which holds for more. `recalibrated` tells on which clips of its user's
-    the threshold was fitted, where it was. `unproven` says why there is no verdict on any
-    file, where validation does not show that the model tells the classes apart.
+    where that is 1. The highest of 2, 3 … people is FAKE from the values of `several` (people.py),
+    the last of which holds for more. `recalibrated` tells on which clips of its user's the
+    threshold was fitted, where it was. `unproven` says why there is no verdict on any file, where
+    validation does not show that the model tells the classes apart.
     """
 
     min_faces: int = Field(gt=0)
