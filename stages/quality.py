@@ -52,7 +52,7 @@ def main() -> str:
     rows = seen[seen["status"] == "ok"].merge(split[["item", "label"]], on="item")
     given = set() if cropping.realign else set(index.loc[index["kind"] == "face", "item"])
     cutter = degraded.Cutter(
-        rows, frames, index, FRAMES, cropping.margin, cropping.size, given, chosen.seed
+        rows, frames, index, FRAMES, cropping.margin, cropping.crop_size, given, chosen.seed
     )
     own = copied_crops.CopiedCrops(rows, facts["input_size"], cutter)
     watch = crops.watched("judging corrupted copies")

@@ -61,7 +61,7 @@ TOY = {
     "synthesize.demo.pairs": 4,
     "synthesize.demo.seconds": 0.5,
     "extract_frames.frames": 3,
-    "crop_faces.size": 64,
+    "crop_faces.crop_size": 64,
     "train.input_size": 64,
     "train.epochs": 3,
     "train.batch_size": 8,

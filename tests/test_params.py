@@ -128,6 +128,10 @@ def test_without_a_path_the_file_in_the_working_folder_is_read(params_file, monk
             {"data_sets.test": FOLDER_SET},
             "data_sets.test: train, val, test are the parts of the split",
         ),
+        (
+            {"data_sets.size": FOLDER_SET},
+            "data_sets.size: DVC would not notice a change of what is called size",
+        ),
         ({"data_sets.demo.layout": "zip"}, "data_sets.demo: Input tag 'zip' found"),
         (
             {"data_sets.mine": FOLDER_SET | {"root": "clips"}},

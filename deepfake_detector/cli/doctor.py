@@ -340,7 +340,7 @@ def _stored(
         each = (
             _video_bytes(pixels, settings)
             if kind == "video"
-            else settings.crop_faces.size**2 * CROP
+            else settings.crop_faces.crop_size**2 * CROP
         )
         own = sum(one.path.stat().st_size for one in items) if kind == "image" else 0
         total += len(items) * each + own
@@ -349,7 +349,9 @@ def _stored(
 
 def _video_bytes(pixels: int, settings: params.Params) -> float:
     extract = settings.extract_frames
-    return extract.frames * (pixels * FRAME[extract.format] + settings.crop_faces.size**2 * CROP)
+    return extract.frames * (
+        pixels * FRAME[extract.format] + settings.crop_faces.crop_size**2 * CROP
+    )
 
 
 def _disk(needed: float) -> Finding:

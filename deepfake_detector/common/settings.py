@@ -8,6 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+# DVC leaves keys of these names out where it looks for a former run with the same settings: had a
+# setting such a name, a run with another value would be taken for the same
+UNSEEN_BY_DVC = ("size", "nfiles")
+
 
 class StrictModel(BaseModel):
     """A pydantic model that is immutable and refuses unknown names, infinity and NaN."""

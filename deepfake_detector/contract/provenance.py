@@ -43,7 +43,7 @@ def crop(
         kind=crop_kind(index, train, cropping.realign),
         min_face=cropping.min_face,
         margin=cropping.margin,
-        size=cropping.size,
+        size=cropping.crop_size,
         input_size=input_size,
         interpolation="area, bilinear",
         mean=mean,

@@ -4,21 +4,25 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from deepfake_detector.common.settings import Fraction, StrictModel
+from deepfake_detector.common.settings import UNSEEN_BY_DVC, Fraction, StrictModel
 
 RAW = "data/raw"  # where the demo sets are drawn
 PARTS = ("train", "val", "test")  # of a split
 ALL_FAKES = "all"  # of validation choose the epoch
 
 
-def _no_part(name: str) -> str:
-    """A held-out data set stands beside them in figures and tables."""
+def _not_taken(name: str) -> str:
+    """A held-out data set stands beside the parts of the split in figures and tables."""
     if name in PARTS:
         raise ValueError(f"{', '.join(PARTS)} are the parts of the split, not names of data sets")
+    if name in UNSEEN_BY_DVC:
+        raise ValueError(
+            f"DVC would not notice a change of what is called {name}; take another name"
+        )
     return name
 
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$"), AfterValidator(_no_part)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$"), AfterValidator(_not_taken)]
 LAYOUT = "how its tree is read (docs/data-sets.md)"
 
 

@@ -151,7 +151,7 @@ def _faces(
     return (
         _detected(frames, lambda _: image, None, settings)
         if settings.realign
-        else _ready_crop(image, settings.size)
+        else _ready_crop(image, settings.crop_size)
     )
 
 
@@ -221,7 +221,9 @@ def _known(boxes: list[dict], frame: int, margin: float) -> list[Face]:
 
 def _crop(image: np.ndarray, face: Face, settings: CropFaces) -> np.ndarray | None:
     return (
-        None if face.side < settings.min_face else cut(image, face, settings.margin, settings.size)
+        None
+        if face.side < settings.min_face
+        else cut(image, face, settings.margin, settings.crop_size)
     )
 
 

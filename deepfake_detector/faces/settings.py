@@ -40,7 +40,7 @@ class CropFaces(StrictModel):
     margin: float = Field(
         1.3, ge=1, le=3, description="side of the square crop, as a multiple of the face box"
     )
-    size: int = Field(256, ge=32, le=1024, description="pixels a side of a stored crop")
+    crop_size: int = Field(256, ge=32, le=1024, description="pixels a side of a stored crop")
     dominant: Literal["area", "frames"] = Field(
         "area",
         description="the track a clip's label is about: area (largest sum of boxes) or frames (in most)",

@@ -22,7 +22,7 @@ from deepfake_detector.storage.archive import ArchiveReader, Item, Pack, archive
 from deepfake_detector.storage.packs import Task
 
 SETTINGS = CropFaces(
-    detector="haar", detect_size=240, min_score=0.0, min_face=32, margin=1.1, size=64
+    detector="haar", detect_size=240, min_score=0.0, min_face=32, margin=1.1, crop_size=64
 )
 NOISE = np.random.default_rng(1).integers(0, 256, (20, 30, 3), np.uint8)
 
@@ -209,7 +209,7 @@ def test_a_damaged_archive_of_frames_stops_the_run_and_is_named(tmp_path):
 @pytest.mark.parametrize("size", [32, 96])
 def test_crops_have_the_size_that_is_set(tmp_path, size):
     pack, frames = framed(tmp_path, "image", person_still())
-    (row,) = cropped(tmp_path, pack, frames, changed(SETTINGS, size=size))
+    (row,) = cropped(tmp_path, pack, frames, changed(SETTINGS, crop_size=size))
     with ArchiveReader(tmp_path / "crops") as crops:
         assert crops.picture(row["archive"], row["member"]).shape == (size, size, 3)
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import networkx
 import pytest
+from dvc_data.hashfile.meta import Meta
 from ruamel.yaml import YAML
 
 import deepfake_detector
-from deepfake_detector import HANDED_ON
+from deepfake_detector import HANDED_ON, params
+from deepfake_detector.common.settings import UNSEEN_BY_DVC
 from deepfake_detector.evaluation import run_report
 from deepfake_detector.faces import cropping
 from deepfake_detector.media import extraction
@@ -156,6 +158,15 @@ def test_no_wing_takes_what_the_package_hands_on():
 def test_params_hold_every_section_the_stage_reads(stage):
     listed = {param.split(".")[0] for param in definition(stage).get("params", [])}
     assert listed == sections_read(stage) - UNTRACKED_SECTIONS
+
+
+@pytest.mark.parametrize("name", [Meta.PARAM_SIZE, Meta.PARAM_NFILES])
+def test_no_setting_has_a_name_that_dvc_leaves_out_of_the_key_of_a_run(name):
+    schema = params.Params.model_json_schema()
+    parts = (schema, *schema["$defs"].values())
+    assert "crop_size" in set().union(*(part.get("properties", ()) for part in parts))
+    assert name in UNSEEN_BY_DVC
+    assert not any(name in part.get("properties", ()) for part in parts)
 
 
 @pytest.mark.parametrize("stage", STAGES)

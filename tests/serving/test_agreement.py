@@ -39,7 +39,7 @@ def by_stages(
         min_face=crop.min_face,
         dominant=terms.dominant,
         margin=crop.margin,
-        size=crop.size,
+        crop_size=crop.size,
     )
     index = pd.DataFrame([{"item": "demo/real/0", "kind": "video", "md5": "0"}])
     frames = tables.make(extracted.rows["frames"], tables.FRAMES)
