@@ -49,7 +49,8 @@ class Train(StrictModel):
     init: str = Field(
         "imagenet",
         min_length=1,
-        description="imagenet (`fetch-assets`), random, or a file of one's own weights",
+        description="imagenet (`fetch-assets`), random, or a file of one's own weights, which DVC "
+        "does not watch",
     )
     imagenet_sha256: Sha256 = Field(
         "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
