@@ -71,6 +71,7 @@ def main() -> int:
         ("training_step", f"--precision {' '.join(precisions)}", arguments.crops),
         ("training_memory", "", ""),
         ("precision", "", ""),
+        ("beside_other_work", "", ""),
         ("interval_coverage", "", ""),
         ("page", "", ""),
         ("many_files", "", ""),

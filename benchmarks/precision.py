@@ -34,12 +34,12 @@ def main() -> None:
     )
     for size in arguments.size:
         steps = {
-            precision: _stepper(precision, size, arguments.batch) for precision in ("fp32", "bf16")
+            precision: stepper(precision, size, arguments.batch) for precision in ("fp32", "bf16")
         }
         rates: dict[str, list[float]] = {precision: [] for precision in steps}
         for _ in range(ROUNDS):
             for precision, step in steps.items():
-                rates[precision].append(arguments.batch * _steps_a_second(step))
+                rates[precision].append(arguments.batch * steps_a_second(step))
         speeds = {name: statistics.median(own) for name, own in rates.items()}
         print(
             f"{size} pixels: "
@@ -47,7 +47,7 @@ def main() -> None:
         )
 
 
-def _steps_a_second(step: Callable[[], None]) -> float:
+def steps_a_second(step: Callable[[], None]) -> float:
     started, done = time.perf_counter(), 0
     while (taken := time.perf_counter() - started) < SECONDS or not done:
         step()
@@ -55,7 +55,7 @@ def _steps_a_second(step: Callable[[], None]) -> float:
     return done / taken
 
 
-def _stepper(precision: str, size: int, batch: int) -> Callable[[], None]:
+def stepper(precision: str, size: int, batch: int) -> Callable[[], None]:
     """A function that does one training step; called once here to warm up."""
     fabric = devices.setup("auto", 1, precision, seed=1)
     detector = build("resnet18", "random", "").to(memory_format=torch.channels_last)

@@ -3,14 +3,15 @@ folder.
 
 Importing this checks that Python is the one the project was installed for, so that a stage started
 with another one says so instead of failing in the middle, holds the libraries that are loaded next
-to portable arithmetic, and watches from then on whether DVC still lives.
+to portable arithmetic and lets their idle threads leave the cores to other work, and watches from
+then on whether DVC still lives.
 """
 
 import gc
 import sys
 from pathlib import Path
 
-from deepfake_detector.common import arithmetic, packages
+from deepfake_detector.common import arithmetic, cores, packages
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -29,5 +30,6 @@ if _wrong := packages.wrong(packages.pinned(PROJECT)):
 from deepfake_detector import params
 from deepfake_detector.common.console import stop_with_parent
 
+cores.wait_briefly()
 arithmetic.hold(network=params.declared("train", "arithmetic") == "portable")
 stop_with_parent()  # before a stage loads its libraries: DVC may be killed in those seconds

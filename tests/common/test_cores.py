@@ -1,6 +1,10 @@
 """Worker and thread counts heed the quota of a container, not only the cores that it sees."""
 
+import os
+import sys
+
 import pytest
+from conftest import PROJECT, run
 
 from deepfake_detector.common import cores
 
@@ -58,3 +62,27 @@ def test_where_there_are_no_groups_all_cores_count(monkeypatch, tmp_path):
     monkeypatch.setattr(cores, "OWN_CGROUPS", tmp_path / "gone")
     assert cores.quota() is None
     assert cores.available() == cores.visible() >= 1
+
+
+@pytest.mark.parametrize(
+    ("given", "added"),
+    [
+        ({}, {"GOMP_SPINCOUNT": "1000"}),
+        ({"GOMP_SPINCOUNT": "5"}, {}),
+        ({"OMP_WAIT_POLICY": "active"}, {}),
+    ],
+)
+def test_threads_wait_briefly_unless_the_environment_says_how_long(monkeypatch, given, added):
+    environment = dict(given)
+    monkeypatch.setattr(os, "environ", environment)
+    cores.wait_briefly()
+    assert environment == given | added
+
+
+@pytest.mark.slow
+def test_the_threads_of_a_stage_wait_briefly(monkeypatch):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    command = "import os, stages; print(os.environ['GOMP_SPINCOUNT'])"
+    seen = run(PROJECT, sys.executable, "-c", command)
+    assert seen.stdout.split() == ["1000"], seen.stderr
