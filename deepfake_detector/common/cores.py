@@ -1,8 +1,7 @@
-"""The processor, and how many of its cores this process may use: those it may run on, within the
-quota of its container.
+"""The processor, how many of its cores this process may use, and how long idle threads keep one.
 
-A container that may use 2 of 64 cores still sees all 64: as many workers or threads would wait for
-each other.
+Those it may run on, within the quota of its container: one that may use 2 of 64 cores still sees
+all 64, and as many workers or threads would wait for each other.
 """
 
 import math
@@ -12,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
-# Rounds that a thread of OpenMP's (libgomp) keeps its core for, waiting for the others. Of 300,000,
-# its default, nearly all are in vain where other work has the core that they wait for.
+# Rounds that a thread of libgomp's, OpenMP for torch, keeps its core while it waits for the others.
+# Nearly all of its usual 300,000 are in vain where other work has the core that they wait for.
 BRIEFLY = {"GOMP_SPINCOUNT": "1000"}
 CGROUPS, OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
