@@ -14,6 +14,7 @@ import pandas as pd
 from deepfake_detector import UserError, params
 from deepfake_detector.datasets import audit, data_report, duplicates, shortcuts, splitting
 from deepfake_detector.datasets.face_sheets import face_sheets
+from deepfake_detector.faces.edges import shares_filled_in
 from deepfake_detector.media.stored_frames import frame_pictures
 from deepfake_detector.pages import html_page
 from deepfake_detector.storage import tables
@@ -25,7 +26,8 @@ SHEETS = Path("plots/contact_sheets")
 
 
 def main() -> str:
-    limits = params.load().verify
+    settings = params.load()
+    limits, cropping = settings.verify, settings.crop_faces
     index = tables.read("data/index.csv", tables.INDEX)
     media = tables.read("data/media.csv", tables.MEDIA)
     frames = tables.read("data/frames.csv", tables.FRAMES)
@@ -34,6 +36,8 @@ def main() -> str:
         audit.judge(index, frames, faces, limits).to_dict("records"), tables.VERIFIED
     )
     tables.write("data/verified.csv", verified, tables.VERIFIED)
+    as_given = index.loc[(index["kind"] == "face") & (not cropping.realign), "item"]
+    filled_in = shares_filled_in(faces[~faces["item"].isin(as_given)], frames, cropping.margin)
     with ArchiveReader("data/frames") as frame_reader, ArchiveReader("data/faces") as face_reader:
         picture = frame_pictures(frames, index, frame_reader)
         known = splitting.groups(index, tables.make([], tables.NEAR_DUPLICATES))
@@ -41,13 +45,15 @@ def main() -> str:
             duplicates.near_duplicates(frames, index, known, picture), tables.NEAR_DUPLICATES
         )
         tables.write("data/near_duplicates.csv", near, tables.NEAR_DUPLICATES)
-        shortcut = _shortcut(index, verified, media, faces, near, limits.max_shortcut_auc)
+        shortcut = _shortcut(
+            index, verified, media, faces, filled_in, near, limits.max_shortcut_auc
+        )
         stops = audit.stoppers(index, faces, verified, limits) + audit.shortcut_stopper(
             shortcut, limits
         )
         jpegs = face_sheets(faces, index, face_reader)
         sections = [
-            data_report.what_there_is(index, verified, media, faces),
+            data_report.what_there_is(index, verified, media, faces, filled_in),
             *data_report.dropped(verified, frames, picture),
             data_report.shortcut(shortcut, limits.max_shortcut_auc),
             data_report.look_alikes(near, index, frames, picture),
@@ -80,6 +86,7 @@ def _shortcut(
     verified: pd.DataFrame,
     media: pd.DataFrame,
     faces: pd.DataFrame,
+    filled_in: pd.Series,
     near: pd.DataFrame,
     limit: float,
 ) -> shortcuts.Shortcut:
@@ -88,7 +95,7 @@ def _shortcut(
     items = index[kept & (index["use"] == "train")]
     labels = items.set_index("item")["label"].astype(int)
     return shortcuts.audit_kinds(
-        shortcuts.file_facts(items, media, faces),
+        shortcuts.file_facts(items, media, faces, filled_in),
         labels,
         splitting.groups(index, near),
         items.set_index("item")["kind"],

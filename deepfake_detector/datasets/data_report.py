@@ -19,16 +19,21 @@ Picture = Callable[[str, int], np.ndarray]
 
 
 def what_there_is(
-    index: pd.DataFrame, verified: pd.DataFrame, media: pd.DataFrame, faces: pd.DataFrame
+    index: pd.DataFrame,
+    verified: pd.DataFrame,
+    media: pd.DataFrame,
+    faces: pd.DataFrame,
+    filled_in: pd.Series,
 ) -> Section:
     """How many items there are and stay, and by data set and method with the medians of their files'
-    facts side by side."""
+    facts side by side; `filled_in` is the fraction of an item's crops that repeats the edge."""
     tried = faces.dropna(subset="frame").assign(found=lambda rows: rows["status"] == "ok")
     seen = tried.groupby(["item", "frame"])["found"].any().groupby("item").mean().rename("coverage")
     joined = (
         index.merge(verified, on="item")
         .merge(media, on="item", how="left")
         .merge(seen, on="item", how="left")
+        .merge(filled_in, on="item", how="left")
     )
     rows = []
     for (data_set, _, method), items in joined.groupby(["data_set", "label", "method"]):
@@ -39,6 +44,7 @@ def what_there_is(
                 "items": len(items),
                 "kept": int(items["keep"].sum()),
                 "frames with a face": _share(items["coverage"].mean()),
+                "crop outside the picture": _share(items["filled_in"].median()),
                 "width": _median(items["width"]),
                 "height": _median(items["height"]),
                 "seconds": _median(items["duration"], 1),

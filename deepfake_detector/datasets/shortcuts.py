@@ -34,6 +34,7 @@ CAPTIONS = {  # of the facts whose names say too little
     "jpeg_quality": "JPEG quality",
     "face_size": "face size",
     "brightness": "face brightness",
+    "filled_in": "part of the crop outside its picture",
 }
 FOLDS = 5
 MIN_ITEMS = 10  # of each class
@@ -91,13 +92,16 @@ def caption(fact: str) -> str:
     return CAPTIONS.get(fact, fact.replace("_", " "))
 
 
-def file_facts(items: pd.DataFrame, media: pd.DataFrame, faces: pd.DataFrame) -> pd.DataFrame:
-    """A row per item (the index) with a column per fact: those of `media` and what follows from them
-    and the faces. Numbers are float64, NaN where unknown; texts are objects, empty where unknown.
+def file_facts(
+    items: pd.DataFrame, media: pd.DataFrame, faces: pd.DataFrame, filled_in: pd.Series
+) -> pd.DataFrame:
+    """A row per item (the index) with a column per fact: those of `media`, what follows from them
+    and the faces, and `filled_in`, by item the fraction of its crops that repeats the edge. Numbers
+    are float64, NaN where unknown; texts are objects, empty where unknown.
 
     `items` are rows of the index table; `media` and `faces` are tables that may hold other items
-    too. Face size (pixels, the longer side) and brightness are medians over the dominant track; a
-    ready crop has no face size.
+    too, and so may `filled_in`. Face size (pixels, the longer side) and brightness are medians over
+    the dominant track; a ready crop has no face size.
     """
     kind = items.set_index("item")["kind"]
     facts = media.set_index("item").reindex(index=kind.index)
@@ -112,6 +116,7 @@ def file_facts(items: pd.DataFrame, media: pd.DataFrame, faces: pd.DataFrame) ->
     side = seen[["width", "height"]].max(axis=1).groupby("item").median().reindex(kind.index)
     facts["face_size"] = side.where(kind != "face").astype("float64")
     facts["brightness"] = seen["brightness"].groupby("item").median()
+    facts["filled_in"] = filled_in.reindex(kind.index)
     return facts
 
 

@@ -34,6 +34,15 @@ def cut(image: np.ndarray, face: Face, margin: float, size: int) -> np.ndarray:
     return resize(part, size)
 
 
+def filled_in(face: Face, margin: float, width: int, height: int) -> float:
+    """The fraction of that square, 0..1, which lies outside a picture of `width` x `height` pixels:
+    there is nothing in it but the repeated edge."""
+    left, top, side = _square(face, margin)
+    across = max(min(left + side, width) - max(left, 0), 0)
+    down = max(min(top + side, height) - max(top, 0), 0)
+    return 1 - across * down / side**2
+
+
 def points_in_crop(face: Face, margin: float) -> str:
     """The face's five points in the square that `cut` cuts: x and y of each as shares of its side.
 

@@ -14,6 +14,7 @@ from deepfake_detector.pages.html_page import Section
 from deepfake_detector.storage import tables
 
 GREY = np.full((20, 30, 3), 128, np.uint8)
+NOWHERE = pd.Series({}, dtype=float, name="filled_in").rename_axis("item")
 
 
 def text_of(page: bytes) -> str:
@@ -102,6 +103,7 @@ def test_methods_stand_side_by_side_with_their_files_facts():
         verified(a="", b="", c="unreadable: empty file"),
         tables.make(media, tables.MEDIA),
         tables.make(faces, tables.FACES),
+        pd.Series({"a": 0.5, "b": 0.0}, name="filled_in").rename_axis("item"),
     )
     assert section.text[0] == (
         "3 items (2 real, 1 fake) of d; 2 (2 real, 0 fake) are kept. Dropped: 1 unreadable."
@@ -109,6 +111,7 @@ def test_methods_stand_side_by_side_with_their_files_facts():
     real, swap = section.rows
     assert real["method"] == "real"
     assert (real["items"], real["kept"], real["frames with a face"]) == (2, 2, "75.0%")
+    assert (real["crop outside the picture"], swap["crop outside the picture"]) == ("25.0%", "")
     assert (real["width"], real["seconds"], real["Mbit/s"], real["codecs"]) == (
         "480",
         "3.0",
@@ -126,7 +129,7 @@ def test_methods_stand_side_by_side_with_their_files_facts():
 def test_where_nothing_is_dropped_that_is_said():
     nothing = [tables.make([], schema) for schema in (tables.MEDIA, tables.FACES)]
     section = data_report.what_there_is(
-        index(("a", 0, "real"), ("b", 1, "swap")), verified(a="", b=""), *nothing
+        index(("a", 0, "real"), ("b", 1, "swap")), verified(a="", b=""), *nothing, NOWHERE
     )
     assert section.text[0] == "2 items (1 real, 1 fake) of d; all are kept."
 

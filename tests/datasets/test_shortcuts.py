@@ -11,8 +11,10 @@ from deepfake_detector.storage import tables
 NAN = float("nan")
 FACTS = [
     *("bytes", "bitrate", "bits_per_pixel", "duration", "frame_rate", "frames_found"),
-    *("width", "height", "jpeg_quality", "face_size", "brightness"),
+    *("width", "height", "jpeg_quality", "face_size", "brightness", "filled_in"),
 ]
+FILLED_IN = pd.Series({"clip": 0.125, "elsewhere": 0.5})
+NOWHERE = pd.Series({}, dtype=float)
 
 
 def index(**kinds: str) -> pd.DataFrame:
@@ -71,7 +73,7 @@ def test_facts_of_every_item_are_those_of_its_file_and_its_dominant_face():
         clip="video", still="image", crop="face", broken="video", timeless="video", lost="video"
     )
     found = shortcuts.file_facts(
-        items, tables.make(MEDIA, tables.MEDIA), tables.make(FACES, tables.FACES)
+        items, tables.make(MEDIA, tables.MEDIA), tables.make(FACES, tables.FACES), FILLED_IN
     )
     film_facts = {
         "bytes": 40_000,
@@ -84,7 +86,8 @@ def test_facts_of_every_item_are_those_of_its_file_and_its_dominant_face():
     wanted = {
         "broken": {"bytes": 7},
         "clip": film_facts
-        | {"bits_per_pixel": 1.2, "frame_rate": 20, "face_size": 46, "brightness": 100},
+        | {"bits_per_pixel": 1.2, "frame_rate": 20, "face_size": 46, "brightness": 100}
+        | {"filled_in": 0.125},
         "crop": {"bytes": 500, "bits_per_pixel": 20, "width": 20, "height": 10, "brightness": 55},
         "lost": {},
         "still": {"bytes": 3000, "bits_per_pixel": 5, "width": 60, "height": 80, "jpeg_quality": 90}
@@ -103,7 +106,7 @@ def test_every_column_of_the_media_table_is_a_fact():
     media["tag"] = ["Lavf", None]
     media["aspect"] = pd.array([1, None], dtype="Int64")
     items = index(clip="video", still="image", lost="video")
-    found = shortcuts.file_facts(items, media, tables.make([], tables.FACES))
+    found = shortcuts.file_facts(items, media, tables.make([], tables.FACES), NOWHERE)
     assert set(media.columns) - {"item"} < set(found.columns)
     assert found["tag"].to_dict() == {"clip": "Lavf", "still": "", "lost": ""}
     assert found["codec"].to_dict() == {"clip": "h264", "still": "", "lost": ""}
@@ -112,10 +115,13 @@ def test_every_column_of_the_media_table_is_a_fact():
 
 def test_without_any_face_the_other_facts_stand():
     found = shortcuts.file_facts(
-        index(clip="video"), tables.make(MEDIA, tables.MEDIA), tables.make([], tables.FACES)
+        index(clip="video"),
+        tables.make(MEDIA, tables.MEDIA),
+        tables.make([], tables.FACES),
+        NOWHERE,
     )
     assert found.loc["clip", "bits_per_pixel"] == 1.2
-    assert found.loc["clip", ["face_size", "brightness"]].isna().all()
+    assert found.loc["clip", ["face_size", "brightness", "filled_in"]].isna().all()
 
 
 def paired(pairs: int, seed: int = 0, fakes: int = 1) -> tuple[pd.DataFrame, pd.Series, pd.Series]:

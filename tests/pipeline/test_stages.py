@@ -84,6 +84,37 @@ def test_the_shortcut_audit_leaves_out_what_is_held_out_and_what_was_dropped(pro
     assert found["shortcut"] == {"roc_auc": 0.5, "reason": "", "among": "", "facts": {}}
 
 
+@pytest.mark.parametrize(
+    ("realign", "found"),
+    [(True, {"filled_in": 1.0}), (False, {})],
+)
+def test_crops_of_one_class_that_were_cut_more_tightly_are_a_shortcut(project, realign, found):
+    """Where the face is cut out again the smeared edge tells; crops that are used as they are have
+    none."""
+    items, media, frames, faces = [], [], [], []
+    for number in range(20):
+        name, fake = f"crop{number}", number % 2 == 1
+        items.append(item(name, fake))
+        media.append({"item": name, "bytes": 1000, "width": 100, "height": 100})
+        frames.append({"item": name, "frame": 0, "width": 100, "height": 100, "status": "ok"})
+        place, side = (5, 90) if fake else (25, 50)
+        faces.append(face(name, x=place, y=place, width=side, height=side))
+    change_params(
+        project / "params.yaml",
+        {
+            "crop_faces.margin": 1.3,
+            "crop_faces.realign": realign,
+            "verify.on_shortcut": "warn",
+        },
+    )
+    write("data/index.csv", tables.INDEX, items)
+    write("data/media.csv", tables.MEDIA, media)
+    write("data/frames.csv", tables.FRAMES, frames)
+    write_faces(faces)
+    call("verify")
+    assert told("metrics/verify.json")["shortcut"]["facts"] == found
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("policy", "left", "moved"), [("official", 1, 0), ("strict", 0, 1)])
 def test_leaks_of_the_published_split_are_told_and_counted(project, capsys, policy, left, moved):
