@@ -474,7 +474,7 @@ def test_what_a_run_stores_is_estimated_from_its_material(
         contents=dict.fromkeys(CLIPS, made.clip(frames=3, width=640, height=480)) | contents
     )
     of = folder_settings(
-        tmp_path, root, **{"extract_frames__frames": 100, "crop_faces__size": 1000} | changes
+        tmp_path, root, **{"extract_frames__frames": 100, "crop_faces__crop_size": 1000} | changes
     )
     needed = (doctor.MODELS + doctor.COPIES * stored) / 1e6
     size = f"{needed:.0f} MB" if needed < 1000 else f"{needed / 1000:.1f} GB"
