@@ -44,6 +44,8 @@ NOT_TRACKED = {
     ),
     *(path.as_posix() for path in Path("deepfake_detector").glob("*/settings.py")),
 }
+# what every param is there for, in words that the run's report shows
+CAPTIONS = {file for file in NOT_TRACKED if file.endswith(("/params.py", "/settings.py"))}
 UNTRACKED_SECTIONS = {"parallel", "scratch"}  # results do not depend on them
 
 
@@ -129,7 +131,8 @@ def test_deps_hold_every_library_file_the_stage_imports(stage):
         for file in ([Path(dep)] if dep.endswith(".py") else Path(dep).rglob("*.py"))
         if file.stat().st_size  # an empty __init__.py says nothing
     }
-    assert covered == everything_imported(f"stages/{stage}.py") - NOT_TRACKED
+    left_out = NOT_TRACKED - CAPTIONS if stage == "report" else NOT_TRACKED
+    assert covered == everything_imported(f"stages/{stage}.py") - left_out
 
 
 def test_the_packages_own_names_are_imports_of_their_wing(tmp_path):
