@@ -98,8 +98,11 @@ def test_what_encoders_write_is_read(profile, matrices, interlacing):
             "high422": "yuv422p",
             "high444": "yuv444p",
         }.get(profile, "yuv420p")
-        for _ in range(6):
-            output.mux(stream.encode(av.VideoFrame(64, 64, stream.pix_fmt)))
+        grey = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 128, np.uint8), format="rgb24")
+        for at in range(6):
+            frame = grey.reformat(format=stream.pix_fmt)
+            frame.pts = at
+            output.mux(stream.encode(frame))
         output.mux(stream.encode())
     with av.open(io.BytesIO(buffer.getvalue())) as file:
         read = Fields(file.streams.video[0].codec_context.extradata)
