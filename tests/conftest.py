@@ -88,6 +88,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: (item.path in waiting, place.get(item.path.name, len(LONGEST))))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """What a test and its fixtures draw does not depend on the tests before it."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
+
+
 def run(
     folder: Path, *command: str, timeout: float = HANG, **environment: str
 ) -> subprocess.CompletedProcess:
