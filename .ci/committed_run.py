@@ -3,8 +3,8 @@
     python .ci/committed_run.py      (after `make repro`)
 
 Every output must be the same bytes, and Git must see no change in what it tracks. A machine that
-cannot hold its libraries to portable arithmetic trains another network, as another seed would. There
-what is made before training must be the same bytes; each figure must be within 0.05 of the
+cannot hold its libraries to portable arithmetic trains another network, as another seed would.
+There what is made before training must be the same bytes; each figure must be within 0.05 of the
 committed one, or its 95 % interval overlap the committed one's; and each ROC-AUC, on validation and
 test, must be at least 0.95. Exit code 1 where something does not hold.
 """

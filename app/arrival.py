@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Arrival:
-    """Known by a `key`. `read` gives its bytes when its turn comes; raises OSError where it cannot."""
+    """Known by a `key`. `read` gives its bytes when its turn comes; raises OSError where it
+    cannot."""
 
     key: str
     name: str

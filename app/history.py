@@ -30,8 +30,8 @@ PER_FACE = 1000  # bytes of a face kept, besides its picture and its map
 
 @dataclass(frozen=True)
 class Judged:
-    """One input: its report, in which crops are packed, and the model that judged it. `file` and the
-    whole frames of the report are empty where they are kept no more."""
+    """One input: its report, in which crops are packed, and the model that judged it. `file` and
+    the whole frames of the report are empty where they are kept no more."""
 
     number: int
     report: Report

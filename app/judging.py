@@ -1,5 +1,5 @@
-"""How a file that was dropped is judged: in its turn, told step by step, with a row whatever comes of
-it."""
+"""How a file that was dropped is judged: in its turn, told step by step, with a row whatever comes
+of it."""
 
 import hashlib
 import logging
@@ -84,8 +84,8 @@ def _judged_in_turn(
     tell: Tell,
     spare: Spare,
 ) -> Report:
-    """Every file waits in line anew, and one to spare is given up for whoever waits, so that somebody
-    with many does not keep the others waiting."""
+    """Every file waits in line anew, and one to spare is given up for whoever waits, so that
+    somebody with many does not keep the others waiting."""
 
     def waiting(before: int) -> None:
         ahead = {0: "You are next.", 1: "One visitor is before you."}.get(

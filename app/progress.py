@@ -1,5 +1,5 @@
-"""How far the files of a visit are, told again and again while they are judged, with a button to stop
-and one to go on."""
+"""How far the files of a visit are, told again and again while they are judged, with a button to
+stop and one to go on."""
 
 import streamlit as st
 

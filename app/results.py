@@ -42,8 +42,9 @@ def show(
 
 
 def _follow_all(history: History, below: int | None, banner: str) -> None:
-    """Has a name of its own, so that nothing follows any more once all is judged: Streamlit loses the
-    end of a page that is just drawn where a fragment asks to be drawn anew that the page still has."""
+    """Has a name of its own, so that nothing follows any more once all is judged: Streamlit loses
+    the end of a page that is just drawn where a fragment asks to be drawn anew that the page still
+    has."""
     _show_all(history, below, banner)
 
 

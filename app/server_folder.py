@@ -1,5 +1,5 @@
-"""Files that lie on the server already, in the folder that DEEPFAKE_FOLDER names: whoever serves the
-page decides whether there is one. Visitors see what lies below it, never where it is.
+"""Files that lie on the server already, in the folder that DEEPFAKE_FOLDER names: whoever serves
+the page decides whether there is one. Visitors see what lies below it, never where it is.
 """
 
 import errno

@@ -1,5 +1,5 @@
-"""What comes in: files that are dropped, examples that are picked. Streamlit keeps no bytes of them:
-whoever asks takes them over."""
+"""What comes in: files that are dropped, examples that are picked. Streamlit keeps no bytes of
+them: whoever asks takes them over."""
 
 import hashlib
 from collections.abc import Callable
@@ -50,7 +50,8 @@ def begin_anew() -> None:
 
 
 def examples() -> dict[str, Path]:
-    """Those of the demo by a label that gives neither the answer away nor do they by their order."""
+    """Those of the demo by a label that gives neither the answer away nor do they by their
+    order."""
     paths = [path for path in EXAMPLES.glob("*") if path.suffix in IMAGE_SUFFIXES | VIDEO_SUFFIXES]
     paths.sort(key=lambda path: hashlib.sha256(path.name.encode()).hexdigest())
     return {f"Example {at}{path.suffix}": path for at, path in enumerate(paths, start=1)}

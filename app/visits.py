@@ -1,5 +1,5 @@
-"""What belongs to a visit outlives the loading anew of a page: by a random token in its address, for
-half an hour after it was open last, in the memory of the server.
+"""What belongs to a visit outlives the loading anew of a page: by a random token in its address,
+for half an hour after it was open last, in the memory of the server.
 
 Who has no token, or one that is not known, begins an empty visit under a token of the server's
 choice.

@@ -1,5 +1,5 @@
-"""How the page puts verdicts and file names: each verdict has words, a colour and a sign of its own,
-names are never markup."""
+"""How the page puts verdicts and file names: each verdict has words, a colour and a sign of its
+own, names are never markup."""
 
 import re
 

@@ -1,5 +1,5 @@
-"""What is to be done for one visit, order by order, in threads of its own: clicks on the page, which
-run its script anew, neither wait for it nor disturb it.
+"""What is to be done for one visit, order by order, in threads of its own: clicks on the page,
+which run its script anew, neither wait for it nor disturb it.
 
 The files that wait are held here and nowhere else.
 """
@@ -35,9 +35,9 @@ class Order:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the work is: the first file in hand, which `share` of it is done (from 0 to 1) and what
-    is being done with it; how many files of those dropped together are done after so many `seconds`,
-    and how many wait, those in hand among them."""
+    """How far the work is: the first file in hand, which `share` of it is done (from 0 to 1) and
+    what is being done with it; how many files of those dropped together are done after so many
+    `seconds`, and how many wait, those in hand among them."""
 
     name: str
     share: float
@@ -49,8 +49,8 @@ class Progress:
 
 class Work:
     """The orders of one visit, of which `at_once` are in hand at a time: the first has a claim, the
-    others are to spare. Rests while it is `stopped`, while there is no `room` for results, and where
-    nobody has the page open. Serves several threads."""
+    others are to spare. Rests while it is `stopped`, while there is no `room` for results, and
+    where nobody has the page open. Serves several threads."""
 
     def __init__(
         self,
@@ -116,7 +116,8 @@ class Work:
             self._orders.clear()
 
     def drop_if_left(self) -> None:
-        """Drop the files that wait where nobody has had the page open for long; their names stay."""
+        """Drop the files that wait where nobody has had the page open for long; their names
+        stay."""
         with self._lock:
             if not self._is_watched() and self._clock() - self._seen > LOST:
                 self.lost += tuple(one.name for one in self._orders)

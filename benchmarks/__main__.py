@@ -1,13 +1,14 @@
-"""The benchmarks with goals, one after the other, and what they printed as a page: docs/benchmarks.md.
+"""The benchmarks with goals, one after the other, and what they printed as a page:
+docs/benchmarks.md.
 
     python -m benchmarks [--clips FOLDER] [--several CLIP ...] [--crops FOLDER] [--only NAME ...]
 
-`make bench` does it; it takes more than an hour. Those of what is learned and told run by themselves:
-border_leak, calibration, heat_map, int8_across_sets, reference_recipe, several_people.
+`make bench` does it; it takes more than an hour. Those of what is learned and told run by
+themselves: border_leak, calibration, heat_map, int8_across_sets, reference_recipe, several_people.
 
-Each compares with its rival within its own run, so the ratios hold where the seconds do not: run it with nothing beside.
-With --only, the page keeps what it tells of the others; each section names the machine that it was measured on.
-The names of the folders are not written down.
+Each compares with its rival within its own run, so the ratios hold where the seconds do not: run it
+with nothing beside. With --only, the page keeps what it tells of the others; each section names the
+machine that it was measured on. The names of the folders are not written down.
 """
 
 import argparse
@@ -111,7 +112,8 @@ def _shown(module: str, options: str, folder: str) -> str:
 
 
 def _section(module: str, options: str, folder: str, shown: str) -> str:
-    """What a benchmark is about, its command as `shown` and what it printed. An error ends the run."""
+    """What a benchmark is about, its command as `shown` and what it printed. An error ends the
+    run."""
     print(f"$ {shown}", flush=True)
     command = [sys.executable, "-m", module, *filter(None, [folder]), *options.split()]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)

@@ -1,10 +1,11 @@
-"""The API under eight clients at once for minutes: whether each gets the answer to what it sent, and whether memory grows.
+"""The API under eight clients at once for minutes: whether each gets the answer to what it sent,
+and whether memory grows.
 
     python -m benchmarks.api [CLIP ...] [--minutes 5] [--clients 8] [--model FILE]
 
-Without a CLIP, some are drawn; without a model, one of random weights judges. Every answer's hash must be that of the bytes
-that were sent, and its report that of the command on the same file but for the seconds. Memory is the resident size of the
-server (Linux), looked at every second.
+Without a CLIP, some are drawn; without a model, one of random weights judges. Every answer's hash
+must be that of the bytes that were sent, and its report that of the command on the same file but
+for the seconds. Memory is the resident size of the server (Linux), looked at every second.
 """
 
 import argparse

@@ -1,9 +1,10 @@
-"""Training steps of one process, and of two at once, with idle threads that wait as briefly as a stage's, and as OpenMP has it.
+"""Training steps of one process, and of two at once, with idle threads that wait as briefly as a
+stage's, and as OpenMP has it.
 
     python -m benchmarks.beside_other_work [--size 80] [--batch 16]
 
-Images per second of each process: forward, backward and update in fp32 on tensors in memory. The cases take turns, the median
-counts. Two at once can have half of the speed each.
+Images per second of each process: forward, backward and update in fp32 on tensors in memory. The
+cases take turns, the median counts. Two at once can have half of the speed each.
 """
 
 import argparse

@@ -1,10 +1,12 @@
-"""Whether a self-blended fake can be told from the real face beside it by what lies outside its mask, where nothing was blended.
+"""Whether a self-blended fake can be told from the real face beside it by what lies outside its
+mask, where nothing was blended.
 
     python -m benchmarks.border_leak FOLDER [--pairs 2000]
 
-FOLDER holds face crops in the layout `folder`, with `sources` or `original` in its metadata.csv for groups. Printed is the
-ROC-AUC of a logistic regression and of trees, cross-validated by group, with 95 % intervals: against the target that the fake
-was blended into, as training shows it, and against the untouched crop, which differs from half of the fakes everywhere.
+FOLDER holds face crops in the layout `folder`, with `sources` or `original` in its metadata.csv for
+groups. Printed is the ROC-AUC of a logistic regression and of trees, cross-validated by group, with
+95 % intervals: against the target that the fake was blended into, as training shows it, and against
+the untouched crop, which differs from half of the fakes everywhere.
 """
 
 import argparse

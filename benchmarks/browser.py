@@ -1,4 +1,5 @@
-"""The system's Chromium, without a window, for whatever looks at pages: benchmarks, tests, the README's pictures."""
+"""The system's Chromium, without a window, for whatever looks at pages: benchmarks, tests, the
+README's pictures."""
 
 import shutil
 from collections.abc import Iterator

@@ -1,9 +1,11 @@
-"""What temperature scaling costs logits that are calibrated, and what it mends of logits that are three times too large.
+"""What temperature scaling costs logits that are calibrated, and what it mends of logits that are
+three times too large.
 
     python -m benchmarks.calibration [--tries 200]
 
-Simulated clips, each a group of its own, of two normal distributions whose logits are calibrated for classes of equal size.
-Printed is how much higher the true log loss is than that of calibrated logits: the mean, and the 95th percentile in brackets.
+Simulated clips, each a group of its own, of two normal distributions whose logits are calibrated
+for classes of equal size. Printed is how much higher the true log loss is than that of calibrated
+logits: the mean, and the 95th percentile in brackets.
 """
 
 import argparse

@@ -1,10 +1,12 @@
-"""What DVC takes for pictures in archives, as the stages write them, and for the same pictures as loose files.
+"""What DVC takes for pictures in archives, as the stages write them, and for the same pictures as
+loose files.
 
     python -m benchmarks.dvc_archives [--rounds 5]
 
-Three cases: 1,000 and 3,000 videos of 32 frames (an archive each) and 12,000 stills (256 archives). Timed are `dvc commit` of
-new outputs and a `dvc repro` that has nothing to do, each in a repository of its own; the two kinds take turns, the median
-counts. DVC's own start is in every figure and decides the small ones; `dvc version`, timed last, says how long it is.
+Three cases: 1,000 and 3,000 videos of 32 frames (an archive each) and 12,000 stills (256 archives).
+Timed are `dvc commit` of new outputs and a `dvc repro` that has nothing to do, each in a repository
+of its own; the two kinds take turns, the median counts. DVC's own start is in every figure and
+decides the small ones; `dvc version`, timed last, says how long it is.
 """
 
 import argparse

@@ -1,9 +1,10 @@
-"""Extracting frames and cropping faces, against bare decoding of the same clips, and with one worker against several.
+"""Extracting frames and cropping faces, against bare decoding of the same clips, and with one
+worker against several.
 
     python -m benchmarks.extract_crop [FOLDER] [--detector yunet] [--workers 2]
 
-FOLDER holds clips; without one, clips are drawn. Each measurement starts its own workers and writes to an empty folder; the
-kinds take turns, the median of the rounds counts.
+FOLDER holds clips; without one, clips are drawn. Each measurement starts its own workers and writes
+to an empty folder; the kinds take turns, the median of the rounds counts.
 """
 
 import argparse

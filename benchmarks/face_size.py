@@ -1,11 +1,13 @@
-"""Faces of 48 to 200 pixels in pictures of 4K, 1080p and 720p: how many are found, in what time, with and without the size rule.
+"""Faces of 48 to 200 pixels in pictures of 4K, 1080p and 720p: how many are found, in what time,
+with and without the size rule.
 
     python -m benchmarks.face_size FOLDER [--detector yunet] [--min-face 64]
 
-FOLDER holds clips with real faces. Their frames are scaled until the face has the size, and up to 24 are laid into a picture
-beside one another. A face counts if the detector finds it in that frame shown by itself at its own size; it is found where the
-two boxes share half of their union. Without the rule every picture is shown at `detect_size` pixels, whatever its size. YuNet
-is also run by OpenCV's own cv2.FaceDetectorYN, at the sizes of the rule.
+FOLDER holds clips with real faces. Their frames are scaled until the face has the size, and up to
+24 are laid into a picture beside one another. A face counts if the detector finds it in that frame
+shown by itself at its own size; it is found where the two boxes share half of their union. Without
+the rule every picture is shown at `detect_size` pixels, whatever its size. YuNet is also run by
+OpenCV's own cv2.FaceDetectorYN, at the sizes of the rule.
 """
 
 import argparse
@@ -135,7 +137,8 @@ def _mosaic(
 def _looked_for(
     detector: FaceDetector, pictures: list[tuple[np.ndarray, list[Face]]]
 ) -> tuple[int, float]:
-    """How many of the faces are found, and the median of the processor seconds that a picture takes."""
+    """How many of the faces are found, and the median of the processor seconds that a picture
+    takes."""
     found, seconds = 0, []
     for picture, wanted in pictures:
         started = time.process_time()

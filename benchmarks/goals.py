@@ -1,4 +1,5 @@
-"""Goals, each told in a line of its own by the benchmark that measures it; docs/benchmarks.md sums these lines up."""
+"""Goals, each told in a line of its own by the benchmark that measures it; docs/benchmarks.md sums
+these lines up."""
 
 MARK = "goal: "
 

@@ -1,9 +1,11 @@
-"""Extracting frames and cropping faces of 1, 4 and 16 times as many clips: what a clip costs, and the memory it takes.
+"""Extracting frames and cropping faces of 1, 4 and 16 times as many clips: what a clip costs, and
+the memory it takes.
 
     python -m benchmarks.growth [--clips 8] [--workers 2]
 
-Clips are drawn, and copied with a few bytes of their own, so that none is taken for another that is finished. Each number of
-clips is worked on by a process of its own, so that its largest memory is told apart.
+Clips are drawn, and copied with a few bytes of their own, so that none is taken for another that is
+finished. Each number of clips is worked on by a process of its own, so that its largest memory is
+told apart.
 """
 
 import argparse

@@ -1,11 +1,13 @@
-"""Whether the heat map shows what raised the score: faces blurred away, or brought back, in the map's order.
+"""Whether the heat map shows what raised the score: faces blurred away, or brought back, in the
+map's order.
 
     python -m benchmarks.heat_map [--model models/detector.onnx] [--part val] [--faces 400]
 
-Run it in a project whose model is exported. Of fakes of that part of the split, one face of each, the hottest places are
-blurred first (deletion: the score should fall soon), or are the first to be seen sharp in a blurred face (insertion: it
-should rise soon); after Petsiuk et al. 2018. The same by maps that know nothing of the network: places at random, and the
-nearest to the centre first. A curve comes down to its mean logit; differences to the centre have 95 % intervals over groups.
+Run it in a project whose model is exported. Of fakes of that part of the split, one face of each,
+the hottest places are blurred first (deletion: the score should fall soon), or are the first to be
+seen sharp in a blurred face (insertion: it should rise soon); after Petsiuk et al. 2018. The same
+by maps that know nothing of the network: places at random, and the nearest to the centre first. A
+curve comes down to its mean logit; differences to the centre have 95 % intervals over groups.
 """
 
 import argparse

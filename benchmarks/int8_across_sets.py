@@ -1,9 +1,11 @@
-"""What int8 loses on data sets that nothing was learned from: ROC-AUC of both exported files, side by side.
+"""What int8 loses on data sets that nothing was learned from: ROC-AUC of both exported files, side
+by side.
 
     python -m benchmarks.int8_across_sets [--models models]
 
-Run it in a project whose model is exported and whose `data_sets` have one with `use: test`. It reads all of the test split,
-so it is for the end. Differences have 95 % intervals over groups (`scoring.intervals`).
+Run it in a project whose model is exported and whose `data_sets` have one with `use: test`. It
+reads all of the test split, so it is for the end. Differences have 95 % intervals over groups
+(`scoring.intervals`).
 """
 
 import argparse

@@ -1,9 +1,11 @@
-"""How often the 95 % intervals hold the truth, by groups and, to compare, with every frame taken for a witness of its own.
+"""How often the 95 % intervals hold the truth, by groups and, to compare, with every frame taken
+for a witness of its own.
 
     python -m benchmarks.interval_coverage [--tries 1000]
 
-Simulated frames of real and fake groups, half of a score's variance its group's. Their logits are calibrated, so the true
-log loss is known, and so is recall at a probability of 0.5. Also timed: all headline figures of 20,000 frames.
+Simulated frames of real and fake groups, half of a score's variance its group's. Their logits are
+calibrated, so the true log loss is known, and so is recall at a probability of 0.5. Also timed: all
+headline figures of 20,000 frames.
 """
 
 import argparse
@@ -29,7 +31,8 @@ QUANTILES = norm.ppf((np.arange(4000) + 0.5) / 4000)
 
 @dataclass(frozen=True)
 class Design:
-    """Groups of which each holds both classes, or one; `witnesses`: each frame a group of its own."""
+    """Groups of which each holds both classes, or one; `witnesses`: each frame a group of its
+    own."""
 
     name: str
     groups: int  # that hold a class
@@ -39,7 +42,8 @@ class Design:
 
 @dataclass(frozen=True)
 class Held:
-    """Of a figure's intervals: the fraction that holds the truth, that lies above it, mean width."""
+    """Of a figure's intervals: the fraction that holds the truth, that lies above it, mean
+    width."""
 
     truth: float
     above: float

@@ -1,9 +1,10 @@
-"""Prediction after prediction for minutes: how much memory the workers hold, and whether that grows.
+"""Prediction after prediction for minutes: how much memory the workers hold, and whether that
+grows.
 
     python -m benchmarks.load [CLIP ...] [--minutes 10] [--workers 4] [--detector yunet]
 
-Without a CLIP, some are drawn. Memory is the resident size of all worker processes (Linux), looked at every second; the slope
-is a least-squares line through what came after the first quarter.
+Without a CLIP, some are drawn. Memory is the resident size of all worker processes (Linux), looked
+at every second; the slope is a least-squares line through what came after the first quarter.
 """
 
 import argparse

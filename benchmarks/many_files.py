@@ -1,5 +1,5 @@
-"""Two hundred files dropped in the page at once, with a second visitor and a reload of the page in the middle: rows, order, time
-against the command and memory.
+"""Two hundred files dropped in the page at once, with a second visitor and a reload of the page in
+the middle: rows, order, time against the command and memory.
 
     python -m benchmarks.many_files [--files 200]      (needs Chromium; Linux)
 

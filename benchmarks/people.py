@@ -1,11 +1,13 @@
-"""Whether each person of a clip is followed as one: across cuts, from place to place, and apart from everybody else.
+"""Whether each person of a clip is followed as one: across cuts, from place to place, and apart
+from everybody else.
 
     python -m benchmarks.people FOLDER [--detector yunet] [--pairs 12] [--several 004]
 
-FOLDER holds clips of FaceForensics++ in its own layout, and others beside it. A real clip and a fake one of somebody else are
-joined by hard cuts, real, fake, real: nobody may be taken for the other, and who comes back must be one person. Two people side
-by side swap places, and one person is shown in six places. Then all clips of FOLDER are looked at as they are: how many shot
-changes are seen in an hour of them, and in how many the person seen most is taken for several.
+FOLDER holds clips of FaceForensics++ in its own layout, and others beside it. A real clip and a
+fake one of somebody else are joined by hard cuts, real, fake, real: nobody may be taken for the
+other, and who comes back must be one person. Two people side by side swap places, and one person is
+shown in six places. Then all clips of FOLDER are looked at as they are: how many shot changes are
+seen in an hour of them, and in how many the person seen most is taken for several.
 """
 
 import argparse

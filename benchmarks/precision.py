@@ -1,9 +1,10 @@
-"""Training steps in fp32 and in bf16, side by side: what `train.precision: auto` should choose on this device.
+"""Training steps in fp32 and in bf16, side by side: what `train.precision: auto` should choose on
+this device.
 
     python -m benchmarks.precision [--size 112 224] [--batch 16]
 
-Prints images per second of forward, backward and update on tensors in memory; the two take turns, for some seconds each, the
-median counts.
+Prints images per second of forward, backward and update on tensors in memory; the two take turns,
+for some seconds each, the median counts.
 """
 
 import argparse

@@ -1,11 +1,13 @@
 """A plain recipe to be measured against: what a short hand-written script makes of the same split.
 
-    python -m benchmarks.reference_recipe [--epochs 14] [--out reference.csv] [--split val] [--against data/predictions.csv]
+    python -m benchmarks.reference_recipe [--epochs 14] [--out reference.csv] [--split val]
+                                          [--against data/predictions.csv]
 
-Run it in a project whose index holds ready crops (others are left out) and whose split exists. ResNet-18 from random
-weights, pictures as they are at 128 pixels, AdamW with a one-cycle rate, flip, shift and colour, mean over a flip at test;
-the last epoch counts, so validation is not used. It writes the logits of validation and test, once, and prints the frame
-ROC-AUC of the split asked for with its 95 % interval; with `--against`, the paired difference of the pipeline's predictions
+Run it in a project whose index holds ready crops (others are left out) and whose split exists.
+ResNet-18 from random weights, pictures as they are at 128 pixels, AdamW with a one-cycle rate,
+flip, shift and colour, mean over a flip at test; the last epoch counts, so validation is not used.
+It writes the logits of validation and test, once, and prints the frame ROC-AUC of the split asked
+for with its 95 % interval; with `--against`, the paired difference of the pipeline's predictions
 for the same faces.
 """
 

@@ -1,4 +1,5 @@
-"""The whole pipeline on the embedded demo, from nothing: what `make repro` takes after the installation.
+"""The whole pipeline on the embedded demo, from nothing: what `make repro` takes after the
+installation.
 
     python -m benchmarks.repro [--rounds 1]
 

@@ -1,12 +1,15 @@
-"""Scoring one clip from its bytes to a verdict, against decoding it and against the usual way, process start excluded.
+"""Scoring one clip from its bytes to a verdict, against decoding it and against the usual way,
+process start excluded.
 
-    python -m benchmarks.score_clip [CLIP] [--height 720] [--repeat 60] [--keyframes 1] [--detector yunet] [--rounds 5]
+    python -m benchmarks.score_clip [CLIP] [--height 720] [--repeat 60] [--keyframes 1]
+                                    [--detector yunet] [--rounds 5]
 
-Without a CLIP, one is drawn: of 10 s at 1920 x 1080, or of 15 s at 1280 x 720. `--repeat` plays it so often in one file, for
-the time of long clips. The network has random weights, which cost the
-same. The usual way: seek to each of the 32 frames with OpenCV, look for faces with the Haar cascade in the full frame, torch
-in one batch. All take turns, and so do the parts of scoring, each by itself; medians of the rounds count. The processor time
-tells what a gap is made of: with all cores busy to the end, nothing takes less than its processor time over the cores.
+Without a CLIP, one is drawn: of 10 s at 1920 x 1080, or of 15 s at 1280 x 720. `--repeat` plays it
+so often in one file, for the time of long clips. The network has random weights, which cost the
+same. The usual way: seek to each of the 32 frames with OpenCV, look for faces with the Haar cascade
+in the full frame, torch in one batch. All take turns, and so do the parts of scoring, each by
+itself; medians of the rounds count. The processor time tells what a gap is made of: with all cores
+busy to the end, nothing takes less than its processor time over the cores.
 """
 
 import argparse
@@ -156,8 +159,8 @@ def repeated(clip: Path, times: int) -> Path:
 
 
 def drawn(folder: Path, height: int, length: int, keyframes: float = KEYFRAMES) -> Path:
-    """A drawn person, enlarged, with the noise of a camera; 2.4 Mbit/s, and a key frame every so many
-    seconds: 8.3 in DFDC's clips."""
+    """A drawn person, enlarged, with the noise of a camera; 2.4 Mbit/s, and a key frame every so
+    many seconds: 8.3 in DFDC's clips."""
     buffer = io.BytesIO()
     rng = np.random.default_rng(1)
     width, count = height * 16 // 9, 30 * length

@@ -1,4 +1,5 @@
-"""The page served by a process of its own, for whatever looks at it in a browser: benchmarks, tests, the README's pictures."""
+"""The page served by a process of its own, for whatever looks at it in a browser: benchmarks,
+tests, the README's pictures."""
 
 import os
 import shutil
@@ -18,7 +19,8 @@ PATIENCE = 1200  # seconds to start or to end, before the server is taken to han
 
 @contextmanager
 def served(folder: Path, **environment: str) -> Iterator[str]:
-    """The address of the page that serves the models of a folder, which holds its log and its temporary folder too."""
+    """The address of the page that serves the models of a folder, which holds its log and its
+    temporary folder too."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,14 +1,16 @@
 """How often clips of real people alone are called fake, by the number of people in them.
 
     python -m benchmarks.several_people [--tries 300]
-    python -m benchmarks.several_people --clips FOLDER [--model models/detector.onnx] [--pictures 40]
+    python -m benchmarks.several_people --clips FOLDER [--model models/detector.onnx]
+                                        [--pictures 40]
 
-Simulated people, each independent of the others, whose logits have the shape named. The threshold for one person is fitted
-for a tenth of the real clips of a validation set of that size. Printed is the fraction called fake at that threshold, and in
-brackets at the one for so many people (deepfake_detector/scoring/people.py).
+Simulated people, each independent of the others, whose logits have the shape named. The threshold
+for one person is fitted for a tenth of the real clips of a validation set of that size. Printed is
+the fraction called fake at that threshold, and in brackets at the one for so many people
+(deepfake_detector/scoring/people.py).
 
-With --clips real clips of a person each are shown side by side instead, and judged by an exported model. Clips are drawn at
-random, each once at most in a picture.
+With --clips real clips of a person each are shown side by side instead, and judged by an exported
+model. Clips are drawn at random, each once at most in a picture.
 """
 
 import argparse

@@ -1,10 +1,12 @@
-"""Memory that a training step takes: measured on a GPU, else added up from what PyTorch keeps for the backward pass.
+"""Memory that a training step takes: measured on a GPU, else added up from what PyTorch keeps for
+the backward pass.
 
     python -m benchmarks.training_memory [--size 224] [--batch 64]
 
-On a processor the sum is of weights, gradients, the optimizer's two moments, the running mean, the batch, and every tensor that
-the forward pass in bf16 (as large as fp16) saves for the backward pass, each counted once. What a GPU takes besides (CUDA
-itself, workspaces of its convolutions, fragmentation) is not in it.
+On a processor the sum is of weights, gradients, the optimizer's two moments, the running mean, the
+batch, and every tensor that the forward pass in bf16 (as large as fp16) saves for the backward
+pass, each counted once. What a GPU takes besides (CUDA itself, workspaces of its convolutions,
+fragmentation) is not in it.
 """
 
 import argparse

@@ -1,10 +1,12 @@
-"""Training with loading, augmentation and self-blending, against the same steps on tensors that are in memory already.
+"""Training with loading, augmentation and self-blending, against the same steps on tensors that are
+in memory already.
 
     python -m benchmarks.training_step [FOLDER] [--size 224 128] [--workers 0]
 
-FOLDER holds face crops as pictures; without one, faces are drawn. Crops are stored as the pipeline stores them, 256 pixels a
-side. The kinds take turns, the median of the rounds counts. Printed are faces per second, the share of the speed in memory,
-the processor time of each part per face, and how the time of an epoch grows with the number of crops.
+FOLDER holds face crops as pictures; without one, faces are drawn. Crops are stored as the pipeline
+stores them, 256 pixels a side. The kinds take turns, the median of the rounds counts. Printed are
+faces per second, the share of the speed in memory, the processor time of each part per face, and
+how the time of an epoch grows with the number of crops.
 """
 
 import argparse

@@ -3,10 +3,12 @@ at the decision fitted on validation.
 
     python -m stages.evaluate
 
-reads   models/detector.pt, models/decision.json, data/splits/{val,test}.csv, data/faces.csv, data/faces/
+reads   models/detector.pt, models/decision.json, data/splits/{val,test}.csv, data/faces.csv,
+        data/faces/
 makes   metrics/evaluation.json, metrics/summary.json (what DVC's tables show),
         data/predictions.csv (frames), data/clip_predictions.csv (clips with verdicts), and under
-        plots/: roc.csv, pr.csv, confusion.csv, scores.csv, reliability.csv, methods.csv, slices.csv, mistakes/
+        plots/: roc.csv, pr.csv, confusion.csv, scores.csv, reliability.csv, methods.csv,
+        slices.csv, mistakes/
 """
 
 import pandas as pd

@@ -5,8 +5,8 @@ copies of them, and count how many of its verdicts are firm; test is not read.
 
 reads   models/detector.pt, models/decision.json, data/index.csv, data/splits/val.csv,
         data/frames.csv, data/frames/, data/faces.csv, data/faces/
-makes   models/quality.json: a limit for each measure; models/firmness.json: verdicts by whether they
-        are firm; metrics/quality.json: both, and what the limits cost and gain
+makes   models/quality.json: a limit for each measure; models/firmness.json: verdicts by whether
+        they are firm; metrics/quality.json: both, and what the limits cost and gain
 """
 
 from pathlib import Path
@@ -17,6 +17,7 @@ from deepfake_detector import contract, params
 from deepfake_detector.datasets import subset
 from deepfake_detector.evaluation import degraded
 from deepfake_detector.evaluation.corruptions import CORRUPTIONS
+from deepfake_detector.faces.cutting import given_items
 from deepfake_detector.scoring import quality
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_json
@@ -50,7 +51,7 @@ def main() -> str:
     copied = subset.of_each_class(split, chosen.clips_per_class)["item"]
     seen = degraded.copies(faces, copied, chosen.frames, cells)
     rows = seen[seen["status"] == "ok"].merge(split[["item", "label"]], on="item")
-    given = set() if cropping.realign else set(index.loc[index["kind"] == "face", "item"])
+    given = given_items(index, cropping.realign)
     cutter = degraded.Cutter(
         rows, frames, index, FRAMES, cropping.margin, cropping.crop_size, given, chosen.seed
     )

@@ -3,8 +3,9 @@
     python -m stages.verify
 
 reads   data/index.csv, data/media.csv, data/frames.csv, data/frames/, data/faces.csv, data/faces/
-makes   data/verified.csv (what is kept, and why the rest is not), data/near_duplicates.csv, metrics/verify.json,
-        plots/data_report.html, plots/contact_sheets/ (faces of each class and method, and the least sharp of each person)
+makes   data/verified.csv (what is kept, and why the rest is not), data/near_duplicates.csv,
+        metrics/verify.json, plots/data_report.html, plots/contact_sheets/ (faces of each class and
+        method, and the least sharp of each person)
 """
 
 from pathlib import Path
@@ -14,6 +15,7 @@ import pandas as pd
 from deepfake_detector import UserError, params
 from deepfake_detector.datasets import audit, data_report, duplicates, shortcuts, splitting
 from deepfake_detector.datasets.face_sheets import face_sheets
+from deepfake_detector.faces.cutting import given_items
 from deepfake_detector.faces.edges import shares_filled_in
 from deepfake_detector.media.stored_frames import frame_pictures
 from deepfake_detector.pages import html_page
@@ -36,8 +38,8 @@ def main() -> str:
         audit.judge(index, frames, faces, limits).to_dict("records"), tables.VERIFIED
     )
     tables.write("data/verified.csv", verified, tables.VERIFIED)
-    as_given = index.loc[(index["kind"] == "face") & (not cropping.realign), "item"]
-    filled_in = shares_filled_in(faces[~faces["item"].isin(as_given)], frames, cropping.margin)
+    cut_out = faces[~faces["item"].isin(given_items(index, cropping.realign))]
+    filled_in = shares_filled_in(cut_out, frames, cropping.margin)
     with ArchiveReader("data/frames") as frame_reader, ArchiveReader("data/faces") as face_reader:
         picture = frame_pictures(frames, index, frame_reader)
         known = splitting.groups(index, tables.make([], tables.NEAR_DUPLICATES))

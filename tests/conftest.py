@@ -78,8 +78,8 @@ TOY = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast files first. Files with tests that wait for the toy project last: of these the longest in
-    front, so that no process is left alone with one."""
+    """Fast files first. Files with tests that wait for the toy project last: of these the longest
+    in front, so that no process is left alone with one."""
     for item in items:
         if "toy_project" in item.fixturenames:
             item.add_marker("slow")
@@ -153,7 +153,8 @@ def borrow_environment(folder: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def same_priority() -> Iterator[None]:
-    """A test that leaves its process more urgent than the others starves them, the browser first."""
+    """A test that leaves its process more urgent than the others starves them, the browser
+    first."""
     if not hasattr(os, "sched_getscheduler"):
         yield
         return
@@ -198,7 +199,8 @@ def toy_project_begun(request, shared_folder) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def toy_project(shared_folder) -> Path:
-    """A copy of the project in which `dvc repro` ran once on a toy-sized demo. Read only for tests."""
+    """A copy of the project in which `dvc repro` ran once on a toy-sized demo. Read only for
+    tests."""
     said = make_toy_project(shared_folder)
     assert not said, said
     return shared_folder / "toy"

@@ -333,8 +333,8 @@ def arrays(rows: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def skip_where_it_traps(accelerator: str, precision: str) -> None:
-    """Skip a test in bf16 on a processor that announces a matrix unit and traps its use: oneDNN must
-    be told before it computes anything, and other tests may have come first."""
+    """Skip a test in bf16 on a processor that announces a matrix unit and traps its use: oneDNN
+    must be told before it computes anything, and other tests may have come first."""
     import torch
 
     from deepfake_detector.training import devices

@@ -1,4 +1,5 @@
-"""The command line: judge files, serve programs, check this machine, switch data sets, compare runs.
+"""The command line: judge files, serve programs, check this machine, switch data sets, compare
+runs.
 
 deepfake-detector COMMAND --help             where the package is installed
 python -m deepfake_detector COMMAND --help   in a checkout
@@ -84,7 +85,8 @@ def _folder(text: str) -> Path:
 
 
 def _check_writable(text: str, folder: Path) -> None:
-    """Refuse a target, before hours of judging, where the folder for it could not be written into."""
+    """Refuse a target, before hours of judging, where the folder for it could not be written
+    into."""
     try:
         there = next(one for one in (folder, *folder.parents) if one.exists())
         tempfile.TemporaryFile(dir=there).close()

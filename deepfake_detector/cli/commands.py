@@ -32,8 +32,8 @@ WEIGHTS = Path("models/detector.pt")
 
 
 def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
-    """0 where every input got a verdict, 1 where one was an ERROR. `execution`: the workers, or None
-    for this process alone."""
+    """0 where every input got a verdict, 1 where one was an ERROR. `execution`: the workers, or
+    None for this process alone."""
     from deepfake_detector.serving import batch  # costs a second that --help need not pay
 
     judge = batch.Judge(

@@ -366,7 +366,8 @@ def _disk(needed: float) -> Finding:
 
 
 def _there() -> dict[str, int]:
-    """Bytes of the folders that runs fill; a file that is linked into several counts in the first."""
+    """Bytes of the folders that runs fill; a file that is linked into several counts in the
+    first."""
     sizes: Counter[str] = Counter()
     seen: set[tuple[int, int]] = set()
     for name, folder in THERE.items():

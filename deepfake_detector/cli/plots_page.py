@@ -61,9 +61,9 @@ def write(revisions: list[str]) -> Path:
 
 
 def write_report() -> Path | None:
-    """The run's report with its time, the commit, the processor and what other seeds came to: a file
-    that DVC tracks would be another one for each. None where there is no report, as after a search
-    up to `evaluate`."""
+    """The run's report with its time, the commit, the processor and what other seeds came to: a
+    file that DVC tracks would be another one for each. None where there is no report, as after a
+    search up to `evaluate`."""
     if not REPORT.exists():
         return None
     stamp = (

@@ -81,8 +81,8 @@ class Inputs(StrictModel):
 
 
 class TrainedOn(StrictModel):
-    """What the model has learned from; `inputs` by kind (video, image). A `demonstration` has seen drawn people only: it judges
-    nothing but `demo_files` (sha256 of the demo's own files)."""
+    """What the model has learned from; `inputs` by kind (video, image). A `demonstration` has seen
+    drawn people only: it judges nothing but `demo_files` (sha256 of the demo's own files)."""
 
     data_sets: dict[str, dict[str, int]]  # name -> items by "real" and method
     inputs: dict[str, Inputs]
@@ -92,8 +92,8 @@ class TrainedOn(StrictModel):
 
 
 class Contract(StrictModel):
-    """All of it. `withheld` says why a model must not be served, where that is so. `quality` are the
-    limits within which a face is judged, `firmness` the counts of validation's verdicts."""
+    """All of it. `withheld` says why a model must not be served, where that is so. `quality` are
+    the limits within which a face is judged, `firmness` the counts of validation's verdicts."""
 
     version: Literal[7]
     network: str = Field(min_length=1)  # as `train.network` names it
@@ -118,17 +118,20 @@ def library_versions() -> dict[str, str]:
 
 
 def read_decision(path: str | Path) -> Decision:
-    """The decision that `calibrate` wrote. Raises UserError where it is missing or something else."""
+    """The decision that `calibrate` wrote. Raises UserError where it is missing or something
+    else."""
     return _read(path, decision_of, "calibrate")
 
 
 def read_quality(path: str | Path) -> Limits:
-    """The limits that `quality` wrote. Raises UserError where they are missing or something else."""
+    """The limits that `quality` wrote. Raises UserError where they are missing or something
+    else."""
     return _read(path, TypeAdapter(Limits).validate_python, "quality")
 
 
 def read_firmness(path: str | Path) -> VerdictsByFirmness:
-    """The counts that `quality` wrote. Raises UserError where they are missing or something else."""
+    """The counts that `quality` wrote. Raises UserError where they are missing or something
+    else."""
     return _read(path, VerdictsByFirmness.model_validate, "quality")
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from deepfake_detector import UserError
 from deepfake_detector.contract import Crop, FaceDetection, Inputs, TrainedOn
+from deepfake_detector.faces.cutting import given_items
 from deepfake_detector.faces.settings import CropFaces
 from deepfake_detector.media.facts import bits_per_pixel
 from deepfake_detector.storage.files import file_hash
@@ -54,15 +55,13 @@ def crop(
 def crop_kind(index: pd.DataFrame, train: pd.DataFrame, realign: bool) -> str:
     """`given` where training saw ready-made crops only, as they are, else `detected`. Raises
     UserError for a mix of these with others, which has no contract."""
-    if realign:
-        return "detected"
-    ready = index.loc[index["item"].isin(train["item"]), "kind"] == "face"
-    if ready.any() and not ready.all():
+    given = train["item"].isin(given_items(index, realign))
+    if given.any() and not given.all():
         raise UserError(
             "training data mix ready-made crops (kind: face) with detected faces",
             "set crop_faces.realign",
         )
-    return "given" if ready.all() else "detected"
+    return "given" if given.all() else "detected"
 
 
 def learned_from(train: pd.DataFrame, fakes: str) -> pd.DataFrame:
@@ -99,8 +98,8 @@ def trained_on(
     seed: int,
 ) -> TrainedOn:
     """The counts of what was learned from, by data set and method, its files (rows of `media`), and
-    how it was split; `drawn` names the data sets that `synthesize` draws. A model that has seen these alone is a
-    demonstration, and their files are listed."""
+    how it was split; `drawn` names the data sets that `synthesize` draws. A model that has seen
+    these alone is a demonstration, and their files are listed."""
     counts = {
         name: {
             method: int(count)

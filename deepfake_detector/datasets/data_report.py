@@ -25,8 +25,9 @@ def what_there_is(
     faces: pd.DataFrame,
     filled_in: pd.Series,
 ) -> Section:
-    """How many items there are and stay, and by data set and method with the medians of their files'
-    facts side by side; `filled_in` is the fraction of an item's crops that repeats the edge."""
+    """How many items there are and stay, and by data set and method with the medians of their
+    files' facts side by side; `filled_in` is the fraction of an item's crops that repeats the
+    edge."""
     tried = faces.dropna(subset="frame").assign(found=lambda rows: rows["status"] == "ok")
     seen = tried.groupby(["item", "frame"])["found"].any().groupby("item").mean().rename("coverage")
     joined = (

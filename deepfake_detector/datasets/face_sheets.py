@@ -1,4 +1,5 @@
-"""Contact sheets of the faces that were found: of each class and method, and the least sharp ones."""
+"""Contact sheets of the faces that were found: of each class and method, and the least sharp
+ones."""
 
 import numpy as np
 import pandas as pd

@@ -4,8 +4,8 @@ method, and by what the faces look like.
 Tables in, plain values out. A table of scored rows has the columns split (what it was measured on:
 `val`, `test`, or a place of `datasets.held_out`, which is never pooled with these), label,
 data_set, method, group, logit and fake_probability (both empty where nothing could be judged), one
-row per frame or per video. Its figures are those of `scoring.metrics`, of what could be judged, and those of OF_ROWS,
-which need more than labels and probabilities.
+row per frame or per video. Its figures are those of `scoring.metrics`, of what could be judged, and
+those of OF_ROWS, which need more than labels and probabilities.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -121,8 +121,8 @@ class Slice:
 
 
 def with_verdicts(clips: pd.DataFrame, decision: Decision) -> pd.DataFrame:
-    """Clips (columns logit, reason and people) with fake_probability, verdict and the reason of each that
-    is inconclusive."""
+    """Clips (columns logit, reason and people) with fake_probability, verdict and the reason of
+    each that is inconclusive."""
     judged = [
         judge(None if np.isnan(logit) else logit, reason, decision, people)
         for logit, reason, people in zip(
@@ -196,8 +196,8 @@ def all_figures(levels: dict[str, pd.DataFrame], measured: Sequence[str], thresh
 
 
 def summary(figures: Mapping) -> dict[str, float | str]:
-    """Of `all_figures` what DVC's tables show: at most eight names of at most eight letters, so that
-    a table of them is no wider than a terminal.
+    """Of `all_figures` what DVC's tables show: at most eight names of at most eight letters, so
+    that a table of them is no wider than a terminal.
 
     By video: ROC-AUC and log loss on validation, ROC-AUC on in-set test with its interval, and the
     lowest ROC-AUC of what is held out with its name. What was not measured, or is

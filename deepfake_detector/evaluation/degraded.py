@@ -1,6 +1,6 @@
-"""Validation clips, corrupted copies of them and the mildest copy that `predict --stress` makes: how
-their faces are cut anew, what they come to, what limits of quality do to their verdicts, and which
-verdicts are firm.
+"""Validation clips, corrupted copies of them and the mildest copy that `predict --stress` makes:
+how their faces are cut anew, what they come to, what limits of quality do to their verdicts, and
+which verdicts are firm.
 
 The faces are those that were found in the clean frames, so that a copy differs in its pixels alone.
 """
@@ -31,8 +31,8 @@ CELL = ["corruption", "level"]
 def copies(
     faces: pd.DataFrame, items: Iterable[str], frames: int, cells: Iterable[tuple[str, int]]
 ) -> pd.DataFrame:
-    """The rows of the faces table; those of all frames of `items` once more, as the mildest copy, and
-    those of so many frames for each corruption and level, with these as columns."""
+    """The rows of the faces table; those of all frames of `items` once more, as the mildest copy,
+    and those of so many frames for each corruption and level, with these as columns."""
     own = faces[faces["item"].isin(list(items))]
     few = pd.concat(
         rows[rows["frame"].isin(subset.evenly(sorted(rows["frame"].dropna().unique()), frames))]
@@ -88,8 +88,8 @@ class Cutter:
 def clips_of(
     faces: pd.DataFrame, judged: pd.DataFrame, split: pd.DataFrame, decision: Decision
 ) -> pd.DataFrame:
-    """A row for every clip and copy that has a score: item, label, corruption, level, verdict, clean,
-    wrong (NaN without a verdict), and the measures of whoever decides.
+    """A row for every clip and copy that has a score: item, label, corruption, level, verdict,
+    clean, wrong (NaN without a verdict), and the measures of whoever decides.
 
     `faces` are those of `copies`, `judged` the ones with a face, with logit and measures.
     """
@@ -116,8 +116,8 @@ def clips_of(
 
 
 def figures(clips: pd.DataFrame, limits: Limits) -> dict:
-    """Of the clips of `clips_of`, by corruption and level (`none` 0: as they are), and of all copies
-    together: the fraction with a verdict and the accuracy of these, without the limits and
+    """Of the clips of `clips_of`, by corruption and level (`none` 0: as they are), and of all
+    copies together: the fraction with a verdict and the accuracy of these, without the limits and
     with them."""
     kept = [not outside(row, limits) for row in clips[list(MEASURES)].to_dict("records")]
     clips = clips.assign(kept=kept)

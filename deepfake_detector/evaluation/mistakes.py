@@ -11,8 +11,8 @@ SHEETS = {"real_called_fake": 0, "fake_called_real": 1}  # name -> label
 def sheets(
     clips: pd.DataFrame, frames: pd.DataFrame, threshold: float, reader: ArchiveReader
 ) -> dict[str, bytes]:
-    """Contact sheets by name: of each clip on the wrong side of the threshold the face, of the person
-    who decided, that speaks most for its verdict, the most confident mistake first.
+    """Contact sheets by name: of each clip on the wrong side of the threshold the face, of the
+    person who decided, that speaks most for its verdict, the most confident mistake first.
 
     `clips` has the columns item, label, track and fake_probability, `frames` item, track, logit,
     archive and member; `reader` reads the archives of faces. A sheet without mistakes is blank.

@@ -57,9 +57,9 @@ def card(
 ) -> str:
     """The whole card.
 
-    `metrics` are those of metrics/ by file name, `quality` the limits of what is judged, `items` the
-    rows of the three split tables with the column part, `policy` the split's, `recipe` what `train`
-    says in params.
+    `metrics` are those of metrics/ by file name, `quality` the limits of what is judged, `items`
+    the rows of the three split tables with the column part, `policy` the split's, `recipe` what
+    `train` says in params.
     """
     evaluation = metrics["evaluation"]
     measured = run_report.measured_last(evaluation)

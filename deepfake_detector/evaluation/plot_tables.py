@@ -85,8 +85,8 @@ def histogram(levels: Levels, places: Sequence[str]) -> pd.DataFrame:
 
 
 def reliability_diagram(levels: Levels, places: Sequence[str]) -> pd.DataFrame:
-    """Probability against share of fakes, before and after temperature scaling. The interval is that
-    of videos: frames of one video do not stand for themselves."""
+    """Probability against share of fakes, before and after temperature scaling. The interval is
+    that of videos: frames of one video do not stand for themselves."""
     rows = []
     for place in places:
         for level, table in levels.items():

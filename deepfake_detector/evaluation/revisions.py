@@ -16,8 +16,8 @@ WORKSPACE = "workspace"
 
 
 def content(revision: str, path: Path) -> bytes:
-    """A file of a run (Git's name, an experiment's name, or `workspace`). Raises UserError where it is
-    not to be had."""
+    """A file of a run (Git's name, an experiment's name, or `workspace`). Raises UserError where it
+    is not to be had."""
     try:
         return (
             path.read_bytes()

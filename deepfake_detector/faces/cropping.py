@@ -13,6 +13,7 @@ from deepfake_detector.common.code_hash import code_hash
 from deepfake_detector.faces.cutting import (
     cut,
     given_crop,
+    is_given,
     points_in_crop,
     points_in_frame,
     points_of_ready_crop,
@@ -148,11 +149,9 @@ def _faces(
         image = picture(item, {}, reader)
     except (MediaError, OSError) as error:
         return [({"status": reason(error)}, None)]
-    return (
-        _detected(frames, lambda _: image, None, settings)
-        if settings.realign
-        else _ready_crop(image, settings.crop_size)
-    )
+    if is_given(item.kind, settings.realign):
+        return _ready_crop(image, settings.crop_size)
+    return _detected(frames, lambda _: image, None, settings)
 
 
 def _ready_crop(image: np.ndarray, size: int) -> Found:

@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import pandas as pd
 
 from deepfake_detector import UserError
 from deepfake_detector.faces.face import Face
@@ -68,6 +69,16 @@ def points_of_ready_crop() -> str:
 def read_points(text: str) -> np.ndarray:
     """The (5, 2) shares of the side that `points_in_crop` wrote."""
     return np.array(text.split(), float).reshape(5, 2)
+
+
+def is_given(kind: str, realign: bool) -> bool:
+    """Whether the pictures of an item of this `kind` are taken for crops as they are."""
+    return kind == "face" and not realign
+
+
+def given_items(index: pd.DataFrame, realign: bool) -> set[str]:
+    """The items of the table `index` whose pictures are taken for crops as they are."""
+    return {row.item for row in index.itertuples() if is_given(row.kind, realign)}
 
 
 def given_crop(image: np.ndarray, size: int) -> np.ndarray:

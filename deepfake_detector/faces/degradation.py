@@ -16,11 +16,12 @@ FLAT = 0.05  # of the mean coarse step: less detail than that is none
 def measures(crop: np.ndarray) -> dict[str, float]:
     """The measures, named as in scoring.quality.Measure, of a square crop, RGB uint8.
 
-    `sharpness_ratio` is the mean step of grey values from a pixel to the next over that to the one after:
-    0.5 on slopes alone, which is all that blur leaves, 1 in noise. `flatness` is the fraction of
-    places without detail: where the second difference across and down is less than FLAT of the mean
-    coarse step. Compression rounds detail off to nothing, even where edges stay sharp. Contrast
-    changes neither, but for rounding. A crop of one colour has the sharpness 0 and the flatness 1.
+    `sharpness_ratio` is the mean step of grey values from a pixel to the next over that to the one
+    after: 0.5 on slopes alone, which is all that blur leaves, 1 in noise. `flatness` is the
+    fraction of places without detail: where the second difference across and down is less than FLAT
+    of the mean coarse step. Compression rounds detail off to nothing, even where edges stay sharp.
+    Contrast changes neither, but for rounding. A crop of one colour has the sharpness 0 and the
+    flatness 1.
     """
     grey = cv2.cvtColor(crop.astype(np.float32), cv2.COLOR_RGB2GRAY)
     coarse = _step(grey, COARSE)

@@ -78,7 +78,8 @@ class Reader:
         raise Damage
 
     def salvaged(self, frames: Sequence[int]) -> Iterator[tuple[int, Decoded]]:
-        """These frames, rising, as far as they come; what is damaged is repaired as a player does."""
+        """These frames, rising, as far as they come; what is damaged is repaired as a player
+        does."""
         place = {int(self.clip.order[frame]): frame for frame in frames}
         last = -1
         with self._opened() as stream:
@@ -221,8 +222,8 @@ def _numbered(
 
 
 def sampled(reader: Reader, count: int) -> Iterator[tuple[int, float, Decoded, bool]]:
-    """Up to `count` frames spread evenly over the clip: each with its place, its time in seconds and
-    whether it can be trusted.
+    """Up to `count` frames spread evenly over the clip: each with its place, its time in seconds
+    and whether it can be trusted.
 
     Frames after a damaged packet are distrusted until the next keyframe: clean ones are taken in
     their stead, as near as there are, as long as there are enough.

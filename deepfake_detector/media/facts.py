@@ -1,4 +1,5 @@
-"""Facts of a media file that need no decoding: container, codec, times, frames, bitrate, quality."""
+"""Facts of a media file that need no decoding: container, codec, times, frames, bitrate,
+quality."""
 
 import math
 from collections.abc import Mapping, Sequence

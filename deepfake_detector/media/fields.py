@@ -1,9 +1,10 @@
 """Which packets of an H.264 stream hold the second field of a picture.
 
 Camcorders (AVCHD) and broadcasters often code the two fields of an interlaced picture one after the
-other. In a transport stream FFmpeg makes a packet of each, and whoever copies one to MP4 or Matroska
-keeps them apart. They are one frame: counted as two, a clip is twice as long as it is. PyAV does
-not tell what FFmpeg's parser knows of it, so the headers are read here (ITU-T H.264, 7.3).
+other. In a transport stream FFmpeg makes a packet of each, and whoever copies one to MP4 or
+Matroska keeps them apart. They are one frame: counted as two, a clip is twice as long as it is.
+PyAV does not tell what FFmpeg's parser knows of it, so the headers are read here (ITU-T H.264,
+7.3).
 """
 
 from collections.abc import Iterator

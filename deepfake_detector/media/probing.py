@@ -175,7 +175,8 @@ def _is_second(packet: av.Packet, fields: Fields | None) -> bool:
 
 def _packet(packet: av.Packet, in_fragments: bool, second: bool) -> Packet:
     """VP8 keeps some frames for later ones to refer to and never shows them. In fragments FFmpeg
-    marks what comes after the times have started anew, in a joined recording, as not to be shown."""
+    marks what comes after the times have started anew, in a joined recording, as not to be
+    shown."""
     hidden = packet.stream.codec_context.name == "vp8" and not memoryview(packet)[0] & VP8_SHOWN
     return Packet(
         packet.pts,

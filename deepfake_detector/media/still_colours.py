@@ -28,9 +28,9 @@ def as_shown(image: Image.Image, transfer: int) -> tuple[np.ndarray, dict]:
     the media table.
 
     Greys of more than 8 bits are scaled to 8 (for colours: `with_lower_bits`). What is transparent
-    lies on white. HDR, by its `transfer` characteristic (ITU-T H.273), is mapped as that of a video;
-    else the colours of a profile (ICC) are converted to sRGB, and one that cannot be used is passed
-    over, as browsers do.
+    lies on white. HDR, by its `transfer` characteristic (ITU-T H.273), is mapped as that of a
+    video; else the colours of a profile (ICC) are converted to sRGB, and one that cannot be used is
+    passed over, as browsers do.
     """
     if _is_deep(image):
         values = np.asarray(image)
@@ -44,8 +44,8 @@ def as_shown(image: Image.Image, transfer: int) -> tuple[np.ndarray, dict]:
 
 
 def transfer_of(image: Image.Image, file: MediaFile) -> int:
-    """How light became numbers, in the words of ITU-T H.273: of a HEIC or AVIF picture by its colour
-    box, of a PNG by its chunk `cICP`; else not told. The file is left at its place."""
+    """How light became numbers, in the words of ITU-T H.273: of a HEIC or AVIF picture by its
+    colour box, of a PNG by its chunk `cICP`; else not told. The file is left at its place."""
     if profile := image.info.get("nclx_profile"):
         return int(profile["transfer_characteristics"])
     place, told = file.tell(), UNSPECIFIED
@@ -77,7 +77,8 @@ def _transfer_of_avif(file: MediaFile) -> int:
 
 
 def has_deep_colours(image: Image.Image, file: MediaFile) -> bool:
-    """Whether an opened picture stores 16 bits of each colour, of which Pillow keeps the upper 8."""
+    """Whether an opened picture stores 16 bits of each colour, of which Pillow keeps the upper
+    8."""
     if image.mode not in ("RGB", "RGBA", "LA"):
         return False
     if image.format == "TIFF":

@@ -64,8 +64,8 @@ def read_image(source: Source, limits: Limits = LIMITS) -> np.ndarray:
 
 
 def read_still(source: Source, limits: Limits = LIMITS) -> tuple[np.ndarray, dict]:
-    """A still as (height, width, 3) RGB uint8, upright by its EXIF orientation, and what was told of
-    it: columns of the media table.
+    """A still as (height, width, 3) RGB uint8, upright by its EXIF orientation, and what was told
+    of it: columns of the media table.
 
     Its colours are those that a screen shows (`still_colours.as_shown`), its pixels square. Of a
     TIFF's pages the largest is read, since small ones are previews. Raises MediaError where it is
@@ -124,8 +124,9 @@ def image_errors() -> Iterator[None]:
 
 
 def rgb(image: Image.Image, pixels: int, transfer: int) -> tuple[np.ndarray, dict]:
-    """An opened picture, (height, width, 3) RGB uint8, upright and with square pixels, at most so many
-    `pixels`, and what was told of its colours (`still_colours.as_shown`) and its pixels' shape."""
+    """An opened picture, (height, width, 3) RGB uint8, upright and with square pixels, at most so
+    many `pixels`, and what was told of its colours (`still_colours.as_shown`) and its pixels'
+    shape."""
     image.load()  # a TIFF turns itself upright here
     orientation, aspect = image.getexif().get(ORIENTATION, 1), _pixel_aspect(image)
     turn = UPRIGHT.get(orientation)

@@ -28,8 +28,8 @@ TRANSFERS = {
     PQ: "pq",
     HLG: "hlg",
 }
-# Rows of what takes (x, y) of the stored picture to the shown one, for turns clockwise by 0, 90, 180
-# and 270 degrees; mirrored ones are flipped left to right before.
+# Rows of what takes (x, y) of the stored picture to the shown one, for turns clockwise by 0, 90,
+# 180 and 270 degrees; mirrored ones are flipped left to right before.
 TURNS = tuple(
     np.array(turn)
     for turn in (((1, 0), (0, 1)), ((0, -1), (1, 0)), ((-1, 0), (0, -1)), ((0, 1), (-1, 0)))
@@ -48,8 +48,8 @@ TO_709 = np.array(
 
 
 def _unlisted(kinds: type[Type], number: int) -> Type:
-    """A kind of side data that FFmpeg knows and PyAV's list lacks, as Exif in the frames of cameras:
-    without this every frame that has it is refused."""
+    """A kind of side data that FFmpeg knows and PyAV's list lacks, as Exif in the frames of
+    cameras: without this every frame that has it is refused."""
     kind = object.__new__(kinds)
     vars(kind).update(_value_=number, _name_=f"UNLISTED_{number}")
     return kind
@@ -119,8 +119,8 @@ def sensible(aspect: float) -> float:
 
 
 def matrix_name(frame: av.VideoFrame) -> str:
-    """The matrix from which a frame's colours are made; empty where none is told, `unknown` where it
-    is one that cannot be used."""
+    """The matrix from which a frame's colours are made; empty where none is told, `unknown` where
+    it is one that cannot be used."""
     matrix = int(frame.colorspace)
     if frame.format.name.startswith(GREYS):
         return ""
@@ -158,8 +158,8 @@ def tone_mapped(signal: np.ndarray, transfer: int) -> np.ndarray:
 
     Light on the display is that of ITU-R BT.2100: of HLG the scene's light to the power of the
     system gamma 1.2 of its luminance, on a display of 1,000 cd/m2; of PQ as SMPTE ST 2084 has it.
-    203 cd/m2 become white (BT.2408). Primaries are converted linearly (BT.2407); light brighter than
-    0.8 of white is compressed by 1 - exp, hue kept; BT.1886's gamma 2.4 encodes it.
+    203 cd/m2 become white (BT.2408). Primaries are converted linearly (BT.2407); light brighter
+    than 0.8 of white is compressed by 1 - exp, hue kept; BT.1886's gamma 2.4 encodes it.
     """
     light = _decoding(transfer)[signal]
     if transfer == HLG:

@@ -1,4 +1,5 @@
-"""Copies of a file as it may reach somebody else: compressed again, smaller, mirrored, a frame later.
+"""Copies of a file as it may reach somebody else: compressed again, smaller, mirrored, a frame
+later.
 
 A copy of a clip has as many frames as the clip, shown at the same times; sound is left out. It is
 made in memory, so no file is left of it.
@@ -74,8 +75,8 @@ def _thumbnail(image: np.ndarray) -> np.ndarray:
 
 
 MILDEST = mildest.CRF, mildest.JPEG_QUALITY
-# From the mildest on; those before the messenger are compressed like the first, so they are harsher.
-# The JPEG qualities are unusual ones, as that of the mildest.
+# From the mildest on; those before the messenger are compressed like the first, so they are
+# harsher. The JPEG qualities are unusual ones, as that of the mildest.
 VARIANTS = (
     Variant("re-encoded", "compressed again at high quality", _unchanged, *MILDEST),
     Variant("shifted", "compressed again, a frame later", _unchanged, *MILDEST, shifted=True),

@@ -1,5 +1,6 @@
-"""Numbered boxes on a picture. What they say is told by line and sign as well as by colour: FAKE has
-a whole line and a triangle, REAL has corners alone and a dot, anything else dashes and a ring."""
+"""Numbered boxes on a picture. What they say is told by line and sign as well as by colour: FAKE
+has a whole line and a triangle, REAL has corners alone and a dot, anything else dashes and a
+ring."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -36,8 +37,8 @@ def draw(
     image: np.ndarray, boxes: Iterable[Box], note: str = "", verdict: str = "", letters: int = SMALL
 ) -> np.ndarray:
     """The (height, width, 3) RGB uint8 picture with the boxes, and in its lower left corner a note
-    that has the look of `verdict`; `letters` of them are as high as its longer side (`LARGE` ones for
-    a picture that is shown smaller). The picture that was given stays as it was."""
+    that has the look of `verdict`; `letters` of them are as high as its longer side (`LARGE` ones
+    for a picture that is shown smaller). The picture that was given stays as it was."""
     drawn = image.copy()
     longest = max(image.shape[:2])
     thick, letter = max(LEAST_LINE, longest // THIN), max(LEAST_LETTER, longest // letters)

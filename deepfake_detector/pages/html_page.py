@@ -118,8 +118,8 @@ class Chart:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with sentences, a table (rows with the same keys), a large picture (JPEG), charts and
-    small pictures, any of which may be missing."""
+    """A heading with sentences, a table (rows with the same keys), a large picture (JPEG), charts
+    and small pictures, any of which may be missing."""
 
     title: str
     text: Sequence[str] = ()
@@ -140,8 +140,8 @@ def render(
     badge: Badge | None = None,
     contents: bool = False,
 ) -> bytes:
-    """The page; `stops` are sentences that nobody may miss, shown first, after the badge. A long one
-    has `contents`: a link to each section."""
+    """The page; `stops` are sentences that nobody may miss, shown first, after the badge. A long
+    one has `contents`: a link to each section."""
     page = _PAGE.render(
         style=STYLE, title=title, stops=stops, sections=sections, badge=badge, contents=contents
     )

@@ -1,5 +1,5 @@
-"""How a verdict looks wherever one is shown: a sign, colours and an outline of its own, so that none
-of them has to be told apart alone."""
+"""How a verdict looks wherever one is shown: a sign, colours and an outline of its own, so that
+none of them has to be told apart alone."""
 
 from dataclasses import dataclass
 

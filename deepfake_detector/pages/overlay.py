@@ -1,4 +1,5 @@
-"""Which regions of a face raised its score, drawn over the crop on a scale that is the same for all.
+"""Which regions of a face raised its score, drawn over the crop on a scale that is the same for
+all.
 
 The activation map gives each region the logit that the face would have if it looked like that all
 over, but for the head's bias, which is small. So a region has a probability of its own, and two

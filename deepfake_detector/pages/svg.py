@@ -41,8 +41,8 @@ def gauge(fake_probability: float, low: float, high: float) -> str:
 
 
 def timeline(table: pd.DataFrame, low: float, high: float) -> str:
-    """Every face judged, by second; a line and a mark per person. What is REAL is blue, what is FAKE
-    orange, the band between grey."""
+    """Every face judged, by second; a line and a mark per person. What is REAL is blue, what is
+    FAKE orange, the band between grey."""
     with chart("Through the clip", "second", "probability of fake", 7.6, 3.0) as (axes, drawn):
         axes.axhspan(-0.02, low, color=REAL, alpha=0.15)
         axes.axhspan(low, max(high, low + 0.004), color=GREY, alpha=0.35)

@@ -37,7 +37,8 @@ LEAST_PROBABILITY = np.finfo(float).eps  # as scikit-learn clips in log loss
 
 
 class Curves(NamedTuple):
-    """What lies at or above each distinct score, from the highest down, after a 0; a row per draw."""
+    """What lies at or above each distinct score, from the highest down, after a 0; a row per
+    draw."""
 
     recall: np.ndarray
     false_alarms: np.ndarray  # as a fraction of the reals
@@ -477,8 +478,8 @@ def _of_drawn_detectors(values: np.ndarray, rng: np.random.Generator) -> np.ndar
 
 
 def _joint_freedom(spreads: Sequence[tuple[float, float]]) -> float:
-    """Of a sum whose parts have these variances, each with its degrees of freedom (Welch 1947); that
-    of the first where nothing varies."""
+    """Of a sum whose parts have these variances, each with its degrees of freedom (Welch 1947);
+    that of the first where nothing varies."""
     total = sum(variance for variance, _ in spreads)
     if total <= ROUNDING**2:
         return spreads[0][1]
@@ -504,8 +505,8 @@ def _ends(
 
 
 def _acceleration(without: np.ndarray, strata: np.ndarray) -> float:
-    """How fast the standard error changes with the figure, by the figures without one block of groups
-    each (Efron 1987, for strata)."""
+    """How fast the standard error changes with the figure, by the figures without one block of
+    groups each (Efron 1987, for strata)."""
     if not np.isfinite(without).all():
         return 0.0
     cubes = squares = 0.0

@@ -213,9 +213,9 @@ class ReliabilityBin:
 
 
 def reliability(labels: np.ndarray, probabilities: np.ndarray) -> list[ReliabilityBin]:
-    """Ten bins of equal count by rising probability, or fewer, so that each holds ten; none of fewer
-    than twenty scores. The intervals are exact 95 % ones (Clopper and Pearson 1934), as if every
-    score stood for itself."""
+    """Ten bins of equal count by rising probability, or fewer, so that each holds ten; none of
+    fewer than twenty scores. The intervals are exact 95 % ones (Clopper and Pearson 1934), as if
+    every score stood for itself."""
     labels, probabilities = np.asarray(labels, int), np.asarray(probabilities, float)
     bins = min(RELIABILITY_BINS, len(labels) // LEAST_IN_BIN)
     if bins < 2:

@@ -18,10 +18,10 @@ def fake_from(reals: np.ndarray, threshold: float) -> list[float]:
     single one at `threshold`; never below it.
 
     Of k independent people none passes t with probability (1 - p(t))^k, where p is the fraction of
-    single ones that do. So p(t_k) = 1 - (1 - p(threshold))^(1/k). `reals`: the logits of real clips,
-    at least one. In their upper TAIL p falls exponentially with the mean excess (peaks over a
-    threshold with shape 0: Pickands 1975; Coles, An Introduction to Statistical Modeling of Extreme
-    Values, 2001, section 4.2), so that it goes on where no score was seen.
+    single ones that do. So p(t_k) = 1 - (1 - p(threshold))^(1/k). `reals`: the logits of real
+    clips, at least one. In their upper TAIL p falls exponentially with the mean excess (peaks over
+    a threshold with shape 0: Pickands 1975; Coles, An Introduction to Statistical Modeling of
+    Extreme Values, 2001, section 4.2), so that it goes on where no score was seen.
     """
     start = float(np.quantile(reals, 1 - TAIL))
     excess = float(np.mean(reals[reals >= start]) - start)

@@ -43,15 +43,16 @@ def clip_measures(faces: Sequence[Mapping[str, float]]) -> dict[Measure, float]:
 
 
 def fit_limits(clips: pd.DataFrame, error: float, clean_outside: float) -> Limits:
-    """The limits of each measure, in the order of MEASURES: copies that lie outside the limits of one
-    do not count for the next.
+    """The limits of each measure, in the order of MEASURES: copies that lie outside the limits of
+    one do not count for the next.
 
     `clips` has a row for every validation clip and for every corrupted copy of one: the measures,
-    `clean`, and `wrong` where there is a verdict (else NaN). Each end by itself: all clean clips but
-    the fraction `clean_outside` are within, and as many of those to come. From the last of these the limit is moved outwards over
-    copies for as long as that pays: a right verdict gains `error`, a wrong one costs 1 - `error`,
-    so that of those let in last at most the fraction `error` is wrong. It lies half-way to the next
-    copy. There is none where it pays to let all copies in.
+    `clean`, and `wrong` where there is a verdict (else NaN). Each end by itself: all clean clips
+    but the fraction `clean_outside` are within, and as many of those to come. From the last of
+    these the limit is moved outwards over copies for as long as that pays: a right verdict gains
+    `error`, a wrong one costs 1 - `error`, so that of those let in last at most the fraction
+    `error` is wrong. It lies half-way to the next copy. There is none where it pays to let all
+    copies in.
     """
     limits = {}
     for name in MEASURES:
@@ -103,9 +104,9 @@ def _words(name: str) -> str:
 
 
 def _edge(clean: np.ndarray, outside: float) -> float:
-    """The value that at most the fraction `outside` of clean clips (sorted) exceeds. Too few of them to
-    show it do not show either how far others go: then at least the end of the prediction interval
-    for the next one, of a normal distribution."""
+    """The value that at most the fraction `outside` of clean clips (sorted) exceeds. Too few of
+    them to show it do not show either how far others go: then at least the end of the prediction
+    interval for the next one, of a normal distribution."""
     count = len(clean)
     seen = float(clean[count - 1 - int(outside * count + TOLERANCE)])
     if count < 2 or outside * count >= 1 or not outside:

@@ -246,7 +246,8 @@ def _annotated(
 
 @contextmanager
 def _held(places: CapacityLimiter, monitor: monitoring.Monitor) -> Iterator[None]:
-    """Hold one of the places for uploads while the block lasts. Raises RequestError where all are taken."""
+    """Hold one of the places for uploads while the block lasts. Raises RequestError where all are
+    taken."""
     try:
         places.acquire_nowait()
     except WouldBlock as error:

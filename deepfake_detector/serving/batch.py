@@ -73,8 +73,8 @@ class Judge:
         return _detector(self.model, self.sha256, self.device, self.threads)
 
     def __call__(self, path: Path) -> dict:
-        """The report on a file, as JSON has it; its page and its annotated copy are written. A fault
-        of the program that the file brings to light is logged, and costs that file alone."""
+        """The report on a file, as JSON has it; its page and its annotated copy are written. A
+        fault of the program that the file brings to light is logged, and costs that file alone."""
         detector = self.detector()
         try:
             found = self._judged(detector, path)
@@ -164,7 +164,8 @@ def csv_lines(
     models: Sequence[str] | None = None,
 ) -> Iterator[bytes]:
     """A row for each report: its verdict and what that rests on, without the single faces, the name
-    of its `page` of evidence, where it has one, and of the model that judged it, where that is told."""
+    of its `page` of evidence, where it has one, and of the model that judged it, where that is
+    told."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([*COLUMNS, "page", *(["model"] if models else [])])
@@ -272,7 +273,8 @@ class Journal:
         self.path.unlink()
 
     def _key(self, path: Path) -> str:
-        """As the file was when this run came to it: what changes meanwhile is judged anew next time."""
+        """As the file was when this run came to it: what changes meanwhile is judged anew next
+        time."""
         return self._keys.setdefault(path, _key(path))
 
     def _read(self) -> int:

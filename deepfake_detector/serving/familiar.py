@@ -1,7 +1,7 @@
 """Whether a file is like those that the model has learned from: its codec, size and compression.
 
-On others a detector is wrong more often: between lightly and hard compressed clips accuracy falls by
-ten points and more (Rossler et al., FaceForensics++, ICCV 2019, table 2).
+On others a detector is wrong more often: between lightly and hard compressed clips accuracy falls
+by ten points and more (Rossler et al., FaceForensics++, ICCV 2019, table 2).
 """
 
 from collections.abc import Mapping, Sequence

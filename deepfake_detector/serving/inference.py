@@ -173,8 +173,8 @@ class _Seen:
 class Detector:
     """An exported model, ready to judge. One object serves several threads, one input at a time.
 
-    Crops are judged one by one, so many `at_once`: what a crop comes to does not hang on the others,
-    and the cores have work from the first face on.
+    Crops are judged one by one, so many `at_once`: what a crop comes to does not hang on the
+    others, and the cores have work from the first face on.
     """
 
     def __init__(self, model: Model, source: str, at_once: int) -> None:
@@ -238,11 +238,11 @@ class Detector:
 
         `kind` is `auto`, or `face` where the picture is a face crop already. `watch` is told
         (frames done, frames to come at most). `sha256` is that of the source's bytes, from a caller
-        who has it; else it is computed. `keep_frames`: the report holds the frames looked at, small,
-        to show. Whatever is wrong with the input, a limit that it passes too, ends in a report with
-        the verdict ERROR, never in an exception. Where the input is to be `stressed`, a verdict of
-        REAL or FAKE is tested on changed copies too, in memory, which takes several times as long;
-        it may become INCONCLUSIVE by it.
+        who has it; else it is computed. `keep_frames`: the report holds the frames looked at,
+        small, to show. Whatever is wrong with the input, a limit that it passes too, ends in a
+        report with the verdict ERROR, never in an exception. Where the input is to be `stressed`, a
+        verdict of REAL or FAKE is tested on changed copies too, in memory, which takes several
+        times as long; it may become INCONCLUSIVE by it.
         """
         started = time.monotonic()
         parts = 1 + len(VARIANTS) if stressed else 1

@@ -1,5 +1,5 @@
-"""What a report found, drawn into its pictures: whose face is where in a frame, each with the number
-that the report calls them by, and which regions of a face raised its score."""
+"""What a report found, drawn into its pictures: whose face is where in a frame, each with the
+number that the report calls them by, and which regions of a face raised its score."""
 
 from bisect import bisect_right
 
@@ -18,7 +18,8 @@ LASTING = 1.0  # seconds that a box is shown at most, before and after the frame
 
 
 def marked(report: Report, seen: SeenFrame) -> np.ndarray:
-    """A frame that was kept, with the faces that were judged in it: (height, width, 3) RGB uint8."""
+    """A frame that was kept, with the faces that were judged in it: (height, width, 3) RGB
+    uint8."""
     found = [
         box_of(report, track, one, one.box, (seen.scale, seen.scale))
         for track in report.faces

@@ -172,7 +172,7 @@ class PersonFrame(StrictModel):
 
 
 class FaceQuality(StrictModel):
-    """One measure of how much of a face is left in its pixels, and what the model was checked on."""
+    """A measure of how much of a face is left in its pixels, and what the model was checked on."""
 
     measure: Measure = Field(description="its name; docs/predict.md says what each is")
     value: float = Field(description="median over all frames of this person")
@@ -313,7 +313,7 @@ class JudgedBy(StrictModel):
 
 
 class JsonReport(StrictModel, title="Report of the deepfake detector on one image or video"):
-    """Written by `python -m deepfake_detector predict --json` (a list of these), by the page and by the API."""
+    """What `predict --json` writes (a list of these), and the page and the API give."""
 
     format: Format = Field(alias="schema", description="name and version of this schema")
     input: InputFile = Field(description="the file that was judged")

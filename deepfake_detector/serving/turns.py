@@ -26,7 +26,8 @@ class Turns:
 
         `told` hears, at once and then every half second, how many wait before. An exception out of
         it, which is how a visitor who leaves is noticed, gives the place in the line up. As long as
-        `spare` says so, all others go first, whenever they come; then one is at the end of the line.
+        `spare` says so, all others go first, whenever they come; then one is at the end of the
+        line.
         """
         me, place = object(), None
         with self._changed:

@@ -34,8 +34,9 @@ AGAIN = f'send one file, as `curl --form "{FIELD}=@clip.mp4"` does'
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that has arrived: the name it was sent with, where it can be read meanwhile, and whether
-    its verdict is to be tested and the file itself, with boxes and scores drawn in, sent back."""
+    """A file that has arrived: the name it was sent with, where it can be read meanwhile, and
+    whether its verdict is to be tested and the file itself, with boxes and scores drawn in, sent
+    back."""
 
     name: str
     path: Path
@@ -49,8 +50,8 @@ async def received(
 ) -> AsyncIterator[Upload]:
     """The file in a body of `multipart/form-data`, of at most so many bytes, while the block lasts.
 
-    Raises RequestError where there is no such body or no such file in it, and where it is too large,
-    takes too long or finds no room on the disk.
+    Raises RequestError where there is no such body or no such file in it, and where it is too
+    large, takes too long or finds no room on the disk.
     """
     boundary = _boundary(headers.get("content-type", ""))
     declared = headers.get("content-length", "")

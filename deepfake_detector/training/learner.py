@@ -1,4 +1,5 @@
-"""The state of training (weights, EMA, optimizer, schedule, random generators) and one step of it."""
+"""The state of training (weights, EMA, optimizer, schedule, random generators) and one step of
+it."""
 
 import random
 

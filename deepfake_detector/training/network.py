@@ -117,8 +117,8 @@ def load(path: str | Path) -> tuple[FaceClassifier, dict]:
 
 
 def to_device(classifier: FaceClassifier, arithmetic: str) -> FaceClassifier:
-    """The classifier in fp32 where the `arithmetic` that it was trained with is computed: `portable`
-    on the processor, `fastest` on the GPU where there is one."""
+    """The classifier in fp32 where the `arithmetic` that it was trained with is computed:
+    `portable` on the processor, `fastest` on the GPU where there is one."""
     if arithmetic == "portable":
         torch.set_num_threads(THREADS)  # fewer cores would give fewer
     on_gpu = arithmetic == "fastest" and torch.cuda.is_available()

@@ -7,9 +7,9 @@ import numpy as np
 class Pairing:
     """A maximal coupling of reals and fakes by source group.
 
-    A group's pairs take what both its classes weigh, min(real, fake), times `pairs`; what is left of
-    either class is drawn independently. So each class keeps its weights, and no other way to draw
-    has more pairs (Thorisson, Coupling, Stationarity, and Regeneration, 2000, section 1.4).
+    A group's pairs take what both its classes weigh, min(real, fake), times `pairs`; what is left
+    of either class is drawn independently. So each class keeps its weights, and no other way to
+    draw has more pairs (Thorisson, Coupling, Stationarity, and Regeneration, 2000, section 1.4).
     `weights`, `labels` (0 real, 1 fake, both there) and `groups` (integers from 0) describe rows.
     """
 

@@ -10,9 +10,9 @@ FEWEST_VIDEOS = 10  # of a class; with fewer, video figures are too coarse to ch
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to; `lr` is the learning rate at its end, the loss NaN where a run without
-    epochs learned nothing. The val figures are of dominant tracks; the select figures are those of
-    one method's fakes alone against all reals, where these choose the epoch."""
+    """What one epoch came to; `lr` is the learning rate at its end, the loss NaN where a run
+    without epochs learned nothing. The val figures are of dominant tracks; the select figures are
+    those of one method's fakes alone against all reals, where these choose the epoch."""
 
     epoch: int
     lr: float
@@ -100,7 +100,8 @@ def history_table(history: list[Epoch]) -> pd.DataFrame:
 
 
 def best_epoch(history: list[Epoch], by_frames: bool) -> int:
-    """The epoch with the highest video ROC-AUC of what chooses it, ties by the lowest video log loss.
+    """The epoch with the highest video ROC-AUC of what chooses it, ties by the lowest video log
+    loss.
 
     With too few videos of a class (`by_frames`) the one with the lowest frame log loss.
     """

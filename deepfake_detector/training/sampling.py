@@ -41,8 +41,8 @@ class LearningCrops(FaceCrops):
     """Crops by `Draw`, augmented and self-blended; by row number in validation.
 
     What is random depends on the seed and the draw alone, so it is the same whichever process does
-    it. `rows` has a column `points` too; where it has the columns `shown` and `pair`, these say what
-    a row number stands for.
+    it. `rows` has a column `points` too; where it has the columns `shown` and `pair`, these say
+    what a row number stands for.
 
     With `boundaries` a sample has a fourth part, the `boundary` of the blend: 0 everywhere for a
     real face, NaN for a fake that was not made here, of which no mask is known.

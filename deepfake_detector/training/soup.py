@@ -1,4 +1,5 @@
-"""The mean of the weights of several runs, which often does better than each on what is new to them.
+"""The mean of the weights of several runs, which often does better than each on what is new to
+them.
 
 "Model soups" (Wortsman et al. 2022): runs of one recipe from the same pretrained weights lie in one
 valley, so that their mean is a network of the same size and speed.
@@ -39,8 +40,8 @@ def mean(runs: Sequence[Path]) -> tuple[network.FaceClassifier, dict]:
 
 
 def write(runs: Sequence[Path], folder: Path) -> Path:
-    """Write the mean of `runs` to `folder` under a name made of what is in it: DVC would run nothing
-    again for other weights under an old name."""
+    """Write the mean of `runs` to `folder` under a name made of what is in it: DVC would run
+    nothing again for other weights under an old name."""
     classifier, facts = mean(runs)
     passing = folder / "soup.pt"
     network.save(classifier, passing, epoch=0, **facts)

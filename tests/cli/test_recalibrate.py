@@ -1,4 +1,5 @@
-"""`recalibrate`: a new sealed model file, which judges one's own real clips by the new threshold."""
+"""`recalibrate`: a new sealed model file, which judges one's own real clips by the new
+threshold."""
 
 import shutil
 import sys

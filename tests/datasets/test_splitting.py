@@ -1,4 +1,5 @@
-"""No person, source, original, file or look on two sides of a split, whatever the index looks like."""
+"""No person, source, original, file or look on two sides of a split, whatever the index looks
+like."""
 
 from itertools import combinations
 

@@ -77,7 +77,8 @@ def test_frames_that_show_the_same_get_noise_of_their_own(tmp_path):
 
 
 def measured() -> pd.DataFrame:
-    """Four frames of two clips each of real and fake; blur turns all round and hides a clip's face."""
+    """Four frames of two clips each of real and fake; blur turns all round and hides a clip's
+    face."""
     rows = []
     for number, (name, level) in enumerate([CLEAN, ("jpeg", 1), ("blur", 5)]):
         for item in range(4):

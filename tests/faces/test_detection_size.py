@@ -1,5 +1,5 @@
-"""Every face that is to be judged is shown to the detector at a size that it finds, whatever the size
-of the picture, and told of once."""
+"""Every face that is to be judged is shown to the detector at a size that it finds, whatever the
+size of the picture, and told of once."""
 
 from itertools import pairwise
 

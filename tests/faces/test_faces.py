@@ -9,6 +9,7 @@ from unittest.mock import Mock
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import COLOURS
 from hypothesis import given, settings
@@ -21,6 +22,7 @@ from deepfake_detector.faces import yunet as yunet_file
 from deepfake_detector.faces.cutting import (
     cut,
     given_crop,
+    given_items,
     points_in_crop,
     points_in_frame,
     quality,
@@ -296,6 +298,12 @@ def test_a_box_outside_whose_margin_reaches_in_is_cut():
 )
 def test_of_a_ready_crop_the_central_square_is_kept(picture, square):
     np.testing.assert_array_equal(given_crop(picture, 60), square)
+
+
+@pytest.mark.parametrize(("realign", "items"), [(False, {"c"}), (True, set())])
+def test_ready_crops_are_taken_as_they_are_unless_faces_are_to_be_found_in_them(realign, items):
+    index = pd.DataFrame({"item": ["a", "b", "c"], "kind": ["video", "image", "face"]})
+    assert given_items(index, realign) == items
 
 
 def test_resizing_leaves_a_fitting_picture_alone_and_averages_when_it_shrinks():

@@ -1,5 +1,5 @@
-"""A cut begins a shot; a flash, the camera's motion and a fade's own frames do not join two scenes or
-tear one apart."""
+"""A cut begins a shot; a flash, the camera's motion and a fade's own frames do not join two scenes
+or tear one apart."""
 
 import cv2
 import numpy as np

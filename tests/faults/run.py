@@ -1,7 +1,8 @@
 """Kill every stage at random moments, and fill the disk below it: the next `dvc repro` has to end
 at the same bytes.
 
-    make faults N=60       or      PYTHONPATH=tests python -m faults.run [--kills 60] [--full 12] [--seed 1]
+    make faults N=60
+    PYTHONPATH=tests python -m faults.run [--kills 60] [--full 12] [--seed 1]
 
 Works on a toy-sized copy of the project, which runs through once undisturbed. Where DVC was stopped
 while it wrote a file of its own and refuses to run, the remedy that `doctor` names is taken, and

@@ -1,7 +1,8 @@
 """Damage thousands of files and let them be judged as in production: what breaks, hangs, lies or is
 left behind is told.
 
-    make fuzz N=20000      or      PYTHONPATH=tests python -m fuzz.run [--inputs 20000] [--seed 1] [--keep FOLDER]
+    make fuzz N=20000
+    PYTHONPATH=tests python -m fuzz.run [--inputs 20000] [--seed 1] [--keep FOLDER]
 
 Every input is a function of the seed and its number, so a finding can be made again. Ends with 1
 where there is one.

@@ -1,4 +1,5 @@
-"""Hostile and damaged files, judged as in production: each gets an answer, and costs only itself."""
+"""Hostile and damaged files, judged as in production: each gets an answer, and costs only
+itself."""
 
 import re
 import socket

@@ -1,7 +1,8 @@
 """The pipeline at toy size under the circumstances of other machines, each as a newcomer meets it:
 `make repro`, then `predict`.
 
-    make machines          or      PYTHONPATH=tests python -m machines.run [--pythons python3.11 python3.12] [--cells NAME ...]
+    make machines
+    PYTHONPATH=tests python -m machines.run [--pythons python3.11 python3.12] [--cells NAME ...]
 
 Each Python, and the user who is not root, installs all from nothing (some minutes and 5 GB each,
 removed afterwards); the others use this environment. Cutting the network off and being another user

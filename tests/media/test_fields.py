@@ -1,5 +1,5 @@
-"""The two fields of an interlaced picture are one frame, also where each is a packet of its own; and
-where each is shown by itself, it has the picture's shape."""
+"""The two fields of an interlaced picture are one frame, also where each is a packet of its own;
+and where each is shown by itself, it has the picture's shape."""
 
 import io
 from fractions import Fraction

@@ -243,7 +243,8 @@ def test_an_aspect_that_cannot_be_is_none(told, taken):
 
 
 def colours(matrix: int, full: bool) -> Frame:
-    """The first frame of a clip of one colour, (200, 60, 60), written with this matrix and range."""
+    """The first frame of a clip of one colour, (200, 60, 60), written with this matrix and
+    range."""
     buffer = io.BytesIO()
     red = np.full((64, 96, 3), (200, 60, 60), np.uint8)
     with av.open(buffer, "w", format="mp4") as output:
@@ -330,8 +331,8 @@ def test_a_real_file_with_an_unknown_matrix_is_read():
 
 
 def hdr_signal(colour: tuple[int, int, int], transfer: int) -> np.ndarray:
-    """The signal of one pixel that shows this BT.1886 colour with white at 203 cd/m2: the inverse of
-    the standards' formulas."""
+    """The signal of one pixel that shows this BT.1886 colour with white at 203 cd/m2: the inverse
+    of the standards' formulas."""
     nits = 203 * np.linalg.inv(TO_709.astype(float)) @ (np.array(colour) / 255) ** 2.4
     if transfer == PQ:
         power = (nits.clip(0) / 10_000) ** 0.1593017578125

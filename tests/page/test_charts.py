@@ -1,4 +1,5 @@
-"""What is drawn in a chart can be read on the chart's own ground, whatever theme the page changes to."""
+"""What is drawn in a chart can be read on the chart's own ground, whatever theme the page changes
+to."""
 
 import pandas as pd
 import pytest

@@ -1,4 +1,5 @@
-"""What was found, drawn into the file: the right box in the right frame, and nothing else changed."""
+"""What was found, drawn into the file: the right box in the right frame, and nothing else
+changed."""
 
 import io
 import tempfile

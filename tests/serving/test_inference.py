@@ -51,7 +51,8 @@ def detector(toy_project) -> Detector:
 
 @pytest.fixture(scope="module")
 def with_contract(toy_project, tmp_path_factory) -> Callable[..., Path]:
-    """Writes a toy model again with another contract: `with_contract(decision={"min_faces": 1})`."""
+    """Writes a toy model again with another contract: `with_contract(decision={"min_faces":
+    1})`."""
 
     def write(model: str = MODEL, **changes: object) -> Path:
         graph = onnx.load(toy_project / model)

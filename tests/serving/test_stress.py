@@ -1,4 +1,5 @@
-"""A verdict on changed copies: which of them turn it, and that it only ever becomes INCONCLUSIVE."""
+"""A verdict on changed copies: which of them turn it, and that it only ever becomes
+INCONCLUSIVE."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,5 @@
-"""Files are told apart by name, system leftovers are none, links to folders neither hide nor loop."""
+"""Files are told apart by name, system leftovers are none, links to folders neither hide nor
+loop."""
 
 import re
 from pathlib import Path

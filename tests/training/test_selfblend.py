@@ -235,7 +235,8 @@ STRENGTHS = ("RGB_SHIFT", "BRIGHTNESS", "CONTRAST")
 
 
 def recoloured(monkeypatch, crop: np.ndarray, *kept: str) -> np.ndarray:
-    """(200, height, width, 3): what 200 generators make of it where only these strengths are not 0."""
+    """(200, height, width, 3): what 200 generators make of it where only these strengths are not
+    0."""
     for name in STRENGTHS:
         if name not in kept:
             monkeypatch.setattr(selfblend, name, 0)

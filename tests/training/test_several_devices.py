@@ -1,4 +1,5 @@
-"""Training in two processes: the same command, the same faces, every validation face counted once."""
+"""Training in two processes: the same command, the same faces, every validation face counted
+once."""
 
 from functools import cache
 

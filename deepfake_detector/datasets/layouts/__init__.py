@@ -1,14 +1,12 @@
 """Data-set layouts: one file each, all with the same interface, from a root folder to rows of the
 index.
 
-| layout | what it reads | label comes from |
-|---|---|---|
-| demo | the clips that `synthesize` draws | folder: `real`, else a method |
-| folder | `real/` and `fake/` of videos, images or face crops, optional `metadata.csv` | metadata, else folder |
-| faceforensics | FaceForensics++ and DFD, official tree or flat mirror | folder |
-| celebdf | Celeb-DF v1 and v2 | folder; in the official list 1 is real |
-| dfdc | DFDC parts, sample set, official test set | `metadata.json`: FAKE, REAL; `labels.csv`: 1 is fake |
-| dfdc_preview | DFDC preview | `dataset.json`: real, fake |
+| layout | what it reads | label comes from | |---|---|---| | demo | the clips that `synthesize`
+draws | folder: `real`, else a method | | folder | `real/` and `fake/` of videos, images or face
+crops, optional `metadata.csv` | metadata, else folder | | faceforensics | FaceForensics++ and DFD,
+official tree or flat mirror | folder | | celebdf | Celeb-DF v1 and v2 | folder; in the official
+list 1 is real | | dfdc | DFDC parts, sample set, official test set | `metadata.json`: FAKE, REAL;
+`labels.csv`: 1 is fake | | dfdc_preview | DFDC preview | `dataset.json`: real, fake |
 
 Labels in here: 0 real, 1 fake.
 """

@@ -498,7 +498,8 @@ def _blob(x: np.ndarray, y: np.ndarray, width: float, height: float) -> np.ndarr
 
 
 def _octaves(rng: np.random.Generator, octaves: tuple[tuple[int, int], ...]) -> np.ndarray:
-    """Smooth noise, about unit variance: grids of (rows, columns) random values enlarged and added."""
+    """Smooth noise, about unit variance: grids of (rows, columns) random values enlarged and
+    added."""
     total = np.zeros((TEXTURE, TEXTURE), np.float32)
     for columns, rows in octaves:
         grid = rng.normal(size=(rows, columns)).astype(np.float32)

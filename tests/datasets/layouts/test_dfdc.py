@@ -1,4 +1,5 @@
-"""DFDC: parts, sample set and official test set, tied by original; the preview set by its subjects."""
+"""DFDC: parts, sample set and official test set, tied by original; the preview set by its
+subjects."""
 
 import json
 from pathlib import Path

@@ -24,7 +24,8 @@ def rows(root: Path) -> dict[str, dict]:
 
 @pytest.fixture
 def tree(tmp_path):
-    """Makes files of the names given, each of other bytes, and a metadata.csv of the lines given."""
+    """Makes files of the names given, each of other bytes, and a metadata.csv of the lines
+    given."""
 
     def make(*names: str, metadata: str | bytes | None = None) -> Path:
         for name in names:
