@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Arrival:
-    """Known by a `key`. `read` gives its bytes when its turn comes; raises OSError where it
-    cannot."""
+    """Known by a `key`. `read` gives its bytes in its turn; raises OSError where it cannot."""
 
     key: str
     name: str

@@ -42,8 +42,7 @@ def show(judged: Judged, second: float) -> None:
 
 
 def offer(judged: Judged, stem: str) -> None:
-    """A button that makes the annotated copy when it is asked for; without faces it has no
-    boxes."""
+    """A button that makes the annotated copy when asked; without faces it has no boxes."""
     if not judged.file or not judged.report.faces:
         return
     suffix, made = annotation.suffix(judged.report), _made_before(judged)

@@ -116,8 +116,7 @@ class Work:
             self._orders.clear()
 
     def drop_if_left(self) -> None:
-        """Drop the files that wait where nobody has had the page open for long; their names
-        stay."""
+        """Drop the files that wait where the page has long been closed; their names stay."""
         with self._lock:
             if not self._is_watched() and self._clock() - self._seen > LOST:
                 self.lost += tuple(one.name for one in self._orders)

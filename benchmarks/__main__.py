@@ -112,13 +112,12 @@ def _shown(module: str, options: str, folder: str) -> str:
 
 
 def _section(module: str, options: str, folder: str, shown: str) -> str:
-    """What a benchmark is about, its command as `shown` and what it printed. An error ends the
-    run."""
+    """What a benchmark is about, its command as `shown`, what it printed. An error ends the run."""
     print(f"$ {shown}", flush=True)
     command = [sys.executable, "-m", module, *filter(None, [folder]), *options.split()]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     print(done.stdout, flush=True)
-    title = importlib.import_module(module).__doc__.splitlines()[0]
+    title = " ".join(importlib.import_module(module).__doc__.partition("\n\n")[0].split())
     return f"## {title}\n\n{_here()}\n\n```console\n$ {shown}\n{done.stdout.rstrip()}\n```\n"
 
 

@@ -1,5 +1,4 @@
-"""The system's Chromium, without a window, for whatever looks at pages: benchmarks, tests, the
-README's pictures."""
+"""The system's Chromium, without a window: for benchmarks, tests and the README's pictures."""
 
 import shutil
 from collections.abc import Iterator

@@ -137,8 +137,7 @@ def _mosaic(
 def _looked_for(
     detector: FaceDetector, pictures: list[tuple[np.ndarray, list[Face]]]
 ) -> tuple[int, float]:
-    """How many of the faces are found, and the median of the processor seconds that a picture
-    takes."""
+    """How many of the faces are found, and the median processor seconds that a picture takes."""
     found, seconds = 0, []
     for picture, wanted in pictures:
         started = time.process_time()

@@ -1,5 +1,4 @@
-"""Goals, each told in a line of its own by the benchmark that measures it; docs/benchmarks.md sums
-these lines up."""
+"""Goals, each told by the benchmark that measures it; docs/benchmarks.md sums them up."""
 
 MARK = "goal: "
 

@@ -31,8 +31,7 @@ QUANTILES = norm.ppf((np.arange(4000) + 0.5) / 4000)
 
 @dataclass(frozen=True)
 class Design:
-    """Groups of which each holds both classes, or one; `witnesses`: each frame a group of its
-    own."""
+    """Groups, each of both classes or of one; `witnesses`: each frame a group of its own."""
 
     name: str
     groups: int  # that hold a class
@@ -42,8 +41,7 @@ class Design:
 
 @dataclass(frozen=True)
 class Held:
-    """Of a figure's intervals: the fraction that holds the truth, that lies above it, mean
-    width."""
+    """Of a figure's intervals: the fractions that hold the truth and lie above it, mean width."""
 
     truth: float
     above: float

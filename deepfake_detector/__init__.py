@@ -1,5 +1,4 @@
-"""Deepfake detection from faces: the library that the stages, the command line and the page
-share."""
+"""Deepfake detection from faces: the library that stages, command line and page share."""
 
 import os
 from importlib import import_module
@@ -18,8 +17,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 class Stopped(Exception):  # noqa: N818 (no error: the run did what it was asked to)
-    """A run was asked to end by a signal and has saved what it needs to go on; the text says
-    how."""
+    """A run that a signal asked to end has saved what it needs to go on; the text says how."""
 
     def __init__(self, text: str, signal_number: int) -> None:
         super().__init__(text)

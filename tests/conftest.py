@@ -153,8 +153,7 @@ def borrow_environment(folder: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def same_priority() -> Iterator[None]:
-    """A test that leaves its process more urgent than the others starves them, the browser
-    first."""
+    """A test that leaves its process more urgent than others starves them, the browser first."""
     if not hasattr(os, "sched_getscheduler"):
         yield
         return
@@ -199,8 +198,7 @@ def toy_project_begun(request, shared_folder) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def toy_project(shared_folder) -> Path:
-    """A copy of the project in which `dvc repro` ran once on a toy-sized demo. Read only for
-    tests."""
+    """A copy of the project in which `dvc repro` ran on a toy-sized demo. Read only for tests."""
     said = make_toy_project(shared_folder)
     assert not said, said
     return shared_folder / "toy"
@@ -319,8 +317,7 @@ def stored_crops(tmp_path, monkeypatch) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """Chromium without a window. One for a file: what drives it leaves no room for another event
-    loop."""
+    """Chromium without a window, one for a file: its driver suffers no other event loop."""
     pytest.importorskip("playwright", reason="needs playwright (requirements-dev.txt)")
     from benchmarks.browser import MISSING, chromium, program
 

@@ -182,8 +182,7 @@ def clip_of(images: list[np.ndarray], rate: int = 12) -> bytes:
 
 
 def rotated(data: bytes, degrees: int) -> bytes:
-    """The MP4 with a display matrix in its track header that asks players to turn it clockwise by
-    `degrees`."""
+    """The MP4 with a display matrix in its header: players turn it clockwise by `degrees`."""
     at = (
         data.index(b"tkhd") + 4 + 40
     )  # version, flags, times, id, duration, layer, volume: then nine 32-bit numbers
@@ -224,6 +223,26 @@ def with_b_frames(container: str, frames: int = 20) -> bytes:
             )
         output.mux(stream.encode())
     return buffer.getvalue()
+
+
+def in_fragments(first: int = 0) -> bytes:
+    """24 frames as a stream is saved, from this number on."""
+    buffer = io.BytesIO()
+    options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+    with av.open(buffer, "w", format="mp4", options=options) as output:
+        stream = output.add_stream("libx264", rate=25, options={"g": "12", "crf": "12", "bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for number in range(first, first + 24):
+            shown = av.VideoFrame.from_ndarray(numbered_frame(number), format="rgb24")
+            output.mux(stream.encode(shown))
+        output.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def packets(data: bytes) -> list[tuple[int, int]]:
+    """Where each packet of a clip begins in its bytes, and its size."""
+    with av.open(io.BytesIO(data)) as source:
+        return [(packet.pos, packet.size) for packet in source.demux(video=0) if packet.size]
 
 
 def without_first_time() -> bytes:
@@ -369,8 +388,7 @@ def write_model(path: Path, **terms: object) -> Path:
 
 
 def small_network(side: int = 64, seed: int = 1) -> onnx.ModelProto:
-    """A network with the inputs and outputs of an exported one and a few weights, those of the
-    seed."""
+    """A network with the inputs and outputs of an exported one and few weights, by the seed."""
     rng = np.random.default_rng(seed)
     kernel, head = (
         rng.normal(0, scale, shape) for scale, shape in ((0.02, (4, 3, 32, 32)), (1, (4, 2)))

@@ -1,5 +1,4 @@
-"""The command line: judge files, serve programs, check this machine, switch data sets, compare
-runs.
+"""The command line: judge files, serve programs, check a machine, switch data sets, compare runs.
 
 deepfake-detector COMMAND --help             where the package is installed
 python -m deepfake_detector COMMAND --help   in a checkout
@@ -85,8 +84,7 @@ def _folder(text: str) -> Path:
 
 
 def _check_writable(text: str, folder: Path) -> None:
-    """Refuse a target, before hours of judging, where the folder for it could not be written
-    into."""
+    """Refuse a target, before hours of judging, where its folder could not be written into."""
     try:
         there = next(one for one in (folder, *folder.parents) if one.exists())
         tempfile.TemporaryFile(dir=there).close()
@@ -114,7 +112,8 @@ def _port(text: str) -> int:
 
 
 def _parser(program: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=program, description=(__doc__ or "").partition("\n")[0])
+    about = " ".join((__doc__ or "").partition("\n\n")[0].split())
+    parser = argparse.ArgumentParser(prog=program, description=about)
     parser.set_defaults(in_project=False, extra=None)
     to = parser.add_subparsers(title="commands", metavar="COMMAND")
     for add in (

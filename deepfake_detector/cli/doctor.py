@@ -70,8 +70,7 @@ Level = Literal["ok", "note", "problem"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, what was found there, and what to do about it (never empty for a
-    problem)."""
+    """What was looked at, what was found, and what to do about it (never empty for a problem)."""
 
     level: Level
     what: str
@@ -322,8 +321,7 @@ def _data_set(
 def _stored(
     what: str, found: list[layouts.Found], settings: params.Params
 ) -> Generator[Finding, None, float]:
-    """Opens the first item of each method and judges by it how many bytes frames and faces will
-    take."""
+    """Opens the first item of each method and tells by it how many bytes frames and faces take."""
     groups: dict[tuple[str, str], list[layouts.Found]] = {}
     for one in found:
         groups.setdefault((one.kind, one.method), []).append(one)
@@ -366,8 +364,7 @@ def _disk(needed: float) -> Finding:
 
 
 def _there() -> dict[str, int]:
-    """Bytes of the folders that runs fill; a file that is linked into several counts in the
-    first."""
+    """Bytes of the folders that runs fill; a file linked into several counts in the first."""
     sizes: Counter[str] = Counter()
     seen: set[tuple[int, int]] = set()
     for name, folder in THERE.items():

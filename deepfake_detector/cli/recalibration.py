@@ -20,8 +20,7 @@ from deepfake_detector.storage.files import write_whole
 
 @dataclass(frozen=True)
 class Scored:
-    """The logits of the clips that show one judged person, and how many others there were, by
-    why."""
+    """The logits of clips that show one judged person, and how many others there were, by why."""
 
     logits: np.ndarray
     left_out: Counter[str]

@@ -12,8 +12,7 @@ Stamps = Mapping[Path, tuple[int, int, int]]  # size in bytes, time of change in
 
 
 def stamps(paths: Iterable[Path]) -> Stamps:
-    """Of each of the files, and of each file below the folders; of a path that is not there,
-    none."""
+    """Of each of the files, and each file below the folders; none of a path that is not there."""
     return {
         file: (facts.st_size, facts.st_mtime_ns, facts.st_ino)
         for path in paths

@@ -33,8 +33,7 @@ def wrong(pins: dict[str, str]) -> list[str]:
 
 
 def installed(name: str) -> str:
-    """The version of a package here, without the name of a local build; empty where it is
-    missing."""
+    """The version of a package here, without a local build's name; empty where it is missing."""
     try:
         return metadata.version(name).split("+")[0]
     except metadata.PackageNotFoundError:
@@ -42,8 +41,7 @@ def installed(name: str) -> str:
 
 
 def own_version() -> str:
-    """This project's: of the package where it is installed, else of the checkout that it runs
-    in."""
+    """This project's: of the package where installed, else of the checkout that it runs in."""
     declared = Path(__file__).parents[2] / "pyproject.toml"
     if not declared.is_file():
         return installed(OWN)

@@ -135,8 +135,7 @@ def _check_address(address: str) -> None:
 def _in_folder(
     folder: str, function: Callable[..., Result], task: tuple, execution: Parallel
 ) -> Outcome[Result]:
-    """On a node of the cluster: one call in a process of its own, started in the project's
-    folder."""
+    """On a node of the cluster: one call in its own process, started in the project's folder."""
     os.chdir(folder)
     return _outcome(_scheduled(_own_process(), function, task, execution), execution)
 

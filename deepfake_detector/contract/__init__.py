@@ -118,20 +118,17 @@ def library_versions() -> dict[str, str]:
 
 
 def read_decision(path: str | Path) -> Decision:
-    """The decision that `calibrate` wrote. Raises UserError where it is missing or something
-    else."""
+    """The decision of `calibrate`. Raises UserError where it is missing or something else."""
     return _read(path, decision_of, "calibrate")
 
 
 def read_quality(path: str | Path) -> Limits:
-    """The limits that `quality` wrote. Raises UserError where they are missing or something
-    else."""
+    """The limits of `quality`. Raises UserError where they are missing or something else."""
     return _read(path, TypeAdapter(Limits).validate_python, "quality")
 
 
 def read_firmness(path: str | Path) -> VerdictsByFirmness:
-    """The counts that `quality` wrote. Raises UserError where they are missing or something
-    else."""
+    """The counts of `quality`. Raises UserError where they are missing or something else."""
     return _read(path, VerdictsByFirmness.model_validate, "quality")
 
 

@@ -114,8 +114,7 @@ def oddities(media: pd.DataFrame) -> dict[str, list[str]]:
 def stoppers(
     index: pd.DataFrame, faces: pd.DataFrame, verified: pd.DataFrame, limits: Verify
 ) -> list[str]:
-    """What would make every later result wrong, a sentence each; empty where the data can be
-    used."""
+    """What would make all later results wrong, a sentence each; empty where data can be used."""
     found = [
         f"the same file is labelled real and fake: {', '.join(items)}; decide which, and remove "
         "the other"

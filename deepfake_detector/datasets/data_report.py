@@ -75,8 +75,7 @@ def _of_classes(items: pd.DataFrame, noun: str = "") -> str:
 
 
 def dropped(verified: pd.DataFrame, frames: pd.DataFrame, picture: Picture) -> list[Section]:
-    """A section for each reason why items were dropped, with the middle frames of the first of
-    them."""
+    """A section for each reason why items were dropped, with middle frames of the first ones."""
     out = verified[verified["keep"] == 0]
     if out.empty:
         return [Section("What was dropped", ["Nothing."])]

@@ -1,5 +1,4 @@
-"""Contact sheets of the faces that were found: of each class and method, and the least sharp
-ones."""
+"""Contact sheets of the faces that were found: by class and method, and the least sharp."""
 
 import numpy as np
 import pandas as pd

@@ -52,9 +52,9 @@ MIN_GAIN = 4
 class Carrier:
     """A fact that separates the classes by itself.
 
-    auc: of the fact where it is known, 0.5..1, whichever class has more of it and in whatever
-    order. alone: the same, in source groups that were not learned from. real, fake: the median of a
-    number as stored, the most frequent value of a text.
+    auc: of the fact where it is known, 0.5..1, whichever class has more of it, in whatever order.
+    alone: the same, in source groups that were not learned from.
+    real, fake: the median of a number as stored, the most frequent value of a text.
     """
 
     fact: str
@@ -82,8 +82,7 @@ class Shortcut:
     among: str = ""
 
     def passes(self, limit: float) -> bool:
-        """Whether all facts together, or one of them where it is known, separate better than
-        that."""
+        """Whether all facts together, or one where it is known, separate better than that."""
         found = [self.auc or 0, *(carrier.alone for carrier in self.carriers)]
         return max(found) > limit
 

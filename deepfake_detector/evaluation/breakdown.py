@@ -41,8 +41,7 @@ MAIN = "roc_auc"  # the chief figure that has its interval too
 
 @dataclass(frozen=True)
 class RowFigure(Figure):
-    """A figure of a table of rows, None where undefined; a table without the `column` does not have
-    it."""
+    """A figure of a table of rows, None where undefined; absent without the `column`."""
 
     value: Callable[[pd.DataFrame], float | None]
     column: str = "logit"

@@ -26,8 +26,7 @@ Change = Callable[[np.ndarray, Any, np.random.Generator], np.ndarray]
 
 
 class Corruption(NamedTuple):
-    """A function of picture, value and generator, and the value at each level, from little to
-    much."""
+    """A function of picture, value and generator, and its value by level, from little to much."""
 
     change: Change
     values: tuple[float, ...]

@@ -15,9 +15,25 @@ LEAST, USUAL = 11, 100  # milliseconds: what is shown for less is shown for long
 
 
 def frame_count(image: Image.Image) -> int:
-    """How many frames a picture says it has; 1 for a still."""
-    count = getattr(image, "n_frames", 1) if image.format in ANIMATED else 1
-    return count - _first(image)
+    """How many frames a picture has, as far as it is whole; 1 for a still."""
+    if image.format not in ANIMATED:
+        return 1
+    try:
+        return getattr(image, "n_frames", 1) - _first(image)
+    except DAMAGED:
+        return _whole_frames(image)
+
+
+def _whole_frames(image: Image.Image) -> int:
+    """The frames before the first one that cannot be found."""
+    place = 1
+    while True:
+        try:
+            image.seek(place)
+        except DAMAGED:
+            image.seek(0)
+            return place
+        place += 1
 
 
 def timeline(file: MediaFile, image: Image.Image) -> Timeline:

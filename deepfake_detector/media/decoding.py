@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
-from typing import NamedTuple
+from itertools import count, islice
+from typing import Final, NamedTuple
 
 import av
 import numpy as np
@@ -20,6 +20,7 @@ from deepfake_detector.media.timeline import Timeline, distinct
 STRICT = {
     "err_detect": "explode"
 }  # of FFmpeg: what is damaged is an error, not repaired in silence
+NEW_HEADERS: Final = "new_extradata"  # of FFmpeg: headers of a codec where a file was joined
 
 
 class Damage(Exception):  # noqa: N818 (no error: the frames are looked at more closely then)
@@ -78,8 +79,7 @@ class Reader:
         raise Damage
 
     def salvaged(self, frames: Sequence[int]) -> Iterator[tuple[int, Decoded]]:
-        """These frames, rising, as far as they come; what is damaged is repaired as a player
-        does."""
+        """These frames, rising, as far as they come; damage is repaired as a player does."""
         place = {int(self.clip.order[frame]): frame for frame in frames}
         last = -1
         with self._opened() as stream:
@@ -177,10 +177,12 @@ def _decode(
     context = stream.codec_context
     skips = wanted is not None and not context.name.startswith("lib")  # those read it when opened
     end = len(needed) - int(needed[::-1].argmax())
-    running = False
+    running, headers = False, None
     for number, packet in enumerate(demuxed(stream)):
         if number >= end:
             break
+        if packet.has_sidedata(NEW_HEADERS):  # the first packet alone of those that they hold for
+            headers = packet.get_sidedata(NEW_HEADERS)
         if not needed[number]:
             if running:
                 yield from _drained(stream, number)
@@ -190,6 +192,9 @@ def _decode(
             context.skip_frame = "DEFAULT" if number in wanted else "NONREF"
         if packet.is_discard and number in shown:
             packet = av.Packet(bytes(packet))  # without the mark
+        if headers is not None:
+            packet.set_sidedata(headers)
+            headers = None
         packet.pts, packet.dts = number, None  # so its frame says which packet it came from
         running = True
         yield from _numbered(stream, packet, number)
@@ -226,7 +231,8 @@ def sampled(reader: Reader, count: int) -> Iterator[tuple[int, float, Decoded, b
     and whether it can be trusted.
 
     Frames after a damaged packet are distrusted until the next keyframe: clean ones are taken in
-    their stead, as near as there are, as long as there are enough.
+    their stead, as near as there are, as long as there are enough. Where a whole part of the clip
+    is lost, there may be fewer.
     """
     if not len(reader.clip.order):
         reader = replace(reader, clip=reader.clip.ordered(reader.order()))
@@ -250,42 +256,71 @@ def _sampled(reader: Reader, ideals: list[int]) -> Iterator[tuple[int, Decoded, 
                 return
             except Damage:  # or a keyframe does not hold what it promises: is it so from the start?
                 continue
-    reader = replace(reader, whole=False)
-    last = ideals[given - 1] if given else -1
-    later = (found for found in _around_damage(reader, ideals) if found[0] > last)
-    yield from islice(later, len(ideals) - given)
+    yield from _around_damage(replace(reader, whole=False), ideals, given)
 
 
-def _around_damage(reader: Reader, ideals: Sequence[int]) -> Iterator[tuple[int, Decoded, bool]]:
-    """Frames as near to the ideal places as can be trusted.
+def _around_damage(
+    reader: Reader, ideals: Sequence[int], given: int
+) -> Iterator[tuple[int, Decoded, bool]]:
+    """Frames as near to the ideal places as can be trusted, but for so many that are `given`.
 
-    They are chosen for the whole clip, whatever came of it before the first sign of damage.
+    They are chosen for the whole clip, whatever came of it before the first sign of damage. From
+    round to round more is examined beside them, as damage may go on and on.
     """
-    clip = reader.clip
+    clip, last = reader.clip, ideals[given - 1] if given else -1
     damaged, dead, known = set(clip.damaged), set(), frozenset[int]()
-    while True:
+    last_group = int(clip.groups.max(initial=0))
+    for reach in (2**n - 1 for n in count()):
         doubtful = clip.distrusted(damaged)
         left = np.array([n for n in range(len(clip.order)) if n not in dead], int)
-        plan = _nearest(ideals, left[~doubtful[left]], left[doubtful[left]])
+        clean, rest = left[~doubtful[left]], left[doubtful[left]]
+        plan = _nearest(ideals, clean, rest)
+        if len(clean) >= len(ideals) and _piled_up(plan, ideals):
+            plan = [*ideals[:given], *_what_is_left(clean[clean > last], ideals, given)]
         new = reader.groups(plan) - known if plan else frozenset[int]()
         if not new:
             break
+        new = frozenset(
+            near
+            for group in new
+            for near in range(max(group - reach, 0), min(group + reach, last_group) + 1)
+            if near not in known
+        )
         worse, alive = reader.examined(new)
         damaged |= worse
         known |= new
         looked_at = np.isin(clip.groups[clip.order], sorted(new))
         dead |= {int(n) for n in np.flatnonzero(looked_at) if int(clip.order[n]) not in alive}
     if plan:
-        for place, decoded in reader.salvaged(plan):
+        later = (found for found in reader.salvaged(plan) if found[0] > last)
+        for place, decoded in islice(later, len(ideals) - given):
             yield place, decoded, not doubtful[place]
+
+
+def _piled_up(plan: Sequence[int], ideals: Sequence[int]) -> bool:
+    """Whether a frame is further from its ideal place than two of these are from each other: a part
+    of the clip is lost, and what should come from there crowds beside it."""
+    return len(ideals) > 1 and bool(np.abs(np.subtract(plan, ideals)).max() > np.diff(ideals).max())
+
+
+def _what_is_left(later: np.ndarray, ideals: Sequence[int], given: int) -> list[int]:
+    """The clean places `later` than those that are `given`, spread: no closer to each other than
+    these are, or a short part would weigh more than the rest."""
+    missing = len(ideals) - given
+    apart = int(np.diff(ideals).max())
+    return _spread(later, min(missing, len(later) // apart + 1) if given else missing)
+
+
+def _spread(places: np.ndarray, count: int) -> list[int]:
+    """So many of these places, or all where there are fewer, evenly among them."""
+    chosen = min(count, len(places))
+    return [int(places[(2 * part + 1) * len(places) // (2 * chosen)]) for part in range(chosen)]
 
 
 def _nearest(ideals: Sequence[int], clean: np.ndarray, rest: np.ndarray) -> list[int]:
     """As many places as there are ideal ones, near to them: clean ones, then of the rest."""
     if len(clean) < len(ideals):
-        missing = min(len(ideals) - len(clean), len(rest))
-        added = [rest[(2 * part + 1) * len(rest) // (2 * missing)] for part in range(missing)]
-        return sorted([*clean.tolist(), *map(int, added)])
+        return sorted([*clean.tolist(), *_spread(rest, len(ideals) - len(clean))])
     at = np.searchsorted(clean, ideals).clip(0, len(clean) - 1)
     before = (at - 1).clip(0)
     nearer = np.abs(clean[before] - ideals) <= np.abs(clean[at] - ideals)

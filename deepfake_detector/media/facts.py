@@ -1,5 +1,4 @@
-"""Facts of a media file that need no decoding: container, codec, times, frames, bitrate,
-quality."""
+"""Facts of a media file without decoding: container, codec, times, frames, bitrate, quality."""
 
 import math
 from collections.abc import Mapping, Sequence

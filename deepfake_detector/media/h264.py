@@ -31,7 +31,6 @@ def through_h264(image: np.ndarray, crf: int) -> np.ndarray:
 
 
 def even(image: np.ndarray) -> np.ndarray:
-    """`image` with an even width and height, which H.264 asks for: its edge repeated where
-    needed."""
+    """`image` with even sides, which H.264 asks for: its edge repeated where needed."""
     height, width = image.shape[:2]
     return cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)

@@ -1,10 +1,12 @@
 """One reading of a media file before decoding: its kind, its facts, the times of its frames."""
 
+import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import av
-from PIL import Image, UnidentifiedImageError
+from av.stream import Disposition
+from PIL import Image
 
 from deepfake_detector.media import animation
 from deepfake_detector.media.facts import animation_facts, still_facts, video_facts
@@ -22,6 +24,7 @@ from deepfake_detector.media.reading import (
     container,
     demuxed,
     has_fragments,
+    is_cut_off,
     moving,
     opened,
     refuse_empty,
@@ -35,6 +38,9 @@ UNTIMED = ("avi",)  # containers whose presentation times do not hold
 JOINED = ("mpegts", "mpeg")  # containers that may be cut anywhere and joined
 USUAL_RATE = 25  # frames a second, where a container tells neither times nor a rate
 ENCRYPTED = "its pictures are encrypted (copy protection)"
+HEAD, HOLE = 12, 8  # bytes
+# JPEG, PNG, GIF, WebP, TIFF
+PICTURE = re.compile(rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF....WEBP|II\*\0|MM\0\*", re.DOTALL)
 VP8_SHOWN = 0x10  # bit of a frame's first byte (RFC 6386, 9.1)
 
 
@@ -49,6 +55,7 @@ class Probe:
     stream: index of the stream of moving pictures; None in a picture, animated or not.
     pixel_aspect: width of a pixel over its height, where the container tells another than the
         pictures do; None: as each of them has it.
+    cut_off: whether a video ends before all is there that it announces.
     failure: why no frame can be decoded, where that is known before; else empty. What is wrong with
         a still is told where it is decoded.
     """
@@ -58,6 +65,7 @@ class Probe:
     timeline: Timeline | None = None
     stream: int | None = None
     pixel_aspect: float | None = None
+    cut_off: bool = False
     failure: str = ""
 
 
@@ -91,12 +99,19 @@ def _picture(file: MediaFile, found: Probe, limits: Limits) -> Probe | None:
                 file.limit(limits.work)
                 return _animation(file, image, found)
             return replace(found, kind="image", facts=found.facts | still_facts(image))
-    except UnidentifiedImageError:
-        return None
     except MediaError as error:
         return replace(found, kind="image", failure=str(error))
-    except DAMAGED:
+    except DAMAGED:  # and what Pillow does not know
+        return _damaged_picture(file, found)
+
+
+def _damaged_picture(file: MediaFile, found: Probe) -> Probe | None:
+    """Of a file that begins as a picture does; else None."""
+    file.seek(0)
+    if not PICTURE.match(file.read(HEAD)):
         return None
+    error = MediaError("damaged image", "take another copy of it")
+    return replace(found, kind="image", failure=str(error))
 
 
 def _animation(file: MediaFile, image: Image.Image, found: Probe) -> Probe:
@@ -107,7 +122,8 @@ def _animation(file: MediaFile, image: Image.Image, found: Probe) -> Probe:
 
 
 def _video(file: MediaFile, found: Probe, limits: Limits) -> Probe:
-    in_fragments = has_fragments(file)
+    in_fragments, cut_off = has_fragments(file), is_cut_off(file, found.facts["bytes"])
+    file.seek(0)
     with container(file) as opening:
         stream, packets = _film(opening, in_fragments)
         check_size(stream.codec_context.width, stream.codec_context.height, limits.pixels)
@@ -119,6 +135,7 @@ def _video(file: MediaFile, found: Probe, limits: Limits) -> Probe:
             timeline=clip,
             stream=stream.index,
             pixel_aspect=_own_aspect(stream),
+            cut_off=cut_off,
             failure=str(MediaError("no frame in it", TRY_A_PLAYER)) if is_empty else "",
         )
 
@@ -143,8 +160,10 @@ def _timeline(stream: av.VideoStream, packets: list[Packet]) -> Timeline:
 def _film(
     opening: av.container.InputContainer, in_fragments: bool
 ) -> tuple[av.VideoStream, list[Packet]]:
-    """The stream of moving pictures, with its packets: of those that may be it the one with most.
+    """The stream of moving pictures, with its packets.
 
+    Of those that may be it the one that players show, then the largest; streams with less than half
+    as many packets as the longest are no film: a cover that moves, or a preview.
     Raises MediaError where that is a single picture beside sound, and where pictures are encrypted.
     """
     streams = moving(opening)
@@ -159,7 +178,15 @@ def _film(
             raise MediaError(ENCRYPTED, "judge a copy without it")
         second = _is_second(packet, fields.get(packet.stream.index))
         packets[packet.stream.index].append(_packet(packet, in_fragments, second))
-    chosen = max(streams, key=lambda stream: len(packets[stream.index]))
+    most = max(map(len, packets.values()))
+    chosen = max(
+        (stream for stream in streams if 2 * len(packets[stream.index]) >= most),
+        key=lambda stream: (
+            bool(stream.disposition & Disposition.default),
+            stream.codec_context.width * stream.codec_context.height,
+            len(packets[stream.index]),
+        ),
+    )
     own = packets[chosen.index]
     if len(own) == 1 and opening.streams.audio and chosen.codec_context.name in COVERS:
         raise MediaError("no video in it (a sound file with a cover)")
@@ -184,6 +211,14 @@ def _packet(packet: av.Packet, in_fragments: bool, second: bool) -> Packet:
         packet.size,
         packet.is_keyframe,
         hidden or second or (packet.is_discard and not in_fragments),
-        packet.is_corrupt,
+        packet.is_corrupt or _has_hole(packet),
         second,
     )
+
+
+def _has_hole(packet: av.Packet) -> bool:
+    """Whether its end was never written, as where a download broke off. No decoder of HEVC sees it.
+    A picture ends in a one there; zeros may follow it in streams of bytes alone (H.265, B.2)."""
+    in_bytes = packet.stream.container.format.name in JOINED
+    is_hevc = packet.stream.codec_context.name == "hevc"
+    return is_hevc and not in_bytes and bytes(memoryview(packet)[-HOLE:]) == bytes(HOLE)

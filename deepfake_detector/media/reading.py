@@ -23,10 +23,11 @@ from deepfake_detector import UserError
 Source = Path | bytes
 
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts"
+MOST_STREAMS = 64
 OPTIONS = {
     "format_whitelist": CONTAINERS,
     "protocol_whitelist": "pipe",
-    "max_streams": "64",
+    "max_streams": f"{MOST_STREAMS + 1}",  # of some containers it leaves out what is more, silently
 }  # of FFmpeg
 # Streams of pictures that are not the film: covers, thumbnails, stills, and the tiles or layers of
 # another picture.
@@ -37,6 +38,8 @@ NOT_MOVING = (
     | Disposition.dependent
 )
 
+TOO_MANY = f"more than {MOST_STREAMS} streams in it"
+VIDEO_ALONE = "make a file of its video alone"
 UNREAD_KIND = "neither an image nor a video of a kind that is read here"
 CONVERT = "convert it to MP4 or JPEG"
 NOT_DECODED = "no frame could be decoded"
@@ -85,13 +88,12 @@ def container(file: "MediaFile") -> Iterator[av.container.InputContainer]:
     try:
         opening = av.open(cast(IO[bytes], file), "r", options=OPTIONS, metadata_errors="replace")
     except av.error.MemoryError as error:  # what FFmpeg says of too many streams as well
-        raise MediaError(
-            f"more than {OPTIONS['max_streams']} streams in it, or too little memory",
-            "make a file of its video alone",
-        ) from error
+        raise MediaError(f"{TOO_MANY}, or too little memory", VIDEO_ALONE) from error
     except av.error.ArgumentError as error:  # a format that is not in the list
         raise MediaError(UNREAD_KIND, CONVERT) from error
     with opening as found:
+        if len(found.streams) > MOST_STREAMS:
+            raise MediaError(TOO_MANY, VIDEO_ALONE)
         yield found
 
 
@@ -183,19 +185,28 @@ class MediaFile:
 
 
 def has_fragments(file: "MediaFile") -> bool:
-    """Whether it is an MP4 in fragments (ISO/IEC 14496-12, `moof`), as streams are saved: by the
-    boxes that follow one another in it."""
-    place, found = 0, False
-    while not found:
+    """Whether it is an MP4 in fragments (ISO/IEC 14496-12, `moof`), as streams are saved."""
+    return any(kind == b"moof" for kind, _ in _boxes(file))
+
+
+def is_cut_off(file: "MediaFile", size: int) -> bool:
+    """Whether it is an MP4 of `size` bytes that ends in the middle of what it holds, as where a
+    download broke off."""
+    return any(end > size and kind in (b"moov", b"moof", b"mdat") for kind, end in _boxes(file))
+
+
+def _boxes(file: "MediaFile") -> Iterator[tuple[bytes, int]]:
+    """The boxes of an MP4 that follow one another in it: of each its kind and where it ends."""
+    place = 0
+    while True:
         file.seek(place)
         size, kind = int.from_bytes(file.read(4), "big"), file.read(4)
         if size == 1:
             size = int.from_bytes(file.read(8), "big")
         if len(kind) < 4 or not kind.isalnum() or size < 8:
-            break
-        found, place = kind == b"moof", place + size
-    file.seek(0)
-    return found
+            return
+        place += size
+        yield kind, place
 
 
 def check_file(source: Source) -> None:

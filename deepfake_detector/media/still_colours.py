@@ -77,8 +77,7 @@ def _transfer_of_avif(file: MediaFile) -> int:
 
 
 def has_deep_colours(image: Image.Image, file: MediaFile) -> bool:
-    """Whether an opened picture stores 16 bits of each colour, of which Pillow keeps the upper
-    8."""
+    """Whether an opened picture stores 16 bits a colour, of which Pillow keeps the upper 8."""
     if image.mode not in ("RGB", "RGBA", "LA"):
         return False
     if image.format == "TIFF":
@@ -128,14 +127,16 @@ def white_is_zero(image: Image.Image) -> bool:
 
 
 def _on_white(image: Image.Image) -> tuple[Image.Image, dict]:
-    """Whatever stands behind transparent pixels is not seen, and must not be judged."""
+    """Whatever stands behind transparent pixels is not seen, and must not be judged. A bitmap in
+    which nothing could be seen then is opaque: its fourth bytes are not used."""
     if not image.has_transparency_data:
         return image, {}
-    layer = image.convert("RGBA")
-    if cast(tuple[int, int], layer.getchannel("A").getextrema())[0] == 255:
-        return layer.convert("RGB"), {}
+    layer, opaque = image.convert("RGBA"), "L" if image.mode == "LA" else "RGB"
+    least, most = cast(tuple[int, int], layer.getchannel("A").getextrema())
+    if least == 255 or (image.format == "BMP" and most == 0):
+        return layer.convert(opaque), {}
     white = Image.new("RGBA", layer.size, "white")
-    return Image.alpha_composite(white, layer).convert("RGB"), {"transparent": 1}
+    return Image.alpha_composite(white, layer).convert(opaque), {"transparent": 1}
 
 
 def _in_srgb(image: Image.Image, icc: bytes) -> tuple[Image.Image, dict]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import IO, cast
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from deepfake_detector.media.reading import (
     LIMITS,
@@ -37,9 +37,12 @@ if importlib.util.find_spec("pillow_heif"):  # an extra package: its library is 
 HEIF_BRANDS = frozenset(  # ISO/IEC 23008-12: what a HEIC file says it is, in its first box
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 )
+RAW = "a raw photo, of which no more than a preview can be read here"
 NO_HEIF = "a HEIC picture, which cannot be read here"
 HEIF_REMEDY = "install pillow-heif (`pip install pillow-heif`), or save the picture as JPEG"
 ORIENTATION = 0x0112  # tag of EXIF
+XMP = "xmp", "XML:com.adobe.xmp"  # names of Pillow's
+KIND_OF_PAGE, IS_REDUCED = 0x00FE, 1  # a tag of TIFF, and its bit: of another picture, smaller
 UPRIGHT = {  # what makes a picture upright, by the value of that tag
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -56,6 +59,8 @@ DAMAGED = (  # what Pillow's readers raise where a file is not as they expect
     *(AssertionError, AttributeError),
 )
 Image.MAX_IMAGE_PIXELS = None  # the limit above is checked before anything is decoded
+# of one text, as of all; else a long one, such as what a picture was made of, makes it unreadable
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 
 
 def read_image(source: Source, limits: Limits = LIMITS) -> np.ndarray:
@@ -128,12 +133,23 @@ def rgb(image: Image.Image, pixels: int, transfer: int) -> tuple[np.ndarray, dic
     many `pixels`, and what was told of its colours (`still_colours.as_shown`) and its pixels'
     shape."""
     image.load()  # a TIFF turns itself upright here
-    orientation, aspect = image.getexif().get(ORIENTATION, 1), _pixel_aspect(image)
+    orientation, aspect = _orientation(image), _pixel_aspect(image)
     turn = UPRIGHT.get(orientation)
     shown, facts = as_shown(image.transpose(turn) if turn is not None else image, transfer)
     shown = 255 - shown if white_is_zero(image) else shown
     aspect_shown = 1 / aspect if orientation in ON_ITS_SIDE else aspect
     return squared(shown, aspect_shown, pixels), facts | {"pixel_aspect": aspect}
+
+
+def _orientation(image: Image.Image) -> int:
+    """By EXIF alone, as browsers have it: Pillow would go by XMP where that is missing. What is
+    damaged there tells nothing, and does not touch the picture."""
+    for name in XMP:
+        image.info.pop(name, None)
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except DAMAGED:
+        return 1
 
 
 def _pixel_aspect(image: Image.Image) -> float:
@@ -148,7 +164,8 @@ def _pixel_aspect(image: Image.Image) -> float:
 
 def _largest_page(image: Image.Image) -> int:
     """Turns a TIFF to its largest page; returns that page's number, from 1. What is behind a page
-    that is broken is not looked at."""
+    that is broken is not looked at. Raises MediaError where it is but a preview of what lies
+    elsewhere, as in raw photos."""
     if image.format != "TIFF":
         return 1
     sizes = []
@@ -160,4 +177,6 @@ def _largest_page(image: Image.Image) -> int:
         pass
     largest = int(np.argmax(sizes)) if sizes else 0
     image.seek(largest)
+    if getattr(image, "tag_v2", {}).get(KIND_OF_PAGE, 0) & IS_REDUCED:
+        raise MediaError(RAW, "save it as JPEG")
     return largest + 1

@@ -132,8 +132,7 @@ def _at_most_a_part(shown: np.ndarray, count: int) -> np.ndarray:
 
 
 def distinct(places: Sequence[int] | np.ndarray, total: int) -> list[int]:
-    """The same rising places of `total`, each moved as little as needed for no two to be the
-    same."""
+    """The same rising places of `total`, moved as little as needed for no two to be the same."""
     found: list[int] = []
     for place in places:
         found.append(max(int(place), found[-1] + 1 if found else 0))

@@ -130,8 +130,7 @@ def matrix_name(frame: av.VideoFrame) -> str:
 
 
 def matrix_of(frame: av.VideoFrame) -> np.ndarray:
-    """The linear part of the frame's display matrix: what takes a column (x, y) to where it is
-    shown."""
+    """The linear part of the frame's display matrix: takes a column (x, y) to where it is shown."""
     try:
         # not frame.side_data: a frame that keeps its container is a cycle, in memory until Python's
         # collector comes by, and by then it is gigabytes of pictures

@@ -98,8 +98,7 @@ class Row:
 def render(
     title: str, text: Sequence[str], heads: Sequence[str], rows: Iterable[Row]
 ) -> Iterator[bytes]:
-    """The page in parts; `heads` are those of the verdict and of the cells, `text` stands above the
-    table."""
+    """The page in parts; `heads` are those of verdict and cells, `text` stands above the table."""
     badges = [Badge(word) for word in ("FAKE", "REAL", "INCONCLUSIVE", "ERROR")]
     parts = _PAGE.generate(
         title=title, style=STYLE, text=text, badges=badges, heads=heads, rows=rows

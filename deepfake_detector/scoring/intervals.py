@@ -37,8 +37,7 @@ LEAST_PROBABILITY = np.finfo(float).eps  # as scikit-learn clips in log loss
 
 
 class Curves(NamedTuple):
-    """What lies at or above each distinct score, from the highest down, after a 0; a row per
-    draw."""
+    """What lies at or above each distinct score, from the highest, after a 0; a row per draw."""
 
     recall: np.ndarray
     false_alarms: np.ndarray  # as a fraction of the reals
@@ -493,8 +492,7 @@ def _ends(
     drawn: _Drawn,
     freedom: float,
 ) -> tuple[float, float]:
-    """The BCa percentiles, the normal quantile replaced by Student's with `freedom` degrees of
-    freedom."""
+    """The BCa percentiles, with Student's quantile (`freedom` degrees) for the normal one."""
     tail = abs(t.ppf((1 - LEVEL) / 2, freedom))
     below = ((values < point).mean() + (values <= point).mean()) / 2
     shift = norm.ppf(np.clip(below, 1 / len(values), 1 - 1 / len(values)))

@@ -112,8 +112,7 @@ def _predicted(probabilities: np.ndarray, threshold: float) -> np.ndarray:
 
 
 def _equal_error_rate(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Where the straight line between two points of the ROC curve has as many misses as false
-    alarms."""
+    """Where the line between two points of the ROC curve has as many misses as false alarms."""
     false_alarms, recall, _ = roc_curve(labels, probabilities, drop_intermediate=False)
     gap = false_alarms + recall - 1  # from -1 up to 1
     after = int(np.argmax(gap >= 0))

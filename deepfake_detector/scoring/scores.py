@@ -103,8 +103,7 @@ def probability(logit: float, temperature: float) -> float: ...
 @overload
 def probability(logit: np.ndarray, temperature: float) -> np.ndarray: ...
 def probability(logit: float | np.ndarray, temperature: float) -> float | np.ndarray:
-    """Probability of fake: softmax of the two outputs divided by the temperature (Guo et al.
-    2017)."""
+    """Probability of fake: softmax of both outputs over the temperature (Guo et al. 2017)."""
     return 1 / (1 + np.exp(-np.clip(np.asarray(logit, float) / temperature, -500, 500)))
 
 

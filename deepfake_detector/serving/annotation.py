@@ -72,8 +72,7 @@ def _drawn(frames: Iterable[Frame], report: Report) -> Iterator[tuple[float, np.
 
 
 def _size(width: int, height: int, even: bool) -> tuple[int, int]:
-    """Width and height of the same shape within 1080p; even ones, which H.264 asks for, of a
-    clip."""
+    """Width and height of the same shape within 1080p; of a clip even, as H.264 asks for."""
     longest, shortest = max(width, height), min(width, height)
     scale = min(1.0, LONGEST / longest, SHORTEST / shortest)
     step = 2 if even else 1

@@ -273,8 +273,7 @@ class Journal:
         self.path.unlink()
 
     def _key(self, path: Path) -> str:
-        """As the file was when this run came to it: what changes meanwhile is judged anew next
-        time."""
+        """As the file was when this run came to it: what changes later is judged anew next time."""
         return self._keys.setdefault(path, _key(path))
 
     def _read(self) -> int:

@@ -72,6 +72,9 @@ UNPROVEN = "unproven model"
 DISAGREE = "people disagree: one looks real, the score of another lies in the inconclusive band"
 UNREADABLE = "cannot be read"
 FAULT = "an error of this program itself; its log says more"
+CUT_OFF = "The file is cut off: what it announces is not all there, and the rest was not looked at."
+LOST = "Only {} frames could be looked at, not {}: a part of the clip is damaged."
+MOST_LOST = 0.25  # of the frames; single ones may be missing where nothing is damaged
 DAMAGED = "{} of the {} frames that were looked at follow damaged data; they may be distorted."
 
 
@@ -284,7 +287,8 @@ class Detector:
             check_file(source)
             report = replace(report, sha256=sha256 or _sha256(source))
             probed = probe(source, limits)
-            report = replace(report, kind=probed.kind, facts=probed.facts)
+            cut_off = (CUT_OFF,) if probed.cut_off else ()
+            report = replace(report, kind=probed.kind, facts=probed.facts, warnings=cut_off)
             with self._lock:
                 frames = sample_frames(source, self.contract.frames, limits, probed)
                 report = self._judge(report, _ahead(frames), kind, watch, limits.work, keep_frames)
@@ -314,7 +318,7 @@ class Detector:
         keep_frames: bool,
     ) -> Report:
         terms = self.contract
-        warnings = [self.banner] if self.banner else []
+        warnings = [self.banner, *report.warnings] if self.banner else [*report.warnings]
         if terms.crop.kind == "given" and kind == "auto":
             warnings.append(GIVEN)
         most = 1 if report.kind == "image" else terms.frames
@@ -328,6 +332,9 @@ class Detector:
         all_facts = report.facts | facts
         if report.kind and not self.contract.trained_on.demonstration:
             warnings += unfamiliar(report.kind, all_facts, self.contract.trained_on.inputs)
+        asked = min(most, report.facts.get("frames_found") or most)
+        if len(seen.frames) < (1 - MOST_LOST) * asked:
+            warnings.append(LOST.format(len(seen.frames), asked))
         if distrusted := facts["frames_distrusted"]:
             warnings.append(DAMAGED.format(distrusted, len(seen.frames)))
         report = replace(

@@ -18,8 +18,7 @@ LASTING = 1.0  # seconds that a box is shown at most, before and after the frame
 
 
 def marked(report: Report, seen: SeenFrame) -> np.ndarray:
-    """A frame that was kept, with the faces that were judged in it: (height, width, 3) RGB
-    uint8."""
+    """A kept frame with the faces that were judged in it: (height, width, 3) RGB uint8."""
     found = [
         box_of(report, track, one, one.box, (seen.scale, seen.scale))
         for track in report.faces

@@ -137,8 +137,7 @@ def checked_in_words(decision: Decision) -> str:
 
 
 def meaning(report: Report, terms: Contract) -> str:
-    """What the score means on the clips that the model was checked on; empty where there is no
-    score."""
+    """What the score means on clips that the model was checked on; empty without a score."""
     if report.fake_probability is None:
         return ""
     found = terms.decision.validation
@@ -289,15 +288,13 @@ def timeline(report: Report) -> pd.DataFrame:
 
 
 def most_suspicious(report: Report) -> list[tuple[int, FaceFrame]]:
-    """Every face judged with its person's number (from 1), the highest probability of fake
-    first."""
+    """Every face judged with its person's number (from 1), the highest fake probability first."""
     every = [(track.person, one) for track in report.faces for one in track.frames]
     return sorted(every, key=lambda found: (-found[1].fake_probability, found[1].frame, found[0]))
 
 
 def most_suspicious_frames(report: Report) -> list[SeenFrame]:
-    """The frames that were kept and have a face, that with the highest probability of fake
-    first."""
+    """The frames that were kept and have a face, the highest probability of fake first."""
     kept = {one.frame: one for one in report.frames}
     order = dict.fromkeys(one.frame for _, one in most_suspicious(report))
     return [kept[frame] for frame in order if frame in kept]

@@ -66,8 +66,7 @@ def run_packs(
 
 
 def _make(work: Work, tasks: list[Task], store: Store, execution: Parallel) -> dict[str, str]:
-    """Make the archives of `tasks` in the store; returns the reasons of those that failed, by
-    key."""
+    """Make the archives of `tasks` in the store; returns why some failed, by key."""
     outcomes = run(_made, [(work, task, store) for task in tasks], execution)
     pairs = zip(tasks, progress(outcomes, len(tasks), work.__name__, "archive"), strict=True)
     return {task.key: outcome.failure for task, outcome in pairs if outcome.failure}

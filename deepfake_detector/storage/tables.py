@@ -215,8 +215,7 @@ def make(rows: list[dict], schema: pa.DataFrameSchema) -> pd.DataFrame:
 
 
 def read(path: str | Path, schema: pa.DataFrameSchema) -> pd.DataFrame:
-    """A table written by `write`. Raises UserError where the file is missing or is not of
-    `schema`."""
+    """A table that `write` wrote. Raises UserError where it is missing or not of `schema`."""
     dtypes = _dtypes(schema)
     numbers = [name for name, dtype in dtypes.items() if dtype != TEXT_STORED]
     try:

@@ -91,8 +91,7 @@ def _mirrored(matrix: np.ndarray, _rng: np.random.Generator) -> np.ndarray:
 
 
 def _warped(crop: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Resampled once. `matrix` moves points given from the crop's centre, in fractions of its
-    side."""
+    """Resampled once. `matrix` moves points from the crop's centre, in fractions of its side."""
     side = crop.shape[0]
     centre = np.full(2, (side - 1) / 2)
     linear, shift = matrix[:2, :2], matrix[:2, 2]
@@ -179,8 +178,7 @@ def _quantised(plane: np.ndarray, step: float) -> np.ndarray:
 
 @cache
 def _transform() -> np.ndarray:
-    """The two-dimensional discrete cosine transform of a block as one orthonormal (16, 16)
-    matrix."""
+    """The 2-D discrete cosine transform of a block as one orthonormal (16, 16) matrix."""
     one = cv2.dct(np.eye(BLOCK, dtype=np.float32), flags=cv2.DCT_ROWS).T
     return np.kron(one, one)
 

@@ -1,5 +1,4 @@
-"""The state of training (weights, EMA, optimizer, schedule, random generators) and one step of
-it."""
+"""The state of training (weights, EMA, optimizer, schedule, generators) and one step of it."""
 
 import random
 

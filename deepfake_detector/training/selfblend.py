@@ -82,8 +82,7 @@ def _outline(size: int, points: np.ndarray, forehead: bool) -> np.ndarray:
 
 
 def _similarity(here: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """The (2, 3) turn, scale and shift that takes points `here` closest to `there` (least
-    squares)."""
+    """The (2, 3) turn, scale and shift that best takes `here` to `there` (least squares)."""
     x, y = here.T
     one, none = np.ones_like(x), np.zeros_like(x)
     equations = np.vstack([np.column_stack([x, -y, one, none]), np.column_stack([y, x, none, one])])

@@ -105,8 +105,7 @@ INSTALLED = metadata.version("pydantic")
 
 
 def pin(project: Path, needed: list[str], lock: str | None) -> None:
-    """Give a project other packages: those its pyproject.toml names for the stages, and their
-    pins."""
+    """Give a project other packages: those of its pyproject.toml for the stages, and their pins."""
     for name in ("pyproject.toml", "requirements.txt"):
         (project / name).unlink()
     (project / "pyproject.toml").write_text(

@@ -1,5 +1,4 @@
-"""`recalibrate`: a new sealed model file, which judges one's own real clips by the new
-threshold."""
+"""`recalibrate`: a new sealed model file judges one's own real clips by a new threshold."""
 
 import shutil
 import sys

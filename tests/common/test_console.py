@@ -1,5 +1,4 @@
-"""What a person at a terminal sees: progress, help, one line for an error, and nothing left
-running."""
+"""What one sees at a terminal: progress, help, a line for an error, and nothing left running."""
 
 import errno
 import io
@@ -143,8 +142,7 @@ def test_a_stage_refuses_an_argument_it_does_not_have():
 
 
 def test_a_stage_ends_when_the_dvc_that_started_it_is_killed():
-    """The stage holds standard output open, so that the end of the output is the end of the
-    stage."""
+    """The stage holds standard output open, so the end of the output is the end of the stage."""
     stage = "import time; import stages; print(1, flush=True); "
     started = subprocess.Popen(
         [

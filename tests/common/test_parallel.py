@@ -189,8 +189,7 @@ def test_a_worker_that_is_still_starting_when_the_run_is_stopped_says_nothing(tm
 
 
 def test_workers_end_when_their_parent_is_killed():
-    """They hold standard output open, so that the end of the output is the end of the last of
-    them."""
+    """They hold standard output open, so its end is the end of the last of them."""
     work = f"import time; print(1, flush=True); time.sleep({2 * HANG})"
     program = (
         "from deepfake_detector.common.parallel import run\n"

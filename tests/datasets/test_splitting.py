@@ -1,5 +1,4 @@
-"""No person, source, original, file or look on two sides of a split, whatever the index looks
-like."""
+"""No person, source, original, file or look on two sides of a split, whatever the index."""
 
 from itertools import combinations
 

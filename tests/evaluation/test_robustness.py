@@ -1,5 +1,4 @@
-"""Robustness: the clean figure is the page's own, every cell is there, and the random part comes
-back."""
+"""The clean figure is the page's own, every cell is there, and the random part comes back."""
 
 import json
 from pathlib import Path
@@ -77,8 +76,7 @@ def test_frames_that_show_the_same_get_noise_of_their_own(tmp_path):
 
 
 def measured() -> pd.DataFrame:
-    """Four frames of two clips each of real and fake; blur turns all round and hides a clip's
-    face."""
+    """Four frames of two clips each, real and fake; blur turns all round and hides one's face."""
     rows = []
     for number, (name, level) in enumerate([CLEAN, ("jpeg", 1), ("blur", 5)]):
         for item in range(4):

@@ -92,8 +92,7 @@ def kill(project: Path, times: int, chance: random.Random) -> Counter:
 
 
 def fill(project: Path, disk: Path, times: int, chance: random.Random) -> int:
-    """Run a stage while next to nothing is free on its disk, then with room; how many runs that
-    stopped."""
+    """Run a stage while its disk is nearly full, then with room; how many runs that stopped."""
     stages, stopped = list(outputs(project)), 0
     for number in range(times):
         stage = stages[number % len(stages)]

@@ -32,8 +32,7 @@ NAMES = (  # of files; each holds a clip that is judged
 
 
 def png_of(side: int) -> bytes:
-    """A PNG that takes 100 kB and announces, truthfully, a black picture of so many pixels a
-    side."""
+    """A PNG of 100 kB that announces, truthfully, a black picture of so many pixels a side."""
     head = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
     pressed = zlib.compressobj(9)
     rows = b"".join(

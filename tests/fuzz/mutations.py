@@ -194,8 +194,7 @@ def _chunks(data: bytes, start: int, end: int) -> Iterator[Part]:
 
 
 def _elements(data: bytes, start: int, end: int) -> Iterator[Part]:
-    """EBML (Matroska, WebM): an id and a size, each as long as its first byte's leading zeros
-    say."""
+    """EBML (Matroska, WebM): an id and a size, as long as the leading zeros of each say."""
     while start < end:
         id_length = 9 - data[start].bit_length()
         at = start + id_length
@@ -278,8 +277,7 @@ WALKS: dict[str, Callable[[bytes, int, int], Iterator[Part]]] = {
 
 
 def with_checksums(data: bytes) -> bytes:
-    """A PNG whose checksums agree with its content, or readers stop at the first that is
-    damaged."""
+    """A PNG whose checksums fit its content, or readers stop at the first that is damaged."""
     changed = bytearray(data)
     for part in _png_chunks(data, 0, len(data)):
         changed[part.end - 4 : part.end] = zlib.crc32(data[part.start + 4 : part.end - 4]).to_bytes(

@@ -47,8 +47,7 @@ class Found:
 
 
 def fuzz(inputs: int, seed: int, workers: int, keep: Path | None = None) -> Found:
-    """Judge so many damaged files by worker processes; `keep` is where the files behind findings
-    go."""
+    """Judge so many damaged files by worker processes; `keep`: where files behind findings go."""
     found, refused = Found(), list[int]()
     with tempfile.TemporaryDirectory() as root:
         folder, temporary = Path(root) / "inputs", Path(root) / "temporary"

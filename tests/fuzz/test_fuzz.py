@@ -1,5 +1,4 @@
-"""Hostile and damaged files, judged as in production: each gets an answer, and costs only
-itself."""
+"""Hostile and damaged files, judged as in production: each gets an answer, costs only itself."""
 
 import re
 import socket

@@ -1,5 +1,4 @@
-"""A pack of items becomes an archive of frames; what is wrong with one item costs that item
-only."""
+"""A pack of items becomes an archive of frames; what is wrong with one costs that one only."""
 
 import zipfile
 from pathlib import Path
@@ -44,8 +43,7 @@ def stills(folder, **files: bytes) -> Pack:
 
 
 def extracted(pack: Pack, folder: Path, settings: ExtractFrames) -> tuple[list[dict], list[dict]]:
-    """Rows of the tables `frames` and `media`; the archive, if there is one, lies below
-    `folder`."""
+    """Rows of the tables `frames` and `media`; the archive, if any, lies below `folder`."""
     made = extraction.extract_frames(pack, settings)
     if made.members:
         write_archive(folder / pack.archive, made.members)

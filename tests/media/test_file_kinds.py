@@ -38,9 +38,24 @@ BEGINNING = box(b"ftyp", b"isom\0\0\0\0") + box(b"moov")
     ],
 )
 def test_fragments_are_known_by_the_boxes_of_the_file(data, expected):
+    assert reading.has_fragments(MediaFile(io.BytesIO(data), math.inf)) == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (BEGINNING + box(b"mdat", b"abc"), False),
+        (BEGINNING + box(b"mdat", b"abc")[:-1], True),
+        (BEGINNING + box(b"moof") + large_box(b"mdat", bytes(300))[:-9], True),
+        (BEGINNING + box(b"mdat", b"abc") + box(b"free", b"abc")[:-1], False),  # nothing of a film
+        (BEGINNING + box(b"mdat", b"abc") + b"some text behind it", False),
+        (BEGINNING + (0).to_bytes(4, "big") + b"mdat", False),  # to the end
+        (b"", False),
+    ],
+)
+def test_a_file_that_is_cut_off_is_known_by_its_last_box(data, expected):
     file = MediaFile(io.BytesIO(data), math.inf)
-    assert reading.has_fragments(file) == expected
-    assert file.tell() == 0
+    assert reading.is_cut_off(file, len(data)) == expected
 
 
 @pytest.mark.parametrize(

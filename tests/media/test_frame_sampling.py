@@ -1,5 +1,4 @@
-"""Frames of a video come out upright, whole and from the right places, or with one reason why
-not."""
+"""Frames of a video come out upright, whole, from the right places, or with a reason why not."""
 
 import gc
 from itertools import pairwise

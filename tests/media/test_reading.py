@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from made import clip, picture, two_pictures
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from deepfake_detector.media.probing import probe
 from deepfake_detector.media.reading import Limits, MediaError
@@ -51,6 +52,40 @@ def test_nonsense_elsewhere_in_the_exif_data_does_not_cost_the_picture(kind):
     turned = struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0)
     exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x02" + width_as_text + turned + bytes(4)
     assert read_image(picture(BLOCKS, kind, exif=exif)).shape == (48, 32, 3)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_exif_data_that_are_none_do_not_cost_the_picture(kind):
+    data = picture(BLOCKS, kind, exif=b"Exif\0\0no such data")
+    assert read_image(data).shape == BLOCKS.shape
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_a_picture_is_turned_by_its_exif_data_alone(kind):
+    """As in browsers; programs that turn a picture may leave what XMP says of it."""
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/" tiff:Orientation="6"/>'
+    assert read_image(picture(BLOCKS, kind, xmp=xmp)).shape == BLOCKS.shape
+
+
+def test_a_long_text_does_not_cost_the_picture():
+    """Programs that generate pictures write there what they were made of."""
+    told = PngInfo()
+    told.add_text("workflow", "step " * 1_000_000, zip=True)
+    np.testing.assert_array_equal(read_image(picture(COLOURS, "PNG", pnginfo=told)), COLOURS)
+
+
+def test_a_preview_of_what_cannot_be_read_is_refused():
+    """As of raw photos, which are TIFF files whose pictures lie elsewhere."""
+    reduced = picture(BLOCKS, "TIFF", tiffinfo={0x00FE: 1})
+    with pytest.raises(MediaError, match="a raw photo, .*; save it as JPEG"):
+        read_image(reduced)
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "PNG", "JPEG", "GIF", "TIFF"])
+def test_what_begins_as_a_picture_and_is_none_is_called_damaged(kind):
+    found = probe(picture(BLOCKS, kind)[:16])
+    assert found.kind == "image"
+    assert "damaged" in found.failure
 
 
 @pytest.mark.parametrize(

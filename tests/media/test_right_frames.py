@@ -4,13 +4,23 @@ groups of pictures decoded that hold them."""
 import io
 import os
 import random
+import struct
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from made import clip, number_in, numbered_frame, usual_priority, with_b_frames
+from made import (
+    clip,
+    in_fragments,
+    number_in,
+    numbered_frame,
+    packets,
+    usual_priority,
+    with_b_frames,
+)
 from media.cases import case
 
 from deepfake_detector.cli.doctor import DECODERS
@@ -83,20 +93,6 @@ def shifted(data: bytes, seconds: float) -> bytes:
                 packet.stream = stream
                 target.mux(packet)
     return out.getvalue()
-
-
-def in_fragments(first: int) -> bytes:
-    """24 frames as a stream is saved, from this number on."""
-    buffer = io.BytesIO()
-    options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
-    with av.open(buffer, "w", format="mp4", options=options) as output:
-        stream = output.add_stream("libx264", rate=25, options={"g": "12", "crf": "12", "bf": "0"})
-        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
-        for number in range(first, first + 24):
-            shown = av.VideoFrame.from_ndarray(numbered_frame(number), format="rgb24")
-            output.mux(stream.encode(shown))
-        output.mux(stream.encode())
-    return buffer.getvalue()
 
 
 def test_saved_streams_that_were_joined_are_seen_to_their_end():
@@ -254,11 +250,6 @@ def test_clean_frames_are_preferred_to_those_after_damage():
     assert facts_of(every)["frames_distrusted"] >= 7
 
 
-def packets(data: bytes) -> list[tuple[int, int]]:
-    with av.open(io.BytesIO(data)) as source:
-        return [(packet.pos, packet.size) for packet in source.demux(video=0) if packet.size]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_frames_after_a_lost_packet_are_passed_over_or_counted(seed):
@@ -270,3 +261,105 @@ def test_frames_after_a_lost_packet_are_passed_over_or_counted(seed):
     distrusted = [frame for frame in sampled(lossy, 100) if not frame.trusted]
     assert distrusted
     assert sum(frame.trusted for frame in frames) == 8
+
+
+def test_where_much_is_lost_the_frames_left_are_spread_and_do_not_crowd_beside_it():
+    """As of a file whose place on the disk was taken before it was copied."""
+    data = bytearray(encoded("h264", 120, bf="0", g="6"))
+    for start, size in packets(bytes(data))[60:]:
+        data[start : start + size] = bytes(size)
+    frames = sampled(bytes(data), 8)
+    assert [number_in(frame.image) for frame in frames] == [frame.index for frame in frames]
+    assert len(frames) >= 4
+    assert min(np.diff([frame.index for frame in frames])) > 1
+
+
+def test_damage_that_goes_on_and_on_is_passed_in_few_readings(monkeypatch):
+    data = bytearray(encoded("h264", 800, bf="0", g="4"))
+    for start, size in packets(bytes(data))[200::4]:
+        data[start + size // 2 : start + size] = bytes(size - size // 2)
+    examined, readings = decoding.Reader.examined, []
+    monkeypatch.setattr(
+        decoding.Reader,
+        "examined",
+        lambda reader, groups: readings.append(groups) or examined(reader, groups),
+    )
+    assert len(sampled(bytes(data), 8)) >= 2
+    assert len(readings) < 12
+
+
+def test_a_picture_of_hevc_whose_end_was_never_written_is_distrusted():
+    data = bytearray(encoded("hevc", 40))
+    start, size = packets(bytes(data))[7]
+    data[start + size // 2 : start + size] = bytes(size - size // 2)
+    assert any(not frame.trusted for frame in sampled(bytes(data), 40))
+    assert all(frame.trusted for frame in sampled(encoded("hevc", 40), 40))
+
+
+def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and content of the boxes of an MP4 that follow one another."""
+    while data:
+        size = int.from_bytes(data[:4], "big")
+        yield data[4:8], data[8:size]
+        data = data[size:]
+
+
+def content(data: bytes, path: list[bytes]) -> bytes:
+    for kind in path:
+        data = dict(boxes(data))[kind]
+    return data
+
+
+def with_content(data: bytes, path: list[bytes], made: bytes) -> bytes:
+    """The boxes, with another content of the one at this path."""
+    if not path:
+        return made
+    return b"".join(
+        (8 + len(own)).to_bytes(4, "big") + kind + own
+        for kind, own in (
+            (kind, with_content(own, path[1:], made) if kind == path[0] else own)
+            for kind, own in boxes(data)
+        )
+    )
+
+
+def joined(first: bytes, second: bytes) -> bytes:
+    """Two clips in one track of an MP4, each with headers of its own (ISO/IEC 14496-12, `stsd`), as
+    programs join them that encode nothing anew."""
+    table = [b"moov", b"trak", b"mdia", b"minf", b"stbl"]
+    buffer, count = io.BytesIO(), 0
+    with av.open(buffer, "w", format="mp4") as output:
+        for data in (first, second):
+            with av.open(io.BytesIO(data)) as source:
+                if not count:
+                    track = output.add_stream_from_template(source.streams.video[0])
+                for packet in source.demux(video=0):
+                    if packet.size:
+                        packet.stream, packet.pts = track, count * packet.duration
+                        packet.dts, count = packet.pts, count + 1
+                        output.mux(packet)
+    data = buffer.getvalue()
+    spans = packets(data)
+    half = count // 2
+    entries = [content(one, [*table, b"stsd"])[8:] for one in (first, second)]
+    chunks = struct.pack(">8I", 0, 2, 1, half, 1, 2, count - half, 2)
+    places = struct.pack(">4I", 0, 2, spans[0][0], spans[half][0])
+    for kind, made in (
+        (b"stsd", struct.pack(">2I", 0, 2) + b"".join(entries)),
+        (b"stsc", chunks),
+        (b"stco", places),
+    ):
+        data = with_content(data, [*table, kind], made)
+    return data
+
+
+def test_headers_that_change_within_a_track_hold_for_all_that_follows():
+    """Here the pixels become twice as wide as high. The packet that brings the headers is none of
+    those that are needed for the two frames."""
+    others = encoded("h264", 40, bf="0", **{"x264-params": "sar=2/1"})
+    data = joined(encoded("h264", 40, bf="0"), others)
+    narrow, wide = sampled(data, 2)
+    assert (narrow.index, wide.index) == (20, 60)
+    assert narrow.image.shape != wide.image.shape
+    for frame in (narrow, wide):
+        np.testing.assert_array_equal(frame.image, sampled(data, 80)[frame.index].image)

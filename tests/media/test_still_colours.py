@@ -73,8 +73,9 @@ def test_a_profile_that_says_nothing_of_these_colours_changes_none(mode, profile
     assert alterations(facts) == []
 
 
-def test_greys_of_linear_light_get_lighter():
-    image, facts = read_still(saved(plain((55,), "L"), "PNG", icc_profile=icc.of_grey(1.0)))
+@pytest.mark.parametrize(("colour", "mode"), [((55,), "L"), ((55, 255), "LA"), ((55, 254), "LA")])
+def test_greys_of_linear_light_get_lighter(colour, mode):
+    image, facts = read_still(saved(plain(colour, mode), "PNG", icc_profile=icc.of_grey(1.0)))
     np.testing.assert_allclose(image[9, 9], (128,) * 3, atol=2)
     assert facts["colour_profile"] == "grey"
 
@@ -103,6 +104,21 @@ def test_what_cannot_be_seen_is_not_judged(kind, alpha, right, told):
     image, facts = read_still(saved(see_through(alpha), kind, **options))
     np.testing.assert_allclose(image[9, 28], right, atol=4)
     np.testing.assert_allclose(image[9, 4], SKIN, atol=4)
+    assert alterations(facts) == told
+
+
+@pytest.mark.parametrize(
+    ("alpha", "right", "told"), [(0, (255, 0, 0), []), (9, None, LAID_ON_WHITE)]
+)
+def test_a_bitmap_of_which_nothing_could_be_seen_is_opaque(alpha, right, told):
+    """As from the clipboard of Windows, where the fourth bytes are not used."""
+    pixels = plain((255, 0, 0, alpha), "RGBA").tobytes("raw", "BGRA")
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    head = struct.pack("<IiiHHIIiiII", 108, 32, 24, 1, 32, 3, len(pixels), 0, 0, 0, 0) + masks
+    head = head.ljust(108, b"\0")
+    data = b"BM" + struct.pack("<IHHI", 14 + 108 + len(pixels), 0, 0, 14 + 108) + head + pixels
+    image, facts = read_still(data)
+    assert right is None or (image == right).all()
     assert alterations(facts) == told
 
 

@@ -12,7 +12,13 @@ from PIL import Image
 from deepfake_detector.media import stills
 from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.media.probing import probe
-from deepfake_detector.media.reading import MediaError, Source
+from deepfake_detector.media.reading import (
+    MOST_STREAMS,
+    TOO_MANY,
+    VIDEO_ALONE,
+    MediaError,
+    Source,
+)
 from deepfake_detector.media.stills import read_image
 
 needs_heif = pytest.mark.skipif("HEIF" not in stills.FORMATS, reason="pillow-heif is not installed")
@@ -71,6 +77,39 @@ def test_of_several_streams_the_one_with_most_packets_is_the_film(container):
 
 
 @pytest.mark.parametrize("container", ["matroska", "mp4"])
+def test_a_smaller_stream_that_is_a_little_longer_is_not_the_film(container):
+    """As the depth beside the film of a phone, or a preview; FFmpeg marks only the first one of an
+    MP4 as shown."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=container) as output:
+        streams = [output.add_stream("libx264", rate=12) for _ in range(2)]
+        for stream, side in zip(streams, (2, 1), strict=True):
+            stream.width, stream.height, stream.pix_fmt = 48 * side, 32 * side, "yuv420p"
+        for number in range(14):
+            for stream, first in zip(
+                streams[number >= 12 :], (0, 100)[number >= 12 :], strict=True
+            ):
+                frame = numbered_frame(first + number, stream.width, stream.height)
+                output.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        for stream in streams:
+            output.mux(stream.encode())
+    assert numbers(buffer.getvalue(), 3) == [2, 6, 10]
+
+
+def test_a_file_of_too_many_streams_is_refused_whatever_its_container():
+    """Of Matroska, FFmpeg leaves out what is over its limit, frames of the film too."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska") as output:
+        film = output.add_stream("libx264", rate=12)
+        film.width, film.height, film.pix_fmt = 96, 64, "yuv420p"
+        for _ in range(MOST_STREAMS):
+            output.add_stream("pcm_s16le", rate=8000, layout="mono")
+        output.mux(film.encode(frame_of(1)))
+        output.mux(film.encode())
+    assert probe(buffer.getvalue()).failure == f"{TOO_MANY}; {VIDEO_ALONE}"
+
+
+@pytest.mark.parametrize("container", ["matroska", "mp4"])
 def test_a_sound_file_with_a_cover_has_no_video_in_it(container):
     with pytest.raises(MediaError, match="no video in it"):
         numbers(with_cover(container, 0, sound=True), 3)
@@ -94,6 +133,17 @@ def test_animations_are_sampled_alike_in_every_format(kind):
     sampled = list(sample_frames(data, 3))
     assert [number_in(frame.image) for frame in sampled] == [2, 6, 10]
     assert [frame.time for frame in sampled] == pytest.approx([0.1, 0.3, 0.5])
+
+
+def test_a_cut_animation_gives_the_frames_that_are_left_or_says_that_it_is_damaged():
+    frames = [Image.fromarray(numbered_frame(number)) for number in range(6)]
+    data = picture(numbered_frame(0), "GIF", save_all=True, append_images=frames[1:])
+    counts = set()
+    for end in range(20, len(data), 7):
+        found = probe(data[:end])
+        counts.add(found.facts.get("frames_found", 0))
+        assert not found.failure or "damaged" in found.failure, end
+    assert counts == set(range(7))
 
 
 @pytest.mark.parametrize(("told", "shown"), [(0, 100), (10, 100), (16, 16), (50, 50)])

@@ -243,8 +243,7 @@ def test_an_aspect_that_cannot_be_is_none(told, taken):
 
 
 def colours(matrix: int, full: bool) -> Frame:
-    """The first frame of a clip of one colour, (200, 60, 60), written with this matrix and
-    range."""
+    """The first frame of a clip of one colour, (200, 60, 60), of this matrix and range."""
     buffer = io.BytesIO()
     red = np.full((64, 96, 3), (200, 60, 60), np.uint8)
     with av.open(buffer, "w", format="mp4") as output:

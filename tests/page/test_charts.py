@@ -1,5 +1,4 @@
-"""What is drawn in a chart can be read on the chart's own ground, whatever theme the page changes
-to."""
+"""What a chart shows can be read on its own ground, whatever theme the page changes to."""
 
 import pandas as pd
 import pytest

@@ -27,8 +27,7 @@ WITHIN = {"png": 1e-4, "jpeg": 0.02}  # of the probability
 def by_stages(
     clip: Path, terms: model_file.Contract, form: str, folder: Path
 ) -> tuple[pd.DataFrame, list[np.ndarray]]:
-    """Rows of the faces table, and the crop of each, as extract_frames and crop_faces leave
-    them."""
+    """Rows of the faces table, and each one's crop, as extract_frames and crop_faces leave them."""
     pack = Pack(archive_of("demo/real/0", "video"), (Item("demo/real/0", "video", str(clip)),))
     extracted = extract_frames(pack, ExtractFrames(frames=terms.frames, format=form))
     write_archive(folder / "frames" / pack.archive, extracted.members)

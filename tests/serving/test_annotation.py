@@ -1,5 +1,4 @@
-"""What was found, drawn into the file: the right box in the right frame, and nothing else
-changed."""
+"""What was found, drawn into the file: the right box in the right frame, all else as it was."""
 
 import io
 import tempfile

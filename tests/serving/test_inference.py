@@ -1,5 +1,4 @@
-"""One input to one report: every route to a verdict, agreement with evaluate, and that no input
-raises."""
+"""One input, one report: each route to a verdict, agreement with evaluate; no input raises."""
 
 import hashlib
 import os
@@ -28,7 +27,15 @@ from deepfake_detector.media.reading import Limits
 from deepfake_detector.media.stills import read_image
 from deepfake_detector.scoring.decision import IN_BAND, OF_SEVERAL, decide
 from deepfake_detector.scoring.quality import MEASURES, WITHOUT_LIMIT
-from deepfake_detector.serving.inference import DEMONSTRATION, GIVEN, Detector, Report
+from deepfake_detector.serving.inference import (
+    CUT_OFF,
+    DAMAGED,
+    DEMONSTRATION,
+    GIVEN,
+    LOST,
+    Detector,
+    Report,
+)
 from deepfake_detector.storage.files import file_hash
 
 MODEL, INT8 = "models/detector.onnx", "models/detector.int8.onnx"
@@ -51,8 +58,7 @@ def detector(toy_project) -> Detector:
 
 @pytest.fixture(scope="module")
 def with_contract(toy_project, tmp_path_factory) -> Callable[..., Path]:
-    """Writes a toy model again with another contract: `with_contract(decision={"min_faces":
-    1})`."""
+    """Writes a toy model with another contract: `with_contract(decision={"min_faces": 1})`."""
 
     def write(model: str = MODEL, **changes: object) -> Path:
         graph = onnx.load(toy_project / model)
@@ -415,6 +421,28 @@ def test_what_passes_a_limit_is_an_error_in_the_report(judge, data, limits, erro
     assert (report.verdict, report.reason, report.error) == ("ERROR", "cannot be read", error)
     assert (report.fake_probability, report.decided_by, report.faces) == (None, None, ())
     assert report.facts["bytes"] == len(data)
+
+
+def damaged_clip(at: int) -> bytes:
+    """24 frames, whose packet of that number is damaged; no keyframe follows."""
+    data = bytearray(made.clip())
+    start, size = made.packets(bytes(data))[at]
+    data[start + 5 : start + size] = np.random.default_rng(1).bytes(size - 5)
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (made.in_fragments(), ()),
+        (made.in_fragments()[:-120], (CUT_OFF,)),
+        (damaged_clip(1), (DAMAGED.format(5, 6),)),
+        (damaged_clip(8), (LOST.format(3, 6),)),
+    ],
+    ids=["whole", "cut off", "damaged early", "damaged late"],
+)
+def test_what_is_missing_or_damaged_in_a_clip_is_told(small_detector, data, told):
+    assert small_detector.predict(data).warnings == told
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,4 @@
-"""Files are told apart by name, system leftovers are none, links to folders neither hide nor
-loop."""
+"""Files are told apart by name, system leftovers are none, linked folders neither hide nor loop."""
 
 import re
 from pathlib import Path

@@ -298,8 +298,7 @@ def test_blocks_have_colours_at_half_the_resolution_and_as_coarse_as_the_greys(q
 
 
 def test_blocks_are_flat_at_a_coarse_quantiser_and_lie_on_the_grid_asked_for():
-    """With a step larger than any coefficient but the first, each 4 x 4 block has one grey
-    value."""
+    """With a step above all coefficients but the first, each 4 x 4 block has one grey value."""
     ramp = np.tile(np.linspace(90, 160, 64).astype(np.uint8), (64, 1))
     coarse = augmentation._blocky(np.dstack([ramp] * 3), 40, np.array([0, 1]))[..., 1].astype(int)
     steps = np.flatnonzero(np.abs(np.diff(coarse[8])) > 0) + 1

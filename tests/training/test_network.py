@@ -36,8 +36,7 @@ def seeded():
 
 @pytest.fixture
 def imagenet(tmp_path, monkeypatch) -> Callable[[str], Path]:
-    """Makes a network's file like torchvision's (1000 classes, random values) where the assets
-    lie."""
+    """Makes a network's file like torchvision's (1000 classes, random) where the assets lie."""
     monkeypatch.setenv("DEEPFAKE_ASSETS", str(tmp_path))
 
     def make(name: str) -> Path:
@@ -316,8 +315,7 @@ def test_the_activation_map_leaves_the_logits_alone_and_averages_to_them(name):
 @pytest.mark.slow
 @every_network
 def test_a_place_of_the_map_looks_at_what_lies_a_stride_from_the_last_one(name):
-    """The middle of the pixels that change it is where the map is drawn: at multiples of the
-    stride."""
+    """The middle of the pixels that change it is where the map is drawn: stride by stride."""
     mapped = network.WithActivationMap(network.FaceClassifier(name).eval())
     images = torch.randn(2, 3, 224, 224, requires_grad=True)
     _, seen = mapped(images)

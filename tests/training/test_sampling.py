@@ -366,8 +366,7 @@ def test_validations_pseudo_fakes_are_the_same_every_time(stored_crops):
 
 @pytest.mark.parametrize("name", DELIVERY)
 def test_a_real_and_the_fake_beside_it_are_delivered_alike(stored_crops, name, monkeypatch):
-    """Where they show the same they stay the same: in pairs, and where one is blended of the
-    other."""
+    """What shows the same stays the same: in pairs, and where one is blended of the other."""
     alike = LearningCrops(stored_crops.assign(member="3.png"), 48, 1, changed(OFF, **{name: 1}))
     monkeypatch.setattr(
         sampling, "self_blend", lambda crop, *_: Blend(crop, crop, np.ones((48, 48), np.float32))

@@ -235,8 +235,7 @@ STRENGTHS = ("RGB_SHIFT", "BRIGHTNESS", "CONTRAST")
 
 
 def recoloured(monkeypatch, crop: np.ndarray, *kept: str) -> np.ndarray:
-    """(200, height, width, 3): what 200 generators make of it where only these strengths are not
-    0."""
+    """(200, height, width, 3): what 200 generators make of it with these strengths alone."""
     for name in STRENGTHS:
         if name not in kept:
             monkeypatch.setattr(selfblend, name, 0)

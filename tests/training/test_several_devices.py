@@ -1,5 +1,4 @@
-"""Training in two processes: the same command, the same faces, every validation face counted
-once."""
+"""Training in two processes: same command, same faces, each validation face counted once."""
 
 from functools import cache
 

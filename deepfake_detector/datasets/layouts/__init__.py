@@ -1,14 +1,7 @@
 """Data-set layouts: one file each, all with the same interface, from a root folder to rows of the
 index.
 
-| layout | what it reads | label comes from | |---|---|---| | demo | the clips that `synthesize`
-draws | folder: `real`, else a method | | folder | `real/` and `fake/` of videos, images or face
-crops, optional `metadata.csv` | metadata, else folder | | faceforensics | FaceForensics++ and DFD,
-official tree or flat mirror | folder | | celebdf | Celeb-DF v1 and v2 | folder; in the official
-list 1 is real | | dfdc | DFDC parts, sample set, official test set | `metadata.json`: FAKE, REAL;
-`labels.csv`: 1 is fake | | dfdc_preview | DFDC preview | `dataset.json`: real, fake |
-
-Labels in here: 0 real, 1 fake.
+docs/data-sets.md has the table of them. Labels in here: 0 real, 1 fake.
 """
 
 import hashlib
@@ -196,8 +189,7 @@ def _key(data_set: str, method: str, name: str) -> str:
 
 
 def _safe(part: str) -> str:
-    """A part of a key that every file system takes; what had to be changed gets 8 digits of its
-    md5."""
+    """A part of a key that every file system takes; what was changed gets 8 digits of its md5."""
     clean = re.sub(r"[^A-Za-z0-9._-]", "_", part)[:LONGEST_PART]
     if clean == part and not part.startswith((".", "_", "-")):
         return part

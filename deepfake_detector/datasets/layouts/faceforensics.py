@@ -115,8 +115,7 @@ def _parts(path: Path, pattern: str) -> tuple[str, ...]:
 
 
 def _sources(numbers: tuple[str, ...], videos: dict[str, str]) -> tuple[str, ...]:
-    """The sequences, and the YouTube videos they were cut from: some gave more than one
-    sequence."""
+    """The sequences, and the YouTube videos they were cut from: some gave several."""
     cut_from = [f"faceforensics:youtube:{videos[number]}" for number in numbers if number in videos]
     return tuple(dict.fromkeys([*(f"faceforensics:{number}" for number in numbers), *cut_from]))
 

@@ -18,8 +18,7 @@ IRIS_COLOURS = ("#3a2416", "#5b3a1e", "#4c6a3f", "#4a6f8f", "#6b7f86")
 
 @dataclass(frozen=True)
 class Person:
-    """An identity: what stays the same in every clip of one drawn person. Lengths in head
-    half-widths."""
+    """What stays the same in every clip of one drawn person. Lengths in head half-widths."""
 
     skin: np.ndarray  # RGB, 0..1
     hair: np.ndarray
@@ -498,8 +497,7 @@ def _blob(x: np.ndarray, y: np.ndarray, width: float, height: float) -> np.ndarr
 
 
 def _octaves(rng: np.random.Generator, octaves: tuple[tuple[int, int], ...]) -> np.ndarray:
-    """Smooth noise, about unit variance: grids of (rows, columns) random values enlarged and
-    added."""
+    """Smooth noise of about unit variance: grids of random values, enlarged and added."""
     total = np.zeros((TEXTURE, TEXTURE), np.float32)
     for columns, rows in octaves:
         grid = rng.normal(size=(rows, columns)).astype(np.float32)

@@ -1,5 +1,4 @@
-"""Celeb-DF: both trees, both identities of a fake, and a list without a header in which 1 is
-real."""
+"""Celeb-DF: both trees, both identities of a fake, and a headerless list in which 1 is real."""
 
 from pathlib import Path
 

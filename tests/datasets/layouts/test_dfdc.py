@@ -1,5 +1,4 @@
-"""DFDC: parts, sample set and official test set, tied by original; the preview set by its
-subjects."""
+"""DFDC: parts, sample and official test set, tied by original; the preview set by subjects."""
 
 import json
 from pathlib import Path

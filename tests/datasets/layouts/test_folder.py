@@ -24,8 +24,7 @@ def rows(root: Path) -> dict[str, dict]:
 
 @pytest.fixture
 def tree(tmp_path):
-    """Makes files of the names given, each of other bytes, and a metadata.csv of the lines
-    given."""
+    """Makes files of these names, each of other bytes, and a metadata.csv of these lines."""
 
     def make(*names: str, metadata: str | bytes | None = None) -> Path:
         for name in names:
