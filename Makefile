@@ -55,7 +55,7 @@ test: lint  ## lint, then all tests
 coverage: .venv/dev  ## which lines of the library the tests do not run
 	$(PYTEST) --cov
 
-bench: .venv/dev  ## timings side by side; CLIPS= and CROPS= name one's own, ONLY="page repro" these alone
+bench: .venv/dev  ## timings side by side; CLIPS= and CROPS= name your own folders, ONLY="page repro" these alone
 	python -m benchmarks --clips "$(CLIPS)" --crops "$(CROPS)" $(if $(ONLY),--only $(ONLY))
 
 fuzz: .venv/dev  ## judge N=20000 damaged media files: none may break it, hang, or get a faceless verdict

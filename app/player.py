@@ -11,8 +11,8 @@ from deepfake_detector.media.reading import Limits, MediaError
 from deepfake_detector.serving import annotation, limits
 
 PLAYED = {  # container -> what browsers play, and the codecs of it that they know
-    "mov": ("video/mp4", ("h264", "vp9", "av1", "libdav1d")),
-    "matroska": ("video/webm", ("vp8", "vp9", "av1", "libdav1d")),
+    "mov": ("video/mp4", ("h264", "vp9", "av1")),
+    "matroska": ("video/webm", ("vp8", "vp9", "av1")),
 }
 PIXELS = "yuv420p", "yuvj420p"
 _DRAWING = threading.Lock()  # a clip takes all cores, so others wait
@@ -52,7 +52,7 @@ def offer(judged: Judged, stem: str) -> None:
         f"{what} with boxes drawn in ({suffix[1:].upper()})",
         lambda: made or _annotated(judged, of_a_file),
         file_name=f"{stem}.annotated{suffix}",
-        mime={".mp4": "video/mp4", ".jpg": "image/jpeg", ".png": "image/png"}[suffix],
+        mime=annotation.MEDIA_TYPES[suffix],
         icon=":material/movie:",
         on_click="ignore",
         key=f"annotated-{judged.number}",

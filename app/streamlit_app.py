@@ -34,10 +34,10 @@ def main() -> None:
         path = sidebar.choose_model(paths)
         detector = models.load(path, page_limits.visitors_at_once)
     except UserError as error:
-        st.error(
-            f"The page cannot work: {plain(engine.without_folder(str(error), paths[0]))}",
-            icon=":material/error:",
-        )
+        told = str(error)
+        for path in (paths[0], limits.file()):
+            told = engine.without_folder(told, path)
+        st.error(f"The page cannot work: {plain(told)}", icon=":material/error:")
         st.stop()
     visit = open_visit(page_limits.visitors_at_once)
     history, work, state = visit.history, visit.work, st.session_state
@@ -141,8 +141,8 @@ def say_what_is_missing(visit: Visit) -> None:
         )
     if not visit.history.room:
         st.warning(
-            f"{MOST_ROWS:,} files are listed, and no more fit. Take the reports away, then forget "
-            "what was judged.",
+            f"{MOST_ROWS:,} files are listed, and no more fit. Download the reports, then click "
+            "“Forget what was judged”.",
             icon=":material/inventory_2:",
         )
 

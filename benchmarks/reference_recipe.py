@@ -21,7 +21,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torchvision.models import resnet18
 
-from deepfake_detector.scoring.intervals import Scores, difference_intervals, intervals
+from deepfake_detector.scoring.intervals import Scores, intervals, mean_difference_intervals
 from deepfake_detector.storage import tables
 
 SIZE, BATCH, HIGHEST_RATE = 128, 64, 2e-3
@@ -125,8 +125,8 @@ def _tell(reference: pd.DataFrame, split: str, against: Path | None) -> None:
     print(f"{len(both)} faces that both have judged, of {len(reference)}:")
     _tell_one("the pipeline", both)
     _tell_one("reference", both.assign(logit=both["logit_reference"]))
-    scored = (Scores(both[name]) for name in ("logit", "logit_reference"))
-    low, high = difference_intervals(both["label"], *scored, both["group"], ["roc_auc"]).ends[
+    scored = ([Scores(both[name])] for name in ("logit", "logit_reference"))
+    low, high = mean_difference_intervals(both["label"], *scored, both["group"], ["roc_auc"]).ends[
         "roc_auc"
     ]
     difference = roc_auc_score(both["label"], both["logit"]) - roc_auc_score(

@@ -15,10 +15,12 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.reader import ReaderError
 
 from deepfake_detector import UserError
-from deepfake_detector.common.settings import Parallel, StrictModel
+from deepfake_detector.common.settings import Parallel, StrictModel, in_words, shown
 from deepfake_detector.datasets.settings import RAW, AnyDataSet, Name, Split, Synthesize, Verify
 from deepfake_detector.evaluation.settings import Evaluate, Quality, Robustness
 from deepfake_detector.export.settings import Export
@@ -110,7 +112,11 @@ def load_differences(path: Path) -> Params:
             f"{path}: cannot be read ({error.strerror})", "run this in the folder that holds it"
         ) from error
     except YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {error}") from error
+        raise UserError(
+            f"{path}: not valid YAML: {_yaml_problem(error)}", _yaml_remedy(error)
+        ) from error
+    if content is None:
+        raise UserError(f"{path}: holds no settings", "`use-profile` writes them anew")
     try:
         return Params.model_validate(content, strict=True)
     except ValidationError as error:
@@ -190,20 +196,35 @@ def _left_to_defaults(model: StrictModel, path: str = "") -> Iterator[str]:
                 yield from _left_to_defaults(entry, f"{path}{name}.{key}.")
 
 
+def _yaml_problem(error: YAMLError) -> str:
+    """What is wrong, and in which line, without the library's advice to its programmers."""
+    if not isinstance(error, MarkedYAMLError):
+        return str(error).partition("\n")[0]
+    problem = str(error.problem).partition(" with value ")[0]
+    return f"line {error.problem_mark.line + 1}: {problem}" if error.problem_mark else problem
+
+
+def _yaml_remedy(error: YAMLError) -> str:
+    if isinstance(error, DuplicateKeyError):
+        return "remove one of the two"
+    if isinstance(error, ReaderError):
+        return "save it as text in UTF-8"
+    return "indent with spaces" if r"'\t'" in str(error) else "correct that line"
+
+
 def _problem(detail: ErrorDetails) -> str:
     """One problem of pydantic's in a line: the key's path, what is wrong, what it was."""
     path = [str(part) for part in detail["loc"]]
     if path[:1] == ["data_sets"]:
         del path[2:3]  # pydantic puts the layout's name between the data set and its key
     key = ".".join(path) or "params"
-    text = {
-        "extra_forbidden": "unknown key; check its spelling, or remove it",
-        "missing": MISSING,
-    }.get(detail["type"], detail["msg"].removeprefix("Value error, "))
+    text = MISSING if detail["type"] == "missing" else in_words(detail)
     if detail["type"] in ("missing", "value_error"):
         return f"  {key}: {text}"
     legal = _legal_range(path)
-    return f"  {key}: {text} (it is {detail['input']!r}{f'; legal is {legal}' if legal else ''})"
+    return (
+        f"  {key}: {text} (it is {shown(detail['input'])}{f'; legal is {legal}' if legal else ''})"
+    )
 
 
 def _legal_range(path: list[str]) -> str:

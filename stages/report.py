@@ -8,7 +8,6 @@ reads   metrics/*.json, plots/*.csv, plots/mistakes/, models/decision.json, mode
 makes   plots/run_report.html, models/MODEL_CARD.md
 """
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -29,11 +28,9 @@ PAGE, CARD = Path("plots/run_report.html"), Path("models/MODEL_CARD.md")
 def main() -> str:
     settings = params.load()
     data_sets = settings.data_sets
-    metrics = {name: json.loads(Path(f"metrics/{name}.json").read_text()) for name in METRICS}
-    tables = {name: pd.read_csv(f"plots/{name}.csv") for name in run_report.CHARTS}
-    templates = {
-        name: json.loads((TEMPLATES / f"{name}.json").read_text()) for name in run_report.CHARTS
-    }
+    metrics = {name: frame.read(f"metrics/{name}.json", frame.read_json) for name in METRICS}
+    tables = {name: frame.read(f"plots/{name}.csv", pd.read_csv) for name in run_report.CHARTS}
+    templates = {name: frame.read_json(TEMPLATES / f"{name}.json") for name in run_report.CHARTS}
     decision = contract.read_decision("models/decision.json")
     limits = contract.read_quality("models/quality.json")
     sheets = {path.stem: path.read_bytes() for path in sorted(Path("plots/mistakes").glob("*.jpg"))}

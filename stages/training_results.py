@@ -15,7 +15,7 @@ from stages import frame
 
 
 def main() -> str:
-    history = pd.read_csv("plots/training.csv")
+    history = frame.read("plots/training.csv", pd.read_csv)
     validation = tables.read("data/validation.csv", tables.VALIDATION)
     found = results.figures(history, validation)
     write_json("metrics/train.json", found)

@@ -36,6 +36,12 @@ def test_without_a_path_the_file_in_the_working_folder_is_read(params_file, monk
             "split.tets: unknown key; check its spelling, or remove it (it is 0.2)",
         ),
         ({"trian": {}}, "trian: unknown key"),
+        (
+            {"trian": {"a": "b" * 99}},
+            f"trian: unknown key; check its spelling, or remove it (it is {{'a': '{'b' * 53}…)",
+        ),
+        ({"train": None}, "train: must be a section: keys with their values (it is None)"),
+        ({"data_sets": None}, "data_sets: must be a section: keys"),
         ({"train.augment.blurr": 0.1}, "train.augment.blurr: unknown key"),
         ({"data_sets.demo.kind": "media"}, "data_sets.demo.kind: unknown key"),
         (
@@ -62,7 +68,7 @@ def test_without_a_path_the_file_in_the_working_folder_is_read(params_file, monk
             {"crop_faces.detector": "dlib"},
             "crop_faces.detector: Input should be ",
         ),
-        ({"train": [1]}, "train: Input should be a valid dictionary"),
+        ({"train": [1]}, "train: must be a section: keys with their values (it is [1])"),
         (
             {"train.epochs": -1},
             "train.epochs: Input should be greater than or equal to 0 (it is -1; legal is at least "
@@ -97,7 +103,7 @@ def test_without_a_path_the_file_in_the_working_folder_is_read(params_file, monk
         ({"parallel.seconds_per_item": float("inf")}, "parallel.seconds_per_item: "),
         (
             {"crop_faces.detector_sha256": "8F23"},
-            "crop_faces.detector_sha256: String should match pattern",
+            "crop_faces.detector_sha256: must be 64 digits of 0-9 and a-f (it is '8F23')",
         ),
         (
             {"synthesize.demo.resolution": [0.1]},
@@ -123,7 +129,7 @@ def test_without_a_path_the_file_in_the_working_folder_is_read(params_file, monk
         ({"evaluate.splits": ["val", "val"]}, "evaluate: each split once"),
         ({"evaluate.splits": []}, "evaluate.splits: List should have at least 1 item"),
         ({"data_sets": {}}, "data_sets: Dictionary should have at least 1 item"),
-        ({"data_sets.Mine": FOLDER_SET}, "data_sets.Mine: String should match pattern"),
+        ({"data_sets.Mine": FOLDER_SET}, "data_sets.Mine: a name is 1 to 31 of a-z, 0-9 and _"),
         (
             {"data_sets.test": FOLDER_SET},
             "data_sets.test: train, val, test are the parts of the split",
@@ -195,12 +201,15 @@ def test_a_float_as_dvc_writes_it_is_a_number(params_file):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (b"train: [1\n", "not valid YAML"),
-        (b"\ttrain: 1\n", "not valid YAML"),
-        (b"train: \xff\n", "not valid YAML"),
-        (b"train: 1\ntrain: 2\n", "duplicate key"),
-        (b"", "valid dictionary"),
-        (b"- 1\n", "valid dictionary"),
+        (b"train: [1\n", "not valid YAML: line 2: expected ',' or ']'.*; correct that line$"),
+        (b"train:\n\tlr: 1\n", "not valid YAML: line 2: found character .*; indent with spaces$"),
+        (b"train: \xff\n", "not valid YAML: unacceptable character .*; save it as text in UTF-8$"),
+        (
+            b"a: 1\na: 2\n",
+            'not valid YAML: line 2: found duplicate key "a"; remove one of the two$',
+        ),
+        (b"", "params.yaml: holds no settings; `use-profile` writes them anew$"),
+        (b"- 1\n", r"params: must be a section: keys with their values \(it is \[1\]\)$"),
     ],
     ids=["syntax", "tab", "not UTF-8", "key twice", "empty", "list"],
 )

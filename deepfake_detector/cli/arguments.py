@@ -5,9 +5,11 @@ python -m deepfake_detector COMMAND --help   in a checkout
 """
 
 import argparse
+import math
 import re
 import sys
 import tempfile
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -99,9 +101,12 @@ def _sha256(text: str) -> str:
 
 
 def _share(text: str) -> float:
-    share = float(text)
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
     if not 0 < share < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number between 0 and 1")
     return share
 
 
@@ -240,7 +245,7 @@ def _predict(command: argparse.ArgumentParser, arguments: argparse.Namespace) ->
         )
     if arguments.resume and not (arguments.json or arguments.csv or arguments.html):
         command.error("--resume goes on with what --json, --csv or --html began; name one of them")
-    if arguments.json and arguments.json == arguments.csv:
+    if arguments.json and arguments.csv and arguments.json.resolve() == arguments.csv.resolve():
         command.error(f"--json and --csv name the same file, {arguments.json}")
     return commands.predict(arguments, _execution(command, arguments))
 
@@ -326,8 +331,8 @@ def _add_doctor(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         "doctor",
         help="check this machine and the data sets before anything runs",
         description="Check packages, device, disk, decoder, model files and every data set that params name. "
-        "Exit code 0: nothing stands in the way; 1: something does, and what to do about it is "
-        "said.",
+        "Exit code 0: nothing stands in the way; 1: something does, and the output says what to do "
+        "about it.",
         epilog="example: %(prog)s --params new.yaml",
     )
     command.add_argument(
@@ -347,7 +352,7 @@ def _add_use_profile(to: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         description=f"Write params.yaml with the values of a profile: {', '.join(profiles.names()) or PROFILES}.",
         epilog="example: %(prog)s folder --root mine=clips",
     )
-    command.add_argument("profile", help="one of these")
+    command.add_argument("profile", help=f"one of {', '.join(profiles.names()) or PROFILES}")
     command.add_argument(
         "--root",
         action="append",
@@ -356,7 +361,14 @@ def _add_use_profile(to: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="NAME=PATH",
         help="folder of a data set the profile names",
     )
-    command.set_defaults(run=commands.use_profile, in_project=True)
+    command.set_defaults(run=partial(_use_profile, command), in_project=True)
+
+
+def _use_profile(command: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
+    for name, count in Counter(name for name, _ in arguments.root).items():
+        if count > 1:
+            command.error(f"argument --root: {name} is named twice; give it one folder")
+    return commands.use_profile(arguments)
 
 
 def _add_fetch_assets(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

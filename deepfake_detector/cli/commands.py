@@ -50,6 +50,7 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
     if detector.banner:
         print(f"! {detector.banner}", file=sys.stderr)
     inputs = _inputs(arguments.inputs, arguments.list)
+    judge.check_targets(inputs)
     index = arguments.html / batch.INDEX if arguments.html else None
     target = arguments.json or arguments.csv or index
     print(f"{'verdict':<13} {'P(fake)':>8}  {'faces':>7}  input")
@@ -86,6 +87,8 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
 def recalibrate(arguments: argparse.Namespace) -> int:
     from deepfake_detector.cli.recalibration import recalibrate  # needs ONNX's own package
 
+    if not arguments.folder.is_dir():
+        raise UserError(f"{arguments.folder}: no such folder", "name a folder of real clips")
     clips = _inputs([arguments.folder], None)
     print(recalibrate(arguments.model, clips, arguments.false_alarms, arguments.output))
     return 0
@@ -109,7 +112,7 @@ def serve(arguments: argparse.Namespace) -> int:
 
 
 def use_profile(arguments: argparse.Namespace) -> int:
-    roots = dict(pair for pair in arguments.root)
+    roots = dict(arguments.root)
     data_sets = profiles.use(arguments.profile, roots)
     print(
         f"params.yaml is now the profile {arguments.profile} ({', '.join(data_sets)}); next: dvc "
@@ -226,7 +229,7 @@ def _inputs(paths: list[Path], listed: str | None) -> list[Path]:
     for path in paths:
         inside = _media_in(path) if path.is_dir() else [path]
         if not inside:
-            raise UserError(f"{path}: no image or video in this folder")
+            raise UserError(f"{path}: no image or video in this folder", "name another")
         found += inside
     return list(dict.fromkeys(found))
 
@@ -241,7 +244,10 @@ def _lines_of(path: Path) -> list[str]:
     try:
         return path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a list of paths that can be read: {error}") from error
+        raise UserError(
+            f"{path}: not a list of paths that can be read: {error}",
+            "name a text file in UTF-8 with one path a line",
+        ) from error
 
 
 def _told(path: Path, found: dict) -> str:

@@ -208,7 +208,7 @@ def _device(train: Train) -> Finding:
             "note",
             "device",
             text,
-            f"lower train.batch_size (it is {train.batch_size}) if memory runs out",
+            f"lower train.micro_batch_size (it is {train.micro_batch_size}) if memory runs out",
         )
     if train.accelerator == "cuda":
         remedy = "check the driver (`nvidia-smi`), or set train.accelerator to auto"
@@ -307,8 +307,9 @@ def _data_set(
     try:
         result = layouts.scan(name, data_set)
         counts = Counter((one.label, one.method) for one in result.found)
-        listed = ", ".join(f"{count} {method}" for (_, method), count in sorted(counts.items()))
-        yield Finding("ok", what, f"{len(result.found)} items: {listed}")
+        listed = ", ".join(f"{many} {method}" for (_, method), many in sorted(counts.items()))
+        count = len(result.found)
+        yield Finding("ok", what, f"{count} item{'s' * (count != 1)}: {listed}")
         yield from (Finding("note", what, note) for note in result.notes)
         return {CLASSES[one.label] for one in result.found}, (
             yield from _stored(what, result.found, settings)
@@ -386,4 +387,6 @@ def _refusal(what: str, error: UserError | OSError) -> Finding:
     problem, remedy = (
         (error.problem, error.remedy) if isinstance(error, UserError) else (str(error), "")
     )
+    if isinstance(error, PermissionError):
+        remedy = "get permission to read it"
     return Finding("problem", what, problem, remedy or "mend or remove it (docs/data-sets.md)")

@@ -35,7 +35,8 @@ def use(name: str, roots: Mapping[str, str]) -> list[str]:
     if wrong := set(roots) - outside:
         raise UserError(
             f"--root {wrong.pop()}=…: profile {name} takes "
-            f"{', '.join(sorted(outside)) or 'no roots'}"
+            f"{', '.join(sorted(outside)) or 'no roots'}",
+            "drop it, or choose another profile",
         )
     if missing := sorted(outside - set(roots)):
         raise UserError(
@@ -44,7 +45,7 @@ def use(name: str, roots: Mapping[str, str]) -> list[str]:
         )
     for key, root in roots.items():
         if not os.path.isdir(os.path.abspath(root)):
-            raise UserError(f"--root {key}={root}: no such folder")
+            raise UserError(f"--root {key}={root}: no such folder", "check the path")
     _refuse_loss()
     write_whole(params.PARAMS_FILE, text(name, roots).encode())
     for scan in SCANS.glob("*.csv"):
@@ -55,8 +56,10 @@ def use(name: str, roots: Mapping[str, str]) -> list[str]:
 
 def load(name: str) -> params.Params:
     """The settings of profile `name`."""
-    if name not in names():
-        raise UserError(f"{_file(name)}: no such profile", f"there are {', '.join(names())}")
+    if not (known := names()):
+        raise UserError(f"{FOLDER}: no profile in this folder", f"`git checkout {FOLDER}`")
+    if name not in known:
+        raise UserError(f"{_file(name)}: no such profile", f"there are {', '.join(known)}")
     return params.load_differences(_file(name))
 
 

@@ -38,12 +38,12 @@ def recalibrate(model: Path, clips: list[Path], share: float, target: Path) -> s
             f"{model}: {detector.banner.rstrip('.')}", "train and export a model that judges first"
         )
     before, found = detector.contract.decision, scored(detector, clips)
-    after = recalibration.recalibrated(before, found.logits, share)
+    left_out = "".join(f"; left out: {many} x {why}" for why, many in found.left_out.most_common())
+    after = recalibration.recalibrated(before, found.logits, share, left_out)
     terms = detector.contract.model_copy(update={"decision": after, "firmness": NOT_MEASURED})
     write_whole(target, model_file.sealed(onnx.load(model), terms))
     count, then = len(found.logits), recalibration.false_alarms(before, found.logits)[0]
     now, low, high = recalibration.false_alarms(after, found.logits)
-    left_out = "".join(f"; left out: {many} x {why}" for why, many in found.left_out.most_common())
     return (
         f"{target}: FAKE from {after.band_high:.3f} (before: {before.band_high:.3f}); of {count} "
         f"real clips {now} are called fake (before: {then}), a rate of {now / count:.1%} "

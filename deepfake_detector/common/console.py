@@ -19,7 +19,8 @@ OF_THE_DISK = {  # errors that somebody can mend -> how
     errno.ENOSPC: "free some space on that disk",
     errno.EDQUOT: "free some of your share of that disk",
     errno.EROFS: "make it writable",
-    errno.EACCES: "get the right to use it",
+    errno.EACCES: "get permission to use it",
+    errno.EISDIR: "rename or remove that folder",
 }
 LINE_SECONDS = 10  # where there is no terminal, a plain line at most this often
 

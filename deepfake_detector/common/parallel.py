@@ -1,7 +1,7 @@
 """Map a function over items, in processes of this machine or on a Ray cluster: a bad item costs its
 own result only.
 
-Whatever the executor, each call runs in a process of its own with a limit of time and memory, and
+Whatever the executor, each call runs in a worker's process with a limit of time and memory, and
 what becomes of it is told in the same words. A cluster shares the project's folder and the media
 with this machine (docs/scaling.md).
 """
@@ -90,7 +90,7 @@ def _on_ray(
         import ray
     except ImportError as error:
         raise UserError(
-            "parallel.executor is ray, which is not installed",
+            "Ray is not installed",
             "pip install -r requirements-cluster.txt",
         ) from error
     _check_address(os.environ.get("RAY_ADDRESS", ""))
@@ -120,7 +120,7 @@ def _check_address(address: str) -> None:
     wrong one."""
     if not address:
         raise UserError(
-            "parallel.executor is ray, but RAY_ADDRESS is not set",
+            "RAY_ADDRESS is not set",
             "set RAY_ADDRESS to the address of a running cluster (docs/scaling.md)",
         )
     host, _, port = address.removeprefix("ray://").rpartition(":")

@@ -7,10 +7,21 @@ its legal range are those of the field. `params.py` assembles them into params.y
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import ErrorDetails
 
 # DVC leaves keys of these names out where it looks for a former run with the same settings: had a
 # setting such a name, a run with another value would be taken for the same
 UNSEEN_BY_DVC = ("size", "nfiles")
+SECTION = "must be a section: keys with their values"
+IN_WORDS = {  # pydantic's kinds of problems that it tells in words of a program
+    "missing": "missing",
+    "extra_forbidden": "unknown key; check its spelling, or remove it",
+    "model_type": SECTION,
+    "model_attributes_type": SECTION,
+    "dict_type": SECTION,
+    "string_pattern_mismatch": "must be 64 digits of 0-9 and a-f",  # Sha256 is the one pattern
+}
+SHOWN = 60  # characters of a wrong value
 
 
 class StrictModel(BaseModel):
@@ -39,3 +50,14 @@ class Parallel(StrictModel):
     memory_per_item: float = Field(
         4.0, ge=0, description="GiB; an archive that needs more fails, alone; 0: no limit"
     )
+
+
+def in_words(detail: ErrorDetails) -> str:
+    """One problem of pydantic's, for whoever wrote the file of settings."""
+    return IN_WORDS.get(detail["type"], detail["msg"].removeprefix("Value error, "))
+
+
+def shown(value: object) -> str:
+    """The beginning of a wrong value, on one line."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"

@@ -30,6 +30,7 @@ ZEROS = b"0" * 64
 _BEFORE_SEAL = b"\n\x06sha256\x12\x40"  # how the format writes an entry `sha256` of 64 characters
 INPUT, OUTPUTS = "images", ("logits", "activation_map")
 REMEDY = "export it again, or take another copy"
+READABLE = "get permission to read it, or take another copy"
 
 
 @dataclass(frozen=True)
@@ -93,20 +94,24 @@ def load(
             "install onnxruntime-gpu in place of onnxruntime, or use --device cpu",
         )
     path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{path}: a folder", "name the .onnx file in it")
     if not path.is_file():
         raise UserError(
-            f"{path}: not there", "`make repro` (or `dvc repro`) makes models/detector.onnx"
+            f"{path}: not there",
+            "check the path; `make repro` (or `dvc repro`) makes models/detector.onnx",
         )
     if path.stat().st_size > MAX_BYTES:
-        raise UserError(f"{path}: larger than 2 GiB, which no exported model is")
+        raise UserError(f"{path}: larger than 2 GiB, which no exported model is", REMEDY)
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+        raise UserError(f"{path}: cannot be read: {error.strerror}", READABLE) from error
     sha256 = hashlib.sha256(data).hexdigest()
     if pinned and sha256 != pinned.lower():
         raise UserError(
-            f"{path}: not the file that was asked for (sha256 {sha256}, wanted {pinned.lower()})"
+            f"{path}: not the file that was asked for (sha256 {sha256}, wanted {pinned.lower()})",
+            "take the file with that hash, or correct the hash",
         )
     is_sealed = _is_sealed(path, data)  # first: what is damaged is not parsed at all
     try:

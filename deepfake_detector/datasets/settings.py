@@ -1,5 +1,6 @@
 """Settings of the data: the data sets and their layouts, the drawn demo, `verify` and `split`."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -11,8 +12,13 @@ PARTS = ("train", "val", "test")  # of a split
 ALL_FAKES = "all"  # of validation choose the epoch
 
 
-def _not_taken(name: str) -> str:
-    """A held-out data set stands beside the parts of the split in figures and tables."""
+def _allowed(name: str) -> str:
+    """One that is a part of file names and of DVC's addresses.
+
+    A held-out data set stands beside the parts of the split in figures and tables.
+    """
+    if not re.fullmatch("[a-z][a-z0-9_]{0,30}", name):
+        raise ValueError("a name is 1 to 31 of a-z, 0-9 and _, a letter first")
     if name in PARTS:
         raise ValueError(f"{', '.join(PARTS)} are the parts of the split, not names of data sets")
     if name in UNSEEN_BY_DVC:
@@ -22,7 +28,7 @@ def _not_taken(name: str) -> str:
     return name
 
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$"), AfterValidator(_not_taken)]
+Name = Annotated[str, AfterValidator(_allowed)]
 LAYOUT = "how its tree is read (docs/data-sets.md)"
 
 

@@ -130,7 +130,7 @@ def without_unseen(
         raise UserError(
             f"split.hold_out: {', '.join(unknown)} is no forgery method of the data sets of "
             "`use: train`",
-            f"choose of {', '.join(sorted(known))}",
+            f"choose one of {', '.join(sorted(known))}",
         )
     held = own & items["method"].isin(methods)
     apart = held.groupby(items["group"]).transform("all")

@@ -64,7 +64,7 @@ def compare(first: Sequence[str], second: Sequence[str], split: str) -> list[Lev
     experiments' names, or `workspace`) of one run each, or of one recipe each trained with several
     seeds, of which the means are compared.
 
-    Raises UserError where a revision or its predictions are not to be had, and where the items
+    Raises UserError where a revision or its predictions cannot be found, and where the items
     differ.
     """
     runs = {revision: _predictions(revision, split) for revision in (*first, *second)}
@@ -152,6 +152,6 @@ def _predictions(revision: str, split: str) -> _Predictions:
     if levels["video"].empty:
         raise UserError(
             f"{revision}: it was not measured on {split} (evaluate.splits, data_sets)",
-            f"choose of {', '.join(sorted(set(clips['split'])))} with --split",
+            f"choose one of {', '.join(sorted(set(clips['split'])))} with --split",
         )
     return _Predictions(levels, *scale)

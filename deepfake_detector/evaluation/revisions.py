@@ -17,7 +17,7 @@ WORKSPACE = "workspace"
 
 def content(revision: str, path: Path) -> bytes:
     """A file of a run (Git's name, an experiment's name, or `workspace`). Raises UserError where it
-    is not to be had."""
+    cannot be found."""
     try:
         return (
             path.read_bytes()
@@ -25,13 +25,20 @@ def content(revision: str, path: Path) -> bytes:
             else dvc.api.read(str(path), rev=revision, mode="rb")
         )
     except (DvcException, SCMError, OSError) as error:
-        if revision != WORKSPACE and not _has_commit():
+        if revision == WORKSPACE:
+            raise UserError(f"{path} cannot be found ({error})", "`dvc repro` makes it") from error
+        if not _is_repository():
+            raise UserError(
+                f"{revision}: this is no Git repository, so there is no earlier run",
+                "name `workspace`, or work in a clone of the project",
+            ) from error
+        if not _has_commit():
             raise UserError(
                 f"{revision}: this Git repository has no commit yet, so there is no earlier run",
                 "make the first one (`git add -A`, `git commit -m start`) once `dvc repro` is done",
             ) from error
         raise UserError(
-            f"{path} of {revision} is not to be had ({error})",
+            f"{path} of {revision} cannot be found ({error})",
             "name a commit, branch or experiment (`dvc exp show`) whose "
             "results are in DVC's cache (`dvc pull`, or `dvc exp apply` and `dvc repro`)",
         ) from error
@@ -46,9 +53,17 @@ def kept() -> list[dict[str, Any]]:
 
 
 def _has_commit() -> bool:
-    """False where Git says that there is none, or is not there."""
-    asked = ("git", "rev-parse", "--quiet", "--verify", "HEAD")
+    return _git_finds("--quiet", "--verify", "HEAD")
+
+
+def _is_repository() -> bool:
+    return _git_finds("--git-dir")
+
+
+def _git_finds(*asked: str) -> bool:
+    """False where Git says that there is no such thing, or is not there itself."""
     try:
-        return subprocess.run(asked, capture_output=True, check=False).returncode == 0
+        done = subprocess.run(("git", "rev-parse", *asked), capture_output=True, check=False)
     except OSError:
         return False
+    return done.returncode == 0

@@ -13,7 +13,7 @@ from deepfake_detector.common.settings import StrictModel
 from deepfake_detector.datasets.settings import AnyDataSet
 from deepfake_detector.evaluation import run_charts
 from deepfake_detector.evaluation.breakdown import HEADLINE, IN_SET, MAIN, title
-from deepfake_detector.pages.html_page import Chart, Section
+from deepfake_detector.pages.html_page import NO_PROOF, Chart, Section
 from deepfake_detector.scoring.decision import LEAST_CLIPS
 from deepfake_detector.scoring.quality import Limits, in_words
 
@@ -39,23 +39,23 @@ CHARTS = {  # each has its table and template; how it is read
     "methods": "Each kind of forgery against all reals of its data set, with its count and 95 % "
     "interval; the dashed line is guessing. Where few source groups are behind it there is no "
     "interval.",
-    "slices": "The same for the smallest, middle and largest third by face size, sharpness and "
-    "brightness. A short bar tells where to trust the detector less.",
+    "slices": "The same for the smallest, middle and largest third by face size, sharpness, "
+    "brightness and number of frames with a face. A short bar tells where to trust the detector less.",
     "robustness": "Each panel is a corruption, harder to the right; level 0 is the clean clip. The "
     "dashed line is guessing.",
     "training": "By epoch. Where validation gets worse while the training loss falls, the network "
     "overfits; the epoch kept is the best by validation.",
 }
 LIMITS = (
-    "It judges faces. A picture forged elsewhere, a cloned voice or a false caption are not its "
-    "business.",
+    "It judges faces. A picture forged elsewhere, a cloned voice or a false caption are out of "
+    "its scope.",
     "It knows the manipulations it was trained on. On others, on new generators and on clips that "
     "were compressed again and "
     "again it will be worse; figures of one data set say nothing about another.",
     "An interval tells how much the figures would change with other people of the same kind. It "
     "does not tell what happens "
     "with other cameras, other compressions or other forgeries.",
-    "A verdict is a sign, not a proof. Never take it as the only evidence against a person.",
+    NO_PROOF,
 )
 DEMONSTRATION = "This model has seen drawn people only. Its figures show that the pipeline works, not that it detects deepfakes."
 
@@ -127,7 +127,8 @@ def headline(summary: Mapping, places: Mapping[str, Mapping]) -> Section:
     reasons = {own["interval_reason"] for own in every if "interval_reason" in own}
     text = [
         _lead(summary),
-        "In brackets the 95 % interval, by a bootstrap over source groups. Frames are those of each "
+        "In brackets the 95 % interval, by a bootstrap over source groups. A bootstrap of few groups "
+        "is too sure near the best figure, so no end lies further in than that of an exact method. Frames are those of each "
         "clip's dominant face; videos are whole clips, as the page judges them but for its limits of face quality. Epoch, "
         "temperature, threshold and band were chosen on validation. In-set is of the data sets "
         "that were learned from, other groups of them; a held-out data set stands for itself.",

@@ -9,6 +9,7 @@ import jinja2
 
 from deepfake_detector.pages.looks import LOOKS
 
+NO_PROOF = "A verdict is a sign, not a proof. Never take it as the only evidence against a person."
 STYLE = """\
 :root { color-scheme: light dark; --text: #222; --ground: #fff; --line: #ddd }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }

@@ -168,20 +168,6 @@ def intervals(
     return Intervals(ends, tuple(exact), drawn.undefined)
 
 
-def difference_intervals(
-    labels: np.ndarray,
-    ours: Scores,
-    theirs: Scores,
-    groups: np.ndarray,
-    names: Sequence[str] = WITH_INTERVAL,
-    draws: int | None = None,
-    seed: int = 0,
-) -> Intervals:
-    """The intervals of the figures of `ours` less those of `theirs`, both of the same things in
-    every draw."""
-    return mean_difference_intervals(labels, [ours], [theirs], groups, names, draws, seed)
-
-
 def mean_difference_intervals(
     labels: np.ndarray,
     ours: Sequence[Scores],

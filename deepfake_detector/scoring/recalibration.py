@@ -1,4 +1,4 @@
-"""A threshold for a chosen rate of false alarms, from real clips of one's own.
+"""A threshold for a chosen rate of false alarms, from the user's own real clips.
 
 On clips of another camera or messenger everything can come out as fake: the threshold was fitted on
 other clips.
@@ -15,17 +15,20 @@ from deepfake_detector.scoring.scores import probability
 TOLERANCE = 1e-9  # of a fraction of clips, for rounding
 
 
-def recalibrated(decision: Decision, logits: np.ndarray, share: float) -> Decision:
+def recalibrated(
+    decision: Decision, logits: np.ndarray, share: float, left_out: str = ""
+) -> Decision:
     """The decision that calls at most `share` (0..1) of these real clips fake.
 
     `logits`: one per clip, of one person each. Temperature and fake scores stay; REAL ends where it
     did, or at the new threshold where that is lower. Raises UserError where there are too few
-    clips for such a share.
+    clips for such a share; `left_out` tells there of those without a score.
     """
     wanted = max(LEAST_CLIPS, int(np.ceil(1 / share - TOLERANCE)))
     if len(logits) < wanted:
         raise UserError(
-            f"{len(logits)} real clips with a score, {wanted} are wanted for a false alarm rate of {share:g}",
+            f"{len(logits)} real clips with a score, {wanted} are wanted for a false alarm rate of "
+            f"{share:g}{left_out}",
             "add real clips, or choose a higher rate",
         )
     scores = probability(logits, decision.temperature)
@@ -48,7 +51,8 @@ def recalibrated(decision: Decision, logits: np.ndarray, share: float) -> Decisi
             "band_low": low,
             "band_high": threshold,
             "several": tuple(several(np.asarray(logits), threshold, decision.temperature)),
-            "recalibrated": f"at most {share:.0%} of {len(scores)} real clips of one's own are called fake",
+            "recalibrated": f"at most {100 * share:g}% of {len(scores)} of the user's own real clips "
+            "are called fake",
             "validation": validation,
         }
     )

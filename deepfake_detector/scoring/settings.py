@@ -11,7 +11,7 @@ class Aggregation(StrictModel):
     """From frames to one probability per clip."""
 
     min_faces: int = Field(
-        8, ge=1, description="a track counts with so many faces, or half of the sampled frames"
+        8, ge=1, description="a track counts from this many faces on, or half of the sampled frames"
     )
 
 
@@ -20,7 +20,7 @@ class Calibrate(StrictModel):
 
     threshold: Literal["balanced_accuracy", "false_alarms"] = Field(
         "balanced_accuracy",
-        description="fitted for the highest balanced_accuracy, or for at most so many false_alarms",
+        description="fitted for the highest balanced_accuracy, or for at most the rate false_alarms",
     )
     false_alarms: Fraction = Field(
         0.05, description="fraction of real clips that may be called fake (threshold: false_alarms)"

@@ -9,6 +9,7 @@ Path("clip.annotated" + annotation.suffix(found)).write_bytes(annotation.annotat
 import io
 import sys
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -25,6 +26,11 @@ from deepfake_detector.serving.inference import Report
 LONGEST, SHORTEST = 1920, 1080  # pixels: 1080p, upright or lying
 CRF, PRESET = 21, "veryfast"
 EVERY = sys.maxsize
+MEDIA_TYPES: dict[str, Literal["video/mp4", "image/jpeg", "image/png"]] = {  # by `suffix`
+    ".mp4": "video/mp4",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+}
 
 
 def suffix(report: Report) -> str:

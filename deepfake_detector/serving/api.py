@@ -37,11 +37,6 @@ from deepfake_detector.serving.upload import ANNOTATE, FIELD, STRESS, Upload, re
 
 TITLE = "Deepfake detector"
 KEY = "X-API-Key"
-MEDIA_TYPES: dict[str, Literal["video/mp4", "image/jpeg", "image/png"]] = {
-    ".mp4": "video/mp4",
-    ".jpg": "image/jpeg",
-    ".png": "image/png",
-}
 AGAIN_SECONDS = 10  # after which somebody who came when all was full may come again
 FORM = {
     "requestBody": {
@@ -239,7 +234,7 @@ def _annotated(
         data = annotation.annotated(path, found, limits.of_a_file)
     except MediaError as error:
         return of_both(annotated=None, not_annotated=str(error))
-    kind = MEDIA_TYPES[annotation.suffix(found)]
+    kind = annotation.MEDIA_TYPES[annotation.suffix(found)]
     file = AnnotatedFile(media_type=kind, base64=b64encode(data).decode())
     return of_both(annotated=file, not_annotated="")
 

@@ -72,6 +72,23 @@ class Judge:
     def detector(self) -> Detector:
         return _detector(self.model, self.sha256, self.device, self.threads)
 
+    def check_targets(self, paths: Sequence[Path]) -> None:
+        """Raises UserError where a folder lies in the place of something that is to be written."""
+        for target in self._targets(paths):
+            if target.is_dir():
+                raise UserError(
+                    f"{target}: a folder, where a file is to be written", "rename or remove it"
+                )
+
+    def _targets(self, paths: Sequence[Path]) -> Iterator[Path]:
+        """The files that it may write for these inputs, and the table of them."""
+        if self.html:
+            yield self.html / INDEX
+            yield from (self.html / page_name(path) for path in paths)
+        if self.annotate:
+            for suffix in annotation.MEDIA_TYPES:
+                yield from (self.annotate / page_name(path, suffix) for path in paths)
+
     def __call__(self, path: Path) -> dict:
         """The report on a file, as JSON has it; its page and its annotated copy are written. A
         fault of the program that the file brings to light is logged, and costs that file alone."""
@@ -277,17 +294,20 @@ class Journal:
         return self._keys.setdefault(path, _key(path))
 
     def _read(self) -> int:
-        """Where its last whole line ends; 0 where it is of another run."""
+        """Where its last whole line ends; 0 where it is of another run, or no journal."""
         whole = 0
         with open(self.path, "rb") as file:
             for line in file:
                 if not line.endswith(b"\n"):
                     break
-                content = json.loads(line)
+                try:
+                    content = json.loads(line)
+                    if whole:
+                        self._places[content["key"]] = whole
+                except (ValueError, KeyError, TypeError):
+                    return 0
                 if not whole and content != {"terms": self._terms}:
                     return 0
-                if whole:
-                    self._places[content["key"]] = whole
                 whole += len(line)
         return whole
 

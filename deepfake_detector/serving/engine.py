@@ -68,8 +68,8 @@ def offered() -> list[Path]:
 
 
 def without_folder(text: str, path: Path) -> str:
-    """A text about the model at `path` for somebody who is not to know where it lies, nor where
-    face detectors do."""
+    """A text about the model, or another file, at `path` for somebody who is not to know where it
+    lies, nor where face detectors do."""
     return text.replace(str(path), path.name).replace(f"{assets.folder()}/", "")
 
 

@@ -287,8 +287,13 @@ class Detector:
             check_file(source)
             report = replace(report, sha256=sha256 or _sha256(source))
             probed = probe(source, limits)
-            cut_off = (CUT_OFF,) if probed.cut_off else ()
-            report = replace(report, kind=probed.kind, facts=probed.facts, warnings=cut_off)
+            known = probed.facts.keys() > {"bytes"}  # what is no media is tried as a video
+            report = replace(
+                report,
+                kind=probed.kind if known else None,
+                facts=probed.facts,
+                warnings=(CUT_OFF,) if probed.cut_off else (),
+            )
             with self._lock:
                 frames = sample_frames(source, self.contract.frames, limits, probed)
                 report = self._judge(report, _ahead(frames), kind, watch, limits.work, keep_frames)

@@ -10,7 +10,7 @@ from typing import Self
 from pydantic import Field, ValidationError, model_validator
 
 from deepfake_detector import UserError
-from deepfake_detector.common.settings import StrictModel
+from deepfake_detector.common.settings import StrictModel, in_words
 from deepfake_detector.media import reading
 
 FILE = Path(__file__).with_name("limits.toml")
@@ -51,31 +51,36 @@ class ServingLimits(StrictModel, strict=True):
         )
 
 
+def file() -> Path:
+    """The file of the limits in force."""
+    return Path(os.environ.get("DEEPFAKE_LIMITS", FILE)).absolute()
+
+
 def read(server_mb: float = math.inf) -> ServingLimits:
     """The limits in force, where the server itself takes files of up to `server_mb`.
 
     Raises UserError, naming file and key, where they cannot be read or make no sense.
     """
-    path = Path(os.environ.get("DEEPFAKE_LIMITS", FILE))
+    path = file()
     try:
         found = ServingLimits(**tomllib.loads(path.read_text()))
     except OSError as error:
         raise UserError(
-            f"{path.name}: {error.strerror}", f"DEEPFAKE_LIMITS names a file like {SHOWN}"
+            f"{path}: {error.strerror}", f"DEEPFAKE_LIMITS names a file like {SHOWN}"
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{path.name}: no TOML file: {error}", f"{SHOWN} shows how it is written"
+            f"{path}: no TOML file: {error}", f"{SHOWN} shows how it is written"
         ) from error
     except ValidationError as error:
         problems = "; ".join(
-            ": ".join(filter(None, (".".join(map(str, one["loc"])), one["msg"])))
+            ": ".join(filter(None, (".".join(map(str, one["loc"])), in_words(one))))
             for one in error.errors()
         )
-        raise UserError(f"{path.name}: {problems}", f"{SHOWN} explains its keys") from error
+        raise UserError(f"{path}: {problems}", f"{SHOWN} explains its keys") from error
     if found.upload_mb > server_mb:
         raise UserError(
-            f"{path.name}: upload_mb is {found.upload_mb}, but the server takes {server_mb} MB",
+            f"{path}: upload_mb is {found.upload_mb}, but the server takes {server_mb} MB",
             f"start it with --server.maxUploadSize {found.upload_mb}",
         )
     return found

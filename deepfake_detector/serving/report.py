@@ -13,7 +13,7 @@ import pandas as pd
 
 from deepfake_detector.common.packages import installed, own_version
 from deepfake_detector.contract import Contract, TrainedOn
-from deepfake_detector.pages.html_page import Badge, Chart, Picture, Section, render
+from deepfake_detector.pages.html_page import NO_PROOF, Badge, Chart, Picture, Section, render
 from deepfake_detector.scoring.decision import (
     IN_BAND,
     LEAST_CLIPS,
@@ -93,7 +93,7 @@ LIMITS = (
     "It knows the kinds of manipulation it has seen. On others, and on clips that were compressed "
     "again and again, it is "
     "wrong more often.",
-    "A verdict is a sign, not a proof. Never take it as the only evidence against a person.",
+    NO_PROOF,
 )
 
 

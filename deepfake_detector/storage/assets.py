@@ -76,7 +76,8 @@ def fetch(asset: Asset, source: Path | None = None) -> Path:
     if not found.startswith(asset.sha256):
         raise UserError(
             f"{asset.file} from {source or asset.url}: sha256 is {found}, expected {asset.sha256}; "
-            "not kept"
+            "not kept",
+            "take the file from another source with --from FOLDER",
         )
     write_whole(target, data)
     return target

@@ -1,5 +1,6 @@
 """Files written whole or not at all, and hashes of files."""
 
+import errno
 import hashlib
 import json
 import os
@@ -14,6 +15,8 @@ def write_whole(path: str | os.PathLike, data: bytes | Iterable[bytes]) -> None:
     """Write `data`, or all its parts, to `path` so that a reader, or a crash, sees the old file or
     the new one and nothing between."""
     path = Path(path)
+    if path.is_dir():  # named by its own name, and before all is written
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(
         dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part"

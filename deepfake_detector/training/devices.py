@@ -39,7 +39,8 @@ def setup(
     on_gpu = accelerator != "cpu" and not portable and torch.cuda.is_available()
     if on_gpu and devices > torch.cuda.device_count():
         raise UserError(
-            f"train.devices: {devices}, but this machine has {torch.cuda.device_count()} GPUs"
+            f"train.devices: {devices}, but this machine has {torch.cuda.device_count()} GPUs",
+            "lower train.devices",
         )
     os.environ.setdefault(
         "CUBLAS_WORKSPACE_CONFIG", ":4096:8"

@@ -196,7 +196,10 @@ def _check_draws(batches: BalancedBatches) -> None:
             "lower train.batch_size",
         )
     if not (batches.labels == 0).any():
-        raise UserError("data/splits/train.csv holds no real face to learn from")
+        raise UserError(
+            "data/splits/train.csv holds no real face to learn from",
+            "add real items to a data set with use: train",
+        )
     if not (batches.labels == 1).any() and batches.self_blend < 1:
         raise UserError(
             "data/splits/train.csv holds no fake face to learn from",

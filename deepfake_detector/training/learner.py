@@ -67,7 +67,12 @@ class Learner:
 
     def restore(self, state: dict) -> None:
         """Go on from what `state` returned. Raises UserError where it is of another network."""
-        check_same("the saved state of this run", state["weights"], self.learning.state_dict())
+        check_same(
+            "the saved state of this run",
+            state["weights"],
+            self.learning.state_dict(),
+            "remove that state to train from the beginning",
+        )
         self.learning.load_state_dict(state["weights"])
         if self.ema:
             self.ema.load_state_dict(state["ema"])

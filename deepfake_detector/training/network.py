@@ -15,6 +15,7 @@ from deepfake_detector.training.backbones import BACKBONES, imagenet_asset
 
 OUTPUTS = 2
 IMAGENET_CLASSES = 1000
+REMEDY = "`dvc repro` makes it"  # of a file that a stage writes
 
 
 class FaceClassifier(nn.Module):
@@ -79,14 +80,15 @@ def build(network: str, init: str, imagenet_sha256: str) -> FaceClassifier:
     path = Path(init)
     if init == "imagenet":
         path = assets.locate(imagenet_asset(network), imagenet_sha256)
-    content = _read(path, "give train.init as imagenet, random or the path of a weights file")
-    named = _named_weights(path, content.get("weights", content))
+    remedy = "give train.init as imagenet, random or the path of a weights file of train.network"
+    content = _read(path, remedy)
+    named = _named_weights(path, content.get("weights", content), remedy)
     state = {name.removeprefix("backbone."): value for name, value in named.items()}
     own = classifier.backbone.state_dict()
     weight, bias = (f"{BACKBONES[network].head}.{name}" for name in ("weight", "bias"))
     if bias in state and len(state[bias]) == IMAGENET_CLASSES:
         state |= {name: own[name] for name in (weight, bias)}
-    check_same(path, state, own)
+    check_same(path, state, own, remedy)
     classifier.backbone.load_state_dict(state)
     return classifier
 
@@ -102,16 +104,14 @@ def save(classifier: FaceClassifier, path: str | Path, **facts: object) -> None:
 
 def load(path: str | Path) -> tuple[FaceClassifier, dict]:
     """A classifier written by `save`, in evaluation mode, and the facts beside it."""
-    content = _read(Path(path), "`dvc repro` makes it")
-    weights = _named_weights(path, content.pop("weights", None))
+    content = _read(Path(path), REMEDY)
+    weights = _named_weights(path, content.pop("weights", None), REMEDY)
     network = str(content.pop("network", None))
     if network not in BACKBONES:
         known = ", ".join(BACKBONES)
-        raise UserError(
-            f"{path}: weights of a network {network}, not of {known}; `dvc repro` makes it anew"
-        )
+        raise UserError(f"{path}: weights of a network {network}, not of {known}", f"{REMEDY} anew")
     classifier = FaceClassifier(network)
-    check_same(Path(path), weights, classifier.state_dict())
+    check_same(path, weights, classifier.state_dict(), REMEDY)
     classifier.load_state_dict(weights)
     return classifier.eval(), content
 
@@ -125,9 +125,9 @@ def to_device(classifier: FaceClassifier, arithmetic: str) -> FaceClassifier:
     return classifier.to("cuda" if on_gpu else "cpu", memory_format=torch.channels_last)
 
 
-def check_same(path: str | Path, found: dict, wanted: dict) -> None:
-    """Raises UserError, naming those that differ, unless the names and shapes of two sets of
-    weights agree exactly."""
+def check_same(path: str | Path, found: dict, wanted: dict, remedy: str) -> None:
+    """Raises UserError with this `remedy`, naming those that differ, unless the names and shapes of
+    two sets of weights agree exactly."""
     missing = sorted(set(wanted) - set(found))
     unknown = sorted(set(found) - set(wanted))
     shapes = sorted(
@@ -143,7 +143,7 @@ def check_same(path: str | Path, found: dict, wanted: dict) -> None:
         if names
     ]
     if told:
-        raise UserError(f"{path}: weights of another network ({'; '.join(told)})")
+        raise UserError(f"{path}: weights of another network ({'; '.join(told)})", remedy)
 
 
 def _read(path: Path, remedy: str) -> dict:
@@ -153,17 +153,18 @@ def _read(path: Path, remedy: str) -> dict:
         raise UserError(f"{path}: not there", remedy) from error
     except Exception as error:  # torch raises whatever its unpickler met
         raise UserError(
-            f"{path}: not a file of weights that can be read safely ({type(error).__name__})"
+            f"{path}: not a file of weights that can be read safely ({type(error).__name__})",
+            remedy,
         ) from error
     if not isinstance(content, dict):
-        raise UserError(f"{path}: holds a {type(content).__name__}, not named weights")
+        raise UserError(f"{path}: holds a {type(content).__name__}, not named weights", remedy)
     return content
 
 
-def _named_weights(path: str | Path, content: object) -> dict[str, Tensor]:
+def _named_weights(path: str | Path, content: object, remedy: str) -> dict[str, Tensor]:
     named = isinstance(content, dict) and all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
     )
     if not named:
-        raise UserError(f"{path}: not named weights: wanted is a dict of names to tensors")
+        raise UserError(f"{path}: not named weights: wanted is a dict of names to tensors", remedy)
     return content

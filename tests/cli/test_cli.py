@@ -151,6 +151,10 @@ def test_a_missing_package_is_named_with_the_extra_that_has_it(command, extra):
             "--json and --csv name the same file, all",
         ),
         (
+            ["predict", "clip.mp4", "--json", "all", "--csv", "app/../all"],
+            "--json and --csv name the same file, all",
+        ),
+        (
             ["predict", "clip.mp4", "--resume"],
             "--resume goes on with what --json, --csv or --html began; name one of them",
         ),
@@ -159,6 +163,14 @@ def test_a_missing_package_is_named_with_the_extra_that_has_it(command, extra):
         (["predict", "clip.mp4", "--seconds-per-item", "0"], "argument --seconds-per-item: Input"),
         (["predict", "clip.mp4", "--memory-per-item", "nan"], "argument --memory-per-item: Input"),
         (["serve", "--port", "65536"], "argument --port: '65536' is no port: 0 to 65535"),
+        (
+            ["recalibrate", "clips", "--false-alarms", "x"],
+            "argument --false-alarms: 'x' is no number between 0 and 1",
+        ),
+        (
+            ["recalibrate", "clips", "--false-alarms", "1"],
+            "argument --false-alarms: '1' is no number between 0 and 1",
+        ),
         (["soup", "a"], "name at least two runs, each once"),
         (["soup", "a", "a"], "name at least two runs, each once"),
         (["compare", "a"], "name two revisions, or several and several others after --against"),
@@ -166,6 +178,10 @@ def test_a_missing_package_is_named_with_the_extra_that_has_it(command, extra):
         (["compare", "a", "b", "--against", "b", "c"], "a run is named twice"),
         (["use-profile"], "required: profile"),
         (["use-profile", "folder", "--root", "mine"], "'mine': write NAME=/absolute/path"),
+        (
+            ["use-profile", "folder", "--root", "mine=a", "--root", "mine=b"],
+            "argument --root: mine is named twice; give it one folder",
+        ),
         (
             ["fetch-assets", "everything"],
             "invalid choice: 'everything' (choose from yunet, resnet18,",
@@ -298,6 +314,15 @@ def test_stress_tells_what_every_copy_came_to(tmp_path, call):
     (told,) = csv.DictReader((tmp_path / "a.csv").read_text().splitlines())
     assert out.splitlines()[-1].strip() == told["firmness"]
     assert "changed copies" in told["firmness"]
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_judged(tmp_path, call):
+    model, target = made.write_model(tmp_path / "m.onnx"), tmp_path / "out"
+    (target / "index.html").mkdir(parents=True)
+    code, out, err = call("predict", "a.jpg", "--model", model, "--html", target)
+    assert (code, out) == (1, "")
+    assert f"{target / 'index.html'}: a folder, where a file is to be written; rename or" in err
+    assert [path.name for path in target.iterdir()] == ["index.html"]
 
 
 @pytest.mark.slow

@@ -202,7 +202,7 @@ def test_portable_arithmetic_needs_no_gpu_but_avx2(tmp_path, monkeypatch, can, l
             3.5e9,
             "note",
             "Big GPU, 3.5 GB of 80 GB free",
-            "lower train.batch_size (it is 16)",
+            "lower train.micro_batch_size (it is 16)",
         ),
     ],
 )
@@ -319,7 +319,7 @@ def test_notes_of_a_layout_are_passed_on(tmp_path, tree):
         ),
         (
             {"readme.txt": b"x"},
-            "{root}: nothing in it has the layout 'folder' (1 files are left out, as no videos or "
+            "{root}: nothing in it has the layout 'folder' (1 file is left out, as no videos or "
             "images: 1 .txt)",
             "docs/data-sets.md shows that layout",
         ),
@@ -359,8 +359,9 @@ def test_a_data_set_that_cannot_be_listed_is_one_problem(tmp_path, tree, content
             "mend or remove it (docs/data-sets.md)",
         ),
         (OSError("a; b"), "a; b", "mend or remove it (docs/data-sets.md)"),
+        (PermissionError("a; b"), "a; b", "get permission to read it"),
     ],
-    ids=["with a remedy", "without", "of the system"],
+    ids=["with a remedy", "without", "of the system", "no permission"],
 )
 def test_an_errors_problem_and_remedy_are_told_whole(
     tmp_path, tree, monkeypatch, error, text, remedy
@@ -444,6 +445,8 @@ def test_ready_crops_are_opened_as_pictures(tmp_path, tree):
     root = tree(contents={"real/a.png": face, "fake/b.png": face})
     of = folder_settings(tmp_path, root, data_sets__mine__kind="face")
     assert [one.text for one in found(of, "data set mine")] == ["2 items: 1 real, 1 fake"]
+    (root / "fake/b.png").unlink()
+    assert found(of, "data set mine")[0].text == "1 item: 1 real"
 
 
 FACE = 1000**2 * doctor.CROP

@@ -50,6 +50,12 @@ def captions(text: str) -> dict[str, str]:
     return found
 
 
+def test_a_missing_folder_of_profiles_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="profiles: no profile in this folder; `git checkout"):
+        profiles.load("demo")
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
     """A repository of params.yaml and the profiles, as the working folder."""

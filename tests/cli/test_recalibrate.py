@@ -45,7 +45,7 @@ def test_the_new_model_calls_no_more_of_the_clips_fake_than_asked(clips, tmp_pat
     assert "of 20 real clips" in told
     assert "(before: 20)" in told
     assert "left out: 1 x no face; left out: 1 x cannot be read" in told
-    assert new.contract.decision.recalibrated.startswith("at most 10% of 20 real clips")
+    assert new.contract.decision.recalibrated.startswith("at most 10% of 20 of the user")
     assert new.contract.firmness == NOT_MEASURED  # of other verdicts
     logits = recalibration.scored(new, clips).logits
     assert rule.recalibrated(new.contract.decision, logits, 0.1).threshold == pytest.approx(
@@ -61,6 +61,26 @@ def test_a_model_that_gives_no_verdicts_is_refused(clips, tmp_path):
     with pytest.raises(UserError, match="Demonstration model"):
         recalibration.recalibrate(model, clips, 0.1, tmp_path / "new.onnx")
     assert not (tmp_path / "new.onnx").exists()
+
+
+def test_where_too_few_clips_have_a_score_it_is_told_why_of_the_others(clips, tmp_path):
+    model = made.write_model(tmp_path / "m.onnx", trained_on={"demonstration": False})
+    with pytest.raises(
+        UserError,
+        match="20 real clips with a score, 100 are wanted .* of 0.01; left out: 1 x no face; left "
+        "out: 1 x cannot be read; add real clips",
+    ):
+        recalibration.recalibrate(model, clips, 0.01, tmp_path / "new.onnx")
+
+
+def test_clips_are_named_by_a_folder(tmp_path):
+    done = run(
+        Path.cwd(),
+        *(sys.executable, "-m", "deepfake_detector", "recalibrate", str(tmp_path / "gone")),
+        *("--output", str(tmp_path / "new.onnx")),
+    )
+    assert done.returncode == 1
+    assert f"error: {tmp_path / 'gone'}: no such folder; name a folder of real" in done.stderr
 
 
 def test_a_broken_model_stays_what_it_is(clips, tmp_path):

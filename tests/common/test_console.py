@@ -95,6 +95,12 @@ def test_guarded_gives_back_the_result():
             "error: writing a file: Read-only file system; make it writable, then run the same "
             "command again\n",
         ),
+        (
+            OSError(errno.EISDIR, "Is a directory", "a.html"),
+            1,
+            "error: a.html: Is a directory; rename or remove that folder, then run the same "
+            "command again\n",
+        ),
     ],
 )
 def test_guarded_ends_with_a_line_and_a_code(capsys, error, code, said):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from patience import HANG
 
+from deepfake_detector import UserError
 from deepfake_detector.common import parallel
 from deepfake_detector.common.parallel import Outcome, run
 from deepfake_detector.common.settings import Parallel
@@ -206,3 +207,10 @@ def test_workers_end_when_their_parent_is_killed():
     assert parent.stdout.readline() == b"1\n"
     parent.kill()
     assert parent.communicate(timeout=HANG) == (b"", None)
+
+
+def test_a_cluster_without_ray_is_refused_with_the_remedy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    said = "^Ray is not installed; pip install -r requirements-cluster.txt$"
+    with pytest.raises(UserError, match=said):
+        list(run(power, [(2, 3)], Parallel(executor="ray")))

@@ -285,26 +285,37 @@ def test_a_gpu_that_is_not_there_is_refused_and_not_replaced(tmp_path, monkeypat
         load(written(tmp_path), device="cuda")
 
 
-@pytest.mark.parametrize("make", [lambda path: None, Path.mkdir], ids=["nothing", "a folder"])
-def test_a_path_without_a_file_is_refused_with_the_remedy(tmp_path, make):
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (
+            lambda path: None,
+            r"not there; check the path; `make repro` \(or `dvc repro`\) makes models/detector.onnx",
+        ),
+        (Path.mkdir, r"a folder; name the \.onnx file in it"),
+    ],
+    ids=["nothing", "a folder"],
+)
+def test_a_path_without_a_file_is_refused_with_the_remedy(tmp_path, make, said):
     make(tmp_path / "model.onnx")
-    with pytest.raises(
-        UserError,
-        match=r"model\.onnx: not there; `make repro` \(or `dvc repro`\) makes models/detector.onnx",
-    ):
+    with pytest.raises(UserError, match=rf"model\.onnx: {said}"):
         load(tmp_path / "model.onnx")
 
 
 def test_a_file_of_more_than_two_gigabytes_is_refused_unread(tmp_path):
     with open(tmp_path / "model.onnx", "wb") as file:
         file.truncate(MAX_BYTES + 1)  # takes no space
-    with pytest.raises(UserError, match=r"model\.onnx: larger than 2 GiB"):
+    with pytest.raises(UserError, match=r"model\.onnx: larger than 2 GiB, .*; export it again"):
         load(tmp_path / "model.onnx")
 
 
 def test_a_good_file_that_is_not_the_pinned_one_is_refused(tmp_path):
     other = hashlib.sha256(sealed(small_network(seed=2), TERMS)).hexdigest()
-    wanted = rf"model\.onnx: not the file that was asked for \(sha256 {hashlib.sha256(GOOD).hexdigest()}, wanted {other}\)"
+    found = hashlib.sha256(GOOD).hexdigest()
+    wanted = (
+        rf"model\.onnx: not the file that was asked for \(sha256 {found}, wanted {other}\); "
+        "take the file with that hash, or correct the hash"
+    )
     with pytest.raises(UserError, match=wanted):
         load(written(tmp_path), pinned=other.upper())
 

@@ -543,8 +543,8 @@ def test_a_held_out_data_sets_fakes_of_the_method_stay():
 @pytest.mark.parametrize(
     ("methods", "select_by", "said"),
     [
-        (["swop"], None, r"swop is no forgery method .*choose of reenact, swap"),
-        ([], "real", r"real is no forgery method .*choose of reenact, swap"),
+        (["swop"], None, r"swop is no forgery method .*choose one of reenact, swap"),
+        ([], "real", r"real is no forgery method .*choose one of reenact, swap"),
         (["swap"], "reenact", r"no fake of reenact is in val.*raise split.val"),
     ],
 )

@@ -115,7 +115,10 @@ def test_ones_own_clips_become_a_detector(clone, tmp_path):
     toy = {
         key: value for key, value in TOY.items() if not key.startswith(("synthesize", "train.self"))
     }
-    embedded = {"crop_faces.detector": "haar", "crop_faces.min_score": 0.0, "train.init": "random"}
+    embedded = {
+        **{"crop_faces.detector": "haar", "crop_faces.min_score": 0.0},
+        **{"train.init": "random", "train.epochs": 1},
+    }
     change_params(
         clone / "params.yaml",
         toy | embedded | {"crop_faces.min_face": 32, "verify.on_shortcut": "warn"},

@@ -134,7 +134,7 @@ def test_a_clip_that_one_run_could_not_judge_is_left_out_of_both(runs):
         (
             {"split": "val"},
             "test",
-            r"b: it was not measured on test \(evaluate\.splits, data_sets\); choose of val with --split",
+            r"b: it was not measured on test \(evaluate\.splits, data_sets\); choose one of val with --split",
         ),
         ({}, "val", r"a: it was not measured on val"),
     ],
@@ -165,7 +165,7 @@ def test_revisions_are_read_from_dvcs_cache(toy_project, tmp_path, monkeypatch):
 
 
 def test_an_unknown_revision_is_told_with_the_remedy(toy_project_alone):
-    with pytest.raises(UserError, match=r"index\.csv of nothing is not to be had .*`dvc exp show`"):
+    with pytest.raises(UserError, match=r"index\.csv of nothing cannot be found .*`dvc exp show`"):
         compare(["nothing"], ["workspace"], "test")
 
 
@@ -177,6 +177,20 @@ def test_a_repository_without_a_commit_is_told_with_the_remedy(tmp_path, monkeyp
         UserError, match=r"HEAD: .*no commit yet.*make the first one \(`git add -A`"
     ):
         compare(["HEAD"], ["workspace"], "test")
+
+
+@pytest.mark.parametrize(
+    ("revision", "said"),
+    [
+        ("HEAD", "HEAD: this is no Git repository, so .*; name `workspace`, or work in a clone"),
+        ("workspace", r"index\.csv cannot be found .*; `dvc repro` makes it$"),
+    ],
+)
+def test_outside_a_repository_there_is_the_workspace_alone(tmp_path, monkeypatch, revision, said):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    with pytest.raises(UserError, match=said):
+        compare([revision], [revision], "test")
 
 
 def test_means_over_seeds_are_compared_with_their_spread(runs):

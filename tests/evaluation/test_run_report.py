@@ -25,6 +25,11 @@ def metrics() -> dict:
     return found
 
 
+def test_the_chart_of_slices_names_the_facts_that_are_drawn():
+    facts = ("face size", "sharpness", "brightness", "frames with a face")
+    assert all(fact in run_report.CHARTS["slices"] for fact in facts)
+
+
 def test_the_headline_table_has_every_figure_with_its_interval(metrics):
     for level in metrics["evaluation"]["val"].values():
         level["interval_reason"] = "too few groups"

@@ -15,7 +15,6 @@ from deepfake_detector.scoring.intervals import (
     WITH_INTERVAL,
     Intervals,
     Scores,
-    difference_intervals,
     intervals,
     mean_difference_intervals,
 )
@@ -32,6 +31,11 @@ def made(groups: int, per_group: int, shift: float, seed: int = 0):
         scores.probability(logits, 1.0),
         np.repeat([f"g{number}" for number in range(groups)], per_group),
     )
+
+
+def difference_intervals(labels, ours: Scores, theirs: Scores, *more, **options) -> Intervals:
+    """Of one detector less another."""
+    return mean_difference_intervals(labels, [ours], [theirs], *more, **options)
 
 
 def test_they_hold_the_figures_and_come_back():

@@ -53,11 +53,11 @@ def test_real_ends_where_it_did_or_at_a_lower_threshold(centre, low):
 
 def test_what_a_score_means_is_told_of_the_new_clips():
     logits = np.arange(40) / 10
-    new = recalibrated(DECISION, logits, 0.1)
+    new = recalibrated(DECISION, logits, 0.125)
     assert new.validation.real_clips == 40
     assert new.validation.real_scores == pytest.approx(probability(logits, 1.25), abs=1e-6)
     assert new.validation.fake_scores == DECISION.validation.fake_scores
-    assert new.recalibrated == "at most 10% of 40 real clips of one's own are called fake"
+    assert new.recalibrated == ("at most 12.5% of 40 of the user's own real clips are called fake")
     assert len(new.several) == 7
     assert new.several[0] > new.band_high
     assert DECISION.recalibrated == ""

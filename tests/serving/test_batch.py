@@ -171,6 +171,35 @@ def test_another_run_does_not_go_on_with_it(begun, terms, resume, said):
     assert begun.with_name("all.json.partial").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    "text", ["no JSON\n", "\xff\n", "[]\n", '{"terms": 1}\n', "{}\n{}\n"], ids=repr
+)
+@pytest.mark.parametrize("with_head", [False, True])
+def test_what_is_no_journal_is_refused_and_left(tmp_path, text, with_head):
+    target, path = tmp_path / "all.json", tmp_path / "all.json.partial"
+    if with_head:
+        Journal(target, TERMS).begin(resume=False)
+    before = (path.read_bytes() if with_head else b"") + text.encode("latin-1")
+    path.write_bytes(before)
+    with pytest.raises(UserError, match=r"all\.json\.partial: not of a run with this model"):
+        resumed(target)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("folder", "suffix"),
+    [("html", ".html"), ("html", None), ("annotate", ".mp4"), ("annotate", ".png")],
+)
+def test_a_folder_in_the_place_of_what_is_to_be_written_is_refused(tmp_path, files, folder, suffix):
+    name = batch.page_name(files[1], suffix) if suffix else batch.INDEX
+    (tmp_path / "out" / name).mkdir(parents=True)
+    judge = Judge(Path("m.onnx"), **{folder: tmp_path / "out"})
+    with pytest.raises(UserError, match=f"{name}: a folder, where a file is to be written; "):
+        judge.check_targets(files)
+    (tmp_path / "out" / name).rmdir()
+    judge.check_targets(files)
+
+
 def test_a_run_that_wrote_another_format_of_reports_does_not_go_on(begun, monkeypatch):
     monkeypatch.setattr(batch, "FORMAT", "deepfake-detector-report/1")
     with pytest.raises(UserError, match="all.json.partial: not of a run with this"):

@@ -388,6 +388,7 @@ def test_what_cannot_be_read_is_an_error_in_the_report(detector, tmp_path, data,
         assert report.sha256 == file_hash(tmp_path / "input.mp4")
         assert report.fake_probability is None
         assert re.search(error, report.error)
+        assert report.kind == ("image" if error == "damaged image" else None)
 
 
 @pytest.mark.parametrize(

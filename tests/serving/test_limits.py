@@ -63,7 +63,7 @@ def test_another_file_can_be_named(written):
     [
         (
             lines(upload_mb=None),
-            "mine.toml: upload_mb: Field required; .*limits.toml explains its keys",
+            "mine.toml: upload_mb: missing; .*limits.toml explains its keys",
         ),
         (lines(upload_mb=0), "mine.toml: upload_mb: Input should be greater than 0"),
         (lines(upload_mb=1.5), "mine.toml: upload_mb: Input should be a valid integer"),
@@ -78,10 +78,10 @@ def test_another_file_can_be_named(written):
             lines(visitors_at_once=65),
             "mine.toml: visitors_at_once: Input should be less than or equal to 64",
         ),
-        (lines(upload_gb=1), "mine.toml: upload_gb: Extra inputs are not permitted"),
+        (lines(upload_gb=1), "mine.toml: upload_gb: unknown key; check its spelling"),
         (
             lines(uploads_at_once=1),
-            "mine.toml: Value error, uploads_at_once is less than visitors_at_once; ",
+            "mine.toml: uploads_at_once is less than visitors_at_once; ",
         ),
         ("upload_mb: 5", "mine.toml: no TOML file: .*limits.toml shows how it is written"),
         (
@@ -100,6 +100,6 @@ def test_a_file_that_makes_no_sense_is_refused_by_key(written, text, message):
 def test_a_file_that_is_not_there_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("DEEPFAKE_LIMITS", str(tmp_path / "none.toml"))
     with pytest.raises(
-        UserError, match="none.toml: No such file or directory; DEEPFAKE_LIMITS names"
+        UserError, match=f"^{tmp_path}/none.toml: No such file or directory; DEEPFAKE_LIMITS names"
     ):
         limits.read(200)

@@ -113,7 +113,8 @@ def test_a_wrong_file_of_a_folder_is_not_kept_and_costs_nothing(tiny, tmp_path, 
     if before:
         put(tiny, before)
     with pytest.raises(
-        UserError, match=f"tiny.onnx from .*stick: sha256 is .*, expected {asset.sha256}; not kept"
+        UserError,
+        match=f"tiny.onnx from .*stick: sha256 is .*, expected {asset.sha256}; not kept; take",
     ):
         fetch(asset, put(tmp_path / "stick" / "tiny.onnx", b"wrong"))
     assert (tiny.read_bytes() if tiny.exists() else None) == before

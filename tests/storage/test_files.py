@@ -43,8 +43,9 @@ def test_a_failure_while_writing_leaves_the_old_file_and_no_other(tmp_path):
 
 def test_a_failure_while_replacing_leaves_no_other_file(tmp_path):
     (tmp_path / "folder").mkdir()
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(IsADirectoryError) as refused:
         write_whole(tmp_path / "folder", b"data")
+    assert refused.value.filename == str(tmp_path / "folder")
     assert names_in(tmp_path) == ["folder"]
 
 

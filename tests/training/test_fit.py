@@ -445,7 +445,8 @@ def test_a_finished_run_that_was_killed_before_writing_its_results_trains_nothin
 def test_a_state_of_another_network_is_refused_with_what_differs(faces):
     run(*faces, changed(RECIPE, epochs=1))
     with pytest.raises(
-        UserError, match=r"saved state of this run: weights of another network \(missing: backbone"
+        UserError,
+        match=r"saved state of this run: weights of another network \(missing: backbone.*; remove",
     ):
         run(*faces, network=resnet18)
 
@@ -629,7 +630,7 @@ def test_too_few_faces_for_a_batch_stop_the_run(faces):
 @pytest.mark.parametrize(
     ("label", "error"),
     [
-        (1, r"train\.csv holds no real face"),
+        (1, r"train\.csv holds no real face .*; add real items"),
         (0, r"holds no fake face .* train\.self_blend: 1\.0 makes them"),
     ],
 )

@@ -65,10 +65,10 @@ def scan(name: str, data_set: AnyDataSet) -> Scan:
     """
     root = Path(data_set.root)
     if not root.is_dir():
-        raise UserError(
-            f"{root}: no such folder",
-            f"set data_sets.{name}.root to where {name} lies, or run `use-profile`",
-        )
+        remedy = f"set data_sets.{name}.root to where {name} lies, or run `use-profile`"
+        if data_set.layout == "demo":
+            remedy = "`dvc repro` draws it"
+        raise UserError(f"{root}: no such folder", remedy)
     tree = listing(root, follow_links=False)
     if tree.links:
         raise UserError(
@@ -161,8 +161,12 @@ def _left_out(tree: Listing, result: Scan) -> list[str]:
     )
     if others:
         told = ", ".join(f"{count} {suffix}" for suffix, count in _most_frequent(suffixes))
-        notes.append(f"{len(others)} files are left out, as no videos or images: {told}")
+        notes.append(f"{_files(len(others))} left out, as no videos or images: {told}")
     return notes
+
+
+def _files(count: int) -> str:
+    return "1 file is" if count == 1 else f"{count} files are"
 
 
 def _by_folder(places: Iterable[str]) -> str:

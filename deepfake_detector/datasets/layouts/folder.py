@@ -25,6 +25,7 @@ LABELS = {"real": 0, "fake": 1}
 COLUMNS = ("path", "label", "method", "sources", "original", "split")
 SPLITS = ("", "train", "val", "test")
 METADATA = "metadata.csv"
+MEND = "mend or remove it (docs/data-sets.md)"
 OTHERS = f"neither below real/ or fake/ nor in {METADATA}"
 
 Facts = Mapping[str, str]  # the cells of a line, by column
@@ -186,8 +187,7 @@ def _listed(tree: Listing) -> dict[str, Facts]:
             listed[meant[0]] = facts
     if lost:
         raise UserError(
-            f"{path}: names {len(lost)} files that are no videos or images below {tree.folder}: "
-            f"{shown(lost)}",
+            f"{path}: no video or image below {tree.folder}: {shown(lost)}",
             "correct the paths, or remove the lines",
         )
     return listed
@@ -218,9 +218,9 @@ def _lines(path: Path) -> Iterator[tuple[int, Facts]]:
             reader = csv.reader(file, strict=True)
             rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]
     except (csv.Error, UnicodeDecodeError, OSError) as error:
-        raise UserError(f"{path}: not a CSV table that can be read ({error})") from error
+        raise UserError(f"{path}: not a CSV table that can be read ({error})", MEND) from error
     if not rows:
-        raise UserError(f"{path}: not a CSV table that can be read (it is empty)")
+        raise UserError(f"{path}: not a CSV table that can be read (it is empty)", MEND)
     columns = _columns(path, rows[0][1])
     for line, cells in rows[1:]:
         if any(cells[len(columns) :]):

@@ -228,8 +228,8 @@ def test_an_original_that_names_no_item_or_two_is_told(tree, original):
         ),
         (
             "path,label\nreal/a.mp4,real\nreal/gone.mp4,real\nreal/notes.txt,real\n",
-            "names 2 files that are no videos or images below {root}: line 3 (real/gone.mp4), line "
-            "4 (real/notes.txt); correct the paths, or remove the lines",
+            "no video or image below {root}: line 3 (real/gone.mp4), line 4 (real/notes.txt); "
+            "correct the paths, or remove the lines",
         ),
     ],
 )
@@ -281,7 +281,7 @@ def test_many_files_that_are_left_out_are_counted_by_folder(tree):
             "no real item, .* in real_videos/; real/ is expected",
         ),
         (["clips/a.mp4", "b.mp4"], "nothing in it has the layout 'folder' .*: b.mp4, clips/a.mp4"),
-        (["notes.txt"], r"nothing in it .* \(1 files are left out, .*: 1 .txt\)"),
+        (["notes.txt"], r"nothing in it .* \(1 file is left out, .*: 1 .txt\)"),
         ([], "nothing in it has the layout 'folder'; docs/data-sets.md shows that layout"),
     ],
 )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from deepfake_detector import UserError
 from deepfake_detector.datasets import layouts
 from deepfake_detector.datasets.layouts import Found
-from deepfake_detector.datasets.settings import FolderSet
+from deepfake_detector.datasets.settings import DataSet, FolderSet
 
 PARTS = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=12)
 NAMES = st.lists(PARTS.filter(lambda part: part not in (".", "..")), min_size=1, max_size=3).map(
@@ -152,3 +152,9 @@ def test_a_root_that_holds_nothing_is_refused_by_name(tmp_path, folder, said):
     with pytest.raises(UserError) as raised:
         layouts.scan("mine", data_set)
     assert str(raised.value).startswith(f"{tmp_path / folder}: {said}")
+
+
+def test_drawn_clips_that_are_missing_are_drawn_by_the_pipeline(tmp_path):
+    data_set = DataSet(layout="demo", root=str(tmp_path / "gone"), use="train")
+    with pytest.raises(UserError, match=r"gone: no such folder; `dvc repro` draws it$"):
+        layouts.scan("demo", data_set)
