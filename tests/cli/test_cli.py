@@ -77,6 +77,10 @@ def test_without_a_command_all_are_listed(call):
         assert f"\n    {command} " in err or f"\n    {command}\n" in err
 
 
+def test_what_the_command_is_for_is_told_in_a_whole_sentence():
+    assert (arguments._parser("deepfake-detector").description or "").endswith("runs.")
+
+
 def test_help_names_the_profiles_or_where_they_are(call, tmp_path, monkeypatch):
     assert "a profile: celebdf, demo, " in call("use-profile", "--help")[1]
     monkeypatch.chdir(tmp_path)
