@@ -81,6 +81,7 @@ def test_a_preview_of_what_cannot_be_read_is_refused():
         read_image(reduced)
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 @pytest.mark.parametrize("kind", ["WEBP", "PNG", "JPEG", "GIF", "TIFF"])
 def test_what_begins_as_a_picture_and_is_none_is_called_damaged(kind):
     found = probe(picture(BLOCKS, kind)[:16])
@@ -148,6 +149,7 @@ def test_a_file_without_a_picture_says_why(tmp_path, data, reason):
             read_image(source)
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 @pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=150)
 @given(
