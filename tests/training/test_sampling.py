@@ -1,5 +1,7 @@
 """What is learned from: drawn how often, self-blended, changed, and in which order it comes."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -254,10 +256,24 @@ def test_how_often_each_face_is_drawn_is_foretold():
         self_blend=0.25,
         real_share=0.4,
     )
-    draws = [draw for epoch in range(10) for draw in own.draws(epoch)]
+    draws = [draw for epoch in range(100) for draw in own.draws(epoch)]
     stored = [draw.row % 40 for draw in draws if draw.shown != PSEUDO_FAKE]
     expected = own.expected().reshape(50, 40).sum(0)
-    assert np.bincount(stored, minlength=40) / 10 == pytest.approx(expected, rel=0.25)
+    assert np.bincount(stored, minlength=40) / 100 == pytest.approx(expected, rel=0.25)
+
+
+def test_each_real_of_a_source_stands_beside_each_of_its_fakes_from_time_to_time():
+    own = batches(
+        np.full(8, 1 / 8), np.arange(8) % 2, groups=np.zeros(8, int), pairs=1.0, batch_size=8
+    )
+    seen = Counter(
+        (real.row, fake.row)
+        for epoch in range(200)
+        for draws in [own.draws(epoch)]
+        for real, fake in zip(draws[::2], draws[1::2], strict=True)
+    )
+    assert len(seen) == 16
+    assert min(seen.values()) > seen.total() / 16 / 2
 
 
 def test_the_rarest_items_are_told():
