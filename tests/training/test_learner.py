@@ -243,6 +243,13 @@ def test_random_numbers_go_on_where_the_state_was_taken(draw):
     assert [draw() for _ in range(3)] == wanted
 
 
+def test_the_loss_of_several_micro_batches_is_their_mean():
+    one, other = (learner(PLAIN).learn([batch(part)]) for part in range(2))
+    both = learner(PLAIN).learn([batch(0), batch(1)])
+    assert both.item() == pytest.approx((one + other).item() / 2)
+    assert one.item() != pytest.approx(other.item())
+
+
 def test_what_was_restored_goes_on_as_if_nothing_had_happened():
     recipe = changed(PLAIN, ema=0.5, warmup=0.5)
     learning = learner(recipe)
