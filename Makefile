@@ -73,7 +73,7 @@ pictures: .venv/dev  ## the pictures of the README, from the demo's results (nee
 .venv/runtime: requirements.txt
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { echo "error: $(PYTHON) is missing or older than 3.11; name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@.venv/bin/python -c "" 2>/dev/null || $(PYTHON) -m venv --clear .venv || { echo "error: $(PYTHON) cannot make an environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	@echo "installing the packages of requirements.txt: some minutes and 5 GB, most of it PyTorch"
+	@echo "installing the packages of requirements.txt: some minutes and 7 GB, most of it PyTorch"
 	python -m pip install --quiet -r requirements.txt
 	@touch $@
 
