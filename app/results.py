@@ -13,7 +13,8 @@ import streamlit as st
 
 from app import evidence, own_clips
 from app.history import History, Judged, Row
-from app.words import VERDICTS, badge, in_table, plain, printable, verdict_as_html
+from app.words import VERDICTS, badge, in_table, plain, verdict_as_html
+from deepfake_detector.common.console import printable
 from deepfake_detector.pages.looks import LOOKS
 from deepfake_detector.serving import batch
 from deepfake_detector.serving.inference import NOT_JUDGED

@@ -3,6 +3,7 @@ own, names are never markup."""
 
 import re
 
+from deepfake_detector.common.console import printable
 from deepfake_detector.pages.looks import LOOKS
 
 VERDICTS = ("FAKE", "INCONCLUSIVE", "ERROR", "REAL")  # what needs to be looked at first
@@ -33,11 +34,6 @@ def badge(verdict: str) -> str:
 def in_table(verdict: str) -> str:
     """The verdict where only letters can stand."""
     return f"{LOOKS[verdict].sign} {verdict}"
-
-
-def printable(text: str) -> str:
-    """Text from outside, what cannot be shown as a question mark."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def plain(text: str) -> str:

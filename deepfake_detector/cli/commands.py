@@ -257,7 +257,7 @@ def _told(path: Path, found: dict) -> str:
     seen = f"{found['frames_with_face']}/{found['frames_sampled']}"
     print(
         f"{found['verdict']:<13} {probability:>8}  {seen:>7}  "
-        f"{_printable(path)}{f'  ({why})' if why else ''}",
+        f"{console.printable(str(path))}{f'  ({why})' if why else ''}",
         flush=True,
     )
     if found["stress"]:
@@ -318,8 +318,3 @@ def _columns(rows: list[tuple[str, ...]]) -> str:
 def _markdown(rows: list[tuple[str, ...]]) -> str:
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
-
-
-def _printable(path: Path) -> str:
-    """The path on one line, whatever its name holds."""
-    return "".join(character if character.isprintable() else "?" for character in str(path))

@@ -26,6 +26,7 @@ from voluptuous import Invalid
 from deepfake_detector import UserError, params
 from deepfake_detector.cli.published_weights import published_weights
 from deepfake_detector.common import arithmetic, cores, packages
+from deepfake_detector.common.console import printable
 from deepfake_detector.datasets import layouts
 from deepfake_detector.faces.detection import detector_file
 from deepfake_detector.faces.settings import CropFaces
@@ -108,9 +109,7 @@ def report(findings: Iterable[Finding]) -> int:
         level = finding.level.upper() if finding.level == "problem" else finding.level
         lines = [f"{level:<9}{finding.what:<23} {finding.text}", f"{'':<9}-> {finding.remedy}"]
         for line in lines if finding.remedy else lines[:1]:
-            print(
-                "".join(one if one.isprintable() else "?" for one in line), flush=True
-            )  # names hold anything
+            print(printable(line), flush=True)  # names hold anything
     print(f"{problems or 'no'} problem{'' if problems == 1 else 's'}")
     return problems
 

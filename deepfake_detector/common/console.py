@@ -74,6 +74,11 @@ def steps(what: str) -> Callable[[int, int], None]:
     return told
 
 
+def printable(text: str) -> str:
+    """Text from outside on one line, what cannot be shown as a question mark."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def guarded(work: Callable[[], Item]) -> Item:
     """Call `work`; turn a UserError, or what the disk refuses, into its text and exit code 1, and
     an interrupt into exit code 128 + its number."""
