@@ -1,12 +1,13 @@
 """What several test files need: a toy-sized project that ran once, and the real material where it
 lies beside the project."""
 
+import gc
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
@@ -50,6 +51,10 @@ ENVIRONMENT = dict(os.environ)
 SHARED = Path(os.environ.get("DEEPFAKE_TEST_MATERIAL", PROJECT.parent / "shared"))
 COLOURS = (250, 10, 20), (10, 250, 20), (10, 20, 250)  # red, green, blue
 WIDEST = 120  # columns of a table that a terminal shows whole
+WAITING = [  # files that wait more than they work: they begin, while the toy project is made
+    "test_isolation.py",
+    "test_packs.py",
+]
 LONGEST = [  # files of minutes, in the order they begin: what comes late is waited for at the end
     "test_page_in_browser.py",
     "test_readme_commands.py",
@@ -63,7 +68,7 @@ TOY = {
     "extract_frames.frames": 3,
     "crop_faces.crop_size": 64,
     "train.input_size": 64,
-    "train.epochs": 3,
+    "train.epochs": 2,
     "train.batch_size": 8,
     "train.self_blend": 0.5,
     "train.loader_workers": 1,
@@ -78,14 +83,34 @@ TOY = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast files first. Files with tests that wait for the toy project last: of these the longest
-    in front, so that no process is left alone with one."""
+    """Files with tests that need the toy project come last: of these the longest in front, so that
+    no process is left alone with one."""
     for item in items:
         if "toy_project" in item.fixturenames:
             item.add_marker("slow")
-    waiting = {item.path for item in items if "toy_project" in item.fixturenames}
-    place = {name: at for at, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: (item.path in waiting, place.get(item.path.name, len(LONGEST))))
+    need_it = {item.path for item in items if "toy_project" in item.fixturenames}
+    first = {name: at for at, name in enumerate([*WAITING, *LONGEST])}
+    items.sort(key=lambda item: (item.path in need_it, first.get(item.path.name, len(first))))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Python looks for garbage among what the tests make, not among the tests and libraries."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """A process that tests beside others ends at once, all told: taking apart what it has loaded
+    would take seconds."""
+    gc.unfreeze()  # else a library complains of what is still there at the end
+    if hasattr(config, "workerinput"):
+        os._exit(0)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -118,6 +118,7 @@ def test_ones_own_clips_become_a_detector(clone, tmp_path):
     embedded = {
         **{"crop_faces.detector": "haar", "crop_faces.min_score": 0.0},
         **{"train.init": "random", "train.epochs": 1},
+        **{"quality.corruptions": ["noise"], "robustness.corruptions": ["noise"]},
     }
     change_params(
         clone / "params.yaml",

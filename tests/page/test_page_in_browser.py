@@ -42,7 +42,8 @@ LIMITS_FILE = (
 LONG_NAME = f"{'long' * 25} **b** $x$ [y](z) :red[r] <i>t<i>.mp4"
 HELD = b"\0\0\0\x0cfreeheld"  # a box that readers skip, at the end of a clip
 # Every Python of the server imports a module of this name first: a held clip is looked at for as
-# long as no file lets it go on, and each beginning is noted; showing one file ends in an error.
+# long as no file lets it go on, and each beginning is noted; who leaves is away sooner; showing one
+# file ends in an error.
 HOLD = """
 import time
 from pathlib import Path
@@ -61,6 +62,10 @@ def held(self, source, *rest, watch=None, **more):
     return predict(self, source, *rest, watch=watch, **more)
 
 Detector.predict = held
+
+from app import work
+
+work.AWAY = 2.0
 
 from deepfake_detector.serving import report
 

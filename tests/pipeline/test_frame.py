@@ -222,5 +222,6 @@ def test_while_a_stage_works_garbage_is_collected_but_not_of_what_was_loaded(mon
             frame.run(watched, "")
         assert (gc.isenabled(), gc.get_freeze_count()) == (False, 0)
     finally:
+        gc.freeze()  # as it was
         gc.enable()
     assert seen == [(True, True)]
