@@ -128,22 +128,33 @@ def address(folder) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def context(browser) -> "sync_api.BrowserContext":
-    """One for all: the browser loads the page's own files once. Streamlit takes each opened page
-    for a visitor of its own."""
+    """One for all: the browser loads the page's own files once."""
     return browser.new_context()
 
 
+@pytest.fixture(scope="module")
+def tabs() -> list["sync_api.Page"]:
+    """The open ones that no test has now. Loading the page again in one of them takes half of what
+    a new one takes."""
+    return []
+
+
 @pytest.fixture
-def visit(context, address) -> Iterator[Callable[..., "sync_api.Page"]]:
-    """Opens the page as another visitor; none may make the browser ask any other address."""
+def visit(context, tabs, address) -> Iterator[Callable[..., "sync_api.Page"]]:
+    """Opens the page as another visitor, as Streamlit takes everybody who comes without a visit in
+    the address; none may make the browser ask any other address."""
     pages, asked = [], []
 
+    def note(request: "sync_api.Request") -> None:
+        asked.append(request.url)
+
     def opened(size: dict = SCREEN, model: str = "") -> "sync_api.Page":
-        page = context.new_page()
+        page = tabs.pop() if tabs else context.new_page()
         pages.append(page)
         page.set_viewport_size(size)
+        page.emulate_media(color_scheme=THEMES[0])
         page.set_default_timeout(BROWSER_HANG)
-        page.on("request", lambda request: asked.append(request.url))
+        page.on("request", note)
         page.goto(address)
         page.get_by_text("Drop images or clips above").wait_for()
         page.get_by_text("Forget what was judged").wait_for(
@@ -157,7 +168,10 @@ def visit(context, address) -> Iterator[Callable[..., "sync_api.Page"]]:
 
     yield opened
     for page in pages:
-        page.close()
+        page.remove_listener("request", note)
+        if not page.is_closed():
+            page.goto("about:blank")
+            tabs.append(page)
     assert [
         url
         for url in asked
