@@ -13,8 +13,10 @@ endif
 
 # how Streamlit opens the page in the browser, without asking for an address and advertising on the way
 OPENED = --server.headless false --server.showEmailPrompt false --logger.hideWelcomeMessage true
+# one process more than cores: many a test waits for what it has started
+PROCESSES = $(shell echo $$(($$(nproc) + 1)))
 # a test that ends its process ends the run: pytest-xdist 3.8 may wait forever once it replaced one
-PYTEST = python -m pytest -n auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+PYTEST = python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 .PHONY: help repro app plots lint fix quick test coverage bench fuzz faults machines pictures
 .DEFAULT_GOAL := help
