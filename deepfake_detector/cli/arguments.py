@@ -44,7 +44,7 @@ def _run(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in ("", "deepfake_detector"):
             raise
-        extra = arguments.extra or ("train" if arguments.in_project else "serve")
+        extra = "train" if arguments.in_project else "serve"
         raise UserError(
             f"{sys.executable} has no {error.name}",
             f"activate the project's environment, or install this package with its extra {extra} "
@@ -119,7 +119,7 @@ def _port(text: str) -> int:
 def _parser(program: str) -> argparse.ArgumentParser:
     about = " ".join((__doc__ or "").partition("\n\n")[0].split())
     parser = argparse.ArgumentParser(prog=program, description=about)
-    parser.set_defaults(in_project=False, extra=None)
+    parser.set_defaults(in_project=False)
     to = parser.add_subparsers(title="commands", metavar="COMMAND")
     for add in (
         _add_predict,
@@ -314,7 +314,7 @@ def _add_recalibrate(to: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="FILE",
         help="the new model (default: beside the other, NAME.recalibrated.onnx)",
     )
-    command.set_defaults(run=partial(_recalibrate, command), extra="train")
+    command.set_defaults(run=partial(_recalibrate, command))
 
 
 def _recalibrate(command: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
