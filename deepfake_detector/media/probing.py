@@ -30,7 +30,7 @@ from deepfake_detector.media.reading import (
     refuse_empty,
     video_errors,
 )
-from deepfake_detector.media.stills import DAMAGED, still
+from deepfake_detector.media.stills import DAMAGED, damaged, still
 from deepfake_detector.media.timeline import Packet, Timeline, timeline
 
 COVERS = ("mjpeg", "png", "gif", "bmp", "webp")  # codecs of the covers of sound files
@@ -110,8 +110,7 @@ def _damaged_picture(file: MediaFile, found: Probe) -> Probe | None:
     file.seek(0)
     if not PICTURE.match(file.read(HEAD)):
         return None
-    error = MediaError("damaged image", "take another copy of it")
-    return replace(found, kind="image", failure=str(error))
+    return replace(found, kind="image", failure=str(damaged("")))
 
 
 def _animation(file: MediaFile, image: Image.Image, found: Probe) -> Probe:

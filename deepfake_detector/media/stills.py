@@ -124,8 +124,12 @@ def image_errors() -> Iterator[None]:
     except UnidentifiedImageError as error:
         raise MediaError("not an image that can be read") from error
     except DAMAGED as error:
-        why = f"damaged image: {error}" if str(error) else "damaged image"
-        raise MediaError(why, "take another copy of it") from error
+        raise damaged(str(error)) from error
+
+
+def damaged(why: str) -> MediaError:
+    """Of a picture that cannot be decoded, and what its reader says of it, if anything."""
+    return MediaError(": ".join(filter(None, ("damaged image", why))), "take another copy of it")
 
 
 def rgb(image: Image.Image, pixels: int, transfer: int) -> tuple[np.ndarray, dict]:

@@ -25,14 +25,14 @@ class Checkpoints:
         torch.save(content, buffer)
         data = buffer.getbuffer()
         number = int(found[-1].stem) + 1 if (found := self._files()) else 0
-        write_whole(self.folder / f"{number:06d}.pt", hashlib.sha256(data).digest() + data)
+        write_whole(self.folder / f"{number:06d}.pt", [hashlib.sha256(data).digest(), data])
         for old in self._files()[:-KEPT]:
             old.unlink()
 
     def latest(self) -> dict | None:
         """The newest state that is whole; None where there is none."""
         for path in reversed(self._files()):
-            data = path.read_bytes()
+            data = memoryview(path.read_bytes())
             if hashlib.sha256(data[DIGEST:]).digest() == data[:DIGEST]:
                 return torch.load(io.BytesIO(data[DIGEST:]), map_location="cpu", weights_only=True)
             print(f"  {path} is damaged; resuming from the state before it")

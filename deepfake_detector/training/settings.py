@@ -163,7 +163,7 @@ class Train(StrictModel):
         return self
 
     @model_validator(mode="after")
-    def _micro_batches_fit(self) -> "Train":
+    def _devices_share_a_batch(self) -> "Train":
         if self.batch_size % self.devices:
             raise ValueError(
                 f"batch_size {self.batch_size} is no multiple of devices {self.devices}"
