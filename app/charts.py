@@ -5,6 +5,8 @@ from typing import NamedTuple
 import altair as alt
 import pandas as pd
 
+from deepfake_detector.pages.looks import BLUE, GREY, ORANGE
+
 
 class Colours(NamedTuple):
     """Of letters and marks, and of what is behind them. A chart has a ground of its own: where the
@@ -14,7 +16,6 @@ class Colours(NamedTuple):
     ground: str
 
 
-BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#808080"  # told apart by colour-blind readers too
 COLOURS = {  # by theme of the page
     "light": Colours("#222222", "#ffffff"),
     "dark": Colours("#e8e8e8", "#171614"),

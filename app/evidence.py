@@ -13,6 +13,7 @@ import streamlit as st
 from app import charts, own_clips, player
 from app.history import WITH_FILE, Judged, pixels, unpacked
 from app.words import badge, plain, verdict_as_html
+from deepfake_detector.common.percent import percent
 from deepfake_detector.media.variants import VARIANTS
 from deepfake_detector.serving import marking, report
 from deepfake_detector.serving.inference import NOT_JUDGED, FaceFrame, FaceTrack
@@ -68,8 +69,8 @@ def _show_verdict(judged: Judged) -> None:
             own_clips.link(f"own-clips-{judged.number}")
         if not judged.trusted:
             return
-        decision, probability = terms.decision, f"{found.fake_probability:.0%}"
-        limits = report.limits_in_words(decision, found.people)
+        decision = terms.decision
+        probability, limits = report.score_in_words(found, decision)
         if found.verdict == "INCONCLUSIVE":
             st.markdown(f"Probability of fake: {probability}")
         else:
@@ -149,7 +150,7 @@ def _show_person(judged: Judged, track: FaceTrack) -> None:
     st.image(pixels(face.crop), width="stretch", alt=f"Person {number}")
     st.markdown(f"**Person {number}** {badge(track.verdict)}")
     if track.scored:
-        st.markdown(f"Probability of fake: {track.fake_probability:.0%}")
+        st.markdown(f"Probability of fake: {percent(track.fake_probability)}")
     if track.reason:
         st.caption(
             plain(
@@ -186,11 +187,8 @@ def _show_timeline(judged: Judged, people: list[FaceTrack]) -> None:
         on_select=point_chosen,
         alt="Probability of fake of every face by second; the slider below shows the faces of one moment.",
     )
-    line = "line" if low == high else "grey band"
-    st.caption(
-        f"Each point is a face in a frame; choose one to see it. FAKE is above the {line}, REAL "
-        "below it."
-    )
+    limits = report.limits_in_words(judged.terms.decision, judged.report.people)
+    st.caption(f"Each point is a face in a frame; choose one to see it. {limits}")
     st.select_slider(
         "Moment in the clip", sorted(seconds), format_func=_labels(seconds).get, key=slider
     )
@@ -264,7 +262,7 @@ def _show_regions(judged: Judged, one: FaceFrame, caption: str) -> None:
 def _caption(judged: Judged, person: int, one: FaceFrame) -> str:
     who = f"person {person}, " if len(judged.report.faces) > 1 else ""
     when = f"{one.time:.1f} s, " if judged.report.kind == "video" else ""
-    return f"{who}{when}{one.fake_probability:.0%} fake".capitalize()
+    return f"{who}{when}{percent(one.fake_probability)} fake".capitalize()
 
 
 def _show_downloads(judged: Judged) -> None:

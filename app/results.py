@@ -15,6 +15,7 @@ from app import evidence, own_clips
 from app.history import History, Judged, Row
 from app.words import VERDICTS, badge, in_table, plain, verdict_as_html
 from deepfake_detector.common.console import printable
+from deepfake_detector.common.percent import percent
 from deepfake_detector.pages.looks import LOOKS
 from deepfake_detector.serving import batch
 from deepfake_detector.serving.inference import NOT_JUDGED
@@ -229,7 +230,9 @@ def _show_one(
         st.html(verdict_as_html(row.verdict))
         st.markdown(f"{plain(row.name)}: {plain(row.said)}")
         if row.fake_probability is not None:
-            st.markdown(f"Probability of fake: {row.fake_probability:.0%}, by {plain(row.model)}.")
+            st.markdown(
+                f"Probability of fake: {percent(row.fake_probability)}, by {plain(row.model)}."
+            )
         st.caption(GONE)
     if row.report["reason"].startswith(NOT_JUDGED):
         own_clips.link("own-clips-of-row")

@@ -14,6 +14,8 @@ class Look:
     outline: str
 
 
+# Of charts: what is REAL, what is FAKE, and the band between; colour-blind readers tell them apart.
+BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#808080"
 LOOKS = {
     "FAKE": Look("▲", "#a34700", "#fdf0e6", "solid"),
     "REAL": Look("●", "#005a8c", "#e8f3fa", "solid"),

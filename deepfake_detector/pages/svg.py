@@ -11,8 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from deepfake_detector.common.percent import percent
+from deepfake_detector.pages.looks import BLUE, GREY, ORANGE
+
 MARKS = "os^Dvx"
-REAL, FAKE, GREY = "#0072b2", "#d55e00", "#999999"
 NAMED = 0.08  # of the height, where a zone has room for its name
 STYLE: dict = {
     "svg.hashsalt": "deepfake-detector",
@@ -25,9 +27,9 @@ STYLE: dict = {
 
 def gauge(fake_probability: float, low: float, high: float) -> str:
     """A score on its way from REAL to FAKE, with the band between."""
-    title = f"Probability of fake: {fake_probability:.0%}"
+    title = f"Probability of fake: {percent(fake_probability)}"
     with chart(title, "", "", 6.4, 1.3) as (axes, drawn):
-        for left, right, colour in ((0, low, REAL), (low, high, GREY), (high, 1, FAKE)):
+        for left, right, colour in ((0, low, BLUE), (low, high, GREY), (high, 1, ORANGE)):
             axes.barh(0, right - left, left=left, color=colour, alpha=0.45)
         axes.plot([fake_probability] * 2, [-0.55, 0.55], color="black", linewidth=3)
         if low > 0:
@@ -44,9 +46,9 @@ def timeline(table: pd.DataFrame, low: float, high: float) -> str:
     """Every face judged, by second; a line and a mark per person. What is REAL is blue, what is
     FAKE orange, the band between grey."""
     with chart("Through the clip", "second", "probability of fake", 7.6, 3.0) as (axes, drawn):
-        axes.axhspan(-0.02, low, color=REAL, alpha=0.15)
+        axes.axhspan(-0.02, low, color=BLUE, alpha=0.15)
         axes.axhspan(low, max(high, low + 0.004), color=GREY, alpha=0.35)
-        axes.axhspan(high, 1.02, color=FAKE, alpha=0.15)
+        axes.axhspan(high, 1.02, color=ORANGE, alpha=0.15)
         beside = axes.get_yaxis_transform()
         for name, start, end in (("REAL", 0.0, low), ("FAKE", high, 1.0)):
             if end - start > NAMED:

@@ -100,7 +100,8 @@ def ends_in_words(low: float, high: float, put: Callable[[float], str], of: str 
 
 def decide(fake_probability: float, band_low: float, band_high: float) -> str:
     """FAKE from `band_high`, REAL up to `band_low`, INCONCLUSIVE between; FAKE where the two are
-    one threshold."""
-    if fake_probability >= band_high:
+    one threshold. Never FAKE where the band ends at 1, nor REAL where it begins at 0: a very high
+    or low logit has a probability that is rounded to these."""
+    if band_high < 1 and fake_probability >= band_high:
         return "FAKE"
-    return "REAL" if fake_probability <= band_low else "INCONCLUSIVE"
+    return "REAL" if band_low > 0 and fake_probability <= band_low else "INCONCLUSIVE"

@@ -5,6 +5,7 @@ from bisect import bisect_right
 
 import numpy as np
 
+from deepfake_detector.common.percent import percent
 from deepfake_detector.contract import Contract
 from deepfake_detector.contract.model_file import STRIDE
 from deepfake_detector.pages import boxes, overlay
@@ -65,7 +66,9 @@ def box_of(
     if report.fake_probability is None or not track.scored:
         return Box(scaled, track.verdict, str(track.person))
     said = track.verdict if track.verdict in ("REAL", "FAKE") else "no verdict"
-    return Box(scaled, track.verdict, f"{track.person} {said}, {one.fake_probability:.0%} fake")
+    return Box(
+        scaled, track.verdict, f"{track.person} {said}, {percent(one.fake_probability)} fake"
+    )
 
 
 def in_short(report: Report) -> str:
@@ -73,7 +76,7 @@ def in_short(report: Report) -> str:
     if report.fake_probability is None:
         return "no verdict"
     said = report.verdict if report.verdict in ("REAL", "FAKE") else "no verdict"
-    return f"{said}, {report.fake_probability:.0%} fake"
+    return f"{said}, {percent(report.fake_probability)} fake"
 
 
 def _at(

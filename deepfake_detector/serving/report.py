@@ -6,12 +6,17 @@ found = detector.predict(Path("clip.mp4"))
 Path("clip.html").write_bytes(report.as_html(found, detector.contract, detector.sha256))
 """
 
+import math
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
 
 from deepfake_detector.common.packages import installed, own_version
+from deepfake_detector.common.percent import digits_beside, percent
 from deepfake_detector.contract import Contract, TrainedOn
 from deepfake_detector.pages.html_page import NO_PROOF, Badge, Chart, Picture, Section, render
 from deepfake_detector.scoring.decision import (
@@ -110,17 +115,27 @@ def verdict_in_words(report: Report) -> str:
     return " ".join(filter(None, (f"{SAID[report.verdict]}.", in_words(report))))
 
 
-def limits_in_words(decision: Decision, people: int) -> str:
-    """Where REAL ends and FAKE begins for the highest of so many people."""
+def limits_in_words(decision: Decision, people: int, digits: int = 1) -> str:
+    """Where REAL ends and FAKE begins for the highest of so many people, in percent with so many
+    digits."""
     if decision.unproven:
         return "It gives no verdict at any score."
     low, high = decision.band_low, decision.fake_from(people)
+    put = partial(percent, digits=digits)
     of = f" for the highest of {people} people" if people > 1 else ""
     fitted = f" Fitted anew: {decision.recalibrated}." if decision.recalibrated else ""
     if low == high:
-        return f"FAKE from {high:.0%}{of}, REAL below.{fitted}"
-    ends = ends_in_words(low, high, "{:.0%}".format, of)
+        return f"FAKE from {put(high)}{of}, REAL below.{fitted}"
+    ends = ends_in_words(low, high, put, of)
     return f"{ends}; otherwise there is no verdict.{fitted}"
+
+
+def score_in_words(report: Report, decision: Decision) -> tuple[str, str]:
+    """The probability of fake, and where REAL ends and FAKE begins beside it: with so many digits
+    that they can be told apart. Of a report that has a score."""
+    score = cast(float, report.fake_probability)
+    digits = digits_beside(score, (decision.band_low, decision.fake_from(report.people)))
+    return percent(score, digits), limits_in_words(decision, report.people, digits)
 
 
 def checked_in_words(decision: Decision) -> str:
@@ -141,11 +156,12 @@ def meaning(report: Report, terms: Contract) -> str:
     if report.fake_probability is None:
         return ""
     found = terms.decision.validation
+    score = report.fake_probability
     reals = _counted(
-        found.reals_as_high(report.fake_probability), found.real_clips, "real", "high or higher"
+        found.reals_as_high(score), found.real_scores, found.real_clips, "real", "high or higher"
     )
     fakes = _counted(
-        found.fakes_as_low(report.fake_probability), found.fake_clips, "fake", "low or lower"
+        found.fakes_as_low(score), found.fake_scores, found.fake_clips, "fake", "low or lower"
     )
     unseen = _unseen_kinds(terms.trained_on)
     told = {"FAKE": (reals,), "REAL": (fakes, unseen)}.get(report.verdict, (reals, fakes))
@@ -224,8 +240,9 @@ def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:
         decision = terms.decision
         high = decision.fake_from(report.people)
         charts.append(Chart(svg.gauge(report.fake_probability, decision.band_low, high)))
+        score, limits = score_in_words(report, decision)
         first += [
-            f"Probability of fake: {report.fake_probability:.0%}. {limits_in_words(decision, report.people)}",
+            f"Probability of fake: {score}. {limits}",
             meaning(report, terms),
         ]
     moments = timeline(report)
@@ -305,7 +322,7 @@ def _moments(report: Report) -> list[Section]:
     pictures = []
     for seen in most_suspicious_frames(report)[:MOMENTS_SHOWN]:
         scores = [
-            f"person {track.person} {one.fake_probability:.0%}"
+            f"person {track.person} {percent(one.fake_probability)}"
             for track in report.faces
             for one in track.frames
             if one.frame == seen.frame
@@ -332,7 +349,7 @@ def _people(report: Report) -> Section:
             + (" (decides)" if track.track == report.decided_by else ""),
             "verdict": track.verdict
             + (f" ({with_details(track.reason, track.details)})" if track.reason else ""),
-            "probability of fake": f"{track.fake_probability:.1%}",
+            "probability of fake": f"{percent(track.fake_probability)}",
             "frames": len(track.frames),
             "seconds": f"{track.frames[0].time:.1f} to {track.frames[-1].time:.1f}",
         }
@@ -356,7 +373,7 @@ def _faces(report: Report, terms: Contract) -> Section:
     for person, one in shown:
         regions = marking.regions_marked(one.crop, one.activation, terms, report.people)
         both = np.hstack([one.crop, regions])
-        caption = f"person {person}, {one.time:.1f} s, {one.fake_probability:.0%}"
+        caption = f"person {person}, {one.time:.1f} s, {percent(one.fake_probability)}"
         pictures.append(
             Picture(
                 seen_frames.jpeg(both, quality=90),
@@ -414,12 +431,16 @@ def _own_facts(report: Report) -> dict[str, str]:
     )
 
 
-def _counted(share: float | None, clips: int, label: str, how: str) -> str:
+def _counted(share: float | None, scores: Sequence[float], clips: int, label: str, how: str) -> str:
+    """How many of the `clips` scored so, from the `share` of the `scores` that are kept of them."""
     if share is None:
         return ""
     if clips < LEAST_CLIPS:
         return f"The model was checked on {clips} {label} clips only: too few to say how rare such a score is."
-    return f"Of {clips} {label} clips that the model was checked on, {round(share * clips)} scored as {how}."
+    count = str(round(share * clips))
+    if len(scores) < clips:
+        count = f"about {count}" if share else f"fewer than {math.ceil(clips / len(scores))}"
+    return f"Of {clips} {label} clips that the model was checked on, {count} scored as {how}."
 
 
 def _unseen_kinds(learned: TrainedOn) -> str:
@@ -431,4 +452,4 @@ def _unseen_kinds(learned: TrainedOn) -> str:
 
 
 def _percent(fake_probability: float | None) -> str:
-    return "–" if fake_probability is None else f"{fake_probability:.1%}"
+    return "–" if fake_probability is None else percent(fake_probability)

@@ -220,14 +220,14 @@ def test_items_are_counted_by_data_set_method_and_split(metrics):
 @pytest.mark.parametrize(
     ("low", "high", "told"),
     [
-        (0.3, 0.45, "FAKE from 0.450, REAL up to 0.300, INCONCLUSIVE otherwise."),
-        (0.0, 0.45, "FAKE from 0.450, never REAL, INCONCLUSIVE otherwise."),
-        (0.4, 0.4, "FAKE from 0.400, REAL below; there is no inconclusive band."),
+        (0.3, 0.45, "FAKE from 0.45, REAL up to 0.3, INCONCLUSIVE otherwise."),
+        (0.0, 0.45, "FAKE from 0.45, never REAL, INCONCLUSIVE otherwise."),
+        (0.4, 0.4, "FAKE from 0.4, REAL below; there is no inconclusive band."),
     ],
 )
 def test_the_decision_is_told_in_words(metrics, low, high, told):
     text = card(metrics, decision=DECISION.model_copy(update={"band_low": low, "band_high": high}))
-    assert f"the temperature 1.250. Threshold 0.400: {told}" in text
+    assert f"the temperature 1.250. Threshold 0.4: {told}" in text
     assert (
         "All fitted on 39 validation clips: 5 of them are inconclusive, 2 of the others wrong."
         in text

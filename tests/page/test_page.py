@@ -27,6 +27,7 @@ from app import history, results
 from app.words import BESIDE
 from app.work import Work
 from benchmarks.served_page import APP
+from deepfake_detector.common.percent import percent
 from deepfake_detector.media.probing import probe
 from deepfake_detector.media.stills import read_image
 from deepfake_detector.serving.inference import DEMONSTRATION, Detector, Report
@@ -163,13 +164,13 @@ def test_it_opens_with_what_the_model_learned_from_and_cannot_do(page_of):
         (
             "fake",
             "FAKE",
-            "FAKE from 0%, REAL below.",
+            "FAKE from under 0.1%, REAL below.",
             "The model was checked on 3 real clips only",
         ),
         (
             "real",
             "REAL",
-            "FAKE from 100%, REAL below.",
+            "FAKE from over 99.9%, REAL below.",
             "The model was checked on 2 fake clips only",
         ),
         (
@@ -187,7 +188,7 @@ def test_a_verdict_comes_with_its_score_what_that_means_and_the_faces(
     page = upload(page_of(model), (f"one.{suffix}", data))
     assert f"</span> {verdict} <strong>{BESIDE[verdict]}</strong>" in words(page)
     assert SAID[verdict] in words(page)
-    (score,) = re.findall(r"\d+%$", score_of(page))
+    (score,) = re.findall(r"(?:over |under )?[\d.]+%$", score_of(page))
     assert bool(page.metric) == (verdict != "INCONCLUSIVE"), "no large number without a verdict"
     assert said in words(page)
     assert meaning in words(page)
@@ -279,9 +280,9 @@ def test_a_folder_that_is_not_there_is_told_before_anything_is_judged(page_of, m
 def test_the_faces_come_by_suspicion(page_of):
     page = upload(page_of("fake"), ("clip.mp4", CLIP))
     shares = [
-        int(found.group(1))
+        float(found.group(1))
         for one in captions(page)[2:]
-        if (found := re.search(r"s, (\d+)% fake$", one))
+        if (found := re.search(r"s, (?:over |under )?([\d.]+)% fake$", one))
     ]
     assert len(shares) == 6
     assert shares == sorted(shares, reverse=True)
@@ -295,7 +296,7 @@ def test_the_moment_chosen_shows_its_face_plain_and_marked(page_of):
     for one in moments:
         page.select_slider[0].set_value(one.frame).run()
         assert captions(page)[:2] == [
-            f"{one.time:.1f} s, {one.fake_probability:.0%} fake",
+            f"{one.time:.1f} s, {percent(one.fake_probability)} fake",
             "Regions that raised the score",
         ]
 

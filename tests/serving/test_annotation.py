@@ -162,8 +162,8 @@ def test_no_box_is_drawn_through_frames_in_which_nobody_was_found():
 @pytest.mark.parametrize(
     ("track", "changes", "text"),
     [
-        (person(2, face(0, 0.0)), {}, "2 FAKE, 90% fake"),
-        (person(2, face(0, 0.0), verdict="REAL"), {}, "2 REAL, 90% fake"),
+        (person(2, face(0, 0.0)), {}, "2 FAKE, 90.0% fake"),
+        (person(2, face(0, 0.0), verdict="REAL"), {}, "2 REAL, 90.0% fake"),
         (person(2, face(0, 0.0), verdict="INCONCLUSIVE", reason="too few faces"), {}, "2"),
         (person(2, face(0, 0.0)), {"fake_probability": None}, "2"),
     ],

@@ -10,6 +10,7 @@ from made import contract_terms, picture, textured
 
 from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.pages import svg
+from deepfake_detector.scoring.calibration import thinned
 from deepfake_detector.serving import report, seen_frames
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
 from deepfake_detector.serving.report_model import as_json
@@ -63,8 +64,8 @@ TERMS = contract_terms(
             "fake_clips": 20,
             "inconclusive": 0,
             "wrong_outside_band": 1,
-            "real_scores": (0.1, 0.2, 0.3, 0.85),
-            "fake_scores": (0.7, 0.9),
+            "real_scores": (0.1,) * 10 + (0.2,) * 10 + (0.3,) * 10 + (0.85,) * 10,
+            "fake_scores": (0.7,) * 10 + (0.9,) * 10,
         },
     }
 )
@@ -119,6 +120,44 @@ def test_of_fewer_than_twenty_clips_no_number_is_told():
     assert said == (
         "The model was checked on 19 real clips only: too few to say how rare such a score is."
     )
+
+
+@pytest.mark.parametrize(
+    ("probability", "told"),
+    [
+        (0.9995, "fewer than 25 scored"),
+        (0.9, "about 500 scored"),
+        (0.0, "about 5000 scored"),
+    ],
+)
+def test_what_is_known_of_some_clips_is_not_told_as_a_count_of_all(probability, told):
+    scores = tuple(thinned(np.arange(5000) / 5000))
+    found = TERMS.decision.validation.model_copy(update={"real_clips": 5000, "real_scores": scores})
+    terms = TERMS.model_copy(
+        update={"decision": TERMS.decision.model_copy(update={"validation": found})}
+    )
+    said = report.meaning(replace(JUDGED, verdict="FAKE", fake_probability=probability), terms)
+    assert f"Of 5000 real clips that the model was checked on, {told} as high or higher." in said
+
+
+@pytest.mark.parametrize(
+    ("probability", "low", "high", "told"),
+    [
+        (0.984, 0.0, 0.8, ("98.4%", "FAKE from 80.0%, never REAL; otherwise there is no verdict.")),
+        (0.9967, 0.1, 0.9968, ("99.67%", "FAKE from 99.68%, REAL up to 10.00%; otherwise")),
+        (0.00004, 0.003, 0.9, ("under 0.1%", "FAKE from 90.0%, REAL up to 0.3%; otherwise")),
+        (1.0, 0.1, 1.0, ("over 99.9%", "never FAKE, REAL up to 10.0%; otherwise")),
+        (0.5, 0.5, 0.5, ("50.0%", "FAKE from 50.0%, REAL below.")),
+    ],
+)
+def test_a_score_is_told_so_that_it_differs_from_the_limits_it_does_not_reach(
+    probability, low, high, told
+):
+    update = {"band_low": low, "band_high": high, "several": ()}
+    decision = TERMS.decision.model_copy(update=update)
+    score, limits = report.score_in_words(replace(JUDGED, fake_probability=probability), decision)
+    assert score == told[0]
+    assert limits.startswith(told[1])
 
 
 def test_without_a_class_in_validation_nothing_is_told_of_it():
@@ -196,14 +235,14 @@ def test_the_page_shows_whole_frames_of_the_most_suspicious_moments():
     found = replace(JUDGED, frames=kept)
     assert [one.frame for one in report.most_suspicious_frames(found)] == [2, 1, 0]
     page = report.as_html(found, TERMS, SHA).decode()
-    assert "The whole frame, 0.2 s: person 1 10%, person 2 90%" in page
+    assert "The whole frame, 0.2 s: person 1 10.0%, person 2 90.0%" in page
     assert page.count('<figure class="wide">') == 3
 
 
 @pytest.mark.parametrize(
     ("unproven", "said"),
     [
-        ("", "FAKE from 60%, REAL up to 40%"),
+        ("", "FAKE from 60.0%, REAL up to 40.0%"),
         ("too few groups", "It gives no verdict at any score."),
     ],
 )
@@ -229,10 +268,10 @@ def test_the_page_tells_when_and_by_what_it_was_made_and_its_limits_first():
 @pytest.mark.parametrize(
     ("terms", "limits"),
     [
-        ({}, "FAKE from 60%, REAL up to 40%; otherwise there is no verdict."),
-        ({"band_low": 0.0}, "FAKE from 60%, never REAL; otherwise there is no verdict."),
-        ({"band_high": 1.0}, "never FAKE, REAL up to 40%; otherwise there is no verdict."),
-        ({"band_high": 0.4}, "FAKE from 40%, REAL below."),
+        ({}, "FAKE from 60.0%, REAL up to 40.0%; otherwise there is no verdict."),
+        ({"band_low": 0.0}, "FAKE from 60.0%, never REAL; otherwise there is no verdict."),
+        ({"band_high": 1.0}, "never FAKE, REAL up to 40.0%; otherwise there is no verdict."),
+        ({"band_high": 0.4}, "FAKE from 40.0%, REAL below."),
         ({"unproven": "too few"}, "It gives no verdict at any score."),
     ],
 )
