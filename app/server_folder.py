@@ -33,9 +33,12 @@ def folder() -> Path | None:
 def chosen(root: Path, most_bytes: int) -> list[Arrival]:
     """The files of the folder below `root` that the visitor asks for now. One that is larger than
     `most_bytes` cannot be read."""
-    places = _media_below(root)
+    places, unreadable = _media_below(root)
     counts = Counter(str(above) for one in places for above in PurePosixPath(one).parents)
     with st.expander("Or judge files on the server"):
+        if unreadable:
+            which = "A folder" if unreadable == 1 else f"{unreadable:,} folders"
+            st.caption(f"{which} in it cannot be looked into.")
         if not counts:
             st.caption("There are no images or videos in its folder now.")
             return []
@@ -56,8 +59,10 @@ def chosen(root: Path, most_bytes: int) -> list[Arrival]:
 
 
 @st.cache_data(ttl=KEPT_SECONDS, max_entries=1, show_spinner="Looking for files …")
-def _media_below(root: Path) -> list[str]:
-    return list(listing(root, follow_links=False).media)
+def _media_below(root: Path) -> tuple[list[str], int]:
+    """The places of images and videos, and how many folders cannot be looked into."""
+    below = listing(root, follow_links=False)
+    return list(below.media), len(below.unreadable)
 
 
 def _read(path: Path, most_bytes: int) -> bytes:

@@ -6,6 +6,7 @@ python -m deepfake_detector COMMAND --help   in a checkout
 
 import argparse
 import math
+import os
 import re
 import sys
 import tempfile
@@ -71,15 +72,16 @@ def _asset(text: str) -> str:
 
 def _file(text: str) -> Path:
     """A file to be written."""
-    if Path(text).is_dir():
+    path = Path(os.path.realpath(text)) if os.path.islink(text) else Path(text)
+    if os.path.isdir(path):
         raise argparse.ArgumentTypeError(f"{text!r} is a folder; name a file")
-    _check_writable(text, Path(text).parent)
-    return Path(text)
+    _check_writable(text, path.parent)
+    return path
 
 
 def _folder(text: str) -> Path:
     """A folder to write into, made where it is missing."""
-    if Path(text).exists() and not Path(text).is_dir():
+    if os.path.exists(text) and not os.path.isdir(text):
         raise argparse.ArgumentTypeError(f"{text!r} is a file; name a folder")
     _check_writable(text, Path(text))
     return Path(text)
@@ -88,7 +90,7 @@ def _folder(text: str) -> Path:
 def _check_writable(text: str, folder: Path) -> None:
     """Refuse a target, before hours of judging, where its folder could not be written into."""
     try:
-        there = next(one for one in (folder, *folder.parents) if one.exists())
+        there = next(one for one in (folder, *folder.parents) if os.path.exists(one))
         tempfile.TemporaryFile(dir=there).close()
     except OSError as error:
         raise argparse.ArgumentTypeError(f"{text!r} cannot be written: {error.strerror}") from error

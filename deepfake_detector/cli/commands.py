@@ -9,11 +9,13 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from deepfake_detector import UserError, params
-from deepfake_detector.cli import profiles
+from deepfake_detector.cli import outputs, profiles
+from deepfake_detector.cli.inputs import found_in
 from deepfake_detector.cli.published_weights import published_weights
 from deepfake_detector.common import console
 from deepfake_detector.common.settings import Parallel
@@ -49,10 +51,12 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
     detector = judge.detector()
     if detector.banner:
         print(f"! {detector.banner}", file=sys.stderr)
-    inputs = _inputs(arguments.inputs, arguments.list)
-    judge.check_targets(inputs)
+    inputs = found_in(arguments.inputs, arguments.list)
+    asked_for = [one for one in (arguments.json, arguments.csv) if one]
+    listed = [Path(arguments.list)] if arguments.list not in (None, "-") else []
+    outputs.check([*asked_for, *judge.targets(inputs)], [*inputs, *listed, arguments.model])
     index = arguments.html / batch.INDEX if arguments.html else None
-    target = arguments.json or arguments.csv or index
+    target = next(iter(asked_for), index)
     print(f"{'verdict':<13} {'P(fake)':>8}  {'faces':>7}  input")
     if target is None:
         counts = Counter(_told(path, one) for path, one in _judged(inputs, judge, execution))
@@ -67,16 +71,16 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
                 "annotate": str(judge.annotate),
             },
         )
-        journal.begin(arguments.resume)
-        _judge_on(journal, inputs, judge, execution)
-        counts = Counter(one["verdict"] for one in journal.reports(inputs))
-        if arguments.json:
-            batch.write_json_list(arguments.json, journal.reports(inputs))
-        if arguments.csv:
-            batch.write_csv(arguments.csv, journal.reports(inputs), pages=index is not None)
-        if index:
-            batch.write_index(index, journal.reports(inputs), counts, detector.banner)
-        journal.end()
+        with journal.written(arguments.resume), _kept(journal):
+            _judge_on(journal, inputs, judge, execution)
+            counts = Counter(one["verdict"] for one in journal.reports(inputs))
+            if arguments.json:
+                batch.write_json_list(arguments.json, journal.reports(inputs))
+            if arguments.csv:
+                batch.write_csv(arguments.csv, journal.reports(inputs), pages=index is not None)
+            if index:
+                batch.write_index(index, journal.reports(inputs), counts, detector.banner)
+            journal.end()
     opens = f"; open {index}" if index else ""
     testable = (counts["REAL"] or counts["FAKE"]) and not arguments.stress
     untested = "; firmness not tested (--stress)" if testable else ""
@@ -89,7 +93,8 @@ def recalibrate(arguments: argparse.Namespace) -> int:
 
     if not arguments.folder.is_dir():
         raise UserError(f"{arguments.folder}: no such folder", "name a folder of real clips")
-    clips = _inputs([arguments.folder], None)
+    clips = found_in([arguments.folder])
+    outputs.check([arguments.output], [arguments.model, *clips])
     print(recalibrate(arguments.model, clips, arguments.false_alarms, arguments.output))
     return 0
 
@@ -209,45 +214,22 @@ def _judge_on(
     left = [path for path in inputs if not journal.has(path)]
     if len(left) < len(inputs):
         print(f"{len(inputs) - len(left)} of {len(inputs)} were judged before", file=sys.stderr)
-    try:
-        for path, one in _judged(left, judge, execution):
-            journal.add(path, one)
+    for path, one in _judged(left, judge, execution):
+        journal.add(path, one)
+        try:
             _told(path, one)
-    except KeyboardInterrupt:
+        except BrokenPipeError:  # what was asked for is the file
+            console.drop_output()
+
+
+@contextmanager
+def _kept(journal: "batch.Journal") -> Iterator[None]:
+    """Says what to do where something ends the run."""
+    try:
+        yield
+    except BaseException:
         print(f"what was judged is kept in {journal.path}: go on with --resume", file=sys.stderr)
         raise
-
-
-def _inputs(paths: list[Path], listed: str | None) -> list[Path]:
-    """The files named and listed, and of folders every file of a media type, sorted; each once."""
-    if listed:
-        lines = sys.stdin if listed == "-" else _lines_of(Path(listed))
-        paths = paths + [Path(line) for line in map(str.strip, lines) if line]
-    if not paths:
-        raise UserError(f"{listed}: no path in this list", "write one path a line")
-    found = []
-    for path in paths:
-        inside = _media_in(path) if path.is_dir() else [path]
-        if not inside:
-            raise UserError(f"{path}: no image or video in this folder", "name another")
-        found += inside
-    return list(dict.fromkeys(found))
-
-
-def _media_in(folder: Path) -> list[Path]:
-    from deepfake_detector.storage.media_files import listing
-
-    return [folder / place for place in listing(folder, follow_links=True).media]
-
-
-def _lines_of(path: Path) -> list[str]:
-    try:
-        return path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path}: not a list of paths that can be read: {error}",
-            "name a text file in UTF-8 with one path a line",
-        ) from error
 
 
 def _told(path: Path, found: dict) -> str:

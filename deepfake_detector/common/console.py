@@ -21,6 +21,7 @@ OF_THE_DISK = {  # errors that somebody can mend -> how
     errno.EROFS: "make it writable",
     errno.EACCES: "get permission to use it",
     errno.EISDIR: "rename or remove that folder",
+    errno.ENAMETOOLONG: "name it shorter",
 }
 LINE_SECONDS = 10  # where there is no terminal, a plain line at most this often
 
@@ -79,14 +80,24 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
+def drop_output() -> None:
+    """What is printed from now on goes nowhere: who read it is gone."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
 def guarded(work: Callable[[], Item]) -> Item:
-    """Call `work`; turn a UserError, or what the disk refuses, into its text and exit code 1, and
-    an interrupt into exit code 128 + its number."""
+    """Call `work`; turn a UserError, or what the disk refuses, into its text and exit code 1, an
+    interrupt into exit code 128 + its number, and a reader that is gone into that of SIGPIPE."""
     try:
         return work()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+    except BrokenPipeError:  # nobody reads on, as after `head`
+        drop_output()
+        sys.exit(128 + signal.SIGPIPE)
     except OSError as error:
         if error.errno not in OF_THE_DISK:
             raise

@@ -6,12 +6,15 @@ for are made of it at the end, in the order of the inputs, however they were jud
 """
 
 import csv
+import fcntl
 import hashlib
 import io
 import json
 import logging
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -19,6 +22,7 @@ from pathlib import Path
 from deepfake_detector import UserError
 from deepfake_detector.common import console
 from deepfake_detector.common.parallel import out_of_memory, run
+from deepfake_detector.common.percent import percent
 from deepfake_detector.common.settings import Parallel
 from deepfake_detector.media.reading import MediaError, reason
 from deepfake_detector.pages import table_page
@@ -28,7 +32,7 @@ from deepfake_detector.serving import annotation, report
 from deepfake_detector.serving.inference import FAULT, UNREADABLE, Detector, Report
 from deepfake_detector.serving.report import LIMITS, SAID
 from deepfake_detector.serving.report_model import FORMAT, JsonReport, as_json
-from deepfake_detector.storage.files import write_whole
+from deepfake_detector.storage.files import naming, write_whole
 
 COLUMNS: dict[str, Callable[[JsonReport], object]] = {  # of the CSV, and how each is taken
     "input": lambda one: one.input.name,
@@ -72,15 +76,7 @@ class Judge:
     def detector(self) -> Detector:
         return _detector(self.model, self.sha256, self.device, self.threads)
 
-    def check_targets(self, paths: Sequence[Path]) -> None:
-        """Raises UserError where a folder lies in the place of something that is to be written."""
-        for target in self._targets(paths):
-            if target.is_dir():
-                raise UserError(
-                    f"{target}: a folder, where a file is to be written", "rename or remove it"
-                )
-
-    def _targets(self, paths: Sequence[Path]) -> Iterator[Path]:
+    def targets(self, paths: Sequence[Path]) -> Iterator[Path]:
         """The files that it may write for these inputs, and the table of them."""
         if self.html:
             yield self.html / INDEX
@@ -129,7 +125,7 @@ def judge_all(paths: Sequence[Path], judge: Judge, execution: Parallel | None) -
     """The reports, in order. With `execution` by workers, each file within limits of time and
     memory; else in this process."""
     if execution is None:
-        yield from map(judge, paths)
+        yield from (_within_memory(judge, path) for path in paths)
         return
     for path, outcome in zip(
         paths, run(judge, [(path,) for path in paths], execution), strict=True
@@ -137,6 +133,16 @@ def judge_all(paths: Sequence[Path], judge: Judge, execution: Parallel | None) -
         yield (
             judge.failed(path, outcome.failure or "") if outcome.result is None else outcome.result
         )
+
+
+def _within_memory(judge: Judge, path: Path) -> dict:
+    """The report on a file; one that needs more memory than there is costs itself alone."""
+    try:
+        return judge(path)
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        return judge.failed(path, "it needs more memory than there is")
 
 
 def _annotated(path: Path, found: Report, folder: Path) -> Report:
@@ -183,18 +189,18 @@ def csv_lines(
     """A row for each report: its verdict and what that rests on, without the single faces, the name
     of its `page` of evidence, where it has one, and of the model that judged it, where that is
     told."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*COLUMNS, "page", *(["model"] if models else [])])
+    yield _csv_line([*COLUMNS, "page", *(["model"] if models else [])])
     for at, plain in enumerate(reports):
         one = JsonReport.model_validate(plain)
         row = [take(one) for take in COLUMNS.values()]
         own_page = page(Path(one.input.name)) if page else ""
-        writer.writerow([*row, own_page, *(models[at : at + 1] if models else [])])
-        yield buffer.getvalue().encode("utf-8", "surrogateescape")
-        buffer.seek(0)
-        buffer.truncate()
-    yield buffer.getvalue().encode()
+        yield _csv_line([*row, own_page, *(models[at : at + 1] if models else [])])
+
+
+def _csv_line(row: Sequence[object]) -> bytes:
+    line = io.StringIO()
+    csv.writer(line).writerow(row)  # with its own line end, so that either half is quoted in a name
+    return (line.getvalue().removesuffix("\r\n") + "\n").encode("utf-8", "surrogateescape")
 
 
 def summary(counts: Mapping[str, int]) -> str:
@@ -226,7 +232,7 @@ def index_parts(
 
 def _index_row(one: JsonReport, page: Callable[[Path], str] | None) -> Row:
     probability = one.fake_probability
-    shown = ("", None) if probability is None else (f"{probability:.1%}", probability)
+    shown = ("", None) if probability is None else (percent(probability), probability)
     return Row(
         Badge(one.verdict),
         (
@@ -239,10 +245,12 @@ def _index_row(one: JsonReport, page: Callable[[Path], str] | None) -> Row:
 
 
 class Journal:
-    """Reports in the order they came, beside the file that will be made of them.
+    """Reports in the order they came, beside the file that will be made of them; one run at a time
+    writes it.
 
     `terms` (plain values) say how they were judged: a run with others does not go on with it, nor
-    does one that writes another format of reports. A file that has changed since is judged anew.
+    does one that writes another format of reports. A file that has changed since, or that could
+    not be judged, is judged anew.
     """
 
     def __init__(self, target: Path, terms: dict) -> None:
@@ -251,12 +259,28 @@ class Journal:
         self._places: dict[str, int] = {}
         self._keys: dict[Path, str] = {}
 
-    def begin(self, resume: bool) -> None:
-        """Raises UserError where one was left by a run that was stopped, unless it is to go on, or
-        is of another run."""
-        if not self.path.exists():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_bytes(_line({"terms": self._terms}))
+    @contextmanager
+    def written(self, resume: bool) -> Iterator[None]:
+        """Add reports within; it stays for a run that goes on with it, unless `end` was called.
+
+        Raises UserError where another run writes it, and where one was left by a run that was
+        stopped, unless it is to go on, or is of another run.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path, "ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(
+                    f"{self.path}: another run is writing it",
+                    "wait for that, or name another file or folder",
+                ) from error
+            self._begin(resume)
+            yield
+
+    def _begin(self, resume: bool) -> None:
+        if not self.path.stat().st_size:
+            self._append({"terms": self._terms})
             return
         if not resume:
             raise UserError(
@@ -268,16 +292,20 @@ class Journal:
                 f"{self.path}: not of a run with this model and these options",
                 "delete it to begin anew",
             )
-        with open(self.path, "r+b") as file:  # a torn last line
-            file.truncate(whole)
+        os.truncate(self.path, whole)  # a torn last line
 
     def has(self, path: Path) -> bool:
         return self._key(path) in self._places
 
     def add(self, path: Path, found: dict) -> None:
-        with open(self.path, "ab") as file:
-            self._places[self._key(path)] = file.tell()
-            file.write(_line({"key": self._key(path), "report": found}))
+        self._places[self._key(path)] = self._append({"key": self._key(path), "report": found})
+
+    def _append(self, content: dict) -> int:
+        """Where the line begins."""
+        with naming(self.path), open(self.path, "ab") as file:
+            place = file.tell()
+            file.write(json.dumps(content, ensure_ascii=True).encode() + b"\n")
+        return place
 
     def reports(self, paths: Sequence[Path]) -> Iterator[dict]:
         """Those of the paths, in their order."""
@@ -302,7 +330,7 @@ class Journal:
                     break
                 try:
                     content = json.loads(line)
-                    if whole:
+                    if whole and content["report"]["verdict"] != "ERROR":
                         self._places[content["key"]] = whole
                 except (ValueError, KeyError, TypeError):
                     return 0
@@ -310,10 +338,6 @@ class Journal:
                     return 0
                 whole += len(line)
         return whole
-
-
-def _line(content: dict) -> bytes:
-    return json.dumps(content, ensure_ascii=True).encode() + b"\n"
 
 
 def _key(path: Path) -> str:

@@ -5,10 +5,22 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 CHUNK = 1 << 20
+
+
+@contextmanager
+def naming(path: str | os.PathLike) -> Iterator[None]:
+    """An error of the disk within that names no file names this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = os.fspath(path)
+        raise
 
 
 def write_whole(path: str | os.PathLike, data: bytes | Iterable[bytes]) -> None:
@@ -22,7 +34,7 @@ def write_whole(path: str | os.PathLike, data: bytes | Iterable[bytes]) -> None:
         dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part"
     )
     try:
-        with os.fdopen(handle, "wb") as file:
+        with naming(path), os.fdopen(handle, "wb") as file:
             file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())

@@ -37,8 +37,9 @@ LEFTOVERS = frozenset(
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies below a folder, sorted: `files`, the `links` to folders that were not followed, and
-    `others`, which cannot be read as a file: links to nothing or to themselves, pipes, devices.
+    """What lies below a folder, sorted: `files`, the `links` to folders that were not followed,
+    `others`, which cannot be read as a file: links to nothing or to themselves, pipes, devices; and
+    the `unreadable` folders, the one itself perhaps, which cannot be looked into.
 
     Hidden names and what systems leave behind are in none of them.
     """
@@ -47,6 +48,7 @@ class Listing:
     files: tuple[Path, ...]
     links: tuple[Path, ...]
     others: tuple[Path, ...]
+    unreadable: tuple[Path, ...]
 
     @cached_property
     def media(self) -> dict[str, str]:
@@ -78,26 +80,33 @@ def listing(folder: Path, follow_links: bool) -> Listing:
     files: list[Path] = []
     links: list[Path] = []
     others: list[Path] = []
+    unreadable: list[Path] = []
     todo, seen = deque([folder]), set()
     while todo:
         parent = todo.pop()
-        if (known := _identity(parent)) in seen:
+        try:
+            if (known := _identity(parent)) in seen:
+                continue
+            seen.add(known)
+            with os.scandir(parent) as listed:
+                entries = sorted(listed, key=attrgetter("name"))
+        except OSError:
+            unreadable.append(parent)
             continue
-        seen.add(known)
-        with os.scandir(parent) as entries:
-            for entry in sorted(entries, key=attrgetter("name")):
-                path = parent / entry.name
-                if _is_leftover(entry.name):
-                    continue
-                if not _leads_to(entry.is_dir):
-                    (files if _leads_to(entry.is_file) else others).append(path)
-                elif not entry.is_symlink():
-                    todo.append(path)
-                elif follow_links:
-                    todo.appendleft(path)  # last: a folder is found by its own name, if it can be
-                else:
-                    links.append(path)
-    return Listing(folder, *(tuple(sorted(found)) for found in (files, links, others)))
+        for entry in entries:
+            path = parent / entry.name
+            if _is_leftover(entry.name):
+                continue
+            if not _leads_to(entry.is_dir):
+                (files if _leads_to(entry.is_file) else others).append(path)
+            elif not entry.is_symlink():
+                todo.append(path)
+            elif follow_links:
+                todo.appendleft(path)  # last: a folder is found by its own name, if it can be
+            else:
+                links.append(path)
+    found = (files, links, others, unreadable)
+    return Listing(folder, *(tuple(sorted(paths)) for paths in found))
 
 
 def media_kind(path: PurePath) -> str | None:

@@ -478,7 +478,7 @@ def test_predict_prints_any_file_name_on_one_line(in_toy_project, call, tmp_path
             "models/detector.onnx: not the file that was asked for",
         ),
         (["--list", "/dev/null"], "/dev/null: no path in this list"),
-        (["--list", "{empty}/list.txt"], "{empty}/list.txt: not a list of paths that can be read"),
+        (["--list", "{empty}/list.txt"], "{empty}/list.txt: not a list that can be read"),
         (["clip.mp4", "--device", "cuda"], "no GPU for ONNX Runtime here"),
         (
             ["clip.mp4", "--executor", "ray"],

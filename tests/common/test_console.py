@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -101,6 +102,12 @@ def test_guarded_gives_back_the_result():
             "error: a.html: Is a directory; rename or remove that folder, then run the same "
             "command again\n",
         ),
+        (
+            OSError(errno.ENAMETOOLONG, "File name too long", "aaa.json"),
+            1,
+            "error: aaa.json: File name too long; name it shorter, then run the same command "
+            "again\n",
+        ),
     ],
 )
 def test_guarded_ends_with_a_line_and_a_code(capsys, error, code, said):
@@ -111,6 +118,22 @@ def test_guarded_ends_with_a_line_and_a_code(capsys, error, code, said):
         console.guarded(work)
     assert stopped.value.code == code
     assert capsys.readouterr() == ("", said)
+
+
+PRINTS_MUCH = """
+from deepfake_detector.common.console import guarded
+guarded(lambda: [print(number, flush=True) for number in range(100_000)])
+"""
+
+
+def test_a_reader_that_is_gone_ends_it_quietly():
+    with subprocess.Popen(
+        [sys.executable, "-c", PRINTS_MUCH], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as writing:
+        assert writing.stdout.readline() == b"0\n"
+        writing.stdout.close()
+        assert writing.wait(HANG) == 128 + signal.SIGPIPE
+        assert writing.stderr.read() == b""
 
 
 def test_guarded_lets_errors_of_the_program_through():

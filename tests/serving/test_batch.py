@@ -3,13 +3,15 @@ and one row per input."""
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from made import contract_terms, write_model
 
 from deepfake_detector import UserError
+from deepfake_detector.cli import outputs
 from deepfake_detector.common.parallel import OPENCV_NO_MEMORY
 from deepfake_detector.serving import batch
 from deepfake_detector.serving.batch import Journal, Judge
@@ -51,9 +53,9 @@ def begun(tmp_path, files) -> Path:
     """A journal that was stopped after two files; gives the file it belongs to."""
     target = tmp_path / "out" / "all.json"
     journal = Journal(target, TERMS)
-    journal.begin(resume=False)
-    for path in (files[2], files[0]):
-        journal.add(path, found(str(path)))
+    with journal.written(resume=False):
+        for path in (files[2], files[0]):
+            journal.add(path, found(str(path)))
     return target
 
 
@@ -91,56 +93,92 @@ def test_a_fault_of_the_program_costs_its_file_alone_and_is_logged(
     assert logged.exc_info[1] is error
 
 
-@pytest.mark.parametrize(
-    "error", [UserError("no model"), PermissionError("disk"), MemoryError(), OpenCVMemoryError()]
-)
+@pytest.mark.parametrize("error", [UserError("no model"), PermissionError("disk")])
 def test_what_is_no_fault_of_the_program_ends_the_run(files, judge, error, monkeypatch):
     monkeypatch.setattr(Detector, "predict", trips_over("b.jpg", error))
     with pytest.raises(type(error)):
         list(batch.judge_all(files[:2], judge, None))
 
 
-def resumed(target: Path, terms: dict = TERMS) -> Journal:
+@pytest.mark.parametrize("error", [MemoryError(), OpenCVMemoryError()])
+def test_a_file_that_needs_too_much_memory_costs_itself(files, judge, error, monkeypatch):
+    monkeypatch.setattr(Detector, "predict", trips_over("b.jpg", error))
+    with pytest.raises(type(error)):  # a worker's process tells its limit
+        judge(files[0])
+    ours, other = batch.judge_all(files[:2], judge, None)
+    assert (ours["verdict"], ours["error"]) == ("ERROR", "it needs more memory than there is")
+    assert other["error"] != ours["error"]
+
+
+@contextmanager
+def resumed(target: Path, terms: dict = TERMS) -> Iterator[Journal]:
     journal = Journal(target, terms)
-    journal.begin(resume=True)
-    return journal
+    with journal.written(resume=True):
+        yield journal
+
+
+def known(target: Path, files: list[Path]) -> list[bool]:
+    with resumed(target) as journal:
+        return [journal.has(path) for path in files]
 
 
 def test_a_stopped_run_knows_what_it_has_judged(begun, files):
-    journal = resumed(begun)
-    assert [journal.has(path) for path in files] == [True, False, True]
-    journal.add(files[1], found(str(files[1]), "FAKE"))
-    assert [one["input"]["name"] for one in journal.reports(files)] == [str(path) for path in files]
-    journal.end()
+    with resumed(begun) as journal:
+        assert [journal.has(path) for path in files] == [True, False, True]
+        journal.add(files[1], found(str(files[1]), "FAKE"))
+        names = [one["input"]["name"] for one in journal.reports(files)]
+        assert names == [str(path) for path in files]
+        journal.end()
     assert not journal.path.exists()
+
+
+def test_what_could_not_be_judged_is_judged_again(begun, files):
+    with resumed(begun) as journal:
+        journal.add(files[1], found(str(files[1])) | {"verdict": "ERROR"})
+    assert known(begun, files) == [True, False, True]
+
+
+def test_one_run_at_a_time_writes_a_journal(begun, files):
+    with (
+        resumed(begun),
+        pytest.raises(UserError, match="all.json.partial: another run is writing it; wait"),
+        resumed(begun),
+    ):
+        pytest.fail("two runs write it")
+    assert known(begun, files) == [True, False, True]
+
+
+def test_a_journal_that_cannot_be_written_is_named(begun, files):
+    with resumed(begun) as journal:
+        journal.path = Path("/dev/full")
+        with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+            journal.add(files[1], found(str(files[1])))
 
 
 @pytest.mark.parametrize("torn", [1, 20, 100])
 def test_a_line_that_was_not_written_whole_does_not_count(begun, files, torn):
     path = begun.with_name("all.json.partial")
     path.write_bytes(path.read_bytes()[:-torn])
-    journal = resumed(begun)
-    assert [journal.has(one) for one in files] == [False, False, True]
-    journal.add(files[0], found(str(files[0])))
-    assert (
-        [journal.has(one) for one in files]
-        == [resumed(begun).has(one) for one in files]
-        == [True, False, True]
-    )
+    with resumed(begun) as journal:
+        assert [journal.has(one) for one in files] == [False, False, True]
+        journal.add(files[0], found(str(files[0])))
+        assert [journal.has(one) for one in files] == [True, False, True]
+    assert known(begun, files) == [True, False, True]
 
 
 def test_a_file_that_changes_meanwhile_has_its_report_all_the_same(begun, files):
-    journal = resumed(begun)
-    journal.add(files[1], found(str(files[1])))
-    files[1].write_bytes(b"other bytes than before")
-    assert [one["input"]["name"] for one in journal.reports(files)] == [str(path) for path in files]
-    assert not resumed(begun).has(files[1])
+    with resumed(begun) as journal:
+        journal.add(files[1], found(str(files[1])))
+        files[1].write_bytes(b"other bytes than before")
+        names = [one["input"]["name"] for one in journal.reports(files)]
+        assert names == [str(path) for path in files]
+    assert not known(begun, files)[1]
 
 
 def test_a_file_that_has_changed_is_judged_anew(begun, files):
     files[0].write_bytes(b"something longer")
     files[2].write_bytes(b"it is there now")
-    assert [resumed(begun).has(path) for path in files] == [False, False, False]
+    assert known(begun, files) == [False, False, False]
 
 
 @pytest.mark.parametrize(
@@ -166,8 +204,8 @@ def test_a_file_that_has_changed_is_judged_anew(begun, files):
 )
 def test_another_run_does_not_go_on_with_it(begun, terms, resume, said):
     before = begun.with_name("all.json.partial").read_bytes()
-    with pytest.raises(UserError, match=said):
-        Journal(begun, terms).begin(resume)
+    with pytest.raises(UserError, match=said), Journal(begun, terms).written(resume):
+        pytest.fail("it goes on with it")
     assert begun.with_name("all.json.partial").read_bytes() == before
 
 
@@ -178,11 +216,13 @@ def test_another_run_does_not_go_on_with_it(begun, terms, resume, said):
 def test_what_is_no_journal_is_refused_and_left(tmp_path, text, with_head):
     target, path = tmp_path / "all.json", tmp_path / "all.json.partial"
     if with_head:
-        Journal(target, TERMS).begin(resume=False)
+        with Journal(target, TERMS).written(resume=False):
+            pass
     before = (path.read_bytes() if with_head else b"") + text.encode("latin-1")
     path.write_bytes(before)
-    with pytest.raises(UserError, match=r"all\.json\.partial: not of a run with this model"):
-        resumed(target)
+    refused = r"all\.json\.partial: not of a run with this model"
+    with pytest.raises(UserError, match=refused), resumed(target):
+        pytest.fail("it goes on with it")
     assert path.read_bytes() == before
 
 
@@ -195,20 +235,20 @@ def test_a_folder_in_the_place_of_what_is_to_be_written_is_refused(tmp_path, fil
     (tmp_path / "out" / name).mkdir(parents=True)
     judge = Judge(Path("m.onnx"), **{folder: tmp_path / "out"})
     with pytest.raises(UserError, match=f"{name}: a folder, where a file is to be written; "):
-        judge.check_targets(files)
+        outputs.check(judge.targets(files), files)
     (tmp_path / "out" / name).rmdir()
-    judge.check_targets(files)
+    outputs.check(judge.targets(files), files)
 
 
 def test_a_run_that_wrote_another_format_of_reports_does_not_go_on(begun, monkeypatch):
     monkeypatch.setattr(batch, "FORMAT", "deepfake-detector-report/1")
-    with pytest.raises(UserError, match="all.json.partial: not of a run with this"):
-        resumed(begun)
+    refused = "all.json.partial: not of a run with this"
+    with pytest.raises(UserError, match=refused), resumed(begun):
+        pytest.fail("it goes on with it")
 
 
 def test_to_resume_what_never_began_is_to_begin(tmp_path, files):
-    journal = resumed(tmp_path / "new.json")
-    assert not any(journal.has(path) for path in files)
+    assert not any(known(tmp_path / "new.json", files))
 
 
 def test_json_is_one_list(tmp_path):
@@ -220,7 +260,7 @@ def test_json_is_one_list(tmp_path):
 
 
 def test_csv_has_a_row_for_each_input_whatever_its_name(tmp_path):
-    names = ["a.jpg", 'b,"c"\n.jpg', "é.jpg"]
+    names = ["a.jpg", 'b,"c"\n.jpg', "c\r.jpg", "é.jpg"]
     batch.write_csv(tmp_path / "x.csv", map(found, names))
     with open(tmp_path / "x.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

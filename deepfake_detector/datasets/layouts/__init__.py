@@ -61,7 +61,8 @@ class Scan:
 def scan(name: str, data_set: AnyDataSet) -> Scan:
     """Read the tree of the data set `name` as its layout says; what it leaves out is in the notes.
 
-    Raises UserError where the tree holds nothing of the kind, or a link to a folder.
+    Raises UserError where the tree holds nothing of the kind, a link to a folder, or a folder that
+    cannot be looked into.
     """
     root = Path(data_set.root)
     if not root.is_dir():
@@ -70,6 +71,11 @@ def scan(name: str, data_set: AnyDataSet) -> Scan:
             remedy = "`dvc repro` draws it"
         raise UserError(f"{root}: no such folder", remedy)
     tree = listing(root, follow_links=False)
+    if tree.unreadable:
+        raise UserError(
+            f"{root}: folders that cannot be looked into: {shown([str(one) for one in tree.unreadable])}",
+            "get permission to read them",
+        )
     if tree.links:
         raise UserError(
             f"{root}: links to folders below it, where DVC sees no change: "

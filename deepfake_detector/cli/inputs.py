@@ -1,0 +1,55 @@
+"""Which files a command is to judge: those that were named and listed, and what lies in folders."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from deepfake_detector import UserError
+from deepfake_detector.storage.media_files import listing
+
+EMPTY = "no image or video in this folder"
+
+
+def found_in(paths: list[Path], listed: str | None = None) -> list[Path]:
+    """The files of `paths` and of the list named `listed` (`-`: standard input), and of folders
+    every file of a media type, sorted; each once. A folder below that cannot be looked into is
+    among them, as a file that cannot be read is.
+
+    Raises UserError where the list cannot be read, and where nothing is found.
+    """
+    if listed:
+        paths = paths + _lines_of(listed)
+    if not paths:
+        raise UserError(f"{listed}: no path in this list", "write one path a line")
+    found = dict.fromkeys(one for path in paths for one in _in(path))
+    if not found:
+        raise UserError(f"{', '.join(map(str, paths))}: {EMPTY}", "name another")
+    return list(found)
+
+
+def _in(path: Path) -> Iterator[Path]:
+    if not os.path.isdir(path):  # of pathlib's some errors of the disk would come through
+        yield path
+        return
+    below = listing(path, follow_links=True)
+    inside = [*(path / place for place in below.media), *below.unreadable]
+    if not inside:
+        print(f"! {path}: {EMPTY}", file=sys.stderr)
+    yield from inside
+
+
+def _lines_of(listed: str) -> list[Path]:
+    """One path a line, in whatever bytes the disk has for it, without a byte order mark."""
+    try:
+        data = sys.stdin.buffer.read() if listed == "-" else Path(listed).read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"{listed}: not a list that can be read: {error.strerror}", "name a text file"
+        ) from error
+    if b"\0" in data:
+        raise UserError(
+            f"{listed}: not a list of paths: a zero byte in it", "write one path a line"
+        )
+    lines = os.fsdecode(data.removeprefix(b"\xef\xbb\xbf")).split("\n")
+    return [Path(text) for line in lines if (text := line.strip(" \t\r"))]

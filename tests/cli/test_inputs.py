@@ -1,0 +1,111 @@
+"""Which files a command is to judge."""
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deepfake_detector import UserError
+from deepfake_detector.cli.inputs import found_in
+
+
+class Standard:
+    """Standard input with these bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        self.buffer = io.BytesIO(data)
+
+
+@pytest.fixture(params=["file", "standard input"])
+def listed(request, tmp_path, monkeypatch):
+    """Gives the name of a list with these bytes."""
+
+    def write(data: bytes) -> str:
+        if request.param == "standard input":
+            monkeypatch.setattr(sys, "stdin", Standard(data))
+            return "-"
+        (tmp_path / "list.txt").write_bytes(data)
+        return str(tmp_path / "list.txt")
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("data", "names"),
+    [
+        (b"a.jpg\n\n  b.jpg \r\na.jpg", ["a.jpg", "b.jpg"]),
+        (b"\xef\xbb\xbfa.jpg\n", ["a.jpg"]),
+        ("a\u2028b.jpg\x0b.jpg\n".encode(), ["a\u2028b.jpg\x0b.jpg"]),
+        (b"caf\xe9.jpg\n", [os.fsdecode(b"caf\xe9.jpg")]),
+        (b"a" * 300 + b".mp4\nb.jpg", ["a" * 300 + ".mp4", "b.jpg"]),
+    ],
+    ids=["spaces and repeats", "byte order mark", "odd spaces", "not UTF-8", "too long"],
+)
+def test_a_list_has_one_path_a_line(listed, data, names):
+    assert found_in([], listed(data)) == [Path(name) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"a.jpg\0b.jpg", ": not a list of paths: a zero byte in it; write one path a line"),
+        (b" \n\r\n", ": no path in this list; write one path a line"),
+    ],
+)
+def test_what_is_no_list_is_refused(listed, data, said):
+    with pytest.raises(UserError, match=said):
+        found_in([], listed(data))
+
+
+def test_a_list_that_is_not_there_is_named():
+    with pytest.raises(UserError, match="gone.txt: not a list that can be read: No such file"):
+        found_in([], "gone.txt")
+
+
+@pytest.fixture
+def folders(tmp_path) -> Path:
+    for name in ("full/b.jpg", "full/deeper/a.PNG", "full/notes.txt", "empty/notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_an_empty_folder_costs_itself_alone(folders, capsys):
+    found = found_in([folders / "empty", folders / "full"])
+    assert found == [folders / "full" / "b.jpg", folders / "full" / "deeper" / "a.PNG"]
+    assert capsys.readouterr().err == f"! {folders / 'empty'}: no image or video in this folder\n"
+
+
+def test_nothing_but_empty_folders_is_an_error(folders):
+    with pytest.raises(UserError, match="empty: no image or video in this folder; name another"):
+        found_in([folders / "empty"])
+
+
+AS_NOBODY = """
+import os, sys
+from pathlib import Path
+from deepfake_detector.cli.inputs import found_in
+if os.getuid() == 0:
+    os.setgid(65534); os.setuid(65534)
+print(*(path.name for path in found_in([Path(one) for one in sys.argv[1:]])))
+"""
+
+
+def test_a_folder_that_cannot_be_looked_into_is_an_input_that_cannot_be_read(folders):
+    folders.chmod(0o755)
+    for above in folders.parents[:3]:
+        if above.owner() == folders.owner() and len(above.parts) > 2:
+            above.chmod(above.stat().st_mode | 0o055)
+    (folders / "full" / "deeper").chmod(0)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", AS_NOBODY, folders / "full", folders / "full" / "deeper"],
+            capture_output=True,
+            text=True,
+        )
+    finally:
+        (folders / "full" / "deeper").chmod(0o755)
+    assert (done.stdout, done.stderr) == ("b.jpg deeper\n", "")
