@@ -5,14 +5,13 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
 from app import charts, own_clips, player
 from app.history import WITH_FILE, Judged, pixels, unpacked
-from app.words import badge, plain, verdict_as_html
+from app.words import badge, file_beside, plain, verdict_as_html
 from deepfake_detector.common.percent import percent
 from deepfake_detector.media.variants import VARIANTS
 from deepfake_detector.serving import marking, report
@@ -266,12 +265,12 @@ def _caption(judged: Judged, person: int, one: FaceFrame) -> str:
 
 
 def _show_downloads(judged: Judged) -> None:
-    stem = Path(judged.report.input).stem
+    name = judged.report.input
     with st.container(horizontal=True):
         st.download_button(
             "Report to print or pass on (HTML)",
             lambda: _html(judged),  # drawn when asked for: it takes a second
-            file_name=f"{stem}.report.html",
+            file_name=file_beside(name, ".report.html"),
             mime="text/html",
             icon=":material/description:",
             on_click="ignore",
@@ -280,13 +279,13 @@ def _show_downloads(judged: Judged) -> None:
         st.download_button(
             "Report for programs (JSON)",
             json.dumps(_json(judged), indent=2),
-            file_name=f"{stem}.report.json",
+            file_name=file_beside(name, ".report.json"),
             mime="application/json",
             icon=":material/data_object:",
             on_click="ignore",
             key=f"json-{judged.number}",
         )
-        player.offer(judged, stem)
+        player.offer(judged)
 
 
 def _show_details(judged: Judged) -> None:

@@ -6,7 +6,7 @@ import threading
 import streamlit as st
 
 from app.history import WITH_FILE, Judged
-from app.words import plain
+from app.words import file_beside, plain
 from deepfake_detector.media.reading import Limits, MediaError
 from deepfake_detector.serving import annotation, limits
 
@@ -41,7 +41,7 @@ def show(judged: Judged, second: float) -> None:
         st.video(data, format="video/mp4" if drawn else kind, start_time=int(second))
 
 
-def offer(judged: Judged, stem: str) -> None:
+def offer(judged: Judged) -> None:
     """A button that makes the annotated copy when asked; without faces it has no boxes."""
     if not judged.file or not judged.report.faces:
         return
@@ -51,7 +51,7 @@ def offer(judged: Judged, stem: str) -> None:
     st.download_button(
         f"{what} with boxes drawn in ({suffix[1:].upper()})",
         lambda: made or _annotated(judged, of_a_file),
-        file_name=f"{stem}.annotated{suffix}",
+        file_name=file_beside(judged.report.input, f".annotated{suffix}"),
         mime=annotation.MEDIA_TYPES[suffix],
         icon=":material/movie:",
         on_click="ignore",

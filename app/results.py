@@ -13,7 +13,7 @@ import streamlit as st
 
 from app import evidence, own_clips
 from app.history import History, Judged, Row
-from app.words import VERDICTS, badge, in_table, plain, verdict_as_html
+from app.words import VERDICTS, badge, file_beside, in_table, plain, verdict_as_html
 from deepfake_detector.common.console import printable
 from deepfake_detector.common.percent import percent
 from deepfake_detector.pages.looks import LOOKS
@@ -239,7 +239,7 @@ def _show_one(
     st.download_button(
         "Report for programs (JSON)",
         json.dumps(row.report, indent=2),
-        file_name=f"{Path(row.name).stem}.report.json",
+        file_name=file_beside(row.name, ".report.json"),
         mime="application/json",
         icon=":material/data_object:",
         on_click="ignore",

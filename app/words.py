@@ -2,6 +2,7 @@
 own, names are never markup."""
 
 import re
+from pathlib import Path
 
 from deepfake_detector.common.console import printable
 from deepfake_detector.pages.looks import LOOKS
@@ -39,6 +40,11 @@ def in_table(verdict: str) -> str:
 def plain(text: str) -> str:
     """Text from outside as Markdown that shows it letter by letter."""
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:&=^\"'@/])", r"\\\1", printable(text))
+
+
+def file_beside(name: str, ending: str) -> str:
+    """The name of a file about the one of this name, in letters that every browser can send."""
+    return f"{printable(Path(name).stem)}{ending}"
 
 
 def verdict_as_html(verdict: str) -> str:

@@ -269,6 +269,37 @@ def test_a_file_that_is_gone_when_its_turn_comes_is_told(page_of, tmp_path, monk
     assert str(tmp_path) not in words(page)
 
 
+def test_a_name_that_is_no_text_has_downloads_too(page_of, tmp_path, monkeypatch):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / os.fsdecode(b"caf\xe9.jpg")).write_bytes(STILL)
+    monkeypatch.setenv("DEEPFAKE_FOLDER", str(tmp_path / "own"))
+    page = page_of("fake")
+    next(one for one in page.button if one.label == "Judge 1 file").click().run()
+    all_judged(page)
+    assert not page.exception
+    assert page.metric
+    assert "caf?.jpg" in words(page).replace("\\", "")
+
+
+def test_a_folder_that_cannot_be_looked_into_is_told_and_costs_no_other(
+    page_of, tmp_path, monkeypatch
+):
+    (tmp_path / "own" / "shut").mkdir(parents=True)
+    (tmp_path / "own" / "a.jpg").write_bytes(STILL)
+    scandir = os.scandir
+
+    def refusing(folder: Path):
+        if Path(folder).name == "shut":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    monkeypatch.setenv("DEEPFAKE_FOLDER", str(tmp_path / "own"))
+    page = page_of("fake")
+    assert "A folder in it cannot be looked into." in words(page)
+    assert [one.label for one in page.button if one.label.startswith("Judge")] == ["Judge 1 file"]
+
+
 def test_a_folder_that_is_not_there_is_told_before_anything_is_judged(page_of, monkeypatch):
     monkeypatch.setenv("DEEPFAKE_FOLDER", "/nowhere/at/all")
     page = page_of("fake")
@@ -331,7 +362,7 @@ def test_of_several_people_each_has_a_verdict_and_one_decides(page_of, data):
     page = upload(page_of("fake"), ("two.mp4", data))
     cards = [words(block) for block in people(page)]
     assert len(cards) == 2
-    assert all("FAKE]" in card and re.search(r"Probability of fake: \d+%", card) for card in cards)
+    assert all("FAKE]" in card and re.search(r"Probability of fake: (?:over )?[\d.]+%", card) for card in cards)
     assert ["Decides the verdict" in card for card in cards] == [True, False]
     assert f"Probability of fake: {page.metric[0].value}" in cards[0]
 
@@ -590,6 +621,7 @@ def test_where_the_list_is_full_it_says_so_and_judges_no_more(page_of, monkeypat
     monkeypatch.setattr(history, "MOST_ROWS", 2)
     page = upload(page_of("fake"), *((f"{at}.mp4", b"broken %d" % at) for at in range(3)))
     assert "no more fit" in words(page)
+    assert "That drops the file that waits, too: judge what is missing after it." in words(page)
     assert len(table(page)) == 2
 
 
