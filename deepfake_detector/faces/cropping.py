@@ -33,6 +33,7 @@ from deepfake_detector.storage.archive import (
     fingerprint,
     member_of,
 )
+from deepfake_detector.storage.files import check_same
 from deepfake_detector.storage.packs import Task
 from deepfake_detector.storage.store import PACKAGES, Made, key_of
 
@@ -72,7 +73,8 @@ def crop_tasks(
         boxes = {item.item: boxes_of[item.item] for item in pack.items if item.item in boxes_of}
         stored = any("archive" in row for rows in own.values() for row in rows)
         pictures = fingerprint(source / pack.archive) if stored else []
-        items = [(item.item, item.kind, md5[item.item]) for item in pack.items]
+        sums = {item.item: md5[item.item] for item in pack.items}
+        items = [(item.item, item.kind, sums[item.item]) for item in pack.items]
         key = key_of(
             code,
             settings.model_dump(exclude={"share_boxes"}),
@@ -82,7 +84,7 @@ def crop_tasks(
             boxes,
             pictures,
         )
-        return Task(pack, (own, boxes, source.absolute(), settings), key)
+        return Task(pack, (own, boxes, sums, source.absolute(), settings), key)
 
     return task
 
@@ -91,6 +93,7 @@ def crop_faces(
     pack: Pack,
     frames: dict[str, list[dict]],
     boxes: dict[str, list[dict]],
+    md5: dict[str, str],
     source: Path,
     settings: CropFaces,
 ) -> Made:
@@ -98,14 +101,13 @@ def crop_faces(
 
     `frames` and `boxes` are the items' rows as `crop_tasks` hands them out, `source` the folder of
     the frames' archives. A frame without a face, and a face too small to be judged, get a row that
-    says so.
+    says so. Raises UserError where a ready crop is no longer the file of the item's MD5 sum.
     """
     rows, members = [], {}
     with ArchiveReader(source) as reader:
         for item in pack.items:
-            for row, crop in _faces(
-                item, frames[item.item], boxes.get(item.item), reader, settings
-            ):
+            own, known = frames[item.item], boxes.get(item.item)
+            for row, crop in _faces(item, own, known, md5[item.item], reader, settings):
                 if crop is not None:
                     member = member_of(
                         item.item, item.kind, f"{row['frame']:06d}_{row['track']}.png"
@@ -138,6 +140,7 @@ def _faces(
     item: Item,
     frames: list[dict],
     boxes: list[dict] | None,
+    md5: str,
     reader: ArchiveReader,
     settings: CropFaces,
 ) -> Found:
@@ -148,6 +151,7 @@ def _faces(
     try:
         image = picture(item, {}, reader)
     except (MediaError, OSError) as error:
+        check_same(item.path, md5)
         return [({"status": reason(error)}, None)]
     if is_given(item.kind, settings.realign):
         return _ready_crop(image, settings.crop_size)

@@ -20,6 +20,7 @@ from deepfake_detector.media.reading import MediaError, reason
 from deepfake_detector.media.settings import ExtractFrames
 from deepfake_detector.media.stills import size_of
 from deepfake_detector.storage.archive import Pack, encode, member_of
+from deepfake_detector.storage.files import check_same
 from deepfake_detector.storage.packs import Task
 from deepfake_detector.storage.store import PACKAGES, Made, key_of
 
@@ -65,14 +66,17 @@ def frame_tasks(index: pd.DataFrame, settings: ExtractFrames) -> Callable[[Pack]
             (item.item, item.kind, Path(item.path).suffix.lower(), md5[item.item])
             for item in pack.items
         ]
-        return Task(pack, (settings,), key_of(code, settings.model_dump(), pack.archive, items))
+        sums = {item.item: md5[item.item] for item in pack.items}
+        return Task(
+            pack, (sums, settings), key_of(code, settings.model_dump(), pack.archive, items)
+        )
 
     return task
 
 
-def extract_frames(pack: Pack, settings: ExtractFrames) -> Made:
+def extract_frames(pack: Pack, md5: dict[str, str], settings: ExtractFrames) -> Made:
     """The sampled frames of a pack, with rows of the tables `frames` and `media`; a bad item costs
-    itself only.
+    itself only. Raises UserError where that is no longer the file of the item's MD5 sum.
 
     What a file is follows from its content: an animation is sampled whatever the index calls it.
     Ready crops are looked at but stay where they are: they get rows, and no place in the archive.
@@ -86,6 +90,7 @@ def extract_frames(pack: Pack, settings: ExtractFrames) -> Made:
             kept = item.kind == "face" or (item.kind == "image" and probed.kind == "image")
             pictures = list(_still(path, item.kind) if kept else _sampled(path, settings, probed))
         except (MediaError, OSError) as error:
+            check_same(path, md5[item.item])
             rows.append({"item": item.item, "status": reason(error)})
             continue
         for picture in pictures:

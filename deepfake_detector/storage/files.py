@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from deepfake_detector import UserError
+
 CHUNK = 1 << 20
 
 
@@ -59,6 +61,20 @@ def file_hash(path: str | os.PathLike, algorithm: str = "sha256") -> str:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def check_same(path: str | os.PathLike, md5: str) -> None:
+    """Raises UserError where a file is not the one of this MD5 sum, or cannot be read now: what is
+    wrong with it says nothing of the file that was listed."""
+    try:
+        why = "" if file_hash(path, "md5") == md5 else "its content is another one"
+    except OSError as error:
+        why = error.strerror or str(error)
+    if why:
+        raise UserError(
+            f"{path}: not as it was listed: {why}",
+            "bring it back, then run the same command again; what is finished is kept",
+        )
 
 
 def _umask() -> int:

@@ -19,6 +19,7 @@ from deepfake_detector.media.extraction import extract_frames
 from deepfake_detector.media.settings import ExtractFrames
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import ArchiveReader, Item, Pack, archive_of, write_archive
+from deepfake_detector.storage.files import file_hash
 from deepfake_detector.storage.packs import Task
 
 SETTINGS = CropFaces(
@@ -35,14 +36,20 @@ def framed(folder, kind: str, *files: bytes) -> tuple[Pack, list[dict]]:
         path.write_bytes(data)
         items.append(Item(f"demo/real/{number}", kind, str(path)))
     pack = Pack(archive_of("demo/real/0", kind), tuple(items))
-    made = extract_frames(pack, ExtractFrames(frames=3, format="png"))
+    sums = dict(index_of(pack)[["item", "md5"]].itertuples(index=False, name=None))
+    made = extract_frames(pack, sums, ExtractFrames(frames=3, format="png"))
     if made.members:
         write_archive(folder / "frames" / pack.archive, made.members)
     return pack, made.rows["frames"]
 
 
 def index_of(pack: Pack) -> pd.DataFrame:
-    return pd.DataFrame([{"item": item.item, "kind": item.kind, "md5": "0"} for item in pack.items])
+    return pd.DataFrame(
+        [
+            {"item": item.item, "kind": item.kind, "md5": file_hash(item.path, "md5")}
+            for item in pack.items
+        ]
+    )
 
 
 def task(
