@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from deepfake_detector.scoring.decision import DIGITS
+from deepfake_detector.scoring.decision import DIGITS, is_fake, is_real
 from deepfake_detector.scoring.people import fake_from
 from deepfake_detector.scoring.proof import why_unproven
 from deepfake_detector.scoring.scores import logit, probability
@@ -55,7 +55,7 @@ def decision(
     band = inconclusive_band(
         labels, probabilities, groups, threshold, aims.band_error, aims.min_groups
     )
-    inside = (probabilities > band.low) & (probabilities < band.high)
+    inside = ~(is_real(probabilities, band.low) | is_fake(probabilities, band.high))
     wrong = (probabilities >= threshold) != (labels == 1)
     return {
         "temperature": round(temperature.value, 6),
@@ -109,12 +109,12 @@ def most_balanced(labels: np.ndarray, probabilities: np.ndarray) -> float:
 
 def fewest_false_alarms(labels: np.ndarray, probabilities: np.ndarray, share: float) -> float:
     """The lowest threshold that calls at most `share` of the reals fake, half-way between two
-    observed scores."""
+    observed scores; 1, which calls nobody fake, where more of them have a probability of 1."""
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, float)
     candidates = _between(probabilities)
     reals = np.sort(probabilities[labels == 0])
     alarms = 1 - np.searchsorted(reals, candidates) / len(reals)
-    return float(candidates[np.argmax(alarms <= share + TOLERANCE)])
+    return float(next(iter(candidates[alarms <= share + TOLERANCE]), 1.0))
 
 
 def inconclusive_band(

@@ -4,6 +4,7 @@ import bisect
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from pydantic import Field
 
 from deepfake_detector.common.settings import StrictModel
@@ -102,6 +103,16 @@ def decide(fake_probability: float, band_low: float, band_high: float) -> str:
     """FAKE from `band_high`, REAL up to `band_low`, INCONCLUSIVE between; FAKE where the two are
     one threshold. Never FAKE where the band ends at 1, nor REAL where it begins at 0: a very high
     or low logit has a probability that is rounded to these."""
-    if band_high < 1 and fake_probability >= band_high:
+    if is_fake(fake_probability, band_high):
         return "FAKE"
-    return "REAL" if band_low > 0 and fake_probability <= band_low else "INCONCLUSIVE"
+    return "REAL" if is_real(fake_probability, band_low) else "INCONCLUSIVE"
+
+
+def is_fake(fake_probability: np.ndarray | float, band_high: float) -> np.ndarray:
+    """Whether one probability, or each of an array, is FAKE."""
+    return (np.asarray(fake_probability) >= band_high) & (band_high < 1)
+
+
+def is_real(fake_probability: np.ndarray | float, band_low: float) -> np.ndarray:
+    """Whether one probability, or each of an array, is REAL where it is not FAKE."""
+    return (np.asarray(fake_probability) <= band_low) & (band_low > 0)

@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 
 from deepfake_detector import UserError
 from deepfake_detector.scoring.calibration import fewest_false_alarms, rounded, several, thinned
-from deepfake_detector.scoring.decision import LEAST_CLIPS, Decision
+from deepfake_detector.scoring.decision import LEAST_CLIPS, Decision, is_fake, is_real
 from deepfake_detector.scoring.scores import probability
 
 TOLERANCE = 1e-9  # of a fraction of clips, for rounding
@@ -39,10 +39,10 @@ def recalibrated(
         update={
             "real_clips": len(scores),
             "real_scores": tuple(reals),
-            "inconclusive": _counted((scores > low) & (scores < threshold))
-            + _scaled((fakes > low) & (fakes < threshold), known.fake_clips),
-            "wrong_outside_band": _counted(scores >= threshold)
-            + _scaled(fakes <= low, known.fake_clips),
+            "inconclusive": _counted(~(is_real(scores, low) | is_fake(scores, threshold)))
+            + _scaled(~(is_real(fakes, low) | is_fake(fakes, threshold)), known.fake_clips),
+            "wrong_outside_band": _counted(is_fake(scores, threshold))
+            + _scaled(is_real(fakes, low), known.fake_clips),
         }
     )
     return decision.model_copy(
@@ -61,7 +61,7 @@ def recalibrated(
 def false_alarms(decision: Decision, logits: np.ndarray) -> tuple[int, float, float]:
     """How many of these real clips are called fake, and the exact 95 % interval of their rate
     (Clopper and Pearson 1934), each clip taken as independent of the others."""
-    alarms = _counted(probability(logits, decision.temperature) >= decision.band_high)
+    alarms = _counted(is_fake(probability(logits, decision.temperature), decision.band_high))
     ends = binomtest(alarms, len(logits)).proportion_ci(0.95, method="exact")
     return alarms, float(ends.low), float(ends.high)
 

@@ -73,6 +73,12 @@ def test_a_threshold_beyond_all_scores_lies_half_way_to_0_or_1():
     assert calibration.fewest_false_alarms(labels, probabilities, 1.0) == pytest.approx(0.25)
 
 
+def test_where_too_many_reals_are_sure_fakes_nobody_is_called_fake():
+    probabilities = np.array([0.2, 0.9, 1.0, 1.0])
+    assert calibration.fewest_false_alarms(np.zeros(4), probabilities, 0.25) == 1.0
+    assert calibration.fewest_false_alarms(np.zeros(4), probabilities, 0.5) == pytest.approx(0.95)
+
+
 def wrong_below(wrong: np.ndarray, below: np.ndarray) -> float:
     """Of those below a cut the fraction that is wrong, were there as many wrong as right clips."""
     bad, good = below[wrong].mean(), below[~wrong].mean()

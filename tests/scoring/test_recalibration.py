@@ -44,6 +44,15 @@ def test_a_threshold_near_an_end_is_no_end(end):
     assert judge(30.0, "", new).verdict == "FAKE"
 
 
+def test_where_real_clips_are_surely_fake_nobody_is_called_fake():
+    logits = np.append(np.linspace(-5, 5, 18), [1e4, 1e4])
+    new = recalibrated(DECISION, logits, 0.05)
+    assert new.band_high == 1
+    assert false_alarms(new, logits)[0] == 0
+    assert judge(1e4, "", new).verdict == "INCONCLUSIVE"
+    assert new.validation.wrong_outside_band == 0
+
+
 @pytest.mark.parametrize(("centre", "low"), [(8.0, 0.3), (-8.0, None)])
 def test_real_ends_where_it_did_or_at_a_lower_threshold(centre, low):
     new = recalibrated(DECISION, centre + np.arange(40) / 40, 0.05)
