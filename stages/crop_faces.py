@@ -35,6 +35,8 @@ def main() -> str:
     kept = store.Store(store.root() / "faces")
     lender = lenders(index, frames) if crop.share_boxes else {}
     borrows = index["item"].isin(list(lender))
+    if crop.share_boxes:
+        print(f"  {borrows.sum()} fakes are cut where the face of their original is")
 
     def cropped(part: pd.DataFrame, known: dict[str, pd.DataFrame]) -> packs.Done:
         plan = crop_tasks(part, frames, known, FRAMES, crop)

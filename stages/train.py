@@ -26,7 +26,7 @@ from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_whole
 from deepfake_detector.training import crops, devices, network, sampling
 from deepfake_detector.training.checkpoints import Checkpoints
-from deepfake_detector.training.fit import fit
+from deepfake_detector.training.fit import fit, parts_learning
 from deepfake_detector.training.progress import Epoch, Progress, history_table
 from deepfake_detector.training.run_folder import run_folder
 from deepfake_detector.training.settings import Train
@@ -52,7 +52,8 @@ def main() -> str:
         ),
     }
     scratch = run_folder(train, rows)
-    with only_writer(scratch, "train") if devices.first_process() else contextlib.nullcontext():
+    lock = only_writer(scratch, "train") if devices.first_process() else contextlib.nullcontext()
+    with lock, devices.memory_told():
         summary = _train(train, rows, Checkpoints(scratch))
     frame.afterwards(partial(shutil.rmtree, scratch, ignore_errors=True))
     return summary
@@ -90,10 +91,17 @@ def _train(train: Train, rows: dict[str, pd.DataFrame], checkpoints: Checkpoints
         ranks=fabric.world_size,
     )
     fabric.print(f"  {sampling.told(rows['train'], batches.expected())}")
+    parts = detector.parts()
+    ever = parts_learning(parts, train.epochs - 1, train.unfreeze_every)
+    if train.epochs and ever < len(parts):
+        fabric.print(
+            f"  only {ever} of {len(parts)} parts of the network ever learn: "
+            f"train.unfreeze_every is {train.unfreeze_every}, train.epochs {train.epochs}"
+        )
     progress = fit(
         fabric,
         detector,
-        parts=detector.parts(),
+        parts=parts,
         train=sampling.LearningCrops(
             rows["train"],
             train.input_size,

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
@@ -12,7 +14,25 @@ from lightning_fabric.strategies import DDPStrategy
 from deepfake_detector import UserError
 from deepfake_detector.common import arithmetic, cores
 
+NO_MEMORY = "allocate memory"  # torch has an exception of its own for a GPU alone
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+
+@contextmanager
+def memory_told() -> Iterator[None]:
+    """Raises UserError, with what to lower, where what is done within runs out of memory."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and (
+            NO_MEMORY not in str(error)
+        ):
+            raise
+        raise UserError(
+            "training needs more memory than there is",
+            "lower train.micro_batch_size: a step takes longer and learns the same; or lower "
+            "train.input_size",
+        ) from error
 
 
 def setup(

@@ -7,6 +7,7 @@ A run that was stopped anywhere resumes from its saved state and ends at the sam
 import math
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
@@ -84,7 +85,7 @@ def fit(
         keeper = Keeper(learner, progress, checkpoints, recipe.checkpoint_minutes, received)
         while not progress.is_over(recipe.epochs, recipe.patience):
             number = len(progress.history)
-            unfreeze(learner.model, parts, _learning(parts, number, recipe.unfreeze_every))
+            unfreeze(learner.model, parts, parts_learning(parts, number, recipe.unfreeze_every))
             batches.start(number, progress.step)
             epoch, what = iter(loaded), f"epoch {number + 1} of {recipe.epochs}"
             if fabric.is_global_zero:
@@ -137,9 +138,14 @@ def validate(
     watch: Callable[[Batches, int], Batches],
 ) -> tuple[dict[str, float], list[float]]:
     """The val figures of an `Epoch`, by mean logit per item, its select figures where `rows` have a
-    column `selects`, and the logit of every face."""
+    column `selects`, and the logit of every face. Raises UserError where a logit is no number."""
     judged.eval()
     logits = frame_logits(judged, val, JUDGE_BATCH, workers, watch)
+    if not np.isfinite(logits).all():
+        raise UserError(
+            "the logits of validation are not numbers any more",
+            "lower train.lr, or set train.precision to fp32",
+        )
     scored = rows.assign(logit=logits)
     result = _figures(scored, "val")
     if "selects" in scored:
@@ -183,7 +189,7 @@ class _Losses:
         self.progress.step += 1
 
 
-def _learning(parts: list[list[nn.Module]], epoch: int, every: int) -> int:
+def parts_learning(parts: list[list[nn.Module]], epoch: int, every: int) -> int:
     """How many parts learn in this epoch; one more after each `every` epochs."""
     return 1 + epoch // every if every else len(parts)
 

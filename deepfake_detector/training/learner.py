@@ -24,6 +24,8 @@ class Learner:
         self.learning = WithBoundary(detector) if recipe.mask_loss else detector
         # less than half the time on a processor; with fp16's scaler Fabric could not clip gradients
         fused = fabric.device.type == "cpu" and not fabric.strategy.precision.state_dict()
+        # SGD takes no weights that begin to learn later in one pass with others
+        fused = fused and not (recipe.optimizer == "sgd" and recipe.unfreeze_every)
         optimizer = make_optimizer(
             self.learning, recipe.optimizer, recipe.lr, recipe.weight_decay, fused
         )

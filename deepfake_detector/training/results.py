@@ -11,8 +11,8 @@ def figures(history: pd.DataFrame, validation: pd.DataFrame) -> dict:
     video.
 
     `history` has a row for each epoch (plots/training.csv), `validation` the best epoch's logit of
-    every validation face (`tables.VALIDATION`). `learned` says whether the interval excludes 0.5,
-    None where there is none; `reason` then says why.
+    every validation face (`tables.VALIDATION`). `learned` says whether the interval lies above
+    0.5, None where there is none; `reason` then says why.
     """
     best_epoch = int(validation["epoch"].iloc[0])
     best = history.set_index("epoch").loc[best_epoch].drop("lr").to_dict()
@@ -20,7 +20,7 @@ def figures(history: pd.DataFrame, validation: pd.DataFrame) -> dict:
     videos = videos.agg({"label": "first", "group": "first", "logit": track_logit})
     interval = intervals(videos["label"], Scores(videos["logit"]), videos["group"], ["roc_auc"])
     low, high = interval.ends.get("roc_auc", (None, None))
-    learned = None if low is None else not low <= 0.5 <= high
+    learned = None if low is None else low > 0.5
     found = {"best_epoch": best_epoch, "epochs": len(history), "learned": learned}
     if interval.reason:
         found["reason"] = interval.reason

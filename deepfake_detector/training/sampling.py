@@ -112,6 +112,11 @@ class BalancedBatches(Sampler[list[Draw]]):
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
+        if batch_size % ranks:
+            raise UserError(
+                f"train.batch_size {batch_size} is no multiple of the {ranks} processes that train",
+                f"set it to {batch_size - batch_size % ranks + ranks}",
+            )
         self.labels, self.reals = labels, np.where(labels == 0, weights, 0)
         self.only_reals = not (labels == 1).any()
         _, group = np.unique(np.asarray(groups, str), return_inverse=True)

@@ -109,3 +109,22 @@ def test_only_one_process_of_a_run_is_the_first(monkeypatch, environment, first)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert devices.first_process() == first
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+        MemoryError(),
+    ],
+)
+def test_too_little_memory_is_told_with_what_to_lower(error):
+    told = r"more memory than there is; lower train\.micro_batch_size"
+    with pytest.raises(UserError, match=told), devices.memory_told():
+        raise error
+
+
+def test_other_errors_are_what_they_are():
+    with pytest.raises(RuntimeError, match="shapes"), devices.memory_told():
+        raise RuntimeError("shapes do not match")

@@ -543,7 +543,7 @@ def test_parts_learn_one_after_the_other(faces):
     ("every", "learning"), [(0, [3, 3, 3, 3, 3]), (1, [1, 2, 3, 4, 5]), (2, [1, 1, 2, 2, 3])]
 )
 def test_one_more_part_learns_after_so_many_epochs(every, learning):
-    assert [fit._learning([[]] * 3, epoch, every) for epoch in range(5)] == learning
+    assert [fit.parts_learning([[]] * 3, epoch, every) for epoch in range(5)] == learning
 
 
 @pytest.mark.slow
@@ -589,6 +589,16 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_items(faces):
     ):
         run(*faces, RECIPE.model_copy(update={"lr": 1e30, "warmup": 0.0, "clip": 0.0}))
     assert Checkpoints(faces[0] / STATES).latest() is None
+
+
+def test_logits_of_validation_that_are_no_numbers_stop_the_run(faces, monkeypatch):
+    folder, rows = faces
+    monkeypatch.chdir(folder)
+    detector = Small()
+    with torch.no_grad():
+        detector.head.weight.fill_(torch.inf)
+    with pytest.raises(UserError, match=r"logits of validation are not numbers .*lower train\.lr"):
+        validate(detector, LearningCrops(rows, 32, 1), rows)
 
 
 def test_all_faces_of_the_step_are_named_however_it_was_cut(faces):

@@ -90,6 +90,19 @@ def test_a_step_of_sgd_goes_against_the_gradient_on_normalised_faces(precision):
     assert error.norm() < {"fp32": 1e-4, "bf16": 2e-2}[precision] * wanted.norm()
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_weights_may_begin_to_learn_later_than_others(optimizer, precision):
+    recipe = changed(PLAIN, optimizer=optimizer, unfreeze_every=1)
+    fabric = devices.setup("cpu", 1, precision, seed=1)
+    detector = nn.Sequential(nn.Flatten(), nn.Linear(48, 4), nn.Linear(4, 2))
+    learning = Learner(fabric, detector, recipe, 10)
+    for first_learns in (False, True):
+        detector[1].requires_grad_(first_learns)
+        before = weights(detector[1])
+        learning.learn([batch()])
+        assert torch.equal(weights(detector[1]), before) is not first_learns
+
+
 def test_a_step_forgets_the_gradients_of_the_one_before():
     learning = learner(SGD)
     learning.learn([batch()])

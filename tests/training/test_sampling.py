@@ -212,6 +212,13 @@ def test_a_batch_that_cannot_be_split_is_refused():
         batches(EVEN, batch_size=7, micro_batch_size=3)
 
 
+def test_a_batch_that_the_processes_cannot_share_is_refused():
+    with pytest.raises(
+        UserError, match=r"train\.batch_size 10 is no multiple of the 3 processes .*; set it to 12"
+    ):
+        batches(EVEN, batch_size=10, ranks=3)
+
+
 def test_an_epoch_can_go_on_in_its_middle():
     own = batches(EVEN, micro_batch_size=5)
     own.start(2)
