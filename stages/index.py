@@ -9,6 +9,7 @@ makes   data/index.csv
 import pandas as pd
 
 from deepfake_detector import params
+from deepfake_detector.datasets.same_names import same_names
 from deepfake_detector.storage import tables
 from stages import frame
 
@@ -18,6 +19,11 @@ def main() -> str:
     lists = [tables.read(f"data/scan/{name}.csv", tables.INDEX) for name in sorted(data_sets)]
     index = tables.make(pd.concat(lists).to_dict("records"), tables.INDEX)
     tables.write("data/index.csv", index, tables.INDEX)
+    for name, named_in in same_names(index).items():
+        print(
+            f"  {name} of {', '.join(named_in)} are taken for different people; if they are one, "
+            f"write person:{name} in each"
+        )
     fakes = int(index["label"].sum())
     return (
         f"{len(index)} items of {len(lists)} data set(s): {len(index) - fakes} real, {fakes} fake"

@@ -30,7 +30,8 @@ REMEDY = (
 
 
 def main() -> str:
-    split = params.load().split
+    settings = params.load()
+    split = settings.split
     index = tables.read("data/index.csv", tables.INDEX)
     verified = tables.read("data/verified.csv", tables.VERIFIED)
     near = tables.read("data/near_duplicates.csv", tables.NEAR_DUPLICATES)
@@ -50,7 +51,7 @@ def main() -> str:
     if left and split.policy != "official":
         raise UserError("the split leaks:\n  " + "\n  ".join(str(leak) for leak in left))
     found = _published_leaks(index, near, items, split.policy)
-    splitting.refuse_one_class(items)
+    splitting.refuse_one_class(items, split.policy, settings.train.fakes == "all")
     for part in splitting.PARTS:
         rows = items.loc[items["part"] == part, list(tables.SPLIT.columns)]
         tables.write(

@@ -146,15 +146,20 @@ def without_unseen(
     return part
 
 
-def refuse_one_class(items: pd.DataFrame) -> None:
-    """Raises UserError where a part (columns part, label) lacks a class."""
+def refuse_one_class(items: pd.DataFrame, policy: str, learns_from_fakes: bool) -> None:
+    """Raises UserError where a part (columns part, label) lacks a class; train needs fakes only
+    where they are learned from."""
+    remedy = "add material, change split's shares, or name a data set with `use: test`"
+    if policy != "shares":
+        remedy = "the published split may have no such part: set split.policy to shares"
     for part in PARTS:
         found = set(items.loc[items["part"] == part, "label"])
-        if found != {0, 1}:
+        wanted = {0, 1} if learns_from_fakes or part != "train" else {0}
+        if not wanted <= found:
             raise UserError(
-                f"{part} has {'no items' if not found else f'only label {found.pop()}'}: every "
-                "part needs both classes",
-                "add material, change split's shares, or name a data set with `use: test`",
+                f"{part} has {'no items' if not found else f'only label {found.pop()}'}: it needs "
+                f"{'both classes' if len(wanted) > 1 else 'real ones'}",
+                remedy,
             )
 
 

@@ -419,23 +419,37 @@ def test_a_published_split_has_to_be_there(policy):
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("lacking", "policy", "fakes", "said"),
     [
-        ([("train", 0), ("train", 1), ("val", 0), ("val", 1)], "test has no items"),
         (
-            [("train", 0), ("train", 1), ("val", 1), ("test", 0), ("test", 1)],
-            "val has only label 1",
+            {("test", 0), ("test", 1)},
+            "shares",
+            True,
+            "test has no items: it needs both classes; add",
         ),
+        ({("val", 0)}, "shares", True, "val has only label 1: it needs both classes; add material"),
+        (
+            {("val", 0), ("val", 1)},
+            "official",
+            True,
+            "val has no items.*set split.policy to shares",
+        ),
+        ({("train", 1)}, "shares", True, "train has only label 0"),
+        ({("train", 1)}, "shares", False, ""),
+        ({("train", 0)}, "shares", False, "train has only label 1: it needs real ones"),
+        ({("test", 1)}, "shares", False, "test has only label 0"),
+        (set(), "shares", True, ""),
     ],
 )
-def test_a_part_without_a_class_is_refused(rows, said):
+def test_a_part_without_a_class_that_it_needs_is_refused(lacking, policy, fakes, said):
+    every = [(part, label) for part in splitting.PARTS for label in (0, 1)]
+    rows = [one for one in every if one not in lacking]
+    items = pd.DataFrame(rows, columns=["part", "label"])
+    if not said:
+        splitting.refuse_one_class(items, policy, fakes)
+        return
     with pytest.raises(UserError, match=said):
-        splitting.refuse_one_class(pd.DataFrame(rows, columns=["part", "label"]))
-
-
-def test_parts_with_both_classes_are_fine():
-    rows = [(part, label) for part in splitting.PARTS for label in (0, 1)]
-    splitting.refuse_one_class(pd.DataFrame(rows, columns=["part", "label"]))
+        splitting.refuse_one_class(items, policy, fakes)
 
 
 def test_one_group_of_more_than_half_is_refused_with_what_ties_it():

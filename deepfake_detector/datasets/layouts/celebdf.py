@@ -71,7 +71,11 @@ def _test_list(path: Path) -> dict[str, str]:
     """`<folder>/<file>` -> label as written, of the official list; empty where it is not there."""
     if not path.exists():
         return {}
-    lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        text = "not text"
+    lines = [line.split() for line in text.splitlines() if line.strip()]
     if any(len(line) != 2 or line[0] not in ("0", "1") or "/" not in line[1] for line in lines):
         raise UserError(
             f"{path}: not lines of `<0 or 1> <folder>/<file>`",

@@ -59,6 +59,10 @@ def _facts(path: Path) -> dict[str, dict]:
 
 def _found(place: str, path: Path, fact: dict) -> Found:
     top, _, below = place.partition("/")
+    if not below:
+        raise UserError(
+            f"{path}: in none of the preview set's folders", "put it back where the set has it"
+        )
     label = LABELS[fact["label"]]
     subjects = set(SUBJECT.findall(Path(below).parts[0]))
     subjects |= {str(fact[key]) for key in ("target_id", "swapped_id") if fact.get(key)}

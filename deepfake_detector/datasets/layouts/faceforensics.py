@@ -23,19 +23,23 @@ SAME = {"raw": ("raw", "c0"), "c0": ("c0", "raw")}  # compressions that are one 
 FLAT = "original"  # the folder of reals in the flat mirror
 
 
+REALS, FAKES = "original_sequences", "manipulated_sequences"
 PAIRS = "splits/{}.json"
 CONVERSION = "conversion_dict.json"
 
 
 def scan(name: str, tree: Listing, data_set: FaceForensicsSet) -> Scan:
     root = tree.folder
-    folders = _flat(root) or _official(root, data_set.compression)
+    is_official = any((root / home).is_dir() for home in (REALS, FAKES))
+    folders = _official(tree, data_set.compression) if is_official else _flat(tree)
     splits, videos = _splits(root), _youtube_videos(root / CONVERSION)
     found, notes = [], []
+    if folders and not is_official and data_set.compression != "c23":
+        notes.append(f"these folders do not tell whether they are {data_set.compression}")
     for group, folder in folders.items():
-        if paths := tree.videos_in(folder):
-            found += [_found(group, path, splits, videos) for path in paths]
-            notes.append(f"found {len(paths)} of {EXPECTED[group]} {group}")
+        paths = tree.videos_in(folder)
+        found += [_found(group, path, splits, videos) for path in paths]
+        notes.append(f"found {len(paths)} of {EXPECTED[group]} {group}")
     return Scan(
         found,
         notes + _missing_originals(found),
@@ -44,26 +48,24 @@ def scan(name: str, tree: Listing, data_set: FaceForensicsSet) -> Scan:
     )
 
 
-def _flat(root: Path) -> dict[str, Path]:
-    return {
-        group: root / group
-        for group in (FLAT, *METHODS, "DeepFakeDetection")
-        if (root / group).is_dir()
-    }
+def _flat(tree: Listing) -> dict[str, Path]:
+    """Group -> its folder, of those that hold videos."""
+    folders = {group: tree.folder / group for group in (FLAT, *METHODS, "DeepFakeDetection")}
+    return {group: folder for group, folder in folders.items() if tree.videos_in(folder)}
 
 
-def _official(root: Path, compression: str) -> dict[str, Path]:
-    homes = {FLAT: "original_sequences/youtube", "actors": "original_sequences/actors"}
-    homes |= {
-        method: f"manipulated_sequences/{method}" for method in (*METHODS, "DeepFakeDetection")
-    }
+def _official(tree: Listing, compression: str) -> dict[str, Path]:
+    """As `_flat`, of the official tree."""
+    root = tree.folder
+    homes = {FLAT: f"{REALS}/youtube", "actors": f"{REALS}/actors"}
+    homes |= {method: f"{FAKES}/{method}" for method in (*METHODS, "DeepFakeDetection")}
     folders = {}
     for group, home in homes.items():
         for level in SAME.get(compression, (compression,)):
-            if (root / home / level / "videos").is_dir():
+            if tree.videos_in(root / home / level / "videos"):
                 folders[group] = root / home / level / "videos"
                 break
-    if not folders and (root / "original_sequences").is_dir():
+    if not folders:
         there = sorted(
             {path.name for path in root.glob("*_sequences/*/*") if path.is_dir()} - {"masks"}
         )

@@ -108,7 +108,7 @@ def _found(
         method=method,
         name=below,
         sources=tuple(
-            f"{data_set}:{source.strip()}"
+            name if ":" in (name := source.strip()) else f"{data_set}:{name}"
             for source in facts.get("sources", "").split(";")
             if source.strip()
         ),

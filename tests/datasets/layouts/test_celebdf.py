@@ -78,6 +78,20 @@ def test_what_is_there_and_what_is_missing_is_told(root):
     ]
 
 
+def test_a_list_with_a_byte_order_mark_is_read(root):
+    path = root / "List_of_testing_videos.txt"
+    path.write_text(LIST)
+    before = scan(root).found
+    path.write_text(LIST, "utf-8-sig")
+    assert scan(root).found == before
+
+
+def test_a_list_that_is_no_text_is_refused(root):
+    (root / "List_of_testing_videos.txt").write_text("1 YouTube-real/00170.mp4\n", "utf-16")
+    with pytest.raises(UserError, match=r"List_of_testing_videos\.txt: not lines of"):
+        scan(root)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -156,3 +156,10 @@ def test_a_preview_set_without_its_table_is_refused(tmp_path, text, message):
         (tmp_path / "dataset.json").write_text(text)
     with pytest.raises(UserError, match=f"dataset.json: .*{message}"):
         scan(tmp_path, "dfdc_preview")
+
+
+def test_a_preview_video_in_none_of_the_folders_is_refused(tmp_path):
+    put(tmp_path, "b.mp4")
+    (tmp_path / "dataset.json").write_text('{"b.mp4": {"label": "fake", "set": "train"}}')
+    with pytest.raises(UserError, match=r"b\.mp4: in none of the preview set's folders; put it"):
+        scan(tmp_path, "dfdc_preview")

@@ -261,3 +261,20 @@ def test_a_broken_conversion_table_is_named(tree, text):
 
 def test_a_flat_mirror_without_its_originals_is_read(tree):
     assert rows(tree("Deepfakes/000_003.mp4"))["ff/Deepfakes/000_003"]["label"] == 1
+
+
+def test_an_empty_folder_hides_no_videos_beside_it(tree):
+    root = tree(f"{YOUTUBE}/c0/videos/000.mp4", "manipulated_sequences/Deepfakes/raw/videos/0.txt")
+    (root / YOUTUBE / "raw/videos").mkdir(parents=True)
+    assert paths(root, "raw") == {f"{YOUTUBE}/c0/videos/000.mp4"}
+
+
+def test_an_official_tree_is_one_whatever_lies_beside_it(tree):
+    extra = ("DeepFakeDetection/notes.txt", "Deepfakes/000_003.mp4")
+    assert paths(tree(*OFFICIAL, *extra)) == paths(tree(*OFFICIAL)) != set()
+
+
+def test_of_a_flat_mirror_it_is_told_that_the_compression_is_not_known(tree):
+    root = tree(*FLAT)
+    assert "these folders do not tell whether they are c40" in scan(root, "c40").notes
+    assert not any("do not tell" in note for note in scan(root).notes)
