@@ -43,7 +43,10 @@ class Params(StrictModel):
         description="what to work on, by name; each is scanned by a stage of its own"
     )
     synthesize: dict[Name, Synthesize] = Field({}, description="drawn data sets, by name; {}: none")
-    parallel: Parallel = Field(Parallel(), description="not tracked: results do not depend on it")
+    parallel: Parallel = Field(
+        Parallel(),
+        description="executor and workers are not tracked: results do not depend on them",
+    )
     scratch: Scratch = Field(
         Scratch(), description="not tracked: finished frames and faces are kept in .cache/"
     )

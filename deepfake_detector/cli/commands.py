@@ -195,6 +195,12 @@ def prune(arguments: argparse.Namespace) -> int:
     for stage in store.STAGES:
         dropped, freed = store.Store(store.root() / stage).prune()
         print(f"{stage}: {dropped} archives dropped, {freed / 1e6:.1f} MB freed")
+    if stopped := sorted((store.root().parent / "train").glob("*/*.pt")):
+        size = sum(path.stat().st_size for path in stopped)
+        print(
+            f"train: {size / 1e6:.1f} MB of trainings that were stopped are kept for going on; "
+            f"delete {stopped[0].parents[1]} if none is to"
+        )
     return 0
 
 

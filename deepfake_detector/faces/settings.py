@@ -35,7 +35,10 @@ class CropFaces(StrictModel):
     )
     detector_sha256: Sha256 = Field(YUNET.sha256, description="of the detector's file (yunet)")
     min_face: int = Field(
-        64, ge=8, le=2048, description="pixels; all faces from here on are looked for and judged"
+        64,
+        ge=8,
+        le=2048,
+        description="pixels of the smallest face that is judged; under 28 it may not be found",
     )
     margin: float = Field(
         1.3, ge=1, le=3, description="side of the square crop, as a multiple of the face box"

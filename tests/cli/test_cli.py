@@ -518,7 +518,7 @@ def test_predict_takes_a_list_each_path_once(in_toy_project, call, tmp_path, mon
     (tmp_path / "list.txt").write_text("\n".join([*names[:2], "", names[0]]) + "\n")
     _, out, _ = call("predict", names[2], "--list", tmp_path / "list.txt")
     assert [line.split()[3] for line in out.splitlines()[1:]] == [names[2], *names[:2]]
-    monkeypatch.setattr("sys.stdin", io.StringIO(f"{names[1]}\n"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(f"{names[1]}\n".encode())))
     _, out, _ = call("predict", "--list", "-")
     assert [line.split()[3] for line in out.splitlines()[1:]] == [names[1]]
 

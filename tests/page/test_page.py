@@ -362,7 +362,10 @@ def test_of_several_people_each_has_a_verdict_and_one_decides(page_of, data):
     page = upload(page_of("fake"), ("two.mp4", data))
     cards = [words(block) for block in people(page)]
     assert len(cards) == 2
-    assert all("FAKE]" in card and re.search(r"Probability of fake: (?:over )?[\d.]+%", card) for card in cards)
+    assert all(
+        "FAKE]" in card and re.search(r"Probability of fake: (?:over )?[\d.]+%", card)
+        for card in cards
+    )
     assert ["Decides the verdict" in card for card in cards] == [True, False]
     assert f"Probability of fake: {page.metric[0].value}" in cards[0]
 
