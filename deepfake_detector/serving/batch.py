@@ -6,6 +6,7 @@ for are made of it at the end, in the order of the inputs, however they were jud
 """
 
 import csv
+import errno
 import fcntl
 import hashlib
 import io
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 from deepfake_detector import UserError
 from deepfake_detector.common import console
@@ -53,6 +55,7 @@ COLUMNS: dict[str, Callable[[JsonReport], object]] = {  # of the CSV, and how ea
 
 
 INDEX = "index.html"  # of the folder of pages
+WITHOUT_LOCKS = errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK  # what such drives answer
 NOT_ANNOTATED = "No annotated file was written: {}."
 HEADS = ("verdict", "file", "probability of fake", "people", "in words")  # of its table
 
@@ -268,13 +271,11 @@ class Journal:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with open(self.path, "ab") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+            if not _is_ours(file):
                 raise UserError(
                     f"{self.path}: another run is writing it",
                     "wait for that, or name another file or folder",
-                ) from error
+                )
             self._begin(resume)
             yield
 
@@ -338,6 +339,18 @@ class Journal:
                     return 0
                 whole += len(line)
         return whole
+
+
+def _is_ours(file: IO[bytes]) -> bool:
+    """Whether no other process has taken the file; on a drive without locks nobody can tell."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            raise
+    return True
 
 
 def _key(path: Path) -> str:
