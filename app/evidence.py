@@ -186,7 +186,7 @@ def _show_timeline(judged: Judged, people: list[FaceTrack]) -> None:
         on_select=point_chosen,
         alt="Probability of fake of every face by second; the slider below shows the faces of one moment.",
     )
-    limits = report.limits_in_words(judged.terms.decision, judged.report.people)
+    _, limits = report.score_in_words(judged.report, judged.terms.decision)
     st.caption(f"Each point is a face in a frame; choose one to see it. {limits}")
     st.select_slider(
         "Moment in the clip", sorted(seconds), format_func=_labels(seconds).get, key=slider

@@ -37,8 +37,8 @@ def chosen(root: Path, most_bytes: int) -> list[Arrival]:
     counts = Counter(str(above) for one in places for above in PurePosixPath(one).parents)
     with st.expander("Or judge files on the server"):
         if unreadable:
-            which = "A folder" if unreadable == 1 else f"{unreadable:,} folders"
-            st.caption(f"{which} in it cannot be looked into.")
+            which = "One folder" if unreadable == 1 else f"{unreadable:,} folders"
+            st.caption(f"{which} on the server cannot be looked into.")
         if not counts:
             st.caption("There are no images or videos in its folder now.")
             return []

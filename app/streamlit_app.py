@@ -142,7 +142,9 @@ def say_what_is_missing(visit: Visit) -> None:
     if not visit.history.room:
         waiting = visit.work.waiting
         files = "the file that waits" if waiting == 1 else f"the {waiting} files that wait"
-        again = f" That drops {files}, too: judge what is missing after it." if waiting else ""
+        again = (
+            f" That also drops {files}: judge what is missing again afterwards." if waiting else ""
+        )
         st.warning(
             f"{MOST_ROWS:,} files are listed, and no more fit. Download the reports, then click "
             f"“Forget what was judged”.{again}",

@@ -13,16 +13,19 @@ from deepfake_detector.datasets.same_names import same_names
 from deepfake_detector.storage import tables
 from stages import frame
 
+NAMED = 5
+
 
 def main() -> str:
     data_sets = params.load().data_sets
     lists = [tables.read(f"data/scan/{name}.csv", tables.INDEX) for name in sorted(data_sets)]
     index = tables.make(pd.concat(lists).to_dict("records"), tables.INDEX)
     tables.write("data/index.csv", index, tables.INDEX)
-    for name, named_in in same_names(index).items():
+    if same := same_names(index):
+        named = f"{', '.join(same[:NAMED])}{', …' if len(same) > NAMED else ''}"
         print(
-            f"  {name} of {', '.join(named_in)} are taken for different people; if they are one, "
-            f"write person:{name} in each"
+            f"  {len(same)} names are used by several data sets, each for itself ({named}); where "
+            "one is the same person, write person:NAME in each"
         )
     fakes = int(index["label"].sum())
     return (

@@ -54,12 +54,17 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
     inputs = found_in(arguments.inputs, arguments.list)
     asked_for = [one for one in (arguments.json, arguments.csv) if one]
     listed = [Path(arguments.list)] if arguments.list not in (None, "-") else []
-    outputs.check([*asked_for, *judge.targets(inputs)], [*inputs, *listed, arguments.model])
     index = arguments.html / batch.INDEX if arguments.html else None
     target = next(iter(asked_for), index)
+    journals = [batch.journal_of(target)] if target else []
+    outputs.check(
+        [*asked_for, *judge.targets(inputs), *journals], [*inputs, *listed, arguments.model]
+    )
     print(f"{'verdict':<13} {'P(fake)':>8}  {'faces':>7}  input")
     if target is None:
-        counts = Counter(_told(path, one) for path, one in _judged(inputs, judge, execution))
+        goes_on = arguments.annotate is not None
+        judged = _judged(inputs, judge, execution)
+        counts = Counter(_heard(path, one, goes_on) for path, one in judged)
     else:
         journal = batch.Journal(
             target,
@@ -195,11 +200,11 @@ def prune(arguments: argparse.Namespace) -> int:
     for stage in store.STAGES:
         dropped, freed = store.Store(store.root() / stage).prune()
         print(f"{stage}: {dropped} archives dropped, {freed / 1e6:.1f} MB freed")
-    if stopped := sorted((store.root().parent / "train").glob("*/*.pt")):
-        size = sum(path.stat().st_size for path in stopped)
+    if begun := sorted((store.root().parent / "train").glob("*/*.pt")):
+        size = sum(path.stat().st_size for path in begun)
         print(
-            f"train: {size / 1e6:.1f} MB of trainings that were stopped are kept for going on; "
-            f"delete {stopped[0].parents[1]} if none is to"
+            f"train: {size / 1e6:.1f} MB of trainings that have not ended; where none runs or is "
+            f"to go on, delete {begun[0].parents[1]}"
         )
     return 0
 
@@ -222,10 +227,19 @@ def _judge_on(
         print(f"{len(inputs) - len(left)} of {len(inputs)} were judged before", file=sys.stderr)
     for path, one in _judged(left, judge, execution):
         journal.add(path, one)
-        try:
-            _told(path, one)
-        except BrokenPipeError:  # what was asked for is the file
-            console.drop_output()
+        _heard(path, one, goes_on=True)
+
+
+def _heard(path: Path, found: dict, goes_on: bool) -> str:
+    """As `_told`, and where nobody reads it any more it `goes_on`, as for a file that was asked
+    for."""
+    try:
+        return _told(path, found)
+    except BrokenPipeError:
+        if not goes_on:
+            raise
+        console.drop_output()
+        return found["verdict"]
 
 
 @contextmanager

@@ -24,7 +24,7 @@ def found_in(paths: list[Path], listed: str | None = None) -> list[Path]:
         raise UserError(f"{listed}: no path in this list", "write one path a line")
     found = dict.fromkeys(one for path in paths for one in _in(path))
     if not found:
-        raise UserError(f"{', '.join(map(str, paths))}: {EMPTY}", "name another")
+        raise UserError("nothing to judge in what was named", "name a picture, a video or a folder")
     return list(found)
 
 

@@ -44,6 +44,11 @@ def recalibrate(model: Path, clips: list[Path], share: float, target: Path) -> s
     write_whole(target, model_file.sealed(onnx.load(model), terms))
     count, then = len(found.logits), recalibration.false_alarms(before, found.logits)[0]
     now, low, high = recalibration.false_alarms(after, found.logits)
+    if after.band_high >= 1:
+        return (
+            f"{target}: never FAKE, as more than {share:g} of these {count} real clips have a "
+            f"probability of 1{left_out}"
+        )
     return (
         f"{target}: FAKE from {after.band_high:.3f} (before: {before.band_high:.3f}); of {count} "
         f"real clips {now} are called fake (before: {then}), a rate of {now / count:.1%} "

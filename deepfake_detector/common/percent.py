@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-MOST_DIGITS = 4  # limits have six digits as fractions
+MOST_DIGITS = 4  # limits have six digits as fractions, but for those within 0.001 of 0 or 1
 
 
 def percent(probability: float, digits: int = 1) -> str:
     """With so many digits behind the point, and never as 0 or 100 %: no model is so sure."""
     least = 10.0 ** -(digits + 2)
-    if probability < least / 2:
+    if probability <= least / 2:
         return f"under {least:.{digits}%}"
     if probability >= 1 - least / 2:
         return f"over {1 - least:.{digits}%}"

@@ -156,9 +156,9 @@ def _decision(decision: Decision, export: Mapping) -> Section:
     own = [export["files"][variant] for variant in export["withheld"]]
     low, high, checked = decision.band_low, decision.band_high, decision.validation
     band = (
-        f"FAKE from {high:g}, REAL below; there is no inconclusive band"
-        if low == high
-        else f"{ends_in_words(low, high, '{:g}'.format)}, INCONCLUSIVE otherwise"
+        f"FAKE from {high}, REAL below; there is no inconclusive band"
+        if low == high < 1
+        else f"{ends_in_words(low, high, str)}, INCONCLUSIVE otherwise"
     )
     clips = checked.real_clips + checked.fake_clips
     return Section(
@@ -166,7 +166,7 @@ def _decision(decision: Decision, export: Mapping) -> Section:
         [
             "A clip's probability is the softmax of its logits over the temperature "
             f"{decision.temperature:.3f}. Threshold "
-            f"{decision.threshold:g}: {band}. A face counts that is seen in {decision.min_faces} "
+            f"{decision.threshold}: {band}. A face counts that is seen in {decision.min_faces} "
             "sampled frames, or in half of "
             "them where that is fewer. The highest of several such faces is FAKE from a higher "
             "probability.",

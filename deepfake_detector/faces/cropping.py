@@ -33,7 +33,7 @@ from deepfake_detector.storage.archive import (
     fingerprint,
     member_of,
 )
-from deepfake_detector.storage.files import check_same
+from deepfake_detector.storage.files import check_same, lost
 from deepfake_detector.storage.packs import Task
 from deepfake_detector.storage.store import PACKAGES, Made, key_of
 
@@ -150,7 +150,9 @@ def _faces(
         return _detected(frames, lambda row: picture(item, row, reader), boxes, settings)
     try:
         image = picture(item, {}, reader)
-    except (MediaError, OSError) as error:
+    except OSError as error:
+        raise lost(item.path, error.strerror or str(error)) from error
+    except MediaError as error:
         check_same(item.path, md5)
         return [({"status": reason(error)}, None)]
     if is_given(item.kind, settings.realign):

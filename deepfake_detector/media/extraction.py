@@ -20,7 +20,7 @@ from deepfake_detector.media.reading import MediaError, reason
 from deepfake_detector.media.settings import ExtractFrames
 from deepfake_detector.media.stills import size_of
 from deepfake_detector.storage.archive import Pack, encode, member_of
-from deepfake_detector.storage.files import check_same
+from deepfake_detector.storage.files import check_same, lost
 from deepfake_detector.storage.packs import Task
 from deepfake_detector.storage.store import PACKAGES, Made, key_of
 
@@ -89,7 +89,9 @@ def extract_frames(pack: Pack, md5: dict[str, str], settings: ExtractFrames) -> 
             facts.append({"item": item.item} | probed.facts)
             kept = item.kind == "face" or (item.kind == "image" and probed.kind == "image")
             pictures = list(_still(path, item.kind) if kept else _sampled(path, settings, probed))
-        except (MediaError, OSError) as error:
+        except OSError as error:
+            raise lost(path, error.strerror or str(error)) from error
+        except MediaError as error:
             check_same(path, md5[item.item])
             rows.append({"item": item.item, "status": reason(error)})
             continue

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from deepfake_detector.scoring.decision import DIGITS, is_fake, is_real
-from deepfake_detector.scoring.people import fake_from
+from deepfake_detector.scoring.people import MOST, fake_from
 from deepfake_detector.scoring.proof import why_unproven
 from deepfake_detector.scoring.scores import logit, probability
 from deepfake_detector.scoring.settings import Calibrate
@@ -55,8 +55,8 @@ def decision(
     band = inconclusive_band(
         labels, probabilities, groups, threshold, aims.band_error, aims.min_groups
     )
-    inside = ~(is_real(probabilities, band.low) | is_fake(probabilities, band.high))
-    wrong = (probabilities >= threshold) != (labels == 1)
+    fake = is_fake(probabilities, band.high)
+    real = is_real(probabilities, band.low) & ~fake
     return {
         "temperature": round(temperature.value, 6),
         "temperature_reason": temperature.reason,
@@ -71,8 +71,8 @@ def decision(
         "validation": {
             "real_clips": int((labels == 0).sum()),
             "fake_clips": int((labels == 1).sum()),
-            "inconclusive": int(inside.sum()),
-            "wrong_outside_band": int((wrong & ~inside).sum()),
+            "inconclusive": int((~fake & ~real).sum()),
+            "wrong_outside_band": int(((fake & (labels == 0)) | (real & (labels == 1))).sum()),
             "real_scores": thinned(probabilities[labels == 0]),
             "fake_scores": thinned(probabilities[labels == 1]),
         },
@@ -80,7 +80,9 @@ def decision(
 
 
 def several(reals: np.ndarray, band_high: float, temperature: float) -> list[float]:
-    """The probabilities from which the highest of 2, 3 … people is fake."""
+    """The probabilities from which the highest of 2, 3 … people is fake; never where one is not."""
+    if band_high >= 1:
+        return [1.0] * (MOST - 1)
     at = logit(band_high, temperature)
     return [rounded(float(probability(one, temperature))) for one in fake_from(reals, at)[1:]]
 

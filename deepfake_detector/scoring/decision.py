@@ -114,5 +114,6 @@ def is_fake(fake_probability: np.ndarray | float, band_high: float) -> np.ndarra
 
 
 def is_real(fake_probability: np.ndarray | float, band_low: float) -> np.ndarray:
-    """Whether one probability, or each of an array, is REAL where it is not FAKE."""
-    return (np.asarray(fake_probability) <= band_low) & (band_low > 0)
+    """Whether one probability, or each of an array, is REAL where it is not FAKE; 1 never is."""
+    probabilities = np.asarray(fake_probability)
+    return (probabilities <= band_low) & (probabilities < 1) & (band_low > 0)

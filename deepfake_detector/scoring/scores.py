@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 NO_FACE, TOO_SMALL, TOO_FEW = "no face", "faces too small", "too few faces"  # why there is no logit
-CERTAIN = 1e-12  # no probability is nearer to 0 or 1, where a logit is wanted
+FURTHEST = 500  # of a logit over the temperature, whose exponential is still a number
 NOBODY = "nobody seen long enough"
 
 
@@ -104,10 +104,11 @@ def probability(logit: float, temperature: float) -> float: ...
 def probability(logit: np.ndarray, temperature: float) -> np.ndarray: ...
 def probability(logit: float | np.ndarray, temperature: float) -> float | np.ndarray:
     """Probability of fake: softmax of both outputs over the temperature (Guo et al. 2017)."""
-    return 1 / (1 + np.exp(-np.clip(np.asarray(logit, float) / temperature, -500, 500)))
+    return 1 / (1 + np.exp(-np.clip(np.asarray(logit, float) / temperature, -FURTHEST, FURTHEST)))
 
 
 def logit(fake_probability: float, temperature: float) -> float:
-    """The inverse of `probability`, within 1e-12 of 0 and 1, whose logits are infinite."""
-    inside = min(max(fake_probability, CERTAIN), 1 - CERTAIN)
-    return temperature * math.log(inside / (1 - inside))
+    """The inverse of `probability`; of 0 and 1 as far as that goes."""
+    if 0 < fake_probability < 1:
+        return temperature * (math.log(fake_probability) - math.log1p(-fake_probability))
+    return math.copysign(FURTHEST, fake_probability - 0.5) * temperature

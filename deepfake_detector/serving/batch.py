@@ -202,7 +202,7 @@ def csv_lines(
 
 def _csv_line(row: Sequence[object]) -> bytes:
     line = io.StringIO()
-    csv.writer(line).writerow(row)  # with its own line end, so that either half is quoted in a name
+    csv.writer(line).writerow(row)  # ended by \r\n, so that a name with either of them is quoted
     return (line.getvalue().removesuffix("\r\n") + "\n").encode("utf-8", "surrogateescape")
 
 
@@ -247,6 +247,11 @@ def _index_row(one: JsonReport, page: Callable[[Path], str] | None) -> Row:
     )
 
 
+def journal_of(target: Path) -> Path:
+    """Where the journal lies of the file that will be made of it."""
+    return target.with_name(f"{target.name}.partial")
+
+
 class Journal:
     """Reports in the order they came, beside the file that will be made of them; one run at a time
     writes it.
@@ -257,7 +262,7 @@ class Journal:
     """
 
     def __init__(self, target: Path, terms: dict) -> None:
-        self.path = target.with_name(f"{target.name}.partial")
+        self.path = journal_of(target)
         self._terms = terms | {"format": FORMAT}
         self._places: dict[str, int] = {}
         self._keys: dict[Path, str] = {}

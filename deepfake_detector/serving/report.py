@@ -8,7 +8,6 @@ Path("clip.html").write_bytes(report.as_html(found, detector.contract, detector.
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -121,10 +120,13 @@ def limits_in_words(decision: Decision, people: int, digits: int = 1) -> str:
     if decision.unproven:
         return "It gives no verdict at any score."
     low, high = decision.band_low, decision.fake_from(people)
-    put = partial(percent, digits=digits)
     of = f" for the highest of {people} people" if people > 1 else ""
     fitted = f" Fitted anew: {decision.recalibrated}." if decision.recalibrated else ""
-    if low == high:
+
+    def put(limit: float) -> str:
+        return "100%" if limit == 1 else percent(limit, digits)
+
+    if low == high < 1:
         return f"FAKE from {put(high)}{of}, REAL below.{fitted}"
     ends = ends_in_words(low, high, put, of)
     return f"{ends}; otherwise there is no verdict.{fitted}"

@@ -67,14 +67,19 @@ def check_same(path: str | os.PathLike, md5: str) -> None:
     """Raises UserError where a file is not the one of this MD5 sum, or cannot be read now: what is
     wrong with it says nothing of the file that was listed."""
     try:
-        why = "" if file_hash(path, "md5") == md5 else "its content is another one"
+        same = file_hash(path, "md5") == md5
     except OSError as error:
-        why = error.strerror or str(error)
-    if why:
-        raise UserError(
-            f"{path}: not as it was listed: {why}",
-            "bring it back, then run the same command again; what is finished is kept",
-        )
+        raise lost(path, error.strerror or str(error)) from error
+    if not same:
+        raise lost(path, "its content is another one")
+
+
+def lost(path: str | os.PathLike, why: str) -> UserError:
+    """Of a file that is not to be read as it was when it was listed."""
+    return UserError(
+        f"{path}: not as it was listed: {why}",
+        "bring it back, then run the same command again; what is finished is kept",
+    )
 
 
 def _umask() -> int:

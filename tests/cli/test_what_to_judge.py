@@ -2,7 +2,6 @@
 
 import io
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -80,32 +79,18 @@ def test_an_empty_folder_costs_itself_alone(folders, capsys):
 
 
 def test_nothing_but_empty_folders_is_an_error(folders):
-    with pytest.raises(UserError, match="empty: no image or video in this folder; name another"):
+    with pytest.raises(UserError, match="nothing to judge in what was named; name a picture"):
         found_in([folders / "empty"])
 
 
-AS_NOBODY = """
-import os, sys
-from pathlib import Path
-from deepfake_detector.cli.inputs import found_in
-if os.getuid() == 0:
-    os.setgid(65534); os.setuid(65534)
-print(*(path.name for path in found_in([Path(one) for one in sys.argv[1:]])))
-"""
+def test_a_folder_that_cannot_be_looked_into_is_an_input_that_cannot_be_read(folders, monkeypatch):
+    shut, scandir = folders / "full" / "deeper", os.scandir
 
+    def refusing(folder: Path):
+        if Path(folder) == shut:
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
 
-def test_a_folder_that_cannot_be_looked_into_is_an_input_that_cannot_be_read(folders):
-    folders.chmod(0o755)
-    for above in folders.parents[:3]:
-        if above.owner() == folders.owner() and len(above.parts) > 2:
-            above.chmod(above.stat().st_mode | 0o055)
-    (folders / "full" / "deeper").chmod(0)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", AS_NOBODY, folders / "full", folders / "full" / "deeper"],
-            capture_output=True,
-            text=True,
-        )
-    finally:
-        (folders / "full" / "deeper").chmod(0o755)
-    assert (done.stdout, done.stderr) == ("b.jpg deeper\n", "")
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert found_in([folders / "full"]) == [folders / "full" / "b.jpg", shut]
+    assert found_in([shut]) == [shut]

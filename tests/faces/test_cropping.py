@@ -150,6 +150,17 @@ GIVEN = changed(SETTINGS, realign=False)
 
 
 @pytest.mark.slow
+def test_a_ready_crop_that_is_not_what_was_listed_is_no_bad_item(tmp_path):
+    pack, frames = framed(tmp_path, "face", person_still())
+    one = task(tmp_path, pack, frames)
+    (tmp_path / "0.jpg").write_bytes(b"cut off")
+    with pytest.raises(UserError, match=r"0\.jpg: not as it was listed: its content is another"):
+        cropping.crop_faces(one.pack, *one.arguments)
+    (tmp_path / "0.jpg").unlink()
+    with pytest.raises(UserError, match=r"0\.jpg: not as it was listed: No such file"):
+        cropping.crop_faces(one.pack, *one.arguments)
+
+
 def test_a_ready_crop_is_cut_anew_round_the_face_in_it(tmp_path):
     pack, frames = framed(tmp_path, "face", person_still(), picture(NOISE))
     row, none = cropped(tmp_path, pack, frames)

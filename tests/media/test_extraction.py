@@ -183,6 +183,13 @@ def test_a_file_that_is_not_what_was_listed_is_no_bad_item(tmp_path, change, sai
         extraction.extract_frames(pack, sums, JPEG)
 
 
+def test_a_drive_that_fails_is_no_bad_item(tmp_path, monkeypatch):
+    pack = video(tmp_path, clip())
+    monkeypatch.setattr(extraction, "probe", Mock(side_effect=OSError(5, "Input/output error")))
+    with pytest.raises(UserError, match="0.mp4: not as it was listed: Input/output error; bring"):
+        extraction.extract_frames(pack, listed(pack), JPEG)
+
+
 @pytest.mark.parametrize(
     ("data", "status"),
     [

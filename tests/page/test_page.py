@@ -170,7 +170,7 @@ def test_it_opens_with_what_the_model_learned_from_and_cannot_do(page_of):
         (
             "real",
             "REAL",
-            "FAKE from over 99.9%, REAL below.",
+            "never FAKE, REAL up to 100%; otherwise there is no verdict.",
             "The model was checked on 2 fake clips only",
         ),
         (
@@ -296,7 +296,7 @@ def test_a_folder_that_cannot_be_looked_into_is_told_and_costs_no_other(
     monkeypatch.setattr(os, "scandir", refusing)
     monkeypatch.setenv("DEEPFAKE_FOLDER", str(tmp_path / "own"))
     page = page_of("fake")
-    assert "A folder in it cannot be looked into." in words(page)
+    assert "One folder on the server cannot be looked into." in words(page)
     assert [one.label for one in page.button if one.label.startswith("Judge")] == ["Judge 1 file"]
 
 
@@ -624,7 +624,9 @@ def test_where_the_list_is_full_it_says_so_and_judges_no_more(page_of, monkeypat
     monkeypatch.setattr(history, "MOST_ROWS", 2)
     page = upload(page_of("fake"), *((f"{at}.mp4", b"broken %d" % at) for at in range(3)))
     assert "no more fit" in words(page)
-    assert "That drops the file that waits, too: judge what is missing after it." in words(page)
+    assert "That also drops the file that waits: judge what is missing again afterwards." in words(
+        page
+    )
     assert len(table(page)) == 2
 
 

@@ -8,7 +8,7 @@ from made import BOTH_CLASSES, arrays, few
 from sklearn import metrics
 
 from deepfake_detector.scoring import calibration
-from deepfake_detector.scoring.decision import decide
+from deepfake_detector.scoring.decision import Decision, decide, judge
 from deepfake_detector.scoring.people import fake_from
 from deepfake_detector.scoring.scores import probability
 from deepfake_detector.scoring.settings import Calibrate
@@ -71,6 +71,23 @@ def test_a_threshold_beyond_all_scores_lies_half_way_to_0_or_1():
     labels, probabilities = [1, 0], [0.5, 0.9]
     assert calibration.fewest_false_alarms(labels, probabilities, 0.0) == pytest.approx(0.95)
     assert calibration.fewest_false_alarms(labels, probabilities, 1.0) == pytest.approx(0.25)
+
+
+def test_where_too_many_reals_are_sure_fakes_sure_fakes_are_not_called_real():
+    labels = np.repeat([0, 1], 60)
+    logits = np.concatenate([np.linspace(-5, 5, 50), np.full(10, 1e4), [0.0], np.full(59, 1e4)])
+    aims = Calibrate(threshold="false_alarms", false_alarms=0.05, band_error=0.5)
+    found = calibration.decision(labels, logits, np.arange(120), 1, aims)
+    made = Decision(**{name: found[name] for name in Decision.model_fields})
+    verdicts = [judge(1e4, "", made, people).verdict for people in (1, 2)]
+    assert set(verdicts) == {"INCONCLUSIVE"}
+    given = [judge(one, "", made).verdict for one in logits]
+    assert found["validation"]["inconclusive"] == given.count("INCONCLUSIVE")
+    wrong = [
+        verdict == ("REAL" if label else "FAKE")
+        for verdict, label in zip(given, labels, strict=True)
+    ]
+    assert found["validation"]["wrong_outside_band"] == sum(wrong)
 
 
 def test_where_too_many_reals_are_sure_fakes_nobody_is_called_fake():

@@ -39,6 +39,8 @@ def validation(scores: tuple[float, ...]) -> Validation:
         (0.4999, 0.5, 0.5, "REAL"),
         (1.0, 0.2, 1.0, "INCONCLUSIVE"),  # never FAKE, though the logit is beyond all numbers
         (0.0, 0.0, 0.8, "INCONCLUSIVE"),
+        (0.9999, 1.0, 1.0, "REAL"),
+        (1.0, 1.0, 1.0, "INCONCLUSIVE"),  # the surest of fakes is no real one
     ],
 )
 def test_the_ends_of_the_band_are_decided(probability, low, high, verdict):

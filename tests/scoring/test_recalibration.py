@@ -45,11 +45,13 @@ def test_a_threshold_near_an_end_is_no_end(end):
 
 
 def test_where_real_clips_are_surely_fake_nobody_is_called_fake():
-    logits = np.append(np.linspace(-5, 5, 18), [1e4, 1e4])
+    scores = probability(np.append(np.linspace(-5, 5, 18), [1e4, 1e4]), DECISION.temperature)
+    logits = np.array([logit(score, DECISION.temperature) for score in scores])
     new = recalibrated(DECISION, logits, 0.05)
     assert new.band_high == 1
     assert false_alarms(new, logits)[0] == 0
-    assert judge(1e4, "", new).verdict == "INCONCLUSIVE"
+    verdicts = {judge(1e4, "", new, people).verdict for people in (1, 2, 3)}
+    assert verdicts == {"INCONCLUSIVE"}
     assert new.validation.wrong_outside_band == 0
 
 

@@ -141,6 +141,9 @@ def test_logit_is_the_inverse_of_probability(value, temperature):
     assert scores.logit(judged, temperature) == pytest.approx(value * temperature, abs=1e-6)
 
 
-@pytest.mark.parametrize(("certain", "expected"), [(0.0, -27.631), (1.0, 27.631)])
-def test_what_is_certain_has_a_finite_logit(certain, expected):
-    assert scores.logit(certain, 1.0) == pytest.approx(expected, abs=1e-3)
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("certain", [0.0, 1.0])
+def test_what_is_certain_has_a_finite_logit_and_comes_back(certain, temperature):
+    found = scores.logit(certain, temperature)
+    assert np.isfinite(found)
+    assert scores.probability(found, temperature) == pytest.approx(certain, abs=1e-200)

@@ -2,10 +2,13 @@
 and one row per input."""
 
 import csv
+import errno
+import fcntl
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from unittest.mock import Mock, patch
 
 import pytest
 from made import contract_terms, write_model
@@ -139,13 +142,28 @@ def test_what_could_not_be_judged_is_judged_again(begun, files):
 
 
 def test_one_run_at_a_time_writes_a_journal(begun, files):
+    taken = Mock(side_effect=BlockingIOError(errno.EAGAIN, "taken"))
     with (
-        resumed(begun),
+        patch("fcntl.flock", taken),
         pytest.raises(UserError, match="all.json.partial: another run is writing it; wait"),
         resumed(begun),
     ):
         pytest.fail("two runs write it")
     assert known(begun, files) == [True, False, True]
+
+
+def test_a_journal_is_locked_while_it_is_written(begun):
+    with patch("fcntl.flock") as lock, resumed(begun):
+        lock.assert_called_once()
+        assert lock.call_args.args[1] == fcntl.LOCK_EX | fcntl.LOCK_NB
+
+
+@pytest.mark.parametrize(("number", "bears_it"), [(errno.ENOLCK, True), (errno.EIO, False)])
+def test_a_drive_without_locks_takes_a_journal(begun, files, number, bears_it):
+    refusing = patch("fcntl.flock", side_effect=OSError(number, "no"))
+    expected = nullcontext() if bears_it else pytest.raises(OSError, match="no")
+    with refusing, expected:
+        assert known(begun, files) == [True, False, True]
 
 
 def test_a_journal_that_cannot_be_written_is_named(begun, files):

@@ -30,7 +30,7 @@ CONVERSION = "conversion_dict.json"
 
 def scan(name: str, tree: Listing, data_set: FaceForensicsSet) -> Scan:
     root = tree.folder
-    is_official = any((root / home).is_dir() for home in (REALS, FAKES))
+    is_official = any(place.startswith((f"{REALS}/", f"{FAKES}/")) for place in tree.media)
     folders = _official(tree, data_set.compression) if is_official else _flat(tree)
     splits, videos = _splits(root), _youtube_videos(root / CONVERSION)
     found, notes = [], []

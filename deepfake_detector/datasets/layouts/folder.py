@@ -108,7 +108,7 @@ def _found(
         method=method,
         name=below,
         sources=tuple(
-            name if ":" in (name := source.strip()) else f"{data_set}:{name}"
+            _source(data_set, source.strip())
             for source in facts.get("sources", "").split(";")
             if source.strip()
         ),
@@ -271,3 +271,9 @@ def _columns(path: Path, head: list[str]) -> list[str]:
     if len(set(named)) < len(named):
         raise UserError(f"{path}: a column is there twice: {', '.join(head)}", "rename one")
     return columns
+
+
+def _source(data_set: str, written: str) -> str:
+    """A person who is the same in every data set, or somebody of this one alone."""
+    kind, _, name = written.partition(":")
+    return f"person:{name.strip()}" if kind.strip() == "person" else f"{data_set}:{written}"

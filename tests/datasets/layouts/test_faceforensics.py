@@ -274,6 +274,12 @@ def test_an_official_tree_is_one_whatever_lies_beside_it(tree):
     assert paths(tree(*OFFICIAL, *extra)) == paths(tree(*OFFICIAL)) != set()
 
 
+def test_an_empty_official_folder_hides_no_flat_mirror(tree):
+    root = tree(*FLAT)
+    (root / "manipulated_sequences" / "Deepfakes").mkdir(parents=True)
+    assert paths(root) == set(FLAT)
+
+
 def test_of_a_flat_mirror_it_is_told_that_the_compression_is_not_known(tree):
     root = tree(*FLAT)
     assert "these folders do not tell whether they are c40" in scan(root, "c40").notes

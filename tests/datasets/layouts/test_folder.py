@@ -130,11 +130,13 @@ def test_spaces_round_the_ids_of_sources_make_no_other_people(tree):
     assert found["fake/b.mp4"]["sources"] == "mine:anna;mine:ben"
 
 
-def test_a_source_with_a_name_before_it_is_the_same_in_every_data_set(tree):
-    text = "path,label,sources\nreal/a.mp4,real,person:anna; ben\nfake/b.mp4,fake,anna\n"
+def test_a_person_is_the_same_in_every_data_set(tree):
+    text = (
+        "path,label,sources\nreal/a.mp4,real,person:anna; ben\nfake/b.mp4,fake,person: anna;c:1\n"
+    )
     found = rows(tree("real/a.mp4", "fake/b.mp4", metadata=text))
     assert found["real/a.mp4"]["sources"] == "person:anna;mine:ben"
-    assert found["fake/b.mp4"]["sources"] == "mine:anna"
+    assert found["fake/b.mp4"]["sources"] == "person:anna;mine:c:1"
 
 
 def test_two_ways_to_write_a_name_make_no_two_people(tree):
