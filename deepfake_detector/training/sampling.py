@@ -218,10 +218,11 @@ def _dominant(faces: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_weights(rows: pd.DataFrame, balance: str) -> np.ndarray:
-    """A weight per row (columns label, method, group), summing to 1.
+    """A weight per row (columns data_set, label, method, group), summing to 1.
 
     Real and fake weigh the same in all; with `method` so do the methods among the fakes; with
-    `group` so do the source groups within each method.
+    `group` so do the source groups within each method. Of several data sets that have both, the
+    reals of each weigh like its fakes: else the data set would give the label away.
     """
     levels = {
         "label": ["label"],
@@ -231,7 +232,19 @@ def draw_weights(rows: pd.DataFrame, balance: str) -> np.ndarray:
     weights = 1 / rows.groupby(levels)["label"].transform("size")
     for depth in range(1, len(levels)):
         weights /= rows.groupby(levels[:depth])[levels[depth]].transform("nunique")
+    weights = _reals_as_fakes(rows, weights)
     return (weights / weights.sum()).to_numpy()
+
+
+def _reals_as_fakes(rows: pd.DataFrame, weights: pd.Series) -> pd.Series:
+    """The weights, those of the reals dealt out anew between the data sets that have fakes too."""
+    sums = weights.groupby([rows["data_set"], rows["label"]]).sum().unstack(fill_value=0)
+    both = sums[(sums > 0).all(axis="columns")] if len(sums.columns) == 2 else sums[:0]
+    if len(both) < 2:
+        return weights
+    factor = both[1] / both[1].sum() * both[0].sum() / both[0]
+    own = rows["data_set"].map(factor).fillna(1)
+    return weights.where(rows["label"] == 1, weights * own)
 
 
 def told(rows: pd.DataFrame, expected: np.ndarray) -> str:

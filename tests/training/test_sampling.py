@@ -45,7 +45,7 @@ ROWS = pd.DataFrame(
     + [(1, "swap", "anna")] * 3
     + [(1, "reenact", "bert")],
     columns=["label", "method", "group"],
-)
+).assign(data_set="one")
 
 
 FACES = pd.DataFrame(
@@ -126,6 +126,7 @@ def test_weights_balance_what_they_say(balance, columns, shares):
 def test_groups_are_balanced_within_each_method():
     fakes = [(1, "swap", "anna")] * 3 + [(1, "swap", "bert"), (1, "reenact", "bert")]
     rows = pd.DataFrame([(0, "real", "anna"), *fakes], columns=["label", "method", "group"])
+    rows["data_set"] = "one"
     weights = rows.assign(weight=sampling.draw_weights(rows, "group"))
     found = weights.groupby(["method", "group"])["weight"].sum()
     assert found.to_dict() == pytest.approx(
@@ -147,11 +148,35 @@ def test_groups_are_balanced_within_each_method():
 )
 def test_any_rows_of_two_classes_are_drawn_half_and_half(extra, balance):
     rows = pd.DataFrame([("real", "a"), ("swap", "a"), *extra], columns=["method", "group"])
+    rows["data_set"] = rows["group"]
     rows["label"] = (rows["method"] != "real").astype(int)
     weights = sampling.draw_weights(rows, balance)
     assert weights.sum() == pytest.approx(1)
     assert weights[rows["label"] == 1].sum() == pytest.approx(0.5)
     assert (weights > 0).all()
+    of_set = pd.Series(weights).groupby([rows["data_set"], rows["label"]]).sum().unstack()
+    of_both = of_set.dropna()
+    share = of_both / of_both.sum()
+    assert share[0].to_numpy() == pytest.approx(share[1].to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("balance", "big", "small"),
+    [("label", (0.336, 0.4), (0.084, 0.1)), ("method", (0.21, 0.25), (0.21, 0.25))],
+)
+def test_no_data_set_gives_the_label_away(balance, big, small):
+    """What reals alone have of the draws they keep: .08 of them, as their number says."""
+    counts = {("big", 0, "real"): 40, ("big", 1, "swap"): 40, ("small", 0, "real"): 2}
+    counts |= {("small", 1, "reenact"): 10, ("reals", 0, "real"): 8}
+    rows = pd.DataFrame(
+        [key for key, count in counts.items() for _ in range(count)],
+        columns=["data_set", "label", "method"],
+    ).assign(group="a")
+    weights = pd.Series(sampling.draw_weights(rows, balance))
+    found = weights.groupby([rows["data_set"], rows["label"]]).sum()
+    assert (found["big", 0], found["big", 1]) == pytest.approx(big)
+    assert (found["small", 0], found["small", 1]) == pytest.approx(small)
+    assert found["reals", 0] == pytest.approx(0.08)
 
 
 def batches(weights, labels=None, batch_size=10, seed=3, groups=None, **options) -> BalancedBatches:
