@@ -19,6 +19,7 @@ from deepfake_detector.scoring import scores
 from deepfake_detector.serving.inference import Detector
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import ArchiveReader, Item, Pack, archive_of, write_archive
+from deepfake_detector.storage.files import file_hash
 
 MODEL = "models/detector.onnx"
 WITHIN = {"png": 1e-4, "jpeg": 0.02}  # of the probability
@@ -29,7 +30,8 @@ def by_stages(
 ) -> tuple[pd.DataFrame, list[np.ndarray]]:
     """Rows of the faces table, and each one's crop, as extract_frames and crop_faces leave them."""
     pack = Pack(archive_of("demo/real/0", "video"), (Item("demo/real/0", "video", str(clip)),))
-    extracted = extract_frames(pack, ExtractFrames(frames=terms.frames, format=form))
+    md5 = {item.item: file_hash(item.path, "md5") for item in pack.items}
+    extracted = extract_frames(pack, md5, ExtractFrames(frames=terms.frames, format=form))
     write_archive(folder / "frames" / pack.archive, extracted.members)
     found, crop = terms.detection, terms.crop
     settings = CropFaces(
