@@ -220,15 +220,18 @@ def _dominant(faces: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
 def draw_weights(rows: pd.DataFrame, balance: str) -> np.ndarray:
     """A weight per row (columns data_set, label, method, group), summing to 1.
 
-    Real and fake weigh the same in all; with `method` so do the methods among the fakes; with
-    `group` so do the source groups within each method. Of several data sets that have both, the
-    reals of each weigh like its fakes: else the data set would give the label away.
+    Real and fake weigh the same in all; with `data_set` so do the data sets of the fakes, and the
+    methods within each; with `method` the methods among all fakes; with `group` also the source
+    groups within each method. Of several data sets that have both classes, the reals of each weigh
+    like its fakes: else the data set would give the label away.
     """
     levels = {
         "label": ["label"],
+        "data_set": ["label", "fakes_of", "method"],
         "method": ["label", "method"],
         "group": ["label", "method", "group"],
     }[balance]
+    rows = rows.assign(fakes_of=rows["data_set"].where(rows["label"] == 1, ""))
     weights = 1 / rows.groupby(levels)["label"].transform("size")
     for depth in range(1, len(levels)):
         weights /= rows.groupby(levels[:depth])[levels[depth]].transform("nunique")

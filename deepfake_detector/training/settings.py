@@ -126,9 +126,10 @@ class Train(StrictModel):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="auto, fp32, bf16 or fp16 (mixed); auto: what the device computes fast"
     )
-    balance: Literal["label", "method", "group"] = Field(
-        "method",
-        description="draw evenly from label (real, fake), method (each fake one) or group (of sources)",
+    balance: Literal["label", "data_set", "method", "group"] = Field(
+        "data_set",
+        description="draw evenly from label (real, fake), data_set (and the fake methods in each), "
+        "method (each fake one) or group (of sources)",
     )
     accelerator: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto, cpu or cuda")
     devices: int = Field(

@@ -103,6 +103,7 @@ def test_without_fakes_reals_are_learned_from_and_judged_beside_their_pseudo_fak
     [
         ("label", ["label"], {0: 1 / 2, 1: 1 / 2}),
         ("label", ["method"], {"real": 1 / 2, "swap": 3 / 8, "reenact": 1 / 8}),
+        ("data_set", ["method"], {"real": 1 / 2, "swap": 1 / 4, "reenact": 1 / 4}),
         ("method", ["method"], {"real": 1 / 2, "swap": 1 / 4, "reenact": 1 / 4}),
         (
             "method",
@@ -144,7 +145,7 @@ def test_groups_are_balanced_within_each_method():
     st.lists(
         st.tuples(st.sampled_from(["real", "swap", "reenact"]), st.sampled_from("abc")), max_size=30
     ),
-    st.sampled_from(["label", "method", "group"]),
+    st.sampled_from(["label", "data_set", "method", "group"]),
 )
 def test_any_rows_of_two_classes_are_drawn_half_and_half(extra, balance):
     rows = pd.DataFrame([("real", "a"), ("swap", "a"), *extra], columns=["method", "group"])
@@ -162,12 +163,16 @@ def test_any_rows_of_two_classes_are_drawn_half_and_half(extra, balance):
 
 @pytest.mark.parametrize(
     ("balance", "big", "small"),
-    [("label", (0.336, 0.4), (0.084, 0.1)), ("method", (0.21, 0.25), (0.21, 0.25))],
+    [
+        ("label", (0.336, 0.4), (0.084, 0.1)),
+        ("data_set", (0.21, 0.25), (0.21, 0.25)),
+        ("method", (0.28, 1 / 3), (0.14, 1 / 6)),
+    ],
 )
 def test_no_data_set_gives_the_label_away(balance, big, small):
     """What reals alone have of the draws they keep: .08 of them, as their number says."""
-    counts = {("big", 0, "real"): 40, ("big", 1, "swap"): 40, ("small", 0, "real"): 2}
-    counts |= {("small", 1, "reenact"): 10, ("reals", 0, "real"): 8}
+    counts = {("big", 0, "real"): 40, ("big", 1, "swap"): 30, ("big", 1, "morph"): 10}
+    counts |= {("small", 0, "real"): 2, ("small", 1, "reenact"): 10, ("reals", 0, "real"): 8}
     rows = pd.DataFrame(
         [key for key, count in counts.items() for _ in range(count)],
         columns=["data_set", "label", "method"],
@@ -177,6 +182,8 @@ def test_no_data_set_gives_the_label_away(balance, big, small):
     assert (found["big", 0], found["big", 1]) == pytest.approx(big)
     assert (found["small", 0], found["small", 1]) == pytest.approx(small)
     assert found["reals", 0] == pytest.approx(0.08)
+    of_method = weights.groupby(rows["method"]).sum()
+    assert balance == "label" or of_method["swap"] == pytest.approx(of_method["morph"])
 
 
 def batches(weights, labels=None, batch_size=10, seed=3, groups=None, **options) -> BalancedBatches:
