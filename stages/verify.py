@@ -15,8 +15,8 @@ import pandas as pd
 from deepfake_detector import UserError, params
 from deepfake_detector.datasets import audit, data_report, duplicates, shortcuts, splitting
 from deepfake_detector.datasets.face_sheets import face_sheets
+from deepfake_detector.faces import edges
 from deepfake_detector.faces.cutting import given_items
-from deepfake_detector.faces.edges import shares_filled_in
 from deepfake_detector.media.stored_frames import frame_pictures
 from deepfake_detector.pages import html_page
 from deepfake_detector.storage import tables
@@ -39,7 +39,7 @@ def main() -> str:
     )
     tables.write("data/verified.csv", verified, tables.VERIFIED)
     cut_out = faces[~faces["item"].isin(given_items(index, cropping.realign))]
-    filled_in = shares_filled_in(cut_out, frames, cropping.margin)
+    filled_in = edges.shares_filled_in(cut_out, frames, cropping.margin)
     with ArchiveReader("data/frames") as frame_reader, ArchiveReader("data/faces") as face_reader:
         picture = frame_pictures(frames, index, frame_reader)
         known = splitting.groups(index, tables.make([], tables.NEAR_DUPLICATES))
@@ -71,7 +71,10 @@ def main() -> str:
     dropped = verified[verified["keep"] == 0]
     for row in dropped.itertuples():
         print(f"  dropped {row.item}: {row.reason}")
-    for line in audit.shortcut_warning(shortcut, limits):
+    for line in [
+        *audit.shortcut_warning(shortcut, limits),
+        *edges.warning(cut_out, frames, cropping.margin),
+    ]:
         print(f"  warning: {line}")
     if stops:
         raise UserError("the data cannot be used:\n  " + "\n  ".join(stops))

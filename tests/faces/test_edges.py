@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from deepfake_detector.faces.cutting import cut, filled_in
-from deepfake_detector.faces.edges import shares_filled_in
+from deepfake_detector.faces.edges import shares_filled_in, warning
 from deepfake_detector.faces.face import Face
 from deepfake_detector.storage import tables
 
@@ -70,3 +70,46 @@ def test_without_a_face_there_is_nothing_to_tell():
     found = shares_filled_in(*nothing, 1.3)
     assert found.empty
     assert isinstance(found, pd.Series) and found.dtype == float
+
+
+@pytest.mark.parametrize(
+    ("margin", "sides", "told"),
+    [
+        (
+            1.3,
+            [60, 60, 60],
+            [
+                "set: the pictures are tight, so 41% of a crop repeats their edge; "
+                "with crop_faces.margin 1 it would be 0%"
+            ],
+        ),
+        (
+            1.3,
+            [60, 60, 30],
+            [
+                "set: the pictures are tight, so 41% of a crop repeats their edge; "
+                "with crop_faces.margin 1 it would be 0%"
+            ],
+        ),
+        (1.3, [60, 30, 30], []),
+        (1.1, [60, 60, 60], []),  # 17 %
+        (1.0, [90, 90, 90], []),  # as small as it can be made
+        (1.3, [], []),
+    ],
+)
+def test_tight_pictures_are_told_with_the_remedy(margin, sides, told):
+    """Of a data set's items the one in the middle counts; a picture is 60 pixels a side."""
+    faces = [
+        row(f"set/real/{place}", 0, 30 - side / 2)
+        | {"y": 30 - side / 2, "width": side, "height": side}
+        for place, side in enumerate(sides)
+    ]
+    roomy = row("roomy/real/0", 0, 20)
+    frames = [
+        {"item": one["item"], "frame": 0, "status": "ok", "width": 60, "height": 60}
+        for one in [*faces, roomy]
+    ]
+    found = warning(
+        tables.make([*faces, roomy], tables.FACES), tables.make(frames, tables.FRAMES), margin
+    )
+    assert found == told
