@@ -30,7 +30,8 @@ def fake_from(reals: np.ndarray, threshold: float) -> list[float]:
         if threshold > start and excess > 0
         else np.mean(reals >= threshold)
     )
-    each = [1 - (1 - float(single)) ** (1 / people) for people in range(1, MOST + 1)]
+    nobody = math.log1p(-float(single)) if single < 1 else -math.inf  # 1 - 1e-16 is 1
+    each = [-math.expm1(nobody / people) for people in range(1, MOST + 1)]
     passed = [_passed_by(fraction, reals, start, excess) for fraction in each]
     return [threshold + (one - passed[0]) for one in passed]
 

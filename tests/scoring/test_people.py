@@ -53,6 +53,14 @@ def test_where_every_real_person_passes_nothing_more_is_asked_of_several():
     assert fake_from(np.array([1.0, 2.0, 3.0]), 0.5) == [0.5] * MOST
 
 
+@pytest.mark.parametrize("above", [5, 20, 35, 36, 40, 600])
+def test_thresholds_rise_by_as_much_however_rarely_a_real_passes(above):
+    """Where next to none does, k people need log k excesses more: p / k of single ones."""
+    reals = np.arange(100.0)  # the excess of the highest fifth is 10.3
+    found = np.array(fake_from(reals, 79.2 + 10.3 * above))
+    assert found - found[0] == pytest.approx(10.3 * np.log(np.arange(1, MOST + 1)), rel=0.03)
+
+
 @pytest.mark.parametrize(
     ("threshold", "two", "four"),
     [
