@@ -20,9 +20,10 @@ def recalibrated(
 ) -> Decision:
     """The decision that calls at most `share` (0..1) of these real clips fake.
 
-    `logits`: one per clip, of one person each. Temperature and fake scores stay; REAL ends where it
-    did, or at the new threshold where that is lower. Raises UserError where there are too few
-    clips for such a share; `left_out` tells there of those without a score.
+    `logits`: one per clip, of one person each. Temperature, fake scores and the end of REAL stay.
+    FAKE begins higher up: it never begins lower, where too many verdicts were wrong on validation.
+    Raises UserError where no more than that share is called fake already, and where there are too
+    few clips for it; `left_out` tells there of those without a score.
     """
     wanted = max(LEAST_CLIPS, int(np.ceil(1 / share - TOLERANCE)))
     if len(logits) < wanted:
@@ -31,9 +32,16 @@ def recalibrated(
             f"{share:g}{left_out}",
             "add real clips, or choose a higher rate",
         )
+    before = false_alarms(decision, logits)[0]
+    if before <= share * len(logits) + TOLERANCE:
+        raise UserError(
+            f"the model calls {before} of these {len(logits)} real clips fake, no more than the "
+            f"rate of {share:g}: there is nothing to mend",
+            "use it as it is, or choose a lower rate",
+        )
     scores = probability(logits, decision.temperature)
     threshold = rounded(fewest_false_alarms(np.zeros(len(scores)), scores, share))
-    low, known = min(decision.band_low, threshold), decision.validation
+    low, known = decision.band_low, decision.validation
     reals, fakes = np.array(thinned(scores)), np.array(known.fake_scores)
     validation = known.model_copy(
         update={
@@ -48,7 +56,6 @@ def recalibrated(
     return decision.model_copy(
         update={
             "threshold": threshold,
-            "band_low": low,
             "band_high": threshold,
             "several": tuple(several(np.asarray(logits), threshold, decision.temperature)),
             "recalibrated": f"at most {100 * share:g}% of {len(scores)} of the user's own real clips "

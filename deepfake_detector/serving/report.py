@@ -143,9 +143,12 @@ def score_in_words(report: Report, decision: Decision) -> tuple[str, str]:
 def checked_in_words(decision: Decision) -> str:
     """On how many clips the model was checked, and how often its verdicts on them were wrong."""
     found = decision.validation
-    clips = (
-        f"{found.real_clips} real and {found.fake_clips} fake clips that it had not learned from"
+    reals = (
+        f"{found.real_clips} real clips of its user's, on which it was fitted anew,"
+        if decision.recalibrated
+        else f"{found.real_clips} real"
     )
+    clips = f"{reals} and {found.fake_clips} fake clips that it had not learned from"
     if decision.unproven:
         return clips
     verdicts = found.real_clips + found.fake_clips - found.inconclusive

@@ -281,17 +281,23 @@ def test_it_is_told_which_verdicts_there_are_at_which_probability(terms, limits)
 
 
 @pytest.mark.parametrize(
-    ("inconclusive", "unproven", "checked"),
+    ("inconclusive", "terms", "reals", "checked"),
     [
-        (10, "", ": 50 verdicts, 1 of them wrong, and none on the other 10"),
-        (0, "", ": 60 verdicts, 1 of them wrong"),
-        (10, "too few", ""),
+        (10, {}, "40 real", ": 50 verdicts, 1 of them wrong, and none on the other 10"),
+        (0, {}, "40 real", ": 60 verdicts, 1 of them wrong"),
+        (10, {"unproven": "too few"}, "40 real", ""),
+        (
+            0,
+            {"recalibrated": "at most 5% …"},
+            "40 real clips of its user's, on which it was fitted anew,",
+            ": 60 verdicts, 1 of them wrong",
+        ),
     ],
 )
-def test_it_is_told_how_often_its_verdicts_were_wrong(inconclusive, unproven, checked):
+def test_it_is_told_how_often_its_verdicts_were_wrong(inconclusive, terms, reals, checked):
     validation = TERMS.decision.validation.model_copy(update={"inconclusive": inconclusive})
-    decision = TERMS.decision.model_copy(update={"validation": validation, "unproven": unproven})
-    clips = "40 real and 20 fake clips that it had not learned from"
+    decision = TERMS.decision.model_copy(update={"validation": validation, **terms})
+    clips = f"{reals} and 20 fake clips that it had not learned from"
     assert report.checked_in_words(decision) == clips + checked
 
 
