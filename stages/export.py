@@ -98,7 +98,7 @@ def main() -> str:
             dominant=cropping.dominant,
             decision=decision
             if each.exact
-            else own_decision(scored[name], min_faces, settings.calibrate),
+            else own_decision(scored[name], decision, settings.calibrate),
             quality=quality,
             firmness=firmness,
             golden=golden.sample(face_detector, crop, judge, each.tolerance),
@@ -121,14 +121,16 @@ def main() -> str:
     return f"{made}; faces/s: {speed}; {count} examples"
 
 
-def own_decision(clips: pd.DataFrame, min_faces: int, aims: Calibrate) -> Decision:
-    """The decision fitted on a format's own logits."""
+def own_decision(clips: pd.DataFrame, all_clips: Decision, aims: Calibrate) -> Decision:
+    """The decision fitted on a format's own logits. These are of few clips: no verdict is given
+    that the decision on all of validation rules out."""
     judged = clips.dropna(subset="logit")
     labels = judged["label"].to_numpy(int)
     logits = judged["logit"].round(parity.DIGITS)
-    return contract.decision_of(
-        calibration.decision(labels, logits, judged["group"], min_faces, aims)
+    own = calibration.decision(
+        labels, logits, judged["group"], all_clips.min_faces, aims, all_clips.verdicts
     )
+    return contract.decision_of(own | {"unproven": all_clips.unproven or own["unproven"]})
 
 
 if __name__ == "__main__":

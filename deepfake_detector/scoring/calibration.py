@@ -3,6 +3,7 @@
 Pure functions. Labels: 0 real, 1 fake; probabilities are those of fake, 0..1.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,9 +42,10 @@ def decision(
     groups: np.ndarray,
     min_faces: int,
     aims: Calibrate,
+    verdicts: Collection[str] = ("REAL", "FAKE"),
 ) -> dict:
     """Everything that follows from the logits of validation's clips in their source groups, as
-    models/decision.json holds it. Both classes must be there."""
+    models/decision.json holds it. Both classes must be there. Only these `verdicts` are given."""
     labels, logits, groups = np.asarray(labels), np.asarray(logits, float), np.asarray(groups)
     temperature = fit_temperature(labels, logits, groups)
     probabilities = probability(logits, temperature.value)
@@ -55,6 +57,7 @@ def decision(
     band = inconclusive_band(
         labels, probabilities, groups, threshold, aims.band_error, aims.min_groups
     )
+    band = Band(band.low if "REAL" in verdicts else 0.0, band.high if "FAKE" in verdicts else 1.0)
     fake = is_fake(probabilities, band.high)
     real = is_real(probabilities, band.low) & ~fake
     return {

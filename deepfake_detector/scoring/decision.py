@@ -62,6 +62,12 @@ class Decision(StrictModel):
     unproven: str
     validation: Validation
 
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """Those that it gives at some score, whatever else speaks against them."""
+        given = {"REAL": self.band_low > 0, "FAKE": self.band_high < 1}
+        return tuple(verdict for verdict, possible in given.items() if possible)
+
     def fake_from(self, people: int) -> float:
         """The probability from which the highest of so many judged people is FAKE."""
         known = (self.band_high, *self.several)
