@@ -155,6 +155,7 @@ def _faces(
     except MediaError as error:
         check_same(item.path, md5)
         return [({"status": reason(error)}, None)]
+    check_same(item.path, md5)  # what is kept under its sum is used again
     if is_given(item.kind, settings.realign):
         return _ready_crop(image, settings.crop_size)
     return _detected(frames, lambda _: image, None, settings)

@@ -95,6 +95,7 @@ def extract_frames(pack: Pack, md5: dict[str, str], settings: ExtractFrames) -> 
             check_same(path, md5[item.item])
             rows.append({"item": item.item, "status": reason(error)})
             continue
+        check_same(path, md5[item.item])  # what is kept under its sum is used again
         for picture in pictures:
             row = {"item": item.item, "status": "ok"} | picture.row
             if picture.data is not None:

@@ -170,11 +170,15 @@ def test_a_bad_item_costs_only_itself(tmp_path):
     [
         (lambda path: path.unlink(), "0.mp4: not as it was listed: No such file or directory"),
         (lambda path: path.write_bytes(b""), "0.mp4: not as it was listed: its content is another"),
+        (
+            lambda path: path.write_bytes(picture(np.zeros((80, 80, 3), np.uint8))),
+            "0.mp4: not as it was listed: its content is another",
+        ),
     ],
-    ids=["gone", "cut off"],
+    ids=["gone", "cut off", "another one"],
 )
 def test_a_file_that_is_not_what_was_listed_is_no_bad_item(tmp_path, change, said):
-    """What were written down as bad would be taken from the scratch store ever after, for the good
+    """What were written down of it would be taken from the scratch store ever after, for the good
     file too."""
     pack = video(tmp_path, clip())
     sums = listed(pack)
