@@ -10,6 +10,8 @@ from functools import lru_cache, partial
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from deepfake_detector.media.perceptual_hash import shrunk
 
@@ -149,8 +151,8 @@ def _by_pair(
 def _confirmed(
     matches: list[tuple[int, int, int]], need: int, ours: Callable, theirs: Callable
 ) -> dict | None:
-    """The first `need` matches (distance, mine, yours), each frame used once, whose thumbnails
-    correlate, summed up."""
+    """The matches (distance, mine, yours; sorted) whose thumbnails correlate, summed up; None where
+    there are not `need` of them with each frame used once."""
     if min(len({mine for _, mine, _ in matches}), len({yours for *_, yours in matches})) < need:
         return None
     found: dict[int, float] = {}
@@ -163,9 +165,20 @@ def _confirmed(
         ):
             found[mine], taken[yours] = correlation, distance
         if len(found) == need:
-            return {
-                "frames": need,
-                "distance": min(taken.values()),
-                "correlation": max(found.values()),
-            }
-    return None
+            break
+    if len(found) < need:  # the nearest may have taken a frame that another one needs
+        alike = [(mine, yours) for _, mine, yours in matches if ours(mine) @ theirs(yours) >= ALIKE]
+        if not alike or _most_at_once(alike) < need:
+            return None
+    return {
+        "frames": need,
+        "distance": min(taken.values()),
+        "correlation": max(found.values()),
+    }
+
+
+def _most_at_once(pairs: list[tuple[int, int]]) -> int:
+    """How many of these pairs of frames can be had with each frame used once."""
+    mine, yours = (np.unique(side, return_inverse=True)[1] for side in zip(*pairs, strict=True))
+    matched = maximum_bipartite_matching(csr_array((np.ones(len(pairs)), (mine, yours))), "column")
+    return int((matched >= 0).sum())

@@ -285,6 +285,16 @@ def test_frames_of_a_still_scene_find_their_partners_by_their_looks():
     assert [row["frames"] for row in found] == [3]
 
 
+@pytest.mark.parametrize(("later", "frames"), [(3, [3]), (5, [3]), (7, [])])
+def test_a_copy_sampled_a_little_later_is_found(later, frames):
+    """Its second frame lies nearer to the third of the other: who takes the nearest first is left
+    with two matches. A hash changes by a bit with each unit of time."""
+    shown = {"a": [0, 8, 16], "b": [later, later + 8, later + 16]}
+    hashes = {item: [f"{(1 << at) - 1:016x}" for at in times] for item, times in shown.items()}
+    found = search(hashes, lambda item, frame: blobs(0))
+    assert [row["frames"] for row in found] == frames
+
+
 def test_the_least_distance_and_the_highest_correlation_of_the_matches_are_told():
     def picture(item: str, frame: int) -> np.ndarray:
         return blobs(frame) if item == "a" or frame == 1 else noisy(blobs(frame), 60)
