@@ -38,6 +38,9 @@ NOT_MOVING = (
     | Disposition.dependent
 )
 
+EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # how Matroska begins, and its content
+UNKNOWN_RIFF = 0xFFFFFFFF
+
 TOO_MANY = f"more than {MOST_STREAMS} streams in it"
 VIDEO_ALONE = "make a file of its video alone"
 UNREAD_KIND = "neither an image nor a video of a kind that is read here"
@@ -190,9 +193,39 @@ def has_fragments(file: "MediaFile") -> bool:
 
 
 def is_cut_off(file: "MediaFile", size: int) -> bool:
-    """Whether it is an MP4 of `size` bytes that ends in the middle of what it holds, as where a
-    download broke off."""
+    """Whether it is a video of `size` bytes that ends in the middle of what it says it holds, as
+    where a download broke off."""
+    file.seek(0)
+    head = file.read(12)
+    if head.startswith(EBML):
+        return _end_of_segment(file) > size
+    if head.startswith(b"RIFF") and head.endswith(b"AVI "):
+        told = int.from_bytes(head[4:8], "little")  # without the 8 bytes that say it; some do count
+        return told != UNKNOWN_RIFF and told > size
     return any(end > size and kind in (b"moov", b"moof", b"mdat") for kind, end in _boxes(file))
+
+
+def _end_of_segment(file: "MediaFile") -> int:
+    """Where what a Matroska or WebM file holds ends (RFC 8794 and 9559); 0 where it does not say,
+    as of a stream."""
+    file.seek(len(EBML))
+    file.seek(_ebml_size(file) or 0, os.SEEK_CUR)
+    if file.read(len(SEGMENT)) != SEGMENT:
+        return 0
+    length = _ebml_size(file)
+    return 0 if length is None else file.tell() + length
+
+
+def _ebml_size(file: "MediaFile") -> int | None:
+    """The size that comes next: as many more bytes as the first has leading zeros; None where all
+    its bits are 1, for one that nobody knew."""
+    first = file.read(1)
+    if not first or not first[0]:
+        return None
+    more = 8 - first[0].bit_length()
+    value = int.from_bytes(first + file.read(more), "big")
+    most = (1 << 7 * (more + 1)) - 1
+    return None if value & most == most else value & most
 
 
 def _boxes(file: "MediaFile") -> Iterator[tuple[bytes, int]]:

@@ -4,6 +4,7 @@ import io
 import math
 import os
 
+import made
 import pytest
 
 from deepfake_detector.media import reading
@@ -54,8 +55,47 @@ def test_fragments_are_known_by_the_boxes_of_the_file(data, expected):
     ],
 )
 def test_a_file_that_is_cut_off_is_known_by_its_last_box(data, expected):
-    file = MediaFile(io.BytesIO(data), math.inf)
-    assert reading.is_cut_off(file, len(data)) == expected
+    assert is_cut_off(data) == expected
+
+
+def is_cut_off(data: bytes) -> bool:
+    return reading.is_cut_off(MediaFile(io.BytesIO(data), math.inf), len(data))
+
+
+@pytest.mark.parametrize("container", ["mp4", "matroska", "avi"])
+def test_a_file_that_is_cut_off_is_known_by_what_it_says_it_holds(container):
+    data = made.clip(8, container=container)
+    assert not is_cut_off(data)
+    assert is_cut_off(data[: len(data) // 2])
+    assert is_cut_off(data[:-100])
+
+
+EBML_HEAD = b"\x1a\x45\xdf\xa3\x83abc\x18\x53\x80\x67"
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (EBML_HEAD + b"\x83abc", False),
+        (EBML_HEAD + b"\x83ab", True),
+        (EBML_HEAD + b"\x40\x03abc", False),  # its size in two bytes
+        (EBML_HEAD + b"\x40\x03ab", True),
+        (EBML_HEAD + b"\x01\0\0\0\0\0\0\x03ab", True),  # and in eight
+        (EBML_HEAD + b"\xffab", False),  # of a stream: nobody knew
+        (EBML_HEAD + b"\x01\xff\xff\xff\xff\xff\xff\xffab", False),
+        (EBML_HEAD + b"\0ab", False),
+        (EBML_HEAD, False),
+        (EBML_HEAD[:5], False),
+        (EBML_HEAD[:4], False),
+        (b"RIFF\x08\0\0\0AVI abcd", False),
+        (b"RIFF\x10\0\0\0AVI abcd", False),  # the 8 bytes are counted too
+        (b"RIFF\x11\0\0\0AVI abcd", True),
+        (b"RIFF\xff\xff\xff\xffAVI abcd", False),
+        (b"RIFF\x11\0\0\0WAVEabcd", False),
+    ],
+)
+def test_what_a_container_holds_is_what_its_head_says(data, expected):
+    assert is_cut_off(data) == expected
 
 
 @pytest.mark.parametrize(
