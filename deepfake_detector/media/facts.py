@@ -42,6 +42,7 @@ def _encoder(stream: av.VideoStream) -> str:
 def still_facts(image: Image.Image) -> dict:
     """Facts of an opened still."""
     name = (image.format or "").lower()
+    name = {"mpo": "jpeg"}.get(name, name)  # a phone's JPEG with a gain map, say, behind it
     facts = {"container": name, "codec": name, "frames_found": 1}
     tables = getattr(image, "quantization", None)
     return facts | ({"jpeg_quality": _quality(tables[min(tables)])} if tables else {})

@@ -13,6 +13,8 @@ from deepfake_detector.media.upright import HLG, PQ, TRANSFERS, UNSPECIFIED, ton
 
 BITS = (8, 10, 12, 14, 16)  # of what cameras store in 16
 PHOTOMETRIC, BITS_PER_SAMPLE = 0x0106, 0x0102  # tags of TIFF
+DEEP_PLANES = "a TIFF of 16 bits a colour, each colour by itself, which is not read right here"
+COMPRESSION, PLANES = 0x0103, 0x011C  # more of them: 1 is none; 2: each colour by itself
 PNG_DEPTH = 24  # place of the bits per sample in the file
 UPPER_OF_14 = 63  # the most that 14 bits leave in the upper 8 of 16
 PNG_MARK = b"\x89PNG\r\n\x1a\n"  # its first bytes; chunks follow
@@ -86,6 +88,14 @@ def has_deep_colours(image: Image.Image, file: MediaFile) -> bool:
         return False
     file.seek(PNG_DEPTH)
     return file.read(1) == b"\x10"
+
+
+def refuse_deep_planes(image: Image.Image) -> None:
+    """Raises MediaError for a picture of deep colours in planes that are not compressed: neither
+    Pillow nor OpenCV reads them right, nor says so."""
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(PLANES) == 2 and tags.get(COMPRESSION, 1) == 1:
+        raise MediaError(DEEP_PLANES, "save it as PNG, or compressed")
 
 
 def with_lower_bits(image: Image.Image, file: MediaFile, page: int) -> dict:

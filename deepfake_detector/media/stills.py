@@ -22,6 +22,7 @@ from deepfake_detector.media.reading import (
 from deepfake_detector.media.still_colours import (
     as_shown,
     has_deep_colours,
+    refuse_deep_planes,
     transfer_of,
     white_is_zero,
     with_lower_bits,
@@ -82,6 +83,8 @@ def read_still(source: Source, limits: Limits = LIMITS) -> tuple[np.ndarray, dic
         check_size(*image.size, limits.pixels)
         facts = {"page": page, "pixel_format": image.mode, "mirrored": 0, "rotation": 0}
         transfer, is_deep = transfer_of(image, file), has_deep_colours(image, file)
+        if is_deep:
+            refuse_deep_planes(image)
         if is_deep and transfer not in (PQ, HLG):  # of those, dark is dark
             facts |= with_lower_bits(image, file, page)
         shown, of_colours = rgb(image, limits.pixels, transfer)

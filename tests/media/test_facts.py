@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made import audio_only, clip, picture
+from made import audio_only, clip, picture, two_pictures
 from media.cases import case
 from PIL import Image
 
@@ -29,6 +29,11 @@ def test_a_clip_tells_its_frames_times_and_bitrate(tmp_path, container, name):
     assert found["duration"] == pytest.approx(2, rel=0.02)
     assert found["frame_rate"] == pytest.approx(12, rel=0.02)
     assert 0 < found["bitrate"] * found["duration"] / 8 < len(data)
+
+
+def test_a_jpeg_with_another_picture_behind_it_is_a_jpeg(tmp_path):
+    found = facts(tmp_path, two_pictures("MPO", NOISE, NOISE))
+    assert (found["container"], found["codec"], found["frames_found"]) == ("jpeg", "jpeg", 1)
 
 
 def test_a_codec_has_its_standards_name_whatever_decodes_it():

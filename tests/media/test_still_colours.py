@@ -14,6 +14,7 @@ from PIL import Image, ImageCms
 
 from deepfake_detector.media.facts import alterations
 from deepfake_detector.media.frame_sampling import facts_of, sample_frames
+from deepfake_detector.media.reading import MediaError
 from deepfake_detector.media.still_colours import PNG_MARK
 from deepfake_detector.media.stills import read_still
 
@@ -241,6 +242,33 @@ def test_deep_greys_with_transparency_fill_the_range():
     np.testing.assert_allclose(image[:, :16, 0], grey[:, :16] * (255 / 4095), atol=1)
     assert (image[:, 16:] == 255).all()
     assert (facts["used_bits"], facts["transparent"]) == (12, 1)
+
+
+def in_planes(values: np.ndarray) -> bytes:
+    """A TIFF of (height, width, 3) values, each colour by itself, not compressed."""
+    height, width, _ = values.shape
+    bits, planes = (
+        8 * values.itemsize,
+        [np.ascontiguousarray(one) for one in np.moveaxis(values, 2, 0)],
+    )
+    data = b"II*\0" + bytes(4) + b"".join(one.tobytes() for one in planes)
+    size, end = planes[0].nbytes, len(data)
+    data += struct.pack("<3H3I3I", *[bits] * 3, *(8 + size * at for at in range(3)), *[size] * 3)
+    tags = (
+        *((256, 4, 1, width), (257, 4, 1, height), (258, 3, 3, end), (259, 3, 1, 1)),
+        *((262, 3, 1, 2), (273, 4, 3, end + 6), (277, 3, 1, 3), (278, 4, 1, height)),
+        *((279, 4, 3, end + 18), (284, 3, 1, 2)),
+    )
+    link = struct.pack("<I", len(data))
+    data += struct.pack("<H", len(tags)) + b"".join(struct.pack("<2H2I", *tag) for tag in tags)
+    return data[:4] + link + data[8:] + bytes(4)
+
+
+def test_deep_planes_are_refused_as_nothing_here_reads_them():
+    values = ramp(8)
+    np.testing.assert_array_equal(read_still(in_planes(values.astype(np.uint8)))[0], values)
+    with pytest.raises(MediaError, match="16 bits a colour, each colour by itself.*save it as PNG"):
+        read_still(in_planes(ramp(16)))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
