@@ -168,7 +168,7 @@ def draw(
     for name, template in templates.items():
         table = tables[name]
         if "facet" in template and "curve" in table:
-            table = table[table["curve"].astype(str).str.split(", ").str[0].isin(places)]
+            table = table[table["curve"].astype(str).str.rsplit(", ", n=1).str[0].isin(places)]
         if name == "scores":
             table = table.assign(threshold=threshold)
         drawn[name] = Chart(run_charts.svg(template, table), CHARTS[name])

@@ -67,6 +67,16 @@ def test_each_curve_is_drawn_and_named_with_its_operating_point(charts, name):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("place", ["demo/swap, v2", "a, frames"])
+def test_a_place_of_any_name_is_drawn(place):
+    table = TABLES["confusion"]
+    renamed = table.assign(curve=table["curve"].str.replace("test, ", f"{place}, ", regex=False))
+    chart = drawn({"confusion": TEMPLATES["confusion"]}, {"confusion": renamed}, [place])
+    assert texts(chart["confusion"]).count(f"{place}, frames") == 1
+    assert "val, frames" not in texts(chart["confusion"])
+
+
+@pytest.mark.slow
 def test_the_axes_of_a_roc_say_what_is_called_what(charts):
     assert {
         "false positive rate (real called fake)",
