@@ -21,7 +21,15 @@ from ruamel.yaml.reader import ReaderError
 
 from deepfake_detector import UserError
 from deepfake_detector.common.settings import Parallel, StrictModel, in_words, shown
-from deepfake_detector.datasets.settings import RAW, AnyDataSet, Name, Split, Synthesize, Verify
+from deepfake_detector.datasets.settings import (
+    RAW,
+    AnyDataSet,
+    FolderSet,
+    Name,
+    Split,
+    Synthesize,
+    Verify,
+)
 from deepfake_detector.evaluation.settings import Evaluate, Quality, Robustness
 from deepfake_detector.export.settings import Export
 from deepfake_detector.faces.settings import CropFaces
@@ -63,6 +71,21 @@ class Params(StrictModel):
     evaluate: Evaluate = Evaluate()
     export: Export = Export()
     robustness: Robustness = Robustness()
+
+    @model_validator(mode="after")
+    def _ready_crops_as_they_are_are_alone(self) -> "Params":
+        ready = {
+            name: isinstance(one, FolderSet) and one.kind == "face"
+            for name, one in self.data_sets.items()
+            if one.use == "train"
+        }
+        if not self.crop_faces.realign and any(ready.values()) and not all(ready.values()):
+            others = ", ".join(name for name, is_ready in ready.items() if not is_ready)
+            raise ValueError(
+                "crop_faces.realign: false takes ready crops (kind: face) as they are, and "
+                f"{others} has none: a model is for the one or the other; set it to true"
+            )
+        return self
 
     @model_validator(mode="after")
     def _roots(self) -> "Params":

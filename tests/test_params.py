@@ -100,6 +100,24 @@ def test_without_a_path_the_file_in_the_working_folder_is_read(params_file, monk
         ),
         ({"crop_faces.min_score": float("nan")}, "crop_faces.min_score: "),
         ({"crop_faces.min_score": float("inf")}, "crop_faces.min_score: "),
+        ({"crop_faces.min_score": -0.1}, "crop_faces.min_score: Input should be greater"),
+        ({"crop_faces.min_score": 12.5}, "crop_faces.min_score: Input should be less"),
+        (
+            {"crop_faces.detector": "yunet", "crop_faces.min_score": 1.5},
+            "crop_faces: min_score 1.5: yunet's scores are 0 to 1",
+        ),
+        (
+            {
+                "crop_faces.realign": False,
+                "data_sets.mine": {
+                    "layout": "folder",
+                    "root": "/mine",
+                    "use": "train",
+                    "kind": "face",
+                },
+            },
+            "crop_faces.realign: false takes ready crops (kind: face) as they are, and demo has none",
+        ),
         ({"parallel.seconds_per_item": float("inf")}, "parallel.seconds_per_item: "),
         (
             {"crop_faces.detector_sha256": "8F23"},

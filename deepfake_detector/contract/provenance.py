@@ -59,7 +59,7 @@ def crop_kind(index: pd.DataFrame, train: pd.DataFrame, realign: bool) -> str:
     if given.any() and not given.all():
         raise UserError(
             "training data mix ready-made crops (kind: face) with detected faces",
-            "set crop_faces.realign",
+            "set crop_faces.realign to true",
         )
     return "given" if given.all() else "detected"
 

@@ -149,7 +149,10 @@ def without_unseen(
 def refuse_one_class(items: pd.DataFrame, policy: str, learns_from_fakes: bool) -> None:
     """Raises UserError where a part (columns part, label) lacks a class; train needs fakes only
     where they are learned from."""
-    remedy = "add material, change split's shares, or name a data set with `use: test`"
+    remedy = (
+        "add material, change split's shares, name a data set with `use: test`, or hold out fewer "
+        "methods (split.hold_out)"
+    )
     if policy != "shares":
         remedy = "the published split may have no such part: set split.policy to shares"
     for part in PARTS:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from deepfake_detector.common.settings import Sha256, StrictModel
 from deepfake_detector.storage.assets import Asset
@@ -31,7 +31,10 @@ class CropFaces(StrictModel):
         description="pixels of the longer side that frames are scaled to for it, or more for min_face",
     )
     min_score: float = Field(
-        0.6, description="least score: YuNet's confidence 0..1; Haar's last stage weight 0..12"
+        0.6,
+        ge=0,
+        le=12,
+        description="least score: YuNet's confidence 0..1; Haar's last stage weight 0..12",
     )
     detector_sha256: Sha256 = Field(YUNET.sha256, description="of the detector's file (yunet)")
     min_face: int = Field(
@@ -56,3 +59,9 @@ class CropFaces(StrictModel):
         False,
         description="detect in originals only; fakes with the same frames get the same boxes",
     )
+
+    @model_validator(mode="after")
+    def _a_confidence_is_at_most_1(self) -> "CropFaces":
+        if self.detector == "yunet" and self.min_score > 1:
+            raise ValueError(f"min_score {self.min_score:g}: yunet's scores are 0 to 1")
+        return self

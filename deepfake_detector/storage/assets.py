@@ -79,7 +79,13 @@ def fetch(asset: Asset, source: Path | None = None) -> Path:
             "not kept",
             "take the file from another source with --from FOLDER",
         )
-    write_whole(target, data)
+    try:
+        write_whole(target, data)
+    except OSError as error:
+        raise UserError(
+            f"{folder()}: cannot be written ({error.strerror})",
+            "set DEEPFAKE_ASSETS to a folder that can",
+        ) from error
     return target
 
 

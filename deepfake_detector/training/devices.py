@@ -30,8 +30,8 @@ def memory_told() -> Iterator[None]:
             raise
         raise UserError(
             "training needs more memory than there is",
-            "lower train.micro_batch_size: a step takes longer and learns the same; or lower "
-            "train.input_size",
+            "lower train.micro_batch_size: a step takes longer and learns nearly the same; or "
+            "lower train.input_size",
         ) from error
 
 
