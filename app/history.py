@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from deepfake_detector.contract import Contract
-from deepfake_detector.serving.inference import Report
+from deepfake_detector.serving.inference import Report, banner, of_the_file
 from deepfake_detector.serving.report import SAID, in_words
 from deepfake_detector.serving.report_model import as_json
 
@@ -169,6 +169,8 @@ class History:
         """Keep a report, and the file as long as it may be. One on the same input by the same model
         takes the place of that before."""
         compressed = zlib.compress(json.dumps(as_json(report, terms, model_sha256)).encode())
+        said = in_words(report) or f"{SAID[report.verdict]}."
+        warned = of_the_file(report.warnings, banner(terms))
         with self._lock:
             known = self.find(report.input, report.sha256, model_sha256)
             row = Row(
@@ -176,7 +178,7 @@ class History:
                 report.input,
                 report.verdict,
                 report.fake_probability,
-                in_words(report) or f"{SAID[report.verdict]}.",
+                f"{said} {warned}".rstrip(),
                 len(report.faces),
                 report.facts.get("duration"),
                 report.sha256,

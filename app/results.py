@@ -22,6 +22,7 @@ from deepfake_detector.serving.inference import NOT_JUDGED
 
 TABLE, CHOICE = "table", "choice"
 ROWS_SEEN, ROW_PIXELS = 10, 35
+NEVER_0 = 0.001  # nor 1: what the table's one digit can show
 FOLLOWED_EVERY = 1.5  # seconds between two looks for files that were judged meanwhile
 GONE = (
     "The faces that this verdict rests on are no longer kept: there is room for those of the newest "
@@ -155,7 +156,9 @@ def as_frame(rows: Sequence[Row]) -> pd.DataFrame:
             "file": [printable(row.name) for row in rows],
             "probability of fake": pd.array(
                 [
-                    None if row.fake_probability is None else 100 * row.fake_probability
+                    None
+                    if row.fake_probability is None
+                    else 100 * min(max(row.fake_probability, NEVER_0), 1 - NEVER_0)
                     for row in rows
                 ],
                 "Float64",

@@ -183,7 +183,8 @@ def _add_predict(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "--kind",
         choices=("auto", "face"),
         default="auto",
-        help="face: the pictures are face crops already (default: auto)",
+        help="face: the pictures are face crops already, for a model that learned from such as they are "
+        "(crop_faces.realign: false; default: auto)",
     )
     command.add_argument(
         "--json", type=_file, metavar="FILE", help="the full reports (docs/report.schema.json)"
@@ -226,14 +227,12 @@ def _add_predict(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     command.add_argument(
         "--seconds-per-item",
         type=float,
-        default=600,
         metavar="S",
         help="a worker's time for an input (default: 600)",
     )
     command.add_argument(
         "--memory-per-item",
         type=float,
-        default=4,
         metavar="GIB",
         help="and its memory; 0: no limit (default: 4)",
     )
@@ -254,17 +253,21 @@ def _predict(command: argparse.ArgumentParser, arguments: argparse.Namespace) ->
 
 def _execution(command: argparse.ArgumentParser, arguments: argparse.Namespace) -> Parallel | None:
     """Workers where they were asked for; else this process judges alone, with all cores."""
+    alone = arguments.executor == "local" and not arguments.workers
+    asked = {
+        name: value
+        for name in ("seconds_per_item", "memory_per_item")
+        if (value := getattr(arguments, name)) is not None
+    }
+    if alone and asked:
+        option = next(iter(asked)).replace("_", "-")
+        command.error(f"argument --{option}: a limit of workers; add --workers N")
     try:
-        chosen = Parallel(
-            executor=arguments.executor,
-            workers=arguments.workers,
-            seconds_per_item=arguments.seconds_per_item,
-            memory_per_item=arguments.memory_per_item,
-        )
+        found = Parallel(executor=arguments.executor, workers=arguments.workers, **asked)
     except ValidationError as error:
         first = error.errors()[0]
         command.error(f"argument --{str(first['loc'][0]).replace('_', '-')}: {first['msg']}")
-    return None if chosen.executor == "local" and not chosen.workers else chosen
+    return None if alone else found
 
 
 def _add_serve(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -296,9 +299,10 @@ def _add_recalibrate(to: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command = to.add_parser(
         "recalibrate",
         help="a model with a threshold fitted on real clips of your own, where too much comes out as fake",
-        description="Judge real clips of your own, each of one person, and write a new model file: at most the "
-        "chosen fraction of them is called FAKE. What the network sees in a face stays as it was, so "
-        "fakes that score below the new threshold are missed.",
+        description="Judge real clips of your own, each of one person, and write a new model file with a higher "
+        "threshold: at most the chosen fraction of them is called FAKE. What the network sees in a face stays as it "
+        "was, so fakes that score below the new threshold are missed. A model that calls no more of them FAKE is "
+        "left as it is.",
         epilog="example: %(prog)s my_real_clips --false-alarms 0.05",
     )
     command.add_argument("folder", type=Path, metavar="FOLDER", help="a folder of real clips only")

@@ -4,6 +4,7 @@ Each takes the parsed arguments and returns the exit code.
 """
 
 import argparse
+import math
 import os
 import sys
 import tempfile
@@ -47,8 +48,10 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
         arguments.html.absolute() if arguments.html else None,
         arguments.stress,
         arguments.annotate.absolute() if arguments.annotate else None,
+        execution.seconds_per_item if execution else math.inf,
     )
     detector = judge.detector()
+    detector.check_kind(arguments.kind)
     if detector.banner:
         print(f"! {detector.banner}", file=sys.stderr)
     inputs = found_in(arguments.inputs, arguments.list)
@@ -64,7 +67,7 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
     if target is None:
         goes_on = arguments.annotate is not None
         judged = _judged(inputs, judge, execution)
-        counts = Counter(_heard(path, one, goes_on) for path, one in judged)
+        counts = Counter(_heard(path, one, detector.banner, goes_on) for path, one in judged)
     else:
         journal = batch.Journal(
             target,
@@ -111,7 +114,7 @@ def serve(arguments: argparse.Namespace) -> int:
     key = os.environ.get("DEEPFAKE_API_KEY")
     if key == "":
         raise UserError("DEEPFAKE_API_KEY is empty", "set it to the key, or unset it")
-    model = arguments.model or engine.offered()[0]
+    model = arguments.model or engine.chosen()
     app = api.create(model, limits.read(), key, arguments.sha256)
     if app.state.banner:
         print(f"! {app.state.banner}", file=sys.stderr)
@@ -227,14 +230,14 @@ def _judge_on(
         print(f"{len(inputs) - len(left)} of {len(inputs)} were judged before", file=sys.stderr)
     for path, one in _judged(left, judge, execution):
         journal.add(path, one)
-        _heard(path, one, goes_on=True)
+        _heard(path, one, judge.detector().banner, goes_on=True)
 
 
-def _heard(path: Path, found: dict, goes_on: bool) -> str:
+def _heard(path: Path, found: dict, banner: str, goes_on: bool) -> str:
     """As `_told`, and where nobody reads it any more it `goes_on`, as for a file that was asked
     for."""
     try:
-        return _told(path, found)
+        return _told(path, found, banner)
     except BrokenPipeError:
         if not goes_on:
             raise
@@ -252,16 +255,20 @@ def _kept(journal: "batch.Journal") -> Iterator[None]:
         raise
 
 
-def _told(path: Path, found: dict) -> str:
-    """Prints a report's line and gives its verdict."""
-    probability = "-" if found["fake_probability"] is None else f"{found['fake_probability']:.3f}"
+def _told(path: Path, found: dict, banner: str) -> str:
+    """Prints a report's line, what it warns of besides the model's `banner`, and gives its
+    verdict."""
+    from deepfake_detector.serving.inference import of_the_file
+
     why = found["error"] or found["reason"]
     seen = f"{found['frames_with_face']}/{found['frames_sampled']}"
     print(
-        f"{found['verdict']:<13} {probability:>8}  {seen:>7}  "
+        f"{found['verdict']:<13} {_shown(found['fake_probability']):>8}  {seen:>7}  "
         f"{console.printable(str(path))}{f'  ({why})' if why else ''}",
         flush=True,
     )
+    if warned := of_the_file(found["warnings"], banner):
+        print(f"  ! {warned}", flush=True)
     if found["stress"]:
         print("\n".join(_of_copies(found)), flush=True)
     return found["verdict"]
@@ -270,10 +277,21 @@ def _told(path: Path, found: dict) -> str:
 def _of_copies(found: dict) -> Iterator[str]:
     """What the changed copies of a file came to, a line each, and what that says."""
     for one in found["stress"]["copies"]:
-        probability = "-" if one["fake_probability"] is None else f"{one['fake_probability']:.3f}"
         why = f"  ({one['reason']})" if one["reason"] else ""
-        yield f"  {one['verdict']:<11} {probability:>8}           copy: {one['variant']}{why}"
+        yield (
+            f"  {one['verdict']:<11} {_shown(one['fake_probability']):>8}           "
+            f"copy: {one['variant']}{why}"
+        )
     yield f"  {found['firmness']}"
+
+
+def _shown(probability: float | None) -> str:
+    """With three digits, and never as 0 or 1: no model is so sure."""
+    if probability is None:
+        return "-"
+    if probability < 0.0005:
+        return "<0.001"
+    return ">0.999" if probability >= 0.9995 else f"{probability:.3f}"
 
 
 def _told_address(address: str) -> None:

@@ -2,19 +2,22 @@
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from deepfake_detector import UserError
-from deepfake_detector.storage.media_files import listing
+from deepfake_detector.common.console import printable
+from deepfake_detector.storage.media_files import Listing, listing, media_kind
 
 EMPTY = "no image or video in this folder"
+KINDS = 5  # of files that are left out, told by name
 
 
 def found_in(paths: list[Path], listed: str | None = None) -> list[Path]:
     """The files of `paths` and of the list named `listed` (`-`: standard input), and of folders
     every file of a media type, sorted; each once. A folder below that cannot be looked into is
-    among them, as a file that cannot be read is.
+    among them, as a file that cannot be read is; files of other names are counted and told.
 
     Raises UserError where the list cannot be read, and where nothing is found.
     """
@@ -33,10 +36,23 @@ def _in(path: Path) -> Iterator[Path]:
         yield path
         return
     below = listing(path, follow_links=True)
-    inside = [*(path / place for place in below.media), *below.unreadable]
+    inside = [*(path / place for place in below.media), *below.unreadable, *_lost(below)]
     if not inside:
         print(f"! {path}: {EMPTY}", file=sys.stderr)
+    if others := [one for one in below.files if not media_kind(one)]:
+        kinds = Counter(one.suffix.lower() or "no suffix" for one in others)
+        each = ", ".join(f"{count} {printable(kind)}" for kind, count in kinds.most_common(KINDS))
+        print(
+            f"! {path}: left out, as their names are none of a picture or a video: {len(others)} "
+            f"({each}{', …' if len(kinds) > KINDS else ''}); name such a file to have it judged",
+            file=sys.stderr,
+        )
     yield from inside
+
+
+def _lost(below: Listing) -> list[Path]:
+    """What is called a picture or a video and cannot be read: a link to nothing, a pipe."""
+    return [one for one in below.others if media_kind(one)]
 
 
 def _lines_of(listed: str) -> list[Path]:

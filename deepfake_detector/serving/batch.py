@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import logging
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,12 +27,18 @@ from deepfake_detector.common import console
 from deepfake_detector.common.parallel import out_of_memory, run
 from deepfake_detector.common.percent import percent
 from deepfake_detector.common.settings import Parallel
-from deepfake_detector.media.reading import MediaError, reason
+from deepfake_detector.media.reading import Limits, MediaError, reason
 from deepfake_detector.pages import table_page
 from deepfake_detector.pages.html_page import Badge
 from deepfake_detector.pages.table_page import Cell, Row
 from deepfake_detector.serving import annotation, report
-from deepfake_detector.serving.inference import FAULT, UNREADABLE, Detector, Report
+from deepfake_detector.serving.inference import (
+    FAULT,
+    UNREADABLE,
+    Detector,
+    Report,
+    of_the_file,
+)
 from deepfake_detector.serving.report import LIMITS, SAID
 from deepfake_detector.serving.report_model import FORMAT, JsonReport, as_json
 from deepfake_detector.storage.files import naming, write_whole
@@ -42,6 +49,7 @@ COLUMNS: dict[str, Callable[[JsonReport], object]] = {  # of the CSV, and how ea
     "fake_probability": lambda one: one.fake_probability,
     "reason": lambda one: one.reason,
     "in_words": lambda one: one.in_words,
+    "warnings": lambda one: " ".join(one.warnings),
     "firmness": lambda one: one.firmness,
     "error": lambda one: one.error,
     "people": lambda one: len(one.people),
@@ -54,6 +62,7 @@ COLUMNS: dict[str, Callable[[JsonReport], object]] = {  # of the CSV, and how ea
 }
 
 
+OWN_TIME = 0.9  # of a worker's for an input: the rest is for what has no limit of its own
 INDEX = "index.html"  # of the folder of pages
 WITHOUT_LOCKS = errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK  # what such drives answer
 NOT_ANNOTATED = "No annotated file was written: {}."
@@ -65,7 +74,8 @@ class Judge:
     """How each file is judged: by which model (the one file with that `sha256`, where given), on
     `cpu` or `cuda`, with so many threads (0: one per core), as `kind` (`auto` or `face`), where its
     page of evidence and its annotated copy go (None: nowhere), and whether its verdict is tested on
-    changed copies."""
+    changed copies; all that within so many `seconds`, where a verdict found is not to be lost to
+    what comes after it."""
 
     model: Path
     sha256: str | None = None
@@ -75,6 +85,7 @@ class Judge:
     html: Path | None = None
     stress: bool = False
     annotate: Path | None = None
+    seconds: float = math.inf
 
     def detector(self) -> Detector:
         return _detector(self.model, self.sha256, self.device, self.threads)
@@ -103,12 +114,18 @@ class Judge:
 
     def _judged(self, detector: Detector, path: Path) -> Report:
         watch = console.steps(f"  {path.name}") if self.stress else None
-        keep = self.html is not None
+        parts = 1 + self.stress + (self.annotate is not None)
+        limits = Limits(work=OWN_TIME * self.seconds / parts)
         found = detector.predict(
-            path, kind=self.kind, watch=watch, stressed=self.stress, keep_frames=keep
+            path,
+            kind=self.kind,
+            watch=watch,
+            limits=limits,
+            stressed=self.stress,
+            keep_frames=self.html is not None,
         )
         if self.annotate and found.verdict != "ERROR":
-            found = _annotated(path, found, self.annotate)
+            found = _annotated(path, found, self.annotate, limits)
         return found
 
     def failed(self, path: Path, why: str) -> dict:
@@ -148,10 +165,10 @@ def _within_memory(judge: Judge, path: Path) -> dict:
         return judge.failed(path, "it needs more memory than there is")
 
 
-def _annotated(path: Path, found: Report, folder: Path) -> Report:
+def _annotated(path: Path, found: Report, folder: Path, limits: Limits) -> Report:
     """Writes the annotated copy; the report says so where that failed."""
     try:
-        data = annotation.annotated(path, found)
+        data = annotation.annotated(path, found, limits)
     except (MediaError, OSError) as error:
         failed = NOT_ANNOTATED.format(reason(error))
         return replace(found, warnings=(*found.warnings, failed))
@@ -228,12 +245,12 @@ def index_parts(
 ) -> Iterator[bytes]:
     """The table of all inputs as a page, which leads to the `page` of evidence of each where they
     have one; `banner` is what to know of the model first, if anything."""
-    rows = (_index_row(JsonReport.model_validate(one), page) for one in reports)
+    rows = (_index_row(JsonReport.model_validate(one), page, banner) for one in reports)
     text = [*filter(None, [banner]), f"{summary(counts)}.", *LIMITS]
     return table_page.render("Judged files", text, HEADS, rows)
 
 
-def _index_row(one: JsonReport, page: Callable[[Path], str] | None) -> Row:
+def _index_row(one: JsonReport, page: Callable[[Path], str] | None, banner: str) -> Row:
     probability = one.fake_probability
     shown = ("", None) if probability is None else (percent(probability), probability)
     return Row(
@@ -242,7 +259,7 @@ def _index_row(one: JsonReport, page: Callable[[Path], str] | None) -> Row:
             Cell(one.input.name, link=page(Path(one.input.name)) if page else ""),
             Cell(*shown),
             Cell(str(len(one.people)), len(one.people)),
-            Cell(one.in_words),
+            Cell(f"{one.in_words} {of_the_file(one.warnings, banner)}".rstrip()),
         ),
     )
 

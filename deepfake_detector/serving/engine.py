@@ -58,11 +58,16 @@ class Engine:
         return self._line.wanted()
 
 
+def chosen() -> Path:
+    """The model to serve where nobody chooses."""
+    return Path(os.environ.get("DEEPFAKE_MODEL") or MODEL)
+
+
 def offered() -> list[Path]:
-    """The models to serve: the one that DEEPFAKE_MODEL names, else every models/*.onnx. The first
-    is the one to take where nobody chooses."""
-    if named := os.environ.get("DEEPFAKE_MODEL"):
-        return [Path(named)]
+    """The models to choose from: the one that DEEPFAKE_MODEL names, else every models/*.onnx, the
+    one to take first."""
+    if os.environ.get("DEEPFAKE_MODEL"):
+        return [chosen()]
     others = sorted(path for path in MODEL.parent.glob("*.onnx") if path != MODEL)
     return [MODEL, *others] if MODEL.exists() or not others else others
 

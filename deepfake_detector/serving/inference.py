@@ -22,7 +22,7 @@ import numpy as np
 
 from deepfake_detector import UserError
 from deepfake_detector.common import cores
-from deepfake_detector.contract import golden, model_file
+from deepfake_detector.contract import Contract, golden, model_file
 from deepfake_detector.contract.model_file import Model
 from deepfake_detector.faces.cutting import cut, given_crop
 from deepfake_detector.faces.degradation import measures
@@ -48,7 +48,7 @@ from deepfake_detector.media.reading import (
 from deepfake_detector.media.variants import VARIANTS
 from deepfake_detector.scoring import scores
 from deepfake_detector.scoring.decision import IN_BAND, OF_SEVERAL, judge
-from deepfake_detector.scoring.firmness import Firmness
+from deepfake_detector.scoring.firmness import NOT_FIRM, Firmness
 from deepfake_detector.scoring.quality import BAD_QUALITY, Measure, clip_measures, outside
 from deepfake_detector.scoring.scores import ClipScore
 from deepfake_detector.serving import seen_frames, stress
@@ -113,7 +113,7 @@ class FaceTrack:
     @property
     def scored(self) -> bool:
         """Whether this person was seen well enough for a score."""
-        return self.reason in ("", IN_BAND, OF_SEVERAL)
+        return self.reason in ("", IN_BAND, OF_SEVERAL, NOT_FIRM)
 
 
 @dataclass(frozen=True)
@@ -221,14 +221,11 @@ class Detector:
 
     @property
     def banner(self) -> str:
-        """What to know of the model before any of its verdicts; empty where there is nothing."""
-        demonstration = DEMONSTRATION if self.contract.trained_on.demonstration else ""
-        why = self.contract.decision.unproven
-        return " ".join(filter(None, (demonstration, why and UNPROVEN_MODEL.format(why=why))))
+        return banner(self.contract)
 
     def predict(
         self,
-        source: Source,
+        source: Source | str,
         name: str = "",
         kind: str = "auto",
         watch: Callable[[int, int], None] | None = None,
@@ -239,14 +236,16 @@ class Detector:
     ) -> Report:
         """Judge an image or a video, a path or its bytes.
 
-        `kind` is `auto`, or `face` where the picture is a face crop already. `watch` is told
-        (frames done, frames to come at most). `sha256` is that of the source's bytes, from a caller
-        who has it; else it is computed. `keep_frames`: the report holds the frames looked at,
-        small, to show. Whatever is wrong with the input, a limit that it passes too, ends in a
-        report with the verdict ERROR, never in an exception. Where the input is to be `stressed`, a
-        verdict of REAL or FAKE is tested on changed copies too, in memory, which takes several
-        times as long; it may become INCONCLUSIVE by it.
+        `kind` is `auto`, or `face` where the picture is a face crop already: UserError where the
+        model cuts faces out itself. `watch` is told (frames done, frames to come at most). `sha256`
+        is that of the source's bytes, from a caller who has it; else it is computed. `keep_frames`:
+        the report holds the frames looked at, small, to show. Whatever is wrong with the input, a
+        limit that it passes too, ends in a report with the verdict ERROR, never in an exception.
+        Where the input is to be `stressed`, a verdict of REAL or FAKE is tested on changed copies
+        too, in memory, which takes several times as long; it may become INCONCLUSIVE by it.
         """
+        self.check_kind(kind)
+        source = Path(source) if isinstance(source, str) else source
         started = time.monotonic()
         parts = 1 + len(VARIANTS) if stressed else 1
 
@@ -265,6 +264,15 @@ class Detector:
             own = partial(judged, sha256=report.sha256)
             report = stress.tested(report, source, own, limits)
         return replace(report, seconds=time.monotonic() - started)
+
+    def check_kind(self, kind: str) -> None:
+        """Raises UserError where pictures of this `kind` are not what the model judges."""
+        if kind == "face" and self.contract.crop.kind != "given":
+            raise UserError(
+                "this model cuts the faces out itself, of ready crops too; `face` is for one that "
+                "learned from ready crops as they are (crop_faces.realign: false)",
+                "leave out --kind (from Python: kind)",
+            )
 
     def _predicted(
         self,
@@ -389,7 +397,11 @@ class Detector:
         fakes = [one for one in report.faces if one.verdict == "FAKE"]
         if not fakes:
             return replace(
-                report, verdict="INCONCLUSIVE", reason=BAD_QUALITY, details=unseen.details
+                report,
+                verdict="INCONCLUSIVE",
+                reason=BAD_QUALITY,
+                details=unseen.details,
+                people=people,
             )
         highest = max(fakes, key=lambda one: one.fake_probability)
         return replace(
@@ -507,6 +519,18 @@ class Detector:
 
     def _probability(self, logit: float) -> float:
         return float(scores.probability(logit, self.contract.decision.temperature))
+
+
+def banner(terms: Contract) -> str:
+    """What to know of a model before any of its verdicts; empty where there is nothing."""
+    demonstration = DEMONSTRATION if terms.trained_on.demonstration else ""
+    why = terms.decision.unproven
+    return " ".join(filter(None, (demonstration, why and UNPROVEN_MODEL.format(why=why))))
+
+
+def of_the_file(warnings: Iterable[str], banner: str) -> str:
+    """What a report warns of, but for the model's `banner`, in words."""
+    return " ".join(one for one in warnings if one != banner)
 
 
 def _sha256(source: Source) -> str:

@@ -36,7 +36,10 @@ def tested(report: "Report", source: Source, judge: Judge, limits: Limits) -> "R
     if firmness.holds:
         return replace(report, firmness=firmness)
     people = tuple(
-        replace(one, verdict="INCONCLUSIVE", reason=NOT_FIRM, details="") for one in report.faces
+        replace(one, verdict="INCONCLUSIVE", reason=NOT_FIRM, details="")
+        if one.verdict in ("REAL", "FAKE")
+        else one
+        for one in report.faces
     )
     turned = firmness.turned_by
     details = f"{report.verdict}, but {turned.verdict} on the copy {turned.words}" if turned else ""

@@ -164,8 +164,18 @@ def test_a_missing_package_is_named_with_the_extra_that_has_it(command, extra):
         ),
         (["predict", "clip.mp4", "--sha256", "ab"], "'ab' is no SHA-256: 64 hexadecimal digits"),
         (["predict", "clip.mp4", "--workers", "-1"], "argument --workers: Input should be greater"),
-        (["predict", "clip.mp4", "--seconds-per-item", "0"], "argument --seconds-per-item: Input"),
-        (["predict", "clip.mp4", "--memory-per-item", "nan"], "argument --memory-per-item: Input"),
+        (
+            ["predict", "clip.mp4", "--workers", "1", "--seconds-per-item", "0"],
+            "argument --seconds-per-item: Input",
+        ),
+        (
+            ["predict", "clip.mp4", "--workers", "1", "--memory-per-item", "nan"],
+            "argument --memory-per-item: Input",
+        ),
+        (
+            ["predict", "clip.mp4", "--memory-per-item", "2"],
+            "argument --memory-per-item: a limit of workers; add --workers N",
+        ),
         (["serve", "--port", "65536"], "argument --port: '65536' is no port: 0 to 65535"),
         (
             ["recalibrate", "clips", "--false-alarms", "x"],
@@ -455,10 +465,44 @@ def test_predict_writes_the_full_reports_as_json(in_toy_project, call, tmp_path)
 
 def test_predict_takes_a_picture_as_a_face_where_told(in_toy_project, call, tmp_path):
     (tmp_path / "grey.png").write_bytes(made.picture(np.full((80, 60, 3), 90, np.uint8)))
+    model = made.write_model(tmp_path / "m.onnx", crop={"kind": "given"})
     for kind, boxes in (("auto", []), ("face", [[0, 0, 60, 80]])):
-        call("predict", tmp_path / "grey.png", "--kind", kind, "--json", tmp_path / "report.json")
+        options = ("--model", model, "--kind", kind, "--json", tmp_path / "report.json")
+        call("predict", tmp_path / "grey.png", *options)
         (report,) = json.loads((tmp_path / "report.json").read_text())
         assert [frame["box"] for person in report["people"] for frame in person["frames"]] == boxes
+
+
+def test_predict_says_what_a_report_warns_of(in_toy_project, call, tmp_path):
+    (tmp_path / "cut.mp4").write_bytes(made.in_fragments()[:-120])
+    _, out, _ = call("predict", tmp_path / "cut.mp4")
+    assert out.splitlines()[-1].startswith("  ! The file is cut off: ")
+    assert "Demonstration model" not in out
+
+
+@pytest.mark.parametrize(
+    ("probability", "shown"),
+    [
+        (None, "-"),
+        (0.0, "<0.001"),
+        (0.0004, "<0.001"),
+        (0.0006, "0.001"),
+        (0.5, "0.500"),
+        (0.9994, "0.999"),
+        (0.9996, ">0.999"),
+        (1.0, ">0.999"),
+    ],
+)
+def test_no_probability_is_shown_as_0_or_1(probability, shown):
+    assert commands._shown(probability) == shown
+
+
+def test_a_model_that_cuts_faces_out_takes_no_picture_as_a_face(in_toy_project, call, tmp_path):
+    (tmp_path / "grey.png").write_bytes(made.picture(np.full((80, 60, 3), 90, np.uint8)))
+    code, out, err = call("predict", tmp_path / "grey.png", "--kind", "face")
+    assert (code, out) == (1, "")
+    assert "this model cuts the faces out itself" in err
+    assert "leave out --kind" in err
 
 
 def test_predict_prints_any_file_name_on_one_line(in_toy_project, call, tmp_path):

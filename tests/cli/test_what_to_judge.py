@@ -75,7 +75,9 @@ def folders(tmp_path) -> Path:
 def test_an_empty_folder_costs_itself_alone(folders, capsys):
     found = found_in([folders / "empty", folders / "full"])
     assert found == [folders / "full" / "b.jpg", folders / "full" / "deeper" / "a.PNG"]
-    assert capsys.readouterr().err == f"! {folders / 'empty'}: no image or video in this folder\n"
+    first, *others = capsys.readouterr().err.splitlines()
+    assert first == f"! {folders / 'empty'}: no image or video in this folder"
+    assert all("left out" in one for one in others)
 
 
 def test_nothing_but_empty_folders_is_an_error(folders):
@@ -94,3 +96,23 @@ def test_a_folder_that_cannot_be_looked_into_is_an_input_that_cannot_be_read(fol
     monkeypatch.setattr(os, "scandir", refusing)
     assert found_in([folders / "full"]) == [folders / "full" / "b.jpg", shut]
     assert found_in([shut]) == [shut]
+
+
+def test_files_of_other_names_are_left_out_and_told(tmp_path, capsys):
+    for name in ("a.mp4", "download", "b.FLV", "c.flv", "notes.t\nxt", ".hidden"):
+        (tmp_path / name).touch()
+    (tmp_path / "dead.mp4").symlink_to("gone")
+    (tmp_path / "dead.txt").symlink_to("gone")
+    assert found_in([tmp_path]) == [tmp_path / "a.mp4", tmp_path / "dead.mp4"]
+    assert capsys.readouterr().err == (
+        f"! {tmp_path}: left out, as their names are none of a picture or a video: 4 (2 .flv, "
+        "1 no suffix, 1 .t?xt); name such a file to have it judged\n"
+    )
+
+
+def test_the_rarest_kinds_of_many_are_not_told(tmp_path, capsys):
+    for kind in "abcdef":
+        (tmp_path / f"one.{kind}").touch()
+    (tmp_path / "two.mp4").touch()
+    found_in([tmp_path])
+    assert "6 (1 .a, 1 .b, 1 .c, 1 .d, 1 .e, …)" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.history import WITH_FILE, History, Room, packed, pixels, unpacked
-from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
+from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report, banner
 from deepfake_detector.serving.report_model import as_json
 from deepfake_detector.serving.seen_frames import SeenFrame
 
@@ -53,6 +53,15 @@ def test_a_packed_crop_is_a_fraction_of_its_pixels(crop, share):
 def test_a_packed_crop_is_a_picture():
     (track,) = packed(judged("clip")).faces
     assert pixels(track.frames[0].crop).shape == (224, 224, 3)
+
+
+def test_a_row_says_what_its_report_warns_of_but_not_of_the_model():
+    unproven = TERMS.model_copy(
+        update={"decision": TERMS.decision.model_copy(update={"unproven": "too few"})}
+    )
+    warned = replace(judged("clip"), warnings=(banner(unproven), "The file is cut off."))
+    row = History(Room()).add(warned, unproven, "ab" * 32, "m.onnx")
+    assert row.said == "Signs of face manipulation found. The file is cut off."
 
 
 def test_every_file_keeps_its_row_and_the_newest_their_evidence():

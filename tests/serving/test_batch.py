@@ -16,7 +16,8 @@ from made import contract_terms, write_model
 from deepfake_detector import UserError
 from deepfake_detector.cli import outputs
 from deepfake_detector.common.parallel import OPENCV_NO_MEMORY
-from deepfake_detector.serving import batch
+from deepfake_detector.media.reading import MediaError
+from deepfake_detector.serving import annotation, batch
 from deepfake_detector.serving.batch import Journal, Judge
 from deepfake_detector.serving.inference import FAULT, Detector, FaceFrame, FaceTrack, Report
 from deepfake_detector.serving.report_model import as_json
@@ -289,6 +290,7 @@ def test_csv_has_a_row_for_each_input_whatever_its_name(tmp_path):
         "fake_probability": "0.25",
         "reason": "",
         "in_words": "No sign of face manipulation found.",
+        "warnings": "",
         "firmness": "Firmness not tested.",
         "error": "",
         "people": "1",
@@ -306,6 +308,40 @@ def test_csv_has_a_row_for_each_input_whatever_its_name(tmp_path):
     assert pages == [batch.page_name(Path(name)) for name in names]
     batch.write_csv(tmp_path / "x.csv", iter([]))
     assert (tmp_path / "x.csv").read_text().startswith("input,verdict,")
+
+
+@pytest.mark.parametrize(
+    ("stress", "annotate", "each"), [(False, False, 54), (True, False, 27), (True, True, 18)]
+)
+def test_what_comes_after_a_verdict_has_time_of_its_own(
+    tmp_path, monkeypatch, stress, annotate, each
+):
+    """Else a worker that is stopped in the middle of it would lose the verdict too."""
+    detector, annotated = Mock(), Mock(side_effect=MediaError("took longer"))
+    detector.predict.return_value = Report("a.mp4", "ab" * 32, "video", "REAL")
+    detector.contract, detector.sha256 = contract_terms(), "cd" * 32
+    monkeypatch.setattr(batch, "_detector", lambda *_: detector)
+    monkeypatch.setattr(annotation, "annotated", annotated)
+    judge = Judge(
+        Path("m.onnx"), stress=stress, annotate=tmp_path if annotate else None, seconds=60
+    )
+    told = judge(Path("a.mp4"))
+    assert (told["verdict"], len(told["warnings"])) == ("REAL", int(annotate))
+    given = [detector.predict.call_args.kwargs["limits"]]
+    given += [call.args[2] for call in annotated.call_args_list]
+    assert [limits.work for limits in given] == [pytest.approx(each)] * (1 + annotate)
+
+
+def test_tables_say_what_a_report_warns_of(tmp_path):
+    warned = found("a.mp4") | {"warnings": ["Mind this.", "The file is cut off.", "And odd."]}
+    batch.write_csv(tmp_path / "x.csv", iter([warned]))
+    with open(tmp_path / "x.csv", newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert row["warnings"] == "Mind this. The file is cut off. And odd."
+    batch.write_index(tmp_path / "index.html", iter([warned]), {"REAL": 1}, "Mind this.")
+    page = (tmp_path / "index.html").read_text()
+    assert "No sign of face manipulation found. The file is cut off. And odd." in page
+    assert page.count("Mind this.") == 1  # of the model: it stands above
 
 
 @pytest.mark.parametrize(

@@ -93,3 +93,5 @@ def test_the_model_to_take_comes_first(tmp_path, monkeypatch, files, named, foun
     if named:
         monkeypatch.setenv("DEEPFAKE_MODEL", named)
     assert engine.offered() == [Path(one) for one in found]
+    # another program takes no other file than the one it is told of
+    assert engine.chosen() == Path(named or "models/detector.onnx")

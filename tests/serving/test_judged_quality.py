@@ -101,6 +101,7 @@ def test_who_scores_highest_unseen_leaves_it_to_others_who_are_fake(judge, other
     found = judge(*ends, **terms).predict(both)
     people = {one.track: one.verdict for one in found.faces}
     assert people == {first.track: "INCONCLUSIVE", second.track: other}
+    assert found.people == 2
     if other == "FAKE":
         assert (found.verdict, found.reason, found.decided_by) == ("FAKE", "", second.track)
         assert found.fake_probability == second.fake_probability

@@ -16,7 +16,7 @@ from deepfake_detector.media.reading import Limits
 from deepfake_detector.media.variants import VARIANTS
 from deepfake_detector.scoring.firmness import NOT_MEASURED, VerdictsByFirmness
 from deepfake_detector.serving import report, stress
-from deepfake_detector.serving.inference import Detector, Report
+from deepfake_detector.serving.inference import Detector, FaceTrack, Report
 from deepfake_detector.serving.report_model import as_json
 from deepfake_detector.storage.files import file_hash
 
@@ -38,7 +38,9 @@ class _Made:
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
     bands = {"band_low": 0.4, "band_high": 0.6, "min_faces": 1, "temperature": 1.0}
-    return made.write_model(tmp_path_factory.mktemp("model") / "m.onnx", decision=bands)
+    return made.write_model(
+        tmp_path_factory.mktemp("model") / "m.onnx", decision=bands, crop={"kind": "given"}
+    )
 
 
 @pytest.fixture
@@ -108,8 +110,20 @@ def test_a_verdict_that_the_mildest_copy_turns_is_not_firm(tested):
         "Not firm: FAKE, but REAL on the mildest copy, compressed again at high quality."
     )
     assert {(one.verdict, one.reason) for one in found.faces} == {("INCONCLUSIVE", "not firm")}
+    assert all(one.scored for one in found.faces)  # seen well enough, as before
     assert found.fake_probability > 0.9
     assert found.firmness.turned_by.variant == "re-encoded"
+
+
+def test_who_had_no_verdict_keeps_the_reason_for_it(tested):
+    judged = tested(as_much_detail())
+    seldom = FaceTrack(1, "INCONCLUSIVE", "too few faces", 0.5, (), "2 of at least 3")
+    people = (replace(judged.faces[0], verdict="FAKE", reason=""), seldom)
+    before = replace(judged, verdict="FAKE", reason="", faces=people)
+    real = replace(before, verdict="REAL")
+    found = stress.tested(before, STILL, lambda *_: real, Limits())
+    assert [one.reason for one in found.faces] == ["not firm", "too few faces"]
+    assert found.faces[1] == seldom
 
 
 @pytest.mark.parametrize(
@@ -197,7 +211,7 @@ def test_all_copies_share_the_time_of_one_file(monkeypatch):
 def test_the_demos_own_file_is_tested_though_its_copies_are_other_files(tmp_path):
     (tmp_path / "own.png").write_bytes(STILL)
     learned = {"demonstration": True, "demo_files": (file_hash(tmp_path / "own.png"),)}
-    model = made.write_model(tmp_path / "m.onnx", trained_on=learned)
+    model = made.write_model(tmp_path / "m.onnx", trained_on=learned, crop={"kind": "given"})
     found = Detector.load(model).predict(tmp_path / "own.png", kind="face", stressed=True)
     assert found.verdict == "FAKE"
     assert {one.verdict for one in found.firmness.outcomes} == {"FAKE"}
