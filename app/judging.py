@@ -58,6 +58,7 @@ def _judge(
     kept = history.evidence(row.number) if row else None
     if kept and kept.whole and not stressed:
         return kept.number
+    stressed = stressed or bool(row and row.report["stress"])  # no verdict is firmer untested
     try:
         found = _judged_in_turn(
             arrival.name, data, sha256, engine, model, limits, stressed, tell, spare

@@ -136,7 +136,7 @@ def say_what_is_missing(visit: Visit) -> None:
     if visit.work.lost:
         st.warning(
             f"{named(visit.work.lost)} not judged before the page was left. Drop what is missing "
-            "again; what is in the table below is not judged a second time.",
+            "again; the table below keeps what was judged.",
             icon=":material/refresh:",
         )
     if not visit.history.room:

@@ -2,8 +2,10 @@
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import made
 import pytest
 from patience import HANG
 
@@ -12,8 +14,10 @@ from app.arrival import Arrival
 from app.history import History, Room
 from app.work import GivenUpError
 from deepfake_detector.media.reading import LIMITS
+from deepfake_detector.scoring.firmness import Firmness, Outcome
 from deepfake_detector.serving import engine
 from deepfake_detector.serving.engine import Engine
+from deepfake_detector.serving.inference import Report
 
 
 class Detector:
@@ -28,6 +32,31 @@ class Detector:
         while True:
             watch(0, 1)
             self.looks.set()
+
+
+SAME = Outcome("re-encoded", "compressed again at high quality", "REAL", "", 0.1)
+
+
+@pytest.mark.parametrize("tested", [False, True])
+def test_a_verdict_that_was_tested_is_tested_again_with_its_file(monkeypatch, tested):
+    """Dropped again, it would come back untested, and as firm as any."""
+    asked = []
+
+    class Quick:
+        sha256, contract = "cd" * 32, made.contract_terms()
+
+        def predict(self, data, name, *, sha256, stressed, **_):
+            asked.append(stressed)
+            report = Report(name, sha256, "image", "REAL", fake_probability=0.1)
+            return replace(report, firmness=Firmness("REAL", (SAME,))) if stressed else report
+
+    monkeypatch.setattr(engine.Detector, "load", lambda path, sha256: Quick())
+    history, only = History(Room(0)), Engine(1)  # no room for the file
+    arrival = Arrival("key", "a.png", lambda: b"a picture")
+    for stressed in (tested, False):
+        of = judging.order(arrival, history, only, Path("none.onnx"), LIMITS, stressed)
+        of.judge(lambda *_: None, lambda: False)
+    assert asked == [tested, tested]
 
 
 def nobody(before: int) -> None:
