@@ -54,7 +54,7 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
     detector.check_kind(arguments.kind)
     if detector.banner:
         print(f"! {detector.banner}", file=sys.stderr)
-    inputs = found_in(arguments.inputs, arguments.list)
+    inputs = found_in(arguments.inputs, arguments.list, judge.annotate)
     asked_for = [one for one in (arguments.json, arguments.csv) if one]
     listed = [Path(arguments.list)] if arguments.list not in (None, "-") else []
     index = arguments.html / batch.INDEX if arguments.html else None

@@ -14,10 +14,13 @@ EMPTY = "no image or video in this folder"
 KINDS = 5  # of files that are left out, told by name
 
 
-def found_in(paths: list[Path], listed: str | None = None) -> list[Path]:
+def found_in(
+    paths: list[Path], listed: str | None = None, written: Path | None = None
+) -> list[Path]:
     """The files of `paths` and of the list named `listed` (`-`: standard input), and of folders
     every file of a media type, sorted; each once. A folder below that cannot be looked into is
-    among them, as a file that cannot be read is; files of other names are counted and told.
+    among them, as a file that cannot be read is; files of other names are counted and told. What
+    lies below `written`, where the run puts copies of its own, is not.
 
     Raises UserError where the list cannot be read, and where nothing is found.
     """
@@ -25,13 +28,13 @@ def found_in(paths: list[Path], listed: str | None = None) -> list[Path]:
         paths = paths + _lines_of(listed)
     if not paths:
         raise UserError(f"{listed}: no path in this list", "write one path a line")
-    found = dict.fromkeys(one for path in paths for one in _in(path))
+    found = dict.fromkeys(one for path in paths for one in _in(path, written))
     if not found:
         raise UserError("nothing to judge in what was named", "name a picture, a video or a folder")
     return list(found)
 
 
-def _in(path: Path) -> Iterator[Path]:
+def _in(path: Path, written: Path | None) -> Iterator[Path]:
     if not os.path.isdir(path):  # of pathlib's some errors of the disk would come through
         yield path
         return
@@ -47,7 +50,8 @@ def _in(path: Path) -> Iterator[Path]:
             f"({each}{', …' if len(kinds) > KINDS else ''}); name such a file to have it judged",
             file=sys.stderr,
         )
-    yield from inside
+    own = written and written.resolve()
+    yield from (one for one in inside if not own or not one.parent.resolve().is_relative_to(own))
 
 
 def _lost(below: Listing) -> list[Path]:

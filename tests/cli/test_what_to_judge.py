@@ -116,3 +116,12 @@ def test_the_rarest_kinds_of_many_are_not_told(tmp_path, capsys):
     (tmp_path / "two.mp4").touch()
     found_in([tmp_path])
     assert "6 (1 .a, 1 .b, 1 .c, 1 .d, 1 .e, …)" in capsys.readouterr().err
+
+
+def test_copies_that_the_run_makes_itself_are_in_no_folder(folders):
+    made = folders / "full" / "deeper"
+    (made / "copies").mkdir()
+    (made / "copies" / "a.png.mp4").touch()
+    assert found_in([folders / "full"], written=made) == [folders / "full" / "b.jpg"]
+    named = made / "a.PNG"
+    assert found_in([folders / "full", named], written=made) == [folders / "full" / "b.jpg", named]
