@@ -37,8 +37,9 @@ def show(judged: Judged, second: float) -> None:
     if not drawn and not kind:
         return
     data = _made_for_player(judged) if drawn else judged.file
+    begins = 0.0 if drawn else judged.report.starts_at
     if data:
-        st.video(data, format="video/mp4" if drawn else kind, start_time=int(second))
+        st.video(data, format="video/mp4" if drawn else kind, start_time=int(begins + second))
 
 
 def offer(judged: Judged) -> None:

@@ -286,6 +286,25 @@ def audio_only() -> bytes:
     return buffer.getvalue()
 
 
+def late_clip(later: int, container: str = "mp4") -> bytes:
+    """Half a second of 12 frames a second, which begins so many seconds after its silent sound."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=container) as output:
+        video = output.add_stream("libx264", rate=12, options={"preset": "ultrafast"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        sound = output.add_stream("aac", rate=16000, layout="mono")
+        silence = np.zeros((1, 16000 * (later + 1)), np.float32)
+        heard = av.AudioFrame.from_ndarray(silence, format="fltp", layout="mono")
+        heard.sample_rate = 16000
+        output.mux([*sound.encode(heard), *sound.encode()])
+        for number in range(6):
+            shown = av.VideoFrame.from_ndarray(numbered_frame(number, 64, 48), format="rgb24")
+            shown.pts, shown.time_base = 12 * later + number, Fraction(1, 12)
+            output.mux(video.encode(shown))
+        output.mux(video.encode())
+    return buffer.getvalue()
+
+
 @contextmanager
 def usual_priority() -> Iterator[None]:
     """For what encodes AV1: run by root, SVT-AV1 puts the thread that calls it before all others of

@@ -55,6 +55,7 @@ class Probe:
     stream: index of the stream of moving pictures; None in a picture, animated or not.
     pixel_aspect: width of a pixel over its height, where the container tells another than the
         pictures do; None: as each of them has it.
+    starts_at: seconds that a player waits before the first frame, as where sound begins earlier.
     cut_off: whether a video ends before all is there that it announces.
     failure: why no frame can be decoded, where that is known before; else empty. What is wrong with
         a still is told where it is decoded.
@@ -65,6 +66,7 @@ class Probe:
     timeline: Timeline | None = None
     stream: int | None = None
     pixel_aspect: float | None = None
+    starts_at: float = 0.0
     cut_off: bool = False
     failure: str = ""
 
@@ -134,9 +136,22 @@ def _video(file: MediaFile, found: Probe, limits: Limits) -> Probe:
             timeline=clip,
             stream=stream.index,
             pixel_aspect=_own_aspect(stream),
+            starts_at=_starts_at(opening, stream, clip),
             cut_off=cut_off,
             failure=str(MediaError("no frame in it", TRY_A_PLAYER)) if is_empty else "",
         )
+
+
+def _starts_at(
+    opening: av.container.InputContainer, stream: av.VideoStream, clip: Timeline
+) -> float:
+    """The time of the first frame from where the file begins; of other containers a player begins
+    with the first frame."""
+    begins, first = opening.start_time, next(iter(clip.stamps), None)
+    played = opening.format.name.partition(",")[0] in ("mov", "matroska")
+    if not played or first is None or begins is None or stream.time_base is None:
+        return 0.0
+    return max(0.0, float(first * stream.time_base) - begins / av.time_base)
 
 
 def _own_aspect(stream: av.VideoStream) -> float | None:

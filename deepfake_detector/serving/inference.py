@@ -74,6 +74,8 @@ UNREADABLE = "cannot be read"
 FAULT = "an error of this program itself; its log says more"
 CUT_OFF = "The file is cut off: what it announces is not all there, and the rest was not looked at."
 LOST = "Only {} frames could be looked at, not {}: a part of the clip is damaged."
+LATER = "A player shows these moments {:.1f} s later, as the video begins after the file does."
+SEEN_LATER = 0.5  # seconds
 MOST_LOST = 0.25  # of the frames; single ones may be missing where nothing is damaged
 DAMAGED = "{} of the {} frames that were looked at follow damaged data; they may be distorted."
 
@@ -123,12 +125,13 @@ class Report:
     `verdict` is REAL, FAKE, INCONCLUSIVE or ERROR; `reason` says why it is neither of the first
     two, `details` the numbers behind that; `fake_probability` is None where there is no probability
     to stand behind; `decided_by` is the track that the verdict comes from, the highest of so many
-    judged `people`. `facts` are those of the
-    file: bytes, container, codec, width, height, duration …; `notes` say what was done to its
-    pictures before they were looked at. `least_face` is the side in pixels of the least face that
-    could be found in every frame; None where none was looked for. `firmness` is what changed copies
-    of the file came to; None where its verdict was not tested. `judged_at` is the time in UTC (ISO
-    8601); `frames` are those looked at, where they were asked for.
+    judged `people`. `facts` are those of the file: bytes, container, codec, width, height, duration
+    …; `notes` say what was done to its pictures before they were looked at. All times are from the
+    first frame on, before which a player waits `starts_at` seconds. `least_face` is the side in
+    pixels of the least face that could be found in every frame; None where none was looked for.
+    `firmness` is what changed copies of the file came to; None where its verdict was not tested.
+    `judged_at` is the time in UTC (ISO 8601); `frames` are those looked at, where they were asked
+    for.
     """
 
     input: str
@@ -147,6 +150,7 @@ class Report:
     warnings: tuple[str, ...] = ()
     error: str | None = None
     notes: tuple[str, ...] = ()
+    starts_at: float = 0.0
     people: int = 0
     least_face: float | None = None
     firmness: Firmness | None = None
@@ -300,6 +304,7 @@ class Detector:
                 report,
                 kind=probed.kind if known else None,
                 facts=probed.facts,
+                starts_at=probed.starts_at,
                 warnings=(CUT_OFF,) if probed.cut_off else (),
             )
             with self._lock:
@@ -360,7 +365,7 @@ class Detector:
                 for track in sorted(tracks)
             ),
             facts=all_facts,
-            notes=tuple(alterations(all_facts)),
+            notes=(*alterations(all_facts), *_later(report.starts_at)),
             warnings=tuple(warnings),
             frames=tuple(seen.kept),
         )
@@ -535,6 +540,10 @@ def of_the_file(warnings: Iterable[str], banner: str) -> str:
 
 def _sha256(source: Source) -> str:
     return hashlib.sha256(source).hexdigest() if isinstance(source, bytes) else file_hash(source)
+
+
+def _later(starts_at: float) -> list[str]:
+    return [LATER.format(starts_at)] if starts_at >= SEEN_LATER else []
 
 
 def _with_face(seen: _Seen) -> int:

@@ -156,7 +156,7 @@ class PersonFrame(StrictModel):
     """One person's face in one frame."""
 
     frame: Count = Field(description="number of the frame in the clip, from 0; 0 for an image")
-    time: Rounded = Field(description="seconds from the clip's start; 0 for an image")
+    time: Rounded = Field(description="seconds from the clip's first frame; 0 for an image")
     box: tuple[Pixels, Pixels, Pixels, Pixels] = Field(
         description="left, top, width, height of the face, in pixels of the upright frame"
     )

@@ -13,6 +13,7 @@ from made import (
     audio_only,
     clip,
     encrypted,
+    late_clip,
     picture,
     two_pictures,
     with_b_frames,
@@ -191,3 +192,13 @@ def test_a_probe_handed_on_spares_a_reading_and_changes_no_frame(monkeypatch, da
     for one, other in zip(handed_on, alone, strict=True):
         assert (one.index, one.pts, one.time) == (other.index, other.pts, other.time)
         np.testing.assert_array_equal(one.image, other.image)
+
+
+@pytest.mark.parametrize(
+    ("container", "later", "starts_at"),
+    [("mp4", 0, 0), ("mp4", 2, 2), ("matroska", 2, 2), ("mpegts", 2, 0)],
+)
+def test_it_is_told_how_long_a_player_waits_for_the_first_frame(container, later, starts_at):
+    found = probe(late_clip(later, container))
+    assert found.starts_at == pytest.approx(starts_at, abs=0.1)  # sound begins a little before 0
+    assert found.timeline.seconds[0] == 0

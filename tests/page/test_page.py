@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import made
 import numpy as np
@@ -330,6 +330,17 @@ def test_the_moment_chosen_shows_its_face_plain_and_marked(page_of):
             f"{one.time:.1f} s, {percent(one.fake_probability)} fake",
             "Regions that raised the score",
         ]
+
+
+def test_a_clip_that_begins_after_its_sound_is_played_from_the_same_moment(page_of):
+    page = upload(page_of("fake"), ("clip.mp4", CLIP))
+    kept = history_of(page).evidence(1)
+    late = replace(kept, report=replace(kept.report, starts_at=7.03))
+    first = kept.report.faces[0].frames[0]
+    page.select_slider[0].set_value(first.frame)
+    with patch.object(history.History, "evidence", return_value=late):
+        page.run()
+    assert page.get("video")[0].proto.start_time == int(7.03 + first.time)
 
 
 def test_the_clip_is_played_from_the_moment_chosen_and_with_boxes_when_asked_for(page_of):

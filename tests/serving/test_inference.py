@@ -32,6 +32,7 @@ from deepfake_detector.serving.inference import (
     DAMAGED,
     DEMONSTRATION,
     GIVEN,
+    LATER,
     LOST,
     Detector,
     Report,
@@ -444,6 +445,13 @@ def damaged_clip(at: int) -> bytes:
 )
 def test_what_is_missing_or_damaged_in_a_clip_is_told(small_detector, data, told):
     assert small_detector.predict(data).warnings == told
+
+
+@pytest.mark.parametrize(("later", "told"), [(0, []), (3, [LATER.format(3)])])
+def test_it_is_told_where_a_player_shows_all_later(small_detector, later, told):
+    found = small_detector.predict(made.late_clip(later))
+    assert [note for note in found.notes if note.startswith("A player")] == told
+    assert found.facts["duration"] == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(
