@@ -268,7 +268,7 @@ def _told(path: Path, found: dict, banner: str) -> str:
         flush=True,
     )
     if warned := of_the_file(found["warnings"], banner):
-        print(f"  ! {warned}", flush=True)
+        print(f"  ! {console.printable(warned)}", flush=True)
     if found["stress"]:
         print("\n".join(_of_copies(found)), flush=True)
     return found["verdict"]
