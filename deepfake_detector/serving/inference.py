@@ -70,6 +70,7 @@ UNPROVEN_MODEL = (
 NOT_JUDGED = "demonstration model"
 UNPROVEN = "unproven model"
 DISAGREE = "people disagree: one looks real, the score of another lies in the inconclusive band"
+IN_PART = "looks real, but a part of it could not be looked at"
 UNREADABLE = "cannot be read"
 FAULT = "an error of this program itself; its log says more"
 CUT_OFF = "The file is cut off: what it announces is not all there, and the rest was not looked at."
@@ -351,7 +352,8 @@ class Detector:
         if report.kind and not self.contract.trained_on.demonstration:
             warnings += unfamiliar(report.kind, all_facts, self.contract.trained_on.inputs)
         asked = min(most, report.facts.get("frames_found") or most)
-        if len(seen.frames) < (1 - MOST_LOST) * asked:
+        lost = len(seen.frames) < (1 - MOST_LOST) * asked
+        if lost:
             warnings.append(LOST.format(len(seen.frames), asked))
         if distrusted := facts["frames_distrusted"]:
             warnings.append(DAMAGED.format(distrusted, len(seen.frames)))
@@ -369,9 +371,10 @@ class Detector:
             warnings=tuple(warnings),
             frames=tuple(seen.kept),
         )
-        return self._decided(report, clip)
+        return self._decided(report, clip, in_part=lost or CUT_OFF in warnings)
 
-    def _decided(self, report: Report, clip: ClipScore) -> Report:
+    def _decided(self, report: Report, clip: ClipScore, in_part: bool) -> Report:
+        """`in_part`: not all of the file could be looked at, so nothing speaks for the rest."""
         terms = self.contract
         if silent := self._silent_on(report.sha256):
             nobody = tuple(
@@ -383,12 +386,14 @@ class Detector:
         if decides and decides.reason == BAD_QUALITY:
             return self._decided_by_another(report, decides, clip.people)
         judged = judge(clip.logit, clip.reason, terms.decision, clip.people)
-        reason = judged.reason
+        verdict, reason = judged.verdict, judged.reason
+        if verdict == "REAL" and in_part:
+            verdict, reason = "INCONCLUSIVE", IN_PART
         if reason == IN_BAND and any(track.verdict == "REAL" for track in report.faces):
             reason = DISAGREE
         return replace(
             report,
-            verdict=judged.verdict,
+            verdict=verdict,
             reason=reason,
             details=clip.details,
             fake_probability=judged.fake_probability,

@@ -43,6 +43,7 @@ from deepfake_detector.scoring.scores import (
 from deepfake_detector.serving import marking, seen_frames
 from deepfake_detector.serving.inference import (
     DISAGREE,
+    IN_PART,
     NOT_JUDGED,
     UNPROVEN,
     UNREADABLE,
@@ -71,6 +72,7 @@ EXPLAINED = {  # by reason
     IN_BAND: "The score lies where the detector was wrong too often on clips it was checked on.",
     OF_SEVERAL: "The highest of several people scores higher by chance. This would be FAKE for one person, not for so many.",
     DISAGREE: "The people in it do not agree: one looks real, the score of another lies where the detector is often wrong.",
+    IN_PART: "What could be looked at shows no sign of face manipulation, but a part is missing or damaged.",
     BAD_QUALITY: "The face is more blurred, compressed or noisy than what the model was checked on.",
     NOT_FIRM: "The verdict changes on the mildest copy of the file.",
     NOT_JUDGED: "A demonstration model has seen drawn people only. It judges nothing but the demo's own files.",

@@ -1,6 +1,7 @@
 """One input, one report: each route to a verdict, agreement with evaluate; no input raises."""
 
 import hashlib
+import io
 import os
 import re
 import subprocess
@@ -32,11 +33,13 @@ from deepfake_detector.serving.inference import (
     DAMAGED,
     DEMONSTRATION,
     GIVEN,
+    IN_PART,
     LATER,
     LOST,
     Detector,
     Report,
 )
+from deepfake_detector.serving.report import in_words
 from deepfake_detector.storage.files import file_hash
 
 MODEL, INT8 = "models/detector.onnx", "models/detector.int8.onnx"
@@ -445,6 +448,44 @@ def damaged_clip(at: int) -> bytes:
 )
 def test_what_is_missing_or_damaged_in_a_clip_is_told(small_detector, data, told):
     assert small_detector.predict(data).warnings == told
+
+
+def person_clip_in(container: str) -> bytes:
+    """The clip of a person in another container."""
+    buffer = io.BytesIO()
+    with (
+        av.open(io.BytesIO(made.person_clip())) as source,
+        av.open(buffer, "w", format=container) as output,
+    ):
+        stream = output.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                output.mux(packet)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("band", "cut", "verdict", "reason"),
+    [
+        ({"band_low": 0.999999, "band_high": 1.0}, False, "REAL", ""),
+        ({"band_low": 0.999999, "band_high": 1.0}, True, "INCONCLUSIVE", IN_PART),
+        ({"band_low": 0.0, "band_high": 0.0}, True, "FAKE", ""),
+        ({"band_low": 0.0, "band_high": 1.0}, True, "INCONCLUSIVE", IN_BAND),
+    ],
+)
+def test_what_looks_real_in_part_is_not_called_real(tmp_path, band, cut, verdict, reason):
+    path = made.write_model(
+        tmp_path / "m.onnx",
+        trained_on={"demonstration": False},
+        decision=band | {"min_faces": 1, "unproven": ""},
+    )
+    data = person_clip_in("matroska")
+    found = Detector.load(path).predict(data[: -len(data) // 3] if cut else data)
+    assert (found.verdict, found.reason) == (verdict, reason)
+    assert (CUT_OFF in found.warnings) == cut
+    assert found.fake_probability is not None
+    assert bool(in_words(found)) == bool(reason)
 
 
 @pytest.mark.parametrize(("later", "told"), [(0, []), (3, [LATER.format(3)])])
