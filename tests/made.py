@@ -254,15 +254,20 @@ def without_first_time() -> bytes:
 
 def encrypted() -> bytes:
     """An MP4 with copy protection (ISO/IEC 23001-7)."""
-    buffer = io.BytesIO()
     keys = {
         "encryption_scheme": "cenc-aes-ctr",
         "encryption_key": "0f" * 16,
         "encryption_kid": "f0" * 16,
     }
+    return in_container(clip(8), "mp4", keys)
+
+
+def in_container(data: bytes, container: str, options: dict[str, str] | None = None) -> bytes:
+    """The same packets of a clip in another container."""
+    buffer = io.BytesIO()
     with (
-        av.open(io.BytesIO(clip(8))) as source,
-        av.open(buffer, "w", format="mp4", options=keys) as output,
+        av.open(io.BytesIO(data)) as source,
+        av.open(buffer, "w", format=container, options=options or {}) as output,
     ):
         stream = output.add_stream_from_template(source.streams.video[0])
         for packet in source.demux(video=0):

@@ -1,7 +1,6 @@
 """One input, one report: each route to a verdict, agreement with evaluate; no input raises."""
 
 import hashlib
-import io
 import os
 import re
 import subprocess
@@ -450,21 +449,6 @@ def test_what_is_missing_or_damaged_in_a_clip_is_told(small_detector, data, told
     assert small_detector.predict(data).warnings == told
 
 
-def person_clip_in(container: str) -> bytes:
-    """The clip of a person in another container."""
-    buffer = io.BytesIO()
-    with (
-        av.open(io.BytesIO(made.person_clip())) as source,
-        av.open(buffer, "w", format=container) as output,
-    ):
-        stream = output.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.size:
-                packet.stream = stream
-                output.mux(packet)
-    return buffer.getvalue()
-
-
 @pytest.mark.parametrize(
     ("band", "cut", "verdict", "reason"),
     [
@@ -480,7 +464,7 @@ def test_what_looks_real_in_part_is_not_called_real(tmp_path, band, cut, verdict
         trained_on={"demonstration": False},
         decision=band | {"min_faces": 1, "unproven": ""},
     )
-    data = person_clip_in("matroska")
+    data = made.in_container(made.person_clip(), "matroska")
     found = Detector.load(path).predict(data[: -len(data) // 3] if cut else data)
     assert (found.verdict, found.reason) == (verdict, reason)
     assert (CUT_OFF in found.warnings) == cut
