@@ -13,6 +13,7 @@ from lightning_fabric.strategies import DDPStrategy
 
 from deepfake_detector import UserError
 from deepfake_detector.common import arithmetic, cores
+from deepfake_detector.training.network import without_tf32
 
 NO_MEMORY = "allocate memory"  # torch has an exception of its own for a GPU alone
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
@@ -66,6 +67,7 @@ def setup(
         "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
     )  # without it deterministic CUDA raises
     torch.use_deterministic_algorithms(True)
+    without_tf32()
     if portable:
         torch.set_num_threads(arithmetic.THREADS)  # fewer cores would give fewer
     elif limit := cores.quota():

@@ -5,7 +5,7 @@ import torch
 
 from deepfake_detector import UserError
 from deepfake_detector.common import arithmetic
-from deepfake_detector.training import devices
+from deepfake_detector.training import devices, network
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -66,6 +66,21 @@ def test_portable_arithmetic_has_the_same_threads_however_many_cores_there_are()
 def test_setup_asks_for_deterministic_algorithms():
     devices.setup("cpu", 1, "fp32", 1)
     assert torch.are_deterministic_algorithms_enabled()
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        lambda: devices.setup("cpu", 1, "fp32", 1),
+        lambda: network.to_device(network.FaceClassifier("resnet18"), "fastest"),
+    ],
+    ids=["training", "judging"],
+)
+def test_fp32_is_not_rounded_to_tf32(start):
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+    start()
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
 
 
 def test_setup_seeds_the_weights():
