@@ -149,9 +149,12 @@ class BalancedBatches(Sampler[list[Draw]]):
                 yield draws[first + micro_batch * size : first + (micro_batch + 1) * size]
 
     def draws(self, epoch: int) -> list[Draw]:
-        """All samples of an epoch, over all processes, in order."""
+        """All samples of an epoch, over all processes, in order. A fake right after a real face is
+        its partner; where one class is drawn more often, some of it have none."""
         is_real = self.turns.astype(bool)
-        count = max(is_real.sum(), len(is_real) - is_real.sum())
+        is_partner = ~is_real & np.append(False, is_real[:-1])
+        pairs = (~is_partner).cumsum() - 1
+        count = (~is_partner).sum()
         drawing, pairing = np.random.SeedSequence([self.seed, epoch]).spawn(2)
         generator = torch.Generator().manual_seed(int(drawing.generate_state(1, np.uint64)[0] >> 1))
         rng = np.random.default_rng(pairing)
@@ -162,7 +165,6 @@ class BalancedBatches(Sampler[list[Draw]]):
         blended = (rng.random(count) < self.self_blend) | self.only_reals
         rows = {True: reals, False: np.where(blended, reals, fakes)}
         shown = {True: TARGET, False: PSEUDO_FAKE}
-        pairs = np.where(is_real, is_real.cumsum(), (~is_real).cumsum()) - 1
         return [
             Draw(int(rows[real][pair]), epoch, pair, shown[real] if blended[pair] else STORED)
             for pair, real in zip(pairs.tolist(), is_real.tolist(), strict=True)

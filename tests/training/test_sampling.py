@@ -271,8 +271,25 @@ def test_the_share_asked_for_is_real_in_every_batch(share):
     draws = batches(np.full(400, 1 / 400), batch_size=20, real_share=share).draws(0)
     real = np.array([draw.row % 2 == 0 for draw in draws]).reshape(-1, 20)
     assert real.sum(1).tolist() == [20 * share] * 20
-    pairs = [[draw.pair for draw in draws if draw.row % 2 == label] for label in (0, 1)]
-    assert pairs == [list(range(len(one))) for one in pairs]
+    assert [draw.pair for draw in draws] == sorted(draw.pair for draw in draws)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.4, 0.5, 0.6, 0.75])
+def test_each_of_the_rarer_class_stands_beside_its_partner(share):
+    own = batches(
+        np.full(400, 1 / 400), groups=np.arange(400) // 4, batch_size=20, real_share=share, pairs=1
+    )
+    draws = own.draws(0)
+    is_real, group = (
+        np.array([one.row for one in draws]) % 2 == 0,
+        [one.row // 4 for one in draws],
+    )
+    pair = [one.pair for one in draws]
+    together = np.flatnonzero(np.diff(pair) == 0)
+    assert len(together) == min(is_real.sum(), (~is_real).sum())
+    assert is_real[together].all() and not is_real[together + 1].any()
+    assert [group[first] for first in together] == [group[first + 1] for first in together]
+    assert len(set(pair)) == len(draws) - len(together)
 
 
 @pytest.mark.parametrize("share", [0.25, 0.7])
