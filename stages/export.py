@@ -23,6 +23,7 @@ from deepfake_detector.export.formats import FORMATS, fitting_images
 from deepfake_detector.faces.detection import load_detector
 from deepfake_detector.scoring import calibration, scores
 from deepfake_detector.scoring.decision import Decision
+from deepfake_detector.scoring.firmness import NOT_MEASURED
 from deepfake_detector.scoring.settings import Calibrate
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_json, write_whole
@@ -100,7 +101,7 @@ def main() -> str:
             if each.exact
             else own_decision(scored[name], decision, settings.calibrate),
             quality=quality,
-            firmness=firmness,
+            firmness=firmness if each.exact else NOT_MEASURED,
             golden=golden.sample(face_detector, crop, judge, each.tolerance),
             trained_on=trained_on,
             libraries=contract.library_versions(),

@@ -26,6 +26,7 @@ from deepfake_detector.faces.settings import YUNET
 from deepfake_detector.media.reading import Limits
 from deepfake_detector.media.stills import read_image
 from deepfake_detector.scoring.decision import IN_BAND, OF_SEVERAL, decide
+from deepfake_detector.scoring.firmness import NOT_MEASURED
 from deepfake_detector.scoring.quality import MEASURES, WITHOUT_LIMIT
 from deepfake_detector.serving.inference import (
     CUT_OFF,
@@ -33,6 +34,7 @@ from deepfake_detector.serving.inference import (
     DEMONSTRATION,
     GIVEN,
     IN_PART,
+    JOINED,
     LATER,
     LOST,
     Detector,
@@ -435,6 +437,14 @@ def damaged_clip(at: int) -> bytes:
     return bytes(data)
 
 
+def without_its_first_half() -> bytes:
+    """24 frames in two groups of pictures, of which the first is all zero."""
+    data = bytearray(made.in_fragments())
+    for start, size in made.packets(bytes(data))[:12]:
+        data[start : start + size] = bytes(size)
+    return bytes(data)
+
+
 @pytest.mark.parametrize(
     ("data", "told"),
     [
@@ -442,8 +452,10 @@ def damaged_clip(at: int) -> bytes:
         (made.in_fragments()[:-120], (CUT_OFF,)),
         (damaged_clip(1), (DAMAGED.format(5, 6),)),
         (damaged_clip(8), (LOST.format(3, 6),)),
+        (without_its_first_half(), (LOST.format(4, 6),)),
+        (made.clip(container="mpegts") + made.on_another_stream(), (JOINED,)),
     ],
-    ids=["whole", "cut off", "damaged early", "damaged late"],
+    ids=["whole", "cut off", "damaged early", "damaged late", "lost early", "joined"],
 )
 def test_what_is_missing_or_damaged_in_a_clip_is_told(small_detector, data, told):
     assert small_detector.predict(data).warnings == told
@@ -541,6 +553,12 @@ def test_an_int8_model_finds_the_same_faces_and_nearly_the_same_logits(judge, wi
             for one, report in zip((judge, int8), reports, strict=True)
         )
         assert small == pytest.approx(fp32, abs=0.3)
+
+
+def test_an_inexact_model_does_not_tell_of_verdicts_that_are_not_its_own(judge, with_contract):
+    int8 = Detector.load(with_contract(INT8, **ALWAYS, withheld=""))
+    assert judge.contract.firmness != NOT_MEASURED
+    assert int8.contract.firmness == NOT_MEASURED
 
 
 def test_two_threads_get_what_one_gets(judge):
