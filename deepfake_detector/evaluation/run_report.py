@@ -46,6 +46,10 @@ CHARTS = {  # each has its table and template; how it is read
     "training": "By epoch. Where validation gets worse while the training loss falls, the network "
     "overfits; the epoch kept is the best by validation.",
 }
+NO_FAKES = (
+    "None of train's fakes were learned from (`train.fakes: none`): its fakes were made of the real "
+    "faces, by self-blending."
+)
 LIMITS = (
     "It judges faces. A picture forged elsewhere, a cloned voice or a false caption are out of "
     "its scope.",
@@ -90,6 +94,7 @@ def in_short(
         f"Items by split: {'; '.join(told)}. Whatever shares a person, a source video, an original "
         f"or its looks is one group. {_people_named(split['sources'])}",
         *_drawn_away(split["drawn_away"]),
+        *([NO_FAKES] if recipe["fakes"] == "none" else []),
         f"{recipe['network']} from {recipe['init']} weights at {recipe['input_size']} pixels, seed "
         f"{recipe['seed']}; the best of {train['epochs']} epochs by validation is number "
         f"{train['best_epoch']}.",

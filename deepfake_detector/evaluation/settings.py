@@ -2,10 +2,18 @@
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field
 
 from deepfake_detector.common.settings import StrictModel
 
+
+def _each_once(values: list) -> list:
+    if len(set(values)) < len(values):
+        raise ValueError("each of them once")
+    return values
+
+
+Each = AfterValidator(_each_once)
 Level = Annotated[int, Field(ge=1, le=5)]
 Corruption = Literal[
     "saturation",
@@ -28,10 +36,10 @@ class Quality(StrictModel):
     frames: int = Field(
         8, ge=1, le=1000, description="of each copied video at most, evenly over those extracted"
     )
-    levels: list[Level] = Field(
+    levels: Annotated[list[Level], Each] = Field(
         [1, 3, 5], min_length=1, description="1 (little) to 5 (much) of each corruption"
     )
-    corruptions: list[Corruption] = Field(
+    corruptions: Annotated[list[Corruption], Each] = Field(
         ["noise", "blur", "sharpness", "pixelation", "h264", "jpeg", "downsize"],
         min_length=1,
         description="what changes the finest detail; the others move no measure",
@@ -47,17 +55,11 @@ class Quality(StrictModel):
 class Evaluate(StrictModel):
     """What is measured."""
 
-    splits: list[Literal["val", "test"]] = Field(
+    splits: Annotated[list[Literal["val", "test"]], Each] = Field(
         ["val", "test"],
         min_length=1,
         description="[val] while searching, so that test stays unread",
     )
-
-    @model_validator(mode="after")
-    def _each_once(self) -> "Evaluate":
-        if len(set(self.splits)) < len(self.splits):
-            raise ValueError("each split once")
-        return self
 
 
 class Robustness(StrictModel):
@@ -67,10 +69,10 @@ class Robustness(StrictModel):
     frames: int = Field(
         8, ge=1, le=1000, description="of each video at most, evenly over those extracted"
     )
-    levels: list[Level] = Field(
+    levels: Annotated[list[Level], Each] = Field(
         [1, 2, 3, 4, 5], min_length=1, description="1 (little) to 5 (much) of each corruption"
     )
-    corruptions: list[Corruption] = Field(
+    corruptions: Annotated[list[Corruption], Each] = Field(
         list(get_args(Corruption)), min_length=1, description="a few of them for a quick look"
     )
     items_per_class: int = Field(

@@ -13,7 +13,7 @@ from deepfake_detector.pages.html_page import Chart
 from deepfake_detector.training.settings import Train
 
 NOTHING_DRAWN = {"items": 0, "data_sets": {}, "ties": {}, "remedy": ""}
-RECIPE = {"network": "resnet34", "init": "random", "input_size": 80, "seed": 3}
+RECIPE = {"network": "resnet34", "init": "random", "input_size": 80, "seed": 3, "fakes": "all"}
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +203,18 @@ def test_clips_are_called_unseen_only_where_no_leak_is_left(metrics, left, told)
         split, metrics["train"], metrics["evaluation"], "official", RECIPE
     ).text
     assert any(told in line for line in text)
+
+
+@pytest.mark.parametrize(("fakes", "told"), [("all", False), ("none", True)])
+def test_it_is_told_where_no_fakes_were_learned_from(metrics, fakes, told):
+    text = run_report.in_short(
+        metrics["split"],
+        metrics["train"],
+        metrics["evaluation"],
+        "shares",
+        RECIPE | {"fakes": fakes},
+    ).text
+    assert any("None of train's fakes were learned from" in line for line in text) == told
 
 
 def test_the_robustness_table_has_a_row_per_corruption(metrics):
