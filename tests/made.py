@@ -252,6 +252,18 @@ def without_first_time() -> bytes:
     return bytes(data)
 
 
+def on_another_stream() -> bytes:
+    """A transport stream of 24 frames, whose numbers of streams (PID) are others than usual."""
+    return in_container(clip(), "mpegts", {"mpegts_start_pid": "700"})
+
+
+def too_large_a_frame() -> bytes:
+    """An MP4 in fragments that says that a frame has more than four gigabytes."""
+    data = bytearray(in_fragments())
+    data[data.rfind(b"trun") + 20] = 0xFF
+    return bytes(data)
+
+
 def encrypted() -> bytes:
     """An MP4 with copy protection (ISO/IEC 23001-7)."""
     keys = {

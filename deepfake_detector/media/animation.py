@@ -1,5 +1,6 @@
 """Animated pictures: GIF, PNG, WebP and AVIF, read frame by frame."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,10 +19,16 @@ def frame_count(image: Image.Image) -> int:
     """How many frames a picture has, as far as it is whole; 1 for a still."""
     if image.format not in ANIMATED:
         return 1
+    told = announced(image)
+    return _whole_frames(image) if told == math.inf else int(told)
+
+
+def announced(image: Image.Image) -> float:
+    """How many frames an animated picture says it has; infinite where its end is not there."""
     try:
         return getattr(image, "n_frames", 1) - _first(image)
     except DAMAGED:
-        return _whole_frames(image)
+        return math.inf
 
 
 def _whole_frames(image: Image.Image) -> int:

@@ -1,6 +1,8 @@
 """One reading of a media file before decoding: its kind, its facts, the times of its frames."""
 
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -12,12 +14,14 @@ from deepfake_detector.media import animation
 from deepfake_detector.media.facts import animation_facts, still_facts, video_facts
 from deepfake_detector.media.fields import Fields
 from deepfake_detector.media.reading import (
+    COPY,
     LIMITS,
     NOT_DECODED,
     TRY_A_PLAYER,
     Limits,
     MediaError,
     MediaFile,
+    NoFilmError,
     Source,
     byte_count,
     check_size,
@@ -32,12 +36,14 @@ from deepfake_detector.media.reading import (
 )
 from deepfake_detector.media.stills import DAMAGED, damaged, still
 from deepfake_detector.media.timeline import Packet, Timeline, timeline
+from deepfake_detector.media.upright import NOT_TOLD, Colours, colours_of
 
 COVERS = ("mjpeg", "png", "gif", "bmp", "webp")  # codecs of the covers of sound files
 UNTIMED = ("avi",)  # containers whose presentation times do not hold
 JOINED = ("mpegts", "mpeg")  # containers that may be cut anywhere and joined
 USUAL_RATE = 25  # frames a second, where a container tells neither times nor a rate
 ENCRYPTED = "its pictures are encrypted (copy protection)"
+NO_INDEX = "cut off: without its end nobody can tell what is in it"
 HEAD, HOLE = 12, 8  # bytes
 # JPEG, PNG, GIF, WebP, TIFF
 PICTURE = re.compile(rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF....WEBP|II\*\0|MM\0\*", re.DOTALL)
@@ -56,7 +62,10 @@ class Probe:
     pixel_aspect: width of a pixel over its height, where the container tells another than the
         pictures do; None: as each of them has it.
     starts_at: seconds that a player waits before the first frame, as where sound begins earlier.
-    cut_off: whether a video ends before all is there that it announces.
+    colours: what the container tells of a video's, for where its pictures do not.
+    cut_off: whether a video or an animation ends before all is there that it announces.
+    joined: whether another video comes before or after this one in the file, as where a broadcaster
+        changed its streams.
     failure: why no frame can be decoded, where that is known before; else empty. What is wrong with
         a still is told where it is decoded.
     """
@@ -67,7 +76,9 @@ class Probe:
     stream: int | None = None
     pixel_aspect: float | None = None
     starts_at: float = 0.0
+    colours: Colours = NOT_TOLD
     cut_off: bool = False
+    joined: bool = False
     failure: str = ""
 
 
@@ -119,17 +130,19 @@ def _animation(file: MediaFile, image: Image.Image, found: Probe) -> Probe:
     clip = animation.timeline(file, image)
     facts = found.facts | animation_facts(image, clip)
     failure = "" if len(clip.order) else str(MediaError(NOT_DECODED, TRY_A_PLAYER))
-    return replace(found, facts=facts, timeline=clip, failure=failure)
+    cut_off = len(clip.order) < animation.announced(image)
+    return replace(found, facts=facts, timeline=clip, cut_off=cut_off, failure=failure)
 
 
 def _video(file: MediaFile, found: Probe, limits: Limits) -> Probe:
     in_fragments, cut_off = has_fragments(file), is_cut_off(file, found.facts["bytes"])
     file.seek(0)
-    with container(file) as opening:
-        stream, packets = _film(opening, in_fragments)
+    with _told_as_cut_off(cut_off), container(file) as opening:
+        stream, packets, joined = _film(opening, in_fragments)
         check_size(stream.codec_context.width, stream.codec_context.height, limits.pixels)
         clip = _timeline(stream, packets)
         is_empty = all(packet.discarded for packet in packets)
+        none = MediaError(NO_INDEX, COPY) if cut_off else MediaError("no frame in it", TRY_A_PLAYER)
         return replace(
             found,
             facts=found.facts | video_facts(stream, packets, clip),
@@ -137,9 +150,22 @@ def _video(file: MediaFile, found: Probe, limits: Limits) -> Probe:
             stream=stream.index,
             pixel_aspect=_own_aspect(stream),
             starts_at=_starts_at(opening, stream, clip),
+            colours=colours_of(stream.codec_context),
             cut_off=cut_off,
-            failure=str(MediaError("no frame in it", TRY_A_PLAYER)) if is_empty else "",
+            joined=joined,
+            failure=str(none) if is_empty else "",
         )
+
+
+@contextmanager
+def _told_as_cut_off(cut_off: bool) -> Iterator[None]:
+    """What else is said of a file that cannot be opened hides that it is cut off."""
+    try:
+        yield
+    except (av.error.FFmpegError, NoFilmError) as error:
+        if not cut_off or isinstance(error, MemoryError):
+            raise
+        raise MediaError(NO_INDEX, COPY) from error
 
 
 def _starts_at(
@@ -173,8 +199,9 @@ def _timeline(stream: av.VideoStream, packets: list[Packet]) -> Timeline:
 
 def _film(
     opening: av.container.InputContainer, in_fragments: bool
-) -> tuple[av.VideoStream, list[Packet]]:
-    """The stream of moving pictures, with its packets.
+) -> tuple[av.VideoStream, list[Packet], bool]:
+    """The stream of moving pictures, with its packets, and whether, in a container that may be
+    joined, another ends before it begins or begins after its end.
 
     Of those that may be it the one that players show, then the largest; streams with less than half
     as many packets as the longest are no film: a cover that moves, or a preview.
@@ -187,10 +214,13 @@ def _film(
         for stream in streams
         if stream.codec_context.name == "h264"
     }
+    places: dict[int, list[int]] = {index: [] for index in packets}  # in bytes
     for packet in demuxed(*streams):
         if packet.has_sidedata("encryption_info"):
             raise MediaError(ENCRYPTED, "judge a copy without it")
         second = _is_second(packet, fields.get(packet.stream.index))
+        if packet.pos is not None:
+            places[packet.stream.index].append(packet.pos)
         packets[packet.stream.index].append(_packet(packet, in_fragments, second))
     most = max(map(len, packets.values()))
     chosen = max(
@@ -204,7 +234,16 @@ def _film(
     own = packets[chosen.index]
     if len(own) == 1 and opening.streams.audio and chosen.codec_context.name in COVERS:
         raise MediaError("no video in it (a sound file with a cover)")
-    return chosen, own
+    may_be_joined = opening.format.name in JOINED
+    return chosen, own, may_be_joined and _one_is_apart(places.pop(chosen.index), places.values())
+
+
+def _one_is_apart(own: list[int], others: Iterable[list[int]]) -> bool:
+    """Whether one of other streams ends before this one begins, or begins after its end, by the
+    places of their packets in the file."""
+    if not own:
+        return False
+    return any(max(one) < min(own) or max(own) < min(one) for one in others if one)
 
 
 def _is_second(packet: av.Packet, fields: Fields | None) -> bool:

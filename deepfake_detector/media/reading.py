@@ -40,11 +40,13 @@ NOT_MOVING = (
 
 EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # how Matroska begins, and its content
 UNKNOWN_RIFF = 0xFFFFFFFF
+CONTENT = (b"moov", b"moof", b"mdat")  # boxes of an MP4: its index, whole or by parts, and the rest
 
 TOO_MANY = f"more than {MOST_STREAMS} streams in it"
 VIDEO_ALONE = "make a file of its video alone"
 UNREAD_KIND = "neither an image nor a video of a kind that is read here"
 CONVERT = "convert it to MP4 or JPEG"
+COPY = "take another copy of it"
 NOT_DECODED = "no frame could be decoded"
 TRY_A_PLAYER = f"if a player shows it, {CONVERT}; if none does, it is damaged"
 
@@ -54,6 +56,10 @@ TRY_A_PLAYER = f"if a player shows it, {CONVERT}; if none does, it is damaged"
 
 class MediaError(UserError):
     """A file that gives no picture; the text says why."""
+
+
+class NoFilmError(MediaError):
+    """No stream of moving pictures, or none that can be decoded."""
 
 
 @dataclass(frozen=True)
@@ -103,14 +109,14 @@ def container(file: "MediaFile") -> Iterator[av.container.InputContainer]:
 def moving(found: av.container.InputContainer) -> list[av.VideoStream]:
     """The streams that may be the film: no cover, no still, no part of another picture.
 
-    Raises MediaError where there is none, or none whose codec is known.
+    Raises NoFilmError where there is none, or none whose codec is known.
     """
     streams = [one for one in found.streams.video if not one.disposition & NOT_MOVING]
     if not streams:
-        raise MediaError("no video in it (audio only?)")
+        raise NoFilmError("no video in it (audio only?)")
     known = [one for one in streams if one.codec_context is not None]
     if not known:
-        raise MediaError("its codec is not known here", CONVERT)
+        raise NoFilmError("its codec is not known here", CONVERT)
     return known
 
 
@@ -137,6 +143,10 @@ def demuxed(*streams: av.VideoStream) -> Iterator[av.Packet]:
             IndexError
         ):  # a packet of a stream that began after the file was opened: the next one
             continue
+        except av.error.MemoryError as error:
+            raise MediaError(
+                "damaged, or too large: it tells of a frame that memory has no room for", COPY
+            ) from error
 
 
 @contextmanager
@@ -163,7 +173,7 @@ class MediaFile:
     meaning (`frame%03d.png`: a row of pictures).
     """
 
-    def __init__(self, file: IO[bytes], seconds: float) -> None:
+    def __init__(self, file: IO[bytes], seconds: float = math.inf) -> None:
         self._file = file
         self.limit(seconds)
 
@@ -202,7 +212,9 @@ def is_cut_off(file: "MediaFile", size: int) -> bool:
     if head.startswith(b"RIFF") and head.endswith(b"AVI "):
         told = int.from_bytes(head[4:8], "little")  # without the 8 bytes that say it; some do count
         return told != UNKNOWN_RIFF and told > size
-    return any(end > size and kind in (b"moov", b"moof", b"mdat") for kind, end in _boxes(file))
+    ends = [(kind, end) for kind, end in _boxes(file) if kind in CONTENT]
+    without_index = {kind for kind, _ in ends} == {b"mdat"}
+    return without_index or any(end > size for _, end in ends)
 
 
 def _end_of_segment(file: "MediaFile") -> int:

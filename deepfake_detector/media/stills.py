@@ -1,6 +1,7 @@
 """Stills as upright RGB arrays."""
 
 import importlib.util
+import io
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from deepfake_detector.media.reading import (
+    COPY,
     LIMITS,
     Limits,
     MediaError,
@@ -41,6 +43,7 @@ HEIF_BRANDS = frozenset(  # ISO/IEC 23008-12: what a HEIC file says it is, in it
 RAW = "a raw photo, of which no more than a preview can be read here"
 NO_HEIF = "a HEIC picture, which cannot be read here"
 HEIF_REMEDY = "install pillow-heif (`pip install pillow-heif`), or save the picture as JPEG"
+JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 ORIENTATION = 0x0112  # tag of EXIF
 XMP = "xmp", "XML:com.adobe.xmp"  # names of Pillow's
 KIND_OF_PAGE, IS_REDUCED = 0x00FE, 1  # a tag of TIFF, and its bit: of another picture, smaller
@@ -78,7 +81,18 @@ def read_still(source: Source, limits: Limits = LIMITS) -> tuple[np.ndarray, dic
     empty, damaged, too large or no image.
     """
     refuse_empty(source)
-    with opened(source) as file, image_errors(), still(file) as image:
+    with opened(source) as file, image_errors():
+        try:
+            return _read(file, limits)
+        except OSError:
+            ended = _with_its_end(file)
+            if ended is None:
+                raise
+            return _read(ended, limits)
+
+
+def _read(file: MediaFile, limits: Limits) -> tuple[np.ndarray, dict]:
+    with still(file) as image:
         page = _largest_page(image)
         check_size(*image.size, limits.pixels)
         facts = {"page": page, "pixel_format": image.mode, "mirrored": 0, "rotation": 0}
@@ -89,6 +103,20 @@ def read_still(source: Source, limits: Limits = LIMITS) -> tuple[np.ndarray, dic
             facts |= with_lower_bits(image, file, page)
         shown, of_colours = rgb(image, limits.pixels, transfer)
         return shown, size_of(shown) | facts | of_colours
+
+
+def _with_its_end(file: MediaFile) -> MediaFile | None:
+    """A JPEG that lacks its last mark alone, with it, as some cameras leave it out; None where more
+    is missing: its pixels then hang on what would follow. Of a progressive one nobody can tell."""
+    file.seek(0)
+    data = file.read().rstrip(JPEG_END[:1])
+    if not data.startswith(JPEG_START):
+        return None
+    ended, other = (MediaFile(io.BytesIO(data + more + JPEG_END)) for more in (b"", b"\xaa" * 64))
+    with still(ended) as image, still(other) as longer:
+        if "progressive" in image.info or image.tobytes() != longer.tobytes():
+            return None
+    return ended
 
 
 def size_of(image: np.ndarray) -> dict:
@@ -132,7 +160,7 @@ def image_errors() -> Iterator[None]:
 
 def damaged(why: str) -> MediaError:
     """Of a picture that cannot be decoded, and what its reader says of it, if anything."""
-    return MediaError(": ".join(filter(None, ("damaged image", why))), "take another copy of it")
+    return MediaError(": ".join(filter(None, ("damaged image", why))), COPY)
 
 
 def rgb(image: Image.Image, pixels: int, transfer: int) -> tuple[np.ndarray, dict]:

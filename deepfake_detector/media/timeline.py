@@ -94,6 +94,20 @@ class Timeline:
         middles = (np.arange(count) + 0.5) * starts[-1] / count + TOLERANCE
         return distinct(np.searchsorted(starts[:-1], middles, side="right") - 1, total)
 
+    def parts_seen(self, places: Sequence[int], count: int) -> int:
+        """Of how many of so many parts (as of `spread`) one of these rising places shows something:
+        it lies no further than a part from where that part's frame would be, and stands for one."""
+        if not len(self.order):  # only decoding tells where a part is
+            return min(count, len(places))
+        ideals, left, seen = self.spread(count), list(places), 0
+        reach = max((after - before for before, after in pairwise(ideals)), default=len(self.order))
+        for ideal in ideals:
+            left = [place for place in left if place >= ideal - reach]
+            if left and left[0] <= ideal + reach:
+                left.pop(0)
+                seen += 1
+        return seen
+
     def distrusted(self, damaged: Collection[int]) -> np.ndarray:
         """For each frame whether it is, or follows, one of these damaged packets before the next
         keyframe."""

@@ -1,6 +1,7 @@
 """Decoded frames as they are meant to be seen: shape and colour."""
 
 from functools import cache
+from typing import NamedTuple
 
 import av
 import cv2
@@ -58,20 +59,38 @@ def _unlisted(kinds: type[Type], number: int) -> Type:
 Type._missing_ = classmethod(_unlisted)  # type: ignore[assignment]
 
 
+class Colours(NamedTuple):
+    """Matrix, transfer and range of a video's colours, as numbers of ITU-T H.273 and FFmpeg."""
+
+    matrix: int
+    transfer: int
+    span: int
+
+
+NOT_TOLD = Colours(UNSPECIFIED, UNSPECIFIED, 0)
+
+
+def colours_of(told: av.VideoFrame | av.VideoCodecContext) -> Colours:
+    """What a frame tells, or before the first is decoded, a container."""
+    return Colours(int(told.colorspace), int(told.color_trc), int(told.color_range))
+
+
 class Upright:
     """Turns a clip's decoded frames into upright RGB pictures with square pixels.
 
-    One converter serves them all, none of which may have more than so many `pixels`.
+    One converter serves them all, none of which may have more than so many `pixels`. `colours` are
+    those of the container: they hold where a frame tells none.
     """
 
-    def __init__(self, pixels: int) -> None:
-        self._converter, self._pixels = VideoReformatter(), pixels
+    def __init__(self, pixels: int, colours: Colours = NOT_TOLD) -> None:
+        self._converter, self._pixels, self._colours = VideoReformatter(), pixels, colours
 
     def __call__(self, frame: av.VideoFrame, aspect: float) -> tuple[np.ndarray, dict]:
         """The picture, (height, width, 3) RGB uint8, and what was told of it: columns of the media
         table. `aspect` is the width of a pixel over its height, as the file has it."""
         check_size(frame.width, frame.height, self._pixels)
         aspect = sensible(aspect)
+        self._fill_in(frame)
         turns, mirrored = orientation(matrix_of(frame))
         facts = {
             "rotation": 90 * turns,
@@ -88,6 +107,16 @@ class Upright:
         image = np.ascontiguousarray(np.rot90(image, -turns))
         return image, {"width": image.shape[1], "height": image.shape[0]} | facts
 
+    def _fill_in(self, frame: av.VideoFrame) -> None:
+        """Tells a frame what its container tells of colours, where it has no word of its own."""
+        own, told = colours_of(frame), self._colours
+        if own.matrix == UNSPECIFIED and not frame.format.is_rgb:
+            frame.colorspace = told.matrix
+        if own.transfer == UNSPECIFIED:
+            frame.color_trc = told.transfer
+        if own.span == 0:
+            frame.color_range = told.span
+
     def _rgb(self, frame: av.VideoFrame) -> np.ndarray:
         transfer, matrix = int(frame.color_trc), matrix_name(frame)
         if matrix == "unknown":
@@ -99,7 +128,17 @@ class Upright:
         return tone_mapped(self._converted(frame, "rgb48le"), transfer)
 
     def _converted(self, frame: av.VideoFrame, pixels: str) -> np.ndarray:
-        return self._converter.reformat(frame, format=pixels, threads=1).to_ndarray()
+        image = self._converter.reformat(frame, format=pixels, threads=1).to_ndarray()
+        limited = RANGES.get(int(frame.color_range)) == "limited"
+        return expanded(image) if limited and frame.format.name.startswith(GREYS) else image
+
+
+def expanded(image: np.ndarray) -> np.ndarray:
+    """A grey picture of limited range (16 to 235 of 255), uint8 or uint16, brought to the full one.
+    FFmpeg does so with colours, and takes all greys for full."""
+    highest = np.iinfo(image.dtype).max
+    levels = np.clip((np.linspace(0, 255, highest + 1) - 16) / 219, 0, 1)
+    return np.rint(levels * highest).astype(image.dtype)[image]
 
 
 def squared(image: np.ndarray, aspect: float, pixels: int) -> np.ndarray:

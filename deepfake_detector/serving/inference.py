@@ -36,7 +36,7 @@ from deepfake_detector.media.frame_sampling import (
     sample_frames,
     without_image,
 )
-from deepfake_detector.media.probing import probe
+from deepfake_detector.media.probing import Probe, probe
 from deepfake_detector.media.reading import (
     LIMITS,
     Limits,
@@ -45,6 +45,7 @@ from deepfake_detector.media.reading import (
     check_file,
     reason,
 )
+from deepfake_detector.media.timeline import Timeline
 from deepfake_detector.media.variants import VARIANTS
 from deepfake_detector.scoring import scores
 from deepfake_detector.scoring.decision import IN_BAND, OF_SEVERAL, judge
@@ -73,11 +74,12 @@ DISAGREE = "people disagree: one looks real, the score of another lies in the in
 IN_PART = "looks real, but a part of it could not be looked at"
 UNREADABLE = "cannot be read"
 FAULT = "an error of this program itself; its log says more"
+JOINED = "Another video before or after this one in the file was not looked at."
 CUT_OFF = "The file is cut off: what it announces is not all there, and the rest was not looked at."
-LOST = "Only {} frames could be looked at, not {}: a part of the clip is damaged."
+LOST = "Only {} of {} parts of the clip could be looked at: the others are damaged."
 LATER = "A player shows these moments {:.1f} s later, as the video begins after the file does."
 SEEN_LATER = 0.5  # seconds
-MOST_LOST = 0.25  # of the frames; single ones may be missing where nothing is damaged
+MOST_LOST = 0.25  # of the parts; single ones may be missing where nothing is damaged
 DAMAGED = "{} of the {} frames that were looked at follow damaged data; they may be distorted."
 
 
@@ -306,11 +308,13 @@ class Detector:
                 kind=probed.kind if known else None,
                 facts=probed.facts,
                 starts_at=probed.starts_at,
-                warnings=(CUT_OFF,) if probed.cut_off else (),
+                warnings=_unseen(probed),
             )
             with self._lock:
                 frames = sample_frames(source, self.contract.frames, limits, probed)
-                report = self._judge(report, _ahead(frames), kind, watch, limits.work, keep_frames)
+                report = self._judge(
+                    report, _ahead(frames), probed.timeline, kind, watch, limits.work, keep_frames
+                )
         except (MediaError, OSError) as error:
             report = replace(report, reason=UNREADABLE, error=reason(error))
         return report
@@ -331,6 +335,7 @@ class Detector:
         self,
         report: Report,
         frames: Iterable[Frame],
+        timeline: Timeline | None,
         kind: str,
         watch: Callable[[int, int], None],
         seconds: float,
@@ -352,9 +357,11 @@ class Detector:
         if report.kind and not self.contract.trained_on.demonstration:
             warnings += unfamiliar(report.kind, all_facts, self.contract.trained_on.inputs)
         asked = min(most, report.facts.get("frames_found") or most)
-        lost = len(seen.frames) < (1 - MOST_LOST) * asked
+        places = [frame.index for frame in seen.frames]
+        parts = len(places) if timeline is None else timeline.parts_seen(places, asked)
+        lost = parts < (1 - MOST_LOST) * asked
         if lost:
-            warnings.append(LOST.format(len(seen.frames), asked))
+            warnings.append(LOST.format(parts, asked))
         if distrusted := facts["frames_distrusted"]:
             warnings.append(DAMAGED.format(distrusted, len(seen.frames)))
         report = replace(
@@ -371,7 +378,9 @@ class Detector:
             warnings=tuple(warnings),
             frames=tuple(seen.kept),
         )
-        return self._decided(report, clip, in_part=lost or CUT_OFF in warnings)
+        return self._decided(
+            report, clip, in_part=lost or not {CUT_OFF, JOINED}.isdisjoint(warnings)
+        )
 
     def _decided(self, report: Report, clip: ClipScore, in_part: bool) -> Report:
         """`in_part`: not all of the file could be looked at, so nothing speaks for the rest."""
@@ -536,6 +545,11 @@ def banner(terms: Contract) -> str:
     demonstration = DEMONSTRATION if terms.trained_on.demonstration else ""
     why = terms.decision.unproven
     return " ".join(filter(None, (demonstration, why and UNPROVEN_MODEL.format(why=why))))
+
+
+def _unseen(probed: Probe) -> tuple[str, ...]:
+    """What is not looked at of a file, as its probe tells."""
+    return (*([CUT_OFF] if probed.cut_off else []), *([JOINED] if probed.joined else []))
 
 
 def of_the_file(warnings: Iterable[str], banner: str) -> str:

@@ -51,6 +51,8 @@ def test_fragments_are_known_by_the_boxes_of_the_file(data, expected):
         (BEGINNING + box(b"mdat", b"abc") + box(b"free", b"abc")[:-1], False),  # nothing of a film
         (BEGINNING + box(b"mdat", b"abc") + b"some text behind it", False),
         (BEGINNING + (0).to_bytes(4, "big") + b"mdat", False),  # to the end
+        (box(b"ftyp") + box(b"mdat", b"abc"), True),  # its index would come last
+        (box(b"ftyp") + box(b"mdat", b"abc") + box(b"moov"), False),
         (b"", False),
     ],
 )

@@ -15,13 +15,14 @@ from made import (
     encrypted,
     late_clip,
     picture,
+    too_large_a_frame,
     two_pictures,
     with_b_frames,
     without_first_time,
 )
 
 from deepfake_detector.media.frame_sampling import sample_frames
-from deepfake_detector.media.probing import probe
+from deepfake_detector.media.probing import NO_INDEX, probe
 from deepfake_detector.media.reading import TRY_A_PLAYER, Limits, MediaError
 
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
@@ -130,7 +131,9 @@ def test_where_times_do_not_hold_there_are_none(data):
         (b"text", Limits(), "neither an image nor a video that can be decoded: Invalid data found"),
         (audio_only(), Limits(), "no video in it (audio only?)"),
         (encrypted(), Limits(), "its pictures are encrypted (copy protection)"),
-        (TINY["mp4"][:400], Limits(), "neither an image nor a video that can be decoded"),
+        (TINY["mp4"][:400], Limits(), NO_INDEX),
+        (TINY["mp4"][:-500], Limits(), NO_INDEX),  # within the index
+        (too_large_a_frame(), Limits(), "damaged, or too large: it tells of a frame that memory"),
         (TINY["mp4"].replace(b"avc1", b"nope"), Limits(), "its codec is not known here"),
         (TINY["mp4"], Limits(pixels=64 * 48 - 1), "too large: 64 x 48 pixels"),
         (TINY["mp4"], Limits(work=0), "took longer than 0 seconds"),
@@ -141,6 +144,8 @@ def test_where_times_do_not_hold_there_are_none(data):
         "audio only",
         "encrypted",
         "cut short",
+        "cut in its index",
+        "a frame of gigabytes",
         "unknown codec",
         "pixels",
         "work",
@@ -161,6 +166,12 @@ def test_a_video_without_a_frame_tells_its_facts_and_the_reason():
     assert found.failure == f"no frame in it; {TRY_A_PLAYER}"
     assert found.facts["frames_found"] == 0
     assert (found.facts["container"], found.facts["codec"]) == ("avi", "h264")
+
+
+def test_a_video_whose_index_ends_before_its_frames_is_called_cut_off():
+    found = probe(TINY["mp4"][:-100])
+    assert found.facts["frames_found"] == 0
+    assert found.failure.startswith(NO_INDEX)
 
 
 def test_the_limit_of_work_does_not_change_the_kind_of_a_still():

@@ -149,6 +149,20 @@ def test_a_file_without_a_picture_says_why(tmp_path, data, reason):
             read_image(source)
 
 
+@pytest.mark.parametrize("missing", [1, 2])
+def test_a_jpeg_that_lacks_its_last_mark_alone_is_read(missing):
+    data = picture(BLOCKS, "JPEG")
+    assert np.array_equal(read_image(data[:-missing]), read_image(data))
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("missing", [3, 10, 100])
+def test_a_jpeg_that_lacks_more_is_refused(missing, progressive):
+    data = picture(np.tile(BLOCKS, (3, 3, 1)), "JPEG", progressive=progressive)
+    with pytest.raises(MediaError, match="truncated"):
+        read_image(data[:-missing])
+
+
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 @pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=150)

@@ -5,7 +5,7 @@ import io
 import av
 import numpy as np
 import pytest
-from made import clip, number_in, numbered_frame, picture
+from made import clip, number_in, numbered_frame, on_another_stream, picture
 from media.cases import case
 from PIL import Image
 
@@ -144,6 +144,29 @@ def test_a_cut_animation_gives_the_frames_that_are_left_or_says_that_it_is_damag
         counts.add(found.facts.get("frames_found", 0))
         assert not found.failure or "damaged" in found.failure, end
     assert counts == set(range(7))
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG"])
+def test_an_animation_that_ends_before_what_it_announces_is_cut_off(kind):
+    frames = [Image.fromarray(numbered_frame(number)) for number in range(6)]
+    data = picture(numbered_frame(0), kind, save_all=True, append_images=frames[1:])
+    found = [probe(part) for part in (data, data[: 2 * len(data) // 3])]
+    assert [one.cut_off for one in found] == [False, True]
+    assert [one.facts["frames_found"] == 6 for one in found] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("data", "joined"),
+    [
+        (clip(container="mpegts"), False),
+        (clip(container="mpegts") + clip(container="mpegts"), False),  # it goes on in its stream
+        (clip(container="mpegts") + on_another_stream(), True),
+        (on_another_stream() + clip(96, container="mpegts"), True),
+    ],
+    ids=["one", "joined in one stream", "another after it", "another before it"],
+)
+def test_it_is_told_where_another_video_is_not_looked_at(data, joined):
+    assert probe(data).joined == joined
 
 
 @pytest.mark.parametrize(("told", "shown"), [(0, 100), (10, 100), (16, 16), (50, 50)])

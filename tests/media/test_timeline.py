@@ -39,6 +39,31 @@ def test_neither_a_wild_time_nor_a_frozen_picture_draws_all_frames_to_it(times, 
     assert clip_of(shown_at(*times)).spread(6) == taken
 
 
+@pytest.mark.parametrize(
+    ("places", "seen"),
+    [
+        ([2, 6, 10, 14, 18, 22], 6),
+        ([1, 7, 10, 15, 18, 23], 6),  # beside damage
+        ([2, 6, 10], 3),
+        ([13, 15, 17, 19, 21, 23], 4),  # the first half is lost
+        ([18, 19, 20, 21, 22, 23], 3),
+        ([], 0),
+    ],
+)
+def test_a_part_is_seen_by_a_frame_of_its_own_or_one_beside_it(places, seen):
+    assert clip_of(shown_at(*STEADY)).parts_seen(places, 6) == seen
+
+
+@pytest.mark.parametrize(("places", "seen"), [([0], 1), ([], 0)])
+def test_the_one_frame_of_a_clip_is_its_one_part(places, seen):
+    assert clip_of(shown_at(0)).parts_seen(places, 6) == seen
+
+
+def test_where_only_decoding_tells_the_order_each_frame_is_a_part():
+    packets = [Packet(None, at, 100, place == 0) for place, at in enumerate(STEADY)]
+    assert clip_of(packets, timed=False, reordered=True).parts_seen([4, 5, 6], 6) == 3
+
+
 gaps = st.lists(st.integers(1, 5000), min_size=1, max_size=40)
 
 

@@ -21,7 +21,9 @@ from deepfake_detector.media.upright import (
     PQ,
     TO_709,
     TRANSFERS,
+    Colours,
     Upright,
+    colours_of,
     orientation,
     sensible,
     tone_mapped,
@@ -270,6 +272,44 @@ def test_matrix_and_range_are_those_that_the_file_tells(matrix, full):
     assert alterations(frame.facts) == []
 
 
+def prores(told_by_frames: bool) -> bytes:
+    """A MOV of one colour, (200, 60, 60), of BT.709; its frames (SMPTE RDD 36) tell so or not."""
+    buffer = io.BytesIO()
+    red = np.full((64, 96, 3), (200, 60, 60), np.uint8)
+    with av.open(buffer, "w", format="mov") as output:
+        stream = output.add_stream("prores_ks", rate=12)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv422p10le"
+        context = stream.codec_context
+        context.color_primaries = context.color_trc = context.colorspace = 1
+        plain = av.VideoFrame.from_ndarray(red, format="rgb24")
+        output.mux(stream.encode(plain.reformat(format="yuv422p10le", dst_colorspace="itu709")))
+        output.mux(stream.encode())
+    data = bytearray(buffer.getvalue())
+    if not told_by_frames:
+        header = data.index(b"icpf") + 4
+        data[header + 14 : header + 17] = 2, 2, 2
+    return bytes(data)
+
+
+@pytest.mark.parametrize("told_by_frames", [True, False])
+def test_where_frames_tell_no_colours_those_of_the_container_hold(told_by_frames):
+    frame = first(prores(told_by_frames))
+    assert (frame.facts["colour_matrix"], frame.facts["transfer"]) == ("bt709", "bt709")
+    assert np.abs(frame.image.astype(int) - (200, 60, 60)).max() <= 4
+
+
+@pytest.mark.parametrize(
+    ("told", "taken"),
+    [((2, 2, 0), (9, 16, 1)), ((1, 18, 2), (1, 18, 2))],
+    ids=["nothing", "all"],
+)
+def test_a_frame_that_tells_its_colours_has_the_last_word(told, taken):
+    frame = av.VideoFrame(96, 64, "yuv420p10le")
+    frame.colorspace, frame.color_trc, frame.color_range = told
+    Upright(10_000, Colours(9, 16, 1))(frame, 1.0)
+    assert colours_of(frame) == taken
+
+
 def hdr_without_a_matrix(transfer: int) -> np.ndarray:
     """A frame of HDR in colours of BT.2020, whose matrix the file does or does not tell."""
     signal = np.full((64, 96, 3), (20_000, 40_000, 15_000), np.uint16)
@@ -301,6 +341,27 @@ def test_greys_have_no_matrix_that_could_be_unknown():
     frame = first(buffer.getvalue())
     assert frame.facts["colour_matrix"] == ""
     assert alterations(frame.facts) == []
+
+
+@pytest.mark.parametrize("pixels", ["gray", "gray10le"])
+@pytest.mark.parametrize(
+    ("colour_range", "expected"),
+    [(0, (8, 90, 240)), (1, (0, 86, 255)), (2, (8, 90, 240))],
+    ids=["not told", "limited", "full"],
+)
+def test_greys_have_the_range_that_the_file_tells(colour_range, expected, pixels):
+    buffer = io.BytesIO()
+    grey = np.repeat(np.repeat(np.array([[8, 90, 240]], np.uint16), 64, 0), 32, 1)
+    grey = (grey << 2) if pixels == "gray10le" else grey.astype(np.uint8)
+    with av.open(buffer, "w", format="matroska") as output:
+        stream = output.add_stream("ffv1", rate=12)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, pixels
+        stream.codec_context.color_range = colour_range
+        output.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format=pixels)))
+        output.mux(stream.encode())
+    image = first(buffer.getvalue()).image
+    assert image[32, 16::32, 0].tolist() == pytest.approx(expected, abs=1)
+    assert (image == image[..., :1]).all()
 
 
 @pytest.mark.parametrize("tff", [False, True])
