@@ -270,7 +270,9 @@ def _both_classes(
                 f"too few groups to give {', '.join(parts)} both classes each: {len(free)} groups, "
                 f"{int((real[free] > 0).sum())} with real and {int((fake[free] > 0).sum())} with "
                 "fake items" + (f"; held-out data sets share {drawn} more" if drawn else ""),
-                "add material, or set split.test to 0 and name a data set with `use: test`",
+                "add material, or set split.test to 0 and name a data set with `use: test`"
+                if free
+                else "name a data set with `use: train`",
             )
         for group in groups:
             left.remove(group)

@@ -263,6 +263,8 @@ def test_too_few_groups_are_counted_and_a_way_out_named():
     shared = [item(f"h{person}", f"{person}", use="test") for person in (2, 3)]
     with pytest.raises(UserError, match="2 with fake items; held-out data sets share 2 more; add "):
         placed(index(*couples(4), *shared))
+    with pytest.raises(UserError, match="0 with fake items.*; name a data set with `use: train`"):
+        placed(index(*shared))
 
 
 @pytest.mark.parametrize(

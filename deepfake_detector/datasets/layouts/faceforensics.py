@@ -39,6 +39,11 @@ def scan(name: str, tree: Listing, data_set: FaceForensicsSet) -> Scan:
     for group, folder in folders.items():
         paths = tree.videos_in(folder)
         found += [_found(group, path, splits, videos) for path in paths]
+        if group == FLAT:
+            notes += counted(
+                "originals are not named by three digits, and no fake is tied to them",
+                {path.name for path in paths if not re.fullmatch(r"\d{3}", path.stem)},
+            )
         notes.append(f"found {len(paths)} of {EXPECTED[group]} {group}")
     return Scan(
         found,
@@ -66,12 +71,11 @@ def _official(tree: Listing, compression: str) -> dict[str, Path]:
                 folders[group] = root / home / level / "videos"
                 break
     if not folders:
-        there = sorted(
-            {path.name for path in root.glob("*_sequences/*/*") if path.is_dir()} - {"masks"}
-        )
+        there = {path.parent.name for path in root.glob("*_sequences/*/*/videos") if path.is_dir()}
         raise UserError(
             f"{root}: no videos of compression {compression!r}",
-            f"there are: {', '.join(there) or 'none'}",
+            f"folders as {REALS}/youtube/{compression}/videos are wanted; there are those of: "
+            f"{', '.join(sorted(there - {'masks'})) or 'none'}",
         )
     return folders
 

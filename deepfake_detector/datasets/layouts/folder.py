@@ -55,6 +55,7 @@ def scan(name: str, tree: Listing, data_set: FolderSet) -> Scan:
             f"originals in {METADATA} are no real item, or the name of more than one",
             {one for one in given if _normal(one) not in names},
         ),
+        *_doubtful_sources({source for one in found for source in one.sources}),
     ]
     return Scan(found, notes, OTHERS, (METADATA,))
 
@@ -275,5 +276,25 @@ def _columns(path: Path, head: list[str]) -> list[str]:
 
 def _source(data_set: str, written: str) -> str:
     """A person who is the same in every data set, or somebody of this one alone."""
-    kind, _, name = written.partition(":")
-    return f"person:{name.strip()}" if kind.strip() == "person" else f"{data_set}:{written}"
+    kind, _, name = written.replace("\N{FULLWIDTH COLON}", ":").partition(":")
+    everywhere = kind.strip().casefold() == "person"
+    return f"person:{name.strip()}" if everywhere else f"{data_set}:{written}"
+
+
+def _doubtful_sources(sources: set[str]) -> list[str]:
+    """Notes on ids that are likely to stand for the same person, or for several: nothing ties these
+    then, and they may be learned from and tested on."""
+    spelled: dict[str, list[str]] = {}
+    for source in sorted(sources):
+        spelled.setdefault(source.casefold(), []).append(source)
+    return [
+        *counted(
+            f"sources in {METADATA} hold a comma or a bar; `;` separates people",
+            {one for one in sources if re.search("[,|]", one)},
+        ),
+        *counted(
+            f"sources in {METADATA} differ from another in capitals alone; they are taken for "
+            "different people",
+            {one for alike in spelled.values() for one in alike[1:]},
+        ),
+    ]

@@ -146,7 +146,10 @@ def test_a_compression_that_is_not_there_is_refused_with_those_that_are(tree):
     root = tree(*OFFICIAL, f"{YOUTUBE}/c40/videos/000.mp4")
     with pytest.raises(UserError) as raised:
         scan(root, "raw")
-    assert str(raised.value) == f"{root}: no videos of compression 'raw'; there are: c23, c40"
+    assert str(raised.value) == (
+        f"{root}: no videos of compression 'raw'; folders as original_sequences/youtube/raw/videos "
+        "are wanted; there are those of: c23, c40"
+    )
 
 
 def test_a_tree_of_another_kind_is_refused(tree):
@@ -194,6 +197,13 @@ def test_a_partial_download_is_indexed_and_what_is_missing_is_told(tree):
         "found 1 of 1000 Face2Face",
         "1 originals are not here, with fakes made from them: 007",
     ]
+
+
+def test_an_original_whose_name_ties_it_to_no_fake_is_noted(tree):
+    notes = scan(tree("original/000 (1).mp4", "original/003.mp4", "Deepfakes/003_000.mp4")).notes
+    assert notes[0] == (
+        "1 originals are not named by three digits, and no fake is tied to them: 000 (1).mp4"
+    )
 
 
 def test_a_long_list_of_missing_originals_is_cut(tree):

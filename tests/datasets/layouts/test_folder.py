@@ -174,6 +174,24 @@ def test_what_is_no_file_is_left_out_and_noted(tree):
     ]
 
 
+def test_sources_that_may_be_the_same_people_are_noted(tree):
+    text = 'path,label,sources\nreal/a.mp4,real,anna\nfake/b.mp4,fake,"Anna, bob; anna"\n'
+    text += "fake/c.mp4,fake,ANNA; session/1\n"
+    found = scan(tree("real/a.mp4", "fake/b.mp4", "fake/c.mp4", metadata=text))
+    assert found.notes == [
+        "1 sources in metadata.csv hold a comma or a bar; `;` separates people: mine:Anna, bob",
+        "1 sources in metadata.csv differ from another in capitals alone; they are taken for "
+        "different people: mine:anna",
+    ]
+
+
+@pytest.mark.parametrize("written", ["person:Anna", "Person : Anna", "PERSON\uff1aAnna"])
+def test_a_person_who_is_the_same_in_every_data_set(tree, written):
+    text = f"path,label,sources\nreal/a.mp4,real,{written}\n"
+    found = scan(tree("real/a.mp4", "fake/b.mp4", metadata=text)).found
+    assert [one.sources for one in found] == [(), ("person:Anna",)]
+
+
 @pytest.mark.parametrize(
     "original", ["real/x/a.v1.mp4", "real/x/a.v1", "a.v1.mp4", "a.v1", "x/a.v1.mp4"]
 )
