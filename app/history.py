@@ -19,7 +19,7 @@ from PIL import Image
 
 from deepfake_detector.contract import Contract
 from deepfake_detector.serving.inference import Report, banner, of_the_file
-from deepfake_detector.serving.report import SAID, in_words
+from deepfake_detector.serving.report import SAID, firmness_in_words, in_words
 from deepfake_detector.serving.report_model import as_json
 
 MOST_ROWS = 1000
@@ -170,6 +170,7 @@ class History:
         takes the place of that before."""
         compressed = zlib.compress(json.dumps(as_json(report, terms, model_sha256)).encode())
         said = in_words(report) or f"{SAID[report.verdict]}."
+        firm = firmness_in_words(report, terms.firmness) if report.firmness else ""
         warned = of_the_file(report.warnings, banner(terms))
         with self._lock:
             known = self.find(report.input, report.sha256, model_sha256)
@@ -178,7 +179,7 @@ class History:
                 report.input,
                 report.verdict,
                 report.fake_probability,
-                f"{said} {warned}".rstrip(),
+                " ".join(filter(None, (said, firm, warned))),
                 len(report.faces),
                 report.facts.get("duration"),
                 report.sha256,
@@ -210,6 +211,12 @@ class History:
         """What a verdict rests on, as long as there was room for it."""
         found = self.kept.get(number)
         return found.judged if found else None
+
+    def clear(self) -> None:
+        """Drop it all."""
+        with self._lock:
+            self._rows.clear()
+            self.kept.clear()
 
     @property
     def room(self) -> int:

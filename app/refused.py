@@ -39,4 +39,8 @@ def listen(most_bytes: int, told: Callable[[str, str], None]) -> None:
 
 def too_large(size: int, most: int) -> str:
     """Why a file of `size` bytes is refused."""
-    return f"too large: {size / (1 << 20):,.1f} MB, the limit is {most / (1 << 20):g} MB"
+    mebi = 1 << 20
+    return (
+        f"too large: {size / mebi:,.1f} MiB, the limit is {most / mebi:g} MiB; shorten it, or "
+        "compress it more"
+    )

@@ -99,7 +99,7 @@ def _show_table(rows: Sequence[Row]) -> None:
     state[TABLE] = {"selection": {"rows": marked, "columns": [], "cells": []}}
     st.dataframe(
         as_frame(rows).style.map(_look, subset=["verdict"]),
-        height=ROW_PIXELS * (1 + min(len(rows), ROWS_SEEN)) + 3,
+        height=ROW_PIXELS * (1 + min(max(len(rows), 2), ROWS_SEEN)) + 3,
         row_height=ROW_PIXELS,
         hide_index=True,
         placeholder="",
@@ -132,13 +132,23 @@ def _offer_choice(rows: Sequence[Row]) -> None:
     st.selectbox(
         "Shown below",
         list(names),
-        format_func=lambda number: (
-            f"{in_table(names[number].verdict)}  {printable(names[number].name)}"
-        ),
-        placeholder="Choose a file here or in the table",
+        format_func=labels(rows).get,
+        placeholder="Choose a file here or in the table" if rows else "No file matches",
         key=CHOICE,
         on_change=chosen,
     )
+
+
+def labels(rows: Sequence[Row]) -> dict[int, str]:
+    """What each is called in a list, by number: equal names with their model and number, as a list
+    cannot tell equal labels apart."""
+    found = {row.number: f"{in_table(row.verdict)}  {printable(row.name)}" for row in rows}
+    counts = Counter(found.values())
+    return {
+        row.number: found[row.number]
+        + (f" ({printable(row.model)}, file {row.number})" if counts[found[row.number]] > 1 else "")
+        for row in rows
+    }
 
 
 def _chosen() -> None:

@@ -93,6 +93,9 @@ def open_visit(at_once: int) -> Visit:
     if "visit" not in state:
         visit = visits().opened(st.query_params.get(VISIT), at_once)
         state.update(visit=visit, taken=set(), round=0, example=None, shown=None)
+    elif visits().is_forgotten(state.visit):
+        begin_anew(at_once)
+        st.toast("What was judged was forgotten in another tab.", icon=":material/delete:")
     session = get_script_run_ctx().session_id
     state.visit.work.watch(session, partial(runtime.get_instance().is_active_session, session))
     return state.visit
@@ -160,9 +163,13 @@ def named(names: Sequence[str]) -> str:
 
 
 def forget_all(at_once: int) -> None:
+    visits().forget(st.session_state.visit)
+    begin_anew(at_once)
+
+
+def begin_anew(at_once: int) -> None:
+    """With a visit of its own."""
     state = st.session_state
-    visits().forget(state.visit.token)
-    state.visit.work.end()
     st.query_params.pop(VISIT, None)
     uploads.begin_anew()
     state.update(visit=visits().opened(None, at_once), shown=None)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from app.history import WITH_FILE, History, Room, packed, pixels, unpacked
+from deepfake_detector.scoring.firmness import Firmness, Outcome
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report, banner
 from deepfake_detector.serving.report_model import as_json
 from deepfake_detector.serving.seen_frames import SeenFrame
@@ -62,6 +63,13 @@ def test_a_row_says_what_its_report_warns_of_but_not_of_the_model():
     warned = replace(judged("clip"), warnings=(banner(unproven), "The file is cut off."))
     row = History(Room()).add(warned, unproven, "ab" * 32, "m.onnx")
     assert row.said == "Signs of face manipulation found. The file is cut off."
+
+
+def test_a_row_says_what_a_test_of_its_verdict_came_to():
+    outcomes = tuple(Outcome(one, one, "FAKE", fake_probability=0.5) for one in ("shifted", "screen"))
+    tested = replace(judged("clip"), firmness=Firmness("FAKE", outcomes))
+    row = History(Room()).add(tested, TERMS, "ab" * 32, "m.onnx")
+    assert row.said.startswith("Signs of face manipulation found. Firm")
 
 
 def test_every_file_keeps_its_row_and_the_newest_their_evidence():

@@ -252,7 +252,10 @@ def test_files_on_the_server_are_judged_where_it_has_a_folder_for_them(
     all_judged(page)
     found = {row.name: (row.verdict, row.said) for row in history_of(page).rows()}
     assert found["deep/b_*.jpg"][0] == "FAKE"
-    assert found["deep/c.mp4"] == ("ERROR", "Too large: 6.0 MB, the limit is 5 MB.")
+    assert found["deep/c.mp4"] == (
+        "ERROR",
+        "Too large: 6.0 MiB, the limit is 5 MiB; shorten it, or compress it more.",
+    )
     assert found["deep/pipe.mp4"] == ("ERROR", "No ordinary file.")
     assert str(tmp_path) not in words(page)
 

@@ -2,8 +2,11 @@
 
 import threading
 
+import made
+
 from app.visits import Visits
 from app.work import LOST, Order
+from deepfake_detector.serving.inference import Report
 
 
 def test_a_visit_is_found_by_its_token_alone_and_ends_with_its_time():
@@ -58,7 +61,7 @@ def test_what_waits_where_nobody_is_ends_with_its_page_and_with_its_visit():
         visit.work.stop()
         visit.work.add([Waiting().order])
         visits.keep(visit)
-    visits.forget(forgotten.token)
+    visits.forget(forgotten)
     assert forgotten.work.waiting == 0
     now[0] = LOST + 1
     visits.expire()
@@ -83,8 +86,22 @@ def test_so_many_visits_are_kept_and_one_can_be_forgotten():
     for visit in opened:
         visits.keep(visit)
     assert [visits.opened(one.token, 1) is one for one in opened] == [False, True, True]
-    visits.forget(opened[2].token)
+    visits.forget(opened[2])
     assert visits.opened(opened[2].token, 1) is not opened[2]
+
+
+def test_what_is_forgotten_stays_so_where_another_tab_has_it_open():
+    visits = Visits()
+    visit = visits.opened(None, 1)
+    report = Report("a.jpg", None, None, "ERROR", error="empty file")
+    visit.history.add(report, made.contract_terms(), "ab" * 32, "m.onnx")
+    visits.keep(visit)
+    assert visits.opened(visit.token, 1) is visit
+    visits.forget(visit)
+    assert visits.is_forgotten(visit)
+    assert not visit.history.rows()
+    visits.keep(visit)  # as the other tab does
+    assert visits.opened(visit.token, 1) is not visit
 
 
 def test_tokens_cannot_be_guessed():
@@ -102,7 +119,7 @@ def test_several_threads_may_open_keep_and_forget():
                 visit = visits.opened(None, 1)
                 visits.keep(visit)
                 visits.expire()
-                visits.forget(visit.token)
+                visits.forget(visit)
         except RuntimeError as error:
             failed.append(error)
 
