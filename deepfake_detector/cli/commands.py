@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, get_args
 
 from deepfake_detector import UserError, params
 from deepfake_detector.cli import outputs, profiles
-from deepfake_detector.cli.inputs import found_in
+from deepfake_detector.cli.inputs import found_in, without_copies
 from deepfake_detector.cli.published_weights import published_weights
 from deepfake_detector.common import console
 from deepfake_detector.common.settings import Parallel
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 ASSETS = {asset.name: asset for asset in DETECTOR_ASSETS}
 NETWORKS = get_args(Network)
+GO_ON = "go on with --resume"
 WEIGHTS = Path("models/detector.pt")
 
 
@@ -54,7 +55,8 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
     detector.check_kind(arguments.kind)
     if detector.banner:
         print(f"! {detector.banner}", file=sys.stderr)
-    inputs = found_in(arguments.inputs, arguments.list, judge.annotate)
+    inputs = found_in(arguments.inputs, arguments.list)
+    inputs = without_copies(inputs, judge.copies(inputs))
     asked_for = [one for one in (arguments.json, arguments.csv) if one]
     listed = [Path(arguments.list)] if arguments.list not in (None, "-") else []
     index = arguments.html / batch.INDEX if arguments.html else None
@@ -79,16 +81,20 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
                 "annotate": str(judge.annotate),
             },
         )
-        with journal.written(arguments.resume), _kept(journal):
-            _judge_on(journal, inputs, judge, execution)
-            counts = Counter(one["verdict"] for one in journal.reports(inputs))
-            if arguments.json:
-                batch.write_json_list(arguments.json, journal.reports(inputs))
-            if arguments.csv:
-                batch.write_csv(arguments.csv, journal.reports(inputs), pages=index is not None)
-            if index:
-                batch.write_index(index, journal.reports(inputs), counts, detector.banner)
-            journal.end()
+        if arguments.resume and not journal.path.exists():
+            print(f"! no {journal.path}: all are judged", file=sys.stderr)
+        with journal.written(arguments.resume):
+            journal.check_inputs(inputs)
+            with _kept(journal):
+                _judge_on(journal, inputs, judge, execution)
+                counts = Counter(one["verdict"] for one in journal.reports(inputs))
+                if arguments.json:
+                    batch.write_json_list(arguments.json, journal.reports(inputs))
+                if arguments.csv:
+                    batch.write_csv(arguments.csv, journal.reports(inputs), pages=index is not None)
+                if index:
+                    batch.write_index(index, journal.reports(inputs), counts, detector.banner)
+                journal.end()
     opens = f"; open {index}" if index else ""
     testable = (counts["REAL"] or counts["FAKE"]) and not arguments.stress
     untested = "; firmness not tested (--stress)" if testable else ""
@@ -225,7 +231,7 @@ def _judge_on(
     journal: "batch.Journal", inputs: list[Path], judge: "batch.Judge", execution: Parallel | None
 ) -> None:
     """Those that the journal has not got yet."""
-    left = [path for path in inputs if not journal.has(path)]
+    left = [path for path in inputs if not (journal.has(path) and judge.has_page(path))]
     if len(left) < len(inputs):
         print(f"{len(inputs) - len(left)} of {len(inputs)} were judged before", file=sys.stderr)
     for path, one in _judged(left, judge, execution):
@@ -250,8 +256,11 @@ def _kept(journal: "batch.Journal") -> Iterator[None]:
     """Says what to do where something ends the run."""
     try:
         yield
-    except BaseException:
-        print(f"what was judged is kept in {journal.path}: go on with --resume", file=sys.stderr)
+    except BaseException as error:
+        kept = f"what was judged is kept in {journal.path}"
+        if isinstance(error, OSError) and (told := console.of_the_disk(error, f"{kept}: {GO_ON}")):
+            raise told from error
+        print(f"{kept}: {GO_ON}", file=sys.stderr)
         raise
 
 
@@ -276,11 +285,14 @@ def _told(path: Path, found: dict, banner: str) -> str:
 
 def _of_copies(found: dict) -> Iterator[str]:
     """What the changed copies of a file came to, a line each, and what that says."""
+    from deepfake_detector.media.variants import VARIANTS
+
+    words = {one.name: one.words for one in VARIANTS}
     for one in found["stress"]["copies"]:
         why = f"  ({one['reason']})" if one["reason"] else ""
         yield (
             f"  {one['verdict']:<11} {_shown(one['fake_probability']):>8}           "
-            f"copy: {one['variant']}{why}"
+            f"copy: {words[one['variant']]}{why}"
         )
     yield f"  {found['firmness']}"
 

@@ -1,9 +1,10 @@
 """Which files a command is to judge: those that were named and listed, and what lies in folders."""
 
 import os
+import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from deepfake_detector import UserError
@@ -11,31 +12,47 @@ from deepfake_detector.common.console import printable
 from deepfake_detector.storage.media_files import Listing, listing, media_kind
 
 EMPTY = "no image or video in this folder"
+ADDRESS = re.compile(r"[a-z]+:/", re.IGNORECASE)  # pathlib makes one slash of two
 KINDS = 5  # of files that are left out, told by name
 
 
-def found_in(
-    paths: list[Path], listed: str | None = None, written: Path | None = None
-) -> list[Path]:
+def found_in(paths: list[Path], listed: str | None = None) -> list[Path]:
     """The files of `paths` and of the list named `listed` (`-`: standard input), and of folders
-    every file of a media type, sorted; each once. A folder below that cannot be looked into is
-    among them, as a file that cannot be read is; files of other names are counted and told. What
-    lies below `written`, where the run puts copies of its own, is not.
+    every file of a media type, sorted; each once, however its path is written. A folder below that
+    cannot be looked into is among them, as a file that cannot be read is; files of other names are
+    counted and told.
 
-    Raises UserError where the list cannot be read, and where nothing is found.
+    Raises UserError where the list cannot be read, where an address is named, and where nothing is
+    found.
     """
     if listed:
         paths = paths + _lines_of(listed)
     if not paths:
         raise UserError(f"{listed}: no path in this list", "write one path a line")
-    found = dict.fromkeys(one for path in paths for one in _in(path, written))
+    found: dict[str, Path] = {}
+    for one in (one for path in paths for one in _in(path)):
+        found.setdefault(os.path.abspath(one), one)
     if not found:
         raise UserError("nothing to judge in what was named", "name a picture, a video or a folder")
-    return list(found)
+    return list(found.values())
 
 
-def _in(path: Path, written: Path | None) -> Iterator[Path]:
+def without_copies(inputs: list[Path], copies: Iterable[Path]) -> list[Path]:
+    """The inputs but for those that are `copies` which the run itself makes of others, as where it
+    is repeated; they are counted and told. Raises UserError where nothing else is left."""
+    own = {os.path.abspath(one) for one in copies}
+    left = [one for one in inputs if os.path.abspath(one) not in own]
+    if count := len(inputs) - len(left):
+        print(f"! left out: {count} annotated copies of others, from before", file=sys.stderr)
+    if not left:
+        raise UserError("nothing but annotated copies in what was named", "name what they show")
+    return left
+
+
+def _in(path: Path) -> Iterator[Path]:
     if not os.path.isdir(path):  # of pathlib's some errors of the disk would come through
+        if ADDRESS.match(str(path)) and not path.exists():
+            raise UserError(f"{path}: an address, which is not fetched", "name a file of yours")
         yield path
         return
     below = listing(path, follow_links=True)
@@ -50,8 +67,7 @@ def _in(path: Path, written: Path | None) -> Iterator[Path]:
             f"({each}{', …' if len(kinds) > KINDS else ''}); name such a file to have it judged",
             file=sys.stderr,
         )
-    own = written and written.resolve()
-    yield from (one for one in inside if not own or not one.parent.resolve().is_relative_to(own))
+    yield from inside
 
 
 def _lost(below: Listing) -> list[Path]:

@@ -99,13 +99,10 @@ def guarded(work: Callable[[], Item]) -> Item:
         drop_output()
         sys.exit(128 + signal.SIGPIPE)
     except OSError as error:
-        if error.errno not in OF_THE_DISK:
+        told = of_the_disk(error, "then run the same command again")
+        if told is None:
             raise
-        where, remedy = error.filename or "writing a file", OF_THE_DISK[error.errno]
-        print(
-            f"error: {where}: {error.strerror}; {remedy}, then run the same command again",
-            file=sys.stderr,
-        )
+        print(f"error: {told}", file=sys.stderr)
         sys.exit(1)
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
@@ -113,6 +110,14 @@ def guarded(work: Callable[[], Item]) -> Item:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
+
+
+def of_the_disk(error: OSError, after: str) -> UserError | None:
+    """What the disk refuses, with its remedy and what to do `after` that; None of other errors."""
+    if error.errno not in OF_THE_DISK:
+        return None
+    where = error.filename or "writing a file"
+    return UserError(f"{where}: {error.strerror}", f"{OF_THE_DISK[error.errno]}, {after}")
 
 
 def stop_with_parent() -> None:

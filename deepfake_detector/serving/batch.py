@@ -95,9 +95,17 @@ class Judge:
         if self.html:
             yield self.html / INDEX
             yield from (self.html / page_name(path) for path in paths)
+        yield from self.copies(paths)
+
+    def copies(self, paths: Sequence[Path]) -> Iterator[Path]:
+        """The annotated copies that it may write for these inputs."""
         if self.annotate:
             for suffix in annotation.MEDIA_TYPES:
                 yield from (self.annotate / page_name(path, suffix) for path in paths)
+
+    def has_page(self, path: Path) -> bool:
+        """Whether the page of an input is there, where one is wanted."""
+        return not self.html or (self.html / page_name(path)).exists()
 
     def __call__(self, path: Path) -> dict:
         """The report on a file, as JSON has it; its page and its annotated copy are written. A
@@ -253,13 +261,14 @@ def index_parts(
 def _index_row(one: JsonReport, page: Callable[[Path], str] | None, banner: str) -> Row:
     probability = one.fake_probability
     shown = ("", None) if probability is None else (percent(probability), probability)
+    said = one.in_words, one.firmness if one.stress else "", of_the_file(one.warnings, banner)
     return Row(
         Badge(one.verdict),
         (
             Cell(one.input.name, link=page(Path(one.input.name)) if page else ""),
             Cell(*shown),
             Cell(str(len(one.people)), len(one.people)),
-            Cell(f"{one.in_words} {of_the_file(one.warnings, banner)}".rstrip()),
+            Cell(" ".join(filter(None, said))),
         ),
     )
 
@@ -283,6 +292,7 @@ class Journal:
         self._terms = terms | {"format": FORMAT}
         self._places: dict[str, int] = {}
         self._keys: dict[Path, str] = {}
+        self._names: list[str] = []  # of the inputs that an earlier run judged
 
     @contextmanager
     def written(self, resume: bool) -> Iterator[None]:
@@ -316,6 +326,18 @@ class Journal:
                 "delete it to begin anew",
             )
         os.truncate(self.path, whole)  # a torn last line
+
+    def check_inputs(self, paths: Sequence[Path]) -> None:
+        """Raises UserError where it holds verdicts on files that are there and not among these
+        paths: the run would end without them."""
+        named = {str(path) for path in paths}
+        others = [one for one in self._names if one not in named and os.path.lexists(one)]
+        if others:
+            raise UserError(
+                f"{self.path}: of a run with other inputs; {len(others)} of those judged are not "
+                f"named now, or not in the same way, as {others[0]}",
+                "name the same again, or delete it to begin anew",
+            )
 
     def has(self, path: Path) -> bool:
         return self._key(path) in self._places
@@ -355,6 +377,7 @@ class Journal:
                     content = json.loads(line)
                     if whole and content["report"]["verdict"] != "ERROR":
                         self._places[content["key"]] = whole
+                        self._names.append(content["report"]["input"]["name"])
                 except (ValueError, KeyError, TypeError):
                     return 0
                 if not whole and content != {"terms": self._terms}:

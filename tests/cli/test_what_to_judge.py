@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deepfake_detector import UserError
-from deepfake_detector.cli.inputs import found_in
+from deepfake_detector.cli.inputs import found_in, without_copies
 
 
 class Standard:
@@ -118,10 +118,22 @@ def test_the_rarest_kinds_of_many_are_not_told(tmp_path, capsys):
     assert "6 (1 .a, 1 .b, 1 .c, 1 .d, 1 .e, …)" in capsys.readouterr().err
 
 
-def test_copies_that_the_run_makes_itself_are_in_no_folder(folders):
-    made = folders / "full" / "deeper"
-    (made / "copies").mkdir()
-    (made / "copies" / "a.png.mp4").touch()
-    assert found_in([folders / "full"], written=made) == [folders / "full" / "b.jpg"]
-    named = made / "a.PNG"
-    assert found_in([folders / "full", named], written=made) == [folders / "full" / "b.jpg", named]
+def test_copies_that_the_run_makes_itself_are_not_judged(tmp_path, capsys):
+    mine, copy = tmp_path / "a.jpg", tmp_path / "a.jpg.0123abcd.jpg"
+    assert without_copies([mine, copy], [tmp_path / "b" / ".." / copy.name]) == [mine]
+    assert capsys.readouterr().err == "! left out: 1 annotated copies of others, from before\n"
+    assert without_copies([mine, copy], [tmp_path / "other.jpg"]) == [mine, copy]
+    assert capsys.readouterr().err == ""
+    with pytest.raises(UserError, match="nothing but annotated copies in what was named"):
+        without_copies([copy], [copy])
+
+
+def test_a_file_that_is_named_in_two_ways_is_judged_once(folders):
+    one = folders / "full" / "b.jpg"
+    assert found_in([one, folders / "full" / ".." / "full" / "b.jpg", one]) == [one]
+
+
+@pytest.mark.parametrize("address", ["https://a.org/clip.mp4", "HTTP://a.org/clip.mp4"])
+def test_an_address_is_refused_with_the_remedy(address):
+    with pytest.raises(UserError, match="an address, which is not fetched; name a file"):
+        found_in([Path(address)])

@@ -7,6 +7,7 @@ import fcntl
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock, patch
 
@@ -134,6 +135,37 @@ def test_a_stopped_run_knows_what_it_has_judged(begun, files):
         assert names == [str(path) for path in files]
         journal.end()
     assert not journal.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("kept", "lost"), [([0, 1, 2], None), ([0, 2], None), ([0], None), ([1, 2], 0), ([], 0)]
+)
+def test_a_run_with_other_inputs_does_not_throw_away_what_was_judged(begun, files, kept, lost):
+    """Of a file that is gone since there is nothing to lose."""
+    with resumed(begun) as journal:
+        paths = [files[at] for at in kept]
+        if lost is None:
+            journal.check_inputs(paths)
+        else:
+            with pytest.raises(UserError, match=rf"1 of those judged .* as {files[lost]}"):
+                journal.check_inputs(paths)
+
+
+def test_a_page_that_is_gone_is_missed(judge, tmp_path):
+    assert judge.has_page(tmp_path / "a.jpg")
+    wanting = replace(judge, html=tmp_path)
+    assert not wanting.has_page(tmp_path / "a.jpg")
+    (tmp_path / batch.page_name(tmp_path / "a.jpg")).touch()
+    assert wanting.has_page(tmp_path / "a.jpg")
+
+
+def test_the_table_of_pages_tells_what_a_test_of_the_verdict_came_to(tmp_path):
+    plain, tested = found("a.jpg"), found("b.jpg")
+    tested["stress"] = {"verdict": "REAL", "turned_by": None, "copies": []}
+    tested["firmness"] = "Firm: all copies have the same verdict."
+    batch.write_index(tmp_path / "index.html", [plain, tested], {"REAL": 2}, "")
+    assert (tmp_path / "index.html").read_text().count(tested["firmness"]) == 1
+    assert "Firmness not tested" not in (tmp_path / "index.html").read_text()
 
 
 def test_what_could_not_be_judged_is_judged_again(begun, files):
