@@ -1,10 +1,10 @@
 """Measure the detector on validation, in-set test and whatever is held out, by frame and by video,
-at the decision fitted on validation.
+at the decision and within the limits of quality fitted on validation.
 
     python -m stages.evaluate
 
-reads   models/detector.pt, models/decision.json, data/splits/{val,test}.csv, data/faces.csv,
-        data/faces/
+reads   models/detector.pt, models/decision.json, models/quality.json, data/splits/{val,test}.csv,
+        data/faces.csv, data/faces/
 makes   metrics/evaluation.json, metrics/summary.json (what DVC's tables show),
         data/predictions.csv (frames), data/clip_predictions.csv (clips with verdicts), and under
         plots/: roc.csv, pr.csv, confusion.csv, scores.csv, reliability.csv, methods.csv,
@@ -20,7 +20,7 @@ from deepfake_detector.scoring import scores
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import ArchiveReader
 from deepfake_detector.storage.files import write_json, write_whole
-from deepfake_detector.training import crops, network
+from deepfake_detector.training import crops, measured_crops, network
 from stages import frame
 
 
@@ -30,19 +30,20 @@ def main() -> str:
     theirs = {name for name, one in settings.data_sets.items() if one.use == "test"}
     detector, facts = network.load("models/detector.pt")
     decision = contract.read_decision("models/decision.json")
+    limits = contract.read_quality("models/quality.json")
     detector = network.to_device(detector, facts["arithmetic"])
     faces = tables.read("data/faces.csv", tables.FACES)
     frames, clips = [], []
     for part in evaluate.splits:
         split = tables.read(f"data/splits/{part}.csv", tables.SPLIT)
-        judged = crops.judge_faces(detector, faces, split, facts["input_size"])
+        judged = measured_crops.judge_and_measure(detector, faces, split, facts["input_size"])
         frames.append(judged.assign(split=part))
         scored = scores.score_clips(
             faces[faces["item"].isin(split["item"])], judged, decision.min_faces
         )
-        clips.append(
-            breakdown.with_verdicts(scored.merge(split, on="item"), decision).assign(split=part)
-        )
+        by_score = breakdown.with_verdicts(scored.merge(split, on="item"), decision)
+        told = breakdown.within_limits(by_score, judged, decision, limits)
+        clips.append(told.assign(split=part))
     frames, clips = (pd.concat(parts, ignore_index=True) for parts in (frames, clips))
     unseen = settings.split.hold_out.unseen
     frames, clips = (

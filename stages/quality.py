@@ -21,7 +21,7 @@ from deepfake_detector.faces.cutting import given_items
 from deepfake_detector.scoring import quality
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_json
-from deepfake_detector.training import copied_crops, crops, network
+from deepfake_detector.training import crops, measured_crops, network
 from stages import frame
 
 FRAMES = Path("data/frames")
@@ -55,11 +55,10 @@ def main() -> str:
     cutter = degraded.Cutter(
         rows, frames, index, FRAMES, cropping.margin, cropping.crop_size, given, chosen.seed
     )
-    own = copied_crops.CopiedCrops(rows, facts["input_size"], cutter)
+    own = measured_crops.CopiedCrops(rows, facts["input_size"], cutter)
     watch = crops.watched("judging corrupted copies")
     logits = crops.frame_logits(detector, own, crops.JUDGE_BATCH, 0, watch)
-    measured = pd.DataFrame([own.measured[row] for row in range(len(rows))])
-    judged = pd.concat([rows.assign(logit=logits), measured], axis=1)
+    judged = pd.concat([rows.assign(logit=logits), own.measured], axis=1)
     every = degraded.clips_of(seen, judged, split, decision)
     clips = every[every["corruption"] != degraded.MILDEST]
 

@@ -79,6 +79,7 @@ def figures(
         "items": len(joined),
         "kept": int(joined["keep"].sum()),
         "dropped": dropped_by_kind(joined),
+        "dropped_shares": dropped_shares(joined),
         "label_conflicts": len(label_conflicts(index)),
         "items_kept": {
             CLASSES[label]: int(kept)
@@ -93,6 +94,19 @@ def figures(
             "among": shortcut.among,
             "facts": {carrier.fact: round(carrier.auc, 6) for carrier in shortcut.carriers},
         },
+    }
+
+
+def dropped_shares(items: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """The fraction of each class that is dropped, of each data set that something is dropped of:
+    what is left of it is measured, and that may be the easier part of one class."""
+    return {
+        name: {
+            CLASSES[label]: round(1 - float(kept), 6)
+            for label, kept in own.groupby("label")["keep"].mean().items()
+        }
+        for name, own in items.groupby("data_set")
+        if not own["keep"].all()
     }
 
 

@@ -10,6 +10,7 @@ those of OF_ROWS, which need more than labels and probabilities.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,14 @@ from deepfake_detector.scoring.metrics import (
     expected_calibration_error,
     figures,
 )
-from deepfake_detector.scoring.scores import probability
+from deepfake_detector.scoring.quality import (
+    BAD_QUALITY,
+    MEASURES,
+    Limits,
+    clip_measures,
+    outside,
+)
+from deepfake_detector.scoring.scores import probability, score_clip, with_details
 from deepfake_detector.storage.tables import DOMINANT
 
 OF_ITEMS = ("split", "item", "data_set", "label", "method", "group", "frames_with_face")
@@ -133,6 +141,48 @@ def with_verdicts(clips: pd.DataFrame, decision: Decision) -> pd.DataFrame:
         verdict=[one.verdict for one in judged],
         reason=[one.reason for one in judged],
     )
+
+
+def within_limits(
+    clips: pd.DataFrame, faces: pd.DataFrame, decision: Decision, limits: Limits
+) -> pd.DataFrame:
+    """Clips of `with_verdicts` (columns item, track, people and frames_sampled too) with the
+    verdicts that the limits of quality leave, as the page judges them: where whoever decides lies
+    outside, a clip is FAKE if another person is who does not, and in doubt else.
+
+    `faces` (columns item, track, logit and the measures) has a row for each face that was judged.
+    """
+    people: dict[str, dict[int, pd.DataFrame]] = {}
+    for (item, track), own in faces.groupby(["item", "track"]):
+        people.setdefault(item, {})[track] = own
+    found = [
+        _within_limits(clip, people.get(clip.item, {}), decision, limits)
+        for clip in clips.itertuples()
+    ]
+    return clips.assign(
+        verdict=[verdict for verdict, _ in found], reason=[reason for _, reason in found]
+    )
+
+
+def _within_limits(
+    clip: Any, people: Mapping[int, pd.DataFrame], decision: Decision, limits: Limits
+) -> tuple[str, str]:
+    """The verdict on a clip, and the reason where it is INCONCLUSIVE."""
+    if pd.isna(clip.track):
+        return clip.verdict, clip.reason
+    beyond = _outside(people[clip.track], limits)
+    if not beyond:
+        return clip.verdict, clip.reason
+    for own in people.values():
+        score = score_clip({0: own["logit"].to_list()}, clip.frames_sampled, decision.min_faces)
+        fake = judge(score.logit, score.reason, decision, clip.people).verdict == "FAKE"
+        if fake and not _outside(own, limits):
+            return "FAKE", ""
+    return "INCONCLUSIVE", with_details(BAD_QUALITY, beyond)
+
+
+def _outside(faces: pd.DataFrame, limits: Limits) -> str:
+    return outside(clip_measures(faces[list(MEASURES)].to_dict("records")), limits)
 
 
 def places(table: pd.DataFrame) -> list[str]:

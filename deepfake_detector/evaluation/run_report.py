@@ -238,12 +238,23 @@ def data_checks(verify: Mapping) -> Section:
         f"{verify['kept']} of {verify['items']} items kept"
         + "".join(f"; {count} dropped: {reason}" for reason, count in verify["dropped"].items())
         + ".",
+        *_dropped_by_class(verify["dropped_shares"]),
         f"What a classifier makes of the files' facts alone, without a picture{among}: {told}"
         + (f"; by {facts}." if facts else "."),
         f"Pairs that look nearly the same: {verify['near_duplicates']['pairs']}, "
         f"{verify['near_duplicates']['across_labels']} of them of a real and a fake item.",
     ]
     return Section("The data", text)
+
+
+def _dropped_by_class(shares: Mapping[str, Mapping[str, float]]) -> list[str]:
+    if not shares:
+        return []
+    told = (
+        f"{name} " + ", ".join(f"{share:.1%} of the {kind} ones" for kind, share in own.items())
+        for name, own in shares.items()
+    )
+    return [f"Dropped, and so in no figure above: of {'; of '.join(told)}."]
 
 
 def robustness(measured: Mapping, chart: Chart) -> Section:

@@ -127,9 +127,14 @@ def judge_faces(
 ) -> pd.DataFrame:
     """All faces (every track) of a split's items with their logits: rows of the faces and split
     tables, and `logit`."""
-    rows = faces[faces["status"] == "ok"].merge(split, on="item").astype({"label": int})
+    rows = judged_rows(faces, split)
     own = FaceCrops(rows, input_size)
     return rows.assign(logit=frame_logits(detector, own, JUDGE_BATCH, 0, watched("judging")))
+
+
+def judged_rows(faces: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
+    """Rows of both tables for every face of a split's items that has a crop."""
+    return faces[faces["status"] == "ok"].merge(split, on="item").astype({"label": int})
 
 
 def watched(what: str) -> Callable[[Batches, int], Batches]:

@@ -295,6 +295,8 @@ def test_the_figures_count_what_was_dropped_by_kind():
     assert json.loads(json.dumps(found)) == found
     assert (found["items"], found["kept"], found["items_kept"]) == (4, 2, {"real": 1, "fake": 1})
     assert found["dropped"] == {"duplicate": 1, "unreadable": 1}
+    (shares,) = found["dropped_shares"].values()
+    assert shares == {"real": 0.5, "fake": 0.5}
     assert found["near_duplicates"] == {"pairs": 1, "across_labels": 1}
     assert found["odd_files"]["to be turned by a rotation flag"] == 1
     wanted = {"roc_auc": 0.97, "reason": "", "among": "", "facts": {"bitrate": 0.97}}

@@ -13,6 +13,7 @@ from deepfake_detector.evaluation.breakdown import by_data_set, by_method, by_sl
 from deepfake_detector.scoring import metrics, scores
 from deepfake_detector.scoring.intervals import WITH_INTERVAL
 from deepfake_detector.scoring.metrics import Aspect, Metric
+from deepfake_detector.scoring.quality import Limit
 
 DECISION = contract_terms(
     decision={
@@ -128,6 +129,53 @@ def test_verdicts_give_the_share_left_open_and_the_accuracy_of_the_rest():
     found = of(clips.assign(label=[0, 0, 1, 1, 0, 0], group=range(6)), 0.5)
     assert (found["inconclusive"], found["decided_accuracy"]) == (0.5, round(2 / 3, 6))
     assert found["coverage"] == round(5 / 6, 6)
+
+
+def seen(item: str, track: int, logit: float, sharpness: float, count: int = 2) -> list[dict]:
+    """Faces of one person in a clip, alike in all."""
+    measures = {"sharpness_ratio": sharpness, "flatness": 0.1}
+    return [{"item": item, "track": track, "logit": logit} | measures] * count
+
+
+LIMITS = {"sharpness_ratio": Limit(least=0.5, most=None)}
+SHARP, BLURRED = 0.7, 0.4
+BEYOND = "quality outside what this model was checked on: sharpness ratio 0.4, checked from 0.5"
+
+
+@pytest.mark.parametrize(
+    ("people", "verdict", "reason"),
+    [
+        ([(4, SHARP)], "FAKE", ""),
+        ([(4, BLURRED)], "INCONCLUSIVE", BEYOND),
+        ([(-4, BLURRED)], "INCONCLUSIVE", BEYOND),
+        ([(0, BLURRED)], "INCONCLUSIVE", BEYOND),
+        ([(4, BLURRED), (3, SHARP)], "FAKE", ""),
+        ([(4, BLURRED), (-4, SHARP)], "INCONCLUSIVE", BEYOND),
+        ([(4, BLURRED), (3, BLURRED)], "INCONCLUSIVE", BEYOND),
+        ([(4, SHARP), (3, BLURRED)], "FAKE", ""),
+        ([], "INCONCLUSIVE", "no face"),
+    ],
+)
+def test_a_clip_is_judged_by_those_within_the_limits_of_quality(people, verdict, reason):
+    faces = [face for track, one in enumerate(people) for face in seen("a", track, *one)]
+    table = pd.DataFrame(faces, columns=["item", "track", "logit", "sharpness_ratio", "flatness"])
+    sampled = pd.DataFrame({"item": "a", "frame": range(2), "status": "ok"})
+    clips = scores.score_clips(sampled if people else sampled.assign(status="no face"), table, 1)
+    clips = breakdown.with_verdicts(clips, DECISION)
+    found = breakdown.within_limits(clips, table, DECISION, LIMITS)
+    assert found[["verdict", "reason"]].to_numpy().tolist() == [[verdict, reason]]
+    assert found.drop(columns=["verdict", "reason"]).equals(
+        clips.drop(columns=["verdict", "reason"])
+    )
+
+
+def test_who_is_seen_too_seldom_makes_no_clip_fake():
+    faces = pd.DataFrame(seen("a", 0, 4, BLURRED, 6) + seen("a", 1, 4, SHARP, 2))
+    sampled = pd.DataFrame({"item": "a", "frame": range(6), "status": "ok"})
+    decision = DECISION.model_copy(update={"min_faces": 3})
+    clips = breakdown.with_verdicts(scores.score_clips(sampled, faces, 3), decision)
+    found = breakdown.within_limits(clips, faces, decision, LIMITS)
+    assert found["verdict"].tolist() == ["INCONCLUSIVE"]
 
 
 def test_each_method_stands_against_all_reals_of_its_own_data_set():

@@ -205,6 +205,17 @@ def test_clips_are_called_unseen_only_where_no_leak_is_left(metrics, left, told)
     assert any(told in line for line in text)
 
 
+def test_it_is_told_how_much_of_each_class_no_figure_counts(metrics):
+    shares = {"one": {"real": 0.0005, "fake": 0.033}, "two": {"fake": 0.5}}
+    section = run_report.data_checks(metrics["verify"] | {"dropped_shares": shares})
+    assert section.text[1] == (
+        "Dropped, and so in no figure above: of one 0.1% of the real ones, 3.3% of the fake ones; "
+        "of two 50.0% of the fake ones."
+    )
+    section = run_report.data_checks(metrics["verify"] | {"dropped_shares": {}})
+    assert not any("Dropped" in line for line in section.text)
+
+
 @pytest.mark.parametrize(("fakes", "told"), [("all", False), ("none", True)])
 def test_it_is_told_where_no_fakes_were_learned_from(metrics, fakes, told):
     text = run_report.in_short(

@@ -66,7 +66,9 @@ def test_a_row_says_what_its_report_warns_of_but_not_of_the_model():
 
 
 def test_a_row_says_what_a_test_of_its_verdict_came_to():
-    outcomes = tuple(Outcome(one, one, "FAKE", fake_probability=0.5) for one in ("shifted", "screen"))
+    outcomes = tuple(
+        Outcome(one, one, "FAKE", fake_probability=0.5) for one in ("shifted", "screen")
+    )
     tested = replace(judged("clip"), firmness=Firmness("FAKE", outcomes))
     row = History(Room()).add(tested, TERMS, "ab" * 32, "m.onnx")
     assert row.said.startswith("Signs of face manipulation found. Firm")

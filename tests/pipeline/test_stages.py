@@ -14,6 +14,7 @@ from made import SURE, change_params, contract_terms, write_model
 from deepfake_detector.common.parallel import Outcome
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import Item, encode, write_archive
+from deepfake_detector.storage.files import write_json
 from deepfake_detector.training import network
 from deepfake_detector.training.progress import Epoch
 
@@ -355,9 +356,11 @@ def test_in_set_and_held_out_clips_are_never_pooled(project, monkeypatch):
     Path("models").mkdir()
     decision = contract_terms(decision=SURE).decision
     Path("models/decision.json").write_text(decision.model_dump_json())
+    write_json("models/quality.json", {"sharpness_ratio": {"least": None, "most": None}})
     said = call("evaluate")
     found = told("metrics/evaluation.json")
     assert found["test"]["video"]["roc_auc"] == 1.0
+    assert found["test"]["video"]["inconclusive"] == 0.0
     assert found["held_out"]["theirs"]["video"]["roc_auc"] == 0.0
     assert found["test"]["video"]["count"] == found["held_out"]["theirs"]["video"]["count"] == 12
     assert found["test"]["frame"]["coverage"] == round(12 / 13, 6)
@@ -372,6 +375,10 @@ def test_in_set_and_held_out_clips_are_never_pooled(project, monkeypatch):
     assert "; theirs (held out) ROC-AUC 0.000 (" in said
     clips = tables.read("data/clip_predictions.csv", tables.CLIP_PREDICTIONS)
     assert clips.groupby("split").size().to_dict() == {"test": 12, "theirs": 12}
+    write_json("models/quality.json", {"sharpness_ratio": {"least": 0.5, "most": None}})
+    call("evaluate")
+    limited = told("metrics/evaluation.json")["test"]["video"]
+    assert (limited["roc_auc"], limited["coverage"], limited["inconclusive"]) == (1.0, 1.0, 1.0)
 
 
 @pytest.mark.slow

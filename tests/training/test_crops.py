@@ -10,8 +10,12 @@ from made import textured
 from torchvision.transforms.functional import normalize
 
 from deepfake_detector import UserError
+from deepfake_detector.faces.degradation import measures
+from deepfake_detector.scoring.quality import MEASURES
+from deepfake_detector.storage.archive import ArchiveReader
 from deepfake_detector.training import crops
 from deepfake_detector.training.crops import FaceCrops
+from deepfake_detector.training.measured_crops import judge_and_measure
 from deepfake_detector.training.network import FaceClassifier
 
 
@@ -89,6 +93,12 @@ def test_every_track_of_the_splits_items_is_judged_and_nothing_else(stored_crops
         item=["a", "a", "b", "other"], track=[0, 1, 0, 0], status=["ok", "ok", "no face", "ok"]
     )
     split = pd.DataFrame({"item": ["a", "b"], "label": pd.array([1, 0], "Int64")})
-    judged = crops.judge_faces(FaceClassifier("resnet18").eval(), faces, split, 32)
+    detector = FaceClassifier("resnet18").eval()
+    judged = crops.judge_faces(detector, faces, split, 32)
     assert judged[["item", "track", "label"]].to_numpy().tolist() == [["a", 0, 1], ["a", 1, 1]]
     assert np.isfinite(judged["logit"]).all()
+    measured = judge_and_measure(detector, faces, split, 32)
+    assert measured[judged.columns].equals(judged)
+    with ArchiveReader(crops.FOLDER) as reader:
+        pictures = [reader.picture(row.archive, row.member) for row in judged.itertuples()]
+    assert measured[[*MEASURES]].to_dict("records") == [measures(one) for one in pictures]
