@@ -118,6 +118,11 @@ class Room:
             for drop in (_slim, dict.pop):
                 self._make_room(kept, drop)
 
+    def clear(self, evidence: "dict[int, Evidence]") -> None:
+        """Drop all of one visit."""
+        with self._lock:
+            evidence.clear()
+
     def _make_room(
         self,
         kept: "Sequence[dict[int, Evidence]]",
@@ -216,7 +221,7 @@ class History:
         """Drop it all."""
         with self._lock:
             self._rows.clear()
-            self.kept.clear()
+        self._room.clear(self.kept)
 
     @property
     def room(self) -> int:

@@ -94,7 +94,7 @@ def open_visit(at_once: int) -> Visit:
         visit = visits().opened(st.query_params.get(VISIT), at_once)
         state.update(visit=visit, taken=set(), round=0, example=None, shown=None)
     elif visits().is_forgotten(state.visit):
-        begin_anew(at_once)
+        begin_anew(at_once)  # what is in the uploader stays: it may be dropped just now
         st.toast("What was judged was forgotten in another tab.", icon=":material/delete:")
     session = get_script_run_ctx().session_id
     state.visit.work.watch(session, partial(runtime.get_instance().is_active_session, session))
@@ -164,14 +164,14 @@ def named(names: Sequence[str]) -> str:
 
 def forget_all(at_once: int) -> None:
     visits().forget(st.session_state.visit)
+    uploads.begin_anew()
     begin_anew(at_once)
 
 
 def begin_anew(at_once: int) -> None:
-    """With a visit of its own."""
+    """With another visit."""
     state = st.session_state
     st.query_params.pop(VISIT, None)
-    uploads.begin_anew()
     state.update(visit=visits().opened(None, at_once), shown=None)
     state.pop("drawn", None)
 

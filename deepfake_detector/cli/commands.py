@@ -56,7 +56,7 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
     if detector.banner:
         print(f"! {detector.banner}", file=sys.stderr)
     inputs = found_in(arguments.inputs, arguments.list)
-    inputs = without_copies(inputs, judge.copies(inputs))
+    inputs = without_copies(inputs, judge.is_copy)
     asked_for = [one for one in (arguments.json, arguments.csv) if one]
     listed = [Path(arguments.list)] if arguments.list not in (None, "-") else []
     index = arguments.html / batch.INDEX if arguments.html else None

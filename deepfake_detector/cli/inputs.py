@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from deepfake_detector import UserError
@@ -12,7 +12,7 @@ from deepfake_detector.common.console import printable
 from deepfake_detector.storage.media_files import Listing, listing, media_kind
 
 EMPTY = "no image or video in this folder"
-ADDRESS = re.compile(r"[a-z]+:/", re.IGNORECASE)  # pathlib makes one slash of two
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:/", re.IGNORECASE)  # pathlib makes one slash of two
 KINDS = 5  # of files that are left out, told by name
 
 
@@ -31,17 +31,16 @@ def found_in(paths: list[Path], listed: str | None = None) -> list[Path]:
         raise UserError(f"{listed}: no path in this list", "write one path a line")
     found: dict[str, Path] = {}
     for one in (one for path in paths for one in _in(path)):
-        found.setdefault(os.path.abspath(one), one)
+        found.setdefault(os.path.join(os.path.realpath(one.parent), one.name), one)
     if not found:
         raise UserError("nothing to judge in what was named", "name a picture, a video or a folder")
     return list(found.values())
 
 
-def without_copies(inputs: list[Path], copies: Iterable[Path]) -> list[Path]:
-    """The inputs but for those that are `copies` which the run itself makes of others, as where it
-    is repeated; they are counted and told. Raises UserError where nothing else is left."""
-    own = {os.path.abspath(one) for one in copies}
-    left = [one for one in inputs if os.path.abspath(one) not in own]
+def without_copies(inputs: list[Path], is_copy: Callable[[Path], bool]) -> list[Path]:
+    """The inputs but for those that are annotated copies, as where a run is repeated; they are
+    counted and told. Raises UserError where nothing else is left."""
+    left = [one for one in inputs if not is_copy(one)]
     if count := len(inputs) - len(left):
         print(f"! left out: {count} annotated copies of others, from before", file=sys.stderr)
     if not left:

@@ -254,7 +254,7 @@ def _dropped_by_class(shares: Mapping[str, Mapping[str, float]]) -> list[str]:
         f"{name} " + ", ".join(f"{share:.1%} of the {kind} ones" for kind, share in own.items())
         for name, own in shares.items()
     )
-    return [f"Dropped, and so in no figure above: of {'; of '.join(told)}."]
+    return [f"Dropped, duplicates among them: of {'; of '.join(told)}. No figure counts these."]
 
 
 def robustness(measured: Mapping, chart: Chart) -> Section:

@@ -19,11 +19,22 @@ def frame_count(image: Image.Image) -> int:
     """How many frames a picture has, as far as it is whole; 1 for a still."""
     if image.format not in ANIMATED:
         return 1
-    told = announced(image)
+    told = _announced(image)
     return _whole_frames(image) if told == math.inf else int(told)
 
 
-def announced(image: Image.Image) -> float:
+def is_animated(image: Image.Image) -> bool:
+    """Whether a picture is shown as an animation, of one frame too: what such a PNG begins with is
+    not shown then."""
+    return frame_count(image) + _first(image) > 1
+
+
+def is_cut_off(image: Image.Image, found: int = 1) -> bool:
+    """Whether it says that it has more frames than so many that were found."""
+    return image.format in ANIMATED and found < _announced(image)
+
+
+def _announced(image: Image.Image) -> float:
     """How many frames an animated picture says it has; infinite where its end is not there."""
     try:
         return getattr(image, "n_frames", 1) - _first(image)

@@ -29,6 +29,7 @@ from deepfake_detector.media.reading import (
     demuxed,
     has_fragments,
     is_cut_off,
+    lacks_index,
     moving,
     opened,
     refuse_empty,
@@ -64,8 +65,8 @@ class Probe:
     starts_at: seconds that a player waits before the first frame, as where sound begins earlier.
     colours: what the container tells of a video's, for where its pictures do not.
     cut_off: whether a video or an animation ends before all is there that it announces.
-    joined: whether another video comes before or after this one in the file, as where a broadcaster
-        changed its streams.
+    joined: whether another video is there in its stead for a while, before, after or between, as
+        where a broadcaster changed its streams.
     failure: why no frame can be decoded, where that is known before; else empty. What is wrong with
         a still is told where it is decoded.
     """
@@ -107,11 +108,12 @@ def _picture(file: MediaFile, found: Probe, limits: Limits) -> Probe | None:
     """None where the file is no picture."""
     try:
         with still(file) as image:
-            if animation.frame_count(image) > 1:
+            if animation.is_animated(image):
                 check_size(*image.size, limits.pixels)
                 file.limit(limits.work)
                 return _animation(file, image, found)
-            return replace(found, kind="image", facts=found.facts | still_facts(image))
+            facts = found.facts | still_facts(image)
+            return replace(found, kind="image", facts=facts, cut_off=animation.is_cut_off(image))
     except MediaError as error:
         return replace(found, kind="image", failure=str(error))
     except DAMAGED:  # and what Pillow does not know
@@ -130,14 +132,16 @@ def _animation(file: MediaFile, image: Image.Image, found: Probe) -> Probe:
     clip = animation.timeline(file, image)
     facts = found.facts | animation_facts(image, clip)
     failure = "" if len(clip.order) else str(MediaError(NOT_DECODED, TRY_A_PLAYER))
-    cut_off = len(clip.order) < animation.announced(image)
+    cut_off = animation.is_cut_off(image, len(clip.order))
     return replace(found, facts=facts, timeline=clip, cut_off=cut_off, failure=failure)
 
 
 def _video(file: MediaFile, found: Probe, limits: Limits) -> Probe:
-    in_fragments, cut_off = has_fragments(file), is_cut_off(file, found.facts["bytes"])
+    size = found.facts["bytes"]
+    in_fragments, cut_off = has_fragments(file), is_cut_off(file, size)
+    without_index = lacks_index(file, size)
     file.seek(0)
-    with _told_as_cut_off(cut_off), container(file) as opening:
+    with _told_as_cut_off(cut_off, without_index), container(file) as opening:
         stream, packets, joined = _film(opening, in_fragments)
         check_size(stream.codec_context.width, stream.codec_context.height, limits.pixels)
         clip = _timeline(stream, packets)
@@ -158,11 +162,15 @@ def _video(file: MediaFile, found: Probe, limits: Limits) -> Probe:
 
 
 @contextmanager
-def _told_as_cut_off(cut_off: bool) -> Iterator[None]:
+def _told_as_cut_off(cut_off: bool, without_index: bool) -> Iterator[None]:
     """What else is said of a file that cannot be opened hides that it is cut off."""
     try:
         yield
-    except (av.error.FFmpegError, NoFilmError) as error:
+    except NoFilmError as error:
+        if not without_index:
+            raise
+        raise MediaError(NO_INDEX, COPY) from error
+    except av.error.FFmpegError as error:
         if not cut_off or isinstance(error, MemoryError):
             raise
         raise MediaError(NO_INDEX, COPY) from error
@@ -201,7 +209,7 @@ def _film(
     opening: av.container.InputContainer, in_fragments: bool
 ) -> tuple[av.VideoStream, list[Packet], bool]:
     """The stream of moving pictures, with its packets, and whether, in a container that may be
-    joined, another ends before it begins or begins after its end.
+    joined, another is there in its stead for a while.
 
     Of those that may be it the one that players show, then the largest; streams with less than half
     as many packets as the longest are no film: a cover that moves, or a preview.
@@ -239,11 +247,16 @@ def _film(
 
 
 def _one_is_apart(own: list[int], others: Iterable[list[int]]) -> bool:
-    """Whether one of other streams ends before this one begins, or begins after its end, by the
-    places of their packets in the file."""
-    if not own:
-        return False
-    return any(max(one) < min(own) or max(own) < min(one) for one in others if one)
+    """Whether one of other streams has no packet among those of this one, or the reverse: before
+    it, after it, or where it pauses. By the places of their packets in the file."""
+    return any(
+        len(one) > 1 and (_none_within(own, one) or _none_within(one, own)) for one in others
+    )
+
+
+def _none_within(places: list[int], others: list[int]) -> bool:
+    first, last = min(others, default=0), max(others, default=0)
+    return not any(first < place < last for place in places)
 
 
 def _is_second(packet: av.Packet, fields: Fields | None) -> bool:

@@ -212,9 +212,20 @@ def is_cut_off(file: "MediaFile", size: int) -> bool:
     if head.startswith(b"RIFF") and head.endswith(b"AVI "):
         told = int.from_bytes(head[4:8], "little")  # without the 8 bytes that say it; some do count
         return told != UNKNOWN_RIFF and told > size
-    ends = [(kind, end) for kind, end in _boxes(file) if kind in CONTENT]
-    without_index = {kind for kind, _ in ends} == {b"mdat"}
-    return without_index or any(end > size for _, end in ends)
+    cut = any(end > size for kind, end in _boxes(file) if kind in CONTENT)
+    return cut or lacks_index(file, size)
+
+
+def lacks_index(file: "MediaFile", size: int) -> bool:
+    """Whether it is an MP4 of `size` bytes whose index is cut off, or all of it."""
+    boxes = list(_boxes(file))
+    content = [(kind, end) for kind, end in boxes if kind in CONTENT]
+    is_followed = bool(boxes) and boxes[-1][1] >= size  # to its end: an index may lie behind others
+    return (
+        is_followed
+        and bool(content)
+        and not any(kind != b"mdat" and end <= size for kind, end in content)
+    )
 
 
 def _end_of_segment(file: "MediaFile") -> int:

@@ -44,6 +44,7 @@ RAW = "a raw photo, of which no more than a preview can be read here"
 NO_HEIF = "a HEIC picture, which cannot be read here"
 HEIF_REMEDY = "install pillow-heif (`pip install pillow-heif`), or save the picture as JPEG"
 JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+SCAN, RESTARTS = b"\xda", b"\xdd"  # kinds of a JPEG's segments (ITU-T T.81, B.1)
 ORIENTATION = 0x0112  # tag of EXIF
 XMP = "xmp", "XML:com.adobe.xmp"  # names of Pillow's
 KIND_OF_PAGE, IS_REDUCED = 0x00FE, 1  # a tag of TIFF, and its bit: of another picture, smaller
@@ -107,16 +108,32 @@ def _read(file: MediaFile, limits: Limits) -> tuple[np.ndarray, dict]:
 
 def _with_its_end(file: MediaFile) -> MediaFile | None:
     """A JPEG that lacks its last mark alone, with it, as some cameras leave it out; None where more
-    is missing: its pixels then hang on what would follow. Of a progressive one nobody can tell."""
+    is missing: its pixels then hang on what would follow. Nobody can tell of one in several scans,
+    or with marks to begin anew at."""
+    file.seek(0)
+    if file.read(len(JPEG_START)) != JPEG_START:
+        return None
     file.seek(0)
     data = file.read().rstrip(JPEG_END[:1])
-    if not data.startswith(JPEG_START):
-        return None
     ended, other = (MediaFile(io.BytesIO(data + more + JPEG_END)) for more in (b"", b"\xaa" * 64))
     with still(ended) as image, still(other) as longer:
-        if "progressive" in image.info or image.tobytes() != longer.tobytes():
+        is_whole = _is_one_scan(data, len(image.getbands())) and "progressive" not in image.info
+        if not is_whole or image.tobytes() != longer.tobytes():
             return None
     return ended
+
+
+def _is_one_scan(data: bytes, bands: int) -> bool:
+    """Whether a JPEG's first scan holds all of so many bands, without marks to begin anew at."""
+    place = 2
+    while data[place : place + 1] == b"\xff":
+        kind, size = data[place + 1 : place + 2], data[place + 2 : place + 4]
+        if kind == RESTARTS:
+            return False
+        if kind == SCAN:
+            return data[place + 4] == bands
+        place += 2 + int.from_bytes(size, "big")
+    return False
 
 
 def size_of(image: np.ndarray) -> dict:

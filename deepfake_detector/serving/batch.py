@@ -95,13 +95,18 @@ class Judge:
         if self.html:
             yield self.html / INDEX
             yield from (self.html / page_name(path) for path in paths)
-        yield from self.copies(paths)
-
-    def copies(self, paths: Sequence[Path]) -> Iterator[Path]:
-        """The annotated copies that it may write for these inputs."""
         if self.annotate:
             for suffix in annotation.MEDIA_TYPES:
                 yield from (self.annotate / page_name(path, suffix) for path in paths)
+
+    def is_copy(self, path: Path) -> bool:
+        """Whether a file is called as annotated copies are, and lies where they go."""
+        return (
+            self.annotate is not None
+            and path.suffix in annotation.MEDIA_TYPES
+            and PAGE_NAME.fullmatch(path.stem) is not None
+            and path.parent.resolve() == self.annotate.resolve()
+        )
 
     def has_page(self, path: Path) -> bool:
         """Whether the page of an input is there, where one is wanted."""
@@ -188,6 +193,9 @@ def page_name(path: Path, suffix: str = ".html") -> str:
     """A file name that tells what it is about and is another one for every path."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", path.name)[:80].strip("._-") or "input"
     return f"{stem}.{hashlib.sha256(str(path).encode('utf-8', 'surrogateescape')).hexdigest()[:8]}{suffix}"
+
+
+PAGE_NAME = re.compile(r"[A-Za-z0-9._-]+\.[0-9a-f]{8}")  # of those, without the suffix
 
 
 def write_json_list(target: Path, reports: Iterable[dict]) -> None:
@@ -292,7 +300,7 @@ class Journal:
         self._terms = terms | {"format": FORMAT}
         self._places: dict[str, int] = {}
         self._keys: dict[Path, str] = {}
-        self._names: list[str] = []  # of the inputs that an earlier run judged
+        self._names: dict[str, None] = {}  # of the inputs that an earlier run judged, in order
 
     @contextmanager
     def written(self, resume: bool) -> Iterator[None]:
@@ -377,7 +385,7 @@ class Journal:
                     content = json.loads(line)
                     if whole and content["report"]["verdict"] != "ERROR":
                         self._places[content["key"]] = whole
-                        self._names.append(content["report"]["input"]["name"])
+                        self._names[content["report"]["input"]["name"]] = None
                 except (ValueError, KeyError, TypeError):
                     return 0
                 if not whole and content != {"terms": self._terms}:

@@ -209,8 +209,8 @@ def test_it_is_told_how_much_of_each_class_no_figure_counts(metrics):
     shares = {"one": {"real": 0.0005, "fake": 0.033}, "two": {"fake": 0.5}}
     section = run_report.data_checks(metrics["verify"] | {"dropped_shares": shares})
     assert section.text[1] == (
-        "Dropped, and so in no figure above: of one 0.1% of the real ones, 3.3% of the fake ones; "
-        "of two 50.0% of the fake ones."
+        "Dropped, duplicates among them: of one 0.1% of the real ones, 3.3% of the fake ones; of two "
+        "50.0% of the fake ones. No figure counts these."
     )
     section = run_report.data_checks(metrics["verify"] | {"dropped_shares": {}})
     assert not any("Dropped" in line for line in section.text)

@@ -53,6 +53,7 @@ def test_fragments_are_known_by_the_boxes_of_the_file(data, expected):
         (BEGINNING + (0).to_bytes(4, "big") + b"mdat", False),  # to the end
         (box(b"ftyp") + box(b"mdat", b"abc"), True),  # its index would come last
         (box(b"ftyp") + box(b"mdat", b"abc") + box(b"moov"), False),
+        (box(b"ftyp") + box(b"mdat", b"abc") + box(b"_htc") + box(b"moov"), False),  # no known box
         (b"", False),
     ],
 )

@@ -155,12 +155,19 @@ def test_a_jpeg_that_lacks_its_last_mark_alone_is_read(missing):
     assert np.array_equal(read_image(data[:-missing]), read_image(data))
 
 
-@pytest.mark.parametrize("progressive", [False, True])
-@pytest.mark.parametrize("missing", [3, 10, 100])
-def test_a_jpeg_that_lacks_more_is_refused(missing, progressive):
-    data = picture(np.tile(BLOCKS, (3, 3, 1)), "JPEG", progressive=progressive)
-    with pytest.raises(MediaError, match="truncated"):
-        read_image(data[:-missing])
+RESTARTED = {"restart_marker_rows": 1}
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, RESTARTED], ids=["plain", "progressive", "restarts"]
+)
+def test_a_jpeg_that_lacks_more_is_refused(options):
+    data = picture(np.tile(BLOCKS, (3, 3, 1)), "JPEG", **options)
+    first = data.index(b"\xff\xda")
+    ends = {*range(first + 40, len(data) - 2, 97), data.find(b"\xff\xd0")} - {-1}
+    for end in sorted(ends):
+        with pytest.raises(MediaError, match="truncated"):
+            read_image(data[:end])
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")

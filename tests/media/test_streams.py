@@ -5,7 +5,7 @@ import io
 import av
 import numpy as np
 import pytest
-from made import clip, number_in, numbered_frame, on_another_stream, picture
+from made import clip, number_in, numbered_frame, on_another_stream, picture, two_pictures
 from media.cases import case
 from PIL import Image
 
@@ -150,9 +150,25 @@ def test_a_cut_animation_gives_the_frames_that_are_left_or_says_that_it_is_damag
 def test_an_animation_that_ends_before_what_it_announces_is_cut_off(kind):
     frames = [Image.fromarray(numbered_frame(number)) for number in range(6)]
     data = picture(numbered_frame(0), kind, save_all=True, append_images=frames[1:])
-    found = [probe(part) for part in (data, data[: 2 * len(data) // 3])]
-    assert [one.cut_off for one in found] == [False, True]
-    assert [one.facts["frames_found"] == 6 for one in found] == [True, False]
+    found = [probe(data[: int(share * len(data))]) for share in (1, 0.75, 0.37)]
+    assert [one.cut_off for one in found] == [False, True, True]
+    assert [one.facts.get("frames_found") == 6 for one in found] == [True, False, False]
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "JPEG", "MPO", "TIFF"])
+def test_a_still_is_not_cut_off(kind):
+    assert not probe(picture(numbered_frame(0), kind)).cut_off
+    if kind in ("MPO", "TIFF"):
+        assert not probe(two_pictures(kind, numbered_frame(0), numbered_frame(1))).cut_off
+
+
+def test_what_an_animated_png_begins_with_for_others_is_not_looked_at():
+    frames = [Image.fromarray(numbered_frame(5))]
+    data = picture(
+        numbered_frame(0), "PNG", save_all=True, append_images=frames, default_image=True
+    )
+    assert numbers(data, 3) == [5]
+    assert not probe(data).cut_off
 
 
 @pytest.mark.parametrize(
@@ -162,8 +178,9 @@ def test_an_animation_that_ends_before_what_it_announces_is_cut_off(kind):
         (clip(container="mpegts") + clip(container="mpegts"), False),  # it goes on in its stream
         (clip(container="mpegts") + on_another_stream(), True),
         (on_another_stream() + clip(96, container="mpegts"), True),
+        (clip(container="mpegts") + on_another_stream() + clip(container="mpegts"), True),
     ],
-    ids=["one", "joined in one stream", "another after it", "another before it"],
+    ids=["one", "joined in one stream", "another after it", "before it", "between"],
 )
 def test_it_is_told_where_another_video_is_not_looked_at(data, joined):
     assert probe(data).joined == joined

@@ -144,6 +144,19 @@ def urls(page: AppTest) -> list[str]:
     return [url for image in page.image for url in image.value]
 
 
+def test_what_was_forgotten_in_another_tab_is_gone_and_what_is_dropped_then_is_judged(page_of):
+    page = upload(page_of("fake"), ("a.jpg", STILL))
+    other = AppTest.from_file(str(APP), default_timeout=HANG)
+    other.query_params["visit"] = page.session_state["visit"].token
+    other.run()
+    assert [row.name for row in history_of(other).rows()] == ["a.jpg"]
+    next(one for one in other.button if one.label == "Forget what was judged").click().run()
+    page.file_uploader[0].set_value([("b.jpg", STILL, "image/jpeg")]).run()
+    assert "forgotten in another tab" in page.toast[0].value
+    all_judged(page)
+    assert [row.name for row in history_of(page).rows()] == ["b.jpg"]
+
+
 def test_it_opens_with_what_the_model_learned_from_and_cannot_do(page_of):
     page = page_of("fake")
     assert "pick an example" in words(page)

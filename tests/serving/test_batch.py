@@ -159,6 +159,27 @@ def test_a_page_that_is_gone_is_missed(judge, tmp_path):
     assert wanting.has_page(tmp_path / "a.jpg")
 
 
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("copies/a.jpg.0123abcd.jpg", True),
+        ("copies/../copies/a.mov.0123abcd.mp4", True),
+        ("copies/a.jpg", False),
+        ("copies/a.jpg.0123abcd.html", False),
+        ("copies/below/a.jpg.0123abcd.jpg", False),
+        ("a.jpg.0123abcd.jpg", False),
+    ],
+)
+def test_annotated_copies_are_known_by_place_and_name(judge, tmp_path, place, expected):
+    (tmp_path / "copies/below").mkdir(parents=True)
+    assert replace(judge, annotate=tmp_path / "copies").is_copy(tmp_path / place) == expected
+    assert not judge.is_copy(tmp_path / place)
+    suffix = Path(place).suffix
+    assert not expected or batch.PAGE_NAME.fullmatch(
+        batch.page_name(tmp_path / "é x.mp4", suffix).removesuffix(suffix)
+    )
+
+
 def test_the_table_of_pages_tells_what_a_test_of_the_verdict_came_to(tmp_path):
     plain, tested = found("a.jpg"), found("b.jpg")
     tested["stress"] = {"verdict": "REAL", "turned_by": None, "copies": []}
