@@ -217,15 +217,15 @@ def is_cut_off(file: "MediaFile", size: int) -> bool:
 
 
 def lacks_index(file: "MediaFile", size: int) -> bool:
-    """Whether it is an MP4 of `size` bytes whose index is cut off, or all of it."""
-    boxes = list(_boxes(file))
-    content = [(kind, end) for kind, end in boxes if kind in CONTENT]
-    is_followed = bool(boxes) and boxes[-1][1] >= size  # to its end: an index may lie behind others
-    return (
-        is_followed
-        and bool(content)
-        and not any(kind != b"mdat" and end <= size for kind, end in content)
-    )
+    """Whether it is an MP4 of `size` bytes whose index is cut off, or all of it. Told only where
+    the boxes could be followed to the end: an index may lie behind others."""
+    is_content, end = False, 0
+    for kind, end in _boxes(file):  # there may be millions
+        if kind in CONTENT:
+            is_content = True
+            if kind != b"mdat" and end <= size:
+                return False
+    return is_content and end >= size
 
 
 def _end_of_segment(file: "MediaFile") -> int:
