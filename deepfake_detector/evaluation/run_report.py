@@ -134,9 +134,10 @@ def headline(summary: Mapping, places: Mapping[str, Mapping]) -> Section:
         _lead(summary),
         "In brackets the 95 % interval, by a bootstrap over source groups. A bootstrap of few groups "
         "is too sure near the best figure, so no end lies further in than that of an exact method. Frames are those of each "
-        "clip's dominant face; videos are whole clips, as the page judges them but for its limits of face quality. Epoch, "
-        "temperature, threshold and band were chosen on validation. In-set is of the data sets "
-        "that were learned from, other groups of them; a held-out data set stands for itself.",
+        "clip's dominant face; videos are whole clips, as the page judges them: verdicts heed the "
+        "limits of face quality, other figures do not. Epoch, temperature, threshold and band were "
+        "chosen on validation. In-set is of the data sets that were learned from, other groups of "
+        "them; a held-out data set stands for itself.",
     ]
     if reasons:
         text.append(f"Where there is no interval: {', '.join(sorted(reasons))}.")
