@@ -400,7 +400,7 @@ def test_a_file_beyond_the_size_limit_is_refused_with_the_limit(visit, tmp_path)
     (tmp_path / "large.mp4").write_bytes(bytes(6_000_000))
     page = visit()
     page.locator("input[type=file]").set_input_files(tmp_path / "large.mp4")
-    page.get_by_text("large.mp4: This file cannot be judged. Too large: 5.7 MB").wait_for()
+    page.get_by_text("large.mp4: This file cannot be judged. Too large: 5.7 MiB").wait_for()
     assert judged(page) == "✕ ERROR Cannot be judged"
 
 

@@ -118,7 +118,7 @@ def test_each_bad_file_has_its_reason_and_the_good_ones_are_as_without_it(
     assert reasons == {
         "real/crash": f"crashed its worker (exit code {-signal.SIGSEGV})",
         "real/hang": "took longer than 8 s",
-        "swap/truncated": "neither an image nor a video that can be decoded",
+        "swap/truncated": "cut off",
         "swap/audio": "no video in it (audio only?)",
         "real/empty": "empty file",
         "real/text": "neither an image nor a video that can be decoded",

@@ -379,7 +379,7 @@ BROKEN = {
     "empty": (b"", "empty file"),
     "text": (b"this is no video at all\n" * 50, "neither an image nor a video that can be decoded"),
     "sound": (made.audio_only(), r"no video in it \(audio only\?\)"),
-    "half a clip": (made.clip()[:900], "neither an image nor a video that can be decoded"),
+    "half a clip": (made.clip()[:900], "cut off: without its end nobody can tell"),
     "half a picture": (made.person_still()[:2000], "damaged image"),
     "damaged TIFF": (made.picture(GREY, "TIFF").replace(STRIPS, FLOATS), "damaged image"),
 }
