@@ -66,6 +66,9 @@ OWN_TIME = 0.9  # of a worker's for an input: the rest is for what has no limit 
 INDEX = "index.html"  # of the folder of pages
 WITHOUT_LOCKS = errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK  # what such drives answer
 NOT_ANNOTATED = "No annotated file was written: {}."
+PAGE_NAME = re.compile(
+    r"[A-Za-z0-9._-]+\.[0-9a-f]{8}"
+)  # what `page_name` makes, but for the suffix
 HEADS = ("verdict", "file", "probability of fake", "people", "in words")  # of its table
 
 
@@ -193,9 +196,6 @@ def page_name(path: Path, suffix: str = ".html") -> str:
     """A file name that tells what it is about and is another one for every path."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", path.name)[:80].strip("._-") or "input"
     return f"{stem}.{hashlib.sha256(str(path).encode('utf-8', 'surrogateescape')).hexdigest()[:8]}{suffix}"
-
-
-PAGE_NAME = re.compile(r"[A-Za-z0-9._-]+\.[0-9a-f]{8}")  # of those, without the suffix
 
 
 def write_json_list(target: Path, reports: Iterable[dict]) -> None:
