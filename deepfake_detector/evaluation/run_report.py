@@ -51,7 +51,7 @@ NO_FAKES = (
     "faces, by self-blending."
 )
 LIMITS = (
-    "It judges faces. A picture forged elsewhere, a cloned voice or a false caption are out of "
+    "It judges faces. A forgery outside the face, a cloned voice and a false caption are out of "
     "its scope.",
     "It knows the manipulations it was trained on. On others, on new generators and on clips that "
     "were compressed again and "

@@ -82,7 +82,7 @@ class Train(StrictModel):
     warmup: Fraction = Field(
         0.1, description="fraction of all steps with a linear warm-up; a half cosine to 0 follows"
     )
-    label_smoothing: float = Field(0.05, ge=0, lt=0.5, description="0..0.5")
+    label_smoothing: float = Field(0.05, ge=0, lt=0.5, description="from 0, below 0.5")
     clip: float = Field(1.0, ge=0, description="largest gradient norm; 0: no limit")
     ema: float = Field(
         0.999,

@@ -142,6 +142,6 @@ def test_experiments_are_run_and_compared(clone):
     assert "stage 'evaluate'" in ran
     assert not re.search("stage '(export|robustness|report)'", ran)
     table = next(text for line, text in said.items() if line.startswith("dvc exp show"))
-    assert all(column in table for column in ("train.lr", "val_auc", "val_loss", "0.0003"))
+    assert all(column in table for column in ("train.lr", "val_auc", "val_loss", "0.0001"))
     assert max(map(len, table.splitlines())) <= WIDEST
     assert (clone / "dvc_plots/index.html").exists()

@@ -4,7 +4,7 @@
     make machines
     PYTHONPATH=tests python -m machines.run [--pythons python3.11 python3.12] [--cells NAME ...]
 
-Each Python, and the user who is not root, installs all from nothing (some minutes and 5 GB each,
+Each Python, and the user who is not root, installs all from nothing (some minutes and 7 GB each,
 removed afterwards); the others use this environment. Cutting the network off and being another user
 takes root. Ends with 1 where a cell failed.
 """
