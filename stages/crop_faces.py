@@ -15,7 +15,7 @@ import pandas as pd
 
 from deepfake_detector import params
 from deepfake_detector.common.locks import only_writer
-from deepfake_detector.faces.cropping import crop_faces, crop_tasks, lenders
+from deepfake_detector.faces.cropping import crop_faces, crop_tasks, lenders, lent
 from deepfake_detector.faces.detection import load_detector
 from deepfake_detector.storage import packs, store, tables
 from deepfake_detector.storage.archive import pack
@@ -45,16 +45,13 @@ def main() -> str:
     with only_writer(Path(".cache"), "crop_faces"):
         shutil.rmtree(FACES, ignore_errors=True)  # as DVC does: nothing of an earlier index stays
         own = cropped(index[~borrows], {})
-        found = dict(tuple(_table(own).groupby("item")))
-        lent = cropped(
-            index[borrows], {item: found[real] for item, real in lender.items() if real in found}
-        )
-        faces = _table(own, lent)
+        fakes = cropped(index[borrows], lent(lender, _table(own), own.failures))
+        faces = _table(own, fakes)
         tables.write("data/faces.csv", faces, tables.FACES)
-    kept.mark(own.used | lent.used)
+    kept.mark(own.used | fakes.used)
     kept.shrink(settings.scratch.max_gb * store.GB)
     print(
-        f"  {own.made + lent.made} items cropped, {own.reused + lent.reused} taken from the "
+        f"  {own.made + fakes.made} items cropped, {own.reused + fakes.reused} taken from the "
         "scratch store"
     )
     ok = faces[faces["status"] == "ok"]

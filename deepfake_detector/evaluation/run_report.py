@@ -142,7 +142,7 @@ def headline(summary: Mapping, places: Mapping[str, Mapping]) -> Section:
     if reasons:
         text.append(f"Where there is no interval: {', '.join(sorted(reasons))}.")
     if exact := {own["interval_exact"] for own in every if "interval_exact" in own}:
-        text.append(f"One end is exact (Clopper and Pearson) for: {'; '.join(sorted(exact))}.")
+        text.append(f"By Clopper and Pearson alone: {'; '.join(sorted(exact))}.")
     return Section("How good it is", text, turned)
 
 

@@ -1,7 +1,7 @@
 """From archives of frames to archives of face crops: what one worker of `crop_faces` does with one
 archive."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -133,6 +133,19 @@ def lenders(index: pd.DataFrame, frames: pd.DataFrame) -> dict[str, str]:
         row.item: row.original
         for row in fakes.itertuples()
         if shape_of.get(row.item) == shape_of[row.original]
+    }
+
+
+def lent(
+    lender: Mapping[str, str], faces: pd.DataFrame, failed: Collection[str]
+) -> dict[str, pd.DataFrame]:
+    """The rows of its original in the `faces` table, by the fake that is cut where they are. An
+    original that `failed` lends nothing: it is not known whether it has a face."""
+    found = dict(tuple(faces.groupby("item")))
+    return {
+        item: found[real]
+        for item, real in lender.items()
+        if real in found and real not in failed
     }
 
 

@@ -111,7 +111,7 @@ UNBOUNDED = ("log_loss",)  # all others lie between 0 and 1
 
 @dataclass(frozen=True)
 class Intervals:
-    """95 % intervals by figure; those in `exact` have one end by Clopper and Pearson, as every draw
+    """95 % intervals by figure; those in `exact` are by Clopper and Pearson alone, as every draw
     came to the same value.
 
     `ends` is empty, with the `reason`, where there are none. `undefined` draws had no value of some
@@ -147,10 +147,11 @@ def intervals(
     """The intervals of the figures `names` of things with `labels` 0 or 1 in `groups` (any names).
 
     None where fewer than 6 groups hold a class. 2,000 `draws` unless told otherwise, 10,000 where
-    fewer than 20 groups hold a class. Where a figure is 1 (or 0) in all draws, which says little of
-    how sure it is, its lower (upper) end is that of Clopper and Pearson (1934) for as many
-    successes in a row as there are groups of the scarcer class: so many pairs of a real and a fake
-    one can be formed that have nothing to do with each other.
+    fewer than 20 groups hold a class. Where a figure from 0 to 1 is the same in all draws, which
+    says little of how sure it is (1 in a row of successes, or .8 where everything is called fake
+    and every group has four fakes of five), its ends are those of Clopper and Pearson (1934) for as
+    many cases as there are groups of the scarcer class: so many pairs of a real and a fake one can
+    be formed that have nothing to do with each other.
     """
     drawn = _draw(labels, [scored], groups, names, draws, seed)
     if not drawn:
@@ -159,11 +160,10 @@ def intervals(
     for name, values, point, without in zip(
         names, drawn.values[0], drawn.points[0], drawn.without[0], strict=True
     ):
-        if (certain := _in_every_draw(values)) is None:
+        if name in UNBOUNDED or np.ptp(values) > ROUNDING:
             ends[name] = _ends_of(name, values, point, without, drawn)
         else:
-            far = ((1 - LEVEL) / 2) ** (1 / drawn.fewest)
-            ends[name] = (far, 1.0) if certain else (0.0, 1 - far)
+            ends[name] = _clopper_pearson(point, drawn.fewest)
             exact.append(name)
     return Intervals(ends, tuple(exact), drawn.undefined)
 
@@ -376,11 +376,6 @@ def _blocks(strata: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return block, np.array(block_strata)
 
 
-def _in_every_draw(values: np.ndarray) -> float | None:
-    """0 or 1 where a figure is that in all draws, but for rounding errors."""
-    return next((end for end in (0.0, 1.0) if np.abs(values - end).max() <= ROUNDING), None)
-
-
 def _ends_of(
     name: str, values: np.ndarray, point: float, without: np.ndarray, drawn: _Drawn
 ) -> tuple[float, float]:
@@ -408,10 +403,16 @@ def _binomial_ends(
 ) -> tuple[float, float]:
     """The ends of a figure from 0 to 1 by Clopper and Pearson for as many cases as would vary like
     it, at `most` so many (Korn and Graubard 1998)."""
-    tail = (1 - LEVEL) / 2
     cases = min(point * (1 - point) / variance, most)
     if cases > 1:
+        tail = (1 - LEVEL) / 2
         cases *= (t.ppf(tail, cases - 1) / t.ppf(tail, freedom)) ** 2
+    return _clopper_pearson(point, cases)
+
+
+def _clopper_pearson(point: float, cases: float) -> tuple[float, float]:
+    """The ends of the fraction `point` of so many cases, which need not be whole numbers."""
+    tail = (1 - LEVEL) / 2
     right, wrong = point * cases, (1 - point) * cases
     low = beta.ppf(tail, right, wrong + 1) if right > ROUNDING else 0.0
     high = beta.ppf(1 - tail, right + 1, wrong) if wrong > ROUNDING else 1.0

@@ -128,7 +128,7 @@ def _blurred(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _noisy(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     deviation = np.float32(rng.uniform(*NOISE))
     noise = rng.standard_normal(crop.shape, np.float32)
-    return np.clip(crop + noise * deviation, 0, 255).astype(np.uint8)
+    return np.clip(np.rint(crop + noise * deviation), 0, 255).astype(np.uint8)
 
 
 def _video_compressed(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -136,9 +136,8 @@ def _recoloured(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         1 + rng.uniform(-CONTRAST, CONTRAST),
     )
     mean = float(np.mean(cv2.mean(crop)[:3]))
-    return cv2.LUT(
-        crop, np.clip((values - mean) * contrast + mean + brightness, 0, 255).astype(np.uint8)
-    )
+    changed = np.rint((values - mean) * contrast + mean + brightness)
+    return cv2.LUT(crop, np.clip(changed, 0, 255).astype(np.uint8))
 
 
 def _move(size: int, rng: np.random.Generator) -> np.ndarray:

@@ -11,7 +11,7 @@ from made import changed, clip, person_clip, person_still, picture
 
 from deepfake_detector import UserError
 from deepfake_detector.faces import cropping
-from deepfake_detector.faces.cropping import crop_tasks, lenders
+from deepfake_detector.faces.cropping import crop_tasks, lenders, lent
 from deepfake_detector.faces.cutting import cut, given_crop, points_of_ready_crop, read_points
 from deepfake_detector.faces.face import Face
 from deepfake_detector.faces.settings import CropFaces
@@ -297,6 +297,15 @@ def test_an_original_lends_its_boxes_to_the_fakes_whose_frames_align():
     index.loc[index["item"] == "still", "kind"] = "image"
     index.loc[index["item"] == "orphan", "original"] = "not here"
     assert lenders(index, tables.make(frames, tables.FRAMES)) == {"aligned": "real"}
+
+
+def test_an_original_that_failed_lends_no_boxes():
+    """Nobody knows whether it has a face, so its fakes are searched for theirs."""
+    lender = {"swap": "real", "of_failed": "failed", "of_none": "none"}
+    faces = pd.DataFrame({"item": ["real", "real", "failed"], "status": ["ok", "ok", "too long"]})
+    assert {item: len(rows) for item, rows in lent(lender, faces, {"failed"}).items()} == {
+        "swap": 2
+    }
 
 
 @pytest.mark.slow

@@ -78,6 +78,16 @@ def test_a_crop_of_one_colour_is_flat_and_has_no_sharpness():
     assert measures(np.full((64, 64, 3), 7, np.uint8)) == {"sharpness_ratio": 0.0, "flatness": 1.0}
 
 
+def test_a_place_is_flat_below_a_twentieth_of_the_coarse_step():
+    """A slope has a coarse step of 4 across and none down, and no detail but where it is put."""
+    slope = np.tile(np.arange(0, 128, 2, dtype=np.float32), (64, 1))
+    coarse = 8 / 2  # of 4 pixels across, and of nothing down
+    for detail, flat in ((0.04 * coarse, 1.0), (0.06 * coarse, 0.0)):
+        chequered = slope + detail / 16 * (np.indices((64, 64)).sum(axis=0) % 2 * 2 - 1)
+        crop = chequered[..., None].repeat(3, axis=2).astype(np.float32)
+        assert measures(crop)["flatness"] == pytest.approx(flat, abs=0.01)
+
+
 def test_two_stripes_four_pixels_wide_are_measured_too():
     """No step of two pixels is nothing, yet of one there is."""
     stripes = np.tile(np.array([0, 255], np.uint8), (64, 32))[..., None].repeat(3, axis=2)

@@ -198,8 +198,8 @@ def test_every_draw_has_as_many_groups_of_each_kind():
     labels = np.r_[[0] * 8, [1] * 9, [0, 1] * 7]
     groups = np.r_[:17, 17 + np.arange(14) // 2]
     probabilities = np.where((labels == 1) & (groups >= 17), 0.9, 0.1)
-    found = intervals(labels, Scores(probabilities), groups, ["accuracy"]).ends["accuracy"]
-    assert found == pytest.approx((22 / 31, 22 / 31))
+    drawn = rooms._draw(labels, [Scores(probabilities)], groups, ["accuracy"], None, 0)
+    assert drawn.values == pytest.approx(22 / 31)
 
 
 @pytest.mark.parametrize(("number", "draws"), [(20, 2000), (19, 10_000), (6, 10_000)])
@@ -402,7 +402,22 @@ def test_a_bound_that_says_nothing_is_replaced_by_an_exact_one():
         (0.0, binomtest(0, 6).proportion_ci(0.95, "exact").high)
     )
     assert {"roc_auc", "eer", "recall", "tpr_at_fpr_1"} <= set(found.exact)
-    assert not {"log_loss", "brier"} & set(found.exact)
+    assert "log_loss" not in found.exact
+
+
+@pytest.mark.parametrize("count", [6, 30])
+def test_a_figure_that_is_the_same_in_every_draw_is_not_told_as_certain(count):
+    """Everything is called fake, and every group is made up alike."""
+    labels, groups = np.tile([0, 1, 1, 1, 1], count), np.repeat(np.arange(count), 5)
+    scores = Scores(np.random.default_rng(0).uniform(0.8, 0.99, 5 * count))
+    found = intervals(labels, scores, groups)
+    assert {"accuracy", "balanced_accuracy", "precision", "f1"} <= set(found.exact)
+    assert found.ends["balanced_accuracy"] == pytest.approx(
+        tuple(binomtest(count // 2, count).proportion_ci(0.95, "exact"))
+    )
+    for name, point in {"accuracy": 0.8, "precision": 0.8, "f1": 8 / 9}.items():
+        low, high = found.ends[name]
+        assert low < point < high
 
 
 @pytest.mark.parametrize(("per_class", "in_a_group"), [(6, 1), (7, 1), (24, 2)])

@@ -238,6 +238,7 @@ def test_an_edge_is_blurred_by_a_gaussian_of_0_3_to_1_5_pixels():
 
 def test_noise_has_a_deviation_of_1_to_8_grey_levels_apart_in_each_colour():
     found = [one.reshape(-1, 3) for one in alone("noise", np.full((48, 48, 3), 128, np.uint8), 100)]
+    assert np.mean(found) == pytest.approx(128, abs=0.1)  # not darker
     deviations = [one.std() for one in found]
     assert (min(deviations), max(deviations)) == pytest.approx((1, 8), abs=0.4)
     assert np.abs(np.corrcoef(found[0].T) - np.eye(3)).max() < 0.1

@@ -263,6 +263,12 @@ def test_colours_are_changed_both_ways_as_named(monkeypatch, name, least, most):
     assert np.mean(found) == pytest.approx(0, abs=0.1 * most)
 
 
+def test_small_changes_of_brightness_make_nothing_darker(monkeypatch):
+    monkeypatch.setattr(selfblend, "BRIGHTNESS", 0.9 / 255)
+    grey = np.full((2, 2, 3), 128, np.uint8)
+    assert recoloured(monkeypatch, grey, "BRIGHTNESS").mean() == pytest.approx(128, abs=0.1)
+
+
 def test_three_copies_in_ten_have_their_colours_shifted_apart(monkeypatch):
     grey = np.full((2, 2, 3), 128, np.uint8)
     shifts = recoloured(monkeypatch, grey, "RGB_SHIFT")[:, 0, 0] - 128

@@ -12,6 +12,8 @@ def scan(name: str, tree: Listing, data_set: DataSet) -> Scan:
         path = tree.folder / place
         method = path.parent.name
         *people, take = path.stem.split("_")
+        if len(people) != (1 if method == "real" else 2):
+            continue
         found.append(
             Found(
                 path=path,

@@ -128,15 +128,16 @@ def _label(place: str, facts: Facts) -> int:
 
 
 def _method(place: str, label: int, facts: Facts) -> tuple[str, str]:
-    """The method's name and the path below its folder."""
+    """The method's name and the path below its folder; where a line names another method than the
+    folder, that is none of a method, and stays in the path."""
     parts = place.split("/")
     top = parts[0] if parts[0] in LABELS else None
     below = parts[1:] if top else parts
     if label == 0:
         return "real", "/".join(below)
-    if top == "fake" and len(below) > 1:
-        return facts.get("method") or below[0], "/".join(below[1:])
-    return facts.get("method") or "fake", "/".join(below)
+    folder = below[0] if top == "fake" and len(below) > 1 else ""
+    method = facts.get("method") or folder or "fake"
+    return method, "/".join(below[1:] if method == folder else below)
 
 
 def _originals(

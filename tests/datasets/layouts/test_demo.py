@@ -59,5 +59,14 @@ def test_clips_are_videos_and_stills_are_images(index):
     }
 
 
+def test_a_file_that_was_not_drawn_is_told_and_left_out(tmp_path):
+    for name in ("real/000_0.mp4", "swap/000_001_0.mp4", "swap/x.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    result = layouts.scan("demo", DataSet(layout="demo", root=str(tmp_path), use="train"))
+    assert {one.path.name for one in result.found} == {"000_0.mp4", "000_001_0.mp4"}
+    assert "not drawn here" in " ".join(result.notes)
+
+
 def test_each_pair_of_people_is_a_group(index):
     assert splitting.groups(index, tables.make([], tables.NEAR_DUPLICATES)).nunique() == PAIRS

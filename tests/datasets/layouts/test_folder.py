@@ -115,7 +115,16 @@ def test_metadata_override_what_folders_say(tree):
         "fake/c.mp4": ("mine/real/c", 0, "real", "mine:ben", "", "train"),
         "other/d.mp4": ("mine/fake/other/d", 1, "fake", "", "mine/real/b", ""),
         "fake/swap/e.mp4": ("mine/swap/e", 1, "swap", "", "", ""),
-        "fake/swap/f.mp4": ("mine/blend/f", 1, "blend", "", "", "val"),
+        "fake/swap/f.mp4": ("mine/blend/swap/f", 1, "blend", "", "", "val"),
+    }
+
+
+def test_files_of_one_name_in_the_folders_of_two_people_are_two_items(tree):
+    metadata = "path,label,method\nfake/anna/1.mp4,fake,swap\nfake/ben/1.mp4,fake,swap\n"
+    found = rows(tree("real/a.mp4", "fake/anna/1.mp4", "fake/ben/1.mp4", metadata=metadata))
+    assert {row["item"] for row in found.values() if row["label"]} == {
+        "mine/swap/anna/1",
+        "mine/swap/ben/1",
     }
 
 
