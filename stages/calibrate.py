@@ -34,7 +34,7 @@ def main() -> str:
             "give split.val a larger share, or add material",
         )
     found = calibration.decision(
-        labels, clips["logit"], clips["group"], aggregation.min_faces, calibrate
+        labels, clips["logit"], clips["group"], clips["people"], aggregation.min_faces, calibrate
     )
     write_json("models/decision.json", found)
     scaling = f" ({found['temperature_reason']})" if found["temperature_reason"] else ""

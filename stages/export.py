@@ -129,7 +129,13 @@ def own_decision(clips: pd.DataFrame, all_clips: Decision, aims: Calibrate) -> D
     labels = judged["label"].to_numpy(int)
     logits = judged["logit"].round(parity.DIGITS)
     own = calibration.decision(
-        labels, logits, judged["group"], all_clips.min_faces, aims, all_clips.verdicts
+        labels,
+        logits,
+        judged["group"],
+        judged["people"],
+        all_clips.min_faces,
+        aims,
+        all_clips.verdicts,
     )
     return contract.decision_of(own | {"unproven": all_clips.unproven or own["unproven"]})
 

@@ -60,14 +60,15 @@ def main() -> str:
     logits = crops.frame_logits(detector, own, crops.JUDGE_BATCH, 0, watch)
     judged = pd.concat([rows.assign(logit=logits), own.measured], axis=1)
     every = degraded.clips_of(seen, judged, split, decision)
-    clips = every[every["corruption"] != degraded.MILDEST]
+    fitted = every[every["corruption"] != degraded.MILDEST]
 
-    error = max(aims.band_error, degraded.error_of(clips))
-    limits = quality.fit_limits(clips, error, chosen.clean_outside)
+    error = max(aims.band_error, degraded.error_of(fitted))
+    limits = quality.fit_limits(fitted, error, chosen.clean_outside)
+    every = degraded.limited(every, judged, decision, limits)
     write_json("models/quality.json", {name: limit.model_dump() for name, limit in limits.items()})
-    firmness = degraded.by_firmness(every, limits).model_dump()
+    firmness = degraded.by_firmness(every).model_dump()
     write_json("models/firmness.json", firmness)
-    found = degraded.figures(clips, limits)
+    found = degraded.figures(every[every["corruption"] != degraded.MILDEST])
     told = {"error": round(error, 6), "clips": len(split), "firmness": firmness}
     write_json("metrics/quality.json", told | found)
     clean, all_copies = found[degraded.CLEAN]["0"], found["all copies"]

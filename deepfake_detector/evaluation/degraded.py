@@ -6,13 +6,14 @@ The faces are those that were found in the clean frames, so that a copy differs 
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from deepfake_detector.datasets import subset
-from deepfake_detector.evaluation.breakdown import with_verdicts
+from deepfake_detector.evaluation.breakdown import with_verdicts, within_limits
 from deepfake_detector.evaluation.corruptions import corrupt, key_of
 from deepfake_detector.faces.cutting import cut, given_crop
 from deepfake_detector.faces.face import Face
@@ -20,11 +21,12 @@ from deepfake_detector.media.mildest import compressed_again
 from deepfake_detector.media.stored_frames import frame_pictures
 from deepfake_detector.scoring.decision import Decision
 from deepfake_detector.scoring.firmness import VerdictsByFirmness
-from deepfake_detector.scoring.quality import MEASURES, Limits, clip_measures, outside
+from deepfake_detector.scoring.quality import MEASURES, Limits, clip_measures
 from deepfake_detector.scoring.scores import score_clips
 from deepfake_detector.storage.archive import ArchiveReader
 
 CLEAN, MILDEST = "none", "mildest copy"
+AT_HAND = 8  # pictures that several threads look at
 CELL = ["corruption", "level"]
 
 
@@ -64,7 +66,9 @@ class Cutter:
     ) -> None:
         self._rows = rows[["item", "frame", *CELL, "x", "y", "width", "height"]].to_dict("records")
         self._kinds = dict(zip(index["item"], index["kind"], strict=True))
-        self._picture = frame_pictures(frames, index, ArchiveReader(source))
+        keep = lru_cache(AT_HAND)  # rows of one frame lie together
+        self._picture = keep(frame_pictures(frames, index, ArchiveReader(source)))
+        self._changed = keep(self._change)
         self._margin, self._size, self._given, self._seed = margin, size, given, seed
 
     def __call__(self, number: int) -> np.ndarray | None:
@@ -78,7 +82,7 @@ class Cutter:
         face = Face(row["x"], row["y"], row["width"], row["height"], 1.0)
         return cut(changed, face, self._margin, self._size)
 
-    def _changed(self, item: str, frame: float, corruption: str, level: int) -> np.ndarray:
+    def _change(self, item: str, frame: float, corruption: str, level: int) -> np.ndarray:
         image = self._picture(item, int(frame))
         if corruption == MILDEST:
             return compressed_again(image, self._kinds[item])
@@ -88,8 +92,9 @@ class Cutter:
 def clips_of(
     faces: pd.DataFrame, judged: pd.DataFrame, split: pd.DataFrame, decision: Decision
 ) -> pd.DataFrame:
-    """A row for every clip and copy that has a score: item, label, corruption, level, verdict,
-    clean, wrong (NaN without a verdict), and the measures of whoever decides.
+    """A row for every clip and copy that has a score: item, label, corruption, level, track,
+    people, frames_sampled, reason, verdict, clean, wrong (NaN without a verdict), and the measures
+    of whoever decides.
 
     `faces` are those of `copies`, `judged` the ones with a face, with logit and measures.
     """
@@ -109,34 +114,42 @@ def clips_of(
             )
         )
     clips = pd.concat(found, ignore_index=True)
-    wrong = ((clips["verdict"] == "FAKE") != (clips["label"] == 1)).astype(float)
-    return clips.assign(
-        clean=clips["corruption"] == CLEAN, wrong=wrong.where(clips["verdict"] != "INCONCLUSIVE")
-    )
+    return clips.assign(clean=clips["corruption"] == CLEAN, wrong=_wrong(clips, "verdict"))
 
 
-def figures(clips: pd.DataFrame, limits: Limits) -> dict:
-    """Of the clips of `clips_of`, by corruption and level (`none` 0: as they are), and of all
-    copies together: the fraction with a verdict and the accuracy of these, without the limits and
-    with them."""
-    kept = [not outside(row, limits) for row in clips[list(MEASURES)].to_dict("records")]
-    clips = clips.assign(kept=kept)
+def limited(
+    clips: pd.DataFrame, judged: pd.DataFrame, decision: Decision, limits: Limits
+) -> pd.DataFrame:
+    """The clips of `clips_of`, from the same faces, with `left` and `left_wrong`: the verdict that
+    the limits leave, as the page judges them, and whether it is wrong."""
+    faces = dict(tuple(judged.groupby(CELL)))
+    left = [
+        within_limits(own, faces[cell], decision, limits)["verdict"]
+        for cell, own in clips.groupby(CELL)
+    ]
+    clips = clips.assign(left=pd.concat(left))
+    return clips.assign(left_wrong=_wrong(clips, "left"))
+
+
+def figures(clips: pd.DataFrame) -> dict:
+    """Of the clips of `limited`, by corruption and level (`none` 0: as they are), and of all copies
+    together: the fraction with a verdict and the accuracy of these, without the limits and with
+    them."""
     result: dict = {"all copies": _both(clips[~clips["clean"]])}
     for (name, level), rows in clips.groupby(CELL, sort=False):
         result.setdefault(name, {})[str(level)] = _both(rows)
     return result
 
 
-def by_firmness(clips: pd.DataFrame, limits: Limits) -> VerdictsByFirmness:
-    """The verdicts that the limits leave on clean clips, by whether the mildest copy has the same.
-    Clips without such a copy are left out."""
-    kept = [not outside(row, limits) for row in clips[list(MEASURES)].to_dict("records")]
-    told = clips.assign(verdict=clips["verdict"].where(kept, "INCONCLUSIVE")).set_index("item")
-    copied = told.loc[told["corruption"] == MILDEST, "verdict"]
+def by_firmness(clips: pd.DataFrame) -> VerdictsByFirmness:
+    """The verdicts that the limits leave on the clean ones of `limited`, by whether the mildest
+    copy has the same. Clips without such a copy are left out."""
+    told = clips.set_index("item")
+    copied = told.loc[told["corruption"] == MILDEST, "left"]
     own = told[told["clean"] & told.index.isin(copied.index)]
-    decided = own[own["verdict"] != "INCONCLUSIVE"]
-    firm = decided["verdict"] == copied.reindex(decided.index)
-    wrong = decided["wrong"] == 1
+    decided = own[own["left"] != "INCONCLUSIVE"]
+    firm = decided["left"] == copied.reindex(decided.index)
+    wrong = decided["left_wrong"] == 1
     return VerdictsByFirmness(
         firm=int(firm.sum()),
         firm_wrong=int((firm & wrong).sum()),
@@ -151,14 +164,19 @@ def error_of(clips: pd.DataFrame) -> float:
     return float(wrong.mean()) if len(wrong) else 0.0
 
 
+def _wrong(clips: pd.DataFrame, verdict: str) -> pd.Series:
+    """Of each clip 1 where that column is the wrong verdict, 0 where the right one, else NaN."""
+    wrong = ((clips[verdict] == "FAKE") != (clips["label"] == 1)).astype(float)
+    return wrong.where(clips[verdict] != "INCONCLUSIVE")
+
+
 def _both(rows: pd.DataFrame) -> Mapping[str, float | None]:
-    own = {"without": rows, "with": rows.assign(wrong=rows["wrong"].where(rows["kept"]))}
     return {
         f"{figure}_{which}": value if value is None else round(value, 6)
-        for which, part in own.items()
+        for which, wrong in (("without", rows["wrong"]), ("with", rows["left_wrong"]))
         for figure, value in (
-            ("coverage", float(part["wrong"].notna().mean())),
-            ("accuracy", _accuracy(part["wrong"].dropna())),
+            ("coverage", float(wrong.notna().mean())),
+            ("accuracy", _accuracy(wrong.dropna())),
         )
     }
 

@@ -143,9 +143,7 @@ def lent(
     original that `failed` lends nothing: it is not known whether it has a face."""
     found = dict(tuple(faces.groupby("item")))
     return {
-        item: found[real]
-        for item, real in lender.items()
-        if real in found and real not in failed
+        item: found[real] for item, real in lender.items() if real in found and real not in failed
     }
 
 

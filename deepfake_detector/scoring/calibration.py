@@ -40,12 +40,14 @@ def decision(
     labels: np.ndarray,
     logits: np.ndarray,
     groups: np.ndarray,
+    people: np.ndarray,
     min_faces: int,
     aims: Calibrate,
     verdicts: Collection[str] = ("REAL", "FAKE"),
 ) -> dict:
-    """Everything that follows from the logits of validation's clips in their source groups, as
-    models/decision.json holds it. Both classes must be there. Only these `verdicts` are given."""
+    """Everything that follows from the logits of validation's clips in their source groups, each
+    the highest of so many `people`, as models/decision.json holds it. Both classes must be there.
+    Only these `verdicts` are given."""
     labels, logits, groups = np.asarray(labels), np.asarray(logits, float), np.asarray(groups)
     temperature = fit_temperature(labels, logits, groups)
     probabilities = probability(logits, temperature.value)
@@ -58,7 +60,9 @@ def decision(
         labels, probabilities, groups, threshold, aims.band_error, aims.min_groups
     )
     band = Band(band.low if "REAL" in verdicts else 0.0, band.high if "FAKE" in verdicts else 1.0)
-    fake = is_fake(probabilities, band.high)
+    of_several = several(logits[labels == 0], band.high, temperature.value)
+    highs = np.array([band.high, *of_several])
+    fake = is_fake(probabilities, highs[np.clip(people, 1, len(highs)) - 1])
     real = is_real(probabilities, band.low) & ~fake
     return {
         "temperature": round(temperature.value, 6),
@@ -66,7 +70,7 @@ def decision(
         "threshold": rounded(threshold),
         "band_low": rounded(band.low),
         "band_high": rounded(band.high),
-        "several": several(logits[labels == 0], band.high, temperature.value),
+        "several": of_several,
         "recalibrated": "",
         "unproven": why_unproven(labels, probabilities, groups, aims.min_groups)
         or (NO_VERDICT.format(aims.band_error) if band.covers_all else ""),

@@ -114,8 +114,9 @@ def decide(fake_probability: float, band_low: float, band_high: float) -> str:
     return "REAL" if is_real(fake_probability, band_low) else "INCONCLUSIVE"
 
 
-def is_fake(fake_probability: np.ndarray | float, band_high: float) -> np.ndarray:
-    """Whether one probability, or each of an array, is FAKE."""
+def is_fake(fake_probability: np.ndarray | float, band_high: np.ndarray | float) -> np.ndarray:
+    """Whether one probability, or each of an array, is FAKE; of an array each may have its own
+    `band_high`."""
     return (np.asarray(fake_probability) >= band_high) & (band_high < 1)
 
 

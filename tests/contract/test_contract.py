@@ -172,7 +172,7 @@ def test_what_calibration_finds_is_a_decision():
         np.array([0, 1] * 300),
         np.random.default_rng(1).normal(0, 1, 600) + [0, 2] * 300,
     )
-    found = calibration.decision(labels, logits, labels, 8, Calibrate())
+    found = calibration.decision(labels, logits, labels, np.ones(len(labels), int), 8, Calibrate())
     told = contract.decision_of(found).model_dump(mode="json")
     assert told | {"temperature_reason": found["temperature_reason"]} == found
 

@@ -59,6 +59,21 @@ def test_a_copy_is_cut_out_of_the_corrupted_frame(tmp_path, given, kind):
         assert np.array_equal(cutter(number), expected)
 
 
+def test_a_frame_is_read_and_changed_once_for_all_its_faces(tmp_path, monkeypatch):
+    write_archive(tmp_path / "a.zip", {"0.png": encode(textured(64), "png")})
+    place = {"status": "ok", "archive": "a.zip", "member": "0.png"}
+    frames = pd.DataFrame([{"item": "a", "frame": 0} | place])
+    index = pd.DataFrame([{"item": "a", "kind": "video", "path": "a"}])
+    rows = degraded.copies(pd.concat([faces(frames=1)] * 3), ["a"], 1, CELLS)
+    done = []
+    monkeypatch.setattr(degraded, "corrupt", lambda image, *of: done.append(of) or image)
+    read = degraded.ArchiveReader.picture
+    monkeypatch.setattr(degraded.ArchiveReader, "picture", lambda *of: done.append(of) or read(*of))
+    cutter = degraded.Cutter(rows, frames, index, Path(tmp_path), 1.0, 32, set(), seed=1)
+    assert sum(cutter(number) is not None for number in range(len(rows))) == 9
+    assert len(done) == 1 + len(CELLS)
+
+
 def judged(label: int, corruption: str, *tracks: tuple[float, dict]) -> pd.DataFrame:
     """Two frames of a clip; a logit and measures for each person."""
     item = f"{corruption}{label}"
@@ -71,12 +86,18 @@ def judged(label: int, corruption: str, *tracks: tuple[float, dict]) -> pd.DataF
     return pd.DataFrame(rows).assign(corruption=corruption, level=level, label=label)
 
 
+DECISION = contract_terms(decision={"temperature": 1.0, "band_low": 0.3, "band_high": 0.6}).decision
+
+
 def clips(*parts: pd.DataFrame) -> pd.DataFrame:
     rows = pd.concat(parts, ignore_index=True)
     split = rows[["item", "label"]].drop_duplicates()
-    decision = {"temperature": 1.0, "band_low": 0.3, "band_high": 0.6}
     seen = rows.drop(columns=["logit", "label", *INSIDE])
-    return degraded.clips_of(seen, rows, split, contract_terms(decision=decision).decision)
+    return degraded.clips_of(seen, rows, split, DECISION)
+
+
+def limited(*parts: pd.DataFrame) -> pd.DataFrame:
+    return degraded.limited(clips(*parts), pd.concat(parts), DECISION, LIMITS)
 
 
 def test_the_measures_are_those_of_whoever_decides():
@@ -97,7 +118,7 @@ def test_without_a_verdict_none_is_wrong():
 
 
 def test_what_the_limits_do_is_counted_by_corruption_and_level():
-    table = clips(
+    table = limited(
         judged(0, "none", (-3.0, INSIDE)),
         judged(1, "none", (3.0, INSIDE)),
         judged(0, "blur", (-3.0, BEYOND)),
@@ -105,7 +126,7 @@ def test_what_the_limits_do_is_counted_by_corruption_and_level():
         judged(0, "noise", (-3.0, INSIDE)),
         judged(1, "noise", (-3.0, BEYOND)),
     )
-    found = degraded.figures(table, LIMITS)
+    found = degraded.figures(table)
     names = ("coverage_without", "accuracy_without")
     names += ("coverage_with", "accuracy_with")
     values = {
@@ -117,6 +138,18 @@ def test_what_the_limits_do_is_counted_by_corruption_and_level():
     assert found == {
         name: {level: dict(zip(names, own, strict=True)) for level, own in cells.items()}
         for name, cells in values.items()
+    }
+
+
+def test_where_whoever_decides_is_not_seen_well_another_fake_person_counts():
+    """As on the page."""
+    table = limited(
+        judged(1, "none", (4.0, BEYOND), (3.0, INSIDE)),
+        judged(1, "blur", (4.0, BEYOND), (-3.0, INSIDE)),
+    )
+    assert dict(zip(table["item"], table["left"], strict=True)) == {
+        "none1": "FAKE",
+        "blur1": "INCONCLUSIVE",
     }
 
 
@@ -138,5 +171,5 @@ def test_a_verdict_is_firm_where_the_mildest_copy_has_the_same_and_only_verdicts
         for corruption, one in zip(("none", "mildest copy"), both, strict=True)
         if one
     ]
-    found = degraded.by_firmness(clips(*parts), LIMITS)
+    found = degraded.by_firmness(limited(*parts))
     assert found == VerdictsByFirmness(firm=2, firm_wrong=1, not_firm=3, not_firm_wrong=1)

@@ -14,6 +14,7 @@ FEW = pd.DataFrame(
         "label": np.repeat([0, 1], 20),
         "logit": np.repeat([-3.0, 3.0], 20) + np.arange(40) / 100,
         "group": range(40),
+        "people": 1,
     }
 )  # told apart without an error
 

@@ -15,6 +15,11 @@ from deepfake_detector.scoring.settings import Calibrate
 from deepfake_detector.scoring.temperature import TOO_FEW, fit_temperature
 
 
+def ones(count: int) -> np.ndarray:
+    """So many clips of one person."""
+    return np.ones(count, int)
+
+
 def calibrated(count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
     """Labels and logits whose sigmoid is the true probability."""
     rng = np.random.default_rng(0)
@@ -77,7 +82,7 @@ def test_where_too_many_reals_are_sure_fakes_sure_fakes_are_not_called_real():
     labels = np.repeat([0, 1], 60)
     logits = np.concatenate([np.linspace(-5, 5, 50), np.full(10, 1e4), [0.0], np.full(59, 1e4)])
     aims = Calibrate(threshold="false_alarms", false_alarms=0.05, band_error=0.5)
-    found = calibration.decision(labels, logits, np.arange(120), 1, aims)
+    found = calibration.decision(labels, logits, np.arange(120), ones(120), 1, aims)
     made = Decision(**{name: found[name] for name in Decision.model_fields})
     verdicts = [judge(1e4, "", made, people).verdict for people in (1, 2)]
     assert set(verdicts) == {"INCONCLUSIVE"}
@@ -183,7 +188,7 @@ def test_a_decision_is_made_of_what_its_parts_find(policy, error):
     labels, logits = calibrated(300)
     aims = Calibrate(threshold=policy, false_alarms=0.1, band_error=error)
     groups = np.arange(300) // 3
-    found = calibration.decision(labels, logits * 3, groups, 8, aims)
+    found = calibration.decision(labels, logits * 3, groups, ones(300), 8, aims)
     temperature = fit_temperature(labels, logits * 3, groups)
     probabilities = probability(logits * 3, temperature.value)
     if policy == "balanced_accuracy":
@@ -222,13 +227,31 @@ def test_a_decision_is_made_of_what_its_parts_find(policy, error):
     }
 
 
+def test_validation_is_counted_by_the_verdicts_that_are_given():
+    """The highest of several people is FAKE from a higher score than one alone."""
+    labels, logits = calibrated(300)
+    people = np.arange(300) % 3 + 1
+    found = calibration.decision(labels, logits, np.arange(300), people, 8, Calibrate())
+    made = Decision(**{name: found[name] for name in Decision.model_fields})
+    given = [judge(one, "", made, of).verdict for one, of in zip(logits, people, strict=True)]
+    wrong = [
+        verdict == ("REAL" if label else "FAKE")
+        for verdict, label in zip(given, labels, strict=True)
+    ]
+    told = found["validation"]
+    assert told["inconclusive"] == given.count("INCONCLUSIVE")
+    assert told["wrong_outside_band"] == sum(wrong)
+    alone = calibration.decision(labels, logits, np.arange(300), ones(300), 8, Calibrate())
+    assert told["inconclusive"] > alone["validation"]["inconclusive"]
+
+
 def test_a_model_whose_highest_and_lowest_scores_are_wrong_is_unproven():
     labels = np.array([1] * 10 + [0] * 40 + [1] * 40 + [0] * 10)
     logits, groups = np.linspace(-3, 3, 100), np.arange(100)
-    found = calibration.decision(labels, logits, groups, 8, Calibrate())
+    found = calibration.decision(labels, logits, groups, ones(100), 8, Calibrate())
     assert (found["band_low"], found["band_high"]) == (0, 1)
     assert found["unproven"] == calibration.NO_VERDICT.format(0.05)
-    more = calibration.decision(labels, logits, groups, 8, Calibrate(band_error=0.3))
+    more = calibration.decision(labels, logits, groups, ones(100), 8, Calibrate(band_error=0.3))
     assert (more["unproven"], more["validation"]["inconclusive"]) == ("", 0)
 
 
@@ -236,7 +259,7 @@ def test_a_model_whose_highest_and_lowest_scores_are_wrong_is_unproven():
 def test_a_decision_keeps_at_most_200_scores_of_each_class_that_stand_for_all(reals, fakes):
     rng = np.random.default_rng(reals)
     labels, logits = np.repeat([0, 1], [reals, fakes]), rng.permutation(reals + fakes) / 100
-    found = calibration.decision(labels, logits, labels, 8, Calibrate())
+    found = calibration.decision(labels, logits, labels, ones(len(labels)), 8, Calibrate())
     assert found["temperature_reason"] == TOO_FEW
     probabilities = probability(logits, 1).round(6)
     for label, name in enumerate(("real_scores", "fake_scores")):
