@@ -9,7 +9,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from app import charts, own_clips, player
+from app import charts, downloads, own_clips, player
 from app.history import WITH_FILE, Judged, pixels, unpacked
 from app.words import badge, file_beside, plain, verdict_as_html
 from deepfake_detector.common.percent import percent
@@ -26,9 +26,10 @@ _DRAWING = threading.Lock()  # the drawing library has one set of settings for a
 
 
 @st.fragment
-def show(judged: Judged, banner: str, test_firmness: Callable[[Judged], None]) -> None:
+def show(judged: Judged, banner: str, test_firmness: Callable[[Judged], None], busy: bool) -> None:
     """All of it; `banner` is a warning that the page shows already, `test_firmness` has the verdict
-    tested on changed copies of the file."""
+    tested on changed copies of the file. While files are judged (`busy`) nothing can be taken away
+    that has to be made first."""
     for warning in judged.report.warnings:
         if warning != banner:
             st.warning(warning, icon=":material/science:")
@@ -42,7 +43,7 @@ def show(judged: Judged, banner: str, test_firmness: Callable[[Judged], None]) -
         if judged.report.kind == "image":
             _show_whole(judged, 0)
         _show_faces(judged)
-    _show_downloads(judged)
+    _show_downloads(judged, busy)
     _show_details(judged)
 
 
@@ -87,7 +88,10 @@ def _show_verdict(judged: Judged) -> None:
         )
         st.markdown(f"{limits} {plain(report.meaning(found, terms))}")
         firmness = plain(report.firmness_in_words(found, terms.firmness))
-        st.caption(f"A sign, not a proof: look for yourself below. {firmness}")
+        st.caption(
+            f"Judged by {plain(judged.model)}. A sign, not a proof: look for yourself below. "
+            f"{firmness}"
+        )
 
 
 def _colours() -> charts.Colours:
@@ -168,8 +172,10 @@ def _show_timeline(judged: Judged, people: list[FaceTrack]) -> None:
     if len(seconds) < 2:
         return
     slider, chart = f"moment-{judged.number}", f"timeline-{judged.number}"
-    worst = int(moments.loc[moments["fake_probability"].idxmax(), "frame"])
-    frame = st.session_state.setdefault(slider, worst)
+    told = moments[moments["person"] == _decider(judged)]
+    worst = (told if len(told) else moments)["fake_probability"].idxmax()
+    frame = st.session_state.get(slider, int(moments.loc[worst, "frame"]))
+    st.session_state[slider] = frame  # set each time: a page that is drawn anew may have missed it
 
     def point_chosen() -> None:
         if points := st.session_state[chart].selection[charts.POINT]:
@@ -201,6 +207,13 @@ def _show_timeline(judged: Judged, people: list[FaceTrack]) -> None:
                     _show_face(one, _caption(judged, track.person, one))
                     _show_regions(judged, one, REGIONS)
     player.show(judged, seconds[frame])
+
+
+def _decider(judged: Judged) -> int | None:
+    """The number of the person who decides; None where nobody does."""
+    return next(
+        (one.person for one in judged.report.faces if one.track == judged.report.decided_by), None
+    )
 
 
 def _show_whole(judged: Judged, frame: int) -> None:
@@ -261,20 +274,21 @@ def _show_regions(judged: Judged, one: FaceFrame, caption: str) -> None:
 def _caption(judged: Judged, person: int, one: FaceFrame) -> str:
     who = f"person {person}, " if len(judged.report.faces) > 1 else ""
     when = f"{one.time:.1f} s, " if judged.report.kind == "video" else ""
-    return f"{who}{when}{percent(one.fake_probability)} fake".capitalize()
+    found = f"{who}{when}{percent(one.fake_probability)} fake".capitalize()
+    return found + report.not_counted(judged.report, person)
 
 
-def _show_downloads(judged: Judged) -> None:
+def _show_downloads(judged: Judged, busy: bool) -> None:
     name = judged.report.input
     with st.container(horizontal=True):
-        st.download_button(
+        downloads.offer(
             "Report to print or pass on (HTML)",
-            lambda: _html(judged),  # drawn when asked for: it takes a second
-            file_name=file_beside(name, ".report.html"),
-            mime="text/html",
-            icon=":material/description:",
-            on_click="ignore",
-            key=f"html-{judged.number}",
+            lambda: _html(judged),
+            file_beside(name, ".report.html"),
+            "text/html",
+            ":material/description:",
+            f"html-{judged.number}",
+            busy,
         )
         st.download_button(
             "Report for programs (JSON)",
@@ -285,7 +299,7 @@ def _show_downloads(judged: Judged) -> None:
             on_click="ignore",
             key=f"json-{judged.number}",
         )
-        player.offer(judged)
+        player.offer(judged, busy)
 
 
 def _show_details(judged: Judged) -> None:

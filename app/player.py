@@ -5,6 +5,7 @@ import threading
 
 import streamlit as st
 
+from app import downloads
 from app.history import WITH_FILE, Judged
 from app.words import file_beside, plain
 from deepfake_detector.media.reading import Limits, MediaError
@@ -42,21 +43,21 @@ def show(judged: Judged, second: float) -> None:
         st.video(data, format="video/mp4" if drawn else kind, start_time=int(begins + second))
 
 
-def offer(judged: Judged) -> None:
+def offer(judged: Judged, busy: bool) -> None:
     """A button that makes the annotated copy when asked; without faces it has no boxes."""
     if not judged.file or not judged.report.faces:
         return
     suffix, made = annotation.suffix(judged.report), _made_before(judged)
     of_a_file = _limits()
     what = "Clip" if judged.report.kind == "video" else "Picture"
-    st.download_button(
+    downloads.offer(
         f"{what} with boxes drawn in ({suffix[1:].upper()})",
         lambda: made or _annotated(judged, of_a_file),
-        file_name=file_beside(judged.report.input, f".annotated{suffix}"),
-        mime=annotation.MEDIA_TYPES[suffix],
-        icon=":material/movie:",
-        on_click="ignore",
-        key=f"annotated-{judged.number}",
+        file_beside(judged.report.input, f".annotated{suffix}"),
+        annotation.MEDIA_TYPES[suffix],
+        ":material/movie:",
+        f"annotated-{judged.number}",
+        busy,
     )
 
 

@@ -3,6 +3,7 @@ all to take away, and of the file chosen what its verdict rests on."""
 
 import io
 import json
+import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from app import evidence, own_clips
+from app import downloads, evidence, own_clips
 from app.history import History, Judged, Row
 from app.words import VERDICTS, badge, file_beside, in_table, plain, verdict_as_html
 from deepfake_detector.common.console import printable
@@ -24,6 +25,7 @@ TABLE, CHOICE = "table", "choice"
 ROWS_SEEN, ROW_PIXELS = 10, 35
 NEVER_0 = 0.001  # nor 1: what the table's one digit can show
 FOLLOWED_EVERY = 1.5  # seconds between two looks for files that were judged meanwhile
+SENT_BACK_WITHIN = 5.0  # seconds after which the browser has the mark that replaced another
 GONE = (
     "The faces that this verdict rests on are no longer kept: there is room for those of the newest "
     "files alone. Drop the file again to see them."
@@ -39,19 +41,19 @@ def show(
     if busy:
         st.fragment(_follow_all, run_every=FOLLOWED_EVERY)(history, below, banner)
     else:
-        st.fragment(_show_all)(history, below, banner)
+        st.fragment(_show_all)(history, below, banner, busy)
     if row := history.row(below):
-        _show_one(row, history, banner, test_firmness)
+        _show_one(row, history, banner, test_firmness, busy)
 
 
 def _follow_all(history: History, below: int | None, banner: str) -> None:
     """Has a name of its own, so that nothing follows any more once all is judged: Streamlit loses
     the end of a page that is just drawn where a fragment asks to be drawn anew that the page still
     has."""
-    _show_all(history, below, banner)
+    _show_all(history, below, banner, busy=True)
 
 
-def _show_all(history: History, below: int | None, banner: str) -> None:
+def _show_all(history: History, below: int | None, banner: str, busy: bool) -> None:
     """`below` is the file that is shown below the table."""
     rows = history.rows()
     if len(rows) < 2:
@@ -60,7 +62,7 @@ def _show_all(history: History, below: int | None, banner: str) -> None:
     listed = _wanted(rows)
     _show_table(listed)
     _offer_choice(listed)
-    _offer_all(rows, banner)
+    _offer_all(rows, banner, busy)
     if st.session_state.shown != below:
         st.rerun()
 
@@ -96,6 +98,7 @@ def _show_table(rows: Sequence[Row]) -> None:
     state = st.session_state
     state.listed = [row.number for row in rows]
     marked = [state.listed.index(state.shown)] if state.shown in state.listed else []
+    state.marks = replaced_marks(state.get("marks", []), marked, time.monotonic())
     state[TABLE] = {"selection": {"rows": marked, "columns": [], "cells": []}}
     st.dataframe(
         as_frame(rows).style.map(_look, subset=["verdict"]),
@@ -151,9 +154,20 @@ def labels(rows: Sequence[Row]) -> dict[int, str]:
     }
 
 
+def replaced_marks(
+    marks: Sequence[tuple[list[int], float]], marked: list[int], now: float
+) -> list[tuple[list[int], float]]:
+    """The rows marked now, last, and those that were lately, each with the time when it was last
+    the one: the browser may still send these back as if they had been chosen, among other files."""
+    lately = [(rows, until) for rows, until in marks if now - until <= SENT_BACK_WITHIN]
+    return [*((rows, until) for rows, until in lately if rows != marked), (marked, now)]
+
+
 def _chosen() -> None:
     state = st.session_state
     selected = state[TABLE].selection
+    if not selected.cells and selected.rows in [rows for rows, _ in state.marks]:
+        return
     if places := [*(row for row, _ in selected.cells), *selected.rows]:
         state.shown = state.listed[places[0]]
 
@@ -187,25 +201,25 @@ def _look(shown: str) -> str:
     return f"color: {look.text}; background-color: {look.ground}"
 
 
-def _offer_all(rows: Sequence[Row], banner: str) -> None:
+def _offer_all(rows: Sequence[Row], banner: str, busy: bool) -> None:
     with st.container(horizontal=True):
-        st.download_button(
+        downloads.offer(
             "Table of all (CSV)",
             lambda: table_of(rows),
-            file_name="deepfake-detector.csv",
-            mime="text/csv",
-            icon=":material/table:",
-            on_click="ignore",
-            key="all-csv",
+            "deepfake-detector.csv",
+            "text/csv",
+            ":material/table:",
+            "all-csv",
+            busy,
         )
-        st.download_button(
+        downloads.offer(
             "All reports (ZIP)",
             lambda: archive_of(rows, banner),
-            file_name="deepfake-detector.zip",
-            mime="application/zip",
-            icon=":material/folder_zip:",
-            on_click="ignore",
-            key="all-zip",
+            "deepfake-detector.zip",
+            "application/zip",
+            ":material/folder_zip:",
+            "all-zip",
+            busy,
         )
 
 
@@ -234,10 +248,10 @@ def archive_of(rows: Sequence[Row], banner: str) -> bytes:
 
 
 def _show_one(
-    row: Row, history: History, banner: str, test_firmness: Callable[[Judged], None]
+    row: Row, history: History, banner: str, test_firmness: Callable[[Judged], None], busy: bool
 ) -> None:
     if judged := history.evidence(row.number):
-        evidence.show(judged, banner, test_firmness)
+        evidence.show(judged, banner, test_firmness, busy)
         return
     with st.container(border=True):
         st.html(verdict_as_html(row.verdict))

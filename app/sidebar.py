@@ -13,8 +13,9 @@ from deepfake_detector.contract import Contract
 from deepfake_detector.serving.report import LIMITS, checked_in_words, limits_in_words
 
 
-def choose_model(paths: list[Path]) -> Path:
-    """The model that judges from now on; those that cannot be used are named with the reason."""
+def choose_model(paths: list[Path], before: Path | None) -> Path:
+    """The model that judges from now on, at first the one that was chosen `before`; those that
+    cannot be used are named with the reason."""
     if len(paths) == 1:
         return paths[0]
     reasons = {path: models.why_not(path) for path in paths}
@@ -25,6 +26,8 @@ def choose_model(paths: list[Path]) -> Path:
         st.header("Model")
         chosen = offered[0]
         if len(offered) > 1:
+            if before in offered:  # a page that is loaded anew has lost its choice
+                st.session_state.setdefault("model", before)
             chosen = st.selectbox(
                 "Judges the files dropped from now on",
                 offered,

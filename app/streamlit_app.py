@@ -31,7 +31,8 @@ def main() -> None:
     try:
         page_limits = limits.read(st.get_option("server.maxUploadSize"))
         on_server = server_folder.folder()
-        path = sidebar.choose_model(paths)
+        visit = open_visit(page_limits.visitors_at_once)
+        path = visit.model = sidebar.choose_model(paths, visit.model)
         detector = models.load(path, page_limits.visitors_at_once)
     except UserError as error:
         told = str(error)
@@ -39,7 +40,6 @@ def main() -> None:
             told = engine.without_folder(told, path)
         st.error(f"The page cannot work: {plain(told)}", icon=":material/error:")
         st.stop()
-    visit = open_visit(page_limits.visitors_at_once)
     history, work, state = visit.history, visit.work, st.session_state
     forget = partial(forget_all, page_limits.visitors_at_once)
     sidebar.show_facts(detector.contract, detector.sha256, path.name, forget)
@@ -60,7 +60,8 @@ def main() -> None:
         again = Arrival(f"firm-{judged.number}", judged.report.input, lambda: judged.file)
         by = next((one for one in paths if one.name == judged.model), path)
         work.withdraw({again.key})  # of two clicks one counts
-        work.add([order(again, model=by, stressed=True)])
+        work.add([order(again, model=by, stressed=True)], next_in_line=True)
+        st.toast("The test comes next.", icon=":material/repeat:")
 
     orders = [order(one, model=path) for one in arrivals]
     work.withdraw(withdrawn)

@@ -11,6 +11,7 @@ import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.history import History, Room
 from app.work import Work
@@ -20,13 +21,14 @@ MOST = 100  # visits kept; the one that was looked at longest ago goes first
 SWEEP = 60.0  # seconds between two looks for visits that are over
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Visit:
-    """What was judged, and what is still to be."""
+    """What was judged, what is still to be, and the model that was chosen last."""
 
     token: str
     history: History
     work: Work
+    model: Path | None = None
 
     @property
     def empty(self) -> bool:

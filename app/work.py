@@ -83,14 +83,16 @@ class Work:
         with self._lock:
             return self._is_watched()
 
-    def add(self, orders: Sequence[Order]) -> bool:
-        """Take orders on; whether they are the first after all others were done."""
+    def add(self, orders: Sequence[Order], next_in_line: bool = False) -> bool:
+        """Take orders on, last or right behind those in hand; whether they are the first after all
+        others were done."""
         with self._lock:
             idle = not self._orders
             if idle:
                 self._count_anew()
                 self.first = None
-            self._orders.extend(orders)
+            place = len(self._in_hand) if next_in_line else len(self._orders)
+            self._orders = deque([*self._orders][:place] + [*orders] + [*self._orders][place:])
             self.lost = ()
             self._begin()
         return idle

@@ -22,6 +22,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 from fastapi.security import APIKeyHeader
 from pydantic import Field
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deepfake_detector import UserError
 from deepfake_detector.common.settings import StrictModel
@@ -127,6 +128,7 @@ def create(
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.add_middleware(HeadAsGet)
     app.state.banner = engine.detector(model).banner
     app.openapi = partial(_description, app)  # type: ignore[method-assign]
     _answer_errors(app, monitor, model)
@@ -181,6 +183,17 @@ def create(
         return HTMLResponse(as_page(app.openapi()))
 
     return app
+
+
+class HeadAsGet:
+    """Has HEAD answered as GET is; the server leaves the body out (RFC 9110, 9.3.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_head = scope["type"] == "http" and scope["method"] == "HEAD"
+        await self._app({**scope, "method": "GET"} if is_head else scope, receive, send)
 
 
 def serve(app: FastAPI, host: str, port: int, told: Callable[[str], None]) -> None:

@@ -312,9 +312,24 @@ def timeline(report: Report) -> pd.DataFrame:
 
 
 def most_suspicious(report: Report) -> list[tuple[int, FaceFrame]]:
-    """Every face judged with its person's number (from 1), the highest fake probability first."""
-    every = [(track.person, one) for track in report.faces for one in track.frames]
-    return sorted(every, key=lambda found: (-found[1].fake_probability, found[1].frame, found[0]))
+    """Every face judged with its person's number (from 1), the highest fake probability first;
+    after all others those of people who were seen too seldom to have a score."""
+    every = [(track, one) for track in report.faces for one in track.frames]
+    every.sort(
+        key=lambda found: (
+            not found[0].scored,
+            -found[1].fake_probability,
+            found[1].frame,
+            found[0].person,
+        )
+    )
+    return [(track.person, one) for track, one in every]
+
+
+def not_counted(report: Report, person: int) -> str:
+    """What is to be said beside a face of somebody without a score; empty of all others."""
+    scored = next(track.scored for track in report.faces if track.person == person)
+    return "" if scored else ", not counted: seen in too few frames"
 
 
 def most_suspicious_frames(report: Report) -> list[SeenFrame]:
@@ -380,7 +395,10 @@ def _faces(report: Report, terms: Contract) -> Section:
     for person, one in shown:
         regions = marking.regions_marked(one.crop, one.activation, terms, report.people)
         both = np.hstack([one.crop, regions])
-        caption = f"person {person}, {one.time:.1f} s, {percent(one.fake_probability)}"
+        caption = (
+            f"person {person}, {one.time:.1f} s, {percent(one.fake_probability)}"
+            f"{not_counted(report, person)}"
+        )
         pictures.append(
             Picture(
                 seen_frames.jpeg(both, quality=90),

@@ -139,7 +139,13 @@ class _Form:
 
     def _on_headers(self) -> None:
         field = self._disposition.get(b"name", b"").decode("utf-8", "replace")
-        self._inside, self._asking = field == FIELD, field if field in (STRESS, ANNOTATE) else ""
+        if field not in (FIELD, STRESS, ANNOTATE):
+            raise RequestError(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                f"a part of the form is called {field!r}",
+                f"its parts are `{FIELD}`, and where wanted `{STRESS}` and `{ANNOTATE}`",
+            )
+        self._inside, self._asking = field == FIELD, field if field != FIELD else ""
         if self._asking in self._asked:
             raise RequestError(
                 HTTPStatus.UNPROCESSABLE_ENTITY, f"more than one `{field}` in the form", AGAIN
@@ -152,7 +158,11 @@ class _Form:
             raise RequestError(
                 HTTPStatus.UNPROCESSABLE_ENTITY, "more than one file in the form", AGAIN
             )
-        self._name = self._disposition.get(b"filename", b"").decode("utf-8", "replace")
+        if b"filename" not in self._disposition:
+            raise RequestError(
+                HTTPStatus.UNPROCESSABLE_ENTITY, f"`{FIELD}` in the form is text, no file", AGAIN
+            )
+        self._name = self._disposition[b"filename"].decode("utf-8", "replace")
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
         if self._asking:

@@ -426,6 +426,12 @@ def test_somebody_who_is_seen_too_seldom_gets_no_score(page_of, tmp_path):
     assert "INCONCLUSIVE" in words(seldom)
     assert "too few of the frames" in words(seldom)
     assert "Probability of fake" not in words(seldom)
+    counted = ["not counted: seen in too few frames" not in one for one in captions(page)[-8:]]
+    assert counted == sorted(counted, reverse=True), "they come last"
+    assert counted.count(False) == 2
+    (decides,) = [one for one in history_of(page).evidence(1).report.faces if one.scored]
+    worst = max(decides.frames, key=lambda one: one.fake_probability)
+    assert page.select_slider[0].value == worst.frame, "the moment of whoever decides"
 
 
 @pytest.mark.parametrize(
@@ -595,6 +601,20 @@ def test_all_reports_can_be_taken_away(page_of):
     assert [one["input"]["name"] for one in reports] == ["a.jpg", "b.png"]
 
 
+def test_what_has_to_be_made_is_offered_once_nothing_is_judged(page_of, monkeypatch):
+    """Streamlit drops such a file while the page is drawn again and again."""
+    page = upload(page_of("fake"), ("a.mp4", CLIP), ("b.png", GREY))
+    made_first = ("(CSV)", "(ZIP)", "(HTML)", "(MP4)")
+    for busy in (True, False):
+        monkeypatch.setattr(Work, "busy", property(lambda work, busy=busy: busy))
+        offered = {
+            re.search(r"\(.+\)", one.proto.label)[0]: one.proto.disabled
+            for one in page.run().get("download_button")
+        }
+        assert {name: offered[name] for name in made_first} == dict.fromkeys(made_first, busy)
+    assert not offered["(JSON)"]
+
+
 def test_the_bytes_of_a_file_are_hashed_once(page_of, monkeypatch):
     page = page_of("fake")
     hashing = Mock(wraps=hashlib.sha256)
@@ -691,6 +711,12 @@ def test_of_several_models_the_usable_ones_are_offered_and_the_others_named_with
     upload(page, ("b.mp4", CLIP))
     assert table(page) == [("FAKE", "a.mp4"), ("REAL", "b.mp4")]
     assert list(page.dataframe[0].value.model) == ["detector.onnx", "other.onnx"]
+    assert "Judged by other.onnx." in words(page)
+    again = AppTest.from_file(str(APP), default_timeout=HANG)
+    again.query_params["visit"] = page.query_params["visit"]
+    assert again.run().sidebar.selectbox[0].value.name == "other.onnx", (
+        "the choice is that of the visit"
+    )
 
 
 def test_one_model_alone_is_offered_without_a_choice(tmp_path):

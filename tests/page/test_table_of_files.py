@@ -1,7 +1,11 @@
 """What the table of judged files and the list beside it call each file."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
+import pytest
+
+from app import results
 from app.history import Row
 from app.results import labels
 
@@ -23,3 +27,43 @@ def test_no_two_files_are_called_the_same():
         4: "● REAL  a.mp4",
         5: "▲ FAKE  b.mp4",
     }
+
+
+class State(dict):
+    """What Streamlit keeps for a session, whose keys are attributes too."""
+
+    __getattr__, __setattr__ = dict.__getitem__, dict.__setitem__
+
+
+@pytest.fixture
+def state(monkeypatch):
+    """The fifth of six files was marked, until a sixth came that is listed before it."""
+    marks = results.replaced_marks(results.replaced_marks([], [4], 0.0), [5], 1.0)
+    found = State(listed=[10, 11, 12, 13, 14, 15], shown=15, marks=marks)
+    monkeypatch.setattr(results.st, "session_state", found)
+    return found
+
+
+def choose(state: State, rows: list[int], cells: list[tuple[int, str]]) -> int:
+    state[results.TABLE] = SimpleNamespace(selection=SimpleNamespace(rows=rows, cells=cells))
+    results._chosen()
+    return state.shown
+
+
+@pytest.mark.parametrize(
+    ("rows", "cells", "shown"),
+    [
+        ([4], [], 15),  # the mark that the browser had, sent back late
+        ([5], [], 15),
+        ([3], [], 13),
+        ([], [(4, "file")], 14),  # only somebody who clicks chooses a cell
+        ([], [], 15),
+    ],
+)
+def test_a_mark_that_the_browser_sends_back_chooses_no_other_file(state, rows, cells, shown):
+    assert choose(state, rows, cells) == shown
+
+
+def test_after_a_while_a_row_that_was_marked_can_be_chosen(state):
+    state.marks = results.replaced_marks(state.marks, [5], 1.1 + results.SENT_BACK_WITHIN)
+    assert choose(state, [4], []) == 14

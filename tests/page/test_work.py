@@ -73,6 +73,18 @@ def test_orders_are_done_in_turn_and_told():
     assert (work.progress().done, work.first) == (1, 3), "counted anew"
 
 
+def test_what_comes_next_in_line_waits_for_what_is_in_hand_alone():
+    work, first, second = begun()
+    third = Held("c", 3)
+    assert not work.add([third.order], next_in_line=True)
+    first.let_go()
+    until(lambda: third.begun)
+    assert not second.begun
+    third.let_go()
+    until(lambda: second.begun)
+    second.let_go()
+
+
 def test_of_those_in_hand_the_first_has_a_claim_and_the_others_are_to_spare():
     work, first, second = begun(at_once=2)
     until(lambda: second.begun)

@@ -129,6 +129,10 @@ def part(name: bytes, data: bytes = b"12", more: bytes = b"") -> bytes:
     return b'Content-Disposition: form-data; name="%b"%b\r\n\r\n%b' % (name, more, data)
 
 
+def file_part(data: bytes = b"12", more: bytes = b'; filename="a.mp4"') -> bytes:
+    return part(b"file", data, more)
+
+
 FORM = {"content-type": "multipart/form-data; boundary=x"}
 
 
@@ -141,21 +145,23 @@ FORM = {"content-type": "multipart/form-data; boundary=x"}
         ({"content-type": f"multipart/form-data; boundary={'x' * 300}"}, b"", 400, "no whole form"),
         (FORM, b"", 400, "no whole form"),
         (FORM, b"something else", 400, "no whole form"),
-        (FORM, body(part(b"file"), end=b""), 400, "no whole form"),
+        (FORM, body(file_part(), end=b""), 400, "no whole form"),
         (FORM, body(), 422, "no part `file`"),
-        (FORM, body(part(b"clip"), b"X: y\r\n\r\n1"), 422, "no part `file`"),
-        (FORM, body(part(b"file"), part(b"file")), 422, "more than one file"),
-        (FORM, body(part(b"file"), part(b"stress", b"yes")), 422, "neither true nor false"),
-        (FORM, body(part(b"file"), part(b"annotate", b"1")), 422, "neither true nor false"),
-        (FORM, body(part(b"file"), part(b"stress", b"")), 422, "neither true nor false"),
+        (FORM, body(part(b"file")), 422, "`file` in the form is text, no file"),
+        (FORM, body(file_part(), part(b"stressed", b"true")), 422, "is called 'stressed'"),
+        (FORM, body(file_part(), b"X: y\r\n\r\n1"), 422, "is called ''"),
+        (FORM, body(file_part(), file_part()), 422, "more than one file"),
+        (FORM, body(file_part(), part(b"stress", b"yes")), 422, "neither true nor false"),
+        (FORM, body(file_part(), part(b"annotate", b"1")), 422, "neither true nor false"),
+        (FORM, body(file_part(), part(b"stress", b"")), 422, "neither true nor false"),
         (
             FORM,
-            body(part(b"stress", b"true"), part(b"stress", b"true"), part(b"file")),
+            body(part(b"stress", b"true"), part(b"stress", b"true"), file_part()),
             422,
             "more than one `stress`",
         ),
-        (FORM, body(part(b"stress", b"a" * 1000), part(b"file")), 422, "longer than any answer"),
-        (FORM, body(part(b"other", bytes(2 * MIB))), 413, "larger than 1 MB"),
+        (FORM, body(part(b"stress", b"a" * 1000), file_part()), 422, "longer than any answer"),
+        (FORM, body(file_part(bytes(2 * MIB))), 413, "larger than 1 MB"),
     ],
 )
 def test_a_body_that_is_no_upload_is_refused_with_what_to_send(
@@ -168,7 +174,6 @@ def test_a_body_that_is_no_upload_is_refused_with_what_to_send(
 @pytest.mark.parametrize(
     ("more", "name"),
     [
-        (b"", "upload"),
         (b'; filename=""', "upload"),
         (b'; filename="a b.mp4"', "a b.mp4"),
         ('; filename="möwe.mp4"'.encode(), "möwe.mp4"),
@@ -176,7 +181,7 @@ def test_a_body_that_is_no_upload_is_refused_with_what_to_send(
     ],
 )
 def test_a_file_keeps_the_name_it_was_sent_with(client, more, name):
-    content = body(part(b"first"), part(b"file", more=more), part(b"last"))
+    content = body(part(b"stress", b"false"), file_part(more=more), part(b"annotate", b"false"))
     found = client.post("/v1/judge", headers=FORM, content=content).json()
     assert found["input"]["name"] == name
     assert found["input"]["facts"]["bytes"] == 2
@@ -184,7 +189,7 @@ def test_a_file_keeps_the_name_it_was_sent_with(client, more, name):
 
 @pytest.mark.parametrize(("sent", "tested"), [(b"true", True), (b"false", False)])
 def test_a_verdict_is_tested_where_the_form_asks_for_it(client, sent, tested):
-    content = body(part(b"stress", sent), part(b"file", STILL))
+    content = body(part(b"stress", sent), file_part(STILL))
     found = client.post("/v1/judge", headers=FORM, content=content).json()
     assert found["verdict"] == "FAKE"
     assert (found["stress"] is not None) == tested
@@ -197,7 +202,7 @@ def test_a_verdict_is_tested_where_the_form_asks_for_it(client, sent, tested):
     ids=["image", "video"],
 )
 def test_the_file_comes_back_annotated_where_the_form_asks_for_it(client, sent, media_type):
-    content = body(part(b"annotate", b"true"), part(b"file", sent))
+    content = body(part(b"annotate", b"true"), file_part(sent))
     found = client.post("/v1/judge", headers=FORM, content=content).json()
     report = AnnotatedReport.model_validate(found)
     assert (report.annotated.media_type, report.not_annotated) == (media_type, "")
@@ -210,7 +215,7 @@ def test_the_file_comes_back_annotated_where_the_form_asks_for_it(client, sent, 
 
 
 def test_what_cannot_be_annotated_says_why_beside_its_report(client):
-    content = body(part(b"annotate", b"true"), part(b"file"))
+    content = body(part(b"annotate", b"true"), file_part())
     found = client.post("/v1/judge", headers=FORM, content=content).json()
     assert (found["verdict"], found["annotated"]) == ("ERROR", None)
     assert found["not_annotated"] == found["error"]
@@ -221,7 +226,7 @@ def test_a_body_beyond_the_limit_is_not_read_to_its_end(length):
     read = []
 
     async def endless() -> AsyncIterator[bytes]:
-        for chunk in chain([body(part(b"file"), end=b"")], repeat(bytes(MIB))):
+        for chunk in chain([body(file_part(), end=b"")], repeat(bytes(MIB))):
             read.append(len(chunk))
             yield chunk
 
@@ -273,6 +278,16 @@ def test_a_model_that_is_damaged_meanwhile_is_told_without_its_folder(tmp_path):
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/judge/", "/v2/judge"])
 def test_what_is_not_there_is_told_as_a_problem(client, path):
     assert "/docs" in is_problem(client.get(path), 404, "Not Found").remedy
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/metrics", "/docs", "/v1/model"])
+def test_whoever_asks_for_the_head_alone_gets_it(client, path):
+    whole, head = client.get(path), client.head(path)
+    assert (head.status_code, head.headers["content-type"], head.content) == (
+        200,
+        whole.headers["content-type"],
+        b"",
+    )
 
 
 def test_another_method_is_told_with_the_one_there_is(client):
