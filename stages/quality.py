@@ -69,7 +69,7 @@ def main() -> str:
     firmness = degraded.by_firmness(every).model_dump()
     write_json("models/firmness.json", firmness)
     found = degraded.figures(every[every["corruption"] != degraded.MILDEST])
-    told = {"error": round(error, 6), "clips": len(split), "firmness": firmness}
+    told = {"aim_error": round(error, 6), "clips": len(split), "firmness": firmness}
     write_json("metrics/quality.json", told | found)
     clean, all_copies = found[degraded.CLEAN]["0"], found["all copies"]
     return (

@@ -95,7 +95,7 @@ TERMS = {
 
 KEPT = {"coverage_without": 1.0, "accuracy_without": 0.8}
 QUALITY = {  # as metrics/quality.json has it
-    "error": 0.05,
+    "aim_error": 0.05,
     "clips": 60,
     "firmness": {"firm": 28, "firm_wrong": 1, "not_firm": 2, "not_firm_wrong": 1},
     "all copies": KEPT | {"coverage_with": 0.45, "accuracy_with": 0.954},

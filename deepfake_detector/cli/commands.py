@@ -186,7 +186,8 @@ def soup(revisions: list[str]) -> int:
             write_whole(path, content(revision, WEIGHTS))
         out = write(runs, WEIGHTS.parent)
     print(
-        f"{out}: the mean of {len(runs)} runs. Next: dvc exp run -n soup -S train.init={out} -S "
+        f"{out}: the mean of {len(runs)} runs. Next: dvc exp run -n soup "
+        f"-S train.init={out.absolute()} -S "
         f"train.epochs=0; python -m deepfake_detector compare {revisions[0]} soup --split val"
     )
     return 0

@@ -81,6 +81,7 @@ class Finding:
 
 def examine(settings: params.Params) -> Iterator[Finding]:
     """Yield what is found, as it is found: listing a large data set takes a while."""
+    yield from _repository()
     yield from _torn()
     yield from _line_ends()
     yield _packages()
@@ -112,6 +113,17 @@ def report(findings: Iterable[Finding]) -> int:
             print(printable(line), flush=True)  # names hold anything
     print(f"{problems or 'no'} problem{'' if problems == 1 else 's'}")
     return problems
+
+
+def _repository() -> Iterator[Finding]:
+    """DVC does nothing in a folder that is no Git repository, as a downloaded archive is none."""
+    if not _git("rev-parse", "--git-dir"):
+        yield Finding(
+            "problem",
+            "Git",
+            "this folder is no Git repository, or git is not installed, and DVC refuses to run",
+            "clone the project, or here: `git init && git add --all && git commit -m start`",
+        )
 
 
 def _torn() -> Iterator[Finding]:

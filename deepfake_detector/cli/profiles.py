@@ -87,13 +87,19 @@ def _refuse_loss() -> None:
     current = params.PARAMS_FILE
     if not current.exists() or _is_a_profile(current):
         return
-    status = subprocess.run(
-        ["git", "status", "--porcelain", "--", str(current)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if status.returncode or status.stdout:
+    try:
+        status = subprocess.run(
+            ["git", "status", "--porcelain", "--", str(current)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (FileNotFoundError, subprocess.CalledProcessError) as error:
+        raise UserError(
+            f"without Git nothing tells whether {current} has changes of yours",
+            "keep a copy of it elsewhere and remove it",
+        ) from error
+    if status.stdout:
         raise UserError(
             f"{current} has changes that are not committed",
             f"commit them, or `git checkout {current}`",

@@ -294,7 +294,7 @@ def quality(limits: Limits, measured: Mapping) -> Section:
         f"A face is judged with a {in_words(limits)} (docs/predict.md). Beyond that it is "
         "INCONCLUSIVE. Each limit by itself is fitted on corrupted copies of validation clips: of "
         "those that it lets in beyond the range of clean clips "
-        f"at most {measured['error']:.1%} of the verdicts are wrong.",
+        f"at most {measured['aim_error']:.1%} of the verdicts are wrong.",
         f"Of the {measured['clips']} validation clips {clean['coverage_with']:.1%} keep a verdict "
         f"({clean['coverage_without']:.1%} without limits), of all copies "
         f"{every['coverage_with']:.1%} ({every['coverage_without']:.1%}). The accuracy of "

@@ -80,7 +80,10 @@ def build(network: str, init: str, imagenet_sha256: str) -> FaceClassifier:
     path = Path(init)
     if init == "imagenet":
         path = assets.locate(imagenet_asset(network), imagenet_sha256)
-    remedy = "give train.init as imagenet, random or the path of a weights file of train.network"
+    remedy = (
+        "give train.init as imagenet, random or the whole path of a weights file of train.network: "
+        "in a copy, as `dvc exp run --temp` makes one, a relative one is lost"
+    )
     content = _read(path, remedy)
     named = _named_weights(path, content.get("weights", content), remedy)
     state = {name.removeprefix("backbone."): value for name, value in named.items()}

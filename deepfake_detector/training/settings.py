@@ -42,7 +42,7 @@ class Augment(StrictModel):
 class Train(StrictModel):
     """The recipe."""
 
-    seed: int = Field(1, ge=0, description="of weights, order and augmentation")
+    seed: int = Field(1, ge=0, lt=2**63, description="of weights, order and augmentation")
     network: Network = Field(
         "resnet18", description=f"of torchvision: {', '.join(get_args(Network))}"
     )

@@ -2,6 +2,7 @@
 told as such."""
 
 import os
+import shutil
 import subprocess
 from collections import namedtuple
 from importlib import metadata
@@ -35,6 +36,7 @@ def project(tmp_path, monkeypatch) -> Path:
     folder.mkdir()
     for name in ("pyproject.toml", "requirements.txt"):
         (folder / name).symlink_to(PROJECT / name)
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("DEEPFAKE_ASSETS", str(tmp_path / "assets"))
     monkeypatch.setattr(doctor, "_gpu", lambda: None)
@@ -84,6 +86,13 @@ def found(of: params.Params, what: str) -> list[Finding]:
 def the(of: params.Params, what: str) -> Finding:
     (one,) = found(of, what)
     return one
+
+
+def test_a_folder_that_is_no_repository_is_told_as_dvc_does_nothing_there(project):
+    assert not list(doctor._repository())
+    shutil.rmtree(project / ".git")
+    (finding,) = doctor._repository()
+    assert (finding.level, finding.what) == ("problem", "Git")
 
 
 @pytest.mark.slow

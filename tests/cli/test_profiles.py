@@ -173,6 +173,15 @@ def test_changes_that_are_not_committed_are_not_overwritten(project, clips):
     assert params.load(project / "params.yaml").train.epochs == 3
 
 
+def test_without_a_repository_nothing_tells_what_changed(project, clips):
+    change_params(project / "params.yaml", {"train.epochs": 3})
+    shutil.rmtree(project / ".git")
+    with pytest.raises(
+        UserError, match="without Git nothing tells whether params.yaml has changes"
+    ):
+        profiles.use("folder", {"mine": str(clips)})
+
+
 def test_changes_that_are_committed_may_be_replaced(project, clips):
     change_params(project / "params.yaml", {"train.epochs": 3})
     commit()

@@ -121,6 +121,12 @@ def test_no_metrics_file_holds_a_list(toy_project):
     assert [file.name for file in files if lists(json.loads(file.read_text()))] == []
 
 
+def test_dvc_takes_no_metrics_file_for_one_that_it_cannot_read(toy_project):
+    """So it does where there is a key `error`, and says that plots failed to load."""
+    files = sorted((toy_project / "metrics").glob("*.json"))
+    assert [file.name for file in files if "error" in json.loads(file.read_text())] == []
+
+
 def test_dvcs_tables_fit_a_terminal_and_all_metrics_can_be_had(toy_project_alone):
     shown = run(toy_project_alone, "dvc", "metrics", "show").stdout
     assert {"val_auc", "test_auc"} <= set(
@@ -141,6 +147,7 @@ def test_the_charts_drawn_are_those_of_the_tables_and_no_metrics(toy_project_alo
     assert charts == tables
     assert [name for name, one in drawn.items() if name.startswith("metrics") and one] == []
     assert "WARNING" not in shown.stderr
+    assert "failed to load" not in shown.stderr
 
 
 @pytest.mark.parametrize(

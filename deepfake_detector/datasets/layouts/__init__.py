@@ -199,8 +199,9 @@ def _key(data_set: str, method: str, name: str) -> str:
 
 
 def _safe(part: str) -> str:
-    """A part of a key that every file system takes; what was changed gets 8 digits of its md5."""
+    """A part of a key that every file system takes, and that is no name of an archive, in which
+    those of another item lie; what was changed gets 8 digits of its md5."""
     clean = re.sub(r"[^A-Za-z0-9._-]", "_", part)[:LONGEST_PART]
-    if clean == part and not part.startswith((".", "_", "-")):
+    if clean == part and not part.startswith((".", "_", "-")) and not part.endswith(".zip"):
         return part
     return f"x{clean}-{hashlib.md5(part.encode('utf-8', 'surrogateescape'), usedforsecurity=False).hexdigest()[:8]}"

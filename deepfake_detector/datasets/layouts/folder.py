@@ -3,9 +3,10 @@ method.
 
 An optional `<root>/metadata.csv` (columns `path,label` and any of `method,sources,original,split`)
 overrides what the folders say: `label` is `real` or `fake`, `sources` are ids separated by `;`,
-`original` is the path of the real item a fake was made from, or its name without folder and
-extension. Further columns are kept as `extra.<column>`. Paths may be written with `\\` or `./`, in
-another Unicode form, with the suffix in another case or with spaces round them.
+`original` is the path of the item a fake was made from, or a real one's name without folder and
+extension. Further columns are kept as `extra.<column>`. Paths may be written from the root or whole,
+with `\\` or `./`, in another Unicode form, with the suffix in another case or with spaces round
+them.
 """
 
 import csv
@@ -35,6 +36,9 @@ def scan(name: str, tree: Listing, data_set: FolderSet) -> Scan:
     listed = _listed(tree)
     labelled = [place for place in tree.media if place in listed or _top(place) in LABELS]
     names = _originals(labelled, listed)
+    given = {facts["original"] for facts in listed.values() if facts.get("original")}
+    unknown = {one for one in given if _normal(one) not in names}
+    _refuse_lost_ties(tree.folder / METADATA, given, unknown, names)
     found = [
         _found(
             name,
@@ -48,16 +52,34 @@ def scan(name: str, tree: Listing, data_set: FolderSet) -> Scan:
     ]
     _refuse_misspelled_class(tree.folder, found, set(tree.media) - set(labelled))
     unlisted = set(labelled) - set(listed) if listed else set()
-    given = {facts["original"] for facts in listed.values() if facts.get("original")}
     notes = [
         *counted(f"files are not in {METADATA}; their folder gives the label", unlisted),
-        *counted(
-            f"originals in {METADATA} are no real item, or the name of more than one",
-            {one for one in given if _normal(one) not in names},
-        ),
+        *counted(f"originals in {METADATA} are no item", unknown),
         *_doubtful_sources({source for one in found for source in one.sources}),
     ]
     return Scan(found, notes, OTHERS, (METADATA,))
+
+
+def _refuse_lost_ties(
+    path: Path, given: Collection[str], unknown: Collection[str], names: Mapping[str, set]
+) -> None:
+    """A fake that is not tied to its original may be learned from where that is tested. Single
+    originals may be missing from a collection; that all are is a mistake in how they are written."""
+    doubtful = {one for one in given if len(names.get(_normal(one), ())) > 1}
+    if doubtful:
+        raise UserError(
+            f"{path}: originals that are the name of more than one item: {shown(sorted(doubtful))}",
+            "write their paths with folder and suffix",
+        )
+    if given and len(unknown) == len(given) and any(method == "real" for method in _methods(names)):
+        raise UserError(
+            f"{path}: no original names an item: {shown(sorted(unknown))}",
+            f"write their paths as below {path.parent}, or their names",
+        )
+
+
+def _methods(names: Mapping[str, set[tuple[str, str]]]) -> set[str]:
+    return {method for targets in names.values() for method, _ in targets}
 
 
 def _refuse_misspelled_class(root: Path, found: list[Found], left_out: Collection[str]) -> None:
@@ -84,7 +106,7 @@ def _found(
     place: str,
     path: Path,
     facts: Facts,
-    names: dict[str, tuple[str, str]],
+    names: Mapping[str, set[tuple[str, str]]],
     kind: str,
 ) -> Found:
     try:
@@ -101,7 +123,8 @@ def _found(
     original = None
     if label == 1 and facts.get("original"):
         given = _normal(facts["original"])
-        original = names.get(given) or ("real", splitext(given.removeprefix("real/"))[0])
+        missing = ("real", splitext(given.removeprefix("real/"))[0])  # ties its fakes all the same
+        (original,) = names.get(given, {missing})
     return Found(
         path=path,
         kind=kind,
@@ -142,19 +165,23 @@ def _method(place: str, label: int, facts: Facts) -> tuple[str, str]:
 
 def _originals(
     labelled: Collection[str], listed: Mapping[str, Facts]
-) -> dict[str, tuple[str, str]]:
-    """Every way to name a real item, as `_normal` -> (method, name); names that fit two items are
-    left out."""
-    ways: dict[str, set[tuple[str, str]]] = {}
+) -> dict[str, set[tuple[str, str]]]:
+    """Every way to name an item, as `_normal` -> (method, name) of those it fits: a real one by
+    path or name, and where none is meant a fake one by path. A path with its suffix is that item
+    alone."""
+    whole: dict[str, set[tuple[str, str]]] = {}
+    short: tuple[dict[str, set], dict[str, set]] = {}, {}
     for place in labelled:
         facts = listed.get(place, {})
-        if _label(place, facts) == 1:
-            continue
-        target = _method(place, 0, facts)
-        path = PurePosixPath(place)
-        for way in (place, str(path.with_suffix("")), path.name, path.stem):
-            ways.setdefault(_normal(way), set()).add(target)
-    return {way: targets.pop() for way, targets in ways.items() if len(targets) == 1}
+        label, path = _label(place, facts), PurePosixPath(place)
+        target = _method(place, label, facts)
+        whole[_normal(place)] = {target}
+        below = PurePosixPath(target[1])
+        names = (path.name, path.stem, str(below), str(below.with_suffix("")))
+        for way in (str(path.with_suffix("")), *(() if label else names)):
+            short[label].setdefault(_normal(way), set()).add(target)
+    reals, fakes = short
+    return fakes | reals | whole
 
 
 def _listed(tree: Listing) -> dict[str, Facts]:
@@ -239,6 +266,8 @@ def _lines(path: Path) -> Iterator[tuple[int, Facts]]:
             else unicodedata.normalize("NFC", " ".join(cell.split()))
             for column, cell in facts.items()
         }
+        for column in facts.keys() & {"path", "original"}:
+            facts[column] = facts[column].removeprefix(f"{path.parent}/")
         facts["label"] = facts["label"].casefold()
         if facts["label"] not in LABELS:
             raise UserError(

@@ -230,11 +230,48 @@ def test_a_fake_and_its_original_share_a_group_where_a_photo_has_the_name_of_the
     assert group[found["fake/b.mp4"]["item"]] == group[found["real/a.mp4"]["item"]]
 
 
-@pytest.mark.parametrize("original", ["gone", "a", "real/"])
-def test_an_original_that_names_no_item_or_two_is_told(tree, original):
-    text = f"path,label,original\nfake/b.mp4,fake,{original}\n"
-    told = scan(tree("real/x/a.mp4", "real/y/a.mp4", "fake/b.mp4", metadata=text)).notes
+def test_a_fake_may_be_made_from_a_fake(tree):
+    text = "path,label,original\nfake/sw/b.mp4,fake,real/a.mp4\nfake/c.mp4,fake,fake/sw/b.mp4\n"
+    found = rows(tree("real/a.mp4", "fake/sw/b.mp4", "fake/c.mp4", metadata=text))
+    assert found["fake/c.mp4"]["original"] == found["fake/sw/b.mp4"]["item"]
+
+
+def test_paths_may_be_written_whole(tree):
+    root = tree("real/a.mp4", "fake/b.mp4")
+    text = f"path,label,original\n{root}/fake/b.mp4,fake,{root}/real/a.mp4\n"
+    (root / "metadata.csv").write_text(text)
+    found = rows(root)
+    assert found["fake/b.mp4"]["original"] == found["real/a.mp4"]["item"]
+
+
+@pytest.mark.parametrize("original", ["gone", "real/"])
+def test_an_original_that_names_no_item_is_told(tree, original):
+    text = f"path,label,original\nfake/b.mp4,fake,{original}\nfake/c.mp4,fake,real/a.mp4\n"
+    told = scan(tree("real/a.mp4", "fake/b.mp4", "fake/c.mp4", metadata=text)).notes
     assert any("original" in note and original in note for note in told)
+
+
+@pytest.mark.parametrize(
+    ("original", "said"),
+    [
+        ("a", "originals that are the name of more than one item: a"),
+        ("real/x/a", "originals that are the name of more than one item: real/x/a"),
+        ("/elsewhere/real/x/a.mp4", "no original names an item: /elsewhere/real/x/a.mp4"),
+        ("reals/x/a.mp4", "no original names an item: reals/x/a.mp4"),
+    ],
+)
+def test_originals_that_tie_nothing_or_anything_stop_the_scan(tree, original, said):
+    """Else fakes are learned from whose originals are tested."""
+    text = f"path,label,original\nfake/b.mp4,fake,{original}\n"
+    names = ("real/x/a.mp4", "real/x/a.jpg", "real/y/a.mp4", "fake/b.mp4")
+    with pytest.raises(UserError, match=said):
+        scan(tree(*names, metadata=text))
+
+
+def test_where_no_real_is_at_hand_originals_tie_their_fakes(tree):
+    text = "path,label,original\nfake/b.mp4,fake,a\nfake/c.mp4,fake,a\n"
+    found = rows(tree("fake/b.mp4", "fake/c.mp4", metadata=text))
+    assert {row["original"] for row in found.values()} == {"mine/real/a"}
 
 
 @pytest.mark.parametrize(

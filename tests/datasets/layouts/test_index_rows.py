@@ -37,6 +37,13 @@ def keys(path, *names: str) -> list[str]:
     ]
 
 
+def test_no_folder_is_called_as_the_archive_of_another_item(file):
+    """A clip beside the unpacked archive of its name."""
+    clip, other = keys(file, "a.mp4", "a.zip/b.mp4")
+    assert clip == "mine/swap/a"
+    assert re.fullmatch(r"mine/swap/xa\.zip-[0-9a-f]{8}/b", other)
+
+
 def test_a_row_holds_what_the_layout_found(file):
     one = found(
         file, "x/000_003.mp4", sources=("a", "b"), original=("real", "000"), official_split="val"
