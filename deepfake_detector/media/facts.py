@@ -94,6 +94,9 @@ def alterations(facts: dict) -> list[str]:
             facts.get("colour_profile")
         ),
         "It is transparent in part; it was laid on white.": facts.get("transparent"),
+        "Each frame is woven from two moments (interlaced); what moves in it is combed.": facts.get(
+            "interlaced"
+        ),
         "Its times start anew: joined recordings, looked at one after another.": (
             (facts.get("segments") or 1) > 1
         ),

@@ -46,6 +46,8 @@ USUAL_RATE = 25  # frames a second, where a container tells neither times nor a 
 ENCRYPTED = "its pictures are encrypted (copy protection)"
 NO_INDEX = "cut off: without its end nobody can tell what is in it"
 HEAD, HOLE = 12, 8  # bytes
+UNWRITTEN = bytes(64)  # that no codec of NEVER_ZEROS puts into a picture
+NEVER_ZEROS = ("h264", "hevc", "vp8", "vp9", "av1")
 # JPEG, PNG, GIF, WebP, TIFF
 PICTURE = re.compile(rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF....WEBP|II\*\0|MM\0\*", re.DOTALL)
 VP8_SHOWN = 0x10  # bit of a frame's first byte (RFC 6386, 9.1)
@@ -283,8 +285,13 @@ def _packet(packet: av.Packet, in_fragments: bool, second: bool) -> Packet:
 
 
 def _has_hole(packet: av.Packet) -> bool:
-    """Whether its end was never written, as where a download broke off. No decoder of HEVC sees it.
-    A picture ends in a one there; zeros may follow it in streams of bytes alone (H.265, B.2)."""
-    in_bytes = packet.stream.container.format.name in JOINED
-    is_hevc = packet.stream.codec_context.name == "hevc"
-    return is_hevc and not in_bytes and bytes(memoryview(packet)[-HOLE:]) == bytes(HOLE)
+    """Whether a part of it was never written, as where a download or a card failed: decoders make
+    something of it and say nothing. H.264 and HEVC keep rows of zeros out of their pictures (ITU-T
+    H.264 and H.265, 7.4.1), the others' arithmetic coding makes none. A picture of HEVC ends in a
+    one. Zeros may follow it in streams of bytes alone (H.265, B.2)."""
+    codec = packet.stream.codec.canonical_name
+    if codec not in NEVER_ZEROS or packet.stream.container.format.name in JOINED:
+        return False
+    data = bytes(packet)
+    lacks_end = codec == "hevc" and data.endswith(bytes(HOLE))
+    return lacks_end or UNWRITTEN in data.rstrip(b"\0")

@@ -139,9 +139,9 @@ def demuxed(*streams: av.VideoStream) -> Iterator[av.Packet]:
                 if packet.size:
                     yield packet
             return
-        except (
-            IndexError
-        ):  # a packet of a stream that began after the file was opened: the next one
+        # a packet of a stream that began after the file was opened, or much that is no packet, as
+        # where a recorder took more room than it filled: the next one
+        except (IndexError, av.error.BlockingIOError):
             continue
         except av.error.MemoryError as error:
             raise MediaError(

@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, cast
@@ -22,6 +23,7 @@ from deepfake_detector.media.reading import (
     refuse_empty,
 )
 from deepfake_detector.media.still_colours import (
+    PNG_MARK,
     as_shown,
     has_deep_colours,
     refuse_deep_planes,
@@ -45,6 +47,8 @@ NO_HEIF = "a HEIC picture, which cannot be read here"
 HEIF_REMEDY = "install pillow-heif (`pip install pillow-heif`), or save the picture as JPEG"
 JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 SCAN, RESTARTS = b"\xda", b"\xdd"  # kinds of a JPEG's segments (ITU-T T.81, B.1)
+OPTIONAL = 0x20  # bit of the first letter of a PNG's chunk
+OF_ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 ORIENTATION = 0x0112  # tag of EXIF
 XMP = "xmp", "XML:com.adobe.xmp"  # names of Pillow's
 KIND_OF_PAGE, IS_REDUCED = 0x00FE, 1  # a tag of TIFF, and its bit: of another picture, smaller
@@ -147,8 +151,43 @@ def still(file: MediaFile) -> Iterator[Image.Image]:
     the package that reads it is missing, and UnidentifiedImageError for all that is no picture."""
     if "HEIF" not in FORMATS and is_heif(file):
         raise MediaError(NO_HEIF, HEIF_REMEDY)
-    with Image.open(cast(IO[bytes], file), formats=FORMATS) as image:
+    readable = _without_damaged_extras(file)
+    with Image.open(cast(IO[bytes], readable), formats=FORMATS) as image:
         yield image
+
+
+def _without_damaged_extras(file: MediaFile) -> MediaFile:
+    """A PNG without what is damaged in it and no part of its picture, a text, say: as browsers do,
+    where Pillow refuses the file. Its picture, and those of an animation, must be whole."""
+    damaged = [span for span in _extras_of_png(file) if not _is_whole(file, *span)]
+    file.seek(0)
+    if not damaged:
+        return file
+    data, kept, end = file.read(), [], 0
+    for start, size in damaged:
+        kept.append(data[end:start])
+        end = start + size
+    return MediaFile(io.BytesIO(b"".join([*kept, data[end:]])))
+
+
+def _extras_of_png(file: MediaFile) -> Iterator[tuple[int, int]]:
+    """Place and size of each chunk that a reader may leave out (PNG specification, 5.4)."""
+    file.seek(0)
+    is_png, place = file.read(len(PNG_MARK)) == PNG_MARK, len(PNG_MARK)
+    while is_png:
+        file.seek(place)
+        size, kind = 12 + int.from_bytes(file.read(4), "big"), file.read(4)
+        if len(kind) < 4 or kind == b"IEND":
+            return
+        if kind[0] & OPTIONAL and kind not in OF_ANIMATION:
+            yield place, size
+        place += size
+
+
+def _is_whole(file: MediaFile, place: int, size: int) -> bool:
+    file.seek(place + 4)
+    checked, told = file.read(size - 8), file.read(4)
+    return zlib.crc32(checked) == int.from_bytes(told, "big")
 
 
 def is_heif(file: MediaFile) -> bool:

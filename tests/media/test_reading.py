@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from made import clip, picture, two_pictures
+from made import clip, picture, textured, two_pictures
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -72,6 +72,26 @@ def test_a_long_text_does_not_cost_the_picture():
     told = PngInfo()
     told.add_text("workflow", "step " * 1_000_000, zip=True)
     np.testing.assert_array_equal(read_image(picture(COLOURS, "PNG", pnginfo=told)), COLOURS)
+
+
+def png_with_damaged(kind: bytes) -> bytes:
+    """A PNG whose first chunk of that kind has a wrong checksum."""
+    text = PngInfo()
+    text.add_text("Software", "a camera")
+    data = bytearray(picture(textured(), "PNG", pnginfo=text))
+    place = data.index(kind)
+    data[place + 4 + int.from_bytes(data[place - 4 : place])] ^= 1
+    return bytes(data)
+
+
+def test_a_damaged_text_does_not_cost_a_png():
+    assert np.array_equal(read_image(png_with_damaged(b"tEXt")), textured())
+    assert probe(png_with_damaged(b"tEXt")).kind == "image"
+
+
+def test_what_the_picture_needs_does():
+    with pytest.raises(MediaError):
+        read_image(png_with_damaged(b"IHDR"))
 
 
 def test_a_preview_of_what_cannot_be_read_is_refused():

@@ -296,6 +296,19 @@ def test_a_picture_of_hevc_whose_end_was_never_written_is_distrusted():
     assert all(frame.trusted for frame in sampled(encoded("hevc", 40), 40))
 
 
+@pytest.mark.parametrize("decoder", ["h264", "hevc", "vp9", "libdav1d"])
+def test_a_picture_of_which_a_part_was_never_written_is_distrusted(decoder):
+    """Decoders make something of the rest, and say nothing."""
+    whole = encoded(decoder, 40, crf="10")
+    data = bytearray(whole)
+    start, size = max(packets(whole)[5:], key=lambda one: one[1])
+    middle = start + size // 2
+    assert size // 2 > 100
+    data[middle : middle + 80] = bytes(80)
+    assert any(not frame.trusted for frame in sampled(bytes(data), 40))
+    assert all(frame.trusted for frame in sampled(whole, 40))
+
+
 def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Kind and content of the boxes of an MP4 that follow one another."""
     while data:

@@ -216,6 +216,13 @@ def test_without_the_package_for_it_a_heic_picture_is_refused_with_the_remedy(
             read(tmp_path / "IMG_0001.jpg")
 
 
+@pytest.mark.parametrize("filler", [b"\0", b"\xff"])
+def test_room_that_a_recorder_took_and_did_not_fill_is_passed_over(filler):
+    data = clip(40, container="mpegts") + filler * 200_000
+    assert not probe(data).failure
+    assert numbers(data, 4) == numbers(clip(40, container="mpegts"), 4)
+
+
 def test_a_stream_that_begins_in_the_middle_costs_its_packets_alone():
     """As in a broadcast. What reads the file would end at the first of them."""
     data = bytearray(clip(40, container="mpegts"))

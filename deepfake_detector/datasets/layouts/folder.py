@@ -4,9 +4,9 @@ method.
 An optional `<root>/metadata.csv` (columns `path,label` and any of `method,sources,original,split`)
 overrides what the folders say: `label` is `real` or `fake`, `sources` are ids separated by `;`,
 `original` is the path of the item a fake was made from, or a real one's name without folder and
-extension. Further columns are kept as `extra.<column>`. Paths may be written from the root or whole,
-with `\\` or `./`, in another Unicode form, with the suffix in another case or with spaces round
-them.
+extension. Further columns are kept as `extra.<column>`. Paths may be written from the root or
+whole, with `\\` or `./`, in another Unicode form, with the suffix in another case or with spaces
+round them.
 """
 
 import csv
@@ -64,7 +64,8 @@ def _refuse_lost_ties(
     path: Path, given: Collection[str], unknown: Collection[str], names: Mapping[str, set]
 ) -> None:
     """A fake that is not tied to its original may be learned from where that is tested. Single
-    originals may be missing from a collection; that all are is a mistake in how they are written."""
+    originals may be missing from a collection; that all are is a mistake in how they are
+    written."""
     doubtful = {one for one in given if len(names.get(_normal(one), ())) > 1}
     if doubtful:
         raise UserError(
