@@ -41,7 +41,8 @@ CODE = [  # that crops and rows are made by
     *("faces/appearance", "faces/cropping", "faces/cutting", "faces/detection"),
     *("faces/detection_size", "faces/face", "faces/haar", "faces/shots", "faces/tracking"),
     "faces/yunet",
-    *("media/reading", "media/still_colours", "media/stills", "media/stored_frames"),
+    *("media/jpeg_damage", "media/reading", "media/still_colours"),
+    *("media/stills", "media/stored_frames"),
     "media/upright",
     *("storage/archive", "storage/onnx_session"),
 ]

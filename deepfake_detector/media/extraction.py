@@ -36,6 +36,7 @@ CODE = [  # that frames and rows are made by
         "media/probing",
         "media/reading",
         "media/still_colours",
+        "media/jpeg_damage",
         "media/stills",
         "media/timeline",
         "media/upright",

@@ -11,6 +11,7 @@ from typing import IO, cast
 import numpy as np
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
+from deepfake_detector.media.jpeg_damage import is_garbled, is_jpeg, with_its_end
 from deepfake_detector.media.reading import (
     COPY,
     LIMITS,
@@ -45,8 +46,7 @@ HEIF_BRANDS = frozenset(  # ISO/IEC 23008-12: what a HEIC file says it is, in it
 RAW = "a raw photo, of which no more than a preview can be read here"
 NO_HEIF = "a HEIC picture, which cannot be read here"
 HEIF_REMEDY = "install pillow-heif (`pip install pillow-heif`), or save the picture as JPEG"
-JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
-SCAN, RESTARTS = b"\xda", b"\xdd"  # kinds of a JPEG's segments (ITU-T T.81, B.1)
+GARBLED = "a part of it is lost, and what comes after is garbled"
 OPTIONAL = 0x20  # bit of the first letter of a PNG's chunk
 OF_ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 ORIENTATION = 0x0112  # tag of EXIF
@@ -88,12 +88,15 @@ def read_still(source: Source, limits: Limits = LIMITS) -> tuple[np.ndarray, dic
     refuse_empty(source)
     with opened(source) as file, image_errors():
         try:
-            return _read(file, limits)
+            found = _read(file, limits)
         except OSError:
-            ended = _with_its_end(file)
+            ended = with_its_end(file) if is_jpeg(file) else None
             if ended is None:
                 raise
             return _read(ended, limits)
+        if is_jpeg(file) and is_garbled(file):
+            raise damaged(GARBLED)
+        return found
 
 
 def _read(file: MediaFile, limits: Limits) -> tuple[np.ndarray, dict]:
@@ -108,36 +111,6 @@ def _read(file: MediaFile, limits: Limits) -> tuple[np.ndarray, dict]:
             facts |= with_lower_bits(image, file, page)
         shown, of_colours = rgb(image, limits.pixels, transfer)
         return shown, size_of(shown) | facts | of_colours
-
-
-def _with_its_end(file: MediaFile) -> MediaFile | None:
-    """A JPEG that lacks its last mark alone, with it, as some cameras leave it out; None where more
-    is missing: its pixels then hang on what would follow. Nobody can tell of one in several scans,
-    or with marks to begin anew at."""
-    file.seek(0)
-    if file.read(len(JPEG_START)) != JPEG_START:
-        return None
-    file.seek(0)
-    data = file.read().rstrip(JPEG_END[:1])
-    ended, other = (MediaFile(io.BytesIO(data + more + JPEG_END)) for more in (b"", b"\xaa" * 64))
-    with still(ended) as image, still(other) as longer:
-        is_whole = _is_one_scan(data, len(image.getbands())) and "progressive" not in image.info
-        if not is_whole or image.tobytes() != longer.tobytes():
-            return None
-    return ended
-
-
-def _is_one_scan(data: bytes, bands: int) -> bool:
-    """Whether a JPEG's first scan holds all of so many bands, without marks to begin anew at."""
-    place = 2
-    while data[place : place + 1] == b"\xff":
-        kind, size = data[place + 1 : place + 2], data[place + 2 : place + 4]
-        if kind == RESTARTS:
-            return False
-        if kind == SCAN:
-            return data[place + 4] == bands
-        place += 2 + int.from_bytes(size, "big")
-    return False
 
 
 def size_of(image: np.ndarray) -> dict:

@@ -190,6 +190,39 @@ def test_a_jpeg_that_lacks_more_is_refused(options):
             read_image(data[:end])
 
 
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, RESTARTED])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_of_which_a_part_is_lost_is_refused(mode, options):
+    """Pillow makes a picture of it whose rest is garbled, and says nothing."""
+    whole = saved(Image.fromarray(textured(192)).convert(mode), "JPEG", **options)
+    scan = whole.rindex(b"\xff\xda")
+    middle = (scan + len(whole)) // 2
+    assert read_image(whole).shape == (192, 192, 3)
+    lost = whole[:middle] + whole[middle + (len(whole) - middle) // 2 :]
+    with pytest.raises(MediaError, match="damaged image: (a part of it is lost|broken)"):
+        read_image(lost)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"quality": 3},
+        {"quality": 100, "subsampling": 0},
+        {"subsampling": 1},
+        {"optimize": True},
+        {"comment": b"\xff" * 300},
+        {"exif": b"Exif\0\0 no such thing"},
+        {"icc_profile": b"no profile" * 30},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("after", [b"", bytes(500), b"\xff\xd8\xff", picture(BLOCKS, "JPEG")])
+def test_a_jpeg_that_is_whole_is_read_whatever_is_beside_its_picture(kind, after):
+    for size in ((1, 1), (7, 33), (90, 60)):
+        data = saved(Image.fromarray(textured(96)).resize(size), "JPEG", **kind)
+        assert read_image(data + after).shape == (size[1], size[0], 3)
+
+
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 @pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=150)
