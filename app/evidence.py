@@ -107,7 +107,7 @@ def _show_firmness(judged: Judged, test_firmness: Callable[[Judged], None]) -> N
             _offer_test(judged, test_firmness)
         elif not found.firmness:
             st.caption(
-                "To test how firm it is, drop the file again: the last "
+                "To test how firm it is, drop or choose the file again: the last "
                 f"{WITH_FILE} of a visit are kept."
             )
     if found.firmness:

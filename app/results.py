@@ -3,11 +3,11 @@ all to take away, and of the file chosen what its verdict rests on."""
 
 import io
 import json
+import re
 import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -28,7 +28,7 @@ FOLLOWED_EVERY = 1.5  # seconds between two looks for files that were judged mea
 SENT_BACK_WITHIN = 5.0  # seconds after which the browser has the mark that replaced another
 GONE = (
     "The faces that this verdict rests on are no longer kept: there is room for those of the newest "
-    "files alone. Drop the file again to see them."
+    "files alone. Drop or choose the file again to see them."
 )
 
 
@@ -78,6 +78,7 @@ def in_order(rows: Sequence[Row]) -> list[Row]:
 def _show_counts(rows: Sequence[Row]) -> None:
     counts = Counter(row.verdict for row in rows)
     each = " ".join(f"{badge(one)} **{counts[one]}**" for one in VERDICTS if counts[one])
+    st.header("Files", anchor=False)
     st.markdown(f"{len(rows)} files: {each}")
 
 
@@ -240,10 +241,8 @@ def archive_of(rows: Sequence[Row], banner: str) -> bytes:
         page = batch.index_parts((row.report for row in ordered), counts, banner)
         archive.writestr(batch.INDEX, b"".join(page))
         for row in ordered:
-            name = batch.page_name(Path(row.name)).removesuffix(".html")
-            archive.writestr(
-                f"reports/{row.number:04d}.{name}.json", json.dumps(row.report, indent=2)
-            )
+            name = re.sub(r'[\\/:*?"<>|]', "_", file_beside(row.name, ".json"))
+            archive.writestr(f"reports/{row.number:04d}.{name}", json.dumps(row.report, indent=2))
     return buffer.getvalue()
 
 

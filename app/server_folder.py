@@ -31,8 +31,8 @@ def folder() -> Path | None:
 
 
 def chosen(root: Path, most_bytes: int) -> list[Arrival]:
-    """The files of the folder below `root` that the visitor asks for now. One that is larger than
-    `most_bytes` cannot be read."""
+    """The file, or those of the folder, below `root` that the visitor asks for now. One that is
+    larger than `most_bytes` cannot be read."""
     places, unreadable = _media_below(root)
     counts = Counter(str(above) for one in places for above in PurePosixPath(one).parents)
     with st.expander("Or judge files on the server"):
@@ -43,19 +43,18 @@ def chosen(root: Path, most_bytes: int) -> list[Arrival]:
             st.caption("There are no images or videos in its folder now.")
             return []
         within = st.selectbox(
-            "Folder",
-            sorted(counts),
+            "Folder or file",
+            [*sorted(counts), *places],
             format_func=lambda one: (
                 f"{'everything' if one == '.' else plain(one)} ({_files(counts[one])})"
+                if one in counts
+                else plain(one)
             ),
         )
-        if not st.button(f"Judge {_files(counts[within])}", icon=":material/play_circle:"):
+        wanted = [one for one in places if within in (one, *map(str, PurePosixPath(one).parents))]
+        if not st.button(f"Judge {_files(len(wanted))}", icon=":material/play_circle:"):
             return []
-    return [
-        Arrival(f"server/{one}", one, partial(_read, root / one, most_bytes))
-        for one in places
-        if within in map(str, PurePosixPath(one).parents)
-    ]
+    return [Arrival(f"server/{one}", one, partial(_read, root / one, most_bytes)) for one in wanted]
 
 
 @st.cache_data(ttl=KEPT_SECONDS, max_entries=1, show_spinner="Looking for files …")

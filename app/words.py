@@ -52,11 +52,11 @@ def verdict_as_html(verdict: str) -> str:
     look = LOOKS[verdict]
     style = (
         f"display:inline-block;color:{look.text};background:{look.ground};border:3px {look.outline};"
-        "border-radius:2rem;padding:.2rem 1.2rem;font-size:1.4rem"
+        "border-radius:2rem;padding:.2rem 1.2rem;margin:0;font-size:1.4rem;font-weight:400"
     )
     return (
-        f'<div role="status"><span style="{style}"><span aria-hidden="true">{look.sign}'
-        f"</span> {verdict} <strong>{BESIDE[verdict]}</strong></span></div>"
+        f'<div role="status"><h2 style="{style}"><span aria-hidden="true">{look.sign}'
+        f"</span> {verdict} <strong>{BESIDE[verdict]}</strong></h2></div>"
     )
 
 
