@@ -22,7 +22,7 @@ from deepfake_detector.contract import model_file
 from deepfake_detector.faces.cutting import resize
 from deepfake_detector.pages import overlay
 from deepfake_detector.storage import tables
-from deepfake_detector.storage.archive import ArchiveReader
+from deepfake_detector.storage.archive import FACES, ArchiveReader
 
 STEPS = 8
 BLUR = 1 / 8  # of the side: sigma; nothing of a face is left but its colours
@@ -70,7 +70,7 @@ def _fakes(part: str, most: int) -> pd.DataFrame:
 def _areas(model: model_file.Model, rows: pd.DataFrame):
     """Of each face the mean logit along each curve."""
     side = model.contract.crop.input_size
-    with ArchiveReader("data/faces") as reader:
+    with ArchiveReader(FACES) as reader:
         for number, row in console.progress(rows.iterrows(), len(rows), "faces", "face"):
             crop = resize(reader.picture(row["archive"], row["member"]), side)
             (_,), (heat,) = model.judge([crop])

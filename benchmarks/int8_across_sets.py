@@ -20,7 +20,7 @@ from deepfake_detector.contract import model_file
 from deepfake_detector.export.formats import FORMATS
 from deepfake_detector.scoring import intervals, scores
 from deepfake_detector.storage import tables
-from deepfake_detector.storage.archive import ArchiveReader
+from deepfake_detector.storage.archive import FACES, ArchiveReader
 
 
 def main() -> None:
@@ -69,7 +69,7 @@ def _clips(models: dict[str, model_file.Model], found: pd.DataFrame) -> pd.DataF
 
 
 def _logits(models: dict[str, model_file.Model], faces: pd.DataFrame) -> Iterator[dict[str, float]]:
-    with ArchiveReader("data/faces") as reader:
+    with ArchiveReader(FACES) as reader:
         for row in console.progress(faces.itertuples(), len(faces), "faces", "face"):
             crop = reader.picture(row.archive, row.member)
             yield {name: float(model.judge([crop])[0][0]) for name, model in models.items()}

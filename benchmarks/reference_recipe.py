@@ -21,6 +21,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torchvision.models import resnet18
 
+from deepfake_detector.datasets.settings import PARTS
 from deepfake_detector.scoring.intervals import Scores, intervals, mean_difference_intervals
 from deepfake_detector.storage import tables
 
@@ -53,9 +54,7 @@ def _run(epochs: int) -> pd.DataFrame:
     torch.manual_seed(1)
     index = tables.read("data/index.csv", tables.INDEX).set_index("item")
     index = index.loc[index["kind"] == "face", "path"]
-    splits = (
-        tables.read(f"data/splits/{part}.csv", tables.SPLIT) for part in ("train", "val", "test")
-    )
+    splits = (tables.read(f"data/splits/{part}.csv", tables.SPLIT) for part in PARTS)
     train, val, test = (split[split["item"].isin(index.index)] for split in splits)
     images, labels = _pictures(index[train["item"]]), torch.tensor(train["label"].to_numpy(int))
     net = resnet18(num_classes=2).to(memory_format=torch.channels_last)

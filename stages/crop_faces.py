@@ -18,10 +18,8 @@ from deepfake_detector.common.locks import only_writer
 from deepfake_detector.faces.cropping import crop_faces, crop_tasks, lenders, lent
 from deepfake_detector.faces.detection import load_detector
 from deepfake_detector.storage import packs, store, tables
-from deepfake_detector.storage.archive import pack
+from deepfake_detector.storage.archive import FACES, FRAMES, pack
 from stages import frame
-
-FRAMES, FACES = Path("data/frames"), Path("data/faces")
 
 
 def main() -> str:

@@ -18,9 +18,9 @@ from deepfake_detector.datasets import held_out
 from deepfake_detector.evaluation import breakdown, mistakes, plot_tables
 from deepfake_detector.scoring import scores
 from deepfake_detector.storage import tables
-from deepfake_detector.storage.archive import ArchiveReader
+from deepfake_detector.storage.archive import FACES, ArchiveReader
 from deepfake_detector.storage.files import write_json, write_whole
-from deepfake_detector.training import crops, measured_crops, network
+from deepfake_detector.training import measured_crops, network
 from stages import frame
 
 
@@ -60,7 +60,7 @@ def main() -> str:
     measured = plot_tables.Measured(levels, places, decision.threshold, figures["methods"])
     for name, table in plot_tables.TABLES.items():
         _write_plot(name, table(measured))
-    with ArchiveReader(crops.FOLDER) as reader:
+    with ArchiveReader(FACES) as reader:
         for name, sheet in mistakes.sheets(clips, frames, decision.threshold, reader).items():
             write_whole(f"plots/mistakes/{name}.jpg", sheet)
     every = figures | figures.get("held_out", {})

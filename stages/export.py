@@ -18,6 +18,7 @@ import pandas as pd
 from deepfake_detector import contract, params
 from deepfake_detector.contract import golden, model_file, provenance
 from deepfake_detector.datasets import subset
+from deepfake_detector.datasets.settings import PARTS
 from deepfake_detector.export import examples, onnx_graph, parity
 from deepfake_detector.export.formats import FORMATS, fitting_images
 from deepfake_detector.faces.detection import load_detector
@@ -39,9 +40,7 @@ def main() -> str:
     settings = params.load()
     cropping, min_faces = settings.crop_faces, settings.aggregation.min_faces
     detector, facts = network.load(MODELS / "detector.pt")
-    train, val, test = (
-        tables.read(f"data/splits/{part}.csv", tables.SPLIT) for part in ("train", "val", "test")
-    )
+    train, val, test = (tables.read(f"data/splits/{part}.csv", tables.SPLIT) for part in PARTS)
     train = provenance.learned_from(train, settings.train.fakes)
     index = tables.read("data/index.csv", tables.INDEX)
     drawn = sorted(name for name, one in settings.data_sets.items() if one.layout == "demo")

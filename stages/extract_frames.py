@@ -14,10 +14,8 @@ from deepfake_detector import params
 from deepfake_detector.common.locks import only_writer
 from deepfake_detector.media.extraction import extract_frames, frame_tasks
 from deepfake_detector.storage import packs, store, tables
-from deepfake_detector.storage.archive import pack
+from deepfake_detector.storage.archive import FRAMES, pack
 from stages import frame
-
-FOLDER = Path("data/frames")
 
 
 def main() -> str:
@@ -26,8 +24,8 @@ def main() -> str:
     plan = frame_tasks(index, settings.extract_frames)
     kept = store.Store(store.root() / "frames")
     with only_writer(Path(".cache"), "extract_frames"):
-        shutil.rmtree(FOLDER, ignore_errors=True)  # as DVC does: nothing of an earlier index stays
-        done = packs.run_packs(extract_frames, pack(index), plan, kept, FOLDER, settings.parallel)
+        shutil.rmtree(FRAMES, ignore_errors=True)  # as DVC does: nothing of an earlier index stays
+        done = packs.run_packs(extract_frames, pack(index), plan, kept, FRAMES, settings.parallel)
         rows = done.rows.get("frames", []) + [
             {"item": item, "status": why} for item, why in done.failures.items()
         ]

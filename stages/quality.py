@@ -9,8 +9,6 @@ makes   models/quality.json: a limit for each measure; models/firmness.json: ver
         they are firm; metrics/quality.json: both, and what the limits cost and gain
 """
 
-from pathlib import Path
-
 import pandas as pd
 
 from deepfake_detector import contract, params
@@ -20,11 +18,10 @@ from deepfake_detector.evaluation.corruptions import CORRUPTIONS
 from deepfake_detector.faces.cutting import given_items
 from deepfake_detector.scoring import quality
 from deepfake_detector.storage import tables
+from deepfake_detector.storage.archive import FRAMES
 from deepfake_detector.storage.files import write_json
 from deepfake_detector.training import crops, measured_crops, network
 from stages import frame
-
-FRAMES = Path("data/frames")
 
 
 def main() -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from deepfake_detector import contract, params
+from deepfake_detector.datasets.settings import PARTS
 from deepfake_detector.evaluation import model_card, run_report
 from deepfake_detector.pages import html_page
 from deepfake_detector.pages.html_page import Section
@@ -64,9 +65,8 @@ def main() -> str:
 
 def _items() -> pd.DataFrame:
     """What was dealt out, with the part it went to."""
-    parts = ("train", "val", "test")
     return pd.concat(
-        [tables.read(f"data/splits/{part}.csv", tables.SPLIT).assign(part=part) for part in parts]
+        [tables.read(f"data/splits/{part}.csv", tables.SPLIT).assign(part=part) for part in PARTS]
     )
 
 

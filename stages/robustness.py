@@ -12,7 +12,6 @@ stands for itself in what `evaluate` measures.
 """
 
 from collections.abc import Collection
-from pathlib import Path
 
 import pandas as pd
 
@@ -25,11 +24,9 @@ from deepfake_detector.evaluation.corruptions import CORRUPTIONS
 from deepfake_detector.media.stored_frames import frame_rows
 from deepfake_detector.serving import inference
 from deepfake_detector.storage import tables
-from deepfake_detector.storage.archive import Item
+from deepfake_detector.storage.archive import FRAMES, Item
 from deepfake_detector.storage.files import write_json, write_whole
 from stages import frame
-
-FRAMES = Path("data/frames")
 
 
 def main() -> str:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from deepfake_detector import params
 from deepfake_detector.storage import tables
-from deepfake_detector.storage.archive import ArchiveReader
+from deepfake_detector.storage.archive import FACES, ArchiveReader
 from deepfake_detector.storage.files import write_whole
-from deepfake_detector.training import crops, sampling, sheets
+from deepfake_detector.training import sampling, sheets
 from stages import frame
 
 SHEETS = Path("plots/training_samples")
@@ -23,7 +23,7 @@ def main() -> str:
     faces = tables.read("data/faces.csv", tables.FACES)
     split = tables.read("data/splits/train.csv", tables.SPLIT)
     rows = sampling.to_learn_from(faces, split, train.fakes)
-    with ArchiveReader(crops.FOLDER) as reader:
+    with ArchiveReader(FACES) as reader:
         made = sheets.sheets(rows, reader, train.augment, train.input_size, train.seed)
     for name, jpeg in made.items():
         write_whole(SHEETS / f"{name}.jpg", jpeg)

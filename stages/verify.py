@@ -20,7 +20,7 @@ from deepfake_detector.faces.cutting import given_items
 from deepfake_detector.media.stored_frames import frame_pictures
 from deepfake_detector.pages import html_page
 from deepfake_detector.storage import tables
-from deepfake_detector.storage.archive import ArchiveReader
+from deepfake_detector.storage.archive import FACES, FRAMES, ArchiveReader
 from deepfake_detector.storage.files import write_json, write_whole
 from stages import frame
 
@@ -40,7 +40,7 @@ def main() -> str:
     tables.write("data/verified.csv", verified, tables.VERIFIED)
     cut_out = faces[~faces["item"].isin(given_items(index, cropping.realign))]
     filled_in = edges.shares_filled_in(cut_out, frames, cropping.margin)
-    with ArchiveReader("data/frames") as frame_reader, ArchiveReader("data/faces") as face_reader:
+    with ArchiveReader(FRAMES) as frame_reader, ArchiveReader(FACES) as face_reader:
         picture = frame_pictures(frames, index, frame_reader)
         known = splitting.groups(index, tables.make([], tables.NEAR_DUPLICATES))
         near = tables.make(

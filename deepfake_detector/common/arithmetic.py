@@ -6,9 +6,9 @@ processors this was tested on (docs/experiments.md). ONNX Runtime has no such sw
 """
 
 import os
-from pathlib import Path
 
-CPU_INFO = Path("/proc/cpuinfo")
+from deepfake_detector.common.cores import CPUINFO
+
 THREADS = 2  # of torch: sums are added up in another order with more or fewer
 ARRAYS = {  # NumPy and SciPy
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
@@ -49,4 +49,4 @@ def hold(network: bool) -> None:
 
 
 def _cpu_flags() -> set[str]:
-    return set(CPU_INFO.read_text().split()) if CPU_INFO.exists() else set()
+    return set(CPUINFO.read_text().split()) if CPUINFO.exists() else set()

@@ -10,14 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from deepfake_detector.datasets.settings import AnyDataSet
+from deepfake_detector.datasets.settings import PARTS, AnyDataSet
 from deepfake_detector.evaluation import run_report
 from deepfake_detector.evaluation.breakdown import CHIEF, title
 from deepfake_detector.pages.html_page import Section
 from deepfake_detector.scoring.decision import Decision, ends_in_words
 from deepfake_detector.scoring.quality import Limits
 
-PARTS = ("train", "val", "test")
 OWN_LICENSE = "license: mit"
 OTHER_LICENSE = "license: other\nlicense_name: terms-of-the-training-data"
 HEAD = """\

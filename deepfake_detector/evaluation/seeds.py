@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from deepfake_detector.datasets.settings import PARTS
 from deepfake_detector.evaluation.breakdown import title
 
 SUMMARY = "metrics/summary.json"
-SPLITS = [f"data/splits/{part}.csv" for part in ("train", "val", "test")]
+SPLITS = [f"data/splits/{part}.csv" for part in PARTS]
 
 
 def of_one_recipe(kept: Sequence[Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:

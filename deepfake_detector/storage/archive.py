@@ -22,6 +22,7 @@ import pandas as pd
 from deepfake_detector import UserError
 from deepfake_detector.storage.files import write_whole
 
+FRAMES, FACES = Path("data/frames"), Path("data/faces")  # where a run's archives lie
 OPEN_ARCHIVES = 64  # file handles one reader keeps
 PNG = [  # on face crops the fastest to write and read of all settings, and small
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),

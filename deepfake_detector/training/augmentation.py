@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 
 from deepfake_detector.faces.cutting import resize
+from deepfake_detector.media.jpeg import through_jpeg
 from deepfake_detector.training import delivery
-from deepfake_detector.training.delivery import LEAST_SIDE, saved
+from deepfake_detector.training.delivery import LEAST_SIDE
 from deepfake_detector.training.settings import Augment
 
 GREY = np.array([0.299, 0.587, 0.114])  # of red, green, blue in a pixel's brightness (ITU-R BT.601)
@@ -184,7 +185,7 @@ def _transform() -> np.ndarray:
 
 
 def _jpeg_compressed(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return saved(crop, ".jpg", int(rng.integers(*JPEG_QUALITY, endpoint=True)))
+    return through_jpeg(crop, int(rng.integers(*JPEG_QUALITY, endpoint=True)))
 
 
 def _erased(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -22,9 +22,8 @@ from torch.utils.data import (
 from deepfake_detector import UserError
 from deepfake_detector.common import console
 from deepfake_detector.faces.cutting import resize
-from deepfake_detector.storage.archive import ArchiveReader
+from deepfake_detector.storage.archive import FACES, ArchiveReader
 
-FOLDER = "data/faces"
 MEAN, STD = (
     (0.485, 0.456, 0.406),
     (0.229, 0.224, 0.225),
@@ -47,7 +46,7 @@ class FaceCrops(Dataset):
             rows["archive"].to_numpy(bytes), return_inverse=True
         )
         self._members = rows["member"].to_numpy(bytes)
-        self._reader = ArchiveReader(FOLDER)
+        self._reader = ArchiveReader(FACES)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -11,6 +11,7 @@ import numpy as np
 
 from deepfake_detector.media import sharpening
 from deepfake_detector.media.h264 import through_h264
+from deepfake_detector.media.jpeg import through_jpeg
 
 KERNELS = (
     cv2.INTER_NEAREST,
@@ -25,7 +26,6 @@ WEBP_QUALITY = (20, 95)  # 0 (coarse) to 100 (fine), both ends included
 JPEG_QUALITY = (40, 95)  # the same, of each of two savings
 CRF = (23, 40)  # of H.264; 0 (fine) to 51 (coarse), both ends included
 MACROBLOCK, JPEG_BLOCK = 16, 8  # pixels a side of what H.264 and WebP, and JPEG, code by itself
-QUALITY_OF = {".jpg": cv2.IMWRITE_JPEG_QUALITY, ".webp": cv2.IMWRITE_WEBP_QUALITY}
 SHARPENED = (0.3, 1.2)  # of the detail that is added
 DETAIL = (0.6, 2.0)  # standard deviation of what counts as detail, pixels
 DENOISED = (8.0, 30.0)  # grey levels; smaller differences are taken for noise
@@ -69,21 +69,21 @@ def thumbnailed(crop: Picture, rng: np.random.Generator) -> Picture:
 
 def webp_coded(crop: Picture, rng: np.random.Generator) -> Picture:
     quality, offset = _quality(WEBP_QUALITY, rng), rng.integers(0, MACROBLOCK, 2)
-    return _on_grid(crop, offset, lambda padded: saved(padded, ".webp", quality))
+    return _on_grid(crop, offset, lambda padded: through_webp(padded, quality))
 
 
 def jpeg_coded_twice(crop: Picture, rng: np.random.Generator) -> Picture:
     """Saved, cut, and saved again: the second grid of blocks is never the first."""
     first, second = (_quality(JPEG_QUALITY, rng) for _ in range(2))
     offset = divmod(int(rng.integers(1, JPEG_BLOCK**2)), JPEG_BLOCK)
-    once = saved(crop, ".jpg", first)
-    return _on_grid(once, offset, lambda padded: saved(padded, ".jpg", second))
+    once = through_jpeg(crop, first)
+    return _on_grid(once, offset, lambda padded: through_jpeg(padded, second))
 
 
-def saved(picture: Picture, suffix: str, quality: int) -> Picture:
-    """An RGB uint8 picture as it comes out of a `.jpg` or `.webp` of that quality, 0 to 100."""
+def through_webp(picture: Picture, quality: int) -> Picture:
+    """An RGB uint8 picture as it comes out of a WebP file of that quality, 1 to 100."""
     swapped = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    _, data = cv2.imencode(suffix, swapped, [QUALITY_OF[suffix], quality])
+    _, data = cv2.imencode(".webp", swapped, [cv2.IMWRITE_WEBP_QUALITY, quality])
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB))
 
 

@@ -10,15 +10,15 @@ import torch
 
 from deepfake_detector.common import cores
 from deepfake_detector.common.code_hash import code_hash
-from deepfake_detector.storage.archive import fingerprint
+from deepfake_detector.storage.archive import FACES, fingerprint
 from deepfake_detector.storage.files import file_hash
-from deepfake_detector.training import crops
 from deepfake_detector.training.settings import Train
 
 CODE = (  # what a saved state's meaning depends on
     "faces/cutting",
     "faces/face",
     "media/h264",
+    "media/jpeg",
     "media/sharpening",
     "scoring/scores",
     "storage/archive",
@@ -58,7 +58,7 @@ def run_folder(train: Train, rows: Mapping[str, pd.DataFrame]) -> Path:
     for part in rows.values():
         key.update(part.to_csv(index=False).encode())
         for archive in sorted(set(part["archive"])):
-            key.update(repr(fingerprint(Path(crops.FOLDER) / archive)).encode())
+            key.update(repr(fingerprint(FACES / archive)).encode())
     key.update(code_hash(CODE).encode())
     key.update(file_hash("requirements.txt").encode())
     return Path(os.environ.get("DVC_ROOT", ".")) / ".cache" / "train" / key.hexdigest()[:16]

@@ -30,7 +30,7 @@ needs_avx2 = pytest.mark.skipif(not arithmetic.is_portable_here(), reason="needs
 def test_what_is_held_follows_from_the_processor(tmp_path, monkeypatch, flags, network, held):
     environment = {"OMP_NUM_THREADS": "7"}
     monkeypatch.setattr(os, "environ", environment)
-    monkeypatch.setattr(arithmetic, "CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(arithmetic, "CPUINFO", tmp_path / "cpuinfo")
     if flags is not None:
         (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : fpu {flags} sse2\n")
     arithmetic.hold(network)

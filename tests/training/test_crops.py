@@ -12,6 +12,7 @@ from torchvision.transforms.functional import normalize
 from deepfake_detector import UserError
 from deepfake_detector.faces.degradation import measures
 from deepfake_detector.scoring.quality import MEASURES
+from deepfake_detector.storage import archive
 from deepfake_detector.storage.archive import ArchiveReader
 from deepfake_detector.training import crops
 from deepfake_detector.training.crops import FaceCrops
@@ -99,6 +100,6 @@ def test_every_track_of_the_splits_items_is_judged_and_nothing_else(stored_crops
     assert np.isfinite(judged["logit"]).all()
     measured = judge_and_measure(detector, faces, split, 32)
     assert measured[judged.columns].equals(judged)
-    with ArchiveReader(crops.FOLDER) as reader:
+    with ArchiveReader(archive.FACES) as reader:
         pictures = [reader.picture(row.archive, row.member) for row in judged.itertuples()]
     assert measured[[*MEASURES]].to_dict("records") == [measures(one) for one in pictures]

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import textured
 
+from deepfake_detector.media.jpeg import through_jpeg
 from deepfake_detector.training import delivery
 
 OPERATIONS = [
@@ -71,13 +72,10 @@ def test_red_stays_red_and_blue_stays_blue(operation, colour):
         assert operation(plain(colour), rng).mean(axis=(0, 1)) == pytest.approx(colour, abs=8)
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
-def test_a_finer_quality_loses_less(suffix):
+@pytest.mark.parametrize("codec", [through_jpeg, delivery.through_webp])
+def test_a_finer_quality_loses_less(codec):
     crop = face()
-    errors = [
-        np.abs(delivery.saved(crop, suffix, quality).astype(int) - crop).mean()
-        for quality in (95, 60, 20)
-    ]
+    errors = [np.abs(codec(crop, quality).astype(int) - crop).mean() for quality in (95, 60, 20)]
     assert errors == sorted(errors)
     assert errors[0] < 4
 
@@ -128,7 +126,7 @@ def test_a_thumbnail_is_made_and_enlarged_by_every_kernel_at_all_sizes(monkeypat
 def test_the_second_jpeg_never_lies_on_the_grid_of_the_first(monkeypatch):
     padded = []
     monkeypatch.setattr(
-        delivery, "saved", lambda crop, *_: padded.append(crop.shape[:2]) or crop.copy()
+        delivery, "through_jpeg", lambda crop, *_: padded.append(crop.shape[:2]) or crop.copy()
     )
     for rng in rngs(400):
         delivery.jpeg_coded_twice(textured(), rng)
@@ -141,9 +139,7 @@ def test_the_second_jpeg_never_lies_on_the_grid_of_the_first(monkeypatch):
 def test_blocks_lie_where_the_offset_says():
     """At a quality that keeps one grey value of each 8 x 8 block, edges are those of the grid."""
     ramp = np.repeat(np.tile(np.linspace(60, 200, 64), (64, 1))[..., None], 3, axis=2)
-    found = delivery._on_grid(
-        ramp.astype(np.uint8), (0, 3), lambda padded: delivery.saved(padded, ".jpg", 1)
-    )
+    found = delivery._on_grid(ramp.astype(np.uint8), (0, 3), lambda padded: through_jpeg(padded, 1))
     edges = np.flatnonzero(np.abs(np.diff(found[20, :, 1].astype(int))) > 6) + 1
     assert len(edges)
     assert set((edges + 3) % 8) == {0}
@@ -153,8 +149,8 @@ def test_blocks_lie_where_the_offset_says():
     ("operation", "codec", "limits"),
     [
         (delivery.h264_coded, "through_h264", delivery.CRF),
-        (delivery.webp_coded, "saved", delivery.WEBP_QUALITY),
-        (delivery.jpeg_coded_twice, "saved", delivery.JPEG_QUALITY),
+        (delivery.webp_coded, "through_webp", delivery.WEBP_QUALITY),
+        (delivery.jpeg_coded_twice, "through_jpeg", delivery.JPEG_QUALITY),
     ],
 )
 def test_all_qualities_are_drawn(monkeypatch, operation, codec, limits):

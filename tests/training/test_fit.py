@@ -18,8 +18,8 @@ from torch import nn
 
 from deepfake_detector import Stopped, UserError
 from deepfake_detector.faces.cutting import points_of_ready_crop
-from deepfake_detector.storage.archive import encode, write_archive
-from deepfake_detector.training import crops, devices, fit
+from deepfake_detector.storage.archive import FACES, encode, write_archive
+from deepfake_detector.training import devices, fit
 from deepfake_detector.training.checkpoints import Checkpoints
 from deepfake_detector.training.learner import Learner
 from deepfake_detector.training.network import FaceClassifier
@@ -104,7 +104,7 @@ def faces(tmp_path_factory) -> tuple[Path, pd.DataFrame]:
             }
             | {"points": points_of_ready_crop()}
         )
-    write_archive(folder / crops.FOLDER / "toy.zip", pictures)
+    write_archive(folder / FACES / "toy.zip", pictures)
     return folder, pd.DataFrame(rows)
 
 
