@@ -48,8 +48,10 @@ NO_INDEX = "cut off: without its end nobody can tell what is in it"
 HEAD, HOLE = 12, 8  # bytes
 UNWRITTEN = bytes(64)  # that no codec of NEVER_ZEROS puts into a picture
 NEVER_ZEROS = ("h264", "hevc", "vp8", "vp9", "av1")
+TIFF = (b"II*\0", b"MM\0*")
 # JPEG, PNG, GIF, WebP, TIFF
 PICTURE = re.compile(rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF....WEBP|II\*\0|MM\0\*", re.DOTALL)
+OF_MANY_KINDS = "damaged image, or a kind of TIFF that is not read here"
 VP8_SHOWN = 0x10  # bit of a frame's first byte (RFC 6386, 9.1)
 
 
@@ -125,9 +127,12 @@ def _picture(file: MediaFile, found: Probe, limits: Limits) -> Probe | None:
 def _damaged_picture(file: MediaFile, found: Probe) -> Probe | None:
     """Of a file that begins as a picture does; else None."""
     file.seek(0)
-    if not PICTURE.match(file.read(HEAD)):
+    head = file.read(HEAD)
+    if not PICTURE.match(head):
         return None
-    return replace(found, kind="image", failure=str(damaged("")))
+    is_tiff = head.startswith(TIFF)
+    error = MediaError(OF_MANY_KINDS, f"save it as PNG, or {COPY}") if is_tiff else damaged("")
+    return replace(found, kind="image", failure=str(error))
 
 
 def _animation(file: MediaFile, image: Image.Image, found: Probe) -> Probe:

@@ -2,7 +2,9 @@
 
 import io
 import struct
+from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -72,6 +74,18 @@ def test_a_long_text_does_not_cost_the_picture():
     told = PngInfo()
     told.add_text("workflow", "step " * 1_000_000, zip=True)
     np.testing.assert_array_equal(read_image(picture(COLOURS, "PNG", pnginfo=told)), COLOURS)
+
+
+def test_a_kind_of_tiff_that_is_not_read_is_not_only_called_damaged():
+    """Another copy would not help: it is whole."""
+    encoder = av.CodecContext.create("tiff", "w")
+    encoder.width = encoder.height = 32
+    encoder.pix_fmt, encoder.time_base = "ya16le", Fraction(1, 25)
+    frame = av.VideoFrame(32, 32, "ya16le")
+    frame.pts = 0
+    packets = [*encoder.encode(frame), *encoder.encode(None)]
+    told = probe(b"".join(map(bytes, packets))).failure
+    assert "a kind of TIFF that is not read here; save it as PNG" in told
 
 
 def png_with_damaged(kind: bytes) -> bytes:
