@@ -309,6 +309,27 @@ def test_a_picture_of_which_a_part_was_never_written_is_distrusted(decoder):
     assert all(frame.trusted for frame in sampled(whole, 40))
 
 
+@pytest.mark.parametrize("codec", ["msmpeg4", "wmv2", "flv"])
+def test_where_a_recorder_wrote_no_index_every_frame_is_made_of_what_it_needs(codec):
+    """FFmpeg then takes every packet for a keyframe, and these decoders make a picture of a change
+    without what it changes."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="avi") as output:
+        stream = output.add_stream(codec, rate=25, options={"g": "12"})
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for number in range(60):
+            frame = av.VideoFrame.from_ndarray(numbered_frame(number), format="rgb24")
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+    data = bytearray(buffer.getvalue())
+    del data[data.rindex(b"idx1") :]
+    place = data.index(b"movi")
+    data[4:8] = data[place - 4 : place] = bytes(4)  # sizes are written last
+    frames = sampled(bytes(data), 10)
+    assert [number_in(frame.image) for frame in frames] == [frame.index for frame in frames]
+    assert len(frames) == 10
+
+
 def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Kind and content of the boxes of an MP4 that follow one another."""
     while data:
