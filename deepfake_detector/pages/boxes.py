@@ -42,16 +42,20 @@ def draw(
     drawn = image.copy()
     longest = max(image.shape[:2])
     thick, letter = max(LEAST_LINE, longest // THIN), max(LEAST_LETTER, longest // letters)
+    boxes = list(boxes)
     for box in boxes:
-        corners = _corners(box.place)
-        lines = _lines(corners, box.verdict)
+        lines = _lines(_corners(box.place), box.verdict)
         for colour, width in ((WHITE, thick + 2), (_colour(box.verdict), thick)):
             for start, end in lines:
                 cv2.line(drawn, start, end, colour, width, cv2.LINE_AA)
+    taken: list[Line] = []
+    for box in boxes:
         label = _label(box.text, box.verdict, letter)
-        (left, top), _ = corners
+        (left, top), _ = _corners(box.place)
         above = top - label.shape[0] - thick
-        _paste(drawn, label, left, above if above >= 0 else top + thick)
+        left, top = _free_place(drawn, label, left, above if above >= 0 else top + thick, taken)
+        taken.append(((left, top), (left + label.shape[1], top + label.shape[0])))
+        _paste(drawn, label, left, top)
     if note:
         label = _label(note, verdict, letter)
         _paste(drawn, label, 0, image.shape[0])
@@ -122,6 +126,23 @@ def _label(text: str, verdict: str, letter: int) -> np.ndarray:
         pen.ellipse((left, top, right, bottom), fill=inside, outline=WHITE, width=2)
     pen.text((right + room, height / 2), text, WHITE, font, anchor="lm")
     return np.asarray(image)
+
+
+def _free_place(
+    drawn: np.ndarray, label: np.ndarray, left: int, top: int, taken: list[Line]
+) -> tuple[int, int]:
+    """Where a label lies within the picture and over no other: there, or as few of its heights
+    higher or lower as will do."""
+    height, width = label.shape[:2]
+    left, last = max(min(left, drawn.shape[1] - width), 0), drawn.shape[0] - height
+    for rows in range(len(taken) + 1):
+        for place in (top - rows * height, top + rows * height):
+            if 0 <= place <= last and not any(
+                left < right and other < left + width and place < bottom and upper < place + height
+                for (other, upper), (right, bottom) in taken
+            ):
+                return left, place
+    return left, top
 
 
 def _paste(drawn: np.ndarray, label: np.ndarray, left: int, top: int) -> None:

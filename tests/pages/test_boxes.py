@@ -58,3 +58,16 @@ def test_the_note_stands_in_the_lower_left_corner():
     drawn = draw(GROUND, [], "0:01", "FAKE")
     assert tuple(drawn[-1, 0]) == boxes.FAKE
     assert (drawn[:150] == GROUND[:150]).all()
+
+
+def test_no_label_covers_another():
+    """Two faces beside each other, whose labels are wider than they are."""
+    texts = ("1 no verdict, 20.9 % fake", "2 REAL, 1.0 % fake", "3 FAKE, 99.0 % fake")
+    places = [(100.0 + 30 * number, 90.0, 25.0, 30.0) for number in range(3)]
+    found = [Box(place, "REAL", text) for place, text in zip(places, texts, strict=True)]
+    drawn = draw(GROUND, found)
+    for text in texts:
+        label = boxes._label(text, "REAL", max(boxes.LEAST_LETTER, 400 // boxes.SMALL))
+        height, width = label.shape[:2]
+        windows = np.lib.stride_tricks.sliding_window_view(drawn, (height, width, 3))
+        assert (windows == label).all(axis=(3, 4, 5)).any(), text
