@@ -47,6 +47,7 @@ FORM = {
                 "schema": {
                     "type": "object",
                     "required": [FIELD],
+                    "additionalProperties": False,
                     "properties": {
                         FIELD: {
                             "type": "string",
