@@ -14,12 +14,16 @@ from typing import Final, NamedTuple
 import av
 import numpy as np
 
-from deepfake_detector.media.reading import Source, demuxed, opened, video, video_errors
+from deepfake_detector.media.reading import (
+    STRICT,
+    Source,
+    demuxed,
+    opened,
+    video,
+    video_errors,
+)
 from deepfake_detector.media.timeline import Timeline, distinct
 
-STRICT = {
-    "err_detect": "explode"
-}  # of FFmpeg: what is damaged is an error, not repaired in silence
 # codecs whose decoders make a picture of a change without what it changes; no stream of theirs says
 # which of its packets are whole pictures, and a container without an index calls all of them so
 UNMARKED = ("msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "wmv1", "wmv2", "flv1", "h263")

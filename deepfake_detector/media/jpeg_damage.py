@@ -7,13 +7,12 @@ from typing import NamedTuple
 import av
 from PIL import Image
 
-from deepfake_detector.media.reading import MediaFile
+from deepfake_detector.media.reading import STRICT, MediaFile
 
 START, END = b"\xff\xd8\xff", b"\xff\xd9"
 SCAN, RESTARTS = 0xDA, 0xDD  # kinds of segments (ITU-T T.81, B.1)
 HUFFMAN = (0xC0, 0xC1, 0xC2)  # frames that FFmpeg decodes: baseline, extended and progressive
 NO_PART = {*range(0xE0, 0xF0), 0xFE}  # what applications and people add
-STRICT = {"err_detect": "explode"}  # of FFmpeg: what is damaged is an error
 
 
 class _Segment(NamedTuple):

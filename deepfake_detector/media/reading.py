@@ -29,6 +29,8 @@ OPTIONS = {
     "protocol_whitelist": "pipe",
     "max_streams": f"{MOST_STREAMS + 1}",  # of some containers it leaves out what is more, silently
 }  # of FFmpeg
+# of FFmpeg's decoders: what is damaged is an error, not repaired in silence
+STRICT = {"err_detect": "explode"}
 # Streams of pictures that are not the film: covers, thumbnails, stills, and the tiles or layers of
 # another picture.
 NOT_MOVING = (

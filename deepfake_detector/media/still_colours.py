@@ -1,6 +1,7 @@
 """The colours of an opened still as a screen shows them: 8 bits of sRGB, opaque."""
 
 import io
+from collections.abc import Iterator
 from itertools import product
 from typing import cast
 
@@ -60,12 +61,29 @@ def transfer_of(image: Image.Image, file: MediaFile) -> int:
 
 
 def _transfer_of_png(file: MediaFile) -> int:
-    place, kind = len(PNG_MARK), b"IHDR"
-    while kind not in (b"IDAT", b"cICP", b""):
+    for kind, place, _ in png_chunks(file):
+        if kind == b"IDAT":
+            break
+        if kind == b"cICP":
+            file.seek(place + 8)
+            return file.read(2)[1]
+    return UNSPECIFIED
+
+
+def png_chunks(file: MediaFile) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, place and size of each chunk of a PNG, with the 12 bytes that its length, kind and
+    checksum take; none of another file."""
+    file.seek(0)
+    place, kind = len(PNG_MARK), b""
+    if file.read(place) != PNG_MARK:
+        return
+    while kind != b"IEND":
         file.seek(place)
-        size, kind = int.from_bytes(file.read(4), "big"), file.read(4)
-        place += 12 + size
-    return file.read(2)[1] if kind == b"cICP" else UNSPECIFIED
+        size, kind = 12 + int.from_bytes(file.read(4), "big"), file.read(4)
+        if len(kind) < 4:
+            return
+        yield kind, place, size
+        place += size
 
 
 def _transfer_of_avif(file: MediaFile) -> int:

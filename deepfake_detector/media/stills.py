@@ -24,9 +24,9 @@ from deepfake_detector.media.reading import (
     refuse_empty,
 )
 from deepfake_detector.media.still_colours import (
-    PNG_MARK,
     as_shown,
     has_deep_colours,
+    png_chunks,
     refuse_deep_planes,
     transfer_of,
     white_is_zero,
@@ -47,7 +47,7 @@ RAW = "a raw photo, of which no more than a preview can be read here"
 NO_HEIF = "a HEIC picture, which cannot be read here"
 HEIF_REMEDY = "install pillow-heif (`pip install pillow-heif`), or save the picture as JPEG"
 GARBLED = "a part of it is lost, and what comes after is garbled"
-OPTIONAL = 0x20  # bit of the first letter of a PNG's chunk
+OPTIONAL = 0x20  # bit of the first letter of a PNG's chunk (PNG specification, 5.4)
 OF_ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 ORIENTATION = 0x0112  # tag of EXIF
 XMP = "xmp", "XML:com.adobe.xmp"  # names of Pillow's
@@ -132,7 +132,11 @@ def still(file: MediaFile) -> Iterator[Image.Image]:
 def _without_damaged_extras(file: MediaFile) -> MediaFile:
     """A PNG without what is damaged in it and no part of its picture, a text, say: as browsers do,
     where Pillow refuses the file. Its picture, and those of an animation, must be whole."""
-    damaged = [span for span in _extras_of_png(file) if not _is_whole(file, *span)]
+    damaged = [
+        (place, size)
+        for kind, place, size in png_chunks(file)
+        if kind[0] & OPTIONAL and kind not in OF_ANIMATION and not _is_whole(file, place, size)
+    ]
     file.seek(0)
     if not damaged:
         return file
@@ -143,21 +147,8 @@ def _without_damaged_extras(file: MediaFile) -> MediaFile:
     return MediaFile(io.BytesIO(b"".join([*kept, data[end:]])))
 
 
-def _extras_of_png(file: MediaFile) -> Iterator[tuple[int, int]]:
-    """Place and size of each chunk that a reader may leave out (PNG specification, 5.4)."""
-    file.seek(0)
-    is_png, place = file.read(len(PNG_MARK)) == PNG_MARK, len(PNG_MARK)
-    while is_png:
-        file.seek(place)
-        size, kind = 12 + int.from_bytes(file.read(4), "big"), file.read(4)
-        if len(kind) < 4 or kind == b"IEND":
-            return
-        if kind[0] & OPTIONAL and kind not in OF_ANIMATION:
-            yield place, size
-        place += size
-
-
 def _is_whole(file: MediaFile, place: int, size: int) -> bool:
+    """Whether the checksum of a PNG's chunk holds."""
     file.seek(place + 4)
     checked, told = file.read(size - 8), file.read(4)
     return zlib.crc32(checked) == int.from_bytes(told, "big")

@@ -72,7 +72,7 @@ def _refuse_lost_ties(
             f"{path}: originals that are the name of more than one item: {shown(sorted(doubtful))}",
             "write their paths with folder and suffix",
         )
-    if given and len(unknown) == len(given) and any(method == "real" for method in _methods(names)):
+    if given and len(unknown) == len(given) and "real" in _methods(names):
         raise UserError(
             f"{path}: no original names an item: {shown(sorted(unknown))}",
             f"write their paths as below {path.parent}, or their names",
