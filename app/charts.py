@@ -115,9 +115,8 @@ def timeline(
         .encode(shape=alt.Shape("who:N", title=None, scale=shapes, legend=legend))
         .add_params(alt.selection_point(name=POINT, fields=["frame"], on="click"))
     )
-    return _styled(
-        alt.layer(*areas, ends, chosen, base.mark_line(strokeWidth=1.5), points), 260, page
-    )
+    line = base.mark_line(strokeWidth=1.5)
+    return _styled(alt.LayerChart(layer=[*areas, ends, chosen, line, points]), 260, page)
 
 
 def _styled(chart: alt.LayerChart, height: int, page: Colours) -> alt.LayerChart:

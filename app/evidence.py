@@ -67,7 +67,7 @@ def _show_verdict(judged: Judged) -> None:
         )
         if found.reason == NOT_JUDGED:
             own_clips.link(f"own-clips-{judged.number}")
-        if not judged.trusted:
+        if not judged.trusted or found.fake_probability is None:
             return
         decision = terms.decision
         probability, limits = report.score_in_words(found, decision)

@@ -125,7 +125,7 @@ def _show_table(rows: Sequence[Row]) -> None:
 
 def _offer_choice(rows: Sequence[Row]) -> None:
     """The same choice for those to whom a drawn table gives none: by keyboard, or read out."""
-    state, names = st.session_state, {row.number: row for row in rows}
+    state, names = st.session_state, labels(rows)
     wanted = state.shown if state.shown in names else None
     if state.get(CHOICE) != wanted:  # what is set closes the list on whoever is choosing
         state[CHOICE] = wanted
@@ -136,7 +136,7 @@ def _offer_choice(rows: Sequence[Row]) -> None:
     st.selectbox(
         "Shown below",
         list(names),
-        format_func=labels(rows).get,
+        format_func=names.__getitem__,
         placeholder="Choose a file here or in the table" if rows else "No file matches",
         key=CHOICE,
         on_change=chosen,

@@ -7,10 +7,11 @@ import gc
 import threading
 from collections.abc import Sequence
 from functools import partial
+from typing import cast
 
 import streamlit as st
 from streamlit import runtime
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner import ScriptRunContext, get_script_run_ctx
 
 from app import judging, models, own_clips, progress, results, server_folder, sidebar, uploads
 from app.arrival import Arrival
@@ -97,7 +98,7 @@ def open_visit(at_once: int) -> Visit:
     elif visits().is_forgotten(state.visit):
         begin_anew(at_once)  # what is in the uploader stays: it may be dropped just now
         st.toast("What was judged was forgotten in another tab.", icon=":material/delete:")
-    session = get_script_run_ctx().session_id
+    session = cast(ScriptRunContext, get_script_run_ctx()).session_id
     state.visit.work.watch(session, partial(runtime.get_instance().is_active_session, session))
     return state.visit
 

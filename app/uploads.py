@@ -4,9 +4,11 @@ them: whoever asks takes them over."""
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import ScriptRunContext, get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app import refused
@@ -62,10 +64,11 @@ def _uploader() -> str:
 
 def _taken(upload: UploadedFile) -> Arrival:
     """The upload, whose bytes Streamlit would keep, twice, until the visitor has gone."""
-    state, context = st.session_state, get_script_run_ctx()
+    state, context = st.session_state, cast(ScriptRunContext, get_script_run_ctx())
     data = upload.getvalue()
     state.taken.add(upload.file_id)
-    context.uploaded_file_mgr.remove_file(session_id=context.session_id, file_id=upload.file_id)
+    kept_in = cast(MemoryUploadedFileManager, context.uploaded_file_mgr)
+    kept_in.remove_file(session_id=context.session_id, file_id=upload.file_id)
     for kept in state[_uploader()]:
         if kept.file_id == upload.file_id and isinstance(kept, UploadedFile):
             kept.truncate(0)  # the uploader hands out copies of what it keeps

@@ -117,7 +117,7 @@ def _section(module: str, options: str, folder: str, shown: str) -> str:
     command = [sys.executable, "-m", module, *filter(None, [folder]), *options.split()]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     print(done.stdout, flush=True)
-    title = " ".join(importlib.import_module(module).__doc__.partition("\n\n")[0].split())
+    title = " ".join((importlib.import_module(module).__doc__ or "").partition("\n\n")[0].split())
     return f"## {title}\n\n{_here()}\n\n```console\n$ {shown}\n{done.stdout.rstrip()}\n```\n"
 
 

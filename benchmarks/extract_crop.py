@@ -25,7 +25,7 @@ from deepfake_detector.faces.detection import DETECTORS
 from deepfake_detector.faces.settings import CropFaces
 from deepfake_detector.media.extraction import extract_frames, frame_tasks
 from deepfake_detector.media.probing import probe
-from deepfake_detector.media.reading import opened, video
+from deepfake_detector.media.reading import demuxed, opened, video
 from deepfake_detector.media.settings import ExtractFrames
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import pack
@@ -127,8 +127,10 @@ def _decode(clips: pd.DataFrame, execution: Parallel) -> None:
 
 def _decode_one(path: str) -> int:
     stream_index = probe(Path(path)).stream
+    if stream_index is None:
+        raise SystemExit(f"{path} is no video")
     with opened(Path(path)) as file, video(file, stream_index) as stream:
-        return sum(1 for _ in stream.container.decode(stream))
+        return sum(len(packet.decode()) for packet in demuxed(stream))
 
 
 def crop_settings(detector: str) -> CropFaces:

@@ -86,7 +86,10 @@ class ByOpenCv(YuNet):
         self._net.setInputSize(picture.shape[1::-1])
         _, found = self._net.detect(picture[..., ::-1].copy())
         rows = [] if found is None else found.tolist()
-        return [Face(*row[:4], row[-1], tuple(row[4:-1])) for row in rows]
+        return [
+            Face(x, y, width, height, score, tuple(points))
+            for x, y, width, height, *points, score in rows
+        ]
 
 
 def _people(folder: Path, native: FaceDetector) -> Iterator[tuple[np.ndarray, Face]]:

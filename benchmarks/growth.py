@@ -80,8 +80,11 @@ def _measured(folder: Path, workers: int) -> tuple[float, float, float]:
     started = time.perf_counter()
     extract_and_crop(clips_below(folder), "haar", execution(workers))
     seconds = time.perf_counter() - started
-    kinds = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
-    return seconds, *(resource.getrusage(kind).ru_maxrss / 1024 for kind in kinds)
+    own, children = (
+        resource.getrusage(kind).ru_maxrss / 1024
+        for kind in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return seconds, own, children
 
 
 if __name__ == "__main__":

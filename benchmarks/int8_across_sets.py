@@ -41,9 +41,9 @@ def main() -> None:
     clips = _clips(models, found).merge(test, on="item")
     for data_set, own in clips.groupby("data_set"):
         auc = {name: roc_auc_score(own["label"], own[name]) for name in models}
-        pair = ([intervals.Scores(own[name].to_numpy())] for name in ("int8", "fp32"))
+        int8, fp32 = ([intervals.Scores(own[name].to_numpy())] for name in ("int8", "fp32"))
         labels, groups = own["label"].to_numpy(int), own["group"].to_numpy()
-        sure = intervals.mean_difference_intervals(labels, *pair, groups, ["roc_auc"])
+        sure = intervals.mean_difference_intervals(labels, int8, fp32, groups, ["roc_auc"])
         between = (
             "({:+.4f} to {:+.4f})".format(*sure.ends["roc_auc"])
             if sure.ends

@@ -86,7 +86,8 @@ def drawn(folder: Path, count: int) -> list[Path]:
 
 def _by_the_command(folder: Path, model: Path) -> float:
     """Seconds that `predict` takes for the same files."""
-    command = [sys.executable, "-m", "deepfake_detector", "predict", folder, "--model", model]
+    judge = [sys.executable, "-m", "deepfake_detector", "predict"]
+    command = [*judge, str(folder), "--model", str(model)]
     environment = os.environ | {"PYTHONPATH": str(PROJECT)}
     started = time.monotonic()
     done = subprocess.run(command, cwd=folder.parent, env=environment, capture_output=True)

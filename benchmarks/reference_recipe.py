@@ -26,7 +26,8 @@ from deepfake_detector.scoring.intervals import Scores, intervals, mean_differen
 from deepfake_detector.storage import tables
 
 SIZE, BATCH, HIGHEST_RATE = 128, 64, 2e-3
-MEAN, STD = np.float32([124, 116, 104]), np.float32([58, 57, 57])
+MEAN = np.array([124, 116, 104], np.float32)
+STD = np.array([58, 57, 57], np.float32)
 
 
 def main() -> None:
@@ -94,7 +95,9 @@ def _logits(net: torch.nn.Module, images: list[np.ndarray]) -> np.ndarray:
 
 def _pictures(paths: pd.Series) -> list[np.ndarray]:
     return [
-        cv2.resize(cv2.imread(path), (SIZE, SIZE), interpolation=cv2.INTER_AREA)[..., ::-1]
+        cv2.resize(np.asarray(cv2.imread(path)), (SIZE, SIZE), interpolation=cv2.INTER_AREA)[
+            ..., ::-1
+        ]
         for path in paths
     ]
 
@@ -124,10 +127,12 @@ def _tell(reference: pd.DataFrame, split: str, against: Path | None) -> None:
     print(f"{len(both)} faces that both have judged, of {len(reference)}:")
     _tell_one("the pipeline", both)
     _tell_one("reference", both.assign(logit=both["logit_reference"]))
-    scored = ([Scores(both[name])] for name in ("logit", "logit_reference"))
-    low, high = mean_difference_intervals(both["label"], *scored, both["group"], ["roc_auc"]).ends[
-        "roc_auc"
-    ]
+    labels, groups = both["label"].to_numpy(int), both["group"].to_numpy()
+    ours_scored, theirs_scored = (
+        [Scores(both[name].to_numpy())] for name in ("logit", "logit_reference")
+    )
+    sure = mean_difference_intervals(labels, ours_scored, theirs_scored, groups, ["roc_auc"])
+    low, high = sure.ends["roc_auc"]
     difference = roc_auc_score(both["label"], both["logit"]) - roc_auc_score(
         both["label"], both["logit_reference"]
     )

@@ -150,9 +150,10 @@ def repeated(clip: Path, times: int) -> Path:
         copied = output.add_stream_from_template(stream)
         packets = [packet for packet in source.demux(stream) if packet.size]
         for turn in range(times):
+            later = (stream.duration or 0) * (turn > 0)
             for packet in packets:
-                packet.pts += stream.duration * (turn > 0)
-                packet.dts += stream.duration * (turn > 0)
+                packet.pts = (packet.pts or 0) + later
+                packet.dts = (packet.dts or 0) + later
                 packet.stream = copied
                 output.mux(packet)
     return path

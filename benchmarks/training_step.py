@@ -27,10 +27,10 @@ from benchmarks import goals
 from deepfake_detector.datasets.synthesis.clips import plan, produce
 from deepfake_detector.faces.cutting import given_crop, points_of_ready_crop, read_points, resize
 from deepfake_detector.media.stills import read_image
-from deepfake_detector.storage.archive import encode, write_archive
+from deepfake_detector.storage.archive import FACES, encode, write_archive
 from deepfake_detector.training import devices
 from deepfake_detector.training.augmentation import augment
-from deepfake_detector.training.crops import FOLDER, loader
+from deepfake_detector.training.crops import loader
 from deepfake_detector.training.learner import Learner
 from deepfake_detector.training.network import build
 from deepfake_detector.training.sampling import BalancedBatches, LearningCrops
@@ -206,7 +206,7 @@ def _store(pictures: list[np.ndarray]) -> pd.DataFrame:
         f"{n:04d}.png": encode(given_crop(pictures[n % len(pictures)], SIDE), "png")
         for n in range(CROPS)
     }
-    write_archive(Path(FOLDER) / "bench.zip", members)
+    write_archive(FACES / "bench.zip", members)
     rows = pd.DataFrame(
         {"archive": "bench.zip", "member": sorted(members), "points": points_of_ready_crop()}
     )
