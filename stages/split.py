@@ -11,12 +11,13 @@ reads   data/index.csv, data/verified.csv, data/near_duplicates.csv
 makes   data/splits/{train,val,test}.csv, metrics/split.json
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import pandas as pd
 
 from deepfake_detector import UserError, params
 from deepfake_detector.datasets import held_out, splitting
+from deepfake_detector.datasets.settings import Split
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_json
 from stages import frame
@@ -41,37 +42,19 @@ def main() -> str:
     group = splitting.groups(index, near)
     items = items.assign(group=items["item"].map(group))
     splitting.refuse_one_group(index, near, items)
-    shares = {part: getattr(split, part) for part in splitting.PARTS}
-    items = items.assign(part=splitting.part_of(items, split.policy, shares, split.seed))
-    left_out, items = items[items["part"].isna()], items.dropna(subset="part")
-    methods, select_by = split.hold_out.methods, split.hold_out.selecting_method
-    items = items.assign(part=splitting.without_unseen(items, methods, select_by))
-    withheld, items = items[items["part"].isna()], items.dropna(subset="part")
+    items, left_out, withheld = _placed(items, split)
     left = splitting.leaks(index, near, dict(zip(items["item"], items["part"], strict=True)))
     if left and split.policy != "official":
         raise UserError("the split leaks:\n  " + "\n  ".join(str(leak) for leak in left))
     found = _published_leaks(index, near, items, split.policy)
     splitting.refuse_one_class(items, split.policy, settings.train.fakes == "all")
-    for part in splitting.PARTS:
-        rows = items.loc[items["part"] == part, list(tables.SPLIT.columns)]
-        tables.write(
-            f"data/splits/{part}.csv",
-            tables.make(rows.to_dict("records"), tables.SPLIT),
-            tables.SPLIT,
-        )
-    sizes = items.groupby("group").size()
+    _write_parts(items)
     published = items[items["official_split"] != ""]
     moved = published[published["official_split"] != published["part"]]
-    theirs = set(items.loc[items["use"] == "test", "data_set"])
-    place = held_out.places(items, items["part"], theirs, split.hold_out.unseen)
-    counts = {part: _counts(items[place == part]) for part in splitting.PARTS}
-    apart = items[~place.isin(splitting.PARTS)]
-    held_counts = {name: _counts(own) for name, own in apart.groupby(place[apart.index])}
     drawn = splitting.drawn_away(items, split.policy)
-    # dropped items as well: a duplicate of a held-out file ties its group to it
-    tied = index[index["item"].map(group).isin(drawn["group"])]
-    sides = {row.item: HELD_OUT if row.use == "test" else DRAWN for row in tied.itertuples()}
-    ties = splitting.leaks(index, near, sides, (DRAWN, HELD_OUT))
+    ties = _ties(index, near, group, drawn)
+    counts, held_counts = _counts_by_place(items, split.hold_out.unseen)
+    sizes = items.groupby("group").size()
     figures = {
         "groups": len(sizes),
         "largest_group_share": round(float(sizes.max() / sizes.sum()), 6),
@@ -100,16 +83,28 @@ def main() -> str:
         _tell("ties to held-out data sets", ties)
         print(f"  {REMEDY}")
     _tell("leaks of the published split", found)
-    named = counts | {f"{name} (held out)": own for name, own in held_counts.items()}
-    told = ", ".join(
-        f"{name} {own['real']} real + {own['fake']} fake" for name, own in named.items()
-    )
-    lost = (
-        f"; {len(drawn)} items drawn away from training by held-out data sets" if len(drawn) else ""
-    )
-    if len(withheld):
-        lost += f"; {len(withheld)} fakes of held-out methods left out, as their group is in training or validation"
-    return f"{len(sizes)} groups, {len(left) or 'none'} on two sides: {told}{lost}"
+    told = _counts_told(counts, held_counts) + _losses_told(len(drawn), len(withheld))
+    return f"{len(sizes)} groups, {len(left) or 'none'} on two sides: {told}"
+
+
+def _placed(items: pd.DataFrame, split: Split) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """The items with their part; those that the policy leaves out; those that `hold_out` does."""
+    shares = {part: getattr(split, part) for part in splitting.PARTS}
+    items = items.assign(part=splitting.part_of(items, split.policy, shares, split.seed))
+    left_out, items = items[items["part"].isna()], items.dropna(subset="part")
+    methods, select_by = split.hold_out.methods, split.hold_out.selecting_method
+    items = items.assign(part=splitting.without_unseen(items, methods, select_by))
+    return items.dropna(subset="part"), left_out, items[items["part"].isna()]
+
+
+def _write_parts(items: pd.DataFrame) -> None:
+    for part in splitting.PARTS:
+        rows = items.loc[items["part"] == part, list(tables.SPLIT.columns)]
+        tables.write(
+            f"data/splits/{part}.csv",
+            tables.make(rows.to_dict("records"), tables.SPLIT),
+            tables.SPLIT,
+        )
 
 
 def _published_leaks(
@@ -120,6 +115,16 @@ def _published_leaks(
     if policy == "shares":
         return []
     return splitting.leaks(index, near, splitting.assign_published(items, strict=False))
+
+
+def _ties(
+    index: pd.DataFrame, near: pd.DataFrame, group: pd.Series, drawn: pd.DataFrame
+) -> list[splitting.Leak]:
+    """What the items `drawn` away share with held-out data sets; a dropped item may tie them too,
+    as a duplicate of a held-out file."""
+    tied = index[index["item"].map(group).isin(drawn["group"])]
+    sides = {row.item: HELD_OUT if row.use == "test" else DRAWN for row in tied.itertuples()}
+    return splitting.leaks(index, near, sides, (DRAWN, HELD_OUT))
 
 
 def _tell(what: str, lines: Iterable[object]) -> None:
@@ -138,6 +143,17 @@ def _by_data_set(items: pd.DataFrame) -> dict[str, int]:
     return {name: int(count) for name, count in items.groupby("data_set").size().items()}
 
 
+def _counts_by_place(items: pd.DataFrame, unseen: Collection[str]) -> tuple[dict, dict]:
+    """Counts of each part, and of what is measured apart: held-out data sets and methods."""
+    theirs = set(items.loc[items["use"] == "test", "data_set"])
+    place = held_out.places(items, items["part"], theirs, unseen)
+    apart = items[~place.isin(splitting.PARTS)]
+    return (
+        {part: _counts(items[place == part]) for part in splitting.PARTS},
+        {name: _counts(own) for name, own in apart.groupby(place[apart.index])},
+    )
+
+
 def _counts(rows: pd.DataFrame) -> dict[str, int]:
     fakes = rows[rows["label"] == 1]
     methods = {
@@ -149,6 +165,20 @@ def _counts(rows: pd.DataFrame) -> dict[str, int]:
         "real": len(rows) - len(fakes),
         "fake": len(fakes),
     } | methods
+
+
+def _counts_told(counts: Mapping[str, dict], held_counts: Mapping[str, dict]) -> str:
+    named = {**counts, **{f"{name} (held out)": own for name, own in held_counts.items()}}
+    return ", ".join(
+        f"{name} {own['real']} real + {own['fake']} fake" for name, own in named.items()
+    )
+
+
+def _losses_told(drawn: int, withheld: int) -> str:
+    told = f"; {drawn} items drawn away from training by held-out data sets" if drawn else ""
+    if withheld:
+        told += f"; {withheld} fakes of held-out methods left out, as their group is in training or validation"
+    return told
 
 
 if __name__ == "__main__":

@@ -179,24 +179,22 @@ def assign(items: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.Serie
     drawn = int((held_out & (uses.nunique() > 1)).sum())
     placed = dict.fromkeys(held_out.index[held_out], "test")
     counts = pd.crosstab(items["group"], items["method"])
-    free = [group for group in counts.index if group not in placed]
-    order = np.random.default_rng(seed).permutation(len(free))
-    free = sorted(
-        (free[position] for position in order), key=lambda group: -counts.loc[group].sum()
-    )
+    free = counts.index[~counts.index.isin(list(placed))]
+    shuffled = free[np.random.default_rng(seed).permutation(len(free))]
+    # a stable sort: groups of one size stay shuffled
+    free = shuffled[np.argsort(-counts.loc[shuffled].sum(axis=1).to_numpy(), kind="stable")]
     parts = [part for part in PARTS if shares[part] > 0]
-    targets = pd.DataFrame({part: counts.loc[free].sum() * shares[part] for part in parts}).T
-    filled = pd.DataFrame(0.0, index=parts, columns=counts.columns)
-    for part, group in _both_classes(free, counts, parts, shares, drawn):
+    of_group = dict(zip(free, counts.loc[free].to_numpy(), strict=True))
+    target = np.outer([shares[part] for part in parts], counts.loc[free].sum())
+    filled = np.zeros_like(target)
+    for part, group in _both_classes(list(free), counts, parts, shares, drawn):
         placed[group] = part
-        filled.loc[part] += counts.loc[group]
-    for group in free:
+        filled[parts.index(part)] += of_group[group]
+    for group, added in of_group.items():
         if group not in placed:
-            placed[group] = min(
-                parts,
-                key=lambda part: _excess(filled.loc[part], counts.loc[group], targets.loc[part]),
-            )
-            filled.loc[placed[group]] += counts.loc[group]
+            nearest = _excess(filled, added, target).argmin()
+            placed[group] = parts[nearest]
+            filled[nearest] += added
     return pd.Series(placed, name="part").rename_axis("group").sort_index()
 
 
@@ -279,7 +277,8 @@ def _both_classes(
             yield part, group
 
 
-def _excess(filled: pd.Series, added: pd.Series, target: pd.Series) -> float:
-    """How much further from its target a part is with the group added, over all methods."""
-    scale = target.clip(lower=1e-9)
-    return float((((filled + added - target) ** 2 - (filled - target) ** 2) / scale).sum())
+def _excess(filled: np.ndarray, added: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """How much further from its target each part (a row; a column is a method) is with the group
+    added, over all methods."""
+    scale = target.clip(min=1e-9)
+    return (((filled + added - target) ** 2 - (filled - target) ** 2) / scale).sum(axis=1)
