@@ -36,7 +36,7 @@ from deepfake_detector.faces.settings import CropFaces
 from deepfake_detector.media.settings import ExtractFrames
 from deepfake_detector.scoring.settings import Aggregation, Calibrate
 from deepfake_detector.storage.settings import Scratch
-from deepfake_detector.training.settings import Train
+from deepfake_detector.training.settings import Runtime, Train
 
 PARAMS_FILE = Path("params.yaml")
 ENDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
@@ -57,6 +57,9 @@ class Params(StrictModel):
     )
     scratch: Scratch = Field(
         Scratch(), description="not tracked: finished frames and faces are kept in .cache/"
+    )
+    runtime: Runtime = Field(
+        Runtime(), description="not tracked: how training runs here, not what it learns"
     )
     extract_frames: ExtractFrames = ExtractFrames()
     crop_faces: CropFaces = CropFaces()

@@ -29,7 +29,7 @@ from deepfake_detector.training.checkpoints import Checkpoints
 from deepfake_detector.training.fit import fit, parts_learning
 from deepfake_detector.training.progress import Epoch, Progress, history_table
 from deepfake_detector.training.run_folder import run_folder
-from deepfake_detector.training.settings import Train
+from deepfake_detector.training.settings import Runtime, Train
 from stages import frame
 
 NOT_PORTABLE = (
@@ -54,12 +54,14 @@ def main() -> str:
     scratch = run_folder(train, rows)
     lock = only_writer(scratch, "train") if devices.first_process() else contextlib.nullcontext()
     with lock, devices.memory_told():
-        summary = _train(train, rows, Checkpoints(scratch))
+        summary = _train(train, settings.runtime, rows, Checkpoints(scratch))
     frame.afterwards(partial(shutil.rmtree, scratch, ignore_errors=True))
     return summary
 
 
-def _train(train: Train, rows: dict[str, pd.DataFrame], checkpoints: Checkpoints) -> str:
+def _train(
+    train: Train, runtime: Runtime, rows: dict[str, pd.DataFrame], checkpoints: Checkpoints
+) -> str:
     portable = train.arithmetic == "portable"
     fabric = devices.setup(
         train.accelerator,
@@ -114,6 +116,7 @@ def _train(train: Train, rows: dict[str, pd.DataFrame], checkpoints: Checkpoints
         val=sampling.LearningCrops(rows["val"], train.input_size, train.seed),
         val_rows=rows["val"],
         recipe=train,
+        runtime=runtime,
         checkpoints=checkpoints,
         watch=_progress,
         report=_report,

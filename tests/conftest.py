@@ -71,7 +71,7 @@ TOY = {
     "train.epochs": 2,
     "train.batch_size": 8,
     "train.self_blend": 0.5,
-    "train.loader_workers": 1,
+    "runtime.loader_workers": 1,
     "calibrate.min_groups": 1,
     "calibrate.band_error": 1.0,  # so few clips, learned from so shortly, prove nothing
     "quality.corruptions": ["noise", "blur"],

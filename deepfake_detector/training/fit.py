@@ -24,7 +24,7 @@ from deepfake_detector.training.learner import Learner
 from deepfake_detector.training.optimization import unfreeze
 from deepfake_detector.training.progress import FEWEST_VIDEOS, Epoch, Progress
 from deepfake_detector.training.sampling import BalancedBatches, LearningCrops
-from deepfake_detector.training.settings import Train
+from deepfake_detector.training.settings import Runtime, Train
 
 # standard deviation of all pixels of a batch (0..255) below which there is nothing in it to learn
 # from
@@ -42,6 +42,7 @@ def fit(
     val: LearningCrops,
     val_rows: pd.DataFrame,
     recipe: Train,
+    runtime: Runtime,
     checkpoints: Checkpoints,
     watch: Watch,
     report: Callable[[Epoch, bool], None],
@@ -56,15 +57,14 @@ def fit(
     of which it is told the number, the purpose and the faces in each (a progress bar); `report` is
     told of each epoch and whether it is the best so far, `record` of all finished ones: at the
     start, where a stopped run goes on, and after each. Without epochs the detector is validated as
-    it is. Raises Stopped after SIGINT or SIGTERM, the
-    state saved.
+    it is. Raises Stopped after SIGINT or SIGTERM, the state saved.
     """
     _check_draws(batches)
     learner = Learner(fabric, detector, recipe, batches.steps * recipe.epochs)
     progress = resume(learner, checkpoints)
     if fabric.is_global_zero and progress.history:
         record(progress.history)
-    loaded = loader(train, batches, recipe.loader_workers, keep_workers=True)
+    loaded = loader(train, batches, runtime.loader_workers, keep_workers=True)
     choosing = val_rows[val_rows["selects"]] if "selects" in val_rows else val_rows
     by_frames = choosing.drop_duplicates("item")["label"].value_counts().min() < FEWEST_VIDEOS
 
@@ -72,7 +72,7 @@ def fit(
         judged = None
         if fabric.is_global_zero:
             watched = keeper.interruptible(watch)
-            judged = validate(learner.judged, val, val_rows, recipe.loader_workers, watched)
+            judged = validate(learner.judged, val, val_rows, runtime.loader_workers, watched)
         figures, logits = fabric.broadcast(judged)
         done = Epoch(number, lr, loss, **figures)
         best = progress.finish_epoch(done, learner.judged.state_dict(), logits, by_frames)
@@ -82,7 +82,7 @@ def fit(
             record(progress.history)
 
     with signals() as received, loaders_death_told(received):
-        keeper = Keeper(learner, progress, checkpoints, recipe.checkpoint_minutes, received)
+        keeper = Keeper(learner, progress, checkpoints, runtime.checkpoint_minutes, received)
         while not progress.is_over(recipe.epochs, recipe.patience):
             number = len(progress.history)
             unfreeze(learner.model, parts, parts_learning(parts, number, recipe.unfreeze_every))

@@ -145,7 +145,6 @@ def loaders_death_told(received: list[int]) -> Iterator[None]:
             ) from error
         raise UserError(
             f"a process that loads faces died ({error})",
-            "where memory is short lower train.loader_workers. The same command goes on from the "
-            "last "
-            "saved state",
+            "where memory is short lower runtime.loader_workers. The same command goes on from "
+            "the last saved state",
         ) from error

@@ -39,7 +39,6 @@ CODE = (  # what a saved state's meaning depends on
     "training/sampling",
     "training/selfblend",
 )
-CHANGES_NOTHING = {"loader_workers", "checkpoint_minutes"}  # a run may go on with other values
 
 
 def run_folder(train: Train, rows: Mapping[str, pd.DataFrame]) -> Path:
@@ -50,7 +49,7 @@ def run_folder(train: Train, rows: Mapping[str, pd.DataFrame]) -> Path:
     Outside the stage's outputs, below the folder DVC was called in, so that it outlives a copy made
     for an experiment.
     """
-    key = hashlib.sha256(train.model_dump_json(exclude=CHANGES_NOTHING).encode())
+    key = hashlib.sha256(train.model_dump_json().encode())
     threads = min(torch.get_num_threads(), cores.quota() or torch.get_num_threads())
     key.update(repr(threads).encode())
     if Path(train.init).is_file():

@@ -1,4 +1,4 @@
-"""Settings of `train`: the recipe, and how strongly training crops are augmented."""
+"""Settings of `train`: the recipe, how strongly training crops are augmented, and how it runs."""
 
 from typing import Literal, get_args
 
@@ -36,6 +36,20 @@ class Augment(StrictModel):
     webp: Fraction = Field(0.0, description="probability of WebP compression, quality 20..95")
     jpeg_twice: Fraction = Field(
         0.0, description="probability of two JPEG compressions on shifted grids, quality 40..95"
+    )
+
+
+class Runtime(StrictModel):
+    """How training runs on this machine; what it learns does not depend on it."""
+
+    loader_workers: int = Field(
+        4,
+        ge=0,
+        le=256,
+        description="processes that load and augment, for a GPU; 0: threads, faster on a CPU",
+    )
+    checkpoint_minutes: float = Field(
+        10.0, gt=0, description="the state is saved this often, and after every epoch"
     )
 
 
@@ -134,15 +148,6 @@ class Train(StrictModel):
     accelerator: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto, cpu or cuda")
     devices: int = Field(
         1, ge=1, le=1024, description="GPUs, or processes on a CPU, that train together"
-    )
-    loader_workers: int = Field(
-        4,
-        ge=0,
-        le=256,
-        description="processes that load and augment, for a GPU; 0: threads, faster on a CPU",
-    )
-    checkpoint_minutes: float = Field(
-        10.0, gt=0, description="the state is saved this often, and after every epoch"
     )
     augment: Augment = Field(Augment(), description="strengths; 0 switches one off")
 

@@ -46,7 +46,11 @@ NOT_TRACKED = {
 }
 # what every param is there for, in words that the run's report shows
 CAPTIONS = {file for file in NOT_TRACKED if file.endswith(("/params.py", "/settings.py"))}
-UNTRACKED_SECTIONS = {"parallel", "scratch"}  # results do not depend on them, but for the limits
+UNTRACKED_SECTIONS = {
+    "parallel",
+    "runtime",
+    "scratch",
+}  # results do not depend on them, but for the limits
 LIMITS = {"parallel.seconds_per_item", "parallel.memory_per_item"}
 LEAVE_OUT = ("extract_frames", "crop_faces", "robustness")  # stages: what passes a limit
 

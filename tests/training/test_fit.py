@@ -32,10 +32,11 @@ from deepfake_detector.training.sampling import (
     BalancedBatches,
     LearningCrops,
 )
-from deepfake_detector.training.settings import Augment, Train
+from deepfake_detector.training.settings import Augment, Runtime, Train
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-RECIPE = Train(epochs=3, batch_size=8, lr=5e-3, ema=0.9, loader_workers=0)
+RECIPE = Train(epochs=3, batch_size=8, lr=5e-3, ema=0.9)
+RUNTIME = Runtime(loader_workers=0)
 OFF = Augment(**dict.fromkeys(Augment.model_fields, 0))
 GENTLE = changed(OFF, flip=0.5, shift=0.03, colour=0.05)
 EPOCHS = range(RECIPE.epochs)
@@ -112,6 +113,7 @@ def run(
     folder: Path,
     rows: pd.DataFrame,
     recipe: Train = RECIPE,
+    runtime: Runtime = RUNTIME,
     network=Small,
     watch=None,
     device: tuple[str, str] = ("cpu", "fp32"),
@@ -153,6 +155,7 @@ def run(
             val=LearningCrops(val, 32, 1),
             val_rows=val,
             recipe=recipe,
+            runtime=runtime,
             checkpoints=Checkpoints(folder / STATES),
             watch=watch or (lambda batches, *_: batches),
             report=report,
@@ -292,7 +295,7 @@ VARIANTS = {
     "in micro_batches": {"micro_batches": 4},
     "unfrozen in stages": {"recipe": changed(RECIPE, unfreeze_every=1)},
     "SGD": {"recipe": changed(RECIPE, optimizer="sgd")},
-    "loaded by processes": {"recipe": changed(RECIPE, loader_workers=2)},
+    "loaded by processes": {"runtime": Runtime(loader_workers=2)},
     "with dropout": {"network": Dropping},
     "in bf16": {"device": ("cpu", "bf16")},
     "with masks": MASKED,
@@ -425,7 +428,7 @@ def test_states_are_saved_as_often_as_asked_for(faces, monkeypatch):
     monkeypatch.setattr(
         Checkpoints, "write", lambda _, content: written.append(content["progress"]["step"])
     )
-    run(*faces, changed(RECIPE, epochs=1, checkpoint_minutes=1e-9))
+    run(*faces, changed(RECIPE, epochs=1), changed(RUNTIME, checkpoint_minutes=1e-9))
     assert written == [1, 2, 3, 4, 5, 6, 0]
     written.clear()
     run(*faces, changed(RECIPE, epochs=1))
@@ -666,7 +669,7 @@ def test_blank_faces_stop_the_run(faces, monkeypatch):
 def test_a_damaged_archive_is_named_by_its_loader(faces, workers):
     folder, rows = faces
     with pytest.raises(UserError, match=r"^data/faces/none\.zip: cannot read") as failed:
-        run(folder, rows.assign(archive="none.zip"), changed(RECIPE, loader_workers=workers))
+        run(folder, rows.assign(archive="none.zip"), runtime=Runtime(loader_workers=workers))
     assert "Traceback" not in str(failed.value)
 
 
@@ -676,9 +679,9 @@ def test_a_loader_that_dies_is_told_with_the_remedy(faces, monkeypatch):
 
     monkeypatch.setattr(LearningCrops, "__getitem__", die)
     with pytest.raises(
-        UserError, match=r"a process that loads faces died .* lower train\.loader_workers"
+        UserError, match=r"a process that loads faces died .* lower runtime\.loader_workers"
     ):
-        run(*faces, changed(RECIPE, loader_workers=1))
+        run(*faces, runtime=Runtime(loader_workers=1))
 
 
 @needs_gpu
