@@ -16,7 +16,14 @@ import numpy as np
 import pandas as pd
 
 from deepfake_detector.datasets.held_out import rows_at
-from deepfake_detector.scoring.decision import LEAST_CLIPS, Decision, judge
+from deepfake_detector.scoring.decision import (
+    LEAST_CLIPS,
+    Decision,
+    Judgement,
+    heeding_quality,
+    judge,
+    judge_clip,
+)
 from deepfake_detector.scoring.intervals import WITH_INTERVAL, Scores, intervals
 from deepfake_detector.scoring.metrics import (
     METRICS,
@@ -170,15 +177,22 @@ def _within_limits(
     """The verdict on a clip, and the reason where it is INCONCLUSIVE."""
     if pd.isna(clip.track):
         return clip.verdict, clip.reason
-    beyond = _outside(people[clip.track], limits)
-    if not beyond:
-        return clip.verdict, clip.reason
-    for own in people.values():
-        score = score_clip({0: own["logit"].to_list()}, clip.frames_sampled, decision.min_faces)
-        fake = judge(score.logit, score.reason, decision, clip.people).verdict == "FAKE"
-        if fake and not _outside(own, limits):
-            return "FAKE", ""
-    return "INCONCLUSIVE", with_details(BAD_QUALITY, beyond)
+    beyond = {track: _outside(own, limits) for track, own in people.items()}
+    judged, _ = judge_clip(
+        Judgement(clip.verdict, clip.reason, clip.fake_probability),
+        clip.track,
+        {
+            track: heeding_quality(_judge_person(own["logit"], clip, decision), beyond[track])
+            for track, own in people.items()
+        },
+    )
+    is_unseen = judged.reason == BAD_QUALITY
+    return judged.verdict, with_details(judged.reason, beyond[clip.track] if is_unseen else "")
+
+
+def _judge_person(logits: pd.Series, clip: Any, decision: Decision) -> Judgement:
+    score = score_clip({0: logits.to_list()}, clip.frames_sampled, decision.min_faces)
+    return judge(score.logit, score.reason, decision, clip.people)
 
 
 def _outside(faces: pd.DataFrame, limits: Limits) -> str:

@@ -1,13 +1,14 @@
 """How a clip's logit becomes a verdict: temperature, threshold and band, and what they rest on."""
 
 import bisect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pydantic import Field
 
 from deepfake_detector.common.settings import StrictModel
+from deepfake_detector.scoring.quality import BAD_QUALITY
 from deepfake_detector.scoring.scores import probability
 
 IN_BAND = "score in the inconclusive band"
@@ -95,6 +96,32 @@ def judge(logit: float | None, reason: str, decision: Decision, people: int = 1)
         return Judgement(verdict, "", fake_probability)
     alone = decide(fake_probability, decision.band_low, decision.band_high)
     return Judgement(verdict, OF_SEVERAL if alone == "FAKE" else IN_BAND, fake_probability)
+
+
+def heeding_quality(judged: Judgement, beyond: str) -> Judgement:
+    """The judgement on a person whose faces lie outside the limits of quality as `beyond` says, or
+    within them where it is empty."""
+    if judged.fake_probability is None or not beyond:
+        return judged
+    return replace(judged, verdict="INCONCLUSIVE", reason=BAD_QUALITY)
+
+
+def judge_clip(
+    clip: Judgement, highest: int, people: Mapping[int, Judgement]
+) -> tuple[Judgement, int | None]:
+    """The verdict on a clip, and the track of whoever decides.
+
+    `clip` is the judgement by the score of the `highest` person, `people` are those on each that
+    heed the quality. Where the highest was not seen well enough, the clip is FAKE if somebody who
+    was is, and else nobody decides.
+    """
+    if people[highest].reason != BAD_QUALITY:
+        return clip, highest
+    fakes = {track: one for track, one in people.items() if one.verdict == "FAKE"}
+    if not fakes:
+        return Judgement("INCONCLUSIVE", BAD_QUALITY, None), None
+    decides = max(fakes, key=lambda track: (fakes[track].fake_probability or 0.0, -track))
+    return fakes[decides], decides
 
 
 def ends_in_words(low: float, high: float, put: Callable[[float], str], of: str = "") -> str:

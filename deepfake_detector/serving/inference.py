@@ -48,7 +48,14 @@ from deepfake_detector.media.reading import (
 from deepfake_detector.media.timeline import Timeline
 from deepfake_detector.media.variants import VARIANTS
 from deepfake_detector.scoring import scores
-from deepfake_detector.scoring.decision import IN_BAND, OF_SEVERAL, judge
+from deepfake_detector.scoring.decision import (
+    IN_BAND,
+    OF_SEVERAL,
+    Judgement,
+    heeding_quality,
+    judge,
+    judge_clip,
+)
 from deepfake_detector.scoring.firmness import NOT_FIRM, Firmness
 from deepfake_detector.scoring.quality import BAD_QUALITY, Measure, clip_measures, outside
 from deepfake_detector.scoring.scores import ClipScore
@@ -114,6 +121,10 @@ class FaceTrack:
     def person(self) -> int:
         """The number by which this person is called everywhere, from 1."""
         return self.track + 1
+
+    @property
+    def judgement(self) -> Judgement:
+        return Judgement(self.verdict, self.reason, self.fake_probability)
 
     @property
     def scored(self) -> bool:
@@ -391,10 +402,13 @@ class Detector:
                 for one in report.faces
             )
             return replace(report, verdict="INCONCLUSIVE", reason=silent, faces=nobody)
-        decides = next((one for one in report.faces if one.track == clip.track), None)
-        if decides and decides.reason == BAD_QUALITY:
-            return self._decided_by_another(report, decides, clip.people)
-        judged = judge(clip.logit, clip.reason, terms.decision, clip.people)
+        judged, decides = judge(clip.logit, clip.reason, terms.decision, clip.people), clip.track
+        details = clip.details
+        if clip.track is not None:
+            people = {one.track: one for one in report.faces}
+            judgements = {track: one.judgement for track, one in people.items()}
+            judged, decides = judge_clip(judged, clip.track, judgements)
+            details = people[clip.track].details if decides is None else ""
         verdict, reason = judged.verdict, judged.reason
         if verdict == "REAL" and in_part:
             verdict, reason = "INCONCLUSIVE", IN_PART
@@ -404,31 +418,10 @@ class Detector:
             report,
             verdict=verdict,
             reason=reason,
-            details=clip.details,
+            details=details,
             fake_probability=judged.fake_probability,
-            decided_by=clip.track,
+            decided_by=decides,
             people=clip.people,
-        )
-
-    def _decided_by_another(self, report: Report, unseen: FaceTrack, people: int) -> Report:
-        """Whoever scored highest was not seen well enough: the clip is FAKE where somebody who was
-        is, and in doubt else."""
-        fakes = [one for one in report.faces if one.verdict == "FAKE"]
-        if not fakes:
-            return replace(
-                report,
-                verdict="INCONCLUSIVE",
-                reason=BAD_QUALITY,
-                details=unseen.details,
-                people=people,
-            )
-        highest = max(fakes, key=lambda one: one.fake_probability)
-        return replace(
-            report,
-            verdict="FAKE",
-            fake_probability=highest.fake_probability,
-            decided_by=highest.track,
-            people=people,
         )
 
     def _silent_on(self, sha256: str | None) -> str:
@@ -521,20 +514,18 @@ class Detector:
         )
         logits = [row[3] for row in rows]
         score = scores.score_clip({track: logits}, sampled, decision.min_faces)
-        judged = judge(score.logit, score.reason, decision, people)
-        person = FaceTrack(
+        quality = clip_measures([measures(one.crop) for one in frames])
+        beyond = outside(quality, self.contract.quality)
+        judged = heeding_quality(judge(score.logit, score.reason, decision, people), beyond)
+        return FaceTrack(
             track,
             judged.verdict,
             judged.reason,
             self._probability(scores.track_logit(logits)),
             frames,
-            score.details,
-            clip_measures([measures(one.crop) for one in frames]),
+            beyond if judged.reason == BAD_QUALITY else score.details,
+            quality,
         )
-        beyond = outside(person.quality, self.contract.quality)
-        if score.logit is None or not beyond:
-            return person
-        return replace(person, verdict="INCONCLUSIVE", reason=BAD_QUALITY, details=beyond)
 
     def _probability(self, logit: float) -> float:
         return float(scores.probability(logit, self.contract.decision.temperature))
