@@ -138,9 +138,7 @@ def _show_people(judged: Judged, people: list[FaceTrack]) -> None:
         if len(people) < len(everyone)
         else ""
     )
-    st.markdown(
-        f"Whoever has the highest probability among those seen often enough decides.{hidden}"
-    )
+    st.markdown(f"{report.WHO_DECIDES}{hidden}")
     with st.container(horizontal=True, gap="small"):
         for track in people:
             with st.container(border=True, width=CARD_PIXELS):

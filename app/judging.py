@@ -12,7 +12,7 @@ from app.work import GivenUpError, Order, Spare, Tell
 from deepfake_detector import UserError
 from deepfake_detector.media.reading import Limits
 from deepfake_detector.serving.engine import Engine, without_folder
-from deepfake_detector.serving.inference import FAULT, UNREADABLE, Detector, Report
+from deepfake_detector.serving.inference import FAULT, Detector, Report
 
 
 def order(
@@ -30,7 +30,7 @@ def order(
 
 def refuse(history: History, detector: Detector, model: str, name: str, why: str) -> int:
     """A row for a file that cannot be judged, and why; its number."""
-    lost = Report(name, None, None, "ERROR", reason=UNREADABLE, error=why)
+    lost = Report.unreadable(name, why)
     return history.add(lost, detector.contract, detector.sha256, model).number
 
 

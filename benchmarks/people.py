@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from benchmarks.extract_crop import clips_below, crop_settings
-from deepfake_detector.faces.detection import DETECTORS, FaceDetector, load_detector
+from deepfake_detector.faces.detection import DETECTORS, FaceDetector, detector_of
 from deepfake_detector.faces.face import Face
 from deepfake_detector.faces.shots import shots
 from deepfake_detector.faces.tracking import follow, view
@@ -58,13 +58,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     settings = crop_settings(arguments.detector)
-    detector = load_detector(
-        settings.detector,
-        settings.detect_size,
-        settings.min_face,
-        settings.min_score,
-        settings.detector_sha256,
-    )
+    detector = detector_of(settings)
     paths = [Path(path) for path in clips_below(arguments.folder)["path"]]
     reals = [path for path in paths if ORIGINALS in path.parts]
     _cuts(reals, [path for path in paths if FAKES in path.parts], detector, arguments.pairs)

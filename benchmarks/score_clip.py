@@ -34,7 +34,7 @@ from deepfake_detector.datasets.synthesis.clips import Clip, produce
 from deepfake_detector.export import onnx_graph
 from deepfake_detector.export.int8 import to_int8
 from deepfake_detector.faces.cutting import cut
-from deepfake_detector.faces.detection import DETECTORS, FaceDetector, load_detector
+from deepfake_detector.faces.detection import DETECTORS, detector_of
 from deepfake_detector.faces.haar import Haar
 from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.scoring.decision import Decision, Validation
@@ -192,7 +192,7 @@ def saved(
     folder: Path, net: network.FaceClassifier, variant: str, side: int, detector: str
 ) -> Path:
     """That network as an exported model; `variant` is `fp32` or `int8`."""
-    settings, found = crop_settings(detector), _face_detector(detector)
+    settings, found = crop_settings(detector), detector_of(crop_settings(detector))
     crop = contract.Crop(
         kind="detected",
         min_face=settings.min_face,
@@ -254,17 +254,6 @@ def saved(
     return path
 
 
-def _face_detector(name: str) -> FaceDetector:
-    settings = crop_settings(name)
-    return load_detector(
-        name,
-        settings.detect_size,
-        settings.min_face,
-        settings.min_score,
-        settings.detector_sha256,
-    )
-
-
 def _decode(clip: Path) -> int:
     with av.open(str(clip)) as container:
         container.streams.video[0].thread_type = "AUTO"
@@ -280,7 +269,7 @@ def _seconds(measured: Callable[[], object]) -> tuple[float, float]:
 
 def _parts(clip: Path, models: list[Path], detector: str) -> dict[str, Callable[[], object]]:
     """Each part of scoring the clip, to be done by itself."""
-    finder = _face_detector(detector)
+    finder = detector_of(crop_settings(detector))
     fp32, int8 = map(model_file.load, models)
     frames = list(sample_frames(clip, FRAMES))
     found = [(frame.image, face) for frame in frames for face in finder.detect(frame.image)]

@@ -16,7 +16,7 @@ import pandas as pd
 from deepfake_detector import params
 from deepfake_detector.common.locks import only_writer
 from deepfake_detector.faces.cropping import crop_faces, crop_tasks, lenders, lent
-from deepfake_detector.faces.detection import load_detector
+from deepfake_detector.faces.detection import detector_of
 from deepfake_detector.storage import packs, store, tables
 from deepfake_detector.storage.archive import FACES, FRAMES, pack
 from stages import frame
@@ -25,9 +25,7 @@ from stages import frame
 def main() -> str:
     settings = params.load()
     crop = settings.crop_faces
-    load_detector(
-        crop.detector, crop.detect_size, crop.min_face, crop.min_score, crop.detector_sha256
-    )
+    detector_of(crop)
     index = tables.read("data/index.csv", tables.INDEX)
     frames = tables.read("data/frames.csv", tables.FRAMES)
     kept = store.Store(store.root() / "faces")

@@ -59,7 +59,7 @@ def main() -> str:
     write_json("metrics/summary.json", breakdown.summary(figures))
     measured = plot_tables.Measured(levels, places, decision.threshold, figures["methods"])
     for name, table in plot_tables.TABLES.items():
-        _write_plot(name, table(measured))
+        tables.write_plot(f"plots/{name}.csv", table(measured))
     with ArchiveReader(FACES) as reader:
         for name, sheet in mistakes.sheets(clips, frames, decision.threshold, reader).items():
             write_whole(f"plots/mistakes/{name}.jpg", sheet)
@@ -78,13 +78,6 @@ def _told(figures: dict) -> str:
         return f"{figures['roc_auc']:.3f}"
     return (
         f"{figures['roc_auc']:.3f} ({figures['roc_auc_low']:.3f} to {figures['roc_auc_high']:.3f})"
-    )
-
-
-def _write_plot(name: str, rows: pd.DataFrame) -> None:
-    write_whole(
-        f"plots/{name}.csv",
-        rows.to_csv(index=False, float_format="%.6f", lineterminator="\n").encode(),
     )
 
 

@@ -21,7 +21,7 @@ from deepfake_detector.datasets import subset
 from deepfake_detector.datasets.settings import PARTS
 from deepfake_detector.export import examples, onnx_graph, parity
 from deepfake_detector.export.formats import FORMATS, fitting_images
-from deepfake_detector.faces.detection import load_detector
+from deepfake_detector.faces.detection import detector_of
 from deepfake_detector.scoring import calibration, scores
 from deepfake_detector.scoring.decision import Decision
 from deepfake_detector.scoring.firmness import NOT_MEASURED
@@ -66,13 +66,7 @@ def main() -> str:
     roc_auc = compared["val_video_roc_auc"]
     withheld = {name: parity.why_withheld(name, roc_auc) for name in FORMATS if name not in exact}
 
-    face_detector = load_detector(
-        cropping.detector,
-        cropping.detect_size,
-        cropping.min_face,
-        cropping.min_score,
-        cropping.detector_sha256,
-    )
+    face_detector = detector_of(cropping)
     decision = contract.read_decision(MODELS / "decision.json")
     quality = contract.read_quality(MODELS / "quality.json")
     firmness = contract.read_firmness(MODELS / "firmness.json")

@@ -9,21 +9,19 @@ import argparse
 import csv
 import gc
 import inspect
-import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from ruamel.yaml import YAML
 
 from deepfake_detector import UserError, params
 from deepfake_detector.common import console, inputs
 
-Content = TypeVar("Content")
 PIPELINE = Path("dvc.yaml")
 INDEX = Path("data/index.csv")  # whose md5 column stands for the media that it lists
 NAMED = 5  # changes named in the error
@@ -130,21 +128,6 @@ def definition(name: str, key: str = "") -> Definition:
         tuple(Path(filled(path)) for path in entry["deps"]),
         tuple(filled(one) for one in entry.get("params", ())),
     )
-
-
-def read(path: str | Path, pick: Callable[[Path], Content]) -> Content:
-    """What `pick` makes of a file that another stage wrote. Raises UserError where it is missing,
-    empty or something else, as after a merge with conflicts."""
-    try:
-        return pick(Path(path))
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: not there", "`dvc repro` makes it") from error
-    except ValueError as error:
-        raise UserError(f"{path}: not what its stage writes", "run `dvc repro`") from error
-
-
-def read_json(path: Path) -> Any:
-    return json.loads(path.read_text())
 
 
 def _listed_media() -> list[Path]:

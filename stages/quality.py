@@ -13,8 +13,7 @@ import pandas as pd
 
 from deepfake_detector import contract, params
 from deepfake_detector.datasets import subset
-from deepfake_detector.evaluation import degraded
-from deepfake_detector.evaluation.corruptions import CORRUPTIONS
+from deepfake_detector.evaluation import corruptions, degraded
 from deepfake_detector.faces.cutting import given_items
 from deepfake_detector.scoring import quality
 from deepfake_detector.storage import tables
@@ -39,12 +38,7 @@ def main() -> str:
             tables.read("data/frames.csv", tables.FRAMES),
         )
     )
-    cells = [
-        (name, level)
-        for name in CORRUPTIONS
-        if name in chosen.corruptions
-        for level in chosen.levels
-    ]
+    cells = corruptions.cells(chosen.corruptions, chosen.levels)
     copied = subset.of_each_class(split, chosen.clips_per_class)["item"]
     seen = degraded.copies(faces, copied, chosen.frames, cells)
     rows = seen[seen["status"] == "ok"].merge(split[["item", "label"]], on="item")

@@ -18,7 +18,7 @@ from deepfake_detector.evaluation import model_card, run_report
 from deepfake_detector.pages import html_page
 from deepfake_detector.pages.html_page import Section
 from deepfake_detector.storage import tables
-from deepfake_detector.storage.files import write_whole
+from deepfake_detector.storage.files import read_json, read_made, write_whole
 from stages import frame
 
 METRICS = ("split", "verify", "train", "evaluation", "summary", "export", "quality", "robustness")
@@ -29,9 +29,9 @@ PAGE, CARD = Path("plots/run_report.html"), Path("models/MODEL_CARD.md")
 def main() -> str:
     settings = params.load()
     data_sets = settings.data_sets
-    metrics = {name: frame.read(f"metrics/{name}.json", frame.read_json) for name in METRICS}
-    tables = {name: frame.read(f"plots/{name}.csv", pd.read_csv) for name in run_report.CHARTS}
-    templates = {name: frame.read_json(TEMPLATES / f"{name}.json") for name in run_report.CHARTS}
+    metrics = {name: read_made(f"metrics/{name}.json", read_json) for name in METRICS}
+    tables = {name: read_made(f"plots/{name}.csv", pd.read_csv) for name in run_report.CHARTS}
+    templates = {name: read_json(TEMPLATES / f"{name}.json") for name in run_report.CHARTS}
     decision = contract.read_decision("models/decision.json")
     limits = contract.read_quality("models/quality.json")
     sheets = {path.stem: path.read_bytes() for path in sorted(Path("plots/mistakes").glob("*.jpg"))}

@@ -19,13 +19,12 @@ from deepfake_detector import params
 from deepfake_detector.common import console
 from deepfake_detector.common.parallel import run
 from deepfake_detector.datasets import subset
-from deepfake_detector.evaluation import robustness
-from deepfake_detector.evaluation.corruptions import CORRUPTIONS
+from deepfake_detector.evaluation import corruptions, robustness
 from deepfake_detector.media.stored_frames import frame_rows
 from deepfake_detector.serving import inference
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import FRAMES, Item
-from deepfake_detector.storage.files import write_json, write_whole
+from deepfake_detector.storage.files import write_json
 from stages import frame
 
 
@@ -34,13 +33,7 @@ def main() -> str:
     chosen = settings.robustness
     index = tables.read("data/index.csv", tables.INDEX)
     part, split = _in_set(index, settings.evaluate.splits, settings.split.hold_out.unseen)
-    cells = [robustness.CLEAN]
-    cells += [
-        (name, level)
-        for name in CORRUPTIONS
-        if name in chosen.corruptions
-        for level in chosen.levels
-    ]
+    cells = [robustness.CLEAN, *corruptions.cells(chosen.corruptions, chosen.levels)]
     items = index[index["item"].isin(subset.of_each_class(split, chosen.items_per_class)["item"])]
     frames = {
         item: frame_rows(rows)
@@ -70,10 +63,7 @@ def main() -> str:
     decision = inference.Detector.load(model).contract.decision
     scored = pd.DataFrame(rows).merge(split[["item", "label"]], on="item")
     measured = robustness.table(scored, decision.temperature, decision.threshold)
-    write_whole(
-        "plots/robustness.csv",
-        robustness.lines(measured).to_csv(index=False, float_format="%.6f").encode(),
-    )
+    tables.write_plot("plots/robustness.csv", robustness.lines(measured))
     figures = robustness.by_corruption(measured)
     write_json(
         "metrics/robustness.json",

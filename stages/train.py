@@ -23,7 +23,6 @@ from deepfake_detector import params
 from deepfake_detector.common import arithmetic, console
 from deepfake_detector.common.locks import only_writer
 from deepfake_detector.storage import tables
-from deepfake_detector.storage.files import write_whole
 from deepfake_detector.training import crops, devices, network, sampling
 from deepfake_detector.training.checkpoints import Checkpoints
 from deepfake_detector.training.fit import fit, parts_learning
@@ -148,11 +147,7 @@ def _write_logits(progress: Progress, val: pd.DataFrame) -> str:
 
 
 def _write_history(history: list[Epoch]) -> None:
-    table = history_table(history)
-    write_whole(
-        "plots/training.csv",
-        table.to_csv(index=False, float_format="%.6f", lineterminator="\n").encode(),
-    )
+    tables.write_plot("plots/training.csv", history_table(history))
 
 
 def _progress(batches: crops.Batches, total: int, what: str, size: int) -> Iterator:

@@ -9,13 +9,13 @@ makes   metrics/train.json
 import pandas as pd
 
 from deepfake_detector.storage import tables
-from deepfake_detector.storage.files import write_json
+from deepfake_detector.storage.files import read_made, write_json
 from deepfake_detector.training import results
 from stages import frame
 
 
 def main() -> str:
-    history = frame.read("plots/training.csv", pd.read_csv)
+    history = read_made("plots/training.csv", pd.read_csv)
     validation = tables.read("data/validation.csv", tables.VALIDATION)
     found = results.figures(history, validation)
     write_json("metrics/train.json", found)

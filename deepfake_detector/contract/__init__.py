@@ -5,11 +5,9 @@ Stages, command line and page all read it from the same typed value, so none can
 decide differently.
 """
 
-import json
-from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -18,10 +16,10 @@ from deepfake_detector.common.settings import StrictModel
 from deepfake_detector.scoring.decision import Decision
 from deepfake_detector.scoring.firmness import VerdictsByFirmness
 from deepfake_detector.scoring.quality import Limits
+from deepfake_detector.storage.files import read_json, read_made
 
 VERSION = 7
 KEY = "deepfake_detector_contract"  # of the ONNX metadata entry that holds the contract
-Part = TypeVar("Part")
 LIBRARIES = (
     "torch",
     "torchvision",
@@ -119,33 +117,30 @@ def library_versions() -> dict[str, str]:
 
 def read_decision(path: str | Path) -> Decision:
     """The decision of `calibrate`. Raises UserError where it is missing or something else."""
-    return _read(path, decision_of, "calibrate")
+    return read_made(path, lambda file: decision_of(read_json(file)), "calibrate")
 
 
 def read_quality(path: str | Path) -> Limits:
     """The limits of `quality`. Raises UserError where they are missing or something else."""
-    return _read(path, TypeAdapter(Limits).validate_python, "quality")
+    limits = TypeAdapter(Limits)
+    return read_made(path, lambda file: limits.validate_python(read_json(file)), "quality")
 
 
 def read_firmness(path: str | Path) -> VerdictsByFirmness:
     """The counts of `quality`. Raises UserError where they are missing or something else."""
-    return _read(path, VerdictsByFirmness.model_validate, "quality")
+    counts = VerdictsByFirmness.model_validate
+    return read_made(path, lambda file: counts(read_json(file)), "quality")
 
 
 def read_scale(path: str | Path) -> tuple[float, float]:
-    """Its temperature and threshold alone, which those of older versions have too."""
-    return _read(
-        path, lambda found: (float(found["temperature"]), float(found["threshold"])), "calibrate"
-    )
+    """Its temperature and threshold alone, which those of older versions have too. Raises UserError
+    where they are missing or something else."""
+    return read_made(path, _scale, "calibrate")
 
 
-def _read(path: str | Path, pick: Callable[[dict], Part], stage: str) -> Part:
-    try:
-        return pick(json.loads(Path(path).read_text()))
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: not there", "`dvc repro` makes it") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: not what {stage} writes", "run `dvc repro`") from error
+def _scale(path: Path) -> tuple[float, float]:
+    found = read_json(path)
+    return float(found["temperature"]), float(found["threshold"])
 
 
 def decision_of(found: dict) -> Decision:

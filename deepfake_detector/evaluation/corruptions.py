@@ -7,7 +7,7 @@ and its followers, with JPEG, downsizing and sharpening added. Pictures are RGB 
 their size.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -44,6 +44,11 @@ def corrupt(image: np.ndarray, name: str, level: int, key: tuple[int, ...]) -> n
     change, values = CORRUPTIONS[name]
     rng = np.random.default_rng([*key, crc32(name.encode()), level])
     return change(image, values[level - 1], rng)
+
+
+def cells(names: Collection[str], levels: Sequence[int]) -> list[tuple[str, int]]:
+    """Each of the corruptions `names` at each level, in the order of CORRUPTIONS."""
+    return [(name, level) for name in CORRUPTIONS if name in names for level in levels]
 
 
 def key_of(seed: int, item: str, frame: int) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ from deepfake_detector.faces.cutting import (
     points_of_ready_crop,
     quality,
 )
-from deepfake_detector.faces.detection import FaceDetector, load_detector
+from deepfake_detector.faces.detection import FaceDetector, detector_of
 from deepfake_detector.faces.face import Face
 from deepfake_detector.faces.settings import CropFaces
 from deepfake_detector.faces.tracking import follow, view
@@ -247,13 +247,7 @@ def _crop(image: np.ndarray, face: Face, settings: CropFaces) -> np.ndarray | No
 
 @cache
 def _detector(settings: CropFaces) -> FaceDetector:
-    return load_detector(
-        settings.detector,
-        settings.detect_size,
-        settings.min_face,
-        settings.min_score,
-        settings.detector_sha256,
-    )
+    return detector_of(settings)
 
 
 def _box_rows(rows: pd.DataFrame) -> list[dict]:

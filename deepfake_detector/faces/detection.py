@@ -14,6 +14,7 @@ from deepfake_detector import UserError
 from deepfake_detector.faces.detection_size import Reach, merged, scales, tiles
 from deepfake_detector.faces.face import Face
 from deepfake_detector.faces.haar import Haar
+from deepfake_detector.faces.settings import CropFaces
 from deepfake_detector.faces.yunet import YuNet
 from deepfake_detector.storage import assets
 from deepfake_detector.storage.assets import Asset
@@ -88,6 +89,17 @@ def load_detector(
     """
     path = detector_file(name, asset_sha256)
     return FaceDetector(DETECTORS[name](path, min_score), detect_size, min_face)
+
+
+def detector_of(settings: CropFaces) -> FaceDetector:
+    """The detector that params.yaml names. Raises UserError as `load_detector` does."""
+    return load_detector(
+        settings.detector,
+        settings.detect_size,
+        settings.min_face,
+        settings.min_score,
+        settings.detector_sha256,
+    )
 
 
 def detector_file(name: str, asset_sha256: str) -> Path:

@@ -10,11 +10,10 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-FAKE, REAL, OTHER = (
-    (163, 71, 0),
-    (0, 90, 140),
-    (68, 68, 68),
-)  # RGB; white letters can be read on them
+from deepfake_detector.pages.looks import LOOKS, rgb
+
+# RGB; white letters can be read on them
+FAKE, REAL, OTHER = (rgb(LOOKS[verdict].text) for verdict in ("FAKE", "REAL", "INCONCLUSIVE"))
 WHITE = (255, 255, 255)
 CORNER, DASH = 0.25, 0.12  # of the box's shorter side
 THIN, SMALL, LARGE = 300, 42, 28  # of a line and a letter one is the picture's longer side

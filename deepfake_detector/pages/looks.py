@@ -3,6 +3,8 @@ none of them has to be told apart alone."""
 
 from dataclasses import dataclass
 
+from PIL import ImageColor
+
 
 @dataclass(frozen=True)
 class Look:
@@ -22,3 +24,9 @@ LOOKS = {
     "INCONCLUSIVE": Look("○", "#444", "#f2f2f2", "dashed"),
     "ERROR": Look("✕", "#8c1d18", "#fdeceb", "double"),
 }
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """A colour of CSS as red, green and blue, each 0..255."""
+    red, green, blue, *_ = ImageColor.getrgb(colour)
+    return red, green, blue

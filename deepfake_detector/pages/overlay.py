@@ -9,7 +9,9 @@ faces that look alike here were alike to the network.
 import cv2
 import numpy as np
 
-ORANGE, DARK = (213, 94, 0), (40, 20, 0)
+from deepfake_detector.pages import looks
+
+ORANGE, DARK = looks.rgb(looks.ORANGE), (40, 20, 0)  # RGB
 # share of the colour at a logit of FULL or more; a probability would be 1 nearly everywhere
 STRONGEST, FULL = 0.6, 8.0
 WIDTH = 1 / 80  # of the outline, in sides of the crop

@@ -163,7 +163,7 @@ def intervals(
         if name in UNBOUNDED or np.ptp(values) > ROUNDING:
             ends[name] = _ends_of(name, values, point, without, drawn)
         else:
-            ends[name] = _clopper_pearson(point, drawn.fewest)
+            ends[name] = clopper_pearson(point, drawn.fewest)
             exact.append(name)
     return Intervals(ends, tuple(exact), drawn.undefined)
 
@@ -407,11 +407,12 @@ def _binomial_ends(
     if cases > 1:
         tail = (1 - LEVEL) / 2
         cases *= (t.ppf(tail, cases - 1) / t.ppf(tail, freedom)) ** 2
-    return _clopper_pearson(point, cases)
+    return clopper_pearson(point, cases)
 
 
-def _clopper_pearson(point: float, cases: float) -> tuple[float, float]:
-    """The ends of the fraction `point` of so many cases, which need not be whole numbers."""
+def clopper_pearson(point: float, cases: float) -> tuple[float, float]:
+    """The exact 95 % interval of the fraction `point` of that many cases, each independent of the
+    others (Clopper and Pearson 1934); `cases` need not be a whole number."""
     tail = (1 - LEVEL) / 2
     right, wrong = point * cases, (1 - point) * cases
     low = beta.ppf(tail, right, wrong + 1) if right > ROUNDING else 0.0

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
-from scipy.stats import binomtest
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
@@ -25,6 +24,8 @@ from sklearn.metrics import (
     roc_auc_score,
     roc_curve,
 )
+
+from deepfake_detector.scoring.intervals import clopper_pearson
 
 CURVE_POINTS = 500
 HISTOGRAM_BINS = 20
@@ -227,9 +228,8 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray) -> list[Reliabili
 
 def _reliability_bin(labels: np.ndarray, probabilities: np.ndarray) -> ReliabilityBin:
     count, fakes = len(labels), int(labels.sum())
-    ends = binomtest(fakes, count).proportion_ci(0.95, method="exact")
     return ReliabilityBin(
-        float(probabilities.mean()), fakes / count, float(ends.low), float(ends.high), count
+        float(probabilities.mean()), fakes / count, *clopper_pearson(fakes / count, count), count
     )
 
 

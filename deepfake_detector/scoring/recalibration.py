@@ -5,11 +5,11 @@ other clips.
 """
 
 import numpy as np
-from scipy.stats import binomtest
 
 from deepfake_detector import UserError
 from deepfake_detector.scoring.calibration import fewest_false_alarms, rounded, several, thinned
 from deepfake_detector.scoring.decision import LEAST_CLIPS, Decision, is_fake, is_real
+from deepfake_detector.scoring.intervals import clopper_pearson
 from deepfake_detector.scoring.scores import probability
 
 TOLERANCE = 1e-9  # of a fraction of clips, for rounding
@@ -69,8 +69,7 @@ def false_alarms(decision: Decision, logits: np.ndarray) -> tuple[int, float, fl
     """How many of these real clips are called fake, and the exact 95 % interval of their rate
     (Clopper and Pearson 1934), each clip taken as independent of the others."""
     alarms = _counted(is_fake(probability(logits, decision.temperature), decision.band_high))
-    ends = binomtest(alarms, len(logits)).proportion_ci(0.95, method="exact")
-    return alarms, float(ends.low), float(ends.high)
+    return alarms, *clopper_pearson(alarms / len(logits), len(logits))
 
 
 def _counted(true: np.ndarray) -> int:

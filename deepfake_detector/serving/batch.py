@@ -34,7 +34,6 @@ from deepfake_detector.pages.table_page import Cell, Row
 from deepfake_detector.serving import annotation, report
 from deepfake_detector.serving.inference import (
     FAULT,
-    UNREADABLE,
     Detector,
     Report,
     of_the_file,
@@ -146,7 +145,7 @@ class Judge:
 
     def failed(self, path: Path, why: str) -> dict:
         """The report on a file that nothing was found out about."""
-        lost = Report(str(path), None, None, "ERROR", reason=UNREADABLE, error=why)
+        lost = Report.unreadable(str(path), why)
         return self._written(path, lost)
 
     def _written(self, path: Path, found: Report) -> dict:

@@ -171,6 +171,11 @@ class Report:
     judged_at: str = field(default="", compare=False)
     frames: tuple[SeenFrame, ...] = field(default=(), repr=False, compare=False)
 
+    @classmethod
+    def unreadable(cls, name: str, why: str) -> "Report":
+        """Of a file that nothing was found out about."""
+        return cls(name, None, None, "ERROR", reason=UNREADABLE, error=why)
+
 
 @dataclass
 class _Seen:

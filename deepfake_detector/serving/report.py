@@ -17,6 +17,7 @@ import pandas as pd
 from deepfake_detector.common.packages import installed, own_version
 from deepfake_detector.common.percent import digits_beside, percent
 from deepfake_detector.contract import Contract, TrainedOn
+from deepfake_detector.media.jpeg import as_jpeg
 from deepfake_detector.pages.html_page import NO_PROOF, Badge, Chart, Picture, Section, render
 from deepfake_detector.scoring.decision import (
     IN_BAND,
@@ -54,7 +55,9 @@ from deepfake_detector.serving.seen_frames import SeenFrame
 
 FACES_SHOWN = 8
 MOMENTS_SHOWN = 4
+CROP_QUALITY = 90  # of the JPEG of a face
 PACKAGES = "onnxruntime", "opencv-python-headless", "av"
+WHO_DECIDES = "Whoever has the highest probability among those seen often enough decides."
 TIMELINE = (
     "Each point is a face in a frame: FAKE in the orange, REAL in the blue, neither in the grey."
 )
@@ -351,7 +354,7 @@ def _moments(report: Report) -> list[Section]:
         ]
         when = f"{seen.time:.1f} s: " if report.kind == "video" else ""
         caption = f"{when}{', '.join(scores)}"
-        whole = seen_frames.jpeg(marking.marked(report, seen))
+        whole = as_jpeg(marking.marked(report, seen), seen_frames.QUALITY)
         pictures.append(Picture(whole, caption, f"The whole frame, {caption}", wide=True))
     if not pictures:
         return []
@@ -379,7 +382,7 @@ def _people(report: Report) -> Section:
     ]
     return Section(
         "People",
-        ["Whoever has the highest probability among those seen often enough decides."],
+        [WHO_DECIDES],
         rows,
     )
 
@@ -401,7 +404,7 @@ def _faces(report: Report, terms: Contract) -> Section:
         )
         pictures.append(
             Picture(
-                seen_frames.jpeg(both, quality=90),
+                as_jpeg(both, CROP_QUALITY),
                 caption,
                 f"Face as judged, and with the regions that raised the score: {caption}",
             )

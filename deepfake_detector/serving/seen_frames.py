@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from deepfake_detector.media.frame_sampling import Frame
+from deepfake_detector.media.jpeg import as_jpeg
 
 SHOWN = 960  # pixels: longest side of a frame that is kept
 QUALITY = 85  # of its JPEG
@@ -32,17 +33,9 @@ def kept(frame: Frame) -> SeenFrame:
     if scale < 1:
         size = max(1, round(width * scale)), max(1, round(height * scale))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return SeenFrame(frame.index, frame.time, scale, jpeg(image))
+    return SeenFrame(frame.index, frame.time, scale, as_jpeg(image, QUALITY))
 
 
 def picture(one: SeenFrame) -> np.ndarray:
     """(height, width, 3) RGB uint8."""
     return np.asarray(Image.open(io.BytesIO(one.jpeg)))
-
-
-def jpeg(image: np.ndarray, quality: int = QUALITY) -> bytes:
-    """An RGB picture as a JPEG."""
-    found = cv2.imencode(
-        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, quality)
-    )
-    return found[1].tobytes()

@@ -5,13 +5,16 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 from deepfake_detector import UserError
 
 CHUNK = 1 << 20
+
+Content = TypeVar("Content")
 
 
 @contextmanager
@@ -52,6 +55,24 @@ def write_json(path: str | os.PathLike, content: object) -> None:
     write_whole(
         path, (json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode()
     )
+
+
+def read_json(path: str | os.PathLike) -> Any:
+    """What a JSON file holds."""
+    return json.loads(Path(path).read_text())
+
+
+def read_made(
+    path: str | os.PathLike, pick: Callable[[Path], Content], stage: str = "its stage"
+) -> Content:
+    """What `pick` makes of a file that `stage` wrote. Raises UserError where it is missing, empty
+    or something else, as after a merge with conflicts."""
+    try:
+        return pick(Path(path))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: not there", "`dvc repro` makes it") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: not what {stage} writes", "run `dvc repro`") from error
 
 
 def file_hash(path: str | os.PathLike, algorithm: str = "sha256") -> str:

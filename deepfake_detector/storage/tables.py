@@ -239,6 +239,12 @@ def write(path: str | Path, frame: pd.DataFrame, schema: pa.DataFrameSchema) -> 
     write_whole(path, text.encode())
 
 
+def write_plot(path: str | Path, rows: pd.DataFrame) -> None:
+    """Write a table that `dvc plots` draws, whole or not at all."""
+    text = rows.to_csv(index=False, float_format="%.6f", lineterminator="\n")
+    write_whole(path, text.encode())
+
+
 def _dtypes(schema: pa.DataFrameSchema) -> dict[str, str]:
     """Of the columns that every table of the schema has."""
     return {name: str(column.dtype) for name, column in schema.columns.items() if column.required}

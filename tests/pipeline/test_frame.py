@@ -7,7 +7,6 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from conftest import PROJECT, copy_project, run
 from made import change_params
@@ -187,22 +186,6 @@ def test_dvc_records_nothing_of_a_scan_whose_params_were_edited_and_runs_it_agai
     lock = YAML(typ="safe").load(folder / "dvc.lock")["stages"]["scan@mine"]
     assert lock["params"]["params.yaml"]["data_sets.mine"]["use"] == "test"
     assert ",test," in (folder / "data/scan/mine.csv").read_text()
-
-
-@pytest.mark.parametrize(
-    ("text", "pick", "said"),
-    [
-        (None, frame.read_json, "in.txt: not there; `dvc repro` makes it"),
-        ("<<<<<<< HEAD", frame.read_json, "in.txt: not what its stage writes; run `dvc repro`"),
-        ("", pd.read_csv, "in.txt: not what its stage writes; run `dvc repro`"),
-    ],
-    ids=["missing", "with conflicts", "an empty table"],
-)
-def test_what_another_stage_wrote_is_refused_where_it_is_something_else(tmp_path, text, pick, said):
-    if text is not None:
-        (tmp_path / "in.txt").write_text(text)
-    with pytest.raises(UserError, match=said):
-        frame.read(tmp_path / "in.txt", pick)
 
 
 @pytest.mark.parametrize("ends", [nullcontext(), pytest.raises(SystemExit)])

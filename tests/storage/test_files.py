@@ -6,9 +6,18 @@ import math
 import os
 import stat
 
+import pandas as pd
 import pytest
 
-from deepfake_detector.storage.files import CHUNK, file_hash, write_json, write_whole
+from deepfake_detector import UserError
+from deepfake_detector.storage.files import (
+    CHUNK,
+    file_hash,
+    read_json,
+    read_made,
+    write_json,
+    write_whole,
+)
 
 
 def names_in(folder) -> list[str]:
@@ -90,3 +99,19 @@ def test_hashes_are_those_of_hashlib(tmp_path, size, algorithm):
     (tmp_path / "file").write_bytes(data)
     assert file_hash(tmp_path / "file", algorithm) == hashlib.new(algorithm, data).hexdigest()
     assert file_hash(tmp_path / "file") == hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("text", "pick", "said"),
+    [
+        (None, read_json, "in.txt: not there; `dvc repro` makes it"),
+        ("<<<<<<< HEAD", read_json, "in.txt: not what its stage writes; run `dvc repro`"),
+        ("", pd.read_csv, "in.txt: not what its stage writes; run `dvc repro`"),
+    ],
+    ids=["missing", "with conflicts", "an empty table"],
+)
+def test_what_another_stage_wrote_is_refused_where_it_is_something_else(tmp_path, text, pick, said):
+    if text is not None:
+        (tmp_path / "in.txt").write_text(text)
+    with pytest.raises(UserError, match=said):
+        read_made(tmp_path / "in.txt", pick)
