@@ -36,24 +36,14 @@ from deepfake_detector.storage import assets
 from deepfake_detector.storage.tables import CLASSES
 from deepfake_detector.training.settings import Train
 
-DECODERS = {
-    "H.264": "h264",
-    "HEVC": "hevc",
-    "VP9": "vp9",
-    "AV1": "libdav1d",
-    "MPEG-4": "mpeg4",
-}  # by FFmpeg's names
+# by FFmpeg's names
+DECODERS = {"H.264": "h264", "HEVC": "hevc", "VP9": "vp9", "AV1": "libdav1d", "MPEG-4": "mpeg4"}
 THERE = {"data": "data", "DVC cache": ".dvc/cache", "scratch store": ".cache"}
-FRAME = {
-    "jpeg": 0.25,
-    "png": 0.92,
-}  # bytes per pixel, measured on FaceForensics++ c23 and DFDC (jpeg: quality 95)
+# bytes per pixel, measured on FaceForensics++ c23 and DFDC (jpeg: quality 95)
+FRAME = {"jpeg": 0.25, "png": 0.92}
 CROP = 1.23  # bytes per pixel of a face, measured on the same clips at 256 pixels a side
-DRAWN_CLIPS, DRAWN_PIXELS, DRAWN_SECOND = (
-    8,
-    100_000,
-    125_000,
-)  # of a pair, of a frame, bytes a second; measured
+# of a pair, of a frame, bytes a second; measured
+DRAWN_CLIPS, DRAWN_PIXELS, DRAWN_SECOND = (8, 100_000, 125_000)
 ASK_FOR_GPU = """
 import json, torch
 there = torch.cuda.is_available()

@@ -33,10 +33,8 @@ OPENCV_NO_MEMORY = -4
 STATM = Path("/proc/self/statm")
 CONNECT_SECONDS = 10
 RAY_RETRIES = 5  # of a task whose node was lost
-INHERITED = (
-    "DEEPFAKE_ASSETS",
-    "DVC_ROOT",
-)  # what workers on other machines need of this one's environment
+# what workers on other machines need of this one's environment
+INHERITED = ("DEEPFAKE_ASSETS", "DVC_ROOT")
 
 
 @dataclass(frozen=True)
@@ -77,9 +75,8 @@ def _local(
                 yield _outcome(future, execution)
         finally:
             pool.stop()  # first: it starts another worker for each that ends
-            for worker in (
-                set(active_children()) - others
-            ):  # one still starting would miss locks that the pool removes
+            # one still starting would miss locks that the pool removes
+            for worker in set(active_children()) - others:
                 worker.kill()
 
 
@@ -103,9 +100,8 @@ def _on_ray(
         for answer in [remote.remote(here, function, task, execution) for task in tasks]:
             try:
                 yield ray.get(answer)
-            except (
-                ray.exceptions.RayTaskError
-            ) as error:  # an error of the program, wrapped with its remote traceback
+            except ray.exceptions.RayTaskError as error:
+                # an error of the program, wrapped with its remote traceback
                 raise error.cause from error
             except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError) as error:
                 yield Outcome(

@@ -17,9 +17,8 @@ from deepfake_detector.faces.cutting import cut, given_crop
 from deepfake_detector.faces.detection import FaceDetector
 from deepfake_detector.faces.face import Face
 
-Judge = Callable[
-    [list[np.ndarray]], tuple[np.ndarray, np.ndarray]
-]  # crops -> logits, activation maps
+# crops -> logits, activation maps
+Judge = Callable[[list[np.ndarray]], tuple[np.ndarray, np.ndarray]]
 PIXELS = 1.0  # that a box may differ by
 REMEDY = "install the versions of requirements.txt, or export the model again"
 SIDE = 256

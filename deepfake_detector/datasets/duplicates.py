@@ -19,10 +19,8 @@ NEAR = 6  # bits two hashes may differ in
 NEAR_CROP = 4  # the same where one is a ready crop: faces alone differ less than whole frames
 ALIKE = 0.95  # correlation of the grey values
 FRAMES_NEEDED = 3  # of a pair of videos
-BANDS, BAND = (
-    4,
-    16,
-)  # of the 16-bit bands of two near hashes one differs in at most one bit, as 4 x 2 > NEAR
+# of the 16-bit bands of two near hashes one differs in at most one bit, as 4 x 2 > NEAR
+BANDS, BAND = (4, 16)
 CHUNK = 1 << 18  # pairs of hashes compared at once
 CACHED = 8192  # thumbnails of 16 KiB
 Picture = Callable[[str, int], np.ndarray]  # of an item's frame: RGB uint8
@@ -88,9 +86,8 @@ def _neighbours(value: np.ndarray, group: np.ndarray, near: np.ndarray) -> tuple
             close = np.flatnonzero(np.bitwise_count(differ) <= NEAR)
             one, other, differ = order[one[close]], order[other[close]], differ[close]
             distance = np.bitwise_count(differ)
-            known = (np.bitwise_count(_bands(differ)[:, :band]) <= 1).any(
-                axis=1
-            )  # from an earlier band
+            # from an earlier band
+            known = (np.bitwise_count(_bands(differ)[:, :band]) <= 1).any(axis=1)
             fits = ~known & (distance <= np.minimum(near[one], near[other]))
             found.append(
                 (np.minimum(one, other)[fits], np.maximum(one, other)[fits], distance[fits])

@@ -182,12 +182,10 @@ def _separation(facts: pd.DataFrame, of: pd.Series, within: pd.Series, seed: int
     folds = min(FOLDS, *(len(np.unique(groups[labels == label])) for label in (0, 1)))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     for learned, judged in splitter.split(shown, labels, groups):
-        worth = (
-            4 * labels[learned].var() * len(learned)
-        )  # items of which half are fake that would tell as much
-        if (
-            not worth
-        ):  # one class: few groups of very unequal size leave nothing to learn, so 0.5 stays
+        # items of which half are fake that would tell as much
+        worth = 4 * labels[learned].var() * len(learned)
+        # one class: few groups of very unequal size leave nothing to learn, so 0.5 stays
+        if not worth:
             continue
         rules = {
             "min_impurity_decrease": MIN_GAIN / worth,
@@ -202,9 +200,8 @@ def _separation(facts: pd.DataFrame, of: pd.Series, within: pd.Series, seed: int
         )
         learner.fit(shown[learned], labels[learned])
         probabilities[judged] = learner.predict_proba(shown[judged])[:, 1]
-    return float(
-        roc_auc_score(labels, probabilities.round(6))
-    )  # rounding errors must not order equal probabilities
+    # rounding errors must not order equal probabilities
+    return float(roc_auc_score(labels, probabilities.round(6)))
 
 
 def _features(facts: pd.DataFrame) -> np.ndarray:

@@ -44,12 +44,8 @@ from deepfake_detector.storage.tables import DOMINANT
 
 OF_ITEMS = ("split", "item", "data_set", "label", "method", "group", "frames_with_face")
 IN_SET = ("val", "test")  # parts of the data sets that training saw another part of
-FACTS = (
-    "face_size",
-    "sharpness",
-    "brightness",
-    "frames_with_face",
-)  # what rows are cut into slices by
+# what rows are cut into slices by
+FACTS = ("face_size", "sharpness", "brightness", "frames_with_face")
 SLICES = 3  # of each fact, equally many videos in each
 MAIN = "roc_auc"  # the chief figure that has its interval too
 

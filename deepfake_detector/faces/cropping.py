@@ -47,9 +47,8 @@ CODE = [  # that crops and rows are made by
     *("storage/archive", "storage/onnx_session"),
 ]
 BOX = ("x", "y", "width", "height", "score")
-Found = list[
-    tuple[dict, np.ndarray | None]
-]  # a row of the faces table and the crop, if there is one
+# a row of the faces table and the crop, if there is one
+Found = list[tuple[dict, np.ndarray | None]]
 
 
 def crop_tasks(

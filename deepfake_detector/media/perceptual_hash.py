@@ -19,8 +19,7 @@ def perceptual_hash(image: np.ndarray) -> str:
 def shrunk(image: np.ndarray) -> np.ndarray:
     """SIDE x SIDE grey values."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    while (
-        min(grey.shape) >= 8 * SIDE
-    ):  # OpenCV halves many times faster than it shrinks by another ratio
+    # OpenCV halves many times faster than it shrinks by another ratio
+    while min(grey.shape) >= 8 * SIDE:
         grey = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     return cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)

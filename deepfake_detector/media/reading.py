@@ -24,11 +24,12 @@ Source = Path | bytes
 
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts"
 MOST_STREAMS = 64
+# of FFmpeg
 OPTIONS = {
     "format_whitelist": CONTAINERS,
     "protocol_whitelist": "pipe",
     "max_streams": f"{MOST_STREAMS + 1}",  # of some containers it leaves out what is more, silently
-}  # of FFmpeg
+}
 # of FFmpeg's decoders: what is damaged is an error, not repaired in silence
 STRICT = {"err_detect": "explode"}
 # Streams of pictures that are not the film: covers, thumbnails, stills, and the tiles or layers of
@@ -156,10 +157,8 @@ def video_errors() -> Iterator[None]:
     """What goes wrong while a video is opened, demuxed or decoded, as MediaError."""
     try:
         yield
-    except (
-        MediaError,
-        MemoryError,
-    ):  # FFmpeg's error of the latter kind is one of its own errors too
+    except (MediaError, MemoryError):
+        # FFmpeg's error of the latter kind is one of its own errors too
         raise
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise MediaError(

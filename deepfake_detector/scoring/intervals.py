@@ -309,9 +309,8 @@ class _Ranks:
     def __init__(self, labels: np.ndarray, scored: Scores, group: np.ndarray) -> None:
         scores = np.asarray(scored.scores, float)
         order = np.argsort(-scores, kind="stable")
-        self.ends = np.append(
-            np.flatnonzero(np.diff(scores[order])), len(scores) - 1
-        )  # last of each run of equal scores
+        # last of each run of equal scores
+        self.ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
         self.group, self.fake = group[order], labels[order] == 1
 
     def curves(self, times: np.ndarray) -> Curves:
@@ -331,9 +330,8 @@ class _Counts:
     def __init__(self, labels: np.ndarray, scored: Scores, group: np.ndarray, count: int) -> None:
         scores = np.asarray(scored.scores, float)
         flagged = scores >= scored.threshold
-        own = np.clip(
-            np.where(labels == 1, scores, 1 - scores), LEAST_PROBABILITY, 1
-        )  # probability of the true class
+        # probability of the true class
+        own = np.clip(np.where(labels == 1, scores, 1 - scores), LEAST_PROBABILITY, 1)
         columns = Totals(
             reals=labels == 0,
             fakes=labels == 1,

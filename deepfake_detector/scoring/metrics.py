@@ -32,9 +32,8 @@ HISTOGRAM_BINS = 20
 CALIBRATION_BINS = 15  # of equal width, for the calibration error
 RELIABILITY_BINS, LEAST_IN_BIN = 10, 10  # of equal count, for the diagram
 
-Value = Callable[
-    [np.ndarray, np.ndarray, float], float | int
-]  # of labels, probabilities, threshold
+# of labels, probabilities, threshold
+Value = Callable[[np.ndarray, np.ndarray, float], float | int]
 Condition = Callable[[np.ndarray, np.ndarray], bool]  # of labels, predicted labels
 
 

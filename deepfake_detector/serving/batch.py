@@ -65,9 +65,8 @@ OWN_TIME = 0.9  # of a worker's for an input: the rest is for what has no limit 
 INDEX = "index.html"  # of the folder of pages
 WITHOUT_LOCKS = errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK  # what such drives answer
 NOT_ANNOTATED = "No annotated file was written: {}."
-PAGE_NAME = re.compile(
-    r"[A-Za-z0-9._-]+\.[0-9a-f]{8}"
-)  # what `page_name` makes, but for the suffix
+# what `page_name` makes, but for the suffix
+PAGE_NAME = re.compile(r"[A-Za-z0-9._-]+\.[0-9a-f]{8}")
 HEADS = ("verdict", "file", "probability of fake", "people", "in words")  # of its table
 
 

@@ -185,9 +185,8 @@ class _Seen:
     frames: list[Frame] = field(default_factory=list)
     faces: list[list[Face]] = field(default_factory=list)
     views: list[View] = field(default_factory=list)
-    crops: list[dict[int, np.ndarray]] = field(
-        default_factory=list
-    )  # by the face's place in its frame
+    # by the face's place in its frame
+    crops: list[dict[int, np.ndarray]] = field(default_factory=list)
     least_face: float | None = None
     kept: list[SeenFrame] = field(default_factory=list)
 

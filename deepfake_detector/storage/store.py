@@ -21,15 +21,8 @@ from deepfake_detector.storage.archive import write_archive
 from deepfake_detector.storage.files import write_json
 
 STAGES = ("frames", "faces")  # whose archives are kept, each in a folder of that name
-PACKAGES = (
-    "av",
-    "imagehash",
-    "numpy",
-    "onnxruntime",
-    "opencv-python-headless",
-    "pillow",
-    "scipy",
-)  # that pictures and rows come from
+# what pictures and rows come from
+PACKAGES = ("av", "imagehash", "numpy", "onnxruntime", "opencv-python-headless", "pillow", "scipy")
 GB = 1e9
 UNFINISHED_SECONDS = 3600  # what is half written for longer was left by a run that was killed
 
@@ -68,9 +61,8 @@ class Store:
         if made.members:
             write_archive(archive, made.members)
             stamp = _stamp(archive)
-        write_json(
-            rows, {"rows": made.rows, "archive": stamp}
-        )  # last: an entry without it does not count
+        # last: an entry without it does not count
+        write_json(rows, {"rows": made.rows, "archive": stamp})
 
     def has(self, key: str) -> bool:
         """Whether there is an entry, its archive being the one that was written."""

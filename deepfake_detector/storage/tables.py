@@ -95,14 +95,12 @@ MEDIA = _table(
         "frames_found": _whole(nullable=True),
         "bitrate": _number(),  # of the pictures, bits per second
         "jpeg_quality": _number(),  # 1..100, from the quantisation tables
-        "segments": _whole(
-            nullable=True
-        ),  # how often the clip's times start; 1 unless it was joined
+        # how often the clip's times start; 1 unless it was joined
+        "segments": _whole(nullable=True),
         "frames_distrusted": _whole(nullable=True),  # sampled ones that follow damaged data
         "encoder": pa.Column(TEXT),  # what wrote the file, by its own word
-        "mirrored": _whole(
-            nullable=True
-        ),  # 1 where it is flipped left to right before it is turned
+        # 1 where it is flipped left to right before it is turned
+        "mirrored": _whole(nullable=True),
         "pixel_aspect": _number(),  # width of a stored pixel over its height
         "pixel_format": pa.Column(TEXT),
         "interlaced": _whole(nullable=True),  # 1 where a frame is two fields
@@ -140,9 +138,8 @@ FACES = _table(
         "sharpness": _number(),
         "brightness": _number(),
         "contrast": _number(),
-        "points": pa.Column(
-            TEXT
-        ),  # eyes, nose, corners of the mouth: x and y as shares of the crop's side
+        # eyes, nose, corners of the mouth: x and y as shares of the crop's side
+        "points": pa.Column(TEXT),
         "archive": pa.Column(TEXT),
         "member": pa.Column(TEXT),
         "status": _filled(),  # "ok", or why there is no crop

@@ -24,10 +24,8 @@ from deepfake_detector.common import console
 from deepfake_detector.faces.cutting import resize
 from deepfake_detector.storage.archive import FACES, ArchiveReader
 
-MEAN, STD = (
-    (0.485, 0.456, 0.406),
-    (0.229, 0.224, 0.225),
-)  # RGB, those of torchvision's ImageNet weights
+# RGB, those of torchvision's ImageNet weights
+MEAN, STD = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 JUDGE_BATCH = 64  # faces at a time where nothing is learned
 Sample = tuple[Any, ...]  # (3, size, size) uint8 tensor, label, row; and what a subclass adds
 Batches = Iterable[Sequence[torch.Tensor]]  # of samples, each of their parts stacked
@@ -144,9 +142,8 @@ def watched(what: str) -> Callable[[Batches, int], Batches]:
 def loader(crops: FaceCrops, batches: Sampler, workers: int, keep_workers: bool = False) -> Loader:
     """`batches` of `crops`, made by `workers` processes (0: by threads of this one, while the
     network waits); `keep_workers` from one iteration to the next."""
-    cv2.setNumThreads(
-        1
-    )  # a process forked from one with a running OpenCV pool would wait for that pool for ever
+    # a process forked from one with a running OpenCV pool would wait for that pool for ever
+    cv2.setNumThreads(1)
     return Loader(
         crops,
         batch_sampler=batches,

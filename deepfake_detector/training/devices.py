@@ -63,9 +63,8 @@ def setup(
             f"train.devices: {devices}, but this machine has {torch.cuda.device_count()} GPUs",
             "lower train.devices",
         )
-    os.environ.setdefault(
-        "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
-    )  # without it deterministic CUDA raises
+    # without it deterministic CUDA raises
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     without_tf32()
     if portable:
@@ -81,9 +80,8 @@ def setup(
         )
     if not on_gpu and chosen == "bf16" and not amx_works():
         os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
-    nodes = (
-        int(os.environ.get("WORLD_SIZE", devices)) // devices
-    )  # torchrun says how many processes there are in all
+    # torchrun says how many processes there are in all
+    nodes = int(os.environ.get("WORLD_SIZE", devices)) // devices
     fabric = Fabric(
         accelerator="cuda" if on_gpu else "cpu",
         devices=devices,

@@ -137,8 +137,7 @@ def loaders_death_told(received: list[int]) -> Iterator[None]:
     except RuntimeError as error:  # torch raises it wherever the main process happens to be
         if "DataLoader worker" not in str(error):
             raise
-        # a signal to all processes of the run has ended the loaders before a state could
-        # be saved
+        # a signal to all processes of the run has ended the loaders before a state could be saved
         if received:
             raise Stopped(
                 "stopped; the same command goes on from the last saved state", received[0]

@@ -16,10 +16,9 @@ import numpy as np
 from deepfake_detector.faces.cutting import CANONICAL
 from deepfake_detector.faces.cutting import resize as to_size
 
-# In shares of the face box, where CANONICAL has the five points: right half of the outline from
-# the chin up to the temple,
-# then the top of the forehead, or the brows where the forehead is left out. The left half mirrors
-# it.
+# In shares of the face box, where CANONICAL has the five points: right half of the outline from the
+# chin up to the temple, then the top of the forehead, or the brows where the forehead is left out.
+# The left half mirrors it.
 JAW = ((0.50, 1.00), (0.66, 0.96), (0.79, 0.84), (0.88, 0.68), (0.93, 0.50), (0.93, 0.36))
 FOREHEAD = ((0.89, 0.20), (0.76, 0.07), (0.60, 0.01), (0.50, 0.00))
 BROWS = ((0.86, 0.28), (0.70, 0.25), (0.50, 0.28))
@@ -27,10 +26,8 @@ NO_FOREHEAD = 0.3  # probability that the forehead is left out
 RGB_SHIFT, RGB_PROBABILITY = 20, 0.3  # of 255
 BRIGHTNESS, CONTRAST = 0.1, 0.1  # shares
 MOVE_X, MOVE_Y, ZOOM = 0.03, 0.015, 0.05  # shares of the crop's side
-BEND, SMOOTH = (
-    1.2 / 256,
-    7 / 256,
-)  # how far (root mean square) and how smoothly the mask is bent, shares of the side
+# how far (root mean square) and how smoothly the mask is bent, shares of the side
+BEND, SMOOTH = (1.2 / 256, 7 / 256)
 KERNELS = (5, 25)  # pixels at 256 a side, smallest and largest blur of the mask
 RATIOS = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)  # of the changed face in the blend
 CUT = 0.08  # the largest share of the side that is cut off at each edge

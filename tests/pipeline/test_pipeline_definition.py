@@ -22,9 +22,8 @@ from deepfake_detector.training import run_folder
 
 STAGES = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
 # cannot change what a stage writes: the error class, printing, checking of values that DVC tracks
-# as params,
-# scheduling, locking, the finding of files whose hash is a param, the check of the Python in use,
-# and the watch over inputs
+# as params, scheduling, locking, the finding of files whose hash is a param, the check of the
+# Python in use, and the watch over inputs
 NOT_TRACKED = {
     "stages/__init__.py",
     "stages/frame.py",

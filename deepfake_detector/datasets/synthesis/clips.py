@@ -35,9 +35,9 @@ SIZES = ((320, 240), (352, 288), (384, 288), (288, 384), (426, 240))  # width, h
 FRAME_RATES = (10, 12, 15, 20, 25)
 METHODS = ("swap", "reenact")  # how takes 0 and 1 of each person are forged
 CRF = (17, 25)  # of H.264; lower is better
-# cpu-independent: x264's fastest routines for its look-ahead read memory they never wrote, so
-# that the bytes change from
-# call to call (6 files out of 30 encodings of one clip; 1 out of 60 with this)
+# cpu-independent: x264's fastest routines for its look-ahead read memory they never wrote, so that
+# the bytes change from call to call (6 files out of 30 encodings of one clip; 1 out of 60 with
+# this)
 H264 = {"preset": "veryfast", "x264-params": "cpu-independent=1"}
 JPEG_QUALITY = (75, 95)
 NOISE = (0.013, 0.033)  # standard deviation of the camera's noise, of 1
