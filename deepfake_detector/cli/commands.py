@@ -42,14 +42,14 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
 
     judge = batch.Judge(
         arguments.model,
-        arguments.sha256,
-        arguments.device,
-        1 if execution else 0,
-        arguments.kind,
-        arguments.html.absolute() if arguments.html else None,
-        arguments.stress,
-        arguments.annotate.absolute() if arguments.annotate else None,
-        execution.seconds_per_item if execution else math.inf,
+        sha256=arguments.sha256,
+        device=arguments.device,
+        threads=1 if execution else 0,
+        kind=arguments.kind,
+        html=arguments.html.absolute() if arguments.html else None,
+        stress=arguments.stress,
+        annotate=arguments.annotate.absolute() if arguments.annotate else None,
+        seconds=execution.seconds_per_item if execution else math.inf,
     )
     detector = judge.detector()
     detector.check_kind(arguments.kind)

@@ -17,7 +17,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -79,6 +79,7 @@ class Judge:
     what comes after it."""
 
     model: Path
+    _: KW_ONLY
     sha256: str | None = None
     device: str = "cpu"
     threads: int = 0
