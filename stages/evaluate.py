@@ -27,7 +27,7 @@ from stages import frame
 def main() -> str:
     settings = params.load()
     evaluate = settings.evaluate
-    theirs = {name for name, one in settings.data_sets.items() if one.use == "test"}
+    theirs = {name for name, one in settings.data_sets.items() if one.use != "train"}
     detector, facts = network.load("models/detector.pt")
     decision = contract.read_decision("models/decision.json")
     limits = contract.read_quality("models/quality.json")

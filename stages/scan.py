@@ -9,6 +9,7 @@ makes   data/scan/NAME.csv
 from collections import Counter
 
 from deepfake_detector import UserError, params
+from deepfake_detector.common import console
 from deepfake_detector.datasets import layouts
 from deepfake_detector.storage import tables
 from stages import frame
@@ -22,7 +23,7 @@ def main(name: str) -> str:
     rows = layouts.index_rows(name, data_sets[name].use, result.found)
     tables.write(f"data/scan/{name}.csv", tables.make(rows, tables.INDEX), tables.INDEX)
     for note in result.notes:
-        print(f"  {note}")
+        print(f"  {console.printable(note)}")
     counts = Counter(row["method"] for row in rows)
     return f"{len(rows)} items in {name}: " + ", ".join(
         f"{counts[method]} {method}" for method in sorted(counts)

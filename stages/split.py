@@ -35,13 +35,15 @@ def main() -> str:
     split = settings.split
     index = tables.read("data/index.csv", tables.INDEX)
     verified = tables.read("data/verified.csv", tables.VERIFIED)
+    index = splitting.without_unread(index, verified)
     near = tables.read("data/near_duplicates.csv", tables.NEAR_DUPLICATES)
     items = index[index["item"].isin(verified.loc[verified["keep"] == 1, "item"])]
     # grouped over the whole index: a dropped item still ties together the two it shares a
     # person with
     group = splitting.groups(index, near)
     items = items.assign(group=items["item"].map(group))
-    splitting.refuse_one_group(index, near, items)
+    if split.policy != "official":
+        splitting.refuse_one_group(index, near, group, items)
     items, left_out, withheld = _placed(items, split)
     left = splitting.leaks(index, near, dict(zip(items["item"], items["part"], strict=True)))
     if left and split.policy != "official":
@@ -49,8 +51,7 @@ def main() -> str:
     found = _published_leaks(index, near, items, split.policy)
     splitting.refuse_one_class(items, split.policy, settings.train.fakes == "all")
     _write_parts(items)
-    published = items[items["official_split"] != ""]
-    moved = published[published["official_split"] != published["part"]]
+    moved = splitting.moved(items)
     drawn = splitting.drawn_away(items, split.policy)
     ties = _ties(index, near, group, drawn)
     counts, held_counts = _counts_by_place(items, split.hold_out.unseen)

@@ -38,6 +38,7 @@ def main() -> str:
         audit.judge(index, frames, faces, limits).to_dict("records"), tables.VERIFIED
     )
     tables.write("data/verified.csv", verified, tables.VERIFIED)
+    index = splitting.without_unread(index, verified)
     cut_out = faces[~faces["item"].isin(given_items(index, cropping.realign))]
     filled_in = edges.shares_filled_in(cut_out, frames, cropping.margin)
     with ArchiveReader(FRAMES) as frame_reader, ArchiveReader(FACES) as face_reader:

@@ -34,7 +34,9 @@ def judge(
 
 
 def label_conflicts(index: pd.DataFrame) -> list[list[str]]:
-    """Items whose files are the same, byte for byte, while their labels differ."""
+    """Items whose files are the same, byte for byte, while their labels differ; those without an
+    md5 are like no other."""
+    index = index[index["md5"] != ""]
     groups = index.groupby("md5").filter(lambda rows: rows["label"].nunique() > 1).groupby("md5")
     return sorted(sorted(rows["item"]) for _, rows in groups)
 

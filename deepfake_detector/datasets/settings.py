@@ -39,8 +39,9 @@ class _DataSet(StrictModel):
     root: str = Field(
         min_length=1, description="its folder: an absolute path, or what `synthesize` draws"
     )
-    use: Literal["train", "test"] = Field(
-        description="train: split into train, val and test; test: held out, measured by itself"
+    use: Literal["train", "test", "published_test"] = Field(
+        description="train: split into train, val and test; test: held out, measured by itself; "
+        "published_test: that, of its published test part alone"
     )
 
 

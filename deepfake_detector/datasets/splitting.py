@@ -47,9 +47,10 @@ def marks(index: pd.DataFrame, near: pd.DataFrame) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for row in index.sort_values("item").itertuples():
         own = [f"source {source}" for source in row.sources.split(";") if source]
-        for mark in dict.fromkeys(
-            [*own, f"original {row.original or row.item}", f"file {row.md5}"]
-        ):
+        # of what was made from it, and of what it was made from itself
+        own += [f"original {one}" for one in (row.item, row.original) if one]
+        own += [f"file {row.md5}"] if row.md5 else []
+        for mark in dict.fromkeys(own):
             found.setdefault(mark, []).append(row.item)
     here = set(index["item"])
     pairs = zip(near["item"], near["other"], strict=True)
@@ -58,6 +59,13 @@ def marks(index: pd.DataFrame, near: pd.DataFrame) -> dict[str, list[str]]:
         for one, other in pairs
         if {one, other} <= here
     }
+
+
+def without_unread(index: pd.DataFrame, verified: pd.DataFrame) -> pd.DataFrame:
+    """The index, where files that could not be read (table `verified`) have no md5: to be the same
+    empty file, or the same error page that was saved in its place, says nothing of two items."""
+    unread = verified.loc[verified["reason"].str.startswith("unreadable"), "item"]
+    return index.assign(md5=index["md5"].mask(index["item"].isin(unread), ""))
 
 
 def groups(index: pd.DataFrame, near: pd.DataFrame) -> pd.Series:
@@ -79,15 +87,16 @@ def groups(index: pd.DataFrame, near: pd.DataFrame) -> pd.Series:
     return pd.Series(names.to_numpy(), index=items, name="group")
 
 
-def refuse_one_group(index: pd.DataFrame, near: pd.DataFrame, items: pd.DataFrame) -> None:
-    """Raises UserError, with what ties them, where one group holds more than half of the items that
-    are to be split."""
+def refuse_one_group(
+    index: pd.DataFrame, near: pd.DataFrame, group: pd.Series, items: pd.DataFrame
+) -> None:
+    """Raises UserError, with what ties them, where one `group` (of each item of the index) holds
+    more than half of the `items` that are to be split."""
     own = items[items["use"] == "train"]
     sizes = own.groupby("group").size()
     if sizes.empty or sizes.max() <= LARGEST_SHARE * len(own):
         return
-    members = set(own.loc[own["group"] == sizes.idxmax(), "item"])
-    borne = marks(index[index["item"].isin(members)], near)
+    borne = marks(index[index["item"].map(group) == sizes.idxmax()], near)
     ties = {mark: len(bearers) for mark, bearers in borne.items() if len(bearers) > 1}
     chief = sorted(ties, key=lambda mark: (-ties[mark], mark))[:TIES_NAMED]
     raise UserError(
@@ -101,15 +110,38 @@ def refuse_one_group(index: pd.DataFrame, near: pd.DataFrame, items: pd.DataFram
 
 def part_of(items: pd.DataFrame, policy: str, shares: dict[str, float], seed: int) -> pd.Series:
     """The part of each item (in their order) by `assign` or, with the policy `official` or
-    `strict`, `assign_published`; none for what the policy leaves out. Raises UserError where there
-    is no published split."""
+    `strict`, `assign_published`; none for what the policy leaves out. Where no val is published,
+    whole groups of the published train are drawn for it. Raises UserError where there is no
+    published split."""
     if policy == "shares":
         return items["group"].map(assign(items, shares, seed))
-    if not (items["official_split"] != "").any():
+    own = items[items["use"] == "train"]
+    if not (own["official_split"] != "").any():
         raise UserError(
-            f"split.policy is {policy}, but no item has a published split", "set it to shares"
+            f"split.policy is {policy}, but no item has a published split",
+            "put the published lists where docs/data-sets.md shows them, or set it to shares",
         )
-    return items["item"].map(assign_published(items, strict=policy == "strict"))
+    part = items["item"].map(assign_published(items, strict=policy == "strict"))
+    if has_val(items):
+        return part
+    learned = items[(part == "train") & (items["use"] == "train")]
+    both = shares["train"] + shares["val"]
+    of_both = {"train": shares["train"] / both, "val": shares["val"] / both, "test": 0.0}
+    drawn = learned["group"].map(assign(learned, of_both, seed))
+    return part.where(~part.index.isin(learned.index), drawn)
+
+
+def has_val(items: pd.DataFrame) -> bool:
+    """Whether a val is published for those of the items that are of `use: train`."""
+    return bool(((items["official_split"] == "val") & (items["use"] == "train")).any())
+
+
+def moved(items: pd.DataFrame) -> pd.DataFrame:
+    """Those of the items (columns official_split, use, part) of `use: train` that are not where
+    they were published, except for what was drawn for a val that is not."""
+    own = items[(items["use"] == "train") & (items["official_split"] != "")]
+    away = own[own["official_split"] != own["part"]]
+    return away if has_val(items) else away[away["part"] != "val"]
 
 
 def without_unseen(

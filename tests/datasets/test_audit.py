@@ -301,3 +301,9 @@ def test_the_figures_count_what_was_dropped_by_kind():
     assert found["odd_files"]["to be turned by a rotation flag"] == 1
     wanted = {"roc_auc": 0.97, "reason": "", "among": "", "facts": {"bitrate": 0.97}}
     assert found["shortcut"] == wanted
+
+
+def test_an_empty_file_in_two_classes_is_no_conflict():
+    items = index(("a", 0, "same"), ("b", 1, "same"))
+    assert audit.label_conflicts(items) == [["a", "b"]]
+    assert audit.label_conflicts(items.assign(md5="")) == []

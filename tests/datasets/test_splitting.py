@@ -76,16 +76,23 @@ def indexes(draw, held_out: bool = False) -> list[dict]:
     people = st.lists(st.integers(0, 25).map(str), max_size=2).map(";".join)
     file = st.just("") | st.integers(0, 20).map(str)
     use = st.sampled_from(["train"] * 5 + ["test"]) if held_out else st.just("train")
-    reals = draw(st.lists(st.tuples(people, file, use), min_size=1, max_size=9))
-    fakes = draw(
-        st.lists(st.tuples(people, file, use, st.integers(-4, 12)), min_size=1, max_size=9)
+    reals = draw(
+        st.lists(st.tuples(people, file, use, st.integers(-20, 12)), min_size=1, max_size=9)
     )
+    fakes = draw(
+        st.lists(st.tuples(people, file, use, st.integers(-4, 16)), min_size=1, max_size=9)
+    )
+
+    def made_from(target: int) -> str:
+        """A real one, or beyond 12 a fake that was forged, or compressed, once more."""
+        return "" if target < 0 else f"r{target:02}" if target <= 12 else f"f{target - 13:02}"
+
     rows = [
-        item(f"r{number:02}", who, file=same, use=use)
-        for number, (who, same, use) in enumerate(reals)
+        item(f"r{number:02}", who, made_from(target), file=same, use=use)
+        for number, (who, same, use, target) in enumerate(reals)
     ]
     for number, (who, same, use, target) in enumerate(fakes):
-        original = f"r{target:02}" if target >= 0 else ""
+        original = made_from(target)
         rows.append(
             item(f"f{number:02}", who, original, ("swap", "reenact")[number % 2], same, use)
         )
@@ -215,6 +222,30 @@ def test_fakes_of_one_original_belong_together_even_where_it_is_not_there():
         item("a", original="gone", method="swap"), item("b", original="gone", method="reenact")
     )
     assert together(table) == {frozenset("ab")}
+
+
+def test_what_was_made_from_a_fake_or_from_a_real_one_is_tied_to_it_and_to_its_original():
+    table = index(
+        item("real"),
+        item("swap", original="real", method="swap"),
+        item("swap again", original="swap", method="swap"),
+        item("real again", original="real"),
+        item("other"),
+    )
+    assert together(table) == {
+        frozenset({"real", "swap", "swap again", "real again"}),
+        frozenset({"other"}),
+    }
+
+
+def test_files_that_could_not_be_read_are_no_tie():
+    table = index(item("a", file="empty"), item("b", file="empty"), item("c", file="whole"))
+    verified = pd.DataFrame(
+        {"item": ["a", "b", "c"], "reason": ["unreadable: empty", "unreadable: empty", "blurred"]}
+    )
+    found = splitting.without_unread(table, verified)
+    assert found["md5"].to_list() == ["", "", "whole"]
+    assert together(found) == {frozenset("a"), frozenset("b"), frozenset("c")}
 
 
 def test_the_same_number_in_two_methods_or_sets_is_no_tie():
@@ -401,8 +432,26 @@ def test_the_published_split_gives_each_item_its_part_or_none(policy, parts):
             item("a", "x", official_split="val"), item("b", "x"), item("c", official_split="train")
         )
     )
+    assert splitting.has_val(items)
     found = splitting.part_of(items, policy, SHARES, 1)
     assert [part if isinstance(part, str) else None for part in found] == parts
+
+
+@pytest.mark.parametrize("policy", ["official", "strict"])
+def test_where_no_val_is_published_whole_groups_of_train_are_drawn_for_it(policy):
+    tested = [
+        item(f"t{n}", f"t{n}", method=("real", "swap")[n % 2], official_split="test")
+        for n in range(4)
+    ]
+    learned = [one | {"official_split": "train"} for one in couples(12)]
+    held_out = item("held", use="test", official_split="val")
+    items = grouped(index(*learned, *tested, held_out))
+    found = items.assign(part=splitting.part_of(items, policy, SHARES, 1))
+    assert set(found["part"][found["official_split"] == "test"]) == {"test"}
+    parts = found[(found["official_split"] == "train")].groupby("group")["part"].agg(set)
+    assert all(len(one) == 1 for one in parts)
+    assert parts.map(min).value_counts().to_dict() == {"train": 9, "val": 3}
+    assert splitting.moved(found).empty
 
 
 def test_shares_give_each_item_the_part_of_its_group():
@@ -415,7 +464,8 @@ def test_shares_give_each_item_the_part_of_its_group():
 def test_a_published_split_has_to_be_there(policy):
     with pytest.raises(
         UserError,
-        match=f"split.policy is {policy}, but no item has a published split; set it to shares",
+        match=f"split.policy is {policy}, but no item has a published split; put the published .*"
+        "or set it to shares",
     ):
         splitting.part_of(grouped(index(item("a"))), policy, SHARES, 1)
 
@@ -462,14 +512,21 @@ def test_one_group_of_more_than_half_is_refused_with_what_ties_it():
         UserError,
         match=r"one group holds 5 of 9 items.*tied by source anna \(5 items\), source x0 \(3",
     ):
-        splitting.refuse_one_group(table, NONE, grouped(table))
+        splitting.refuse_one_group(table, NONE, splitting.groups(table, NONE), grouped(table))
+
+
+def test_what_ties_one_group_is_named_where_a_dropped_item_bears_it():
+    table = index(item("a"), item("b"), item("lost", file="md5 of a", original="b"))
+    kept = grouped(table)[lambda rows: rows["item"] != "lost"]
+    with pytest.raises(UserError, match=r"tied by file md5 of a \(2 items\), original b \(2 items"):
+        splitting.refuse_one_group(table, NONE, splitting.groups(table, NONE), kept)
 
 
 def test_a_large_group_is_no_matter_where_it_is_held_out_or_half():
     held_out = index(*(item(f"a{n}", "anna", use="test") for n in range(5)), item("b0"), item("c0"))
-    splitting.refuse_one_group(held_out, NONE, grouped(held_out))
+    splitting.refuse_one_group(held_out, NONE, splitting.groups(held_out, NONE), grouped(held_out))
     half = index(item("a0", "anna"), item("a1", "anna"), item("b0"), item("c0"))
-    splitting.refuse_one_group(half, NONE, grouped(half))
+    splitting.refuse_one_group(half, NONE, splitting.groups(half, NONE), grouped(half))
 
 
 def alike(*pairs: tuple[str, str]) -> pd.DataFrame:
@@ -498,7 +555,7 @@ def test_what_looks_alike_is_named_where_it_ties_everything_together():
     near = alike(("a", "b"), ("b", "c"))
     items = table.assign(group=table["item"].map(splitting.groups(table, near)))
     with pytest.raises(UserError, match="near-duplicates a and b \\(2 items\\)"):
-        splitting.refuse_one_group(table, near, items)
+        splitting.refuse_one_group(table, near, splitting.groups(table, near), items)
 
 
 def families(*methods: str) -> pd.DataFrame:

@@ -5,6 +5,7 @@ docs/data-sets.md has the table of them. Labels in here: 0 real, 1 fake.
 """
 
 import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
@@ -13,6 +14,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from deepfake_detector import UserError
 from deepfake_detector.datasets.settings import AnyDataSet
@@ -28,9 +30,9 @@ class Found:
     """One video or image that a layout found.
 
     `name` is its path below the folder of its method, with extension; `original` is (method, name
-    with or without extension) of the item a fake was made from; `sources` are ids of the people or
-    videos in it, shared by whatever shares them; `extra` are further columns of the index with
-    their values.
+    with or without extension) of the item that this one was made from; `sources` are ids of the
+    people or videos in it, shared by whatever shares them; `extra` are further columns of the index
+    with their values.
     """
 
     path: Path
@@ -91,12 +93,29 @@ def scan(name: str, data_set: AnyDataSet) -> Scan:
             + (f" ({'; '.join(left_out)})" if left_out else ""),
             "docs/data-sets.md shows that layout",
         )
-    return replace(result, notes=result.notes + left_out)
+    result = replace(result, notes=result.notes + left_out)
+    return _published_test(name, result) if data_set.use == "published_test" else result
+
+
+def _published_test(name: str, result: Scan) -> Scan:
+    """The test part of a published split alone, as figures of other papers are of it."""
+    found = [one for one in result.found if one.official_split == "test"]
+    if not found:
+        raise UserError(
+            f"data_sets.{name}.use is published_test, but no item is of a published test part",
+            "put its list where docs/data-sets.md shows it, or set it to test: then all is measured",
+        )
+    note = f"{len(found)} of {len(result.found)} items are of the published test part, and used"
+    return replace(result, found=found, notes=[*result.notes, note])
 
 
 def index_rows(name: str, use: str, found: list[Found]) -> list[dict]:
-    """Rows of the index for one data set, with keys and md5 sums. Raises UserError where two items
-    get the same key."""
+    """Rows of the index for one data set of that `use`, with keys and md5 sums.
+
+    Raises UserError where two items get the same key, or a name cannot be written into a table.
+    """
+    for one in found:
+        _refuse_undecodable(one.path)
     stems = Counter(_key(name, one.method, _stem(one.name)) for one in found)
     keys = [
         stem
@@ -127,12 +146,18 @@ def index_rows(name: str, use: str, found: list[Found]) -> list[dict]:
             "sources": ";".join(one.sources),
             "original": key_of.get(one.original, _key(name, *one.original)) if one.original else "",
             "official_split": one.official_split,
-            "use": use,
+            "use": "train" if use == "train" else "test",
             "md5": md5,
             **dict(one.extra),
         }
         for one, key, md5 in zip(found, keys, sums, strict=True)
     ]
+
+
+def read_json(path: Path) -> Any:
+    """What a list of a data set holds, with the mark before it that Windows writes or without.
+    Raises ValueError where it is no JSON."""
+    return json.loads(path.read_text(encoding="utf-8-sig"))
 
 
 def counted(text: str, places: Collection[str]) -> list[str]:
@@ -169,6 +194,13 @@ def _left_out(tree: Listing, result: Scan) -> list[str]:
         told = ", ".join(f"{count} {suffix}" for suffix, count in _most_frequent(suffixes))
         notes.append(f"{_files(len(others))} left out, as no videos or images: {told}")
     return notes
+
+
+def _refuse_undecodable(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{str(path)!r}: a name that is not UTF-8", "rename the file") from error
 
 
 def _files(count: int) -> str:

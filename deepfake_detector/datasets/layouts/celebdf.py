@@ -6,7 +6,7 @@ https://github.com/yuezunli/celeb-deepfakeforensics
 """
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from deepfake_detector import UserError
 from deepfake_detector.datasets.layouts import Found, Scan, counted
@@ -21,26 +21,30 @@ OTHERS = f"no videos of {', '.join(EXPECTED)}"
 
 def scan(name: str, tree: Listing, data_set: DataSet) -> Scan:
     test = _test_list(tree.folder / TEST_LIST)
+    tested = {_stem(place) for place in test}
     found, notes, seen = [], [], set()
     for folder, expected in EXPECTED.items():
         home = tree.folder / folder
-        paths = tree.videos_in(home / "videos") or tree.videos_in(home)
+        paths = [*tree.videos_in(home / "videos"), *tree.videos_in(home)]
         for path in paths:
-            seen.add(place := f"{folder}/{path.name}")
-            split = "" if not test else "test" if place in test else "train"
+            seen.add(place := f"{folder}/{path.stem}")
+            split = "" if not test else "test" if place in tested else "train"
             found.append(_found(folder, path, split))
-        if paths:
-            notes.append(f"found {len(paths)} of {expected} {folder}")
+        notes.append(f"found {len(paths)} of {expected} {folder}")
     _check_labels(tree.folder / TEST_LIST, test)
-    reals = {one.name for one in found if one.label == 0}
+    reals = {_stem(one.name) for one in found if one.label == 0}
     lost = {
-        f"{one.original[1]}.mp4"
-        for one in found
-        if one.original and f"{one.original[1]}.mp4" not in reals
+        f"{one.original[1]}.mp4" for one in found if one.original and one.original[1] not in reals
     }
     notes += counted("originals of fakes are not on disk", lost)
-    notes += counted(f"files of {TEST_LIST} are not on disk", set(test) - seen)
+    missing = {place for place in test if _stem(place) not in seen}
+    notes += counted(f"files of {TEST_LIST} are not on disk", missing)
     return Scan(found, notes, OTHERS, (TEST_LIST,))
+
+
+def _stem(place: str) -> str:
+    """Without the suffix: whoever converts the clips keeps their names."""
+    return str(PurePosixPath(place).with_suffix(""))
 
 
 def _found(folder: str, path: Path, split: str) -> Found:

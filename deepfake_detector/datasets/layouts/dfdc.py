@@ -1,55 +1,67 @@
-"""DFDC: training parts, the sample set and the official test set, as Kaggle gave them out.
+"""DFDC: training parts, the sample set, the validation and the test set, as they were given out.
 
-Parts say in `metadata.json` what is fake and from which original; the test set says 1 = fake in
-`labels.csv`. The set names no people: items are tied by their original.
+Parts say in `metadata.json` what is fake and from which original; the other two sets say 1 = fake
+in `labels.csv`, and name no originals. Nobody is named: items are tied by their original.
 https://ai.meta.com/datasets/dfdc/
 """
 
-import json
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
 
 from deepfake_detector import UserError
-from deepfake_detector.datasets.layouts import Found, Scan, counted
+from deepfake_detector.datasets.layouts import Found, Scan, counted, read_json
 from deepfake_detector.datasets.settings import DataSet
 from deepfake_detector.storage.media_files import Listing
 
 LABELS = {"REAL": 0, "FAKE": 1}
-
-
-METADATA, TEST_LABELS = "metadata.json", "labels.csv"
-OTHERS = f"in no {METADATA} or {TEST_LABELS} of their folder"
+METADATA, TABLE = "metadata.json", "labels.csv"
+VALIDATION = ("validation", "val")  # names of the folder of that set
+NO_ORIGINALS = (
+    "the validation and the test set name no originals, so their fakes are tied to no real clip: "
+    "split.policy shares would learn from some and test on others; official keeps them apart"
+)
+OTHERS = f"in no {METADATA} or {TABLE} of their folder"
 
 
 def scan(name: str, tree: Listing, data_set: DataSet) -> Scan:
-    found, notes = [], []
+    found: list[Found] = []
+    notes: list[str] = []
+    tables = _files_called(TABLE, tree)
     for metadata in _files_called(METADATA, tree):
-        part = metadata.parent
         facts = _facts(metadata)
+        if _is_of_a_table(facts):  # the test set's own, which says less than its table
+            continue
+        part = metadata.parent
         label = "part" if part == tree.folder else tree.place(part)
         names = {path.name: path for path in tree.videos_in(part)}
         here = sorted(set(names) & set(facts))
         found += [_found(label, names[one], facts[one]) for one in here]
         notes.append(f"found {len(here)} of {len(facts)} videos of {label}")
         notes += counted(f"files of {metadata} are not on disk", set(facts) - set(names))
-    for labels in _files_called(TEST_LABELS, tree):
-        tested, told = _test_set(tree, labels)
+    for table in tables:
+        tested, told = _labelled_set(tree, table, {one.path for one in found})
         found, notes = found + tested, notes + told
-    lists = (METADATA, TEST_LABELS)
+    if data_set.use == "train" and any(one.official_split != "train" for one in found):
+        notes.append(NO_ORIGINALS)
+    lists = (METADATA, TABLE)
     return Scan(found, notes, OTHERS, (*lists, *(f"*/{name}" for name in lists)))
 
 
 def _files_called(name: str, tree: Listing) -> list[Path]:
-    """The file of that name in the root itself, or those in the folders in it."""
-    there = [path for path in tree.files if path.name == name]
-    own = [path for path in there if path.parent == tree.folder]
-    return own or [path for path in there if path.parent.parent == tree.folder]
+    return [path for path in tree.files if path.name == name]
+
+
+def _is_of_a_table(facts: dict[str, dict]) -> bool:
+    return bool(facts) and all("label" not in fact and "is_fake" in fact for fact in facts.values())
 
 
 def _facts(path: Path) -> dict[str, dict]:
     try:
-        facts = json.loads(path.read_text())
+        facts = read_json(path)
+        if _is_of_a_table(facts):
+            return facts
         wrong = [one for one, fact in facts.items() if fact["label"] not in LABELS]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path}: not DFDC's metadata ({error})", "fetch the part anew") from error
@@ -76,11 +88,21 @@ def _found(part: str, path: Path, fact: dict) -> Found:
     )
 
 
-def _test_set(tree: Listing, labels: Path) -> tuple[list[Found], list[str]]:
-    """The official test set: videos beside `labels.csv`, or in `videos/` or `test/` there."""
+def _labelled_set(
+    tree: Listing, labels: Path, taken: Collection[Path]
+) -> tuple[list[Found], list[str]]:
+    """The validation or the test set: videos beside `labels.csv`, or in `videos/` or `test/` there,
+    without those `taken` by another list."""
     table = _labels(labels)
-    homes = [labels.parent, labels.parent / "videos", labels.parent / "test"]
-    names = {path.name: path for home in homes for path in tree.videos_in(home)}
+    home = labels.parent
+    split = "val" if home.name.casefold() in VALIDATION else "test"
+    place = "test" if home == tree.folder else tree.place(home)
+    names = {
+        path.name: path
+        for folder in (home, home / "videos", home / "test")
+        for path in tree.videos_in(folder)
+        if path not in taken
+    }
     here = sorted(set(names) & set(table))
     found = [
         Found(
@@ -88,13 +110,14 @@ def _test_set(tree: Listing, labels: Path) -> tuple[list[Found], list[str]]:
             kind="video",
             label=table[one],
             method="fake" if table[one] else "real",
-            name=f"test/{one}",
+            name=f"{place}/{one}",
             sources=(f"dfdc:{Path(one).stem}",),
-            official_split="test",
+            official_split=split,
         )
         for one in here
     ]
-    notes = [f"found {len(here)} of {len(table)} videos of the test set"]
+    told = "validation" if split == "val" else split
+    notes = [f"found {len(here)} of {len(table)} videos of the {told} set"]
     notes += counted(f"files of {labels} are not on disk", set(table) - set(names))
     return found, notes
 

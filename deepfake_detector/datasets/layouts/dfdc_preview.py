@@ -5,12 +5,11 @@ and, where it names them, the subjects whose faces were swapped: all of them tie
 https://arxiv.org/abs/1910.08854
 """
 
-import json
 import re
 from pathlib import Path
 
 from deepfake_detector import UserError
-from deepfake_detector.datasets.layouts import Found, Scan, counted
+from deepfake_detector.datasets.layouts import Found, Scan, counted, read_json
 from deepfake_detector.datasets.settings import DataSet
 from deepfake_detector.storage.media_files import Listing
 
@@ -39,7 +38,7 @@ def _facts(path: Path) -> dict[str, dict]:
             "fetch it with the set",
         )
     try:
-        facts = json.loads(path.read_text())
+        facts = read_json(path)
         wrong = [
             place
             for place, fact in facts.items()

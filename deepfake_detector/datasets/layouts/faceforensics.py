@@ -6,12 +6,11 @@ Fakes are `<target>_<source>`: both identities tie a clip to others. Splits are 
 https://github.com/ondyari/FaceForensics
 """
 
-import json
 import re
 from pathlib import Path
 
 from deepfake_detector import UserError
-from deepfake_detector.datasets.layouts import Found, Scan, counted
+from deepfake_detector.datasets.layouts import Found, Scan, counted, read_json
 from deepfake_detector.datasets.settings import FaceForensicsSet
 from deepfake_detector.storage.media_files import Listing
 
@@ -45,6 +44,8 @@ def scan(name: str, tree: Listing, data_set: FaceForensicsSet) -> Scan:
                 {path.name for path in paths if not re.fullmatch(r"\d{3}", path.stem)},
             )
         notes.append(f"found {len(paths)} of {EXPECTED[group]} {group}")
+    if missing := [group for group in (FLAT, *METHODS) if group not in folders]:
+        notes.append(f"found no video of {', '.join(missing)} in {data_set.compression}")
     return Scan(
         found,
         notes + _missing_originals(found),
@@ -138,7 +139,7 @@ def _splits(root: Path) -> dict[str, str]:
         if not path.exists():
             continue
         try:
-            pairs = json.loads(path.read_text())
+            pairs = read_json(path)
             splits |= {number: split for first, second in pairs for number in (first, second)}
         except (ValueError, TypeError) as error:
             raise UserError(
@@ -152,9 +153,7 @@ def _youtube_videos(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     try:
-        return {
-            number: name.rsplit(" ", 1)[0] for number, name in json.loads(path.read_text()).items()
-        }
+        return {number: name.rsplit(" ", 1)[0] for number, name in read_json(path).items()}
     except (ValueError, AttributeError) as error:
         raise UserError(
             f"{path}: not FaceForensics++'s conversion table", "fetch it anew"

@@ -3,8 +3,8 @@ method.
 
 An optional `<root>/metadata.csv` (columns `path,label` and any of `method,sources,original,split`)
 overrides what the folders say: `label` is `real` or `fake`, `sources` are ids separated by `;`,
-`original` is the path of the item a fake was made from, or a real one's name without folder and
-extension. Further columns are kept as `extra.<column>`. Paths may be written from the root or
+`original` is the path of the item that this one was made from, or a real one's name without folder
+and extension. Further columns are kept as `extra.<column>`. Paths may be written from the root or
 whole, with `\\` or `./`, in another Unicode form, with the suffix in another case or with spaces
 round them.
 """
@@ -25,7 +25,9 @@ from deepfake_detector.storage.tables import EXTRA
 LABELS = {"real": 0, "fake": 1}
 COLUMNS = ("path", "label", "method", "sources", "original", "split")
 SPLITS = ("", "train", "val", "test")
+PARTS = ("train", "training", "val", "valid", "validation", "test", "testing")  # as folders
 METADATA = "metadata.csv"
+AS_CSV = "CSV in UTF-8, its columns separated by commas"
 MEND = "mend or remove it (docs/data-sets.md)"
 OTHERS = f"neither below real/ or fake/ nor in {METADATA}"
 
@@ -35,6 +37,10 @@ Facts = Mapping[str, str]  # the cells of a line, by column
 def scan(name: str, tree: Listing, data_set: FolderSet) -> Scan:
     listed = _listed(tree)
     labelled = [place for place in tree.media if place in listed or _top(place) in LABELS]
+    videos = {place for place in labelled if tree.media[place] == "video"}
+    if data_set.kind == "face" and videos:
+        labelled = [place for place in labelled if place not in videos]
+        _refuse_videos_alone(name, tree.folder, videos, labelled)
     names = _originals(labelled, listed)
     given = {facts["original"] for facts in listed.values() if facts.get("original")}
     unknown = {one for one in given if _normal(one) not in names}
@@ -50,14 +56,25 @@ def scan(name: str, tree: Listing, data_set: FolderSet) -> Scan:
         )
         for place in labelled
     ]
-    _refuse_misspelled_class(tree.folder, found, set(tree.media) - set(labelled))
+    _refuse_misspelled_class(tree.folder, found, set(tree.media) - set(labelled) - videos)
     unlisted = set(labelled) - set(listed) if listed else set()
     notes = [
         *counted(f"files are not in {METADATA}; their folder gives the label", unlisted),
         *counted(f"originals in {METADATA} are no item", unknown),
         *_doubtful_sources({source for one in found for source in one.sources}),
     ]
-    return Scan(found, notes, OTHERS, (METADATA,))
+    others = f"videos, or {OTHERS}" if data_set.kind == "face" else OTHERS
+    return Scan(found, notes, others, (METADATA,))
+
+
+def _refuse_videos_alone(
+    name: str, root: Path, videos: Collection[str], pictures: Collection[str]
+) -> None:
+    if not pictures:
+        raise UserError(
+            f"{root}: videos alone ({shown(sorted(videos))}), and data_sets.{name}.kind is face",
+            "set it to media: face is for pictures that are face crops already",
+        )
 
 
 def _refuse_lost_ties(
@@ -110,10 +127,6 @@ def _found(
     names: Mapping[str, set[tuple[str, str]]],
     kind: str,
 ) -> Found:
-    try:
-        place.encode()
-    except UnicodeEncodeError as error:
-        raise UserError(f"{place!r}: a name that is not UTF-8", "rename the file") from error
     label = _label(place, facts)
     method, below = _method(place, label, facts)
     if label == 1 and method == "real":
@@ -121,8 +134,14 @@ def _found(
             f"{path}: a fake's method cannot be called real",
             f"rename its folder, or change {METADATA}",
         )
+    if label == 1 and method.casefold() in PARTS:
+        raise UserError(
+            f"{path}: its folder would make {method} the name of a forgery method",
+            f"move the methods' folders directly below fake/; {METADATA} may name the part, as "
+            "`split`, and the method",
+        )
     original = None
-    if label == 1 and facts.get("original"):
+    if facts.get("original"):
         given = _normal(facts["original"])
         missing = ("real", splitext(given.removeprefix("real/"))[0])  # ties its fakes all the same
         (original,) = names.get(given, {missing})
@@ -176,7 +195,7 @@ def _originals(
         facts = listed.get(place, {})
         label, path = _label(place, facts), PurePosixPath(place)
         target = _method(place, label, facts)
-        whole[_normal(place)] = {target}
+        whole.setdefault(_normal(place), set()).add(target)
         below = PurePosixPath(target[1])
         names = (path.name, path.stem, str(below), str(below.with_suffix("")))
         for way in (str(path.with_suffix("")), *(() if label else names)):
@@ -247,7 +266,9 @@ def _lines(path: Path) -> Iterator[tuple[int, Facts]]:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]
-    except (csv.Error, UnicodeDecodeError, OSError) as error:
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not text in UTF-8", f"save it as {AS_CSV}") from error
+    except (csv.Error, OSError) as error:
         raise UserError(f"{path}: not a CSV table that can be read ({error})", MEND) from error
     if not rows:
         raise UserError(f"{path}: not a CSV table that can be read (it is empty)", MEND)
@@ -298,7 +319,9 @@ def _columns(path: Path, head: list[str]) -> list[str]:
     if not {"path", "label"} <= set(named):
         raise UserError(
             f"{path}: its columns are {', '.join(head)}",
-            "wanted path,label and any of method,sources,original,split; others are kept",
+            f"save it as {AS_CSV}"
+            if len(head) == 1 and ";" in head[0]
+            else "wanted path,label and any of method,sources,original,split; others are kept",
         )
     if len(set(named)) < len(named):
         raise UserError(f"{path}: a column is there twice: {', '.join(head)}", "rename one")

@@ -78,6 +78,39 @@ def test_what_is_there_and_what_is_missing_is_told(root):
     ]
 
 
+def test_converted_clips_are_those_of_the_list_and_a_folder_without_clips_is_told(tmp_path):
+    for name in ("Celeb-real/id1_0001.AVI", "Celeb-synthesis/id1_id0_0001.mkv"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(name)
+    (tmp_path / "List_of_testing_videos.txt").write_text("1 Celeb-real/id1_0001.mp4\n")
+    assert [row["official_split"] for row in rows(tmp_path).values()] == ["test", "train"]
+    assert scan(tmp_path).notes == [
+        "found 1 of 590 Celeb-real",
+        "found 0 of 300 YouTube-real",
+        "found 1 of 5639 Celeb-synthesis",
+    ]
+
+
+def test_clips_beside_the_folder_of_videos_are_found_too(tmp_path):
+    for name in ("Celeb-real/videos/id0_0000.mp4", "Celeb-real/id1_0001.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    assert set(rows(tmp_path)) == {
+        f"celeb/real/Celeb-real/{one}" for one in ("id0_0000", "id1_0001")
+    }
+
+
+def test_the_published_test_part_may_be_all_that_is_used(root):
+    published = DataSet(layout="celebdf", root=str(root), use="published_test")
+    with pytest.raises(UserError, match="use is published_test, but no item is of a published"):
+        layouts.scan("celeb", published)
+    (root / "List_of_testing_videos.txt").write_text(LIST)
+    result = layouts.scan("celeb", published)
+    assert result.notes[-1] == "3 of 5 items are of the published test part, and used"
+    made = layouts.index_rows("celeb", "published_test", result.found)
+    assert {row["official_split"] for row in made} == {"test"} == {row["use"] for row in made}
+
+
 def test_a_list_with_a_byte_order_mark_is_read(root):
     path = root / "List_of_testing_videos.txt"
     path.write_text(LIST)

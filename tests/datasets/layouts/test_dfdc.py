@@ -7,6 +7,7 @@ import pytest
 
 from deepfake_detector import UserError
 from deepfake_detector.datasets import layouts
+from deepfake_detector.datasets.layouts import dfdc
 from deepfake_detector.datasets.settings import DataSet
 
 PART = {
@@ -93,6 +94,36 @@ def test_in_the_official_test_set_1_is_fake(tmp_path, home):
         "d/fake/test/bbb": (1, "test"),
     }
     assert scan(tmp_path).notes[0] == "found 2 of 3 videos of the test set"
+
+
+def test_parts_and_sets_lie_at_any_depth_and_the_validation_set_is_val(tmp_path):
+    part(tmp_path / "train/dfdc_train_part_3")
+    for name in ("validation", "test"):
+        put(tmp_path, f"{name}/aaa.mp4", f"{name}/bbb.mp4")
+        (tmp_path / name / "labels.csv").write_text("filename,label\naaa.mp4,0\nbbb.mp4,1\n")
+    own = {"aaa.mp4": {"is_fake": 0}, "bbb.mp4": {"is_fake": 1, "augmentations": {}}}
+    (tmp_path / "test/metadata.json").write_text(json.dumps(own))
+    assert {item: row["official_split"] for item, row in rows(tmp_path).items()} == {
+        "d/real/train/dfdc_train_part_3/aaa": "train",
+        "d/fake/train/dfdc_train_part_3/bbb": "train",
+        "d/fake/train/dfdc_train_part_3/ccc": "train",
+        "d/real/validation/aaa": "val",
+        "d/fake/validation/bbb": "val",
+        "d/real/test/aaa": "test",
+        "d/fake/test/bbb": "test",
+    }
+    assert {
+        "found 3 of 4 videos of train/dfdc_train_part_3",
+        "found 2 of 2 videos of the validation set",
+        "found 2 of 2 videos of the test set",
+        dfdc.NO_ORIGINALS,
+    } < set(scan(tmp_path).notes)
+
+
+def test_a_list_with_a_byte_order_mark_is_read(tmp_path):
+    before = set(rows(part(tmp_path)))
+    (tmp_path / "metadata.json").write_text(json.dumps(PART), "utf-8-sig")
+    assert set(rows(tmp_path)) == before
 
 
 @pytest.mark.parametrize(

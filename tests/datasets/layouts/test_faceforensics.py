@@ -195,6 +195,7 @@ def test_a_partial_download_is_indexed_and_what_is_missing_is_told(tree):
         "found 1 of 1000 original",
         "found 2 of 1000 Deepfakes",
         "found 1 of 1000 Face2Face",
+        "found no video of FaceSwap, NeuralTextures, FaceShifter in c23",
         "1 originals are not here, with fakes made from them: 007",
     ]
 

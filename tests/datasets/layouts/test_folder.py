@@ -87,6 +87,39 @@ def test_ready_crops_are_faces(tree):
     assert {one.kind for one in scan(tree("real/a.png", "fake/b.png"), "face").found} == {"face"}
 
 
+def test_videos_among_ready_crops_are_left_out_and_noted(tree):
+    result = scan(tree("real/a.png", "fake/b.png", "fake/c.mp4"), "face")
+    assert {one.path.name for one in result.found} == {"a.png", "b.png"}
+    assert result.notes == [
+        "1 videos and images are left out, as they are videos, or neither below real/ or fake/ nor "
+        "in metadata.csv: fake/c.mp4"
+    ]
+
+
+def test_videos_alone_are_no_ready_crops(tree):
+    with pytest.raises(UserError, match=r"videos alone .*kind is face; set it to media"):
+        scan(tree("real/a.mp4", "fake/b.mp4"), "face")
+
+
+@pytest.mark.parametrize("folder", ["train", "Test", "validation"])
+def test_a_folder_of_a_part_is_no_forgery_method(tree, folder):
+    with pytest.raises(UserError, match=f"its folder would make {folder} the name of a forgery"):
+        scan(tree("real/a.mp4", f"fake/{folder}/b.mp4"))
+    named = f"path,label,method,split\nfake/{folder}/b.mp4,fake,swap,test\n"
+    found = rows(tree(metadata=named))[f"fake/{folder}/b.mp4"]
+    assert (found["method"], found["official_split"]) == ("swap", "test")
+
+
+def test_a_real_one_is_tied_to_the_one_it_was_made_from(tree):
+    text = "path,label,original\nreal/a_c40.mp4,real,real/a.mp4\nfake/b.mp4,fake,real/a_c40.mp4\n"
+    found = rows(tree("real/a.mp4", "real/a_c40.mp4", "fake/b.mp4", metadata=text))
+    assert found["real/a_c40.mp4"]["original"] == "mine/real/a"
+    group = splitting.groups(
+        tables.make(list(found.values()), tables.INDEX), tables.make([], tables.NEAR_DUPLICATES)
+    )
+    assert group.nunique() == 1
+
+
 METADATA = """path,label,method,sources,original,split
 real/a.mp4,fake,swap,anna;ben,real/b.mp4,test
 fake/c.mp4,real,,ben,,train
@@ -268,6 +301,12 @@ def test_originals_that_tie_nothing_or_anything_stop_the_scan(tree, original, sa
         scan(tree(*names, metadata=text))
 
 
+def test_an_original_that_is_one_of_two_suffixes_in_other_letters_stops_the_scan(tree):
+    text = "path,label,original\nfake/b.mp4,fake,real/a.MP4\n"
+    with pytest.raises(UserError, match="originals that are the name of more than one item"):
+        scan(tree("real/a.mp4", "real/a.MP4", "fake/b.mp4", metadata=text))
+
+
 def test_where_no_real_is_at_hand_originals_tie_their_fakes(tree):
     text = "path,label,original\nfake/b.mp4,fake,a\nfake/c.mp4,fake,a\n"
     found = rows(tree("fake/b.mp4", "fake/c.mp4", metadata=text))
@@ -278,11 +317,11 @@ def test_where_no_real_is_at_hand_originals_tie_their_fakes(tree):
     ("metadata", "said"),
     [
         ("", "not a CSV table that can be read"),
-        (b"path,label\nreal/\xe9.mp4,real\n", "not a CSV table that can be read"),
+        (b"path,label\nreal/\xe9.mp4,real\n", "not text in UTF-8; save it as CSV in UTF-8"),
         ('path,label\n"real/a.mp4,real\n', "not a CSV table that can be read"),
         ("file,label\nreal/a.mp4,real\n", "its columns are file, label; wanted path,label"),
         ("path\nreal/a.mp4\n", "its columns are path; wanted path,label"),
-        ("path;label\nreal/a.mp4;real\n", "its columns are path;label; wanted path,label"),
+        ("path;label\nreal/a.mp4;real\n", "its columns are path;label; save it as CSV in UTF"),
         ("path,label,label\nreal/a.mp4,real,fake\n", "a column is there twice: path, label, label"),
         ("path,label\nreal/a.mp4,1\n", "line 2: label '1'; only `real` and `fake` are known"),
         ("path,label\nreal/a.mp4\n", "line 2: label ''; only `real` and `fake` are known"),
@@ -440,5 +479,5 @@ def test_the_root_may_be_a_link(tree, tmp_path_factory):
 def test_a_name_that_is_not_utf8_is_refused_before_it_breaks_a_table(tree):
     root = tree("real/a.mp4")
     Path(os.fsdecode(os.fsencode(root) + b"/real/caf\xe9.mp4")).touch()
-    with pytest.raises(UserError, match="caf"):
+    with pytest.raises(UserError, match="caf.*a name that is not UTF-8; rename the file"):
         tables.make(list(rows(root).values()), tables.INDEX)
