@@ -45,10 +45,12 @@ class Parallel(StrictModel):
         0, ge=0, le=1024, description="processes; 0: one per core; a cluster decides for itself"
     )
     seconds_per_item: float = Field(
-        600.0, gt=0, description="an archive that takes longer fails, alone"
+        600.0, gt=0, description="an archive that takes longer fails; the others go on"
     )
     memory_per_item: float = Field(
-        4.0, ge=0, description="GiB; an archive that needs more fails, alone; 0: no limit"
+        4.0,
+        ge=0,
+        description="GiB; an archive that needs more fails; the others go on; 0: no limit",
     )
 
 

@@ -75,7 +75,7 @@ AnyDataSet = Annotated[DataSet | FolderSet | FaceForensicsSet, Field(discriminat
 class Synthesize(StrictModel):
     """A drawn data set."""
 
-    seed: int = Field(2, ge=0, description="another seed, other people")
+    seed: int = Field(2, ge=0, description="another seed draws other people")
     pairs: int = Field(
         24,
         ge=3,
@@ -116,7 +116,7 @@ class Verify(StrictModel):
         12.0, ge=0, le=255, description="mean grey value; below it an item is dropped as dark"
     )
     min_coverage: Fraction = Field(
-        0.5, description="least fraction of frames with a face, per class; less stops the run"
+        0.5, description="minimum fraction of frames with a face, per class; less stops the run"
     )
     max_coverage_gap: Fraction = Field(
         0.2, description="largest difference of that between the classes; more stops the run"
@@ -170,7 +170,7 @@ class Split(StrictModel):
 
     policy: Literal["shares", "official", "strict"] = Field(
         "shares",
-        description="shares (below), official (as published, leaks reported), strict (leaks mended)",
+        description="shares (below), official (as published, leaks reported), strict (leaks fixed)",
     )
     seed: int = Field(1, ge=0, description="which groups go where (policy shares)")
     train: Fraction = Field(

@@ -42,13 +42,13 @@ class Quality(StrictModel):
     corruptions: Annotated[list[Corruption], Each] = Field(
         ["noise", "blur", "sharpness", "pixelation", "h264", "jpeg", "downsize"],
         min_length=1,
-        description="what changes the finest detail; the others move no measure",
+        description="corruptions to apply; the others change no quality measure",
     )
     clips_per_class: int = Field(
         50, ge=0, description="validation clips of each class that are copied; 0: all"
     )
     clean_outside: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.01, description="fraction of the clips as they are that may lie beyond each limit"
+        0.01, description="fraction of uncorrupted clips that may lie outside each limit"
     )
 
 
@@ -73,7 +73,9 @@ class Robustness(StrictModel):
         [1, 2, 3, 4, 5], min_length=1, description="1 (little) to 5 (much) of each corruption"
     )
     corruptions: Annotated[list[Corruption], Each] = Field(
-        list(get_args(Corruption)), min_length=1, description="a few of them for a quick look"
+        list(get_args(Corruption)),
+        min_length=1,
+        description="corruptions to apply; list fewer for a quick look",
     )
     items_per_class: int = Field(
         0, ge=0, description="real and fake ones each, evenly over the split; 0: all"

@@ -34,7 +34,7 @@ class CropFaces(StrictModel):
         0.6,
         ge=0,
         le=12,
-        description="least score: YuNet's confidence 0..1; Haar's last stage weight 0..12",
+        description="minimum score: YuNet's confidence 0..1; Haar's last stage weight 0..12",
     )
     detector_sha256: Sha256 = Field(YUNET.sha256, description="of the detector's file (yunet)")
     min_face: int = Field(

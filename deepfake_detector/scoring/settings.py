@@ -33,6 +33,6 @@ class Calibrate(StrictModel):
     min_groups: int = Field(
         6,
         ge=1,
-        description="with fewer source groups of a class in validation a model is unproven and "
-        "judges nothing; nor is there a verdict that clips of fewer would get",
+        description="fewest source groups per class in validation; with fewer the model is unproven "
+        "and judges nothing, and a verdict that rests on fewer groups is never given",
     )

@@ -11,5 +11,6 @@ class Scratch(StrictModel):
     max_gb: float = Field(
         100.0,
         ge=0,
-        description="above it the least recently used go; `prune` drops all that are not in use",
+        description="above it the least recently used entries are deleted; `prune` deletes all that are "
+        "not in use",
     )
