@@ -9,8 +9,8 @@ from deepfake_detector.pages.looks import BLUE, GREY, ORANGE
 
 
 class Colours(NamedTuple):
-    """Of letters and marks, and of what is behind them. A chart has a ground of its own: where the
-    theme of the page changes, the chart keeps its colours until the page is drawn anew."""
+    """Colours of letters and marks, and of what is behind them. A chart has a ground of its own:
+    where the theme of the page changes, a chart keeps its colours until the page is drawn again."""
 
     ink: str
     ground: str

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-NOT_NOW = "Made once nothing is being judged: wait, or press Stop."
+NOT_NOW = "Available once judging has finished: wait, or press Stop."
 
 
 def offer(

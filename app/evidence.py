@@ -48,7 +48,7 @@ def show(judged: Judged, banner: str, test_firmness: Callable[[Judged], None], b
 
 
 def _most_suspicious_people(judged: Judged) -> list[FaceTrack]:
-    """Those shown one by one: who decides, then the others by falling probability."""
+    """People shown one by one: who decides, then the others by falling probability."""
     decides = judged.report.decided_by
     ordered = sorted(
         judged.report.faces,
@@ -95,7 +95,7 @@ def _show_verdict(judged: Judged) -> None:
 
 
 def _colours() -> charts.Colours:
-    """Those of charts; a page that is not drawn yet has no theme."""
+    """Colours of the charts; a page that is not drawn yet has no theme."""
     return charts.COLOURS[st.context.theme.type or "light"]
 
 
@@ -107,7 +107,7 @@ def _show_firmness(judged: Judged, test_firmness: Callable[[Judged], None]) -> N
             _offer_test(judged, test_firmness)
         elif not found.firmness:
             st.caption(
-                "To test how firm it is, drop or choose the file again: the last "
+                "To test how stable the verdict is, drop or choose the file again: the last "
                 f"{WITH_FILE} of a visit are kept."
             )
     if found.firmness:
@@ -120,7 +120,7 @@ def _offer_test(judged: Judged, test_firmness: Callable[[Judged], None]) -> None
     place on the page with it."""
     again = " again" if judged.report.firmness else ""
     if st.button(
-        f"Test{again} how firm it is",
+        f"Test{again} how stable the verdict is",
         icon=":material/repeat:",
         help="Judges changed copies of the file too: compressed again, as a messenger or a screen "
         f"recording has it, mirrored, small. That takes some {1 + len(VARIANTS)} times as long.",

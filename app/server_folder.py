@@ -38,7 +38,7 @@ def chosen(root: Path, most_bytes: int) -> list[Arrival]:
     with st.expander("Or judge files on the server"):
         if unreadable:
             which = "One folder" if unreadable == 1 else f"{unreadable:,} folders"
-            st.caption(f"{which} on the server cannot be looked into.")
+            st.caption(f"{which} on the server cannot be read.")
         if not counts:
             st.caption("There are no images or videos in its folder now.")
             return []

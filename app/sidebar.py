@@ -1,5 +1,5 @@
 """Beside the page: which model judges, what it has learned from, what it cannot do, and what
-becomes of a file."""
+happens to files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +29,7 @@ def choose_model(paths: list[Path], before: Path | None) -> Path:
             if before in offered:  # a page that is loaded anew has lost its choice
                 st.session_state.setdefault("model", before)
             chosen = st.selectbox(
-                "Judges the files dropped from now on",
+                "Model for files dropped from now on",
                 offered,
                 format_func=lambda path: path.name,
                 key="model",
@@ -51,7 +51,7 @@ def show_facts(terms: Contract, sha256: str, name: str, forget: Callable[[], Non
         )
         st.header("What it cannot do")
         st.markdown("\n".join(f"- {limit}" for limit in LIMITS))
-        st.header("What becomes of a file")
+        st.header("What happens to your files")
         st.markdown(
             "It is judged in the memory of the computer that serves this page. Its verdict and the "
             "faces in it stay there until you forget them, or for half an hour after you leave the "

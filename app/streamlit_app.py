@@ -1,6 +1,8 @@
 """The page: drop images or clips, read the verdicts and what they rest on.
 
-python -m streamlit run app/streamlit_app.py     (from the project's folder; `make app` does it)
+Usage:
+
+    python -m streamlit run app/streamlit_app.py     (from the project's folder; `make app` does it)
 """
 
 import gc
@@ -39,7 +41,7 @@ def main() -> None:
         told = str(error)
         for path in (paths[0], limits.file()):
             told = engine.without_folder(told, path)
-        st.error(f"The page cannot work: {plain(told)}", icon=":material/error:")
+        st.error(f"The page cannot start: {plain(told)}", icon=":material/error:")
         st.stop()
     history, work, state = visit.history, visit.work, st.session_state
     forget = partial(forget_all, page_limits.visitors_at_once)
@@ -105,7 +107,7 @@ def open_visit(at_once: int) -> Visit:
 
 @st.cache_resource(max_entries=1)
 def visits() -> Visits:
-    """Those of this server."""
+    """The visits of this server."""
     kept = Visits()
     # Streamlit collects garbage after every run: through the libraries that takes 0.1 s each time
     gc.freeze()

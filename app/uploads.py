@@ -52,7 +52,7 @@ def begin_anew() -> None:
 
 
 def examples() -> dict[str, Path]:
-    """Those of the demo; neither their labels nor their order gives the answer away."""
+    """Example files of the demo; neither their labels nor their order gives the answer away."""
     paths = [path for path in EXAMPLES.glob("*") if path.suffix in IMAGE_SUFFIXES | VIDEO_SUFFIXES]
     paths.sort(key=lambda path: hashlib.sha256(path.name.encode()).hexdigest())
     return {f"Example {at}{path.suffix}": path for at, path in enumerate(paths, start=1)}

@@ -214,12 +214,12 @@ def test_a_verdict_can_be_tested_on_changed_copies_of_the_file(page_of):
     page = upload(page_of("fake"), ("one.jpg", STILL))
     assert "Firmness not tested." in words(page)
     assert not page.table
-    next(one for one in page.button if one.label == "Test how firm it is").click().run()
+    next(one for one in page.button if one.label == "Test how stable the verdict is").click().run()
     all_judged(page)
     assert "Firm: FAKE on all" in words(page)
     copies = history_of(page).evidence(1).report.firmness.outcomes
     assert list(page.table[0].value.index) == [one.words for one in copies]
-    assert not [one for one in page.button if one.label == "Test how firm it is"]
+    assert not [one for one in page.button if one.label == "Test how stable the verdict is"]
     assert len(history_of(page).rows()) == 1
     assert history_of(page).row(1).report["stress"]
 
@@ -229,16 +229,16 @@ def test_where_the_file_is_gone_it_is_to_be_dropped_again_to_be_tested(page_of):
     kept = history_of(page).kept
     kept[1] = replace(kept[1], judged=kept[1].judged.slim())
     page.run()
-    assert "To test how firm it is, drop or choose the file again" in words(page)
+    assert "To test how stable the verdict is, drop or choose the file again" in words(page)
     upload(page, ("one.jpg", STILL))
     assert "choose the file again" not in words(page)
-    assert [one for one in page.button if one.label == "Test how firm it is"]
+    assert [one for one in page.button if one.label == "Test how stable the verdict is"]
 
 
 def test_without_a_verdict_there_is_nothing_to_test(page_of):
     page = upload(page_of("band"), ("one.jpg", STILL))
     assert "there is no verdict" in words(page)
-    assert not [one for one in page.button if one.label == "Test how firm it is"]
+    assert not [one for one in page.button if one.label == "Test how stable the verdict is"]
 
 
 def test_files_on_the_server_are_judged_where_it_has_a_folder_for_them(
@@ -314,7 +314,7 @@ def test_a_folder_that_cannot_be_looked_into_is_told_and_costs_no_other(
     monkeypatch.setattr(os, "scandir", refusing)
     monkeypatch.setenv("DEEPFAKE_FOLDER", str(tmp_path / "own"))
     page = page_of("fake")
-    assert "One folder on the server cannot be looked into." in words(page)
+    assert "One folder on the server cannot be read." in words(page)
     assert [one.label for one in page.button if one.label.startswith("Judge")] == ["Judge 1 file"]
 
 

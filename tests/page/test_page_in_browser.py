@@ -161,7 +161,7 @@ def visit(context, tabs, address) -> Iterator[Callable[..., "sync_api.Page"]]:
             state="attached"
         )  # buttons come after texts
         if model:
-            page.get_by_role("combobox", name=re.compile("Judges the files")).click()
+            page.get_by_role("combobox", name=re.compile("Model for files")).click()
             page.get_by_role("option", name=model).click()
             page.get_by_text(re.compile(f"^{model}.onnx, ")).wait_for()
         return page
@@ -539,7 +539,7 @@ def test_every_state_is_accessible_and_no_wider_than_the_window(visit, folder, n
 def test_the_keyboard_keeps_its_place_while_a_verdict_is_tested(visit, folder):
     page = visit()
     drop(page, folder, "still.jpg")
-    test = page.get_by_role("button", name=re.compile("how firm it is"))
+    test = page.get_by_role("button", name=re.compile("how stable the verdict is"))
     test.focus()
     page.keyboard.press("Enter")
     page.get_by_text("What changed copies of it came to").wait_for()
