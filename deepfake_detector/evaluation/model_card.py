@@ -203,7 +203,7 @@ def _robustness(measured: Mapping) -> Section:
     if defined:
         auc, name, level = min(defined, key=lambda one: one[0])
         text.append(f"The worst is {name} at level {level}: {_figure(auc)}.")
-    return Section("When pictures suffer", text)
+    return Section("Robustness to corrupted frames", text)
 
 
 def _quality(limits: Limits, measured: Mapping) -> Section:
@@ -227,7 +227,7 @@ def _licences(data_sets: Mapping[str, AnyDataSet]) -> Section:
     text = [
         "The code is under the project's LICENSE. Each data set's own terms apply to its clips, "
         "and may apply to what was "
-        "learned from them: read them before you pass the model on."
+        "learned from them: read them before you redistribute the model."
     ]
     return Section("Licences of the data", text, rows)
 

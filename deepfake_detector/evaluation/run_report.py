@@ -24,11 +24,11 @@ NAMED = 5  # ties named in a sentence
 CHARTS = {  # each has its table and template; how it is read
     "confusion": "Rows are what a clip or face is, columns what it is called at the threshold: what "
     "lies from the upper left to the lower right is right. The darker, the more of its row.",
-    "roc": "Each curve shows all thresholds: how many fakes are found (up) where so many reals are "
-    "called fake (to the right). The nearer to the upper left corner the better; the dashed line is "
+    "roc": "Each curve shows all thresholds: how many fakes are found (up) against how many reals "
+    "are called fake (to the right). The nearer to the upper left corner the better; the dashed line is "
     "guessing. On the right the same with few false alarms drawn large: more than few are no use.",
-    "pr": "How much of what is called fake is fake (up) where so many of the fakes are found (to the "
-    "right). The nearer to the upper right corner the better. It holds for as many fakes among the "
+    "pr": "How much of what is called fake is fake (up) against how many of the fakes are found "
+    "(to the right). The nearer to the upper right corner the better. It holds for as many fakes among the "
     "reals as there are here; where fakes are rare, precision is far lower.",
     "scores": "How many real and fake ones got which probability. The less the colours overlap the "
     "better; reals to the right of the dotted line and fakes to its left are misclassified.",
@@ -53,9 +53,8 @@ NO_FAKES = (
 LIMITS = (
     "It judges faces. A forgery outside the face, a cloned voice and a false caption are out of "
     "its scope.",
-    "It knows the manipulations it was trained on. On others, on new generators and on clips that "
-    "were compressed again and "
-    "again it will be worse; figures of one data set say nothing about another.",
+    "It knows the manipulations it was trained on. On others, on new generators and on repeatedly "
+    "compressed clips it will be worse; figures of one data set say nothing about another.",
     "An interval tells how much the figures would change with other people of the same kind. It "
     "does not tell what happens "
     "with other cameras, other compressions or other forgeries.",
@@ -182,7 +181,7 @@ def draw(
 
 
 def in_pictures(charts: Mapping[str, Chart]) -> Section:
-    return Section("In pictures", charts=[charts[name] for name in IN_PICTURES])
+    return Section("Charts", charts=[charts[name] for name in IN_PICTURES])
 
 
 def by_kind(charts: Mapping[str, Chart]) -> Section:
@@ -222,7 +221,7 @@ def across_sets(evaluation: Mapping, learned_from: Sequence[str]) -> Section:
         for name, place, levels in places
         for level, own in levels.items()
     ]
-    return Section("On other material", text, rows)
+    return Section("On data sets and methods not seen in training", text, rows)
 
 
 def data_checks(verify: Mapping) -> Section:
@@ -270,7 +269,7 @@ def robustness(measured: Mapping, chart: Chart) -> Section:
         f"items whose frames were corrupted, faces re-detected. Clean: {_cell(clean)}.",
         f"Mean relative drop: {drop_in_words(measured['video'])}.",
     ]
-    return Section("When pictures suffer", text, rows, charts=[chart])
+    return Section("Robustness to corrupted frames", text, rows, charts=[chart])
 
 
 def corrupted(figures: Mapping) -> dict[str, dict]:
@@ -317,7 +316,7 @@ def quality(limits: Limits, measured: Mapping) -> Section:
         if isinstance(levels, Mapping) and name not in ("all copies", "none", "firmness")
         for level, own in levels.items()
     ]
-    return Section("What quality it judges", text, rows)
+    return Section("Limits of face quality", text, rows)
 
 
 def _accuracy(own: Mapping, which: str) -> str:
@@ -330,7 +329,7 @@ def training(train: Mapping, settings: StrictModel, chart: Chart) -> Section:
     learned = {
         True: "It learned something",
         False: "It learned nothing",
-        None: "Whether it learned anything is open",
+        None: "It is unclear whether it learned anything",
     }
     low, high = train["val_video_roc_auc_low"], train["val_video_roc_auc_high"]
     sure = (

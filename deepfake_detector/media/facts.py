@@ -84,7 +84,7 @@ def alterations(facts: dict) -> list[str]:
         f"Its pixels are {aspect:.3g} times as wide as high; it was stretched to its true shape.": (
             abs(aspect - 1) > SQUARE
         ),
-        "Its colour matrix is unknown; its colours were read as if none were told.": (
+        "Its colour matrix is unknown; its colours were read as if no matrix were given.": (
             facts.get("colour_matrix") == "unknown"
         ),
         "It is HDR; its light was mapped to that of an ordinary picture (BT.709).": (
@@ -94,10 +94,8 @@ def alterations(facts: dict) -> list[str]:
             facts.get("colour_profile")
         ),
         "It is transparent in part; it was laid on white.": facts.get("transparent"),
-        "Each frame is woven from two moments (interlaced); what moves in it is combed.": facts.get(
-            "interlaced"
-        ),
-        "Its times start anew: joined recordings, looked at one after another.": (
+        "It is interlaced: moving parts show combing.": facts.get("interlaced"),
+        "Its timestamps restart: joined recordings, analysed one after another.": (
             (facts.get("segments") or 1) > 1
         ),
         f"Its values have {facts.get('used_bits')} bits; they were scaled to 8.": (

@@ -1,9 +1,11 @@
 """What a report says in words, and as one HTML page of evidence that needs nothing else.
 
-from deepfake_detector.serving import report
+Example:
 
-found = detector.predict(Path("clip.mp4"))
-Path("clip.html").write_bytes(report.as_html(found, detector.contract, detector.sha256))
+    from deepfake_detector.serving import report
+
+    found = detector.predict(Path("clip.mp4"))
+    Path("clip.html").write_bytes(report.as_html(found, detector.contract, detector.sha256))
 """
 
 import math
@@ -73,8 +75,8 @@ EXPLAINED = {  # by reason
     TOO_FEW: "A face was found in too few of the frames that were looked at to judge the clip.",
     NOBODY: "Faces were found, but no one person in enough of the frames that were looked at.",
     IN_BAND: "The score lies where the detector was wrong too often on clips it was checked on.",
-    OF_SEVERAL: "The highest of several people scores higher by chance. This would be FAKE for one person, not for so many.",
-    DISAGREE: "The people in it do not agree: one looks real, the score of another lies where the detector is often wrong.",
+    OF_SEVERAL: "The highest of several people scores higher by chance. This would be FAKE for one person, not for that many.",
+    DISAGREE: "The people in it got different results: one looks real, another's score lies where the detector is often wrong.",
     IN_PART: "What could be looked at shows no sign of face manipulation, but a part is missing or damaged.",
     BAD_QUALITY: "The face is more blurred, compressed or noisy than what the model was checked on.",
     NOT_FIRM: "The verdict changes on the mildest copy of the file.",
@@ -99,9 +101,8 @@ FACTS = {  # how the facts of a file are told on the page
 LIMITS = (
     "It judges faces, nothing else in a picture: not what was said, not who it is, not what "
     "surrounds them.",
-    "It knows the kinds of manipulation it has seen. On others, and on clips that were compressed "
-    "again and again, it is "
-    "wrong more often.",
+    "It knows the kinds of manipulation it has seen. On others, and on repeatedly compressed clips, it "
+    "is wrong more often.",
     NO_PROOF,
 )
 
@@ -126,7 +127,7 @@ def limits_in_words(decision: Decision, people: int, digits: int = 1) -> str:
         return "It gives no verdict at any score."
     low, high = decision.band_low, decision.fake_from(people)
     of = f" for the highest of {people} people" if people > 1 else ""
-    fitted = f" Fitted anew: {decision.recalibrated}." if decision.recalibrated else ""
+    fitted = f" Fitted again: {decision.recalibrated}." if decision.recalibrated else ""
 
     def put(limit: float) -> str:
         return "100%" if limit == 1 else percent(limit, digits)
@@ -149,7 +150,7 @@ def checked_in_words(decision: Decision) -> str:
     """On how many clips the model was checked, and how often its verdicts on them were wrong."""
     found = decision.validation
     reals = (
-        f"{found.real_clips} real clips of its user's, on which it was fitted anew,"
+        f"{found.real_clips} real clips of its user's, on which it was fitted again,"
         if decision.recalibrated
         else f"{found.real_clips} real"
     )

@@ -340,7 +340,7 @@ class JsonReport(StrictModel, title="Report of the deepfake detector on one imag
     frames_sampled: Count = Field(description="number of frames that were looked at")
     frames_with_face: Count = Field(description="number of them with a face that was judged")
     least_face: Pixels | None = Field(
-        description="side in pixels of the least face that could be found in every frame; null where none was looked for"
+        description="side in pixels of the smallest face that could be found in every frame; null where none was looked for"
     )
     firmness: str = Field(
         description="whether the verdict is the same on changed copies of the file, and how often such "

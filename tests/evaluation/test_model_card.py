@@ -110,7 +110,7 @@ def test_a_missing_interval_is_said(metrics):
 
 
 def test_it_tells_what_quality_is_judged_and_what_that_costs(metrics):
-    section = card(metrics).split("## What quality it judges\n")[1].split("\n## ")[0]
+    section = card(metrics).split("## Limits of face quality\n")[1].split("\n## ")[0]
     assert "sharpness ratio from 0.53 up to 0.77; flatness of any value" in section
     assert "99.0% keep a verdict (100.0% without limits), of all copies 45.0% (100.0%)" in section
     assert "on copies is 0.954 (0.800)" in section
@@ -169,7 +169,7 @@ def test_another_data_set_stands_beside_the_one_learned_from(metrics):
     seen = f"{own['video']['roc_auc']:.3f}"
     assert f"is 0.500 on theirs (held out) and {seen} on demo, test (in-set)" in text
     assert ["theirs", "no", "theirs (held out), videos", "12", "0.500", "1.000"] in rows_below(
-        text, "On other material"
+        text, "On data sets and methods not seen in training"
     )
     places = [row[:2] for row in rows_below(text, "By method")[1:]]
     assert places == [

@@ -275,8 +275,8 @@ def test_the_page_is_one_file_that_needs_nothing_else(in_toy_project):
     for title in (
         "In short",
         "How good it is",
-        "What quality it judges",
-        "When pictures suffer",
+        "Limits of face quality",
+        "Robustness to corrupted frames",
         "Limits",
     ):
         anchor = re.search(rf'<h2 id="(.+?)">{title}</h2>', page)[1]

@@ -382,7 +382,7 @@ def test_a_matrix_that_cannot_be_used_is_as_good_as_none(matrix):
     assert np.abs(frame.image.astype(int) - (200, 60, 60)).max() <= 4
     assert frame.facts["colour_matrix"] == "unknown"
     assert alterations(frame.facts) == [
-        "Its colour matrix is unknown; its colours were read as if none were told."
+        "Its colour matrix is unknown; its colours were read as if no matrix were given."
     ]
 
 

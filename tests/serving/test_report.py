@@ -289,7 +289,7 @@ def test_it_is_told_which_verdicts_there_are_at_which_probability(terms, limits)
         (
             0,
             {"recalibrated": "at most 5% …"},
-            "40 real clips of its user's, on which it was fitted anew,",
+            "40 real clips of its user's, on which it was fitted again,",
             ": 60 verdicts, 1 of them wrong",
         ),
     ],
