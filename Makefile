@@ -44,7 +44,7 @@ lint: .venv/dev  ## check style, types and what a wing may import
 	mypy
 	lint-imports --no-logo
 
-fix: .venv/dev  ## mend the style where that can be done automatically
+fix: .venv/dev  ## fix the style where that can be done automatically
 	ruff check --fix
 	ruff format
 
