@@ -1,8 +1,10 @@
 """params.yaml: the settings of all wings in one captioned file, checked as a whole.
 
-from deepfake_detector import params
+Example:
 
-train = params.load().train
+    from deepfake_detector import params
+
+    train = params.load().train
 """
 
 import io
@@ -145,7 +147,7 @@ def load_differences(path: Path) -> Params:
             f"{path}: not valid YAML: {_yaml_problem(error)}", _yaml_remedy(error)
         ) from error
     if content is None:
-        raise UserError(f"{path}: holds no settings", "`use-profile` writes them anew")
+        raise UserError(f"{path}: holds no settings", "`use-profile` writes them again")
     try:
         return Params.model_validate(content, strict=True)
     except ValidationError as error:

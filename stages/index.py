@@ -1,4 +1,4 @@
-"""Join the lists of all data sets that params.yaml names: the one table every later stage hangs on.
+"""Join the lists of all data sets that params.yaml names: the one table that later stages need.
 
     python -m stages.index
 

@@ -91,7 +91,7 @@ def _in_set(
 
 
 def _told(drop: float | None) -> str:
-    return "an undefined share" if drop is None else f"{drop:.1%}"
+    return "an undefined fraction" if drop is None else f"{drop:.1%}"
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ def _shortcut(
     near: pd.DataFrame,
     limit: float,
 ) -> shortcuts.Shortcut:
-    """Of what will be trained and chosen on."""
+    """What the files' facts alone tell of the classes, on what will be trained and chosen on."""
     kept = index["item"].isin(verified.loc[verified["keep"] == 1, "item"])
     items = index[kept & (index["use"] == "train")]
     labels = items.set_index("item")["label"].astype(int)

@@ -228,7 +228,7 @@ def test_a_float_as_dvc_writes_it_is_a_number(params_file):
             b"a: 1\na: 2\n",
             'not valid YAML: line 2: found duplicate key "a"; remove one of the two$',
         ),
-        (b"", "params.yaml: holds no settings; `use-profile` writes them anew$"),
+        (b"", "params.yaml: holds no settings; `use-profile` writes them again$"),
         (b"- 1\n", r"params: must be a section: keys with their values \(it is \[1\]\)$"),
     ],
     ids=["syntax", "tab", "not UTF-8", "key twice", "empty", "list"],

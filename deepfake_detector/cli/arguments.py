@@ -1,7 +1,9 @@
 """The command line: judge files, serve programs, check a machine, switch data sets, compare runs.
 
-deepfake-detector COMMAND --help             where the package is installed
-python -m deepfake_detector COMMAND --help   in a checkout
+Usage:
+
+    deepfake-detector COMMAND --help             where the package is installed
+    python -m deepfake_detector COMMAND --help   in a checkout
 """
 
 import argparse
@@ -183,7 +185,7 @@ def _add_predict(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "--kind",
         choices=("auto", "face"),
         default="auto",
-        help="face: the pictures are face crops already, for a model that learned from such as they are "
+        help="face: the inputs are face crops already; only for a model trained on ready crops as they are "
         "(crop_faces.realign: false; default: auto)",
     )
     command.add_argument(
@@ -199,7 +201,8 @@ def _add_predict(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     command.add_argument(
         "--stress",
         action="store_true",
-        help="test each verdict on changed copies of the file; it is INCONCLUSIVE where the mildest has another",
+        help="test each verdict on modified copies of the file; it becomes INCONCLUSIVE if the mildest copy gets "
+        "another verdict",
     )
     command.add_argument(
         "--annotate",
@@ -228,13 +231,13 @@ def _add_predict(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "--seconds-per-item",
         type=float,
         metavar="S",
-        help="a worker's time for an input (default: 600)",
+        help="time limit per input in a worker, seconds (default: 600)",
     )
     command.add_argument(
         "--memory-per-item",
         type=float,
         metavar="GIB",
-        help="and its memory; 0: no limit (default: 4)",
+        help="memory limit per input in a worker, GiB; 0: no limit (default: 4)",
     )
     command.set_defaults(run=partial(_predict, command))
 

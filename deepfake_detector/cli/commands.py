@@ -231,7 +231,7 @@ def _judged(
 def _judge_on(
     journal: "batch.Journal", inputs: list[Path], judge: "batch.Judge", execution: Parallel | None
 ) -> None:
-    """Those that the journal has not got yet."""
+    """Judge the inputs that the journal has not got yet."""
     left = [path for path in inputs if not (journal.has(path) and judge.has_page(path))]
     if len(left) < len(inputs):
         print(f"{len(inputs) - len(left)} of {len(inputs)} were judged before", file=sys.stderr)
@@ -241,8 +241,8 @@ def _judge_on(
 
 
 def _heard(path: Path, found: dict, banner: str, goes_on: bool) -> str:
-    """As `_told`, and where nobody reads it any more it `goes_on`, as for a file that was asked
-    for."""
+    """What `_told` prints and returns. Where nobody reads it any more it `goes_on`, as for a file
+    that was asked for."""
     try:
         return _told(path, found, banner)
     except BrokenPipeError:

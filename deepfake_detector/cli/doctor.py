@@ -1,6 +1,8 @@
 """What this machine and the data sets of a params file lack, found before anything runs.
 
-python -m deepfake_detector doctor [--params FILE]
+Usage:
+
+    python -m deepfake_detector doctor [--params FILE]
 """
 
 import json
@@ -87,7 +89,9 @@ def examine(settings: params.Params) -> Iterator[Finding]:
         remedy = (
             f"add {label} clips to one, or set data_sets.NAME.use to train where there are some"
         )
-        yield Finding("problem", "data sets", f"those with use: train have no {label} item", remedy)
+        yield Finding(
+            "problem", "data sets", f"no data set with use: train has a {label} item", remedy
+        )
     yield _disk(MODELS + COPIES * stored)
 
 
@@ -141,7 +145,7 @@ def _torn() -> Iterator[Finding]:
             read(content)
         except (YAMLError, Invalid, ValueError):
             yield Finding(
-                "problem", str(path), "torn: DVC was stopped while it wrote this file", remedy
+                "problem", str(path), "truncated: DVC was interrupted while writing it", remedy
             )
 
 
@@ -152,7 +156,7 @@ def _line_ends() -> Iterator[Finding]:
     if wrong:
         yield Finding(
             "problem",
-            "line ends",
+            "line endings",
             f"{len(wrong)} files of the project have CRLF, such as {wrong[0]}: stages show as "
             "modified",
             "commit or stash your changes; then `git config core.autocrlf false`, `git rm -rq "
@@ -161,7 +165,7 @@ def _line_ends() -> Iterator[Finding]:
     elif _git("config", "--type=bool", "core.autocrlf").strip() == "true":
         yield Finding(
             "note",
-            "line ends",
+            "line endings",
             "Git's core.autocrlf is on; .gitattributes keeps LF in this project's files",
             "`git config core.autocrlf false`",
         )
@@ -335,7 +339,7 @@ def _stored(
             pixels = image.size // 3
         except (MediaError, OSError) as error:
             yield Finding(
-                "note", what, f"{path}: {reason(error)}", "get it anew; a run passes over it"
+                "note", what, f"{path}: {reason(error)}", "download it again; a run skips it"
             )
         each = (
             _video_bytes(pixels, settings)
@@ -384,10 +388,10 @@ def _size(count: float) -> str:
 
 
 def _refusal(what: str, error: UserError | OSError) -> Finding:
-    """An error as a problem; what has no remedy of its own is to be mended or removed."""
+    """An error as a problem; what has no remedy of its own is to be fixed or removed."""
     problem, remedy = (
         (error.problem, error.remedy) if isinstance(error, UserError) else (str(error), "")
     )
     if isinstance(error, PermissionError):
         remedy = "get permission to read it"
-    return Finding("problem", what, problem, remedy or "mend or remove it (docs/data-sets.md)")
+    return Finding("problem", what, problem, remedy or "fix or remove it (docs/data-sets.md)")

@@ -96,7 +96,7 @@ def _refuse_loss() -> None:
         )
     except (FileNotFoundError, subprocess.CalledProcessError) as error:
         raise UserError(
-            f"without Git nothing tells whether {current} has changes of yours",
+            f"without Git it cannot be told whether {current} has uncommitted changes",
             "keep a copy of it elsewhere and remove it",
         ) from error
     if status.stdout:

@@ -13,8 +13,8 @@ CODE = Path(__file__).parents[2]  # where this package lies, so that the same on
 
 
 def published_weights(networks: Collection[str]) -> list[Asset]:
-    """Those of some networks. torchvision is asked in another process, as the command line itself
-    needs no torch.
+    """The ImageNet weights of some networks. torchvision is asked in another process, as the
+    command line itself needs no torch.
 
     Raises UserError where it cannot be asked.
     """

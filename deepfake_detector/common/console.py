@@ -15,13 +15,13 @@ from tqdm import tqdm
 from deepfake_detector import Stopped, UserError
 
 Item = TypeVar("Item")
-OF_THE_DISK = {  # errors that somebody can mend -> how
+OF_THE_DISK = {  # errors that the user can fix -> how
     errno.ENOSPC: "free some space on that disk",
-    errno.EDQUOT: "free some of your share of that disk",
+    errno.EDQUOT: "free some of your disk quota",
     errno.EROFS: "make it writable",
     errno.EACCES: "get permission to use it",
     errno.EISDIR: "rename or remove that folder",
-    errno.ENAMETOOLONG: "name it shorter",
+    errno.ENAMETOOLONG: "use a shorter name",
 }
 LINE_SECONDS = 10  # where there is no terminal, a plain line at most this often
 

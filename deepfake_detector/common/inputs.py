@@ -12,7 +12,10 @@ Stamps = Mapping[Path, tuple[int, int, int]]  # size in bytes, time of change in
 
 
 def stamps(paths: Iterable[Path]) -> Stamps:
-    """Of each of the files, and each file below the folders; none of a path that is not there."""
+    """Size, mtime and inode of each file, by path.
+
+    Of a folder, those of each file below it; of a path that is not there, none.
+    """
     return {
         file: (facts.st_size, facts.st_mtime_ns, facts.st_ino)
         for path in paths
@@ -31,7 +34,7 @@ def changes(before: Stamps, after: Stamps) -> list[str]:
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """As DVC hashes them: all but what Python leaves behind, and without links to folders."""
+    """Files as DVC hashes them: without what Python leaves behind and without links to folders."""
     if not path.is_dir():
         yield path
         return

@@ -24,7 +24,7 @@ def pinned(project: Path) -> dict[str, str]:
 
 
 def wrong(pins: dict[str, str]) -> list[str]:
-    """Those that are missing here or of another version, as `name wanted (found)`."""
+    """Packages that are missing here or of another version, as `name wanted (found)`."""
     return [
         f"{name} {pin} ({found})"
         for name, pin in pins.items()

@@ -101,7 +101,7 @@ def check(expected: Golden, faces: FaceDetector, crop: Crop, judge: Judge, sourc
         raise UserError(
             f"{source}: the face detector finds other faces here than where the model was "
             f"exported: {found} in the drawn "
-            f"sample, wanted {list(expected.boxes)}",
+            f"sample, expected {list(expected.boxes)}",
             REMEDY,
         )
     (logit,), _ = judge([_crop(expected.boxes, crop)])
@@ -109,7 +109,7 @@ def check(expected: Golden, faces: FaceDetector, crop: Crop, judge: Judge, sourc
         raise UserError(
             f"{source}: the network computes something else here than where it was exported: logit "
             f"{logit:.6f} of the drawn "
-            f"sample, wanted {expected.logit:.6f} to {expected.tolerance:g}",
+            f"sample, expected {expected.logit:.6f} to {expected.tolerance:g}",
             REMEDY,
         )
 

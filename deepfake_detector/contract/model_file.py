@@ -110,7 +110,7 @@ def load(
     sha256 = hashlib.sha256(data).hexdigest()
     if pinned and sha256 != pinned.lower():
         raise UserError(
-            f"{path}: not the file that was asked for (sha256 {sha256}, wanted {pinned.lower()})",
+            f"{path}: not the file that was asked for (sha256 {sha256}, expected {pinned.lower()})",
             "take the file with that hash, or correct the hash",
         )
     is_sealed = _is_sealed(path, data)  # first: what is damaged is not parsed at all

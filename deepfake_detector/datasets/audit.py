@@ -42,7 +42,7 @@ def label_conflicts(index: pd.DataFrame) -> list[list[str]]:
 
 
 def coverage(index: pd.DataFrame, faces: pd.DataFrame) -> dict[str, float]:
-    """Per class the share of its sampled frames in which a face large enough was found."""
+    """Per class the fraction of its sampled frames in which a face large enough was found."""
     tried = faces.dropna(subset="frame").merge(index[["item", "label"]], on="item")
     seen = (
         tried.assign(seen=tried["status"] == "ok").groupby(["label", "item", "frame"])["seen"].any()

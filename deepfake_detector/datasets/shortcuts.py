@@ -137,7 +137,7 @@ def audit(facts: pd.DataFrame, labels: pd.Series, groups: pd.Series, seed: int =
     ):
         real, fake = (counted[labels == label].nunique() for label in (0, 1))
         if min(real, fake) < wanted:
-            reason = f"too few {what}: {real} real, {fake} fake, {wanted} of each are wanted"
+            reason = f"too few {what}: {real} real, {fake} fake, {wanted} of each are needed"
             return Shortcut(None, reason, (), len(labels))
     chosen = _sample(labels, groups, seed)
     facts, labels, groups = facts.loc[chosen], labels[chosen], groups[chosen]

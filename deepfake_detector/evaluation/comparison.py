@@ -133,7 +133,7 @@ def _check_same_items(rows: pd.DataFrame, others: pd.DataFrame, names: tuple[str
     )
     raise UserError(
         f"{names[0]} and {names[1]} were not measured on the same files: {only}",
-        "compare runs with the same data sets and split, or a difference would be of the files; "
+        "compare runs with the same data sets and split, otherwise the difference may come from the files; "
         "commit the first run on other data before others are compared with it",
     )
 

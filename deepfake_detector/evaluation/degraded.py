@@ -132,9 +132,11 @@ def limited(
 
 
 def figures(clips: pd.DataFrame) -> dict:
-    """Of the clips of `limited`, by corruption and level (`none` 0: as they are), and of all copies
-    together: the fraction with a verdict and the accuracy of these, without the limits and with
-    them."""
+    """Fraction of clips with a verdict and the accuracy of these, without the limits and with them.
+
+    Of the clips of `limited`, by corruption and level (`none` 0: as they are), and of all copies
+    together.
+    """
     result: dict = {"all copies": _both(clips[~clips["clean"]])}
     for (name, level), rows in clips.groupby(CELL, sort=False):
         result.setdefault(name, {})[str(level)] = _both(rows)
@@ -165,7 +167,7 @@ def error_of(clips: pd.DataFrame) -> float:
 
 
 def _wrong(clips: pd.DataFrame, verdict: str) -> pd.Series:
-    """Of each clip 1 where that column is the wrong verdict, 0 where the right one, else NaN."""
+    """For each clip 1 where that column is the wrong verdict, 0 where the right one, else NaN."""
     wrong = ((clips[verdict] == "FAKE") != (clips["label"] == 1)).astype(float)
     return wrong.where(clips[verdict] != "INCONCLUSIVE")
 

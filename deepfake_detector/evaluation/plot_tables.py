@@ -64,7 +64,7 @@ def pr(levels: Levels, places: Sequence[str], threshold: float) -> pd.DataFrame:
 
 
 def confusion(levels: Levels, places: Sequence[str], threshold: float) -> pd.DataFrame:
-    """The four cells of each place and level, with the share of the actual class in each."""
+    """The four cells of each place and level, with the fraction of the actual class in each."""
     rows = []
     for curve, actual, found in _by_class(levels, places):
         flagged = int((found >= threshold).sum())
@@ -85,7 +85,7 @@ def histogram(levels: Levels, places: Sequence[str]) -> pd.DataFrame:
 
 
 def reliability_diagram(levels: Levels, places: Sequence[str]) -> pd.DataFrame:
-    """Probability against share of fakes, before and after temperature scaling. The interval is
+    """Probability against fraction of fakes, before and after temperature scaling. The interval is
     that of videos: frames of one video do not stand for themselves."""
     rows = []
     for place in places:

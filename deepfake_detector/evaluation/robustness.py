@@ -1,5 +1,5 @@
-"""How the exported detector holds up when pictures are corrupted: faces are looked for anew in
-every corrupted frame."""
+"""How the exported detector holds up when pictures are corrupted: faces are re-detected in every
+corrupted frame."""
 
 from functools import cache
 from pathlib import Path

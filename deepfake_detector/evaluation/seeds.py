@@ -53,9 +53,7 @@ def spread(summaries: Mapping[int, Mapping[str, Any]]) -> str:
         own = [summary[name] for summary in summaries.values() if name in summary]
         sets = {summary.get(place, place) for summary in summaries.values()}
         if len(own) == len(summaries) and len(sets) == 1:
-            told.append(
-                f"{title(*sets)} {min(own):.3f} to {max(own):.3f}, in the mean {np.mean(own):.3f}"
-            )
+            told.append(f"{title(*sets)} {min(own):.3f} to {max(own):.3f}, mean {np.mean(own):.3f}")
     if len(summaries) < 2 or not told:
         return ""
     seeds = ", ".join(map(str, sorted(summaries)))

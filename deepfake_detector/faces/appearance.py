@@ -32,7 +32,7 @@ def look(image: np.ndarray, face: Face) -> np.ndarray:
 
 
 def distances(looks: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Of each of N looks to each of M others: (N, M)."""
+    """Distance of each of N looks to each of M others: (N, M)."""
     squares = (looks**2).sum(1)[:, None] + (others**2).sum(1) - 2 * looks @ others.T
     return np.sqrt(np.maximum(squares, 0))
 

@@ -61,7 +61,7 @@ class FaceDetector:
         return sorted(within, key=_largest_first)[:MOST_FACES]
 
     def least_face(self, height: int, width: int) -> float:
-        """Side in pixels of the least face that can be found in a picture of that size."""
+        """Side in pixels of the smallest face that can be found in a picture of that size."""
         return self._model.reach.least / self._scales(height, width)[0]
 
     def _scales(self, height: int, width: int) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""At which sizes a picture is shown to a face detector, so that the least face that is judged is
+"""At which sizes a picture is shown to a face detector, so that the smallest face that is judged is
 found."""
 
 import math
@@ -62,7 +62,7 @@ def _best_first(face: Face) -> tuple[float, float, float, float]:
 
 
 def _spans(side: int, overlap: int) -> list[slice]:
-    """As few of TILE pixels as it takes, evenly over the side."""
+    """The fewest spans of TILE pixels that cover the side, evenly over it."""
     if side <= TILE:
         return [slice(0, side)]
     count = math.ceil((side - overlap) / (TILE - overlap))

@@ -42,7 +42,7 @@ class View:
 
 
 def view(image: np.ndarray, faces: Sequence[Face]) -> View:
-    """Of an RGB uint8 picture and the faces found in it, in its pixels."""
+    """The view of an RGB uint8 picture and of the faces found in it, in its pixels."""
     longest = max(image.shape[:2])
     shares = tuple(
         replace(
@@ -117,7 +117,8 @@ def _match(tracks: list[_Track], seen: View, shot: int, number: int) -> dict[int
 
 
 def _joined(tracks: list[_Track]) -> list[_Track]:
-    """Those of one person as one: the nearest in looks first, never two that share a frame."""
+    """Tracks with those of one person joined: the nearest in looks first, never two that share a
+    frame."""
     ordered = sorted(tracks, key=lambda track: (-len(track.members), track.members))
     people, rest = ordered[:MOST_JOINED], ordered[MOST_JOINED:]
     apart = np.array([[_apart(one, other) for other in people] for one in people])
@@ -146,7 +147,7 @@ def _apart(one: _Track, other: _Track) -> float:
 
 
 def _numbered(tracks: list[_Track], views: Sequence[View], dominant: str) -> list[list[int]]:
-    """Of each frame the numbers of its faces' tracks, the dominant track first."""
+    """Track numbers of each frame's faces; 0 is the dominant track."""
 
     def rank(track: _Track) -> tuple[float, float, list[tuple[int, int]]]:
         faces = [views[frame].faces[place] for frame, place in track.members]

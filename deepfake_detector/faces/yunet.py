@@ -62,7 +62,7 @@ class YuNet:
         return [_face(found[place]) for place in kept]
 
     def _found(self, images: np.ndarray) -> np.ndarray:
-        """Of every place with a face the box, the five points and the score, in pixels, (N, 15)."""
+        """Box, five points and score of each candidate face, (N, 15), in pixels."""
         names = [f"{kind}_{stride}" for stride in STRIDES for kind in KINDS]
         outputs = iter(self._session.run(names, {"input": images}, self._options))
         rows = []

@@ -337,7 +337,7 @@ def _spread(places: np.ndarray, count: int) -> list[int]:
 
 
 def _nearest(ideals: Sequence[int], clean: np.ndarray, rest: np.ndarray) -> list[int]:
-    """As many places as there are ideal ones, near to them: clean ones, then of the rest."""
+    """Places near to the ideal ones, as many as these: clean ones, then some of the rest."""
     if len(clean) < len(ideals):
         return sorted([*clean.tolist(), *_spread(rest, len(ideals) - len(clean))])
     at = np.searchsorted(clean, ideals).clip(0, len(clean) - 1)

@@ -125,7 +125,7 @@ def _picture(file: MediaFile, found: Probe, limits: Limits) -> Probe | None:
 
 
 def _damaged_picture(file: MediaFile, found: Probe) -> Probe | None:
-    """Of a file that begins as a picture does; else None."""
+    """The probe of a file that begins as a picture does; else None."""
     file.seek(0)
     head = file.read(HEAD)
     if not PICTURE.match(head):

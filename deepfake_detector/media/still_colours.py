@@ -196,7 +196,7 @@ def _is_deep(image: Image.Image) -> bool:
 
 
 def _used_bits(values: np.ndarray) -> int:
-    """Of how many bits a deep picture makes use: cameras store 10, 12 or 14 in 16."""
+    """Number of bits that a deep picture makes use of: cameras store 10, 12 or 14 in 16."""
     most = values.max(initial=0)
     return next((bits for bits in BITS if most < 1 << bits), 32)
 

@@ -179,7 +179,7 @@ def image_errors() -> Iterator[None]:
 
 
 def damaged(why: str) -> MediaError:
-    """Of a picture that cannot be decoded, and what its reader says of it, if anything."""
+    """Error of a picture that cannot be decoded, with what its reader says of it, if anything."""
     return MediaError(": ".join(filter(None, ("damaged image", why))), COPY)
 
 

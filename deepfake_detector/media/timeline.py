@@ -95,8 +95,11 @@ class Timeline:
         return distinct(np.searchsorted(starts[:-1], middles, side="right") - 1, total)
 
     def parts_seen(self, places: Sequence[int], count: int) -> int:
-        """Of how many of so many parts (as of `spread`) one of these rising places shows something:
-        it lies no further than a part from where that part's frame would be, and stands for one."""
+        """Number of the clip's `count` equal parts that these frames cover.
+
+        The parts are those of `spread`, `places` rise. A frame covers a part that it is no further
+        from than a part's length, by that part's own frame, and stands for one.
+        """
         if not len(self.order):  # only decoding tells where a part is
             return min(count, len(places))
         ideals, left, seen = self.spread(count), list(places), 0

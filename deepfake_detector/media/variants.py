@@ -89,7 +89,7 @@ VARIANTS = (
 
 
 def variants(kind: str) -> list[Variant]:
-    """Those of an `image` or a `video`, the mildest first."""
+    """Variants of an `image` or a `video`, the mildest first."""
     return [one for one in VARIANTS if kind == "video" or not one.shifted]
 
 

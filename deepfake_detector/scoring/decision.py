@@ -29,14 +29,14 @@ class Validation(StrictModel):
     fake_scores: tuple[float, ...]
 
     def reals_as_high(self, fake_probability: float) -> float | None:
-        """The share of real clips that score so high or higher; None where there were none."""
+        """The fraction of real clips that score so high or higher; None where there were none."""
         if not self.real_scores:
             return None
         lower = bisect.bisect_left(self.real_scores, round(fake_probability, DIGITS))
         return 1 - lower / len(self.real_scores)
 
     def fakes_as_low(self, fake_probability: float) -> float | None:
-        """The share of fake clips that score so low or lower; None where there were none."""
+        """The fraction of fake clips that score so low or lower; None where there were none."""
         if not self.fake_scores:
             return None
         as_low = bisect.bisect_right(self.fake_scores, round(fake_probability, DIGITS))
@@ -65,7 +65,7 @@ class Decision(StrictModel):
 
     @property
     def verdicts(self) -> tuple[str, ...]:
-        """Those that it gives at some score, whatever else speaks against them."""
+        """Verdicts that it gives at some score, whatever else speaks against them."""
         given = {"REAL": self.band_low > 0, "FAKE": self.band_high < 1}
         return tuple(verdict for verdict, possible in given.items() if possible)
 

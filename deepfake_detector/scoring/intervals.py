@@ -358,7 +358,7 @@ def _times_drawn(strata: np.ndarray, draws: int, rng: np.random.Generator) -> np
 
 
 def _blocks(strata: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of each group the block that it is left out with, and of each block the stratum.
+    """The block that each group is left out with, and the stratum of each block.
 
     A group by itself, or where there are too many, several of a stratum: their influences add up,
     and so do the second and third moments that the acceleration is made of.
@@ -451,7 +451,7 @@ def _freedom(without: np.ndarray, drawn: _Drawn) -> tuple[float, float]:
 
 
 def _of_drawn_detectors(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The mean (names, draws) of as many detectors, drawn anew for each draw, as `values`
+    """The mean (names, draws) of as many detectors, resampled for each draw, as `values`
     (detectors, names, draws) has."""
     count = len(values)
     if count == 1:
@@ -463,8 +463,8 @@ def _of_drawn_detectors(values: np.ndarray, rng: np.random.Generator) -> np.ndar
 
 
 def _joint_freedom(spreads: Sequence[tuple[float, float]]) -> float:
-    """Of a sum whose parts have these variances, each with its degrees of freedom (Welch 1947);
-    that of the first where nothing varies."""
+    """Degrees of freedom of a sum whose parts have these variances and degrees of freedom (Welch
+    1947); those of the first where nothing varies."""
     total = sum(variance for variance, _ in spreads)
     if total <= ROUNDING**2:
         return spreads[0][1]

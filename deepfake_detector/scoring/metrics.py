@@ -190,9 +190,9 @@ def figures(
 
 
 def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
-    """Mean distance between the probability of fake and the share of fakes, over 15 equal bins of
-    the probability by their counts, 0..1 (Guo et al. 2017, for the probability of one class). None
-    where there is nothing."""
+    """Mean distance between the probability of fake and the fraction of fakes, over 15 equal bins
+    of the probability by their counts, 0..1 (Guo et al. 2017, for the probability of one class).
+    None where there is nothing."""
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, float)
     edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
     place = np.searchsorted(edges, probabilities)
@@ -202,7 +202,7 @@ def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) ->
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """Mean probability of fake and share of fakes of some scores, with the ends of its interval."""
+    """Mean probability of fake and fraction of fakes of some scores, with its interval's ends."""
 
     fake_probability: float
     share: float

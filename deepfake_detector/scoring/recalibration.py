@@ -28,7 +28,7 @@ def recalibrated(
     wanted = max(LEAST_CLIPS, int(np.ceil(1 / share - TOLERANCE)))
     if len(logits) < wanted:
         raise UserError(
-            f"{len(logits)} real clips with a score, {wanted} are wanted for a false alarm rate of "
+            f"{len(logits)} real clips with a score, {wanted} are needed for a false alarm rate of "
             f"{share:g}{left_out}",
             "add real clips, or choose a higher rate",
         )
@@ -36,7 +36,7 @@ def recalibrated(
     if before <= share * len(logits) + TOLERANCE:
         raise UserError(
             f"the model calls {before} of these {len(logits)} real clips fake, no more than the "
-            f"rate of {share:g}: there is nothing to mend",
+            f"rate of {share:g}: there is nothing to fix",
             "use it as it is, or choose a lower rate",
         )
     scores = probability(logits, decision.temperature)
@@ -77,5 +77,5 @@ def _counted(true: np.ndarray) -> int:
 
 
 def _scaled(true: np.ndarray, clips: int) -> int:
-    """As many of all clips as of the scores that stand for them."""
+    """Number of clips in proportion to the scores that stand for them."""
     return round(float(true.mean()) * clips) if len(true) else 0

@@ -1,9 +1,11 @@
 """A judged clip or picture with what was found drawn in: boxes, scores, and the time.
 
-from deepfake_detector.serving import annotation
+Example:
 
-found = detector.predict(clip)
-Path("clip.annotated" + annotation.suffix(found)).write_bytes(annotation.annotated(clip, found))
+    from deepfake_detector.serving import annotation
+
+    found = detector.predict(clip)
+    Path("clip.annotated" + annotation.suffix(found)).write_bytes(annotation.annotated(clip, found))
 """
 
 import io
@@ -34,7 +36,7 @@ MEDIA_TYPES: dict[str, Literal["video/mp4", "image/jpeg", "image/png"]] = {  # b
 
 
 def suffix(report: Report) -> str:
-    """Of the file's name: .mp4 of a clip, .jpg of a JPEG, .png of any other picture."""
+    """Suffix of the file's name: .mp4 of a clip, .jpg of a JPEG, .png of any other picture."""
     if report.kind == "video":
         return ".mp4"
     return ".jpg" if report.facts.get("container") == "jpeg" else ".png"

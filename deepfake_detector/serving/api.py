@@ -199,14 +199,14 @@ class HeadAsGet:
 
 def serve(app: FastAPI, host: str, port: int, told: Callable[[str], None]) -> None:
     """Answer at that address (port 0: any that is free), which `told` hears, until a signal ends
-    it. Raises UserError where the address is not to be had."""
+    it. Raises UserError where the address is not available."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family)
     except OSError as error:
         why = str(error.strerror).partition(" (while")[0]
         raise UserError(
-            f"{host}:{port}: {why}", "--host and --port take another address"
+            f"{host}:{port}: {why}", "choose another address with --host and --port"
         ) from error
     shown = f"[{host}]" if family == socket.AF_INET6 else host
     told(f"http://{shown}:{listening.getsockname()[1]}")
@@ -229,7 +229,7 @@ def _judged(
 
     def waiting(before: int) -> None:
         if from_thread.run(request.is_disconnected):
-            raise RequestError(HTTPStatus.BAD_REQUEST, "nobody waits for the answer any more")
+            raise RequestError(HTTPStatus.BAD_REQUEST, "the client has disconnected")
 
     with engine.turn(model, waiting) as detector:
         found = detector.predict(

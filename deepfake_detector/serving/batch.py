@@ -330,7 +330,7 @@ class Journal:
         if whole == 0:
             raise UserError(
                 f"{self.path}: not of a run with this model and these options",
-                "delete it to begin anew",
+                "delete it to begin again",
             )
         os.truncate(self.path, whole)  # a torn last line
 
@@ -343,7 +343,7 @@ class Journal:
             raise UserError(
                 f"{self.path}: of a run with other inputs; {len(others)} of those judged are not "
                 f"named now, or not in the same way, as {others[0]}",
-                "name the same again, or delete it to begin anew",
+                "name the same again, or delete it to begin again",
             )
 
     def has(self, path: Path) -> bool:
@@ -360,7 +360,7 @@ class Journal:
         return place
 
     def reports(self, paths: Sequence[Path]) -> Iterator[dict]:
-        """Those of the paths, in their order."""
+        """The reports on the paths, in their order."""
         with open(self.path, "rb") as file:
             for path in paths:
                 file.seek(self._places[self._key(path)])
@@ -370,7 +370,8 @@ class Journal:
         self.path.unlink()
 
     def _key(self, path: Path) -> str:
-        """As the file was when this run came to it: what changes later is judged anew next time."""
+        """Key of the file as it was when this run came to it: what changes later is judged again
+        next time."""
         return self._keys.setdefault(path, _key(path))
 
     def _read(self) -> int:

@@ -1,9 +1,9 @@
 """What judges behind the page and the API: models loaded once, so many inputs at a time, the others
 in line.
 
-engine = Engine(limits.visitors_at_once)
-with engine.turn(path, told) as detector:
-    report = detector.predict(clip, limits=limits.of_a_file)
+    engine = Engine(limits.visitors_at_once)
+    with engine.turn(path, told) as detector:
+        report = detector.predict(clip, limits=limits.of_a_file)
 """
 
 import os

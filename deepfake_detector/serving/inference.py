@@ -1,9 +1,11 @@
 """An exported model and its contract: from an image or a video to a report.
 
-from deepfake_detector import Detector
+Example:
 
-report = Detector.load("models/detector.onnx").predict(Path("clip.mp4"))
-print(report.verdict, report.fake_probability)
+    from deepfake_detector import Detector
+
+    report = Detector.load("models/detector.onnx").predict(Path("clip.mp4"))
+    print(report.verdict, report.fake_probability)
 """
 
 import hashlib
@@ -84,7 +86,7 @@ FAULT = "an error of this program itself; its log says more"
 JOINED = "Another video before or after this one in the file was not looked at."
 CUT_OFF = "The file is cut off: what it announces is not all there, and the rest was not looked at."
 LOST = "Only {} of {} parts of the clip could be looked at: the others are damaged."
-LATER = "A player shows these moments {:.1f} s later, as the video begins after the file does."
+LATER = "In a player these moments come {:.1f} s later: the video starts after the file does."
 SEEN_LATER = 0.5  # seconds
 MOST_LOST = 0.25  # of the parts; single ones may be missing where nothing is damaged
 DAMAGED = "{} of the {} frames that were looked at follow damaged data; they may be distorted."
@@ -142,7 +144,7 @@ class Report:
     judged `people`. `facts` are those of the file: bytes, container, codec, width, height, duration
     …; `notes` say what was done to its pictures before they were looked at. All times are from the
     first frame on, before which a player waits `starts_at` seconds. `least_face` is the side in
-    pixels of the least face that could be found in every frame; None where none was looked for.
+    pixels of the smallest face that could be found in every frame; None where none was looked for.
     `firmness` is what changed copies of the file came to; None where its verdict was not tested.
     `judged_at` is the time in UTC (ISO 8601); `frames` are those looked at, where they were asked
     for.
@@ -191,15 +193,15 @@ class _Seen:
     kept: list[SeenFrame] = field(default_factory=list)
 
     def tracks(self, dominant: str) -> list[list[int]]:
-        """Of each frame its faces' track numbers."""
+        """Track numbers of each frame's faces."""
         return follow(self.views, dominant) if self.views else [[0]] * len(self.faces)
 
 
 class Detector:
     """An exported model, ready to judge. One object serves several threads, one input at a time.
 
-    Crops are judged one by one, so many `at_once`: what a crop comes to does not hang on the
-    others, and the cores have work from the first face on.
+    Crops are judged one by one, `at_once` of them side by side: the result for one crop does not
+    depend on the others, and the cores have work from the first face on.
     """
 
     def __init__(self, model: Model, source: str, at_once: int) -> None:
@@ -217,7 +219,7 @@ class Detector:
             raise UserError(
                 f"the {found.name} face detector here is another file than the model was trained "
                 "with "
-                f"(sha256 {self._faces.sha256}, wanted {found.sha256})",
+                f"(sha256 {self._faces.sha256}, expected {found.sha256})",
                 "install the versions of requirements.txt",
             )
         golden.check(self.contract.golden, self._faces, self.contract.crop, model.judge, source)

@@ -143,7 +143,7 @@ class _Form:
             raise RequestError(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 f"a part of the form is called {field!r}",
-                f"its parts are `{FIELD}`, and where wanted `{STRESS}` and `{ANNOTATE}`",
+                f"its parts are `{FIELD}`, and optionally `{STRESS}` and `{ANNOTATE}`",
             )
         self._inside, self._asking = field == FIELD, field if field != FIELD else ""
         if self._asking in self._asked:

@@ -49,7 +49,7 @@ def locate(asset: Asset, sha256: str) -> Path:
         return path
     published = found.startswith(asset.sha256)
     raise UserError(
-        f"{path}: sha256 is {found}, params or model want {sha256}",
+        f"{path}: sha256 is {found}, but params.yaml or the model expects {sha256}",
         f"it is the published file: set {asset.setting} to its sha256, or put the file of the "
         "other one there"
         if published

@@ -92,11 +92,11 @@ def check_same(path: str | os.PathLike, md5: str) -> None:
     except OSError as error:
         raise lost(path, error.strerror or str(error)) from error
     if not same:
-        raise lost(path, "its content is another one")
+        raise lost(path, "its content has changed")
 
 
 def lost(path: str | os.PathLike, why: str) -> UserError:
-    """Of a file that is not to be read as it was when it was listed."""
+    """Error of a file that cannot be read as it was when it was listed."""
     return UserError(
         f"{path}: not as it was listed: {why}",
         "bring it back, then run the same command again; what is finished is kept",

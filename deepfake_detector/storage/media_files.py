@@ -52,7 +52,7 @@ class Listing:
 
     @cached_property
     def media(self) -> dict[str, str]:
-        """Of the videos and images: place (path below the folder, with `/`) -> `media_kind`."""
+        """Videos and images: place (path below the folder, with `/`) -> `media_kind`."""
         return {self.place(path): kind for path in self.files if (kind := media_kind(path))}
 
     def place(self, path: Path) -> str:

@@ -243,7 +243,7 @@ def write_plot(path: str | Path, rows: pd.DataFrame) -> None:
 
 
 def _dtypes(schema: pa.DataFrameSchema) -> dict[str, str]:
-    """Of the columns that every table of the schema has."""
+    """Data types of the columns that every table of the schema has."""
     return {name: str(column.dtype) for name, column in schema.columns.items() if column.required}
 
 

@@ -57,7 +57,7 @@ class WithBoundary(nn.Module):
 
     @torch.inference_mode()
     def _channels(self) -> int:
-        """Of the features; batch-norm and random generators stay as they are."""
+        """Number of channels of the features; batch-norm and random generators stay as they are."""
         learning = self.classifier.training
         _, features = self.eval()._both(torch.zeros(1, 3, 2 * STRIDE, 2 * STRIDE))
         self.train(learning)

@@ -36,8 +36,8 @@ Picture = np.ndarray
 
 
 def denoised(crop: Picture, rng: np.random.Generator) -> Picture:
-    """As phones do: greys averaged where they differ little (bilateral filter, Tomasi and Manduchi
-    1998), colours more widely."""
+    """Denoised as phones do it: greys averaged where they differ little (bilateral filter, Tomasi
+    and Manduchi 1998), colours more widely."""
     deviation, space = rng.uniform(*DENOISED), rng.uniform(*NOISE_SPACE)
     luma, *chroma = cv2.split(cv2.cvtColor(crop, cv2.COLOR_RGB2YCrCb))
     planes = [
@@ -48,12 +48,12 @@ def denoised(crop: Picture, rng: np.random.Generator) -> Picture:
 
 
 def sharpened(crop: Picture, rng: np.random.Generator) -> Picture:
-    """As phones do: greys alone, by an unsharp mask."""
+    """Sharpened as phones do it: greys alone, by an unsharp mask."""
     return sharpening.sharpened(crop, rng.uniform(*SHARPENED), rng.uniform(*DETAIL))
 
 
 def h264_coded(crop: Picture, rng: np.random.Generator) -> Picture:
-    """As a keyframe of a clip."""
+    """Coded as a keyframe of a clip."""
     crf, offset = int(rng.integers(*CRF, endpoint=True)), rng.integers(0, MACROBLOCK, 2)
     return _on_grid(crop, offset, lambda padded: through_h264(padded, crf))
 

@@ -105,7 +105,7 @@ class Learner:
 
 
 def _random_state() -> dict:
-    """Of every generator of this process."""
+    """State of every random generator of this process."""
     kind, keys, *rest = np.random.get_state()
     return {
         "python": random.getstate(),

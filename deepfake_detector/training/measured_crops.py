@@ -55,7 +55,7 @@ class CopiedCrops(MeasuredCrops):
 def judge_and_measure(
     detector: torch.nn.Module, faces: pd.DataFrame, split: pd.DataFrame, input_size: int
 ) -> pd.DataFrame:
-    """As `crops.judge_faces`, and a column for each measure."""
+    """What `crops.judge_faces` returns, and a column for each measure."""
     rows = judged_rows(faces, split)
     own = MeasuredCrops(rows, input_size)
     logits = frame_logits(detector, own, JUDGE_BATCH, 0, watched("judging"))

@@ -112,7 +112,9 @@ def load(path: str | Path) -> tuple[FaceClassifier, dict]:
     network = str(content.pop("network", None))
     if network not in BACKBONES:
         known = ", ".join(BACKBONES)
-        raise UserError(f"{path}: weights of a network {network}, not of {known}", f"{REMEDY} anew")
+        raise UserError(
+            f"{path}: weights of a network {network}, not of {known}", f"{REMEDY} again"
+        )
     classifier = FaceClassifier(network)
     check_same(path, weights, classifier.state_dict(), REMEDY)
     classifier.load_state_dict(weights)
@@ -177,5 +179,7 @@ def _named_weights(path: str | Path, content: object, remedy: str) -> dict[str, 
         isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
     )
     if not named:
-        raise UserError(f"{path}: not named weights: wanted is a dict of names to tensors", remedy)
+        raise UserError(
+            f"{path}: not named weights: a dict of names to tensors is expected", remedy
+        )
     return content

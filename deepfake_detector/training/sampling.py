@@ -80,7 +80,7 @@ class LearningCrops(FaceCrops):
         return (*sample, self._boundary(mask, seed)) if self.boundaries else sample
 
     def _boundary(self, mask: np.ndarray, key: tuple[int, ...]) -> np.ndarray:
-        """Of a mask of the stored crop, where augmentation moves it."""
+        """Boundary of a mask of the stored crop, where augmentation moves it."""
         if self.augmentation:
             return boundary(moved(mask, self.input_size, self.augmentation, key))
         return boundary(resize(mask, self.input_size))
@@ -261,7 +261,7 @@ def told(rows: pd.DataFrame, expected: np.ndarray) -> str:
     )
     return (
         f"{(of_item == 0).sum()} of {len(of_item)} items can never be drawn; an epoch draws the "
-        f"rarest so many times: {least}"
+        f"rarest this many times: {least}"
     )
 
 

@@ -340,7 +340,7 @@ def test_notes_of_a_layout_are_passed_on(tmp_path, tree):
         (
             {"real/a.mp4": b"x", "metadata.csv": b""},
             "{root}/metadata.csv: not a CSV table that can be read (it is empty)",
-            "mend or remove it (docs/data-sets.md)",
+            "fix or remove it (docs/data-sets.md)",
         ),
     ],
     ids=["no folder", "nothing in it", "its error has a remedy", "its error has none"],
@@ -365,9 +365,9 @@ def test_a_data_set_that_cannot_be_listed_is_one_problem(tmp_path, tree, content
         (
             UserError("a; b. Cut nowhere"),
             "a; b. Cut nowhere",
-            "mend or remove it (docs/data-sets.md)",
+            "fix or remove it (docs/data-sets.md)",
         ),
-        (OSError("a; b"), "a; b", "mend or remove it (docs/data-sets.md)"),
+        (OSError("a; b"), "a; b", "fix or remove it (docs/data-sets.md)"),
         (PermissionError("a; b"), "a; b", "get permission to read it"),
     ],
     ids=["with a remedy", "without", "of the system", "no permission"],
@@ -408,7 +408,7 @@ def test_a_link_that_leads_nowhere_is_noted(tmp_path, tree):
 def test_training_needs_reals_and_fakes(tmp_path, tree, names, use, missing):
     problems = found(folder_settings(tmp_path, tree(*names), data_sets__mine__use=use), "data sets")
     assert [(one.level, one.text) for one in problems] == [
-        ("problem", f"those with use: train have no {label} item") for label in missing
+        ("problem", f"no data set with use: train has a {label} item") for label in missing
     ]
     assert [label in one.remedy for one, label in zip(problems, missing, strict=True)] == [
         True

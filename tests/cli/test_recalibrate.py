@@ -67,7 +67,7 @@ def test_a_model_that_raises_no_more_alarms_than_asked_stays_as_it_is(clips, tmp
         decision={"band_low": 0.0, "band_high": 1.0, "min_faces": 1},
         trained_on={"demonstration": False},
     )
-    with pytest.raises(UserError, match="calls 0 of these 20 real clips fake, .* nothing to mend"):
+    with pytest.raises(UserError, match="calls 0 of these 20 real clips fake, .* nothing to fix"):
         recalibration.recalibrate(model, clips, 0.1, tmp_path / "new.onnx")
     assert not (tmp_path / "new.onnx").exists()
 
@@ -76,7 +76,7 @@ def test_where_too_few_clips_have_a_score_it_is_told_why_of_the_others(clips, tm
     model = made.write_model(tmp_path / "m.onnx", trained_on={"demonstration": False})
     with pytest.raises(
         UserError,
-        match="20 real clips with a score, 100 are wanted .* of 0.01; left out: 1 x no face; left "
+        match="20 real clips with a score, 100 are needed .* of 0.01; left out: 1 x no face; left "
         "out: 1 x cannot be read; add real clips",
     ):
         recalibration.recalibrate(model, clips, 0.01, tmp_path / "new.onnx")

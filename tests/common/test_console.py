@@ -105,7 +105,7 @@ def test_guarded_gives_back_the_result():
         (
             OSError(errno.ENAMETOOLONG, "File name too long", "aaa.json"),
             1,
-            "error: aaa.json: File name too long; name it shorter, then run the same command "
+            "error: aaa.json: File name too long; use a shorter name, then run the same command "
             "again\n",
         ),
     ],

@@ -313,7 +313,7 @@ def test_a_good_file_that_is_not_the_pinned_one_is_refused(tmp_path):
     other = hashlib.sha256(sealed(small_network(seed=2), TERMS)).hexdigest()
     found = hashlib.sha256(GOOD).hexdigest()
     wanted = (
-        rf"model\.onnx: not the file that was asked for \(sha256 {found}, wanted {other}\); "
+        rf"model\.onnx: not the file that was asked for \(sha256 {found}, expected {other}\); "
         "take the file with that hash, or correct the hash"
     )
     with pytest.raises(UserError, match=wanted):

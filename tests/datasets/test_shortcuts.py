@@ -341,13 +341,13 @@ def test_facts_that_are_all_the_same_or_unknown_tell_nothing(values):
 @pytest.mark.parametrize(
     ("reals", "fakes", "real_groups", "fake_groups", "reason"),
     [
-        (9, 28, 9, 9, "too few items: 9 real, 28 fake, 10 of each are wanted"),
-        (28, 9, 9, 9, "too few items: 28 real, 9 fake, 10 of each are wanted"),
-        (20, 0, 9, 1, "too few items: 20 real, 0 fake, 10 of each are wanted"),
-        (0, 20, 1, 9, "too few items: 0 real, 20 fake, 10 of each are wanted"),
-        (0, 0, 1, 1, "too few items: 0 real, 0 fake, 10 of each are wanted"),
-        (10, 10, 2, 9, "too few source groups: 2 real, 9 fake, 3 of each are wanted"),
-        (10, 10, 9, 1, "too few source groups: 9 real, 1 fake, 3 of each are wanted"),
+        (9, 28, 9, 9, "too few items: 9 real, 28 fake, 10 of each are needed"),
+        (28, 9, 9, 9, "too few items: 28 real, 9 fake, 10 of each are needed"),
+        (20, 0, 9, 1, "too few items: 20 real, 0 fake, 10 of each are needed"),
+        (0, 20, 1, 9, "too few items: 0 real, 20 fake, 10 of each are needed"),
+        (0, 0, 1, 1, "too few items: 0 real, 0 fake, 10 of each are needed"),
+        (10, 10, 2, 9, "too few source groups: 2 real, 9 fake, 3 of each are needed"),
+        (10, 10, 9, 1, "too few source groups: 9 real, 1 fake, 3 of each are needed"),
         (10, 10, 3, 3, ""),
     ],
 )

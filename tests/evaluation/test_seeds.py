@@ -61,24 +61,24 @@ def test_runs_of_one_recipe_differ_by_their_seed_alone(kept, expected):
         ({1: {"val_auc": 0.9}, 2: {"test_auc": 0.9}}, ""),
         (
             {2: {"val_auc": 0.9, "test_auc": 0.8}, 1: {"val_auc": 0.7, "test_auc": 0.9}},
-            "Trained with the seeds 1, 2, all else the same, ROC-AUC by video: val 0.700 to 0.900, in "
-            "the mean 0.800; test (in-set) 0.800 to 0.900, in the mean 0.850.",
+            "Trained with the seeds 1, 2, all else the same, ROC-AUC by video: val 0.700 to 0.900, "
+            "mean 0.800; test (in-set) 0.800 to 0.900, mean 0.850.",
         ),
         (
             {
                 1: {"val_auc": 0.9, "test_auc": 0.8, "held_auc": 0.6, "held_set": "there"},
                 2: {"val_auc": 0.9, "held_auc": 0.7, "held_set": "there"},
             },
-            "Trained with the seeds 1, 2, all else the same, ROC-AUC by video: val 0.900 to 0.900, in "
-            "the mean 0.900; there (held out) 0.600 to 0.700, in the mean 0.650.",
+            "Trained with the seeds 1, 2, all else the same, ROC-AUC by video: val 0.900 to 0.900, "
+            "mean 0.900; there (held out) 0.600 to 0.700, mean 0.650.",
         ),
         (
             {
                 1: {"val_auc": 0.9, "held_auc": 0.6, "held_set": "there"},
                 2: {"val_auc": 0.9, "held_auc": 0.7, "held_set": "elsewhere"},
             },
-            "Trained with the seeds 1, 2, all else the same, ROC-AUC by video: val 0.900 to 0.900, in "
-            "the mean 0.900.",
+            "Trained with the seeds 1, 2, all else the same, ROC-AUC by video: val 0.900 to 0.900, "
+            "mean 0.900.",
         ),
     ],
 )

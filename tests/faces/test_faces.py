@@ -237,7 +237,8 @@ def test_a_detector_tells_the_hash_of_its_file(yunet):
 
 def test_a_yunet_file_other_than_the_named_one_is_refused(yunet):
     with pytest.raises(
-        UserError, match=f"{YUNET.file}: sha256 is {YUNET.sha256}, params or model want 00"
+        UserError,
+        match=f"{YUNET.file}: sha256 is {YUNET.sha256}, but params.yaml or the model expects 00",
     ):
         load_detector("yunet", 320, 64, 0.6, "00")
 

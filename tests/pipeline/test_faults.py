@@ -76,12 +76,12 @@ def test_a_lock_file_that_dvc_was_killed_over_is_made_again_or_named_with_the_re
     (project / "dvc.lock").write_bytes(torn)
     examined = run(project, sys.executable, "-m", "deepfake_detector", "doctor")
     if repro(project).returncode:
-        assert "dvc.lock                torn" in examined.stdout
+        assert "dvc.lock                truncated" in examined.stdout
         assert "git checkout HEAD -- dvc.lock`, or remove it; then `dvc repro`" in examined.stdout
         (project / "dvc.lock").unlink()
         assert repro(project).returncode == 0
     else:
-        assert "torn" not in examined.stdout
+        assert "truncated" not in examined.stdout
     assert (project / "dvc.lock").read_bytes() == lock
 
 
@@ -90,7 +90,7 @@ def test_a_file_of_running_commands_that_was_left_torn_is_named_with_the_remedy(
     running.write_bytes(b'{"/a": {"write": {"pid": 1, "cm')
     assert repro(project).returncode
     examined = run(project, sys.executable, "-m", "deepfake_detector", "doctor")
-    assert ".dvc/tmp/rwlock         torn" in examined.stdout
+    assert ".dvc/tmp/rwlock         truncated" in examined.stdout
     assert "make sure that no dvc runs here, and remove it" in examined.stdout
     running.unlink()
     assert repro(project).returncode == 0

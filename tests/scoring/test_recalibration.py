@@ -24,9 +24,7 @@ def test_at_most_the_share_asked_for_is_called_fake_and_no_lower_threshold_would
     logits = np.array(logits)
     before = false_alarms(DECISION, logits)[0]
     if before <= share * len(logits):
-        with pytest.raises(
-            UserError, match=f"calls {before} of these .*: there is nothing to mend"
-        ):
+        with pytest.raises(UserError, match=f"calls {before} of these .*: there is nothing to fix"):
             recalibrated(DECISION, logits, share)
         return
     new = recalibrated(DECISION, logits, share)
@@ -96,7 +94,7 @@ def test_verdicts_are_counted_among_the_new_reals_and_the_known_fakes(fakes, wro
 def test_too_few_clips_are_refused(count, share, wanted):
     with pytest.raises(
         UserError,
-        match=rf"^{count} real clips with a score, {wanted} are wanted .*; add real clips",
+        match=rf"^{count} real clips with a score, {wanted} are needed .*; add real clips",
     ):
         recalibrated(DECISION, np.zeros(count), share)
 

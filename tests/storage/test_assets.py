@@ -79,7 +79,8 @@ def test_another_file_is_refused_with_both_hashes_and_the_remedy(tiny):
     put(tiny, OTHER)
     found = hashlib.sha256(OTHER).hexdigest()
     with pytest.raises(
-        UserError, match=f"{tiny}: sha256 is {found}, params or model want {SHA256}.*`{REMEDY}`"
+        UserError,
+        match=f"{tiny}: sha256 is {found}, but params.yaml or the model expects {SHA256}.*`{REMEDY}`",
     ):
         locate(TINY, SHA256)
 
@@ -87,7 +88,7 @@ def test_another_file_is_refused_with_both_hashes_and_the_remedy(tiny):
 @pytest.mark.parametrize("asset", [TINY, DIGITS], ids=["the whole hash", "its first digits"])
 def test_the_published_file_is_refused_where_another_is_wanted_and_the_setting_named(tiny, asset):
     put(tiny, CONTENT)
-    said = f"{tiny}: sha256 is {SHA256}, params or model want {'0' * 64}; .*set some.setting to its"
+    said = f"{tiny}: sha256 is {SHA256}, but params.yaml or the model expects {'0' * 64}; .*set some.setting to its"
     with pytest.raises(UserError, match=said):
         locate(asset, "0" * 64)
 

@@ -274,7 +274,7 @@ def test_the_saved_weights_of_another_network_are_refused(tmp_path, name):
 @pytest.mark.parametrize(
     ("said", "refusal"),
     [
-        ({}, "weights of a network None, not of resnet18, .*; `dvc repro` makes it anew"),
+        ({}, "weights of a network None, not of resnet18, .*; `dvc repro` makes it again"),
         ({"network": "vgg11"}, "weights of a network vgg11, not of"),
         ({"network": ["resnet18"]}, r"weights of a network \['resnet18'\], not of"),
         ({"network": "resnet34"}, r"weights of another network \(missing: backbone"),

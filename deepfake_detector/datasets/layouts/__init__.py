@@ -75,7 +75,7 @@ def scan(name: str, data_set: AnyDataSet) -> Scan:
     tree = listing(root, follow_links=False)
     if tree.unreadable:
         raise UserError(
-            f"{root}: folders that cannot be looked into: {shown([str(one) for one in tree.unreadable])}",
+            f"{root}: folders that cannot be read: {shown([str(one) for one in tree.unreadable])}",
             "get permission to read them",
         )
     if tree.links:

@@ -83,7 +83,7 @@ def _test_list(path: Path) -> dict[str, str]:
     if any(len(line) != 2 or line[0] not in ("0", "1") or "/" not in line[1] for line in lines):
         raise UserError(
             f"{path}: not lines of `<0 or 1> <folder>/<file>`",
-            "fetch it anew from the Celeb-DF site",
+            "fetch it again from the Celeb-DF site",
         )
     return {place: label for label, place in lines}
 
@@ -96,5 +96,5 @@ def _check_labels(path: Path, test: dict[str, str]) -> None:
     if wrong:
         raise UserError(
             f"{path}: {wrong[0]} has label {test[wrong[0]]}, and there 1 means real",
-            "fetch the list anew",
+            "fetch the list again",
         )

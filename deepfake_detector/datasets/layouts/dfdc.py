@@ -64,7 +64,7 @@ def _facts(path: Path) -> dict[str, dict]:
             return facts
         wrong = [one for one, fact in facts.items() if fact["label"] not in LABELS]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{path}: not DFDC's metadata ({error})", "fetch the part anew") from error
+        raise UserError(f"{path}: not DFDC's metadata ({error})", "fetch the part again") from error
     if wrong:
         raise UserError(
             f"{path}: {wrong[0]} has label {facts[wrong[0]]['label']!r}",
@@ -128,7 +128,7 @@ def _labels(path: Path) -> dict[str, int]:
         wrong = set(table["label"]) - {0, 1}
         found = dict(zip(table["filename"], table["label"].astype(int), strict=True))
     except (ValueError, KeyError) as error:
-        raise UserError(f"{path}: not a table of filename,label", "fetch it anew") from error
+        raise UserError(f"{path}: not a table of filename,label", "fetch it again") from error
     if wrong:
         raise UserError(f"{path}: label {wrong.pop()}", "only 0 (real) and 1 (fake) are known")
     return found

@@ -46,7 +46,7 @@ def _facts(path: Path) -> dict[str, dict]:
         ]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(
-            f"{path}: not the preview set's table ({error})", "fetch it anew"
+            f"{path}: not the preview set's table ({error})", "fetch it again"
         ) from error
     if wrong:
         raise UserError(

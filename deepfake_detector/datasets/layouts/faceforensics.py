@@ -61,7 +61,7 @@ def _flat(tree: Listing) -> dict[str, Path]:
 
 
 def _official(tree: Listing, compression: str) -> dict[str, Path]:
-    """As `_flat`, of the official tree."""
+    """What `_flat` returns, of the official tree."""
     root = tree.folder
     homes = {FLAT: f"{REALS}/youtube", "actors": f"{REALS}/actors"}
     homes |= {method: f"{FAKES}/{method}" for method in (*METHODS, "DeepFakeDetection")}
@@ -75,7 +75,7 @@ def _official(tree: Listing, compression: str) -> dict[str, Path]:
         there = {path.parent.name for path in root.glob("*_sequences/*/*/videos") if path.is_dir()}
         raise UserError(
             f"{root}: no videos of compression {compression!r}",
-            f"folders as {REALS}/youtube/{compression}/videos are wanted; there are those of: "
+            f"folders as {REALS}/youtube/{compression}/videos are needed; there are those of: "
             f"{', '.join(sorted(there - {'masks'})) or 'none'}",
         )
     return folders
@@ -143,7 +143,7 @@ def _splits(root: Path) -> dict[str, str]:
             splits |= {number: split for first, second in pairs for number in (first, second)}
         except (ValueError, TypeError) as error:
             raise UserError(
-                f"{path}: not a JSON list of pairs", "fetch it anew from the FaceForensics++ site"
+                f"{path}: not a JSON list of pairs", "fetch it again from the FaceForensics++ site"
             ) from error
     return splits
 
@@ -156,7 +156,7 @@ def _youtube_videos(path: Path) -> dict[str, str]:
         return {number: name.rsplit(" ", 1)[0] for number, name in read_json(path).items()}
     except (ValueError, AttributeError) as error:
         raise UserError(
-            f"{path}: not FaceForensics++'s conversion table", "fetch it anew"
+            f"{path}: not FaceForensics++'s conversion table", "fetch it again"
         ) from error
 
 

@@ -28,7 +28,7 @@ SPLITS = ("", "train", "val", "test")
 PARTS = ("train", "training", "val", "valid", "validation", "test", "testing")  # as folders
 METADATA = "metadata.csv"
 AS_CSV = "CSV in UTF-8, its columns separated by commas"
-MEND = "mend or remove it (docs/data-sets.md)"
+MEND = "fix or remove it (docs/data-sets.md)"
 OTHERS = f"neither below real/ or fake/ nor in {METADATA}"
 
 Facts = Mapping[str, str]  # the cells of a line, by column
@@ -321,7 +321,7 @@ def _columns(path: Path, head: list[str]) -> list[str]:
             f"{path}: its columns are {', '.join(head)}",
             f"save it as {AS_CSV}"
             if len(head) == 1 and ";" in head[0]
-            else "wanted path,label and any of method,sources,original,split; others are kept",
+            else "name them path,label and any of method,sources,original,split; others are kept",
         )
     if len(set(named)) < len(named):
         raise UserError(f"{path}: a column is there twice: {', '.join(head)}", "rename one")

@@ -112,8 +112,8 @@ def plan(pairs: int) -> list[Clip]:
 def produce(clip: Clip, seed: int, seconds: float, resolution: tuple[float, float]) -> bytes:
     """The finished file of `clip`: an H.264 MP4 of `seconds`, or a JPEG.
 
-    `resolution` is the range of the forged part's own resolution, as a share of the picture's. The
-    same arguments give the same bytes.
+    `resolution` is the range of the forged part's own resolution, as a fraction of the picture's.
+    The same arguments give the same bytes.
     """
     film = _film(seed, clip, seconds)
     return _file(clip, film, _shots(clip, film, seed), seed, resolution)

@@ -26,12 +26,12 @@ class Flaws:
     """How badly one forged clip is made."""
 
     resolution: (
-        float  # size of the pasted part when rendered, as a share of its size in the picture
+        float  # size of the pasted part when rendered, as a fraction of its size in the picture
     )
     colour_match: float  # 0 not matched .. 1 mean and spread of the colours taken over
     feather: float  # width of the blending seam, in head half-widths
     drift: float  # misplacement of the pasted part, in head half-widths
-    grain: float  # camera noise put back over the pasted part, as a share of the camera's own
+    grain: float  # camera noise put back over the pasted part, as a fraction of the camera's own
 
 
 def swapped_face(

@@ -148,7 +148,7 @@ def test_a_compression_that_is_not_there_is_refused_with_those_that_are(tree):
         scan(root, "raw")
     assert str(raised.value) == (
         f"{root}: no videos of compression 'raw'; folders as original_sequences/youtube/raw/videos "
-        "are wanted; there are those of: c23, c40"
+        "are needed; there are those of: c23, c40"
     )
 
 
