@@ -85,8 +85,8 @@ def main() -> None:
     if visit.empty:
         st.info(
             "Drop images or clips above, or pick an example. You get a verdict, what its score "
-            "means, and the faces it rests on. "
-            "Files go to the computer that serves this page, and nowhere else.",
+            "means, and the faces it rests on. Files go to the computer that serves this page, "
+            "and nowhere else.",
             icon=":material/info:",
         )
 

@@ -100,8 +100,7 @@ class Params(StrictModel):
             elif not Path(data_set.root).is_absolute():
                 raise ValueError(
                     f"data_sets.{name}.root: {data_set.root!r} must be an absolute path: a "
-                    "relative "
-                    "one is lost when `dvc exp run --temp` or `--queue` works in a copy"
+                    "relative one is lost when `dvc exp run --temp` or `--queue` works in a copy"
                 )
         if unread := sorted(set(self.synthesize) - set(self.data_sets)):
             raise ValueError(

@@ -25,7 +25,7 @@ from stages import frame
 NAMED = 100  # leaks and ties named in the metrics; all of them are printed
 DRAWN, HELD_OUT = "drawn away", "held out"
 REMEDY = (
-    "To train on them, take what shares with them out of the held-out data set, mend wrong sources "
+    "To train on them, take what shares with them out of the held-out data set, fix wrong sources "
     "or originals, or give that set `use: train`."
 )
 

@@ -32,8 +32,8 @@ from deepfake_detector.training.settings import Runtime, Train
 from stages import frame
 
 NOT_PORTABLE = (
-    "train.arithmetic is portable, which needs Linux on an x86-64 processor with AVX2: "
-    "results here may differ from those of other machines"
+    "train.arithmetic is portable, which needs Linux on an x86-64 processor with AVX2: results "
+    "here may differ from those of other machines"
 )
 
 
@@ -75,8 +75,7 @@ def _train(
     detector = network.build(train.network, train.init, train.imagenet_sha256)
     fabric.print(
         f"  {len(rows['train'])} training and {len(rows['val'])} validation faces, "
-        f"{fabric.world_size} x {fabric.device} "
-        f"{fabric.strategy.precision.precision}"
+        f"{fabric.world_size} x {fabric.device} {fabric.strategy.precision.precision}"
     )
     batches = sampling.BalancedBatches(
         sampling.draw_weights(rows["train"], train.balance),

@@ -82,8 +82,8 @@ def main() -> str:
     told = "not examined" if shortcut.auc is None else f"{shortcut.auc:.3f}"
     return (
         f"{len(verified) - len(dropped)} of {len(verified)} items kept, no label conflict, "
-        f"{len(near)} pairs look alike, "
-        f"ROC-AUC by file facts alone {told}; see plots/data_report.html"
+        f"{len(near)} pairs look alike, ROC-AUC by file facts alone {told}; see "
+        "plots/data_report.html"
     )
 
 

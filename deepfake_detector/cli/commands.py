@@ -186,9 +186,9 @@ def soup(revisions: list[str]) -> int:
             write_whole(path, content(revision, WEIGHTS))
         out = write(runs, WEIGHTS.parent)
     print(
-        f"{out}: the mean of {len(runs)} runs. Next: dvc exp run -n soup "
-        f"-S train.init={out.absolute()} -S "
-        f"train.epochs=0; python -m deepfake_detector compare {revisions[0]} soup --split val"
+        f"{out}: the mean of {len(runs)} runs. Next: dvc exp run -n soup -S "
+        f"train.init={out.absolute()} -S train.epochs=0; python -m deepfake_detector compare "
+        f"{revisions[0]} soup --split val"
     )
     return 0
 
@@ -292,8 +292,8 @@ def _of_copies(found: dict) -> Iterator[str]:
     for one in found["stress"]["copies"]:
         why = f"  ({one['reason']})" if one["reason"] else ""
         yield (
-            f"  {one['verdict']:<11} {_shown(one['fake_probability']):>8}           "
-            f"copy: {words[one['variant']]}{why}"
+            f"  {one['verdict']:<11} {_shown(one['fake_probability']):>8}           copy: "
+            f"{words[one['variant']]}{why}"
         )
     yield f"  {found['firmness']}"
 

@@ -100,16 +100,15 @@ def check(expected: Golden, faces: FaceDetector, crop: Crop, judge: Judge, sourc
     ):
         raise UserError(
             f"{source}: the face detector finds other faces here than where the model was "
-            f"exported: {found} in the drawn "
-            f"sample, expected {list(expected.boxes)}",
+            f"exported: {found} in the drawn sample, expected {list(expected.boxes)}",
             REMEDY,
         )
     (logit,), _ = judge([_crop(expected.boxes, crop)])
     if not abs(logit - expected.logit) <= expected.tolerance:
         raise UserError(
-            f"{source}: the network computes something else here than where it was exported: logit "
-            f"{logit:.6f} of the drawn "
-            f"sample, expected {expected.logit:.6f} to {expected.tolerance:g}",
+            f"{source}: the network computes something else here than where it was exported: "
+            f"logit {logit:.6f} of the drawn sample, expected {expected.logit:.6f} to "
+            f"{expected.tolerance:g}",
             REMEDY,
         )
 

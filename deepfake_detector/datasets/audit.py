@@ -204,15 +204,14 @@ def _coverage_stoppers(shares: dict[str, float], limits: Verify) -> list[str]:
     if low:
         return [
             f"a face was found in too few frames ({', '.join(low)}; verify.min_coverage "
-            f"{limits.min_coverage:.0%}); "
-            "look at the contact sheets, try crop_faces.detector yunet or a larger detect_size"
+            f"{limits.min_coverage:.0%}); look at the contact sheets, try crop_faces.detector "
+            "yunet or a larger detect_size"
         ]
     if len(shares) == 2 and abs(shares["real"] - shares["fake"]) > limits.max_coverage_gap:
         return [
             f"a face was found in {shares['real']:.1%} of real and {shares['fake']:.1%} of fake "
-            "frames, further apart "
-            f"than verify.max_coverage_gap {limits.max_coverage_gap:.0%}: a detector could learn "
-            "that instead"
+            f"frames, further apart than verify.max_coverage_gap {limits.max_coverage_gap:.0%}: a "
+            "detector could learn that instead"
         ]
     return []
 

@@ -114,8 +114,8 @@ def look_alikes(
     )
     text = [
         f"{len(near)} pairs, {across} of them of a real and a fake item. Both of a pair are kept "
-        "on one side of the split. "
-        f"The first {min(NAMED, len(near))} are named; their first frames stand side by side."
+        f"on one side of the split. The first {min(NAMED, len(near))} are named; their first "
+        "frames stand side by side."
     ]
     return Section(
         "Nearly the same pictures",
@@ -133,9 +133,8 @@ def shortcut(found: Shortcut, limit: float) -> Section:
     kind = f" of kind {found.among}" if found.among else ""
     text = (
         "A classifier that sees no picture, only facts of the files, tells fake from real with a "
-        f"ROC-AUC of {found.auc:.3f} "
-        f"on items it has not seen ({found.items} items{kind}; 0.5 is guessing, verify.max_shortcut_auc "
-        f"is {limit:g})."
+        f"ROC-AUC of {found.auc:.3f} on items it has not seen ({found.items} items{kind}; 0.5 is "
+        f"guessing, verify.max_shortcut_auc is {limit:g})."
     )
     rows = [
         {

@@ -101,9 +101,8 @@ def refuse_one_group(
     chief = sorted(ties, key=lambda mark: (-ties[mark], mark))[:TIES_NAMED]
     raise UserError(
         f"one group holds {sizes.max()} of {len(own)} items, so there is nothing to split; it is "
-        "tied by "
-        f"{', '.join(f'{mark} ({ties[mark]} items)' for mark in chief)}",
-        "mend wrong sources or originals, add other material, or name the data set with `use: "
+        f"tied by {', '.join(f'{mark} ({ties[mark]} items)' for mark in chief)}",
+        "fix wrong sources or originals, add other material, or name the data set with `use: "
         "test`",
     )
 

@@ -37,11 +37,11 @@ metrics:
 """
 INTENDED_USE = (
     "For people who want a second look at the faces of a picture or a clip before they decide "
-    "something themselves, such as "
-    "fact-checkers and moderators, and for research on forgeries of the kinds named above.",
+    "something themselves, such as fact-checkers and moderators, and for research on forgeries of "
+    "the kinds named above.",
     "Not for deciding automatically about a person, not as the only evidence against one, and not "
-    "for pictures without a face. "
-    "Check it first on clips of the kind, and on the people, that it will judge.",
+    "for pictures without a face. Check it first on clips of the kind, and on the people, that it "
+    "will judge.",
 )
 
 
@@ -104,14 +104,11 @@ def _files(export: Mapping, network: str) -> Section:
     ]
     text = [
         f"A network ({network}) that judges each face found in a picture, or in frames taken "
-        "evenly from a clip, "
-        "and comes to one probability that the faces are manipulated (0 real, 1 fake). "
-        "How faces are found and cut, how frames become a verdict, "
-        "and what was learned from travel inside the files: use them with the project that made "
-        "them.",
+        "evenly from a clip, and comes to one probability that the faces are manipulated (0 real, "
+        "1 fake). How faces are found and cut, how frames become a verdict, and what was learned "
+        "from travel inside the files: use them with the project that made them.",
         f"All were compared with the trained network on {export['clips']} validation clips "
-        f"({export['faces']} faces); its own "
-        f"ROC-AUC there is {aucs['torch']:.3f}.",
+        f"({export['faces']} faces); its own ROC-AUC there is {aucs['torch']:.3f}.",
     ]
     text += [
         f"{export['files'][variant]} is withheld and refuses to load: {why}."
@@ -164,15 +161,12 @@ def _decision(decision: Decision, export: Mapping) -> Section:
         "Decision",
         [
             "A clip's probability is the softmax of its logits over the temperature "
-            f"{decision.temperature:.3f}. Threshold "
-            f"{decision.threshold}: {band}. A face counts that is seen in {decision.min_faces} "
-            "sampled frames, or in half of "
-            "them where that is fewer. The highest of several such faces is FAKE from a higher "
-            "probability.",
+            f"{decision.temperature:.3f}. Threshold {decision.threshold}: {band}. A face counts "
+            f"that is seen in {decision.min_faces} sampled frames, or in half of them where that "
+            "is fewer. The highest of several such faces is FAKE from a higher probability.",
             f"All fitted on {clips} validation clips: {checked.inconclusive} of them are "
-            "inconclusive, "
-            f"{checked.wrong_outside_band} of the others wrong. No face, or too few or too small "
-            "ones, is INCONCLUSIVE too.",
+            f"inconclusive, {checked.wrong_outside_band} of the others wrong. No face, or too few "
+            "or too small ones, is INCONCLUSIVE too.",
             *(
                 [f"Unproven: {decision.unproven}. Every verdict is INCONCLUSIVE."]
                 if decision.unproven
@@ -194,10 +188,8 @@ def _robustness(measured: Mapping) -> Section:
     defined = [one for one in cells if one[0] is not None]
     text = [
         f"{measured['items']} {measured['split']} items, their frames corrupted in {len(video)} "
-        "ways at the levels "
-        f"{', '.join(sorted({level for _, _, level in cells}))} (1 little, 5 much), faces "
-        "re-detected. ROC-AUC by video: "
-        f"clean {_figure(clean)}, mean relative drop "
+        f"ways at the levels {', '.join(sorted({level for _, _, level in cells}))} (1 little, 5 "
+        f"much), faces re-detected. ROC-AUC by video: clean {_figure(clean)}, mean relative drop "
         f"{run_report.drop_in_words(measured['video'])}."
     ]
     if defined:
@@ -226,8 +218,7 @@ def _licences(data_sets: Mapping[str, AnyDataSet]) -> Section:
     ]
     text = [
         "The code is under the project's LICENSE. Each data set's own terms apply to its clips, "
-        "and may apply to what was "
-        "learned from them: read them before you redistribute the model."
+        "and may apply to what was learned from them: read them before you redistribute the model."
     ]
     return Section("Licences of the data", text, rows)
 

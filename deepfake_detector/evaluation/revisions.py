@@ -39,8 +39,8 @@ def content(revision: str, path: Path) -> bytes:
             ) from error
         raise UserError(
             f"{path} of {revision} cannot be found ({error})",
-            "name a commit, branch or experiment (`dvc exp show`) whose "
-            "results are in DVC's cache (`dvc pull`, or `dvc exp apply` and `dvc repro`)",
+            "name a commit, branch or experiment (`dvc exp show`) whose results are in DVC's "
+            "cache (`dvc pull`, or `dvc exp apply` and `dvc repro`)",
         ) from error
 
 

@@ -56,8 +56,7 @@ LIMITS = (
     "It knows the manipulations it was trained on. On others, on new generators and on repeatedly "
     "compressed clips it will be worse; figures of one data set say nothing about another.",
     "An interval tells how much the figures would change with other people of the same kind. It "
-    "does not tell what happens "
-    "with other cameras, other compressions or other forgeries.",
+    "does not tell what happens with other cameras, other compressions or other forgeries.",
     NO_PROOF,
 )
 DEMONSTRATION = "This model has seen drawn people only. Its figures show that the pipeline works, not that it detects deepfakes."
@@ -265,8 +264,8 @@ def robustness(measured: Mapping, chart: Chart) -> Section:
     clean = measured["video"]["none"]["0"]
     text = [
         "ROC-AUC by video (accuracy at the threshold; coverage where under 1) of "
-        f"{measured['items']} {measured['split']} "
-        f"items whose frames were corrupted, faces re-detected. Clean: {_cell(clean)}.",
+        f"{measured['items']} {measured['split']} items whose frames were corrupted, faces "
+        f"re-detected. Clean: {_cell(clean)}.",
         f"Mean relative drop: {drop_in_words(measured['video'])}.",
     ]
     return Section("Robustness to corrupted frames", text, rows, charts=[chart])
@@ -292,16 +291,16 @@ def quality(limits: Limits, measured: Mapping) -> Section:
     text = [
         f"A face is judged with a {in_words(limits)} (docs/predict.md). Beyond that it is "
         "INCONCLUSIVE. Each limit by itself is fitted on corrupted copies of validation clips: of "
-        "those that it lets in beyond the range of clean clips "
-        f"at most {measured['aim_error']:.1%} of the verdicts are wrong.",
+        "those that it lets in beyond the range of clean clips at most "
+        f"{measured['aim_error']:.1%} of the verdicts are wrong.",
         f"Of the {measured['clips']} validation clips {clean['coverage_with']:.1%} keep a verdict "
         f"({clean['coverage_without']:.1%} without limits), of all copies "
-        f"{every['coverage_with']:.1%} ({every['coverage_without']:.1%}). The accuracy of "
-        f"these verdicts on copies is {_accuracy(every, 'with')} ({_accuracy(every, 'without')}); "
-        "these are the copies that the limits were fitted on.",
-        "Tested as `predict --stress` does, on the mildest copy of clips, "
-        f"{firmness['firm']} verdicts stood, {firmness['firm_wrong']} of them wrong, and "
-        f"{firmness['not_firm']} fell, {firmness['not_firm_wrong']} of them wrong.",
+        f"{every['coverage_with']:.1%} ({every['coverage_without']:.1%}). The accuracy of these "
+        f"verdicts on copies is {_accuracy(every, 'with')} ({_accuracy(every, 'without')}); these "
+        "are the copies that the limits were fitted on.",
+        f"Tested as `predict --stress` does, on the mildest copy of clips, {firmness['firm']} "
+        f"verdicts stood, {firmness['firm_wrong']} of them wrong, and {firmness['not_firm']} "
+        f"fell, {firmness['not_firm_wrong']} of them wrong.",
     ]
     rows = [
         {

@@ -69,8 +69,8 @@ from deepfake_detector.storage.files import file_hash
 MODEL = Path("models/detector.onnx")
 AHEAD = 2  # frames decoded before they are looked at; each is a whole picture
 DEMONSTRATION = (
-    "Demonstration model: it has only seen drawn people and cannot judge real ones. "
-    "It gives verdicts for the demo's own files alone."
+    "Demonstration model: it has only seen drawn people and cannot judge real ones. It gives "
+    "verdicts for the demo's own files alone."
 )
 GIVEN = "The model learned from ready-made crops; these faces were cut out by the detector, so the score may be off."
 UNPROVEN_MODEL = (
@@ -218,8 +218,7 @@ class Detector:
         if self._faces.sha256 != found.sha256:
             raise UserError(
                 f"the {found.name} face detector here is another file than the model was trained "
-                "with "
-                f"(sha256 {self._faces.sha256}, expected {found.sha256})",
+                f"with (sha256 {self._faces.sha256}, expected {found.sha256})",
                 "install the versions of requirements.txt",
             )
         golden.check(self.contract.golden, self._faces, self.contract.crop, model.judge, source)

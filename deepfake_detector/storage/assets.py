@@ -41,8 +41,7 @@ def locate(asset: Asset, sha256: str) -> Path:
         raise UserError(
             f"{path}: not there",
             f"with a network: `python -m deepfake_detector fetch-assets {asset.name}`; without "
-            "one, get "
-            f"{asset.file} elsewhere and add `--from FOLDER`",
+            f"one, get {asset.file} elsewhere and add `--from FOLDER`",
         )
     found = file_hash(path)
     if found == sha256:
@@ -69,8 +68,8 @@ def fetch(asset: Asset, source: Path | None = None) -> Path:
         why = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise UserError(
             f"{source / asset.file if source else asset.url}: {why}",
-            f"get {asset.file} on a machine with a network and run "
-            f"`python -m deepfake_detector fetch-assets {asset.name} --from FOLDER`",
+            f"get {asset.file} on a machine with a network and run `python -m deepfake_detector "
+            f"fetch-assets {asset.name} --from FOLDER`",
         ) from error
     found = hashlib.sha256(data).hexdigest()
     if not found.startswith(asset.sha256):

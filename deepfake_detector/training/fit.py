@@ -181,8 +181,8 @@ class _Losses:
             named = ", ".join(sorted({self.items[row] for row in rows.tolist()}))
             raise UserError(
                 "the training loss is not a number any more, in epoch "
-                f"{len(self.progress.history) + 1} at step "
-                f"{self.progress.step + 1}, in the batch of {named}",
+                f"{len(self.progress.history) + 1} at step {self.progress.step + 1}, in the batch "
+                f"of {named}",
                 "lower train.lr, or set train.precision to fp32",
             )
         self.progress.loss += loss.item()

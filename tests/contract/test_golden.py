@@ -111,7 +111,7 @@ def test_a_model_passes_within_a_pixel_and_the_tolerance(box, logit):
     assert np.array_equal(shown, cut(golden.image(), Face(*BOX, 1.0), CROP.margin, CROP.size))
 
 
-OTHER_FACES = r"the face detector finds other faces here than where the model was exported: .* wanted \[\(70\.0, 52\.0"
+OTHER_FACES = r"the face detector finds other faces here than where the model was exported: .* expected \[\(70\.0, 52\.0"
 OTHER_LOGIT = "the network computes something else here than where it was exported: logit"
 
 
@@ -125,7 +125,7 @@ OTHER_LOGIT = "the network computes something else here than where it was export
         (
             [BOX],
             0.511,
-            rf"{OTHER_LOGIT} 0\.511000 .* wanted 0\.500000 to 0\.01; install the versions of requirements\.txt",
+            rf"{OTHER_LOGIT} 0\.511000 .* expected 0\.500000 to 0\.01; install the versions of requirements\.txt",
         ),
         ([BOX], 0.489, f"{OTHER_LOGIT} 0.489000"),
         ([BOX], -0.5, f"{OTHER_LOGIT} -0.500000"),

@@ -487,7 +487,7 @@ def test_what_looks_real_in_part_is_not_called_real(tmp_path, band, cut, verdict
 @pytest.mark.parametrize(("later", "told"), [(0, []), (3, [LATER.format(3)])])
 def test_it_is_told_where_a_player_shows_all_later(small_detector, later, told):
     found = small_detector.predict(made.late_clip(later))
-    assert [note for note in found.notes if note.startswith("A player")] == told
+    assert [note for note in found.notes if note.startswith("In a player")] == told
     assert found.facts["duration"] == pytest.approx(0.5)
 
 
