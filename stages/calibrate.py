@@ -21,7 +21,10 @@ def main() -> str:
     split = tables.read("data/splits/val.csv", tables.SPLIT)
     faces = tables.read("data/faces.csv", tables.FACES)
     judged = crops.judge_faces(
-        network.to_device(detector, facts["arithmetic"]), faces, split, facts["input_size"]
+        network.to_device(detector, facts["arithmetic"], facts["accelerator"]),
+        faces,
+        split,
+        facts["input_size"],
     )
     clips = scores.score_clips(
         faces[faces["item"].isin(split["item"])], judged, aggregation.min_faces

@@ -31,7 +31,7 @@ def main() -> str:
     detector, facts = network.load("models/detector.pt")
     decision = contract.read_decision("models/decision.json")
     limits = contract.read_quality("models/quality.json")
-    detector = network.to_device(detector, facts["arithmetic"])
+    detector = network.to_device(detector, facts["arithmetic"], facts["accelerator"])
     faces = tables.read("data/faces.csv", tables.FACES)
     frames, clips = [], []
     for part in evaluate.splits:

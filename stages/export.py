@@ -55,7 +55,7 @@ def main() -> str:
     images = fitting_images(fitted_on, crop.input_size)
     graphs = {name: each.make(fp32, images) for name, each in FORMATS.items()}
     sessions = {name: open_session(graph.SerializeToString()) for name, graph in graphs.items()}
-    detector = network.to_device(detector, facts["arithmetic"])
+    detector = network.to_device(detector, facts["arithmetic"], facts["accelerator"])
     logits, speeds = parity.logits_of(detector, sessions, faces, crop)
     scored = {
         name: scores.score_clips(found, faces.assign(logit=own), min_faces).merge(clips, on="item")

@@ -27,7 +27,7 @@ def main() -> str:
     settings = params.load()
     chosen, cropping, aims = settings.quality, settings.crop_faces, settings.calibrate
     detector, facts = network.load("models/detector.pt")
-    detector = network.to_device(detector, facts["arithmetic"])
+    detector = network.to_device(detector, facts["arithmetic"], facts["accelerator"])
     decision = contract.read_decision("models/decision.json")
     split = tables.read("data/splits/val.csv", tables.SPLIT)
     index, faces, frames = (
@@ -50,11 +50,14 @@ def main() -> str:
     watch = crops.watched("judging corrupted copies")
     logits = crops.frame_logits(detector, own, crops.JUDGE_BATCH, 0, watch)
     judged = pd.concat([rows.assign(logit=logits), own.measured], axis=1)
-    every = degraded.clips_of(seen, judged, split, decision)
+    by_score = decision.model_copy(update={"unproven": ""})
+    every = degraded.clips_of(seen, judged, split, by_score)
     fitted = every[every["corruption"] != degraded.MILDEST]
 
     error = max(aims.band_error, degraded.error_of(fitted))
     limits = quality.fit_limits(fitted, error, chosen.clean_outside)
+    if decision.unproven:  # the limits alone go by its score: there is no verdict to count
+        every = degraded.clips_of(seen, judged, split, decision)
     every = degraded.limited(every, judged, decision, limits)
     write_json("models/quality.json", {name: limit.model_dump() for name, limit in limits.items()})
     firmness = degraded.by_firmness(every).model_dump()

@@ -50,7 +50,9 @@ def main() -> str:
             faces, split["val"], train.fakes, settings.split.hold_out.selecting_method
         ),
     }
-    scratch = run_folder(train, rows)
+    portable = train.arithmetic == "portable"
+    device, precision = devices.place(train.accelerator, train.precision, portable=portable)
+    scratch = run_folder(train, rows, device, precision)
     lock = only_writer(scratch, "train") if devices.first_process() else contextlib.nullcontext()
     with lock, devices.memory_told():
         summary = _train(train, settings.runtime, rows, Checkpoints(scratch))
@@ -129,6 +131,7 @@ def _train(
         input_size=train.input_size,
         epoch=epoch,
         arithmetic=train.arithmetic,
+        accelerator=train.accelerator,
     )
     return _write_logits(progress, rows["val"])
 

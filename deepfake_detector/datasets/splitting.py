@@ -102,8 +102,7 @@ def refuse_one_group(
     raise UserError(
         f"one group holds {sizes.max()} of {len(own)} items, so there is nothing to split; it is "
         f"tied by {', '.join(f'{mark} ({ties[mark]} items)' for mark in chief)}",
-        "fix wrong sources or originals, add other material, or name the data set with `use: "
-        "test`",
+        "fix wrong sources or originals, add other material, or name the data set with `use: test`",
     )
 
 

@@ -64,6 +64,11 @@ def decision(
     highs = np.array([band.high, *of_several])
     fake = is_fake(probabilities, highs[np.clip(people, 1, len(highs)) - 1])
     real = is_real(probabilities, band.low) & ~fake
+    unproven = why_unproven(labels, probabilities, groups, aims.min_groups) or (
+        NO_VERDICT.format(aims.band_error) if band.covers_all else ""
+    )
+    if unproven:
+        fake = real = np.zeros_like(fake)
     return {
         "temperature": round(temperature.value, 6),
         "temperature_reason": temperature.reason,
@@ -72,8 +77,7 @@ def decision(
         "band_high": rounded(band.high),
         "several": of_several,
         "recalibrated": "",
-        "unproven": why_unproven(labels, probabilities, groups, aims.min_groups)
-        or (NO_VERDICT.format(aims.band_error) if band.covers_all else ""),
+        "unproven": unproven,
         "min_faces": min_faces,
         "validation": {
             "real_clips": int((labels == 0).sum()),

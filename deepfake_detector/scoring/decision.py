@@ -11,6 +11,7 @@ from deepfake_detector.common.settings import StrictModel
 from deepfake_detector.scoring.quality import BAD_QUALITY
 from deepfake_detector.scoring.scores import probability
 
+UNPROVEN = "unproven model"
 IN_BAND = "score in the inconclusive band"
 OF_SEVERAL = "high for one person, but not for the highest of several"
 LEAST_CLIPS = 20  # of a class, to be told as "of so many": one of them is 5 %
@@ -87,10 +88,13 @@ class Judgement:
 
 def judge(logit: float | None, reason: str, decision: Decision, people: int = 1) -> Judgement:
     """The verdict on a track of this logit, or on a clip of which it is the highest, where so many
-    people are judged; `reason` says why there is no logit where it is None."""
+    people are judged; `reason` says why there is no logit where it is None. A model that is
+    unproven gives no verdict."""
     if logit is None:
         return Judgement("INCONCLUSIVE", reason, None)
     fake_probability = float(probability(logit, decision.temperature))
+    if decision.unproven:
+        return Judgement("INCONCLUSIVE", UNPROVEN, fake_probability)
     verdict = decide(fake_probability, decision.band_low, decision.fake_from(people))
     if verdict != "INCONCLUSIVE":
         return Judgement(verdict, "", fake_probability)

@@ -2,7 +2,8 @@
 independent witnesses.
 
 Groups are drawn with replacement, those of reals alone, of fakes alone and of both apart, so that
-every draw has as many of each (Davison and Hinkley 1997, section 3.2). The ends are bias-corrected
+every draw has as many of each (Davison and Hinkley 1997, section 3.2); all together where a kind
+has one group, which would be in every draw and never vary. The ends are bias-corrected
 and accelerated percentiles (BCa, Efron 1987), further out where groups are few (Hesterberg 2015,
 expanded percentile interval). Groups that were not met cannot be drawn, so a bootstrap of few is
 too sure of a figure near its best. An end never lies further in than that of an exact method with
@@ -27,7 +28,7 @@ LEVEL = 0.95
 DRAWS, DRAWS_OF_FEW = 2000, 10_000
 MANY_GROUPS = 20  # that hold a class; fewer are drawn more often, as their ends lie further out
 CHUNK = 500_000  # things drawn at a time
-MOST_LEFT_OUT = 500  # times that something is left out; more groups are left out several at a time
+MOST_LEFT_OUT = 500  # times that something of a stratum is left out, else several groups at a time
 MOST_REDRAWN = 10  # times as many draws as wanted are tried, where some are undefined
 # of a draw's figure, and of two draws' difference; those beyond are rounding errors, by which
 # equal draws would differ
@@ -182,7 +183,8 @@ def mean_difference_intervals(
     Every draw has the same groups for all detectors, and of each side as many detectors as it has,
     with replacement. Detectors that were not trained cannot be drawn, so a side's draws are spread
     by sqrt(n / (n - 1)) about their mean, and Student's quantile is that of the degrees of freedom
-    that groups and detectors leave together (Welch 1947). A side of one detector has no spread.
+    that groups and detectors leave together (Welch 1947). No end lies further in than by this
+    quantile and the spreads alone. A side of one detector has no spread.
     """
     drawn = _draw(labels, [*ours, *theirs], groups, names, draws, seed)
     if not drawn:
@@ -202,9 +204,13 @@ def mean_difference_intervals(
         for found in (drawn.points[side][:, number] for side in sides):
             if len(found) > 1:
                 spreads.append((found.var(ddof=1) / len(found), len(found) - 1.0))
-        ends[name] = _ends(
-            values[number], points[number], without[number], drawn, _joint_freedom(spreads)
-        )
+        freedom = _joint_freedom(spreads)
+        low, high = _ends(values[number], points[number], without[number], drawn, freedom)
+        spread = sum(variance for variance, _ in spreads)
+        if spread > spreads[0][0]:  # of few detectors no draw lies as far out as that quantile
+            half = abs(t.ppf((1 - LEVEL) / 2, freedom)) * math.sqrt(spread)
+            low, high = min(low, points[number] - half), max(high, points[number] + half)
+        ends[name] = float(low), float(high)
     return Intervals(ends, undefined=drawn.undefined)
 
 
@@ -241,7 +247,7 @@ def _draw(
         return None
     draws = draws or (DRAWS if fewest >= MANY_GROUPS else DRAWS_OF_FEW)
     chunk = max(1, CHUNK // len(labels))
-    strata = holds[0] + 2 * holds[1]
+    strata = _strata(*holds)
     figures = [_Figures(labels, one, group, count, names) for one in scored]
     rng = np.random.default_rng(seed)
     parts: list[np.ndarray] = []
@@ -346,6 +352,14 @@ class _Counts:
         return Totals(*(times @ self.sums).T)
 
 
+def _strata(holds_reals: np.ndarray, holds_fakes: np.ndarray) -> np.ndarray:
+    """The stratum of each group: by the classes it holds, or one for all where a group would be
+    alone in its own."""
+    kinds = holds_reals + 2 * holds_fakes
+    _, members = np.unique(kinds, return_counts=True)
+    return np.zeros_like(kinds) if members.min() == 1 else kinds
+
+
 def _times_drawn(strata: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
     """(draws, groups): how often each group is drawn, those of a stratum among themselves."""
     times = np.zeros((draws, len(strata)))
@@ -360,15 +374,14 @@ def _times_drawn(strata: np.ndarray, draws: int, rng: np.random.Generator) -> np
 def _blocks(strata: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The block that each group is left out with, and the stratum of each block.
 
-    A group by itself, or where there are too many, several of a stratum: their influences add up,
-    and so do the second and third moments that the acceleration is made of.
+    A group by itself, or where a stratum has too many, several of it: their influences add up, and
+    so do the second and third moments that the acceleration is made of.
     """
-    size = -(-len(strata) // MOST_LEFT_OUT)
     block = np.zeros(len(strata), int)
     block_strata: list[int] = []
     for stratum in np.unique(strata):
         members = np.flatnonzero(strata == stratum)
-        blocks = max(1, len(members) // size)
+        blocks = min(len(members), MOST_LEFT_OUT)
         block[members] = len(block_strata) + np.arange(len(members)) % blocks
         block_strata += [int(stratum)] * blocks
     return block, np.array(block_strata)

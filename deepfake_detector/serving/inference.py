@@ -53,6 +53,7 @@ from deepfake_detector.scoring import scores
 from deepfake_detector.scoring.decision import (
     IN_BAND,
     OF_SEVERAL,
+    UNPROVEN,
     Judgement,
     heeding_quality,
     judge,
@@ -78,7 +79,6 @@ UNPROVEN_MODEL = (
     "until its validation shows that it tells real from fake."
 )
 NOT_JUDGED = "demonstration model"
-UNPROVEN = "unproven model"
 DISAGREE = "people disagree: one looks real, the score of another lies in the inconclusive band"
 IN_PART = "looks real, but a part of it could not be looked at"
 UNREADABLE = "cannot be read"

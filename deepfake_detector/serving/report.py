@@ -25,6 +25,7 @@ from deepfake_detector.scoring.decision import (
     IN_BAND,
     LEAST_CLIPS,
     OF_SEVERAL,
+    UNPROVEN,
     Decision,
     ends_in_words,
 )
@@ -48,7 +49,6 @@ from deepfake_detector.serving.inference import (
     DISAGREE,
     IN_PART,
     NOT_JUDGED,
-    UNPROVEN,
     UNREADABLE,
     FaceFrame,
     Report,

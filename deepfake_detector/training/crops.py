@@ -3,6 +3,8 @@
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import cv2
@@ -91,9 +93,16 @@ class Loader(DataLoader):
 
 def normalise(images: torch.Tensor) -> torch.Tensor:
     """uint8 (N, 3, S, S) to the network's float input."""
-    mean = torch.tensor(MEAN, device=images.device).view(1, 3, 1, 1) * 255
-    std = torch.tensor(STD, device=images.device).view(1, 3, 1, 1) * 255
+    mean, std = _scale(images.device)
     return (images.float() - mean) / std
+
+
+@cache
+@torch.inference_mode(False)
+def _scale(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation, copied to a device once: each copy waits for a GPU."""
+    mean, std = (torch.tensor(one, device=device).view(1, 3, 1, 1) * 255 for one in (MEAN, STD))
+    return mean, std
 
 
 @torch.inference_mode()
@@ -107,16 +116,30 @@ def frame_logits(
     """The logit (fake minus real) of every crop in order, float64, computed where the detector
     lies.
 
-    `watch` wraps the batches, of which it is told the number.
+    `watch` wraps the batches, of which it is told the number. Raises UserError where the memory of
+    the GPU does not hold a single face.
     """
     device = next(detector.parameters()).device
     order = BatchSampler(SequentialSampler(crops), batch_size, drop_last=False)
+    loaded = loader(crops, order, workers, for_gpu=device.type == "cuda")
     batches = [
-        detector(normalise(images.to(device))).float().cpu()
-        for images, _, _ in watch(loader(crops, order, workers), len(order))
+        _outputs(detector, normalise(images.to(device)))
+        for images, _, _ in watch(loaded, len(order))
     ]
     both = torch.cat(batches) if batches else torch.zeros(0, 2)
     return (both[:, 1] - both[:, 0]).double().numpy()
+
+
+def _outputs(detector: torch.nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+    """Both outputs for each of the inputs; in halves where the GPU's memory holds no more."""
+    with suppress(torch.OutOfMemoryError):
+        return detector(inputs).float().cpu()
+    if len(inputs) == 1:
+        raise UserError(
+            "the GPU's memory does not hold one face of train.input_size",
+            "end what else uses the GPU, lower train.input_size, or set train.accelerator to cpu",
+        )
+    return torch.cat([_outputs(detector, half) for half in inputs.tensor_split(2)])
 
 
 def judge_faces(
@@ -139,9 +162,17 @@ def watched(what: str) -> Callable[[Batches, int], Batches]:
     return lambda batches, total: console.progress(batches, total, what, "face", JUDGE_BATCH)
 
 
-def loader(crops: FaceCrops, batches: Sampler, workers: int, keep_workers: bool = False) -> Loader:
+def loader(
+    crops: FaceCrops,
+    batches: Sampler,
+    workers: int,
+    *,
+    for_gpu: bool = False,
+    keep_workers: bool = False,
+) -> Loader:
     """`batches` of `crops`, made by `workers` processes (0: by threads of this one, while the
-    network waits); `keep_workers` from one iteration to the next."""
+    network waits), in memory that a GPU copies fast if they are `for_gpu`; `keep_workers` from one
+    iteration to the next."""
     # a process forked from one with a running OpenCV pool would wait for that pool for ever
     cv2.setNumThreads(1)
     return Loader(
@@ -151,7 +182,7 @@ def loader(crops: FaceCrops, batches: Sampler, workers: int, keep_workers: bool 
         num_workers=workers,
         persistent_workers=keep_workers and workers > 0,
         worker_init_fn=_as_worker,
-        pin_memory=torch.cuda.is_available(),
+        pin_memory=for_gpu,
         # a loader of its own: it draws nothing from the run's random numbers
         generator=torch.Generator(),
     )

@@ -36,6 +36,25 @@ def memory_told() -> Iterator[None]:
         ) from error
 
 
+def place(accelerator: str, precision: str, *, portable: bool = False) -> tuple[str, str]:
+    """The device, cpu or cuda, and the precision that `setup` takes. Raises UserError where the
+    device is missing or cannot compute in that precision."""
+    if accelerator == "cuda" and not torch.cuda.is_available():
+        raise UserError(
+            "train.accelerator: cuda, but torch finds no GPU",
+            "use auto or cpu, or check the driver",
+        )
+    on_gpu = accelerator != "cpu" and not portable and torch.cuda.is_available()
+    wanted = "fp32" if portable else precision
+    chosen = fastest_precision(on_gpu) if wanted == "auto" else wanted
+    if not on_gpu and chosen == "fp16":
+        raise UserError(
+            "train.precision: fp16, but training runs on the processor, which has none",
+            "use auto, fp32 or bf16",
+        )
+    return "cuda" if on_gpu else "cpu", chosen
+
+
 def setup(
     accelerator: str,
     devices: int,
@@ -52,13 +71,8 @@ def setup(
     those are there already. `unused_weights`: some may be frozen at times. Raises UserError where a
     device is missing or cannot compute in that precision.
     """
-    if accelerator == "cuda" and not torch.cuda.is_available():
-        raise UserError(
-            "train.accelerator: cuda, but torch finds no GPU",
-            "use auto or cpu, or check the driver",
-        )
-    on_gpu = accelerator != "cpu" and not portable and torch.cuda.is_available()
-    if on_gpu and devices > torch.cuda.device_count():
+    device, chosen = place(accelerator, precision, portable=portable)
+    if device == "cuda" and devices > torch.cuda.device_count():
         raise UserError(
             f"train.devices: {devices}, but this machine has {torch.cuda.device_count()} GPUs",
             "lower train.devices",
@@ -71,19 +85,12 @@ def setup(
         torch.set_num_threads(arithmetic.THREADS)  # fewer cores would give fewer
     elif limit := cores.quota():
         torch.set_num_threads(min(torch.get_num_threads(), limit))
-    wanted = "fp32" if portable else precision
-    chosen = fastest_precision(on_gpu) if wanted == "auto" else wanted
-    if not on_gpu and chosen == "fp16":
-        raise UserError(
-            "train.precision: fp16, but training runs on the processor, which has none",
-            "use auto, fp32 or bf16",
-        )
-    if not on_gpu and chosen == "bf16" and not amx_works():
+    if device == "cpu" and chosen == "bf16" and not amx_works():
         os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
     # torchrun says how many processes there are in all
     nodes = int(os.environ.get("WORLD_SIZE", devices)) // devices
     fabric = Fabric(
-        accelerator="cuda" if on_gpu else "cpu",
+        accelerator=device,
         devices=devices,
         num_nodes=nodes,
         strategy=DDPStrategy(find_unused_parameters=unused_weights)

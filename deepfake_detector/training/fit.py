@@ -64,7 +64,13 @@ def fit(
     progress = resume(learner, checkpoints)
     if fabric.is_global_zero and progress.history:
         record(progress.history)
-    loaded = loader(train, batches, runtime.loader_workers, keep_workers=True)
+    loaded = loader(
+        train,
+        batches,
+        runtime.loader_workers,
+        for_gpu=fabric.device.type == "cuda",
+        keep_workers=True,
+    )
     choosing = val_rows[val_rows["selects"]] if "selects" in val_rows else val_rows
     by_frames = choosing.drop_duplicates("item")["label"].value_counts().min() < FEWEST_VIDEOS
 

@@ -64,7 +64,7 @@ class Learner:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "scaler": self.fabric.strategy.precision.state_dict(),
-            "random": _random_state(),
+            "random": _random_state(self.fabric.device),
         }
 
     def restore(self, state: dict) -> None:
@@ -81,7 +81,7 @@ class Learner:
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.fabric.strategy.precision.load_state_dict(state["scaler"])
-        _set_random_state(state["random"])
+        _set_random_state(state["random"], self.fabric.device)
 
     def _loss(
         self,
@@ -104,21 +104,21 @@ class Learner:
         return nn.functional.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
 
 
-def _random_state() -> dict:
-    """State of every random generator of this process."""
+def _random_state(device: torch.device) -> dict:
+    """State of every random generator that this process trains with."""
     kind, keys, *rest = np.random.get_state()
     return {
         "python": random.getstate(),
         "numpy": [kind, keys.tolist(), *rest],
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
     }
 
 
-def _set_random_state(state: dict) -> None:
+def _set_random_state(state: dict, device: torch.device) -> None:
     random.setstate(state["python"])
     kind, keys, *rest = state["numpy"]
     np.random.set_state((kind, np.array(keys, np.uint32), *rest))
     torch.set_rng_state(state["torch"])
-    if state["cuda"]:
-        torch.cuda.set_rng_state_all(state["cuda"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda"], device)

@@ -121,13 +121,13 @@ def load(path: str | Path) -> tuple[FaceClassifier, dict]:
     return classifier.eval(), content
 
 
-def to_device(classifier: FaceClassifier, arithmetic: str) -> FaceClassifier:
-    """The classifier in fp32 where the `arithmetic` that it was trained with is computed:
-    `portable` on the processor, `fastest` on the GPU where there is one."""
+def to_device(classifier: FaceClassifier, arithmetic: str, accelerator: str) -> FaceClassifier:
+    """The classifier in fp32 where it was trained: on the processor with `portable` arithmetic or
+    the `accelerator` cpu, else on the GPU where there is one."""
     if arithmetic == "portable":
         torch.set_num_threads(THREADS)  # fewer cores would give fewer
     without_tf32()
-    on_gpu = arithmetic == "fastest" and torch.cuda.is_available()
+    on_gpu = arithmetic == "fastest" and accelerator != "cpu" and torch.cuda.is_available()
     return classifier.to("cuda" if on_gpu else "cpu", memory_format=torch.channels_last)
 
 

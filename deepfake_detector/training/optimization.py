@@ -48,13 +48,16 @@ def ema_of(detector: nn.Module, decay: float) -> AveragedModel:
     forgotten (as in TensorFlow's ExponentialMovingAverage).
     """
 
-    def mean(kept: torch.Tensor, new: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
-        if not kept.is_floating_point():
-            return new
-        keep = torch.clamp((1 + steps) / (10 + steps), max=decay)
-        return kept.lerp(new, (1 - keep).to(kept.dtype))
+    def mean(kept: list[torch.Tensor], new: list[torch.Tensor], _steps: torch.Tensor) -> None:
+        """Of tensors of one kind and device, all at once."""
+        if not kept[0].is_floating_point():
+            torch._foreach_copy_(kept, new)
+            return
+        steps = int(ema.n_averaged)  # on the processor; to ask `_steps` would wait for a GPU
+        torch._foreach_lerp_(kept, new, 1 - min((1 + steps) / (10 + steps), decay))
 
-    return AveragedModel(detector, avg_fn=mean, use_buffers=True)
+    ema = AveragedModel(detector, multi_avg_fn=mean, use_buffers=True)
+    return ema
 
 
 def unfreeze(detector: nn.Module, parts: list[list[nn.Module]], learning: int) -> None:

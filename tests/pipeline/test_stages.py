@@ -256,7 +256,7 @@ def test_the_decision_is_fitted_on_the_highest_track_whichever_it_is(project, mo
             for track in (0, 1)
         ]
     )
-    facts = {"arithmetic": "fastest", "input_size": 32}
+    facts = {"arithmetic": "fastest", "accelerator": "cpu", "input_size": 32}
     monkeypatch.setattr(network, "load", lambda path: (reddish(), facts))
     call("calibrate")
     found = told("models/decision.json")
@@ -303,7 +303,7 @@ def test_quality_fits_limits_and_counts_firm_verdicts_on_copies_of_validation(pr
         project / "params.yaml",
         {"quality.corruptions": ["blur", "jpeg"], "quality.levels": [1, 5]},
     )
-    facts = {"arithmetic": "fastest", "input_size": 96}
+    facts = {"arithmetic": "fastest", "accelerator": "cpu", "input_size": 96}
     monkeypatch.setattr(network, "load", lambda path: (BlindToBlur(), facts))
     Path("models").mkdir()
     decision = {"band_low": 0.5, "band_high": 0.5, "temperature": 1.0}
@@ -351,12 +351,17 @@ def test_in_set_and_held_out_clips_are_never_pooled(project, monkeypatch):
     faces.append(face("d0", frame=1) | {"status": "no face", "archive": "", "track": None})
     write("data/splits/test.csv", tables.SPLIT, split)
     write_faces(faces)
-    facts = {"arithmetic": "fastest", "input_size": 32}
+    facts = {"arithmetic": "fastest", "accelerator": "cpu", "input_size": 32}
     monkeypatch.setattr(network, "load", lambda path: (reddish(), facts))
     Path("models").mkdir()
     decision = contract_terms(decision=SURE).decision
     Path("models/decision.json").write_text(decision.model_dump_json())
     write_json("models/quality.json", {"sharpness_ratio": {"least": None, "most": None}})
+    unproven = decision.model_copy(update={"unproven": "it is made so"})
+    Path("models/decision.json").write_text(unproven.model_dump_json())
+    call("evaluate")
+    assert told("metrics/evaluation.json")["test"]["video"]["inconclusive"] == 1.0
+    Path("models/decision.json").write_text(decision.model_dump_json())
     said = call("evaluate")
     found = told("metrics/evaluation.json")
     assert found["test"]["video"]["roc_auc"] == 1.0

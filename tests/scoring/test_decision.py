@@ -8,11 +8,15 @@ from made import contract_terms
 from deepfake_detector.scoring.decision import (
     IN_BAND,
     OF_SEVERAL,
+    UNPROVEN,
     Judgement,
     Validation,
     decide,
+    heeding_quality,
     judge,
+    judge_clip,
 )
+from deepfake_detector.scoring.quality import BAD_QUALITY
 from deepfake_detector.scoring.scores import probability
 
 SHARE = st.floats(0, 1)
@@ -26,6 +30,28 @@ def validation(scores: tuple[float, ...]) -> Validation:
 
 
 # a verdict
+
+
+def test_an_unproven_model_gives_none_and_its_score_all_the_same():
+    decision = contract_terms().decision.model_copy(update={"unproven": "too few groups"})
+    assert judge(9.0, "", decision) == Judgement(
+        "INCONCLUSIVE", UNPROVEN, pytest.approx(1, abs=0.1)
+    )
+    assert judge(None, "no face", decision) == Judgement("INCONCLUSIVE", "no face", None)
+
+
+def test_of_several_people_whoever_was_seen_well_decides():
+    real, fake, dim = (
+        Judgement("REAL", "", 0.1),
+        Judgement("FAKE", "", 0.9),
+        Judgement("INCONCLUSIVE", BAD_QUALITY, 0.95),
+    )
+    assert judge_clip(fake, 0, {0: fake, 1: real}) == (fake, 0)
+    assert judge_clip(fake, 2, {0: fake, 1: real, 2: dim}) == (fake, 0)
+    nobody = Judgement("INCONCLUSIVE", BAD_QUALITY, None)
+    assert judge_clip(fake, 2, {1: real, 2: dim}) == (nobody, None)
+    assert heeding_quality(fake, "too soft") == Judgement("INCONCLUSIVE", BAD_QUALITY, 0.9)
+    assert heeding_quality(fake, "") == fake
 
 
 @pytest.mark.parametrize(

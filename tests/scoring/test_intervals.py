@@ -169,17 +169,37 @@ def test_ends_do_not_fail_where_all_draws_lie_on_one_side():
         assert found == pytest.approx(np.quantile(np.arange(10.0), places))
 
 
-@pytest.mark.parametrize("groups", [6, 500, 501, 1300])
-def test_many_groups_are_left_out_several_of_a_stratum_at_a_time(groups):
-    strata = np.arange(groups) % 3 + 1
+@pytest.mark.parametrize("counts", [(2, 2, 2), (500, 7, 500), (501, 7, 1300)])
+def test_of_a_stratum_with_many_groups_several_are_left_out_at_a_time(counts):
+    strata = np.random.default_rng(1).permutation(np.repeat([1, 2, 3], counts))
     block, block_strata = rooms._blocks(strata)
-    assert len(block_strata) == (groups if groups <= 500 else block.max() + 1)
-    assert len(block_strata) <= 500
     assert (block_strata[block] == strata).all()
-    sizes = np.bincount(block)
-    assert sizes.max() - sizes.min() <= 1
-    if groups <= 500:
-        assert (sizes == 1).all()
+    for stratum, count in zip((1, 2, 3), counts, strict=True):
+        sizes = np.bincount(block[strata == stratum], minlength=len(block_strata))
+        sizes = sizes[block_strata == stratum]
+        assert len(sizes) == min(count, 500)
+        assert sizes.max() - sizes.min() <= 1 and sizes.min() >= 1
+
+
+def test_a_few_groups_of_a_class_leave_their_own_freedom_beside_very_many_of_the_other():
+    labels = np.r_[np.zeros(3600), np.repeat(1, 70)].astype(int)
+    groups = np.r_[np.arange(3600), 3600 + np.arange(70) // 10]
+    rng = np.random.default_rng(2)
+    scores = rng.normal(labels, 1) + np.r_[np.zeros(3600), np.repeat(rng.normal(0, 1, 7), 10)]
+    drawn = rooms._draw(labels, [Scores(scores)], groups, ["roc_auc"], 50, 0)
+    freedom, shrunk = rooms._freedom(drawn.without[0, 0], drawn)
+    assert freedom == pytest.approx(6, abs=0.3)
+    assert shrunk == pytest.approx(6 / 7, abs=0.01)
+
+
+def test_a_group_that_is_alone_in_its_stratum_is_drawn_with_the_others():
+    """Else it would be in every draw: here it is what makes the figure vary at all."""
+    labels = np.r_[[0] * 20, [1] * 20, [0, 1] * 20]
+    groups = np.r_[:40, [40] * 40]
+    scores = np.r_[np.zeros(20), np.ones(20), 1 - labels[40:]].astype(float)
+    low, high = intervals(labels, Scores(scores), groups, ["roc_auc"]).ends["roc_auc"]
+    assert low < 0.3
+    assert high > 0.9
 
 
 def test_left_out_several_at_a_time_groups_move_the_ends_as_they_do_one_by_one(monkeypatch):
@@ -524,6 +544,19 @@ def test_freedom_of_a_difference_is_that_of_welchs_test():
     wanted = scipy.stats.ttest_ind(first, second, equal_var=False).df
     assert rooms._joint_freedom(spreads) == pytest.approx(wanted)
     assert rooms._joint_freedom([(0.0, 9.0), (0.0, 2.0)]) == 9.0
+
+
+@pytest.mark.parametrize("counts", [(2, 2), (2, 3), (3, 3)])
+def test_of_few_seeds_no_end_lies_further_in_than_that_of_welchs_test(counts):
+    """So few give too few different means for a percentile to reach Student's quantile."""
+    rng = np.random.default_rng(4)
+    labels, groups = np.tile([0, 1], 12), np.arange(24) // 2
+    figures = [rng.normal(0.25, 0.02, count) for count in counts]  # Brier scores
+    sides = [[Scores(np.abs(labels - np.sqrt(one))) for one in own] for own in figures]
+    low, high = mean_difference_intervals(labels, *sides, groups, ["brier"]).ends["brier"]
+    wanted = scipy.stats.ttest_ind(*figures, equal_var=False).confidence_interval(0.95)
+    assert low <= wanted.low + 1e-9
+    assert high >= wanted.high - 1e-9
 
 
 def test_where_seeds_alone_differ_the_interval_is_about_that_of_welchs_test():

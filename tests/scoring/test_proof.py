@@ -30,6 +30,15 @@ def test_it_takes_groups_of_each_class_and_a_roc_auc_above_chance(groups, apart,
     assert found.startswith(why) and bool(found) == bool(why)
 
 
+def test_one_group_of_more_than_half_of_a_class_shows_nothing():
+    labels = np.r_[np.tile([0, 1], 20), np.ones(21)].astype(int)
+    groups = np.r_[np.arange(40) // 2, np.full(21, 20)]
+    for swapped, name in ((labels, "fake"), (1 - labels, "real")):
+        said = why_unproven(swapped, swapped, groups, 6)
+        assert said.startswith(f"one source group has 21 of the 41 {name} clips of validation")
+    assert not why_unproven(labels[:-1], labels[:-1], groups[:-1], 6)
+
+
 def test_groups_of_the_scarcer_class_count():
     labels = np.array([0] * 20 + [1] * 20)
     groups = np.r_[np.arange(20), np.repeat([20, 21], 10)]

@@ -85,6 +85,27 @@ def test_logits_are_fake_minus_real_in_the_order_of_the_rows(stored_crops, worke
     assert found == pytest.approx([low, high, low, high, low], abs=1e-5)
 
 
+class Crowded(Reddish):
+    """Has room for so many faces at a time."""
+
+    def __init__(self, room: int):
+        super().__init__()
+        self.room = room
+
+    def forward(self, images):
+        if len(images) > self.room:
+            raise torch.OutOfMemoryError
+        return super().forward(images)
+
+
+def test_where_the_gpu_has_no_room_for_a_batch_faces_are_judged_in_parts(stored_crops):
+    faces = FaceCrops(stored_crops, 32)
+    wanted = crops.frame_logits(Reddish(), faces, 4, 0)
+    assert crops.frame_logits(Crowded(1), faces, 4, 0) == pytest.approx(wanted)
+    with pytest.raises(UserError, match=r"does not hold one face.*set train\.accelerator to cpu"):
+        crops.frame_logits(Crowded(0), faces, 4, 0)
+
+
 def test_no_faces_give_no_logits(stored_crops):
     assert crops.frame_logits(Reddish(), FaceCrops(stored_crops.head(0), 32), 2, 0).shape == (0,)
 

@@ -72,7 +72,7 @@ def test_setup_asks_for_deterministic_algorithms():
     "start",
     [
         lambda: devices.setup("cpu", 1, "fp32", 1),
-        lambda: network.to_device(network.FaceClassifier("resnet18"), "fastest"),
+        lambda: network.to_device(network.FaceClassifier("resnet18"), "fastest", "auto"),
     ],
     ids=["training", "judging"],
 )
@@ -81,6 +81,41 @@ def test_fp32_is_not_rounded_to_tf32(start):
     start()
     assert not torch.backends.cudnn.allow_tf32
     assert not torch.backends.cuda.matmul.allow_tf32
+
+
+@pytest.mark.parametrize(
+    ("arithmetic", "accelerator", "device"),
+    [
+        ("fastest", "auto", "cuda"),
+        ("fastest", "cuda", "cuda"),
+        ("fastest", "cpu", "cpu"),
+        ("portable", "auto", "cpu"),
+    ],
+)
+def test_a_model_is_judged_with_where_it_was_trained(monkeypatch, arithmetic, accelerator, device):
+    moved = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.nn.Module, "to", lambda *given, **_: moved.append(given[1]))
+    before = torch.get_num_threads()
+    network.to_device(torch.nn.Linear(1, 1), arithmetic, accelerator)
+    torch.set_num_threads(before)
+    assert moved == [device]
+
+
+@pytest.mark.parametrize(
+    ("gpu", "asked", "found"),
+    [
+        (False, ("auto", "fp32", False), ("cpu", "fp32")),
+        (False, ("cpu", "bf16", False), ("cpu", "bf16")),
+        (True, ("auto", "fp16", False), ("cuda", "fp16")),
+        (True, ("cpu", "fp32", False), ("cpu", "fp32")),
+        (True, ("auto", "bf16", True), ("cpu", "fp32")),
+    ],
+)
+def test_the_place_of_a_training_follows_from_params_and_machine(monkeypatch, gpu, asked, found):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    accelerator, precision, portable = asked
+    assert devices.place(accelerator, precision, portable=portable) == found
 
 
 def test_setup_seeds_the_weights():
