@@ -31,12 +31,14 @@ QUANTILES = norm.ppf((np.arange(4000) + 0.5) / 4000)
 
 @dataclass(frozen=True)
 class Design:
-    """Groups, each of both classes or of one; `witnesses`: each frame a group of its own."""
+    """Groups, each of both classes or of one; `witnesses`: each frame a group of its own; `large`:
+    one more group of both, of as many frames as the others of a class together."""
 
     name: str
     groups: int  # that hold a class
     both: bool
     witnesses: bool = False
+    large: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,10 @@ def main() -> None:
         for own in GROUPS
         for both in (True, False)
     ]
-    designs += [Design("60, every frame a witness", 60, both=True, witnesses=True)]
+    designs += [
+        Design("60, every frame a witness", 60, both=True, witnesses=True),
+        Design("20, of one, and a large one", 20, both=False, large=True),
+    ]
     with get_context("spawn").Pool(len(os.sched_getaffinity(0))) as pool:
         for design in designs:
             for auc in AUCS:
@@ -103,7 +108,10 @@ def _ends(design: Design, auc: float, seed: int) -> list[tuple[float, float]]:
     groups = design.groups if design.both else 2 * design.groups
     group = np.repeat(np.arange(groups), FRAMES)
     labels = np.arange(len(group)) % 2 if design.both else group % 2
-    own = np.repeat(rng.standard_normal(groups), FRAMES) + rng.standard_normal(len(group))
+    if design.large:
+        more = design.groups * FRAMES
+        group, labels = np.r_[group, np.full(more, groups)], np.r_[labels, np.arange(more) % 2]
+    own = rng.standard_normal(groups + design.large)[group] + rng.standard_normal(len(group))
     logits = apart * (own / np.sqrt(2) + (labels - 0.5) * apart)
     names = np.arange(len(group)) if design.witnesses else group
     found = intervals(labels, Scores(probability(logits, 1.0)), names, FIGURES, seed=seed)
