@@ -16,7 +16,7 @@ from deepfake_detector.common import arithmetic, cores, packages
 PROJECT = Path(__file__).resolve().parents[1]
 
 if sys.argv[0] == "-m":  # a stage starts
-    gc.disable()  # until `frame.run`: nothing that is loaded is garbage, and looking takes a second
+    gc.disable()  # until `runner.run`: nothing that is loaded is garbage, and looking takes a second
 
 if _wrong := packages.wrong(packages.pinned(PROJECT)):
     sys.exit(

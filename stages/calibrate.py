@@ -11,7 +11,7 @@ from deepfake_detector.scoring import calibration, scores
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_json
 from deepfake_detector.training import crops, network
-from stages import frame
+from stages import runner
 
 
 def main() -> str:
@@ -51,4 +51,4 @@ def main() -> str:
 
 
 if __name__ == "__main__":
-    frame.run(main, __doc__)
+    runner.run(main, __doc__)

@@ -19,7 +19,7 @@ from deepfake_detector.faces.cropping import crop_faces, crop_tasks, lenders, le
 from deepfake_detector.faces.detection import detector_of
 from deepfake_detector.storage import packs, store, tables
 from deepfake_detector.storage.archive import FACES, FRAMES, pack
-from stages import frame
+from stages import runner
 
 
 def main() -> str:
@@ -66,4 +66,4 @@ def _table(*done: packs.Done) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    frame.run(main, __doc__)
+    runner.run(main, __doc__)

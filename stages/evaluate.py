@@ -21,7 +21,7 @@ from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import FACES, ArchiveReader
 from deepfake_detector.storage.files import write_json, write_whole
 from deepfake_detector.training import measured_crops, network
-from stages import frame
+from stages import runner
 
 
 def main() -> str:
@@ -86,4 +86,4 @@ def _write_table(path: str, rows: pd.DataFrame, schema) -> None:
 
 
 if __name__ == "__main__":
-    frame.run(main, __doc__)
+    runner.run(main, __doc__)

@@ -30,7 +30,7 @@ from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_json, write_whole
 from deepfake_detector.storage.onnx_session import open_session
 from deepfake_detector.training import crops, network
-from stages import frame
+from stages import runner
 
 MODELS = Path("models")
 FITTING_FACES = 256  # that a format's numeric ranges are taken from, at most
@@ -134,4 +134,4 @@ def own_decision(clips: pd.DataFrame, all_clips: Decision, aims: Calibrate) -> D
 
 
 if __name__ == "__main__":
-    frame.run(main, __doc__)
+    runner.run(main, __doc__)

@@ -15,7 +15,7 @@ from deepfake_detector.common.locks import only_writer
 from deepfake_detector.media.extraction import extract_frames, frame_tasks
 from deepfake_detector.storage import packs, store, tables
 from deepfake_detector.storage.archive import FRAMES, pack
-from stages import frame
+from stages import runner
 
 
 def main() -> str:
@@ -45,4 +45,4 @@ def main() -> str:
 
 
 if __name__ == "__main__":
-    frame.run(main, __doc__)
+    runner.run(main, __doc__)

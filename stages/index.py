@@ -11,7 +11,7 @@ import pandas as pd
 from deepfake_detector import params
 from deepfake_detector.datasets.same_names import same_names
 from deepfake_detector.storage import tables
-from stages import frame
+from stages import runner
 
 NAMED = 5
 
@@ -34,4 +34,4 @@ def main() -> str:
 
 
 if __name__ == "__main__":
-    frame.run(main, __doc__)
+    runner.run(main, __doc__)

@@ -20,7 +20,7 @@ from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import FRAMES
 from deepfake_detector.storage.files import write_json
 from deepfake_detector.training import crops, measured_crops, network
-from stages import frame
+from stages import runner
 
 
 def main() -> str:
@@ -85,4 +85,4 @@ def _told(what: str, own: dict[str, float | None]) -> str:
 
 
 if __name__ == "__main__":
-    frame.run(main, __doc__)
+    runner.run(main, __doc__)

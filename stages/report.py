@@ -19,7 +19,7 @@ from deepfake_detector.pages import html_page
 from deepfake_detector.pages.html_page import Section
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import read_json, read_made, write_whole
-from stages import frame
+from stages import runner
 
 METRICS = ("split", "verify", "train", "evaluation", "summary", "export", "quality", "robustness")
 TEMPLATES = Path(".dvc/plots")
@@ -71,4 +71,4 @@ def _items() -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    frame.run(main, __doc__)
+    runner.run(main, __doc__)

@@ -25,7 +25,7 @@ from deepfake_detector.serving import inference
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import FRAMES, Item
 from deepfake_detector.storage.files import write_json
-from stages import frame
+from stages import runner
 
 
 def main() -> str:
@@ -95,4 +95,4 @@ def _told(drop: float | None) -> str:
 
 
 if __name__ == "__main__":
-    frame.run(main, __doc__)
+    runner.run(main, __doc__)

@@ -12,7 +12,7 @@ from deepfake_detector import UserError, params
 from deepfake_detector.common import console
 from deepfake_detector.datasets import layouts
 from deepfake_detector.storage import tables
-from stages import frame
+from stages import runner
 
 
 def main(name: str) -> str:
@@ -31,4 +31,4 @@ def main(name: str) -> str:
 
 
 if __name__ == "__main__":
-    frame.run(main, __doc__, name="the data set, a key of params.yaml: data_sets")
+    runner.run(main, __doc__, name="the data set, a key of params.yaml: data_sets")

@@ -20,7 +20,7 @@ from deepfake_detector.datasets import held_out, splitting
 from deepfake_detector.datasets.settings import Split
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_json
-from stages import frame
+from stages import runner
 
 NAMED = 100  # leaks and ties named in the metrics; all of them are printed
 DRAWN, HELD_OUT = "drawn away", "held out"
@@ -183,4 +183,4 @@ def _losses_told(drawn: int, withheld: int) -> str:
 
 
 if __name__ == "__main__":
-    frame.run(main, __doc__)
+    runner.run(main, __doc__)

@@ -16,7 +16,7 @@ from deepfake_detector.common.parallel import run
 from deepfake_detector.datasets.settings import RAW
 from deepfake_detector.datasets.synthesis.clips import plan, produce_film
 from deepfake_detector.storage.files import write_whole
-from stages import frame
+from stages import runner
 
 FILM = attrgetter("target", "take")
 
@@ -48,4 +48,4 @@ def main(name: str) -> str:
 
 
 if __name__ == "__main__":
-    frame.run(main, __doc__, name="the set to draw, a key of params.yaml: synthesize")
+    runner.run(main, __doc__, name="the set to draw, a key of params.yaml: synthesize")

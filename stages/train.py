@@ -29,7 +29,7 @@ from deepfake_detector.training.fit import fit, parts_learning
 from deepfake_detector.training.progress import Epoch, Progress, history_table
 from deepfake_detector.training.run_folder import run_folder
 from deepfake_detector.training.settings import Runtime, Train
-from stages import frame
+from stages import runner
 
 NOT_PORTABLE = (
     "train.arithmetic is portable, which needs Linux on an x86-64 processor with AVX2: results "
@@ -56,7 +56,7 @@ def main() -> str:
     lock = only_writer(scratch, "train") if devices.first_process() else contextlib.nullcontext()
     with lock, devices.memory_told():
         summary = _train(train, settings.runtime, rows, Checkpoints(scratch))
-    frame.afterwards(partial(shutil.rmtree, scratch, ignore_errors=True))
+    runner.afterwards(partial(shutil.rmtree, scratch, ignore_errors=True))
     return summary
 
 
@@ -161,4 +161,4 @@ def _report(epoch: Epoch, best: bool) -> None:
 
 
 if __name__ == "__main__":
-    frame.run(main, __doc__)
+    runner.run(main, __doc__)

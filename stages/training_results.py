@@ -11,7 +11,7 @@ import pandas as pd
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import read_made, write_json
 from deepfake_detector.training import results
-from stages import frame
+from stages import runner
 
 
 def main() -> str:
@@ -27,4 +27,4 @@ def main() -> str:
 
 
 if __name__ == "__main__":
-    frame.run(main, __doc__)
+    runner.run(main, __doc__)

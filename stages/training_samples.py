@@ -13,7 +13,7 @@ from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import FACES, ArchiveReader
 from deepfake_detector.storage.files import write_whole
 from deepfake_detector.training import sampling, sheets
-from stages import frame
+from stages import runner
 
 SHEETS = Path("plots/training_samples")
 
@@ -31,4 +31,4 @@ def main() -> str:
 
 
 if __name__ == "__main__":
-    frame.run(main, __doc__)
+    runner.run(main, __doc__)

@@ -22,7 +22,7 @@ from deepfake_detector.pages import html_page
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import FACES, FRAMES, ArchiveReader
 from deepfake_detector.storage.files import write_json, write_whole
-from stages import frame
+from stages import runner
 
 SHEETS = Path("plots/contact_sheets")
 
@@ -110,4 +110,4 @@ def _shortcut(
 
 
 if __name__ == "__main__":
-    frame.run(main, __doc__)
+    runner.run(main, __doc__)

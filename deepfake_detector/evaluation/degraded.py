@@ -17,7 +17,7 @@ from deepfake_detector.evaluation.breakdown import with_verdicts, within_limits
 from deepfake_detector.evaluation.corruptions import corrupt, key_of
 from deepfake_detector.faces.cutting import cut, given_crop
 from deepfake_detector.faces.face import Face
-from deepfake_detector.media.mildest import compressed_again
+from deepfake_detector.media.recompression import compressed_again
 from deepfake_detector.media.stored_frames import frame_pictures
 from deepfake_detector.scoring.decision import Decision
 from deepfake_detector.scoring.firmness import VerdictsByFirmness

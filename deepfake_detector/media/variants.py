@@ -13,7 +13,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from deepfake_detector.media import mildest
+from deepfake_detector.media import recompression
 from deepfake_detector.media.frame_sampling import Frame, sample_frames
 from deepfake_detector.media.h264 import even
 from deepfake_detector.media.jpeg import as_jpeg
@@ -74,7 +74,7 @@ def _thumbnail(image: np.ndarray) -> np.ndarray:
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-MILDEST = mildest.CRF, mildest.JPEG_QUALITY
+MILDEST = recompression.CRF, recompression.JPEG_QUALITY
 # From the mildest on; those before the messenger are compressed like the first, so they are
 # harsher. The JPEG qualities are unusual ones, as that of the mildest.
 VARIANTS = (

@@ -12,7 +12,7 @@ from made import LIMITS, contract_terms, textured
 from deepfake_detector.evaluation import degraded
 from deepfake_detector.evaluation.corruptions import corrupt
 from deepfake_detector.faces.cutting import given_crop
-from deepfake_detector.media.mildest import compressed_again
+from deepfake_detector.media.recompression import compressed_again
 from deepfake_detector.scoring.firmness import VerdictsByFirmness
 from deepfake_detector.storage.archive import encode, write_archive
 

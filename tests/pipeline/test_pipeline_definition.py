@@ -26,7 +26,7 @@ STAGES = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
 # Python in use, and the watch over inputs
 NOT_TRACKED = {
     "stages/__init__.py",
-    "stages/frame.py",
+    "stages/runner.py",
     *(f"deepfake_detector/{name}.py" for name in ("__init__", "params", "storage/assets")),
     *(
         f"deepfake_detector/common/{name}.py"
@@ -35,7 +35,7 @@ NOT_TRACKED = {
             "code_hash",
             "console",
             "cores",
-            "inputs",
+            "input_stamps",
             "locks",
             "packages",
             "parallel",

@@ -1,4 +1,4 @@
-"""The frame in which every stage runs: its command line, its errors, and a watch over its inputs.
+"""What runs every stage: its command line, its errors, and a watch over its inputs.
 
 Params by value, inputs by size, time and inode are noted before a stage starts and compared when it
 has ended. Where they differ it fails, so that DVC records nothing: DVC itself would take the
@@ -20,7 +20,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from deepfake_detector import UserError, params
-from deepfake_detector.common import console, inputs
+from deepfake_detector.common import console, input_stamps
 
 PIPELINE = Path("dvc.yaml")
 INDEX = Path("data/index.csv")  # whose md5 column stands for the media that it lists
@@ -87,12 +87,12 @@ def watched(name: str, stage: Callable[..., str], /, **values: str) -> str:
         raise UserError(error.problem, remedy) from error
     depends = definition(name, *values.values())
     paths = (*depends.paths, *(_listed_media() if INDEX in depends.paths else ()))
-    chosen, files = _values(depends.keys), inputs.stamps(paths)
+    chosen, files = _values(depends.keys), input_stamps.stamps(paths)
     _afterwards.clear()
     summary = stage(**values)
     if changed := [
         *_other_values(chosen, _values(depends.keys)),
-        *inputs.changes(files, inputs.stamps(paths)),
+        *input_stamps.changes(files, input_stamps.stamps(paths)),
     ]:
         more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
         raise UserError(

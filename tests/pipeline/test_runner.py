@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from deepfake_detector import UserError
 from deepfake_detector.storage import tables
-from stages import frame
+from stages import runner
 
 PIPELINE = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
 STAGES = {name: {"name": "demo"} if "foreach" in entry else {} for name, entry in PIPELINE.items()}
@@ -42,7 +42,7 @@ def project(tmp_path, monkeypatch) -> Path:
 def inputs(project, stage) -> list[Path]:
     """All that the stage depends on, by name alone; its folders hold a file each."""
     files = []
-    for path in frame.definition(stage, *STAGES[stage].values()).paths:
+    for path in runner.definition(stage, *STAGES[stage].values()).paths:
         files.append(path if path.suffix else path / "file")
         files[-1].parent.mkdir(parents=True, exist_ok=True)
         files[-1].touch()
@@ -58,12 +58,12 @@ def test_a_stage_that_nobody_meddled_with_ends_as_it_would_by_itself(inputs, sta
         assert all(file.read_bytes() is not None for file in inputs)
         return "done"
 
-    assert frame.watched(stage, reads, **STAGES[stage]) == "done"
+    assert runner.watched(stage, reads, **STAGES[stage]) == "done"
 
 
 @pytest.mark.parametrize("stage", EACH_STAGE)
 def test_a_stage_fails_where_its_params_were_edited_meanwhile(inputs, stage, monkeypatch):
-    monkeypatch.setattr(frame, "NAMED", 1000)
+    monkeypatch.setattr(runner, "NAMED", 1000)
     definition = PIPELINE[stage].get("do", PIPELINE[stage])
     keys = [key.replace("${key}", "demo") for key in definition.get("params", ())]
 
@@ -74,7 +74,7 @@ def test_a_stage_fails_where_its_params_were_edited_meanwhile(inputs, stage, mon
     if not keys:
         pytest.skip("reads no params that DVC tracks")
     with pytest.raises(UserError, match=f"changed while {stage} ran: params.yaml") as raised:
-        frame.watched(stage, edits, **STAGES[stage])
+        runner.watched(stage, edits, **STAGES[stage])
     assert [key for key in keys if f"params.yaml: {key}" not in raised.value.problem] == []
 
 
@@ -84,7 +84,7 @@ def test_a_stage_fails_where_its_params_were_edited_meanwhile(inputs, stage, mon
 def test_a_stage_fails_where_any_of_its_inputs_was_changed_meanwhile(
     inputs, stage, how, monkeypatch
 ):
-    monkeypatch.setattr(frame, "NAMED", 1000)
+    monkeypatch.setattr(runner, "NAMED", 1000)
     new = [file.with_name("new") for file in inputs if file.name == "file"]
     touched = new if how == "added" else inputs
 
@@ -96,7 +96,7 @@ def test_a_stage_fails_where_any_of_its_inputs_was_changed_meanwhile(
     if not touched:
         pytest.skip("reads no folder")
     with pytest.raises(UserError, match=f"changed while {stage} ran: ") as raised:
-        frame.watched(stage, meddles, **STAGES[stage])
+        runner.watched(stage, meddles, **STAGES[stage])
     assert [file for file in touched if f"{file} was {how}" not in raised.value.problem] == []
 
 
@@ -106,13 +106,13 @@ def test_what_a_failed_stage_would_go_on_from_stays_until_it_has_ended_well(proj
     state.touch()
 
     def trains() -> str:
-        frame.afterwards(state.unlink)
+        runner.afterwards(state.unlink)
         if meddled:
             change_params(Path("params.yaml"), {"train.epochs": 77})
         return "done"
 
     with pytest.raises(UserError, match="changed while train ran") if meddled else nullcontext():
-        frame.watched("train", trains)
+        runner.watched("train", trains)
     assert state.exists() == meddled
 
 
@@ -123,7 +123,7 @@ def test_a_clip_of_the_index_is_an_input_of_whatever_reads_the_index(project, st
         return "done"
 
     with pytest.raises(UserError, match=r"clip.mp4 was changed; .* `dvc repro` again"):
-        frame.watched(stage, replaces)
+        runner.watched(stage, replaces)
 
 
 @pytest.mark.parametrize("stage", ["scan"])
@@ -136,11 +136,11 @@ def test_the_first_of_many_changes_are_named(inputs, stage):
     with pytest.raises(
         UserError, match=r"0.mp4 was added, .*, data/raw/demo/4.mp4 was added and 2 more;"
     ):
-        frame.watched(stage, adds, name="demo")
+        runner.watched(stage, adds, name="demo")
 
 
 def test_a_set_that_params_do_not_name_is_left_to_the_stage(project):
-    assert frame.watched("scan", lambda name: f"no {name}", name="mine") == "no mine"
+    assert runner.watched("scan", lambda name: f"no {name}", name="mine") == "no mine"
 
 
 @pytest.mark.parametrize("stage", EACH_STAGE)
@@ -148,7 +148,7 @@ def test_wrong_params_are_refused_before_the_stage_does_anything_with_the_way_ba
     change_params(Path("params.yaml"), {"train.epochs": -1})
     calls = itertools.count()
     with pytest.raises(UserError, match="train.epochs") as raised:
-        frame.watched(stage, lambda **_: str(next(calls)), **STAGES[stage])
+        runner.watched(stage, lambda **_: str(next(calls)), **STAGES[stage])
     assert next(calls) == 0
     assert "`git checkout params.yaml`" in raised.value.remedy
     assert "`dvc checkout`" in raised.value.remedy
@@ -157,7 +157,7 @@ def test_wrong_params_are_refused_before_the_stage_does_anything_with_the_way_ba
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_runs_in_the_frame(stage):
     text = Path(f"stages/{stage}.py").read_text()
-    assert text.rstrip().splitlines()[-1].startswith("    frame.run(main, __doc__")
+    assert text.rstrip().splitlines()[-1].startswith("    runner.run(main, __doc__")
 
 
 @pytest.mark.slow
@@ -199,10 +199,10 @@ def test_while_a_stage_works_garbage_is_collected_but_not_of_what_was_loaded(mon
         raise UserError("no")
 
     monkeypatch.setattr(sys, "argv", ["scan"])
-    monkeypatch.setattr(frame, "watched", watched)
+    monkeypatch.setattr(runner, "watched", watched)
     try:
         with ends:
-            frame.run(watched, "")
+            runner.run(watched, "")
         assert (gc.isenabled(), gc.get_freeze_count()) == (False, 0)
     finally:
         gc.freeze()  # as it was

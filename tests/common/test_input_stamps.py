@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_detector.common import inputs
+from deepfake_detector.common import input_stamps
 
 
 @pytest.fixture
@@ -42,6 +42,6 @@ def replace(path: Path, text: str) -> None:
 )
 def test_what_became_of_files_and_folders_is_named(folder, meddle, said):
     paths = [Path("in"), Path("b"), Path("later")]
-    before = inputs.stamps(paths)
+    before = input_stamps.stamps(paths)
     meddle()
-    assert inputs.changes(before, inputs.stamps(paths)) == said
+    assert input_stamps.changes(before, input_stamps.stamps(paths)) == said
