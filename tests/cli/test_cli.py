@@ -630,6 +630,28 @@ def test_a_run_that_was_stopped_is_not_overwritten(in_toy_project, call, tmp_pat
     assert (tmp_path / "a.json.partial").read_text() == "what was judged"
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["predict", "{clip}", "--json", "{model}"],
+        ["predict", "{clip}", "--csv", "{clip}"],
+        ["predict", "{clip}", "--json", "{clip}.json", "--csv", "{clip}.json.partial"],
+        ["recalibrate", "{clip}", "--output", "{model}"],
+        ["recalibrate", "{clip}", "--output", "{clip}"],
+    ],
+    ids=["model", "input", "journal", "recalibrated model", "recalibrated clip"],
+)
+def test_nothing_that_is_read_or_kept_is_written_over(in_toy_project, call, tmp_path, command):
+    clip, model = tmp_path / "clip.jpg", tmp_path / "model.onnx"
+    shutil.copy("models/examples/real_image.jpg", clip)
+    shutil.copy("models/detector.onnx", model)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    filled = [one.format(clip=clip, model=model) for one in command]
+    code, _, err = call(*filled, "--model", model)
+    assert code != 0, err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_the_module_is_the_command(in_toy_project, tmp_path):
     command = [sys.executable, "-m", "deepfake_detector", "predict", str(tmp_path / "missing.mp4")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -125,6 +125,24 @@ def test_a_face_below_the_least_size_is_reported_without_a_crop(tmp_path):
         assert archive.namelist() == ["real/0/000000_0.png"]
 
 
+@pytest.mark.parametrize(("side", "is_cut"), [(80.0, True), (79.9, False)])
+def test_a_face_of_just_the_least_size_is_judged(side, is_cut):
+    face = Face(10, 10, side, side - 5, 1.0)
+    found = cropping._crop(NOISE, face, changed(SETTINGS, min_face=80))
+    assert (found is not None) == is_cut
+
+
+def test_crops_are_kept_under_what_their_media_hold(tmp_path):
+    """Two ready crops of one name and place are two pictures."""
+    pack, frames = framed(tmp_path, "image", picture(NOISE))
+    frames, given = tables.make(frames, tables.FRAMES), index_of(pack)
+    keys = {
+        crop_tasks(index, frames, {}, tmp_path / "frames", SETTINGS)(pack).key
+        for index in (given, given.assign(md5="b" * 32))
+    }
+    assert len(keys) == 2
+
+
 def test_a_frame_without_a_face_gets_a_row_that_says_so(tmp_path):
     pack, frames = framed(tmp_path, "video", clip())
     assert cropped(tmp_path, pack, frames) == [

@@ -321,6 +321,8 @@ def test_what_a_task_is_named_by_is_all_that_its_result_depends_on(tmp_path):
         != key
     )
     assert frame_tasks(index(tmp_path, "b" * 32), JPEG)(pack).key != key
+    for other in (Item("demo/real/0", "image", "x/0.mp4"), Item("demo/real/0", "video", "x/0.mov")):
+        assert frame_tasks(index(tmp_path), JPEG)(Pack(pack.archive, (other,))).key != key
 
 
 def test_a_video_is_opened_to_probe_it_and_to_decode_it_and_no_more(tmp_path, monkeypatch):

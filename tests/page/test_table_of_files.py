@@ -8,6 +8,7 @@ import pytest
 from app import results
 from app.history import Row
 from app.results import labels
+from app.words import VERDICTS
 
 ROW = Row(1, "a.mp4", "FAKE", 0.9, "", 1, 2.0, "ab" * 32, "detector.onnx", "cd" * 32, b"")
 
@@ -27,6 +28,20 @@ def test_no_two_files_are_called_the_same():
         4: "● REAL  a.mp4",
         5: "▲ FAKE  b.mp4",
     }
+
+
+def test_what_needs_to_be_looked_at_comes_first():
+    rows = [
+        SimpleNamespace(number=number, verdict=verdict, fake_probability=probability)
+        for number, (verdict, probability) in enumerate(
+            [("REAL", 0.1), ("FAKE", 0.8), ("ERROR", None), ("FAKE", 0.9), ("FAKE", 0.8)]
+        )
+    ]
+    order = [row.number for row in results.in_order(rows)]
+    assert order[:3] == [3, 1, 4]
+    assert [rows[number].verdict for number in order] == sorted(
+        (row.verdict for row in rows), key=VERDICTS.index
+    )
 
 
 class State(dict):

@@ -4,6 +4,7 @@ judged."""
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 
@@ -221,6 +222,25 @@ def test_json_counts_people_from_one_and_rounds():
         "box": [1.0, 2.0, 30.1, 40.0],
         "fake_probability": 0.876543,
     }
+
+
+def test_json_tells_people_frames_and_limits_apart():
+    terms = contract_terms(
+        decision={"band_high": 0.6, "several": (0.7, 0.8)},
+        quality={"sharpness_ratio": {"least": 0.2, "most": 0.9}},
+    )
+    seen = replace(
+        JUDGED, people=2, frames_sampled=5, frames_with_face=3, notes=("turned upright",)
+    )
+    plain = as_json(replace(seen, faces=(*seen.faces, seen.faces[0])), terms, SHA)
+    assert (plain["people_judged"], plain["fake_from"]) == (2, 0.7)
+    assert (plain["frames_sampled"], plain["frames_with_face"]) == (5, 3)
+    assert plain["notes"] == ["turned upright"]
+    measured = replace(seen.faces[0], quality={"sharpness_ratio": 0.5})
+    (person,) = as_json(replace(seen, faces=(measured,)), terms, SHA)["people"]
+    assert person["quality"] == [
+        {"measure": "sharpness_ratio", "value": 0.5, "least": 0.2, "most": 0.9}
+    ]
 
 
 def test_json_tells_what_is_known_of_the_file_and_null_for_the_rest():
