@@ -3,7 +3,8 @@ stays on one side.
 
 split.hold_out keeps forgery methods from training: its fakes go to test where their group does.
 split.policy: `shares` deals out whole groups; `official` keeps the published split and tells what
-leaks in it; `strict` keeps it too, but for the groups that it tears apart: these move whole.
+leaks in it; `strict` keeps it too, but for the groups that it tears apart: these move whole. Where
+no val is published, whole groups of the published train are drawn for it.
 
     python -m stages.split
 
@@ -79,6 +80,9 @@ def main() -> str:
     if split.policy == "strict":
         _tell("moved, so that nothing is shared", moved["item"] + " -> " + moved["part"])
     _tell("left out: no published split", left_out["item"])
+    if split.policy != "shares" and not splitting.has_val(items):
+        count = int((items["part"] == "val").sum())
+        print(f"  no val is published: {count} items of the published train are drawn for it")
     if len(drawn):
         _tell("in test, not in training: a held-out data set shares their group", drawn["item"])
         _tell("ties to held-out data sets", ties)

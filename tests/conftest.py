@@ -141,10 +141,10 @@ def call_stages(folder: Path, *stages: str, **environment: str) -> subprocess.Co
     `scan demo` hands over an argument."""
     code = (
         "from importlib import import_module\n"
-        "from stages import frame\n"
+        "from stages import runner\n"
         f"for stage, *name in {[stage.split() for stage in stages]}:\n"
         "    main = import_module(f'stages.{stage}').main\n"
-        "    frame.watched(stage, main, **dict(zip(['name'], name)))\n"
+        "    runner.watched(stage, main, **dict(zip(['name'], name)))\n"
     )
     return run(folder, sys.executable, "-c", code, **environment)
 

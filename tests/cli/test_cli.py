@@ -380,7 +380,7 @@ def test_a_model_is_named_as_it_was_typed(tmp_path, call, monkeypatch):
         (
             {},
             ["--model", "{model}", "--host", "192.0.2.1"],
-            "192.0.2.1:8502: Cannot assign requested address; --host and --port take another",
+            "192.0.2.1:8502: Cannot assign requested address; choose another address with --host",
         ),
         (
             {},

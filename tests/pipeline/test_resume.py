@@ -43,7 +43,7 @@ def victim(dvc: int, which: str) -> int | None:
 def test_a_run_from_scratch_killed_at_random_moments_gives_the_same_bytes(toy_project, tmp_path):
     """Training once more, killed: DVC, the stage, a process that loads. Each next run goes on."""
     folder = copy_toy_project(toy_project, tmp_path / "project")
-    change_params(folder / "params.yaml", {"train.checkpoint_minutes": 1e-9})  # after every step
+    change_params(folder / "params.yaml", {"runtime.checkpoint_minutes": 1e-9})  # after every step
     stages = list(outputs(folder))
     forget(folder, stages[stages.index("train") :])
     chance = random.Random(1)

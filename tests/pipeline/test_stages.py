@@ -145,6 +145,28 @@ def test_leaks_of_the_published_split_are_told_and_counted(project, capsys, poli
 
 
 @pytest.mark.slow
+def test_what_is_drawn_for_a_val_that_is_not_published_is_told(project, capsys):
+    items = [
+        item(
+            f"{part}{number}", number % 2 == 1, official_split=part, sources=f"{part}{number // 2}"
+        )
+        for part in ("train", "test")
+        for number in range(12)
+    ]
+    change_params(project / "params.yaml", {"split.policy": "official"})
+    write("data/index.csv", tables.INDEX, items)
+    write("data/verified.csv", tables.VERIFIED, [{"item": one["item"], "keep": 1} for one in items])
+    write("data/near_duplicates.csv", tables.NEAR_DUPLICATES, [])
+    call("split")
+    counts = told("metrics/split.json")["items"]
+    assert counts["test"]["real"] == counts["test"]["fake"] == 6
+    drawn = counts["val"]["real"] + counts["val"]["fake"]
+    assert drawn >= 2
+    said = f"  no val is published: {drawn} items of the published train are drawn for it"
+    assert said in capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.slow
 def test_what_a_held_out_set_draws_away_from_training_is_told_with_the_remedy(project, capsys):
     items = [
         item(f"{person}{fake}", bool(fake), sources=person)
