@@ -77,9 +77,10 @@ def test_what_comes_next_in_line_waits_for_what_is_in_hand_alone():
     work, first, second = begun()
     third = Held("c", 3)
     assert not work.add([third.order], next_in_line=True)
+    assert work.progress().name == "a"
     first.let_go()
     until(lambda: third.begun)
-    assert not second.begun
+    assert (first.begun, second.begun) == (1, 0)
     third.let_go()
     until(lambda: second.begun)
     second.let_go()

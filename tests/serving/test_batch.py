@@ -5,6 +5,7 @@ import csv
 import errno
 import fcntl
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -251,6 +252,14 @@ def test_a_file_that_has_changed_is_judged_anew(begun, files):
     files[0].write_bytes(b"something longer")
     files[2].write_bytes(b"it is there now")
     assert known(begun, files) == [False, False, False]
+
+
+def test_a_file_that_has_changed_and_kept_its_size_is_judged_anew(begun, files):
+    before = known(begun, files)
+    facts = files[0].stat()
+    os.utime(files[0], ns=(facts.st_atime_ns, facts.st_mtime_ns + 10**9))
+    assert before[0]
+    assert not known(begun, files)[0]
 
 
 @pytest.mark.parametrize(

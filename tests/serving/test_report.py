@@ -160,6 +160,17 @@ def test_a_score_is_told_so_that_it_differs_from_the_limits_it_does_not_reach(
     assert limits.startswith(told[1])
 
 
+def test_of_several_people_the_highest_is_told_to_be_high_more_often():
+    decision = TERMS.decision.model_copy(update={"band_high": 0.6, "several": (0.7, 0.8)})
+    alone, of_two = (replace(JUDGED, people=people, fake_probability=0.65) for people in (1, 2))
+    assert report.score_in_words(alone, decision)[1].startswith("FAKE from 60.0%, REAL")
+    limits = report.score_in_words(of_two, decision)[1]
+    assert limits.startswith("FAKE from 70.0% for the highest of 2 people, REAL")
+    one, two = (report.meaning(found, TERMS) for found in (alone, of_two))
+    assert two.startswith(one)
+    assert len(two) > len(one)
+
+
 def test_without_a_class_in_validation_nothing_is_told_of_it():
     found = TERMS.decision.validation.model_copy(update={"real_clips": 0, "real_scores": ()})
     terms = TERMS.model_copy(
