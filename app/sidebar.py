@@ -53,10 +53,10 @@ def show_facts(terms: Contract, sha256: str, name: str, forget: Callable[[], Non
         st.markdown("\n".join(f"- {limit}" for limit in LIMITS))
         st.header("What happens to your files")
         st.markdown(
-            "It is judged in the memory of the computer that serves this page. Its verdict and the "
-            "faces in it stay there until you forget them, or for half an hour after you leave the "
-            f"page, and so do the last {WITH_FILE} files themselves, to be played. Anyone who has "
-            "this page's full address can see them too. Nothing is sent anywhere else."
+            "They are judged in the memory of the computer that serves this page. Verdicts and "
+            "faces stay there until you forget them, or for half an hour after you leave the page, "
+            f"and so do the last {WITH_FILE} files themselves, to be played. Anyone who has this "
+            "page's full address can see them too. Nothing is sent anywhere else."
         )
         st.button("Forget what was judged", icon=":material/delete:", on_click=forget)
         st.caption(
