@@ -13,7 +13,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
+import av
 import pandas as pd
 
 from benchmarks import goals
@@ -25,7 +27,7 @@ from deepfake_detector.faces.detection import DETECTORS
 from deepfake_detector.faces.settings import CropFaces
 from deepfake_detector.media.extraction import extract_frames, frame_tasks
 from deepfake_detector.media.probing import probe
-from deepfake_detector.media.reading import demuxed, opened, video
+from deepfake_detector.media.reading import opened, video
 from deepfake_detector.media.settings import ExtractFrames
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import pack
@@ -130,7 +132,8 @@ def _decode_one(path: str) -> int:
     if stream_index is None:
         raise SystemExit(f"{path} is no video")
     with opened(Path(path)) as file, video(file, stream_index) as stream:
-        return sum(len(packet.decode()) for packet in demuxed(stream))
+        container = cast(av.container.InputContainer, stream.container)
+        return sum(1 for _ in container.decode(stream))
 
 
 def crop_settings(detector: str) -> CropFaces:
