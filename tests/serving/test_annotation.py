@@ -203,3 +203,13 @@ def test_what_cannot_be_read_or_takes_too_long_is_refused_and_leaves_nothing(tmp
     with pytest.raises(MediaError):
         annotation.annotated(made.clip(), judged())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_square_clip_has_no_more_than_1080_lines():
+    assert annotation._size(1500, 1500, even=True) == (1080, 1080)
+
+
+def test_no_box_is_drawn_through_a_long_gap():
+    far = judged(person(1, face(0, 0.0), face(250, 10.0)), facts={"duration": 40.0})
+    drawn = [len(marking.boxes_at(far, at, (1.0, 1.0))) for at in (0.5, 5.0, 9.5)]
+    assert drawn == [1, 0, 1]

@@ -95,3 +95,10 @@ def test_the_model_to_take_comes_first(tmp_path, monkeypatch, files, named, foun
     assert engine.offered() == [Path(one) for one in found]
     # another program takes no other file than the one it is told of
     assert engine.chosen() == Path(named or "models/detector.onnx")
+
+
+def test_no_visitor_is_told_where_files_lie(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEEPFAKE_ASSETS", str(tmp_path / "assets"))
+    told = f"{tmp_path}/m.onnx: broken; {tmp_path}/assets/yunet.onnx: not there"
+    said = engine.without_folder(told, tmp_path / "m.onnx")
+    assert said == "m.onnx: broken; yunet.onnx: not there"

@@ -23,6 +23,7 @@ from deepfake_detector import UserError, contract
 from deepfake_detector.contract import golden, model_file
 from deepfake_detector.faces.detection import load_detector
 from deepfake_detector.faces.settings import YUNET
+from deepfake_detector.media.frame_sampling import Frame
 from deepfake_detector.media.reading import Limits
 from deepfake_detector.media.stills import read_image
 from deepfake_detector.scoring.decision import IN_BAND, OF_SEVERAL, decide
@@ -680,3 +681,13 @@ def test_a_pipe_keeps_nobody_waiting(tmp_path):
     model = made.write_model(tmp_path / "model.onnx")
     found = Detector.load(model).predict(tmp_path / "pipe.mp4")
     assert (found.verdict, found.error) == ("ERROR", "a pipe or a device, not a file")
+
+
+def test_the_smallest_face_is_that_of_the_frame_where_it_is_largest(small_detector):
+    frames = [
+        Frame(number, None, number / 10, np.zeros((*size, 3), np.uint8))
+        for number, size in enumerate([(720, 1280), (90, 160)])
+    ]
+    seen, _ = small_detector._looked_at(frames, False)
+    each = [small_detector._looked_at([one], False)[0].least_face for one in frames]
+    assert seen.least_face == each[0] > each[1]

@@ -332,3 +332,10 @@ def test_without_a_probability_the_page_shows_no_score_and_no_face(one):
     assert report.in_words(one) in page
     assert "<svg" not in page
     assert "<img" not in page
+
+
+def test_who_was_seen_too_seldom_comes_last_however_suspicious():
+    seldom = replace(track(2, "INCONCLUSIVE", 0.99), reason="too few faces")
+    found = report.most_suspicious(replace(JUDGED, faces=(*JUDGED.faces, seldom)))
+    assert found[-1][0] == 3
+    assert {person for person, _ in found[:-1]} == {1, 2}

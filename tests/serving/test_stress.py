@@ -235,3 +235,11 @@ def test_all_forms_of_the_report_have_what_the_copies_came_to(tested):
     assert as_json(untested, terms, SHA)["stress"] is None
     assert as_json(untested, terms, SHA)["firmness"] == "Firmness not tested."
     assert "Firmness not tested." in report.as_html(untested, terms, SHA).decode()
+
+
+def test_where_the_verdict_is_not_firm_nobodys_is():
+    people = (FaceTrack(0, "REAL", "", 0.1, ()), FaceTrack(1, "FAKE", "", 0.9, ()))
+    before = Report("a.png", SHA, "image", "REAL", fake_probability=0.1, faces=people)
+    other = replace(before, verdict="INCONCLUSIVE")
+    found = stress.tested(before, STILL, lambda *_: other, Limits())
+    assert {(one.verdict, one.reason) for one in found.faces} == {("INCONCLUSIVE", "not firm")}

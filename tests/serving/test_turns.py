@@ -207,3 +207,12 @@ def test_many_visitors_are_all_served_and_never_too_many_at_once():
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(visit, range(60))) == list(range(60))
     assert max(most) == 2
+
+
+def test_the_lowest_free_place_is_taken():
+    """Its model is loaded already."""
+    line = Turns(3)
+    with line.turn(lambda _: None) as first, line.turn(lambda _: None) as second:
+        assert (first, second) == (0, 1)
+    with line.turn(lambda _: None) as again:
+        assert again == 0
