@@ -13,6 +13,7 @@ from app import charts, downloads, own_clips, player
 from app.history import WITH_FILE, Judged, pixels, unpacked
 from app.words import badge, file_beside, plain, verdict_as_html
 from deepfake_detector.common.percent import percent
+from deepfake_detector.common.verdicts import decided
 from deepfake_detector.media.variants import VARIANTS
 from deepfake_detector.serving import marking, report
 from deepfake_detector.serving.inference import NOT_JUDGED, FaceFrame, FaceTrack
@@ -102,7 +103,7 @@ def _colours() -> charts.Colours:
 def _show_firmness(judged: Judged, test_firmness: Callable[[Judged], None]) -> None:
     """What changed copies of the file came to, and a button to have that tested."""
     found = judged.report
-    if found.firmness or found.verdict in ("REAL", "FAKE"):
+    if found.firmness or decided(found.verdict):
         if judged.file:
             _offer_test(judged, test_firmness)
         elif not found.firmness:

@@ -17,6 +17,7 @@ from functools import cached_property
 import numpy as np
 from PIL import Image
 
+from deepfake_detector.common.verdicts import FileVerdict
 from deepfake_detector.contract import Contract
 from deepfake_detector.serving.inference import Report, banner, of_the_file
 from deepfake_detector.serving.report import SAID, firmness_in_words, in_words
@@ -74,7 +75,7 @@ class Row:
 
     number: int
     name: str
-    verdict: str
+    verdict: FileVerdict
     fake_probability: float | None
     said: str
     people: int

@@ -14,7 +14,7 @@ import streamlit as st
 
 from app import downloads, evidence, own_clips
 from app.history import History, Judged, Row
-from app.words import VERDICTS, badge, file_beside, in_table, plain, verdict_as_html
+from app.words import ORDER, badge, file_beside, in_table, plain, verdict_as_html
 from deepfake_detector.common.console import printable
 from deepfake_detector.common.percent import percent
 from deepfake_detector.pages.looks import LOOKS
@@ -71,13 +71,13 @@ def in_order(rows: Sequence[Row]) -> list[Row]:
     """What needs to be looked at first comes first: FAKE by falling probability."""
     return sorted(
         rows,
-        key=lambda row: (VERDICTS.index(row.verdict), -(row.fake_probability or 0), row.number),
+        key=lambda row: (ORDER.index(row.verdict), -(row.fake_probability or 0), row.number),
     )
 
 
 def _show_counts(rows: Sequence[Row]) -> None:
     counts = Counter(row.verdict for row in rows)
-    each = " ".join(f"{badge(one)} **{counts[one]}**" for one in VERDICTS if counts[one])
+    each = " ".join(f"{badge(one)} **{counts[one]}**" for one in ORDER if counts[one])
     st.header("Files", anchor=False)
     st.markdown(f"{len(rows)} files: {each}")
 
@@ -85,7 +85,7 @@ def _show_counts(rows: Sequence[Row]) -> None:
 def _wanted(rows: Sequence[Row]) -> list[Row]:
     """The rows that the visitor asks for, in order."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        verdicts = st.pills("Only", VERDICTS, selection_mode="multi", key="verdicts")
+        verdicts = st.pills("Only", ORDER, selection_mode="multi", key="verdicts")
         text = st.text_input("With this in name or reason", key="text", width=260).lower()
     return [
         row
@@ -198,7 +198,7 @@ def as_frame(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def _look(shown: str) -> str:
-    look = LOOKS[shown.split()[-1]]
+    look = next(look for verdict, look in LOOKS.items() if shown.endswith(verdict))
     return f"color: {look.text}; background-color: {look.ground}"
 
 

@@ -5,16 +5,18 @@ import re
 from pathlib import Path
 
 from deepfake_detector.common.console import printable
+from deepfake_detector.common.verdicts import FileVerdict
 from deepfake_detector.pages.looks import LOOKS
 
-VERDICTS = ("FAKE", "INCONCLUSIVE", "ERROR", "REAL")  # what needs to be looked at first
-SIGNS = {
+# what needs to be looked at first comes first
+ORDER: tuple[FileVerdict, ...] = ("FAKE", "INCONCLUSIVE", "ERROR", "REAL")
+SIGNS: dict[FileVerdict, tuple[str, str]] = {
     "REAL": ("blue", ":material/check_circle:"),
     "FAKE": ("orange", ":material/warning:"),
     "INCONCLUSIVE": ("gray", ":material/help:"),
     "ERROR": ("red", ":material/error:"),
 }
-BESIDE = {
+BESIDE: dict[FileVerdict, str] = {
     "FAKE": "Signs of manipulation",
     "REAL": "No signs found",
     "INCONCLUSIVE": "No verdict",
@@ -26,13 +28,13 @@ READ = (
 )
 
 
-def badge(verdict: str) -> str:
+def badge(verdict: FileVerdict) -> str:
     """The verdict as Markdown, told by its word and its sign as well as by its colour."""
     colour, sign = SIGNS[verdict]
     return f":{colour}-badge[{sign} {verdict}]"
 
 
-def in_table(verdict: str) -> str:
+def in_table(verdict: FileVerdict) -> str:
     """The verdict where only letters can stand."""
     return f"{LOOKS[verdict].sign} {verdict}"
 
@@ -47,7 +49,7 @@ def file_beside(name: str, ending: str) -> str:
     return f"{printable(Path(name).stem)}{ending}"
 
 
-def verdict_as_html(verdict: str) -> str:
+def verdict_as_html(verdict: FileVerdict) -> str:
     """The verdict in large letters with what it says, read out when it comes."""
     look = LOOKS[verdict]
     style = (

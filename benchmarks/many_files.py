@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser, Page
 
+from app.words import ORDER
 from benchmarks import goals
 from benchmarks.browser import chromium
 from benchmarks.load import resident
@@ -35,7 +36,6 @@ LIMITS = (
     "visitors_at_once = 2\nuploads_at_once = 2\n"
 )
 JUDGED = "Number(document.body.innerText.match(/Judged (\\d+) of/)?.[1])"  # as the page tells
-ORDER = ("FAKE", "INCONCLUSIVE", "ERROR", "REAL")
 PATIENCE = 3_600_000  # milliseconds
 MOST_MB = 1024  # more than before, besides the uploads
 MOST = 1.3  # times the seconds of the command

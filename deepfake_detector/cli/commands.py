@@ -20,6 +20,7 @@ from deepfake_detector.cli.inputs import found_in, without_copies
 from deepfake_detector.cli.published_weights import published_weights
 from deepfake_detector.common import console
 from deepfake_detector.common.settings import Parallel
+from deepfake_detector.common.verdicts import FileVerdict
 from deepfake_detector.faces.settings import DETECTOR_ASSETS
 from deepfake_detector.storage import assets
 from deepfake_detector.storage.files import file_hash, write_whole
@@ -87,7 +88,7 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
             journal.check_inputs(inputs)
             with _kept(journal):
                 _judge_on(journal, inputs, judge, execution)
-                counts = Counter(one["verdict"] for one in journal.reports(inputs))
+                counts = Counter[FileVerdict](one["verdict"] for one in journal.reports(inputs))
                 if arguments.json:
                     batch.write_json_list(arguments.json, journal.reports(inputs))
                 if arguments.csv:
@@ -240,7 +241,7 @@ def _judge_on(
         _heard(path, one, judge.detector().banner, goes_on=True)
 
 
-def _heard(path: Path, found: dict, banner: str, goes_on: bool) -> str:
+def _heard(path: Path, found: dict, banner: str, goes_on: bool) -> FileVerdict:
     """What `_told` prints and returns. Where nobody reads it any more it `goes_on`, as for a file
     that was asked for."""
     try:
@@ -265,7 +266,7 @@ def _kept(journal: "batch.Journal") -> Iterator[None]:
         raise
 
 
-def _told(path: Path, found: dict, banner: str) -> str:
+def _told(path: Path, found: dict, banner: str) -> FileVerdict:
     """Prints a report's line, what it warns of besides the model's `banner`, and gives its
     verdict."""
     from deepfake_detector.serving.inference import of_the_file

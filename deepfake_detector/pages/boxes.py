@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from deepfake_detector.common.verdicts import FileVerdict
 from deepfake_detector.pages.looks import LOOKS, rgb
 
 # RGB; white letters can be read on them
@@ -28,12 +29,16 @@ class Box:
     what stands above it."""
 
     place: tuple[float, float, float, float]
-    verdict: str
+    verdict: FileVerdict
     text: str
 
 
 def draw(
-    image: np.ndarray, boxes: Iterable[Box], note: str = "", verdict: str = "", letters: int = SMALL
+    image: np.ndarray,
+    boxes: Iterable[Box],
+    note: str = "",
+    verdict: FileVerdict = "INCONCLUSIVE",
+    letters: int = SMALL,
 ) -> np.ndarray:
     """The (height, width, 3) RGB uint8 picture with the boxes, and in its lower left corner a note
     that has the look of `verdict`; `letters` of them are as high as its longer side (`LARGE` ones
@@ -66,7 +71,7 @@ def _corners(place: tuple[float, float, float, float]) -> Line:
     return (round(left), round(top)), (round(left + width), round(top + height))
 
 
-def _lines(corners: Line, verdict: str) -> list[Line]:
+def _lines(corners: Line, verdict: FileVerdict) -> list[Line]:
     """The lines of a box, each with its two ends."""
     (left, top), (right, bottom) = corners
     sides = [
@@ -105,12 +110,12 @@ def _part(line: Line, start: float, end: float) -> Line:
     return ends[0], ends[1]
 
 
-def _colour(verdict: str) -> tuple[int, int, int]:
+def _colour(verdict: FileVerdict) -> tuple[int, int, int]:
     return {"FAKE": FAKE, "REAL": REAL}.get(verdict, OTHER)
 
 
 @lru_cache(maxsize=256)
-def _label(text: str, verdict: str, letter: int) -> np.ndarray:
+def _label(text: str, verdict: FileVerdict, letter: int) -> np.ndarray:
     """The verdict's sign and the text, white on its colour, (height, width, 3) RGB uint8."""
     font = ImageFont.load_default(letter)
     room = letter // 3

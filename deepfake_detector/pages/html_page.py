@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import jinja2
 
+from deepfake_detector.common.verdicts import FileVerdict
 from deepfake_detector.pages.looks import LOOKS
 
 NO_PROOF = "A verdict is a sign, not a proof. Never take it as the only evidence against a person."
@@ -87,7 +88,7 @@ _PAGE = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True
 class Badge:
     """A verdict that is told by its word, its sign and its outline as well as by its colour."""
 
-    word: str
+    word: FileVerdict
 
     @property
     def sign(self) -> str:

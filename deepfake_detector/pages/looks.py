@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from PIL import ImageColor
 
+from deepfake_detector.common.verdicts import FileVerdict
+
 
 @dataclass(frozen=True)
 class Look:
@@ -18,7 +20,7 @@ class Look:
 
 # Of charts: what is REAL, what is FAKE, and the band between; colour-blind readers tell them apart.
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#808080"
-LOOKS = {
+LOOKS: dict[FileVerdict, Look] = {
     "FAKE": Look("▲", "#a34700", "#fdf0e6", "solid"),
     "REAL": Look("●", "#005a8c", "#e8f3fa", "solid"),
     "INCONCLUSIVE": Look("○", "#444", "#f2f2f2", "dashed"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import jinja2
 
 from deepfake_detector.pages.html_page import STYLE, Badge
+from deepfake_detector.pages.looks import LOOKS
 
 _PAGE = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -99,7 +100,7 @@ def render(
     title: str, text: Sequence[str], heads: Sequence[str], rows: Iterable[Row]
 ) -> Iterator[bytes]:
     """The page in parts; `heads` are those of verdict and cells, `text` stands above the table."""
-    badges = [Badge(word) for word in ("FAKE", "REAL", "INCONCLUSIVE", "ERROR")]
+    badges = [Badge(word) for word in LOOKS]
     parts = _PAGE.generate(
         title=title, style=STYLE, text=text, badges=badges, heads=heads, rows=rows
     )

@@ -5,10 +5,12 @@ Pure functions. Labels: 0 real, 1 fake; probabilities are those of fake, 0..1.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 
+from deepfake_detector.common.verdicts import Decided
 from deepfake_detector.scoring.decision import DIGITS, is_fake, is_real
 from deepfake_detector.scoring.people import MOST, fake_from
 from deepfake_detector.scoring.proof import why_unproven
@@ -43,7 +45,7 @@ def decision(
     people: np.ndarray,
     min_faces: int,
     aims: Calibrate,
-    verdicts: Collection[str] = ("REAL", "FAKE"),
+    verdicts: Collection[Decided] = get_args(Decided),
 ) -> dict:
     """Everything that follows from the logits of validation's clips in their source groups, each
     the highest of so many `people`, as models/decision.json holds it. Both classes must be there.

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from deepfake_detector.common.settings import StrictModel
+from deepfake_detector.common.verdicts import Decided, Verdict
 from deepfake_detector.scoring.quality import BAD_QUALITY
 from deepfake_detector.scoring.scores import probability
 
@@ -65,9 +66,9 @@ class Decision(StrictModel):
     validation: Validation
 
     @property
-    def verdicts(self) -> tuple[str, ...]:
+    def verdicts(self) -> tuple[Decided, ...]:
         """Verdicts that it gives at some score, whatever else speaks against them."""
-        given = {"REAL": self.band_low > 0, "FAKE": self.band_high < 1}
+        given: dict[Decided, bool] = {"REAL": self.band_low > 0, "FAKE": self.band_high < 1}
         return tuple(verdict for verdict, possible in given.items() if possible)
 
     def fake_from(self, people: int) -> float:
@@ -78,10 +79,10 @@ class Decision(StrictModel):
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict (REAL, FAKE or INCONCLUSIVE), the reason why it is the last, and the probability of
-    fake that it rests on (None where nothing could be scored)."""
+    """A verdict, the reason where it is INCONCLUSIVE, and the probability of fake that it rests on
+    (None where nothing could be scored)."""
 
-    verdict: str
+    verdict: Verdict
     reason: str
     fake_probability: float | None
 
@@ -136,7 +137,7 @@ def ends_in_words(low: float, high: float, put: Callable[[float], str], of: str 
     return f"{fake}, {real}"
 
 
-def decide(fake_probability: float, band_low: float, band_high: float) -> str:
+def decide(fake_probability: float, band_low: float, band_high: float) -> Verdict:
     """FAKE from `band_high`, REAL up to `band_low`, INCONCLUSIVE between; FAKE where the two are
     one threshold. Never FAKE where the band ends at 1, nor REAL where it begins at 0: a very high
     or low logit has a probability that is rounded to these."""

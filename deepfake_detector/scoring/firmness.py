@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from deepfake_detector.common.settings import StrictModel
+from deepfake_detector.common.verdicts import Decided, FileVerdict
 
 NOT_FIRM = "not firm"
 
@@ -31,7 +32,7 @@ class Outcome:
 
     variant: str
     words: str  # what was done to it
-    verdict: str
+    verdict: FileVerdict
     reason: str = ""
     fake_probability: float | None = None
 
@@ -39,9 +40,9 @@ class Outcome:
 @dataclass(frozen=True)
 class Firmness:
     """What the copies of a file came to, from the mildest to the harshest, and the file's own
-    verdict before, REAL or FAKE."""
+    verdict before."""
 
-    verdict: str
+    verdict: Decided
     outcomes: tuple[Outcome, ...]
 
     @property

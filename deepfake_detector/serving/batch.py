@@ -27,6 +27,7 @@ from deepfake_detector.common import console
 from deepfake_detector.common.parallel import out_of_memory, run
 from deepfake_detector.common.percent import percent
 from deepfake_detector.common.settings import Parallel
+from deepfake_detector.common.verdicts import FileVerdict
 from deepfake_detector.media.reading import Limits, MediaError, reason
 from deepfake_detector.pages import table_page
 from deepfake_detector.pages.html_page import Badge
@@ -238,7 +239,7 @@ def _csv_line(row: Sequence[object]) -> bytes:
     return (line.getvalue().removesuffix("\r\n") + "\n").encode("utf-8", "surrogateescape")
 
 
-def summary(counts: Mapping[str, int]) -> str:
+def summary(counts: Mapping[FileVerdict, int]) -> str:
     """How many inputs got which verdict, in words."""
     total = sum(counts.values())
     each = ", ".join(f"{counts[verdict]} {verdict}" for verdict in SAID if counts.get(verdict))
@@ -246,7 +247,7 @@ def summary(counts: Mapping[str, int]) -> str:
 
 
 def write_index(
-    target: Path, reports: Iterable[dict], counts: Mapping[str, int], banner: str
+    target: Path, reports: Iterable[dict], counts: Mapping[FileVerdict, int], banner: str
 ) -> None:
     """The page of `index_parts` in the folder of the pages of evidence, written whole."""
     write_whole(target, index_parts(reports, counts, banner, page_name))
@@ -254,7 +255,7 @@ def write_index(
 
 def index_parts(
     reports: Iterable[dict],
-    counts: Mapping[str, int],
+    counts: Mapping[FileVerdict, int],
     banner: str,
     page: Callable[[Path], str] | None = None,
 ) -> Iterator[bytes]:

@@ -24,6 +24,7 @@ import numpy as np
 
 from deepfake_detector import UserError
 from deepfake_detector.common import cores
+from deepfake_detector.common.verdicts import FileVerdict, Verdict
 from deepfake_detector.contract import Contract, golden, model_file
 from deepfake_detector.contract.model_file import Model
 from deepfake_detector.faces.cutting import cut, given_crop
@@ -107,12 +108,11 @@ class FaceFrame:
 
 @dataclass(frozen=True)
 class FaceTrack:
-    """One person followed through the clip. `verdict` is REAL, FAKE or INCONCLUSIVE; `reason` says
-    why it is the last, `details` the numbers behind that; `quality` are the measures of
-    faces.degradation."""
+    """One person followed through the clip. `reason` says why the verdict is INCONCLUSIVE,
+    `details` the numbers behind that; `quality` are the measures of faces.degradation."""
 
     track: int
-    verdict: str
+    verdict: Verdict
     reason: str
     fake_probability: float
     frames: tuple[FaceFrame, ...]
@@ -138,22 +138,21 @@ class FaceTrack:
 class Report:
     """What was found in one input.
 
-    `verdict` is REAL, FAKE, INCONCLUSIVE or ERROR; `reason` says why it is neither of the first
-    two, `details` the numbers behind that; `fake_probability` is None where there is no probability
-    to stand behind; `decided_by` is the track that the verdict comes from, the highest of so many
-    judged `people`. `facts` are those of the file: bytes, container, codec, width, height, duration
-    …; `notes` say what was done to its pictures before they were looked at. All times are from the
-    first frame on, before which a player waits `starts_at` seconds. `least_face` is the side in
-    pixels of the smallest face that could be found in every frame; None where none was looked for.
-    `firmness` is what changed copies of the file came to; None where its verdict was not tested.
-    `judged_at` is the time in UTC (ISO 8601); `frames` are those looked at, where they were asked
-    for.
+    `reason` says why the verdict is INCONCLUSIVE or ERROR, `details` the numbers behind that;
+    `fake_probability` is None where there is no probability to stand behind; `decided_by` is the
+    track that the verdict comes from, the highest of so many judged `people`. `facts` are those of
+    the file: bytes, container, codec, width, height, duration …; `notes` say what was done to its
+    pictures before they were looked at. All times are from the first frame on, before which a
+    player waits `starts_at` seconds. `least_face` is the side in pixels of the smallest face that
+    could be found in every frame; None where none was looked for. `firmness` is what changed copies
+    of the file came to; None where its verdict was not tested. `judged_at` is the time in UTC (ISO
+    8601); `frames` are those looked at, where they were asked for.
     """
 
     input: str
     sha256: str | None
     kind: str | None
-    verdict: str
+    verdict: FileVerdict
     reason: str = ""
     details: str = ""
     fake_probability: float | None = None
@@ -282,7 +281,7 @@ class Detector:
             )
 
         report = judged(source, 0, limits, sha256)
-        if stressed and report.verdict in ("REAL", "FAKE"):
+        if stressed:
             # a copy of one of the demo's files is judged as that file is
             own = partial(judged, sha256=report.sha256)
             report = stress.tested(report, source, own, limits)

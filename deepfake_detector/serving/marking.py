@@ -6,6 +6,7 @@ from bisect import bisect_right
 import numpy as np
 
 from deepfake_detector.common.percent import percent
+from deepfake_detector.common.verdicts import FileVerdict, decided
 from deepfake_detector.contract import Contract
 from deepfake_detector.contract.model_file import STRIDE
 from deepfake_detector.pages import boxes, overlay
@@ -65,18 +66,20 @@ def box_of(
     scaled = left * wide, top * high, width * wide, height * high
     if report.fake_probability is None or not track.scored:
         return Box(scaled, track.verdict, str(track.person))
-    said = track.verdict if track.verdict in ("REAL", "FAKE") else "no verdict"
-    return Box(
-        scaled, track.verdict, f"{track.person} {said}, {percent(one.fake_probability)} fake"
-    )
+    said = f"{track.person} {_in_short(track.verdict, one.fake_probability)}"
+    return Box(scaled, track.verdict, said)
 
 
 def in_short(report: Report) -> str:
     """The verdict on the whole in a few letters, for a frame's corner."""
     if report.fake_probability is None:
         return "no verdict"
-    said = report.verdict if report.verdict in ("REAL", "FAKE") else "no verdict"
-    return f"{said}, {percent(report.fake_probability)} fake"
+    return _in_short(report.verdict, report.fake_probability)
+
+
+def _in_short(verdict: FileVerdict, fake_probability: float) -> str:
+    said = verdict if decided(verdict) else "no verdict"
+    return f"{said}, {percent(fake_probability)} fake"
 
 
 def _at(

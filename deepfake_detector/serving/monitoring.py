@@ -11,10 +11,10 @@ from prometheus_client import (
 )
 from prometheus_client.process_collector import ProcessCollector
 
+from deepfake_detector.common.verdicts import VERDICTS
 from deepfake_detector.serving.inference import Report
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-VERDICTS = ("REAL", "FAKE", "INCONCLUSIVE", "ERROR")
 SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)  # upper ends of the histogram's bins
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 
 from deepfake_detector.common.packages import installed, own_version
 from deepfake_detector.common.percent import digits_beside, percent
+from deepfake_detector.common.verdicts import FileVerdict, decided
 from deepfake_detector.contract import Contract, TrainedOn
 from deepfake_detector.media.jpeg import as_jpeg
 from deepfake_detector.pages.html_page import NO_PROOF, Badge, Chart, Picture, Section, render
@@ -63,7 +64,7 @@ WHO_DECIDES = "Whoever has the highest probability among those seen often enough
 TIMELINE = (
     "Each point is a face in a frame: FAKE in the orange, REAL in the blue, neither in the grey."
 )
-SAID = {
+SAID: dict[FileVerdict, str] = {
     "REAL": "No sign of face manipulation found",
     "FAKE": "Signs of face manipulation found",
     "INCONCLUSIVE": "No verdict",
@@ -201,7 +202,7 @@ def firmness_in_words(report: Report, known: VerdictsByFirmness) -> str:
     and how often such verdicts of validation were wrong."""
     found = report.firmness
     if found is None:
-        verdict = report.verdict in ("REAL", "FAKE")
+        verdict = decided(report.verdict)
         return "Firmness not tested." if verdict else "Firmness not tested: there is no verdict."
     if not found.judged:
         return f"Firmness not tested: no copy could be judged ({found.outcomes[0].reason})."

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field
 from pydantic.json_schema import GenerateJsonSchema
 
 from deepfake_detector.common.settings import Fraction, Sha256, StrictModel
+from deepfake_detector.common.verdicts import Decided, FileVerdict, Verdict
 from deepfake_detector.contract import Contract
 from deepfake_detector.media.variants import VARIANTS, VariantName
 from deepfake_detector.scoring.decision import Validation
@@ -193,7 +194,7 @@ class Person(StrictModel):
     """One person, followed through the clip."""
 
     person: Number = Field(description="number of the person, from 1")
-    verdict: Literal["REAL", "FAKE", "INCONCLUSIVE"] = Field(description="on this person alone")
+    verdict: Verdict = Field(description="on this person alone")
     reason: str = Field(description="why the verdict is INCONCLUSIVE; else empty")
     fake_probability: RoundedFraction = Field(
         description="probability of fake over all frames, 0 to 1, calibrated; given without a verdict, too"
@@ -225,7 +226,7 @@ class ChangedCopy(StrictModel):
     variant: VariantName = Field(
         description="how it was made: " + "; ".join(f"{one.name}: {one.words}" for one in VARIANTS)
     )
-    verdict: Literal["REAL", "FAKE", "INCONCLUSIVE", "ERROR"] = Field(
+    verdict: FileVerdict = Field(
         description="on the copy; ERROR where it could not be made or judged, which tells nothing"
     )
     reason: str = Field(description="why the verdict is INCONCLUSIVE or ERROR; else empty")
@@ -246,7 +247,7 @@ class ChangedCopy(StrictModel):
 class StressTest(StrictModel):
     """The verdict tested on changed copies of the file."""
 
-    verdict: Literal["REAL", "FAKE"] = Field(description="on the file itself, before the test")
+    verdict: Decided = Field(description="on the file itself, before the test")
     turned_by: VariantName | None = Field(
         description="the mildest copy with another verdict, INCONCLUSIVE too; null where there is none"
     )
@@ -317,9 +318,7 @@ class JsonReport(StrictModel, title="Report of the deepfake detector on one imag
 
     format: Format = Field(alias="schema", description="name and version of this schema")
     input: InputFile = Field(description="the file that was judged")
-    verdict: Literal["REAL", "FAKE", "INCONCLUSIVE", "ERROR"] = Field(
-        description="on the whole file"
-    )
+    verdict: FileVerdict = Field(description="on the whole file")
     reason: str = Field(description="why the verdict is INCONCLUSIVE or ERROR; else empty")
     in_words: str = Field(description="the verdict and its reason, for a person to read")
     fake_probability: RoundedFraction | None = Field(

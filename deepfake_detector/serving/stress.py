@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from deepfake_detector.common.verdicts import decided
 from deepfake_detector.media.reading import Limits, MediaError, Source, reason
 from deepfake_detector.media.variants import Variant, copy, variants
 from deepfake_detector.scoring.firmness import NOT_FIRM, Firmness, Outcome
@@ -19,10 +20,13 @@ Judge = Callable[[bytes, int, Limits], "Report"]
 
 def tested(report: "Report", source: Source, judge: Judge, limits: Limits) -> "Report":
     """The report on `source` with what its changed copies came to. Its verdict, REAL or FAKE, and
-    those on its people become INCONCLUSIVE where the mildest copy has another.
+    those on its people become INCONCLUSIVE where the mildest copy has another. One without a
+    verdict stays as it is.
 
     All copies together take at most about `limits.work` seconds; those left then are errors.
     """
+    if not decided(report.verdict):
+        return report
     end = time.monotonic() + limits.work
     outcomes = []
     for number, variant in enumerate(variants(report.kind or ""), start=1):
@@ -37,7 +41,7 @@ def tested(report: "Report", source: Source, judge: Judge, limits: Limits) -> "R
         return replace(report, firmness=firmness)
     people = tuple(
         replace(one, verdict="INCONCLUSIVE", reason=NOT_FIRM, details="")
-        if one.verdict in ("REAL", "FAKE")
+        if decided(one.verdict)
         else one
         for one in report.faces
     )

@@ -8,7 +8,7 @@ import pytest
 from app import results
 from app.history import Row
 from app.results import labels
-from app.words import VERDICTS
+from app.words import ORDER
 
 ROW = Row(1, "a.mp4", "FAKE", 0.9, "", 1, 2.0, "ab" * 32, "detector.onnx", "cd" * 32, b"")
 
@@ -40,7 +40,7 @@ def test_what_needs_to_be_looked_at_comes_first():
     order = [row.number for row in results.in_order(rows)]
     assert order[:3] == [3, 1, 4]
     assert [rows[number].verdict for number in order] == sorted(
-        (row.verdict for row in rows), key=VERDICTS.index
+        (row.verdict for row in rows), key=ORDER.index
     )
 
 

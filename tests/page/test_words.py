@@ -4,23 +4,23 @@ import re
 
 import pytest
 
-from app.words import BESIDE, READ, SIGNS, VERDICTS, badge, plain, time_left, verdict_as_html
+from app.words import BESIDE, ORDER, READ, SIGNS, badge, plain, time_left, verdict_as_html
 from deepfake_detector.storage.media_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 
-@pytest.mark.parametrize("verdict", VERDICTS)
+@pytest.mark.parametrize("verdict", ORDER)
 def test_a_verdict_is_told_by_its_word(verdict):
     assert verdict in badge(verdict)
     assert f"</span> {verdict} <strong>{BESIDE[verdict]}</strong>" in verdict_as_html(verdict)
 
 
 def test_every_verdict_has_looks_of_its_own():
-    assert len({sign for _, sign in SIGNS.values()}) == len(VERDICTS)
+    assert len({sign for _, sign in SIGNS.values()}) == len(ORDER)
     assert {SIGNS["REAL"][0], SIGNS["FAKE"][0]} == {"blue", "orange"}
     for verdict, sign in {"REAL": "●", "FAKE": "▲", "INCONCLUSIVE": "○", "ERROR": "✕"}.items():
         assert [one for one in "●▲○✕" if one in verdict_as_html(verdict)] == [sign]
-    styles = {re.search('style="(.*?)"', verdict_as_html(one)).group(1) for one in VERDICTS}
-    assert len(styles) == len(VERDICTS)
+    styles = {re.search('style="(.*?)"', verdict_as_html(one)).group(1) for one in ORDER}
+    assert len(styles) == len(ORDER)
 
 
 KINDS = {  # as the page tells them
