@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from deepfake_detector.common import console
+from deepfake_detector.common import console, statuses
 from deepfake_detector.contract import model_file
 from deepfake_detector.export.formats import FORMATS
 from deepfake_detector.scoring import intervals, scores
@@ -57,7 +57,7 @@ def main() -> None:
 
 def _clips(models: dict[str, model_file.Model], found: pd.DataFrame) -> pd.DataFrame:
     """The logit of every clip that can be judged, by each file."""
-    faces = found[found["status"] == "ok"].reset_index(drop=True)
+    faces = statuses.ok(found).reset_index(drop=True)
     logits = pd.DataFrame(list(_logits(models, faces)))
     clips = [
         scores.score_clips(found, faces.assign(logit=logits[name]), min_faces=1)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from deepfake_detector import params
+from deepfake_detector.common import statuses
 from deepfake_detector.common.locks import only_writer
 from deepfake_detector.faces.cropping import crop_faces, crop_tasks, lenders, lent
 from deepfake_detector.faces.detection import detector_of
@@ -50,7 +51,7 @@ def main() -> str:
         f"  {own.made + fakes.made} items cropped, {own.reused + fakes.reused} taken from the "
         "scratch store"
     )
-    ok = faces[faces["status"] == "ok"]
+    ok = statuses.ok(faces)
     tried = faces.dropna(subset="frame").drop_duplicates(["item", "frame"])
     with_face = ok.drop_duplicates(["item", "frame"])
     return (

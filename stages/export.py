@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from deepfake_detector import contract, params
+from deepfake_detector.common import statuses
 from deepfake_detector.contract import golden, model_file, provenance
 from deepfake_detector.datasets import subset
 from deepfake_detector.datasets.settings import PARTS
@@ -47,7 +48,7 @@ def main() -> str:
     clips = subset.of_each_class(val, settings.export.clips_per_class)
     found = tables.read("data/faces.csv", tables.FACES)
     found = found[found["item"].isin(clips["item"])]
-    faces = found[found["status"] == "ok"].reset_index(drop=True)
+    faces = statuses.ok(found).reset_index(drop=True)
     crop = provenance.crop(index, train, cropping, facts["input_size"], crops.MEAN, crops.STD)
 
     fp32 = onnx_graph.to_onnx(detector, crop.input_size)

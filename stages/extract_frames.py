@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 from deepfake_detector import params
+from deepfake_detector.common import statuses
 from deepfake_detector.common.locks import only_writer
 from deepfake_detector.media.extraction import extract_frames, frame_tasks
 from deepfake_detector.storage import packs, store, tables
@@ -35,7 +36,7 @@ def main() -> str:
         tables.write("data/media.csv", media, tables.MEDIA)
     kept.mark(done.used)
     kept.shrink(settings.scratch.max_gb * store.GB)
-    bad = frames[frames["status"] != "ok"]
+    bad = frames[frames["status"] != statuses.OK]
     for row in bad.itertuples():
         print(f"  {row.item}: {row.status}")
     for row in media[media["frames_distrusted"].fillna(0) > 0].itertuples():

@@ -12,6 +12,7 @@ makes   models/quality.json: a limit for each measure; models/firmness.json: ver
 import pandas as pd
 
 from deepfake_detector import contract, params
+from deepfake_detector.common import statuses
 from deepfake_detector.datasets import subset
 from deepfake_detector.evaluation import corruptions, degraded
 from deepfake_detector.faces.cutting import given_items
@@ -41,7 +42,7 @@ def main() -> str:
     cells = corruptions.cells(chosen.corruptions, chosen.levels)
     copied = subset.of_each_class(split, chosen.clips_per_class)["item"]
     seen = degraded.copies(faces, copied, chosen.frames, cells)
-    rows = seen[seen["status"] == "ok"].merge(split[["item", "label"]], on="item")
+    rows = statuses.ok(seen).merge(split[["item", "label"]], on="item")
     given = given_items(index, cropping.realign)
     cutter = degraded.Cutter(
         rows, frames, index, FRAMES, cropping.margin, cropping.crop_size, given, chosen.seed

@@ -3,6 +3,7 @@ stop the run."""
 
 import pandas as pd
 
+from deepfake_detector.common import statuses
 from deepfake_detector.datasets.settings import Verify
 from deepfake_detector.datasets.shortcuts import Shortcut
 from deepfake_detector.storage.tables import CLASSES
@@ -45,7 +46,9 @@ def coverage(index: pd.DataFrame, faces: pd.DataFrame) -> dict[str, float]:
     """Per class the fraction of its sampled frames in which a face large enough was found."""
     tried = faces.dropna(subset="frame").merge(index[["item", "label"]], on="item")
     seen = (
-        tried.assign(seen=tried["status"] == "ok").groupby(["label", "item", "frame"])["seen"].any()
+        tried.assign(seen=tried["status"] == statuses.OK)
+        .groupby(["label", "item", "frame"])["seen"]
+        .any()
     )
     return {CLASSES[label]: float(share) for label, share in seen.groupby("label").mean().items()}
 
@@ -225,9 +228,10 @@ def _fault(faces: pd.DataFrame | None, frames: pd.DataFrame | None, limits: Veri
     size = (faces if frames is None else frames)[["width", "height"]].min(axis=None)
     if size < limits.min_side:
         return "picture too small"
-    found = faces[faces["status"] == "ok"]
+    found = statuses.ok(faces)
     if found.empty:
-        return "no face" if (faces["status"] == "no face").any() else "faces too small"
+        none = (faces["status"] == statuses.NO_FACE).any()
+        return "no face" if none else "faces too small"
     least = {
         "contrast": limits.min_contrast,
         "sharpness": limits.min_sharpness,

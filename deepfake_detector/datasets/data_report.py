@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from deepfake_detector.common import statuses
 from deepfake_detector.datasets.audit import across_labels, dropped_by_kind, kind_of_reason
 from deepfake_detector.datasets.shortcuts import Shortcut, caption
 from deepfake_detector.pages.contact_sheet import COLUMNS, contact_sheet
@@ -28,7 +29,7 @@ def what_there_is(
     """How many items there are and stay, and by data set and method with the medians of their
     files' facts side by side; `filled_in` is the fraction of an item's crops that repeats the
     edge."""
-    tried = faces.dropna(subset="frame").assign(found=lambda rows: rows["status"] == "ok")
+    tried = faces.dropna(subset="frame").assign(found=lambda rows: rows["status"] == statuses.OK)
     seen = tried.groupby(["item", "frame"])["found"].any().groupby("item").mean().rename("coverage")
     joined = (
         index.merge(verified, on="item")
@@ -80,9 +81,7 @@ def dropped(verified: pd.DataFrame, frames: pd.DataFrame, picture: Picture) -> l
     if out.empty:
         return [Section("What was dropped", ["Nothing."])]
     middle = (
-        frames[frames["status"] == "ok"]
-        .groupby("item")["frame"]
-        .apply(lambda rows: rows.iloc[len(rows) // 2])
+        statuses.ok(frames).groupby("item")["frame"].apply(lambda rows: rows.iloc[len(rows) // 2])
     )
     sections = []
     for kind, rows in out.groupby(out["reason"].map(kind_of_reason)):
@@ -107,7 +106,7 @@ def look_alikes(
             "Nearly the same pictures", ["None but of items that are known to belong together."]
         )
     across = across_labels(near, index)
-    first = frames[frames["status"] == "ok"].groupby("item")["frame"].first()
+    first = statuses.ok(frames).groupby("item")["frame"].first()
     shown = [item for row in near.head(COLUMNS * 2).itertuples() for item in (row.item, row.other)]
     sheet = contact_sheet(
         [picture(item, int(first[item])) for item in shown], [i.partition("/")[2] for i in shown]

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from deepfake_detector.common import statuses
 from deepfake_detector.pages.contact_sheet import SHOWN, contact_sheet
 from deepfake_detector.storage.archive import ArchiveReader
 
@@ -15,7 +16,7 @@ def face_sheets(
 
     `faces` and `index` are the tables of that name, `reader` reads the archives of faces.
     """
-    found = faces[faces["status"] == "ok"].merge(index[["item", "method", "label"]], on="item")
+    found = statuses.ok(faces).merge(index[["item", "method", "label"]], on="item")
     chosen = {}
     for (label, method), rows in found.groupby(["label", "method"]):
         spread = np.linspace(0, len(rows) - 1, min(len(rows), SHOWN)).round().astype(int)

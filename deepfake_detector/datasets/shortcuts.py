@@ -19,6 +19,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.tree import DecisionTreeClassifier
 
+from deepfake_detector.common import statuses
 from deepfake_detector.media.facts import bits_per_pixel
 from deepfake_detector.storage.tables import DOMINANT
 
@@ -112,7 +113,7 @@ def file_facts(
         )
     rows = zip(kind, facts.to_dict("records"), strict=True)
     facts["bits_per_pixel"] = np.array([bits_per_pixel(one, own) for one, own in rows], float)
-    seen = faces[(faces["status"] == "ok") & (faces["track"] == DOMINANT)].set_index("item")
+    seen = statuses.ok(faces[faces["track"] == DOMINANT]).set_index("item")
     side = seen[["width", "height"]].max(axis=1).groupby("item").median().reindex(kind.index)
     facts["face_size"] = side.where(kind != "face").astype("float64")
     facts["brightness"] = seen["brightness"].groupby("item").median()

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from deepfake_detector.common import statuses
 from deepfake_detector.common.code_hash import code_hash
 from deepfake_detector.faces.cutting import (
     cut,
@@ -38,6 +39,7 @@ from deepfake_detector.storage.packs import Task
 from deepfake_detector.storage.store import PACKAGES, Made, key_of
 
 CODE = [  # that crops and rows are made by
+    "common/statuses",
     *("faces/appearance", "faces/cropping", "faces/cutting", "faces/detection"),
     *("faces/detection_size", "faces/face", "faces/haar", "faces/shots", "faces/tracking"),
     "faces/yunet",
@@ -121,7 +123,7 @@ def crop_faces(
 def lenders(index: pd.DataFrame, frames: pd.DataFrame) -> dict[str, str]:
     """Fake clip -> its original, where the sampled frames of the two align: the same numbers, the
     same sizes."""
-    readable = frames[frames["status"] == "ok"]
+    readable = statuses.ok(frames)
     shape_of = {
         item: tuple(rows[["frame", "width", "height"]].itertuples(index=False, name=None))
         for item, rows in readable.groupby("item")
@@ -155,7 +157,7 @@ def _faces(
     reader: ArchiveReader,
     settings: CropFaces,
 ) -> Found:
-    if bad := next((row for row in frames if row["status"] != "ok"), None):
+    if bad := next((row for row in frames if row["status"] != statuses.OK), None):
         return [({"status": bad["status"]}, None)]
     if item.kind != "face":
         return _detected(frames, lambda row: picture(item, row, reader), boxes, settings)
@@ -182,7 +184,7 @@ def _ready_crop(image: np.ndarray, size: int) -> Found:
         "y": 0,
         "width": width,
         "height": height,
-        "status": "ok",
+        "status": statuses.OK,
     }
     row["points"] = points_of_ready_crop()
     return [(row, given_crop(image, size))]
@@ -215,9 +217,9 @@ def _detected(
     ):
         base = {"frame": frame["frame"], "time": frame["time"]}
         if not faces:
-            rows.append((base | {"status": "no face"}, None))
+            rows.append((base | {"status": statuses.NO_FACE}, None))
         for face, crop, track in zip(faces, cut_out, tracks, strict=True):
-            status = "ok" if crop is not None else "face too small"
+            status = statuses.TOO_SMALL if crop is None else statuses.OK
             row = (
                 base
                 | {"track": track, "status": status}

@@ -6,6 +6,7 @@ more tightly than the other before it came here, it could learn that.
 
 import pandas as pd
 
+from deepfake_detector.common import statuses
 from deepfake_detector.faces.cutting import filled_in
 from deepfake_detector.faces.face import Face
 from deepfake_detector.storage.tables import DOMINANT
@@ -20,7 +21,7 @@ def shares_filled_in(faces: pd.DataFrame, frames: pd.DataFrame, margin: float) -
 
     `faces` and `frames` are the tables of these names; the crops were cut with that `margin`.
     """
-    shown = faces[(faces["status"] == "ok") & (faces["track"] == DOMINANT)]
+    shown = statuses.ok(faces[faces["track"] == DOMINANT])
     sizes = frames[["item", "frame", "width", "height"]]
     rows = shown[["item", "frame", *BOX]].merge(sizes, on=["item", "frame"], suffixes=("", "_all"))
     shares = [

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from deepfake_detector.common import statuses
 from deepfake_detector.common.code_hash import code_hash
 from deepfake_detector.media.frame_sampling import (
     Frame,
@@ -25,6 +26,7 @@ from deepfake_detector.storage.packs import Task
 from deepfake_detector.storage.store import PACKAGES, Made, key_of
 
 CODE = [  # that frames and rows are made by
+    "common/statuses",
     *(
         "media/animation",
         "media/decoding",
@@ -98,7 +100,7 @@ def extract_frames(pack: Pack, md5: dict[str, str], settings: ExtractFrames) -> 
             continue
         check_same(path, md5[item.item])  # what is kept under its sum is used again
         for picture in pictures:
-            row = {"item": item.item, "status": "ok"} | picture.row
+            row = {"item": item.item, "status": statuses.OK} | picture.row
             if picture.data is not None:
                 row |= {
                     "archive": pack.archive,

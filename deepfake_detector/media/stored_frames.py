@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from deepfake_detector.common import statuses
 from deepfake_detector.media.stills import read_image
 from deepfake_detector.storage.archive import ArchiveReader, Item
 
@@ -28,7 +29,7 @@ def frame_pictures(
     frames: pd.DataFrame, index: pd.DataFrame, reader: ArchiveReader
 ) -> Callable[[str, int], np.ndarray]:
     """A function from item and frame number to that frame, as `picture` gives it."""
-    places = frames[frames["status"] == "ok"].set_index(["item", "frame"])[["archive", "member"]]
+    places = statuses.ok(frames).set_index(["item", "frame"])[["archive", "member"]]
     items = {row.item: Item(row.item, row.kind, row.path) for row in index.itertuples()}
 
     def picture_of(item: str, frame: int) -> np.ndarray:
@@ -41,7 +42,7 @@ def frame_rows(rows: pd.DataFrame) -> list[dict]:
     """What cropping needs of rows of the frames table, as plain values."""
     return [
         {"status": row.status}
-        | ({"frame": int(row.frame), "time": float(row.time)} if row.status == "ok" else {})
+        | ({"frame": int(row.frame), "time": float(row.time)} if row.status == statuses.OK else {})
         | ({"archive": row.archive, "member": row.member} if row.archive else {})
         for row in rows.itertuples()
     ]

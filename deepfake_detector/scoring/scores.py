@@ -12,7 +12,10 @@ from typing import overload
 import numpy as np
 import pandas as pd
 
-NO_FACE, TOO_SMALL, TOO_FEW = "no face", "faces too small", "too few faces"  # why there is no logit
+from deepfake_detector.common import statuses
+
+# why there is no logit
+NO_FACE, TOO_SMALL, TOO_FEW = "no face", "faces too small", "too few faces"
 FURTHEST = 500  # of a logit over the temperature, whose exponential is still a number
 NOBODY = "nobody seen long enough"
 
@@ -83,12 +86,12 @@ def score_clips(faces: pd.DataFrame, logits: pd.DataFrame, min_faces: int) -> pd
         tracks.setdefault(row.item, {}).setdefault(row.track, []).append(row.logit)
     rows = []
     for item, own in faces.groupby("item"):
-        sampled, seen = own["frame"].nunique(), own.loc[own["status"] == "ok", "frame"].nunique()
+        sampled, seen = own["frame"].nunique(), statuses.ok(own)["frame"].nunique()
         score = score_clip(
             tracks.get(item, {}),
             sampled,
             min_faces,
-            int((own["status"] == "face too small").sum()),
+            int((own["status"] == statuses.TOO_SMALL).sum()),
             seen,
         )
         facts = {"people": score.people, "frames_sampled": sampled, "frames_with_face": seen}

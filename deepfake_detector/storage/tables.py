@@ -75,7 +75,7 @@ FRAMES = _table(
         ),
         "archive": pa.Column(TEXT),  # none for ready crops: they stay where the index has them
         "member": pa.Column(TEXT),
-        "status": _filled(),  # "ok", or why there is no frame
+        "status": _filled(),  # of common.statuses, or why there is no frame
     },
 )
 MEDIA = _table(
@@ -142,7 +142,7 @@ FACES = _table(
         "points": pa.Column(TEXT),
         "archive": pa.Column(TEXT),
         "member": pa.Column(TEXT),
-        "status": _filled(),  # "ok", or why there is no crop
+        "status": _filled(),  # of common.statuses, or why there is no crop
     },
 )
 VERIFIED = _table(["item"], {"item": _filled(), "keep": _label(), "reason": pa.Column(TEXT)})

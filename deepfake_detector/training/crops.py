@@ -22,7 +22,7 @@ from torch.utils.data import (
 )
 
 from deepfake_detector import UserError
-from deepfake_detector.common import console
+from deepfake_detector.common import console, statuses
 from deepfake_detector.faces.cutting import resize
 from deepfake_detector.storage.archive import FACES, ArchiveReader
 
@@ -154,7 +154,7 @@ def judge_faces(
 
 def judged_rows(faces: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
     """Rows of both tables for every face of a split's items that has a crop."""
-    return faces[faces["status"] == "ok"].merge(split, on="item").astype({"label": int})
+    return statuses.ok(faces).merge(split, on="item").astype({"label": int})
 
 
 def watched(what: str) -> Callable[[Batches, int], Batches]:

@@ -15,6 +15,7 @@ from deepfake_detector.storage.files import file_hash
 from deepfake_detector.training.settings import Train
 
 CODE = (  # what a saved state's meaning depends on
+    "common/statuses",
     "faces/cutting",
     "faces/face",
     "media/h264",

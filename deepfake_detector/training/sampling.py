@@ -10,6 +10,7 @@ import torch
 from torch.utils.data import Sampler, WeightedRandomSampler
 
 from deepfake_detector import UserError
+from deepfake_detector.common import statuses
 from deepfake_detector.faces.cutting import read_points, resize
 from deepfake_detector.storage.tables import CLASSES, DOMINANT
 from deepfake_detector.training.augmentation import augment, moved
@@ -215,7 +216,7 @@ def to_be_judged(
 
 
 def _dominant(faces: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
-    found = faces[(faces["status"] == "ok") & (faces["track"] == DOMINANT)]
+    found = statuses.ok(faces[faces["track"] == DOMINANT])
     return found.merge(split, on="item").astype({"label": int})
 
 
