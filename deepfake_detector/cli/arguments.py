@@ -189,57 +189,67 @@ def _add_predict(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "(crop_faces.realign: false; default: auto)",
     )
     command.add_argument(
-        "--json", type=_file, metavar="FILE", help="the full reports (docs/report.schema.json)"
-    )
-    command.add_argument("--csv", type=_file, metavar="FILE", help="a row for each input")
-    command.add_argument(
-        "--html",
-        type=_folder,
-        metavar="FOLDER",
-        help="a page of evidence for each input, and index.html, a table of them to sort and filter",
-    )
-    command.add_argument(
         "--stress",
         action="store_true",
         help="test each verdict on modified copies of the file; it becomes INCONCLUSIVE if the mildest copy gets "
         "another verdict",
     )
-    command.add_argument(
+    command.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
+    _add_results(command)
+    _add_workers(command)
+    command.set_defaults(run=partial(_predict, command))
+
+
+def _add_results(command: argparse.ArgumentParser) -> None:
+    results = command.add_argument_group("what is written")
+    results.add_argument(
+        "--json", type=_file, metavar="FILE", help="the full reports (docs/report.schema.json)"
+    )
+    results.add_argument("--csv", type=_file, metavar="FILE", help="a row for each input")
+    results.add_argument(
+        "--html",
+        type=_folder,
+        metavar="FOLDER",
+        help="a page of evidence for each input, and index.html, a table of them to sort and filter",
+    )
+    results.add_argument(
         "--annotate",
         type=_folder,
         metavar="FOLDER",
         help="a copy of each input with boxes, scores and the time drawn in, at most 1080p (clips: H.264)",
     )
-    command.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
-    command.add_argument(
+
+
+def _add_workers(command: argparse.ArgumentParser) -> None:
+    workers = command.add_argument_group("where it runs")
+    workers.add_argument(
         "--device", choices=("cpu", "cuda"), default="cpu", help="(default: %(default)s)"
     )
-    command.add_argument(
+    workers.add_argument(
         "--workers",
         type=int,
         default=0,
         metavar="N",
         help="number of worker processes (default: judge in this process)",
     )
-    command.add_argument(
+    workers.add_argument(
         "--executor",
         choices=("local", "ray"),
         default="local",
         help="ray: a cluster (docs/scaling.md; default: local)",
     )
-    command.add_argument(
+    workers.add_argument(
         "--seconds-per-item",
         type=float,
         metavar="S",
         help="time limit per input in a worker, seconds (default: 600)",
     )
-    command.add_argument(
+    workers.add_argument(
         "--memory-per-item",
         type=float,
         metavar="GIB",
         help="memory limit per input in a worker, GiB; 0: no limit (default: 4)",
     )
-    command.set_defaults(run=partial(_predict, command))
 
 
 def _predict(command: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from made import contract_terms
 
+from deepfake_detector.export.own_decision import own_decision
 from deepfake_detector.scoring.settings import Calibrate
-from stages.export import own_decision
 
 DECISION = contract_terms().decision
 FEW = pd.DataFrame(
