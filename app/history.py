@@ -63,7 +63,9 @@ class Judged:
         )
 
     def slim(self) -> "Judged":
-        """Without file and whole frames."""
+        """Without file and whole frames; itself where it has none, with the size that it knows."""
+        if not self.file and not self.report.frames:
+            return self
         return replace(self, report=replace(self.report, frames=()), file=b"")
 
 

@@ -9,7 +9,6 @@ What was made before is taken from the scratch store.
 """
 
 import shutil
-from pathlib import Path
 
 import pandas as pd
 
@@ -39,14 +38,14 @@ def main() -> str:
         plan = crop_tasks(part, frames, known, FRAMES, crop)
         return packs.run_packs(crop_faces, pack(part), plan, kept, FACES, settings.parallel)
 
-    with only_writer(Path(".cache"), "crop_faces"):
+    with only_writer(store.LOCKS, "crop_faces"):
         shutil.rmtree(FACES, ignore_errors=True)  # as DVC does: nothing of an earlier index stays
         own = cropped(index[~borrows], {})
         fakes = cropped(index[borrows], lent(lender, _table(own), own.failures))
         faces = _table(own, fakes)
         tables.write("data/faces.csv", faces, tables.FACES)
-    kept.mark(own.used | fakes.used)
-    kept.shrink(settings.scratch.max_gb * store.GB)
+        kept.mark(own.used | fakes.used)
+        kept.shrink(settings.scratch.max_gb * store.GB)
     print(
         f"  {own.made + fakes.made} items cropped, {own.reused + fakes.reused} taken from the "
         "scratch store"

@@ -8,7 +8,6 @@ makes   data/frames/ (archives of pictures), data/frames.csv, data/media.csv (fa
 """
 
 import shutil
-from pathlib import Path
 
 from deepfake_detector import params
 from deepfake_detector.common import statuses
@@ -24,7 +23,7 @@ def main() -> str:
     index = tables.read("data/index.csv", tables.INDEX)
     plan = frame_tasks(index, settings.extract_frames)
     kept = store.Store(store.root() / "frames")
-    with only_writer(Path(".cache"), "extract_frames"):
+    with only_writer(store.LOCKS, "extract_frames"):
         shutil.rmtree(FRAMES, ignore_errors=True)  # as DVC does: nothing of an earlier index stays
         done = packs.run_packs(extract_frames, pack(index), plan, kept, FRAMES, settings.parallel)
         rows = done.rows.get("frames", []) + [
@@ -34,8 +33,8 @@ def main() -> str:
         tables.write("data/frames.csv", frames, tables.FRAMES)
         media = tables.make(done.rows.get("media", []), tables.MEDIA)
         tables.write("data/media.csv", media, tables.MEDIA)
-    kept.mark(done.used)
-    kept.shrink(settings.scratch.max_gb * store.GB)
+        kept.mark(done.used)
+        kept.shrink(settings.scratch.max_gb * store.GB)
     bad = frames[frames["status"] != statuses.OK]
     for row in bad.itertuples():
         print(f"  {row.item}: {row.status}")

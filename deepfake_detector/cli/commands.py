@@ -206,11 +206,13 @@ def plots(arguments: argparse.Namespace) -> int:
 
 
 def prune(arguments: argparse.Namespace) -> int:
+    from deepfake_detector.common.locks import only_writer
     from deepfake_detector.storage import store
 
-    for stage in store.STAGES:
-        dropped, freed = store.Store(store.root() / stage).prune()
-        print(f"{stage}: {dropped} archives dropped, {freed / 1e6:.1f} MB freed")
+    for stage, folder in store.STAGES.items():
+        with only_writer(store.LOCKS, stage):  # what a running one has just made is in no use yet
+            dropped, freed = store.Store(store.root() / folder).prune()
+        print(f"{folder}: {dropped} archives dropped, {freed / 1e6:.1f} MB freed")
     if begun := sorted((store.root().parent / "train").glob("*/*.pt")):
         size = sum(path.stat().st_size for path in begun)
         print(

@@ -3,18 +3,19 @@
 import ast
 import hashlib
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
+
+from deepfake_detector.common.packages import installed
 
 LIBRARY = Path(__file__).resolve().parents[1]
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def code_hash(modules: Sequence[str], packages: Sequence[str] = ()) -> str:
-    """Changes with what these `modules` (`wing/module`) do and with the versions of `packages`; not
-    with comments, docstrings and line breaks."""
+    """Changes with what these `modules` (`wing/module`) do and with the versions of `packages`, or
+    their absence; not with comments, docstrings and line breaks."""
     code = [_without_docstrings((LIBRARY / f"{module}.py").read_text()) for module in modules]
-    versions = [metadata.version(name) for name in packages]
+    versions = [installed(name) for name in packages]
     return hashlib.sha256(repr((code, versions)).encode()).hexdigest()
 
 

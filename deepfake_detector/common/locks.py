@@ -37,6 +37,8 @@ def only_writer(folder: Path, stage: str, wait: float = WAIT_SECONDS) -> Iterato
             raise UserError(
                 f"{stage} is running here already (process {process})", "wait for it, or stop it"
             ) from error
-    with lock:
+    try:
         holder.write_text(str(os.getpid()))
         yield
+    finally:
+        lock.release()

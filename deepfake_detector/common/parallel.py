@@ -201,7 +201,9 @@ def _outcome(future: Future, execution: Parallel) -> Outcome:
             raise
         return Outcome(failure=f"took longer than {execution.seconds_per_item:g} s")
     except MemoryError:
-        return Outcome(failure=f"needs more than {execution.memory_per_item:g} GiB of memory")
+        limit = execution.memory_per_item
+        most = f"{limit:g} GiB of memory" if limit else "the memory there is"
+        return Outcome(failure=f"needs more than {most}")
     except ProcessExpired as error:
         return Outcome(failure=f"crashed its worker (exit code {error.exitcode})")
 

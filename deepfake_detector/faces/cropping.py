@@ -36,8 +36,18 @@ from deepfake_detector.storage.archive import (
 )
 from deepfake_detector.storage.files import check_same, lost
 from deepfake_detector.storage.packs import Task
-from deepfake_detector.storage.store import PACKAGES, Made, key_of
+from deepfake_detector.storage.store import Made, key_of
 
+# as in media.extraction
+PACKAGES = (
+    "av",
+    "numpy",
+    "onnxruntime",
+    "opencv-python-headless",
+    "pillow",
+    "pillow-heif",
+    "scipy",
+)
 CODE = [  # that crops and rows are made by
     "common/statuses",
     *("faces/appearance", "faces/cropping", "faces/cutting", "faces/detection"),

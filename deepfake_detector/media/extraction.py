@@ -23,8 +23,10 @@ from deepfake_detector.media.stills import size_of
 from deepfake_detector.storage.archive import Pack, encode, member_of
 from deepfake_detector.storage.files import check_same, lost
 from deepfake_detector.storage.packs import Task
-from deepfake_detector.storage.store import PACKAGES, Made, key_of
+from deepfake_detector.storage.store import Made, key_of
 
+# imagehash computes with scipy; without pillow-heif some stills cannot be read
+PACKAGES = ("av", "imagehash", "numpy", "opencv-python-headless", "pillow", "pillow-heif", "scipy")
 CODE = [  # that frames and rows are made by
     "common/statuses",
     *(

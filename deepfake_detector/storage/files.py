@@ -4,7 +4,7 @@ import errno
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,25 +28,22 @@ def naming(path: str | os.PathLike) -> Iterator[None]:
         raise
 
 
-def write_whole(path: str | os.PathLike, data: bytes | Iterable[bytes]) -> None:
+def write_whole(path: str | os.PathLike, data: bytes | Iterable[bytes | memoryview]) -> None:
     """Write `data`, or all its parts, to `path` so that a reader, or a crash, sees the old file or
     the new one and nothing between."""
     path = Path(path)
     if path.is_dir():  # named by its own name, and before all is written
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part"
-    )
+    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}.part")
     try:
-        with naming(path), os.fdopen(handle, "wb") as file:
+        with naming(path), open(temporary, "xb") as file:
             file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -101,9 +98,3 @@ def lost(path: str | os.PathLike, why: str) -> UserError:
         f"{path}: not as it was listed: {why}",
         "bring it back, then run the same command again; what is finished is kept",
     )
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deepfake_detector import UserError
 from deepfake_detector.common.console import progress
 from deepfake_detector.common.parallel import run
 from deepfake_detector.common.settings import Parallel
@@ -103,8 +104,9 @@ def _without_bad_items(
 def _take(task: Task, store: Store, folder: Path, done: Done) -> None:
     rows = store.take(task.key, folder / task.pack.archive)
     if rows is None:
-        raise RuntimeError(
-            f"{task.pack.archive} was made but is not in the scratch store {store.folder}"
+        raise UserError(
+            f"{task.pack.archive} was made, but is gone from the scratch store {store.folder}",
+            "run the same command again, and `prune` in no other folder meanwhile",
         )
     for table, found in rows.items():
         done.rows.setdefault(table, []).extend(found)

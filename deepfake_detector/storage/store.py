@@ -20,9 +20,11 @@ from pathlib import Path
 from deepfake_detector.storage.archive import write_archive
 from deepfake_detector.storage.files import write_json
 
-STAGES = ("frames", "faces")  # whose archives are kept, each in a folder of that name
-# what pictures and rows come from
-PACKAGES = ("av", "imagehash", "numpy", "onnxruntime", "opencv-python-headless", "pillow", "scipy")
+STAGES = {  # whose archives are kept, and the folder of each
+    "extract_frames": "frames",
+    "crop_faces": "faces",
+}
+LOCKS = Path(".cache")  # of these stages, in the folder that they work in
 GB = 1e9
 UNFINISHED_SECONDS = 3600  # what is half written for longer was left by a run that was killed
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 
 from deepfake_detector.cli import arguments, commands, profiles
 from deepfake_detector.cli.arguments import main
+from deepfake_detector.common import locks
 from deepfake_detector.evaluation import comparison
 from deepfake_detector.evaluation.comparison import Difference, Level
 from deepfake_detector.faces.settings import YUNET
@@ -796,3 +798,17 @@ def test_prune_frees_what_no_outputs_use(call, tmp_path, monkeypatch):
         "frames: 1 archives dropped, 5.0 MB freed\nfaces: 0 archives dropped, 0.0 MB freed\n",
     )
     assert (kept.has("used"), kept.has("unused")) == (True, False)
+
+
+def test_prune_drops_nothing_that_a_running_stage_has_just_made(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.yaml").touch()
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    kept = store.Store(store.root() / "faces")
+    kept.put("made", store.Made({"faces": []}, {"picture": b"face"}))
+    monkeypatch.setattr(locks, "only_writer", partial(locks.only_writer, wait=0))
+    with locks.only_writer(store.LOCKS, "crop_faces"):
+        code, _, err = call("prune")
+    assert code == 1
+    assert "crop_faces is running here already" in err
+    assert kept.has("made")

@@ -10,8 +10,9 @@ def test_the_code_counts_and_so_do_the_packages(monkeypatch):
     assert code_hash(["media/extraction"], ["numpy"]) == code_hash(["media/extraction"], ["numpy"])
     assert code_hash(["media/extraction"], ["numpy"]) != code_hash(["faces/cropping"], ["numpy"])
     before = code_hash(["media/extraction"], ["numpy"])
-    monkeypatch.setattr(module.metadata, "version", lambda name: "0.0.1")
-    assert code_hash(["media/extraction"], ["numpy"]) != before
+    for version in ("0.0.1", ""):  # another one, and a package that came or went
+        monkeypatch.setattr(module, "installed", lambda name, found=version: found)
+        assert code_hash(["media/extraction"], ["numpy"]) != before
 
 
 @pytest.mark.parametrize(

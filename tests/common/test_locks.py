@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from filelock import FileLock
 from patience import HANG
 
 from deepfake_detector import UserError
+from deepfake_detector.common import locks
 from deepfake_detector.common.locks import only_writer
 
 HOLD = """
@@ -79,3 +81,18 @@ def test_the_folder_is_made_and_the_lock_can_be_had_again(tmp_path):
     for _ in range(2):
         with only_writer(tmp_path / "new", "train", wait=0):
             assert (tmp_path / "new/train.pid").read_text() == str(os.getpid())
+
+
+def test_the_lock_is_free_after_the_block_whoever_still_knows_it(tmp_path, monkeypatch):
+    """Not only once the garbage collector comes by."""
+    known = []
+
+    class Known(FileLock):
+        def __init__(self, path: Path) -> None:
+            super().__init__(path)
+            known.append(self)
+
+    monkeypatch.setattr(locks, "FileLock", Known)
+    with only_writer(tmp_path, "train", wait=0):
+        assert known[0].is_locked
+    assert not known[0].is_locked

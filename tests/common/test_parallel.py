@@ -114,6 +114,15 @@ def test_a_task_that_needs_more_memory_than_it_may_fails_alone(function):
     assert outcomes[1].failure == "needs more than 1 GiB of memory"
 
 
+def out_of_memory() -> None:
+    raise MemoryError
+
+
+def test_without_a_limit_it_is_the_machine_that_has_too_little_memory():
+    (outcome,) = run(out_of_memory, [()], local(1, memory=0))
+    assert outcome.failure == "needs more than the memory there is"
+
+
 held = []
 
 

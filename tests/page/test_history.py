@@ -99,6 +99,7 @@ def test_only_the_newest_few_keep_frames_and_file():
     assert [one.whole for one in found] == [False, False, *[True] * WITH_FILE]
     assert [len(one.report.frames) for one in found] == [0, 0, *[1] * WITH_FILE]
     assert all(one.report.faces for one in found)
+    assert found[0].slim() is found[0]  # its size is not counted anew with every file that comes
 
 
 def test_where_room_is_short_the_oldest_files_of_all_visits_go_before_any_evidence():
