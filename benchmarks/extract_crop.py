@@ -138,7 +138,7 @@ def _decode_one(path: str) -> int:
 
 def crop_settings(detector: str) -> CropFaces:
     """As by default, which suits YuNet; Haar scores by another measure."""
-    return HAAR if detector == "haar" else CropFaces(detector=detector)
+    return HAAR if detector == "haar" else CropFaces(detector="yunet")
 
 
 def extract_and_crop(clips: pd.DataFrame, detector: str, execution: Parallel) -> None:

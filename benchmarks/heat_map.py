@@ -11,6 +11,7 @@ curve comes down to its mean logit; differences to the centre have 95 % interval
 """
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -67,7 +68,7 @@ def _fakes(part: str, most: int) -> pd.DataFrame:
     return firsts.iloc[chosen].reset_index(drop=True)
 
 
-def _areas(model: model_file.Model, rows: pd.DataFrame):
+def _areas(model: model_file.Model, rows: pd.DataFrame) -> Iterator[dict[tuple[str, str], float]]:
     """Of each face the mean logit along each curve."""
     side = model.contract.crop.input_size
     with ArchiveReader(FACES) as reader:

@@ -12,6 +12,7 @@ makes   metrics/evaluation.json, metrics/summary.json (what DVC's tables show),
 """
 
 import pandas as pd
+from pandera.pandas import DataFrameSchema
 
 from deepfake_detector import contract, params
 from deepfake_detector.datasets import held_out
@@ -81,7 +82,7 @@ def _told(figures: dict) -> str:
     )
 
 
-def _write_table(path: str, rows: pd.DataFrame, schema) -> None:
+def _write_table(path: str, rows: pd.DataFrame, schema: DataFrameSchema) -> None:
     tables.write(path, tables.make(rows[list(schema.columns)].to_dict("records"), schema), schema)
 
 

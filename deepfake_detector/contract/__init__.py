@@ -7,7 +7,7 @@ decide differently.
 
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -18,7 +18,8 @@ from deepfake_detector.scoring.firmness import VerdictsByFirmness
 from deepfake_detector.scoring.quality import Limits
 from deepfake_detector.storage.files import read_json, read_made
 
-VERSION = 7
+Version = Literal[7]
+(VERSION,) = get_args(Version)
 KEY = "deepfake_detector_contract"  # of the ONNX metadata entry that holds the contract
 LIBRARIES = (
     "torch",
@@ -93,7 +94,7 @@ class Contract(StrictModel):
     """All of it. `withheld` says why a model must not be served, where that is so. `quality` are
     the limits within which a face is judged, `firmness` the counts of validation's verdicts."""
 
-    version: Literal[7]
+    version: Version
     network: str = Field(min_length=1)  # as `train.network` names it
     variant: str = Field(min_length=1)  # the format's name in export.formats.FORMATS
     withheld: str = ""

@@ -4,6 +4,8 @@ were cut.
 Items are rows of the index table; `train` holds the rows of the training split.
 """
 
+from typing import Literal
+
 import pandas as pd
 
 from deepfake_detector import UserError
@@ -52,7 +54,9 @@ def crop(
     )
 
 
-def crop_kind(index: pd.DataFrame, train: pd.DataFrame, realign: bool) -> str:
+def crop_kind(
+    index: pd.DataFrame, train: pd.DataFrame, realign: bool
+) -> Literal["given", "detected"]:
     """`given` where training saw ready-made crops only, as they are, else `detected`. Raises
     UserError for a mix of these with others, which has no contract."""
     given = train["item"].isin(given_items(index, realign))

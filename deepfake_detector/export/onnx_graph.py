@@ -1,5 +1,7 @@
 """The trained network as an ONNX graph, in fp32; contract/model_file.py makes a file of it."""
 
+from typing import cast
+
 import onnx
 import torch
 
@@ -26,7 +28,7 @@ def to_onnx(detector: FaceClassifier, side: int) -> onnx.ModelProto:
         dynamo=True,
         verbose=False,
     )
-    model = program.model_proto
+    model = cast(torch.onnx.ONNXProgram, program).model_proto
     strip_notes(model)
     onnx.checker.check_model(model, full_check=True)
     return model

@@ -9,12 +9,13 @@ import pandas as pd
 import torch
 from onnxruntime import InferenceSession
 from sklearn.metrics import roc_auc_score
+from torch.utils.data import BatchSampler, SequentialSampler
 
 from deepfake_detector import UserError
 from deepfake_detector.contract import Crop, model_file
 from deepfake_detector.contract.model_file import BATCH
 from deepfake_detector.faces.cutting import resize
-from deepfake_detector.training.crops import FaceCrops, normalise
+from deepfake_detector.training.crops import FaceCrops, loader, normalise
 from deepfake_detector.training.network import FaceClassifier, WithActivationMap
 
 ROUNDING = 1e-4  # largest difference between two logits that is taken for rounding
@@ -31,10 +32,8 @@ def logits_of(
     device = next(detector.parameters()).device
     logits: dict[str, list[np.ndarray]] = {name: [] for name in ("torch", *sessions)}
     seconds = dict.fromkeys(logits, 0.0)
-    for start in range(0, len(crops), BATCH):
-        images = torch.stack(
-            [image for image, _, _ in crops.__getitems__(list(range(start, len(crops)))[:BATCH])]
-        )
+    order = BatchSampler(SequentialSampler(crops), BATCH, drop_last=False)
+    for images, _, _ in loader(crops, order, workers=0):
         plain = list(images.permute(0, 2, 3, 1).contiguous().numpy())
         for name in logits:
             started = time.perf_counter()

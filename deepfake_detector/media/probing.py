@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Literal
 
 import av
 from av.stream import Disposition
@@ -51,6 +52,7 @@ NEVER_ZEROS = ("h264", "hevc", "vp8", "vp9", "av1")
 TIFF = (b"II*\0", b"MM\0*")
 # JPEG, PNG, GIF, WebP, TIFF
 PICTURE = re.compile(rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF....WEBP|II\*\0|MM\0\*", re.DOTALL)
+MediaKind = Literal["image", "video"]
 OF_MANY_KINDS = "damaged image, or a kind of TIFF that is not read here"
 VP8_SHOWN = 0x10  # bit of a frame's first byte (RFC 6386, 9.1)
 
@@ -75,7 +77,7 @@ class Probe:
         a still is told where it is decoded.
     """
 
-    kind: str
+    kind: MediaKind
     facts: dict
     timeline: Timeline | None = None
     stream: int | None = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import Field
 
@@ -9,6 +10,10 @@ from deepfake_detector.common.settings import StrictModel
 from deepfake_detector.common.verdicts import Decided, FileVerdict
 
 NOT_FIRM = "not firm"
+# of the copies, the mildest first; media.variants makes them
+VariantName = Literal[
+    "re-encoded", "shifted", "mirrored", "messenger", "screen", "low quality", "thumbnail"
+]
 
 
 class VerdictsByFirmness(StrictModel):
@@ -30,7 +35,7 @@ class Outcome:
     probability of fake. ERROR, with the reason, is one that could not be made or judged: it tells
     nothing."""
 
-    variant: str
+    variant: VariantName
     words: str  # what was done to it
     verdict: FileVerdict
     reason: str = ""

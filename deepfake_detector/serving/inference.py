@@ -39,7 +39,7 @@ from deepfake_detector.media.frame_sampling import (
     sample_frames,
     without_image,
 )
-from deepfake_detector.media.probing import Probe, probe
+from deepfake_detector.media.probing import MediaKind, Probe, probe
 from deepfake_detector.media.reading import (
     LIMITS,
     Limits,
@@ -151,7 +151,7 @@ class Report:
 
     input: str
     sha256: str | None
-    kind: str | None
+    kind: MediaKind | None
     verdict: FileVerdict
     reason: str = ""
     details: str = ""

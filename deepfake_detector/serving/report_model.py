@@ -16,9 +16,10 @@ from pydantic.json_schema import GenerateJsonSchema
 from deepfake_detector.common.settings import Fraction, Sha256, StrictModel
 from deepfake_detector.common.verdicts import Decided, FileVerdict, Verdict
 from deepfake_detector.contract import Contract
-from deepfake_detector.media.variants import VARIANTS, VariantName
+from deepfake_detector.media.probing import MediaKind
+from deepfake_detector.media.variants import VARIANTS
 from deepfake_detector.scoring.decision import Validation
-from deepfake_detector.scoring.firmness import Firmness, Outcome
+from deepfake_detector.scoring.firmness import Firmness, Outcome, VariantName
 from deepfake_detector.scoring.quality import WITHOUT_LIMIT, Limits, Measure
 from deepfake_detector.scoring.scores import with_details
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
@@ -116,7 +117,7 @@ class InputFile(StrictModel):
     sha256: Sha256 | None = Field(
         description="SHA-256 of the content; null where the file cannot be read"
     )
-    kind: Literal["image", "video"] | None = Field(
+    kind: MediaKind | None = Field(
         description="judged by the content; null where the file cannot be read"
     )
     facts: FileFacts = Field(description="what is known of the file before it is judged")
@@ -378,7 +379,7 @@ class JsonReport(StrictModel, title="Report of the deepfake detector on one imag
             frames_with_face=report.frames_with_face,
             least_face=report.least_face,
             firmness=firmness_in_words(report, terms.firmness),
-            stress=report.firmness and StressTest.of(report.firmness),
+            stress=StressTest.of(report.firmness) if report.firmness else None,
             people=tuple(Person.of(track, terms.quality) for track in report.faces),
             model=JudgedBy.of(terms, model_sha256),
             warnings=report.warnings,

@@ -192,7 +192,8 @@ def _erased(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """With a rectangle in one colour (random erasing, Zhong et al. 2020)."""
     size = crop.shape[0]
     area = rng.uniform(*ERASED_AREA) * size * size
-    ratio = math.exp(rng.uniform(*map(math.log, ERASED_RATIO)))
+    least, most = map(math.log, ERASED_RATIO)
+    ratio = math.exp(rng.uniform(least, most))
     height, width = (
         min(size, max(1, round(side)))
         for side in (math.sqrt(area * ratio), math.sqrt(area / ratio))

@@ -7,7 +7,6 @@ prints as JSON where their ImageNet weights lie. A new network is an entry here 
 """
 
 import json
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -69,7 +68,7 @@ def imagenet_asset(network: str) -> Asset:
     """
     url = BACKBONES[network].imagenet.url
     file = url.rpartition("/")[2]
-    digits = re.search(r"-([0-9a-f]{8,})\.pth$", file)[1]
+    digits = file.rpartition("-")[2].removesuffix(".pth")
     known = Train().imagenet_sha256
     sha256 = known if known.startswith(digits) else digits
     return Asset(network, file, url, sha256, "train.imagenet_sha256")

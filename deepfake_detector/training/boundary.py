@@ -4,10 +4,15 @@ After Li et al., Face X-ray for More General Face Forgery Detection (2020). In t
 is judged, kept and exported is the classifier without this head.
 """
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from deepfake_detector.training.network import FaceClassifier
 
 STRIDE = 16  # pixels of the input for each place of the features that the head reads
 
@@ -37,7 +42,7 @@ class WithBoundary(nn.Module):
     """A classifier with a second output: the logit of the blending boundary at each place of what
     its module `stride_16` gives, (N, S / STRIDE, S / STRIDE)."""
 
-    def __init__(self, classifier: nn.Module) -> None:
+    def __init__(self, classifier: "FaceClassifier") -> None:
         super().__init__()
         self.classifier = classifier
         self.head = nn.Conv2d(self._channels(), 1, 1)

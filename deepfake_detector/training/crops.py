@@ -84,7 +84,7 @@ class Loader(DataLoader):
     torch would raise what a process meant to raise as another one, with the traceback in its text.
     """
 
-    def __iter__(self) -> Iterator[Sequence[torch.Tensor]]:
+    def __iter__(self) -> Iterator[Sequence[torch.Tensor]]:  # type: ignore[override]
         for batch in super().__iter__():
             if isinstance(batch, UserError):
                 raise batch

@@ -4,7 +4,7 @@ Each takes a crop (size, size, 3) RGB uint8 and a generator, which decides how m
 returns a new crop of that size. Codecs see the crop where its frame happened to lie on their grid.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 import cv2
 import numpy as np
@@ -91,7 +91,7 @@ def _quality(limits: tuple[int, int], rng: np.random.Generator) -> int:
     return int(rng.integers(*limits, endpoint=True))
 
 
-def _on_grid(crop: Picture, offset: Sequence[int], codec: Callable[[Picture], Picture]) -> Picture:
+def _on_grid(crop: Picture, offset: Iterable[int], codec: Callable[[Picture], Picture]) -> Picture:
     """`crop` through `codec`, on whose grid of blocks it lies `offset` pixels down and across."""
     down, across = (int(value) for value in offset)
     padded = cv2.copyMakeBorder(crop, down, 0, across, 0, cv2.BORDER_REPLICATE)

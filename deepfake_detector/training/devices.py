@@ -3,9 +3,10 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from typing import Any, Literal, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -16,7 +17,11 @@ from deepfake_detector.common import arithmetic, cores
 from deepfake_detector.training.network import without_tf32
 
 NO_MEMORY = "allocate memory"  # torch has an exception of its own for a GPU alone
-PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
+    "fp32": "32-true",
+    "bf16": "bf16-mixed",
+    "fp16": "16-mixed",
+}
 
 
 @contextmanager
@@ -103,6 +108,23 @@ def setup(
     return fabric
 
 
+def mean_over_processes(fabric: Fabric, here: float) -> float:
+    """The mean over the processes of the run; all must ask."""
+    if fabric.world_size == 1:
+        return here
+    return float(_reduced(fabric, here, "mean"))
+
+
+def in_any_process(fabric: Fabric, here: bool) -> bool:
+    """Whether it holds in any process of the run; all must ask."""
+    return here if fabric.world_size == 1 else bool(_reduced(fabric, float(here), "max"))
+
+
+def _reduced(fabric: Fabric, here: float, how: str) -> torch.Tensor:
+    found = fabric.all_reduce(torch.tensor(here, dtype=torch.float64), reduce_op=how)
+    return cast(torch.Tensor, found)
+
+
 def first_process() -> bool:
     """Whether this is the process that writes; asked before `setup`."""
     return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
@@ -120,7 +142,7 @@ def fastest_precision(on_gpu: bool) -> str:
     return "bf16" if amx_works() or _amd_bf16(torch.cpu.get_capabilities()) else "fp32"
 
 
-def _amd_bf16(processor: dict) -> bool:
+def _amd_bf16(processor: Mapping[str, Any]) -> bool:
     return processor.get("avx512_bf16", False) and processor.get("cpu_name", "").startswith("AMD")
 
 

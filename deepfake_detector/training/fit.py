@@ -19,8 +19,10 @@ from deepfake_detector import UserError
 from deepfake_detector.scoring.scores import track_logit
 from deepfake_detector.training.checkpoints import Checkpoints
 from deepfake_detector.training.crops import JUDGE_BATCH, Batches, FaceCrops, frame_logits, loader
+from deepfake_detector.training.devices import mean_over_processes
 from deepfake_detector.training.keeper import Keeper, Watch, loaders_death_told, resume, signals
 from deepfake_detector.training.learner import Learner
+from deepfake_detector.training.network import FaceClassifier
 from deepfake_detector.training.optimization import unfreeze
 from deepfake_detector.training.progress import FEWEST_VIDEOS, Epoch, Progress
 from deepfake_detector.training.sampling import BalancedBatches, LearningCrops
@@ -33,7 +35,7 @@ FLAT = 1.0
 
 def fit(
     fabric: Fabric,
-    detector: nn.Module,
+    detector: FaceClassifier,
     *,
     parts: list[list[nn.Module]],
     train: LearningCrops,
@@ -75,7 +77,7 @@ def fit(
     by_frames = choosing.drop_duplicates("item")["label"].value_counts().min() < FEWEST_VIDEOS
 
     def finish(number: int, lr: float, loss: float, keeper: Keeper) -> None:
-        judged = None
+        judged: tuple[dict[str, float], list[float]] = {}, []  # until the first process tells
         if fabric.is_global_zero:
             watched = keeper.interruptible(watch)
             judged = validate(learner.judged, val, val_rows, runtime.loader_workers, watched)
@@ -95,9 +97,10 @@ def fit(
             batches.start(number, progress.step)
             epoch, what = iter(loaded), f"epoch {number + 1} of {recipe.epochs}"
             if fabric.is_global_zero:
-                epoch = watch(epoch, len(batches), what, batches.micro_batch_size * batches.ranks)
+                faces = batches.micro_batch_size * batches.ranks
+                epoch = iter(watch(epoch, len(batches), what, faces))
             loss = train_epoch(learner, progress, epoch, batches, items, keeper)
-            finish(number, learner.schedule.get_last_lr()[0], loss, keeper)
+            finish(number, float(learner.schedule.get_last_lr()[0]), loss, keeper)
         if not progress.history:
             finish(0, 0.0, math.nan, keeper)
     detector.load_state_dict(progress.best_weights)
@@ -130,10 +133,7 @@ def train_epoch(
             losses.settle()
             keeper.save()
     losses.settle()
-    return (
-        float(learner.fabric.all_reduce(torch.tensor(progress.loss, dtype=torch.float64)))
-        / batches.steps
-    )
+    return mean_over_processes(learner.fabric, progress.loss) / batches.steps
 
 
 def validate(

@@ -5,11 +5,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import torch
-
 from deepfake_detector import Stopped, UserError
 from deepfake_detector.training.checkpoints import Checkpoints
 from deepfake_detector.training.crops import JUDGE_BATCH, Batches
+from deepfake_detector.training.devices import in_any_process, mean_over_processes
 from deepfake_detector.training.learner import Learner
 from deepfake_detector.training.progress import Progress, restored
 
@@ -61,14 +60,15 @@ class Keeper:
         self.asked += 1
         if self.learner.fabric.world_size > 1 and self.asked % AGREE_EVERY:
             return False
-        return self._any(due)
+        return in_any_process(self.learner.fabric, due)
 
     def save(self) -> None:
         """Save; raises Stopped where a signal has come to any process of the run."""
-        stopping = self._any(bool(self.received))
+        fabric = self.learner.fabric
+        stopping = in_any_process(fabric, bool(self.received))
         # one process writes; after a resume all go on from what it wrote
-        self.progress.loss = self._mean(self.progress.loss)
-        if self.learner.fabric.is_global_zero:
+        self.progress.loss = mean_over_processes(fabric, self.progress.loss)
+        if fabric.is_global_zero:
             self.checkpoints.write(
                 {"learner": self.learner.state(), "progress": self.progress.state()}
             )
@@ -79,7 +79,7 @@ class Keeper:
                 f"stopped in {done}; the same command goes on from there",
                 max(self.received, default=2),
             )
-            raise stopped if self.learner.fabric.is_global_zero else SystemExit  # told once
+            raise stopped if fabric.is_global_zero else SystemExit  # told once
 
     def interruptible(self, watch: Watch) -> Callable[[Batches, int], Batches]:
         """Validation's batches, at each of which a signal can end the run; of several processes
@@ -92,22 +92,6 @@ class Keeper:
                 yield batch
 
         return watched
-
-    def _mean(self, here: float) -> float:
-        """The mean over the processes of the run; all must ask."""
-        fabric = self.learner.fabric
-        if fabric.world_size == 1:
-            return here
-        return float(fabric.all_reduce(torch.tensor(here, dtype=torch.float64)))
-
-    def _any(self, here: bool) -> bool:
-        """Whether it holds in any process of the run; all must ask."""
-        fabric = self.learner.fabric
-        return (
-            here
-            if fabric.world_size == 1
-            else bool(fabric.all_reduce(torch.tensor(float(here)), reduce_op="max"))
-        )
 
 
 @contextmanager

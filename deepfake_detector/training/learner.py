@@ -1,6 +1,7 @@
 """The state of training (weights, EMA, optimizer, schedule, generators) and one step of it."""
 
 import random
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from torch import nn
 
 from deepfake_detector.training.boundary import WithBoundary, boundary_loss
 from deepfake_detector.training.crops import normalise
-from deepfake_detector.training.network import check_same
+from deepfake_detector.training.network import FaceClassifier, check_same
 from deepfake_detector.training.optimization import cosine_with_warmup, ema_of, make_optimizer
 from deepfake_detector.training.settings import Train
 
@@ -18,7 +19,7 @@ class Learner:
     """Everything that changes during training. `judged` is the module that is validated and kept:
     the detector alone, where a head for the blending boundary learns beside it."""
 
-    def __init__(self, fabric: Fabric, detector: nn.Module, recipe: Train, steps: int) -> None:
+    def __init__(self, fabric: Fabric, detector: FaceClassifier, recipe: Train, steps: int) -> None:
         self.fabric, self.mask_loss = fabric, recipe.mask_loss
         self.detector = detector.to(memory_format=torch.channels_last)
         self.learning = WithBoundary(detector) if recipe.mask_loss else detector
@@ -106,7 +107,7 @@ class Learner:
 
 def _random_state(device: torch.device) -> dict:
     """State of every random generator that this process trains with."""
-    kind, keys, *rest = np.random.get_state()
+    kind, keys, *rest = cast(tuple[Any, ...], np.random.get_state())
     return {
         "python": random.getstate(),
         "numpy": [kind, keys.tolist(), *rest],

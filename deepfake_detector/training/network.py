@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,7 @@ class FaceClassifier(nn.Module):
 
     @property
     def head(self) -> nn.Linear:
-        return self.backbone.get_submodule(BACKBONES[self.network].head)
+        return cast(nn.Linear, self.backbone.get_submodule(BACKBONES[self.network].head))
 
     @property
     def stride_16(self) -> nn.Module:
@@ -128,7 +129,7 @@ def to_device(classifier: FaceClassifier, arithmetic: str, accelerator: str) -> 
         torch.set_num_threads(THREADS)  # fewer cores would give fewer
     without_tf32()
     on_gpu = arithmetic == "fastest" and accelerator != "cpu" and torch.cuda.is_available()
-    return classifier.to("cuda" if on_gpu else "cpu", memory_format=torch.channels_last)
+    return classifier.to("cuda" if on_gpu else "cpu").to(memory_format=torch.channels_last)
 
 
 def without_tf32() -> None:
@@ -175,10 +176,9 @@ def _read(path: Path, remedy: str) -> dict:
 
 
 def _named_weights(path: str | Path, content: object, remedy: str) -> dict[str, Tensor]:
-    named = isinstance(content, dict) and all(
+    if not isinstance(content, dict) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
-    )
-    if not named:
+    ):
         raise UserError(
             f"{path}: not named weights: a dict of names to tensors is expected", remedy
         )

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
+
 
 def make_optimizer(
     detector: nn.Module, name: str, lr: float, weight_decay: float, fused: bool = False
@@ -48,7 +50,7 @@ def ema_of(detector: nn.Module, decay: float) -> AveragedModel:
     forgotten (as in TensorFlow's ExponentialMovingAverage).
     """
 
-    def mean(kept: list[torch.Tensor], new: list[torch.Tensor], _steps: torch.Tensor) -> None:
+    def mean(kept: Tensors, new: Tensors, _steps: torch.Tensor | int) -> None:
         """Of tensors of one kind and device, all at once."""
         if not kept[0].is_floating_point():
             torch._foreach_copy_(kept, new)

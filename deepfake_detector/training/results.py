@@ -1,5 +1,7 @@
 """The figures of a training run, from its table of epochs and its logits on validation."""
 
+from typing import Any
+
 import pandas as pd
 
 from deepfake_detector.scoring.intervals import Scores, intervals
@@ -21,7 +23,7 @@ def figures(history: pd.DataFrame, validation: pd.DataFrame) -> dict:
     interval = intervals(videos["label"], Scores(videos["logit"]), videos["group"], ["roc_auc"])
     low, high = interval.ends.get("roc_auc", (None, None))
     learned = None if low is None else low > 0.5
-    found = {"best_epoch": best_epoch, "epochs": len(history), "learned": learned}
+    found: dict[str, Any] = {"best_epoch": best_epoch, "epochs": len(history), "learned": learned}
     if interval.reason:
         found["reason"] = interval.reason
     rounded = best | {"val_video_roc_auc_low": low, "val_video_roc_auc_high": high}

@@ -92,9 +92,9 @@ def _deformed(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     Simard et al. 2003)."""
     size = mask.shape[0]
     small = max(8, size // 4)
-    field = rng.uniform(-1, 1, (small, small, 2)).astype(np.float32)
+    field: np.ndarray = rng.uniform(-1, 1, (small, small, 2)).astype(np.float32)
     field = cv2.GaussianBlur(field, (0, 0), SMOOTH * small)
-    field *= np.float32(BEND * size / np.sqrt(np.mean(field**2)))
+    field = field * np.float32(BEND * size / np.sqrt(np.mean(field**2)))
     field = cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR)
     across, down = np.meshgrid(np.arange(size, dtype=np.float32), np.arange(size, dtype=np.float32))
     return cv2.remap(mask, across + field[..., 0], down + field[..., 1], cv2.INTER_LINEAR)
@@ -142,7 +142,8 @@ def _move(size: int, rng: np.random.Generator) -> np.ndarray:
     matrix = cv2.getRotationMatrix2D(
         ((size - 1) / 2, (size - 1) / 2), 0, 1 + rng.uniform(-ZOOM, ZOOM)
     )
-    matrix[:, 2] += rng.uniform(-MOVE_X, MOVE_X) * size, rng.uniform(-MOVE_Y, MOVE_Y) * size
+    moved = rng.uniform(-MOVE_X, MOVE_X), rng.uniform(-MOVE_Y, MOVE_Y)
+    matrix[:, 2] += np.multiply(moved, size)
     return matrix
 
 

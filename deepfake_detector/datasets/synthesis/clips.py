@@ -7,7 +7,7 @@ background and motion of the film it was made from, so only the face tells the t
 
 import io
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import av
@@ -223,7 +223,9 @@ def _file(
     return _mp4(frames, film.scene.background.shape, film.rate, film.crf)
 
 
-def _forger(clip: Clip, film: Film, seed: int, resolution: tuple[float, float]):
+def _forger(
+    clip: Clip, film: Film, seed: int, resolution: tuple[float, float]
+) -> Callable[[int, Shot], np.ndarray] | None:
     """A function of (position, shot) that forges one frame; None for a real clip."""
     if clip.source is None:
         return None
