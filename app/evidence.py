@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from app import charts, downloads, own_clips, player
-from app.history import WITH_FILE, Judged, pixels, unpacked
+from app.history import WITH_FILE, History, Judged, pixels, unpacked
 from app.words import badge, file_beside, plain, verdict_as_html
 from deepfake_detector.common.percent import percent
 from deepfake_detector.common.verdicts import decided
@@ -27,10 +27,18 @@ _DRAWING = threading.Lock()  # the drawing library has one set of settings for a
 
 
 @st.fragment
-def show(judged: Judged, banner: str, test_firmness: Callable[[Judged], None], busy: bool) -> None:
-    """All of it; `banner` is a warning that the page shows already, `test_firmness` has the verdict
-    tested on changed copies of the file. While files are judged (`busy`) nothing can be taken away
-    that has to be made first."""
+def show(
+    judged: Judged,
+    history: History,
+    banner: str,
+    test_firmness: Callable[[Judged], None],
+    busy: bool,
+) -> None:
+    """All of it, as long as the `history` that it is of is not forgotten; `banner` is a warning
+    that the page shows already, `test_firmness` has the verdict tested on changed copies of the
+    file. While files are judged (`busy`) nothing can be taken away that has to be made first."""
+    if history.forgotten:
+        st.rerun()  # the whole page says so
     for warning in judged.report.warnings:
         if warning != banner:
             st.warning(warning, icon=":material/science:")
@@ -44,7 +52,7 @@ def show(judged: Judged, banner: str, test_firmness: Callable[[Judged], None], b
         if judged.report.kind == "image":
             _show_whole(judged, 0)
         _show_faces(judged)
-    _show_downloads(judged, busy)
+    _show_downloads(judged, history, busy)
     _show_details(judged)
 
 
@@ -277,12 +285,12 @@ def _caption(judged: Judged, person: int, one: FaceFrame) -> str:
     return found + report.not_counted(judged.report, person)
 
 
-def _show_downloads(judged: Judged, busy: bool) -> None:
+def _show_downloads(judged: Judged, history: History, busy: bool) -> None:
     name = judged.report.input
     with st.container(horizontal=True):
         downloads.offer(
             "Report to print or pass on (HTML)",
-            lambda: _html(judged),
+            history.unless_forgotten(lambda: _html(judged)),
             file_beside(name, ".report.html"),
             "text/html",
             ":material/description:",
@@ -298,7 +306,7 @@ def _show_downloads(judged: Judged, busy: bool) -> None:
             on_click="ignore",
             key=f"json-{judged.number}",
         )
-        player.offer(judged, busy)
+        player.offer(judged, history, busy)
 
 
 def _show_details(judged: Judged) -> None:

@@ -17,6 +17,7 @@ from functools import cached_property
 import numpy as np
 from PIL import Image
 
+from deepfake_detector import UserError
 from deepfake_detector.common.verdicts import FileVerdict
 from deepfake_detector.contract import Contract
 from deepfake_detector.serving.inference import Report, banner, of_the_file
@@ -169,6 +170,7 @@ class History:
         self.kept: dict[int, Evidence] = {}  # the oldest first
         self._rows: dict[int, Row] = {}
         self._room, self._lock = room, threading.Lock()
+        self.forgotten = False  # for whoever still has it open in another tab
         room.join(self)
 
     def add(
@@ -203,7 +205,10 @@ class History:
         return row
 
     def find(self, name: str, sha256: str | None, model_sha256: str) -> Row | None:
-        """The same input judged by the same model before."""
+        """The same input judged by the same model before. Of one that never arrived nothing tells
+        whether it is the same."""
+        if sha256 is None:
+            return None
         wanted = (name, sha256, model_sha256)
         same = (one for one in self.rows() if (one.name, one.sha256, one.model_sha256) == wanted)
         return next(same, None)
@@ -220,11 +225,25 @@ class History:
         found = self.kept.get(number)
         return found.judged if found else None
 
-    def clear(self) -> None:
-        """Drop it all."""
+    def forget(self) -> None:
+        """Drop it all, for good."""
         with self._lock:
+            self.forgotten = True
             self._rows.clear()
         self._room.clear(self.kept)
+
+    def unless_forgotten(self, make: Callable[[], bytes]) -> Callable[[], bytes]:
+        """`make`, for a download that another tab may have had forgotten before it is asked for.
+        Then it raises UserError."""
+
+        def made() -> bytes:
+            if self.forgotten:
+                raise UserError(
+                    "what was judged was forgotten in another tab", "load the page anew"
+                )
+            return make()
+
+        return made
 
     @property
     def room(self) -> int:

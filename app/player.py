@@ -6,7 +6,7 @@ import threading
 import streamlit as st
 
 from app import downloads
-from app.history import WITH_FILE, Judged
+from app.history import WITH_FILE, History, Judged
 from app.words import file_beside, plain
 from deepfake_detector.media.reading import Limits, MediaError
 from deepfake_detector.serving import annotation, limits
@@ -43,7 +43,7 @@ def show(judged: Judged, second: float) -> None:
         st.video(data, format="video/mp4" if drawn else kind, start_time=int(begins + second))
 
 
-def offer(judged: Judged, busy: bool) -> None:
+def offer(judged: Judged, history: History, busy: bool) -> None:
     """A button that makes the annotated copy when asked; without faces it has no boxes."""
     if not judged.file or not judged.report.faces:
         return
@@ -52,7 +52,7 @@ def offer(judged: Judged, busy: bool) -> None:
     what = "Clip" if judged.report.kind == "video" else "Picture"
     downloads.offer(
         f"{what} with boxes drawn in ({suffix[1:].upper()})",
-        lambda: made or _annotated(judged, of_a_file),
+        history.unless_forgotten(lambda: made or _annotated(judged, of_a_file)),
         file_beside(judged.report.input, f".annotated{suffix}"),
         annotation.MEDIA_TYPES[suffix],
         ":material/movie:",

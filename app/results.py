@@ -55,6 +55,8 @@ def _follow_all(history: History, below: int | None, banner: str) -> None:
 
 def _show_all(history: History, below: int | None, banner: str, busy: bool) -> None:
     """`below` is the file that is shown below the table."""
+    if history.forgotten:
+        st.rerun()  # the whole page says so
     rows = history.rows()
     if len(rows) < 2:
         return
@@ -117,7 +119,7 @@ def _show_table(rows: Sequence[Row]) -> None:
             "probability of fake": st.column_config.NumberColumn(format="%.1f%%", width=130),
             "in words": st.column_config.TextColumn(width=320),
             "people": st.column_config.NumberColumn(width=70),
-            "seconds": st.column_config.NumberColumn(format="%.1f"),
+            "length (s)": st.column_config.NumberColumn(format="%.1f"),
             "sha256": st.column_config.TextColumn(width=130),
         },
     )
@@ -136,6 +138,7 @@ def _offer_choice(rows: Sequence[Row]) -> None:
     st.selectbox(
         "Shown below",
         list(names),
+        index=None,
         format_func=names.__getitem__,
         placeholder="Choose a file here or in the table" if rows else "No file matches",
         key=CHOICE,
@@ -190,7 +193,7 @@ def as_frame(rows: Sequence[Row]) -> pd.DataFrame:
             ),
             "in words": [printable(row.said) for row in rows],
             "people": [row.people for row in rows],
-            "seconds": pd.array([row.duration for row in rows], "Float64"),
+            "length (s)": pd.array([row.duration for row in rows], "Float64"),
             "model": [printable(row.model) for row in rows],
             "sha256": [row.sha256 or "" for row in rows],
         }
@@ -250,7 +253,7 @@ def _show_one(
     row: Row, history: History, banner: str, test_firmness: Callable[[Judged], None], busy: bool
 ) -> None:
     if judged := history.evidence(row.number):
-        evidence.show(judged, banner, test_firmness, busy)
+        evidence.show(judged, history, banner, test_firmness, busy)
         return
     with st.container(border=True):
         st.html(verdict_as_html(row.verdict))

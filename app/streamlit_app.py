@@ -84,9 +84,9 @@ def main() -> None:
         results.show(history, busy, detector.banner, test_firmness)
     if visit.empty:
         st.info(
-            "Drop images or clips above, or pick an example. You get a verdict, what its score "
-            "means, and the faces it rests on. Files go to the computer that serves this page, "
-            "and nowhere else.",
+            f"Drop images or clips above{', or pick an example' if uploads.examples() else ''}. You "
+            "get a verdict, what its score means, and the faces it rests on. Files go to the "
+            "computer that serves this page, and nowhere else.",
             icon=":material/info:",
         )
 
@@ -97,7 +97,7 @@ def open_visit(at_once: int) -> Visit:
     if "visit" not in state:
         visit = visits().opened(st.query_params.get(VISIT), at_once)
         state.update(visit=visit, taken=set(), round=0, example=None, shown=None)
-    elif visits().is_forgotten(state.visit):
+    elif state.visit.history.forgotten:
         begin_anew(at_once)  # what is in the uploader stays: it may be dropped just now
         st.toast("What was judged was forgotten in another tab.", icon=":material/delete:")
     session = cast(ScriptRunContext, get_script_run_ctx()).session_id

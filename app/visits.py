@@ -8,7 +8,6 @@ choice.
 import secrets
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +47,6 @@ class Visits:
         self._seconds, self._most, self._clock = seconds, most, clock
         self._lock = threading.Lock()
         self._kept: dict[str, tuple[float, Visit]] = {}  # the last looked at last
-        self._forgotten: weakref.WeakSet[Visit] = weakref.WeakSet()
 
     def opened(self, token: str | None, at_once: int) -> Visit:
         """The visit under a token, or where there is none an empty one under a new token, of which
@@ -64,7 +62,7 @@ class Visits:
     def keep(self, visit: Visit) -> None:
         """Keep a visit from now on for its time, unless it was forgotten, in another tab too."""
         with self._lock:
-            if visit in self._forgotten:
+            if visit.history.forgotten:
                 return
             self._kept.pop(visit.token, None)
             self._kept[visit.token] = self._clock(), visit
@@ -74,14 +72,9 @@ class Visits:
     def forget(self, visit: Visit) -> None:
         """Drop what was judged and what waits, wherever the visit is still open."""
         with self._lock:
-            self._forgotten.add(visit)
+            visit.history.forget()
             self._kept.pop(visit.token, None)
         visit.work.end()
-        visit.history.clear()
-
-    def is_forgotten(self, visit: Visit) -> bool:
-        with self._lock:
-            return visit in self._forgotten
 
     def expire(self) -> None:
         """Forget those whose time is over, and drop the files that wait where nobody is there."""

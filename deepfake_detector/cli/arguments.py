@@ -77,6 +77,10 @@ def _file(text: str) -> Path:
     path = Path(os.path.realpath(text)) if os.path.islink(text) else Path(text)
     if os.path.isdir(path):
         raise argparse.ArgumentTypeError(f"{text!r} is a folder; name a file")
+    if text == "-" or (os.path.exists(text) and not os.path.isfile(text)):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no file: results are written whole, not as a stream; name a file"
+        )
     _check_writable(text, path.parent)
     return path
 

@@ -66,7 +66,7 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
     outputs.check(
         [*asked_for, *judge.targets(inputs), *journals], [*inputs, *listed, arguments.model]
     )
-    print(f"{'verdict':<13} {'P(fake)':>8}  {'faces':>7}  input")
+    print(f"{'verdict':<13} {'P(fake)':>8}  {'frames':>7}  input")
     if target is None:
         goes_on = arguments.annotate is not None
         judged = _judged(inputs, judge, execution)

@@ -33,6 +33,7 @@ from deepfake_detector.media.reading import (
     lacks_index,
     moving,
     opened,
+    refuse_archive,
     refuse_empty,
     video_errors,
 )
@@ -103,7 +104,7 @@ def probe(source: Source, limits: Limits = LIMITS) -> Probe:
         with video_errors(), opened(source) as file:
             if picture := _picture(file, found, limits):
                 return picture
-            file.seek(0)
+            refuse_archive(file)
             file.limit(limits.work)
             return _video(file, found, limits)
     except MediaError as error:

@@ -41,6 +41,7 @@ NOT_MOVING = (
     | Disposition.dependent
 )
 
+ZIP = b"PK\x03\x04"  # how a file of it begins
 EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # how Matroska begins, and its content
 UNKNOWN_RIFF = 0xFFFFFFFF
 CONTENT = (b"moov", b"moof", b"mdat")  # boxes of an MP4: its index, whole or by parts, and the rest
@@ -279,6 +280,14 @@ def byte_count(source: Source) -> int:
 def refuse_empty(source: Source) -> None:
     if not byte_count(source):
         raise MediaError("empty file")
+
+
+def refuse_archive(file: "MediaFile") -> None:
+    """Raises MediaError for a ZIP, in which the media may be."""
+    file.seek(0)
+    if file.read(len(ZIP)) == ZIP:
+        raise MediaError("a ZIP archive", "unpack it, and give the files in it")
+    file.seek(0)
 
 
 def check_size(width: int, height: int, most: int) -> None:

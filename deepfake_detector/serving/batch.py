@@ -236,7 +236,7 @@ def csv_lines(
 def _csv_line(row: Sequence[object]) -> bytes:
     line = io.StringIO()
     csv.writer(line).writerow(row)  # ended by \r\n, so that a name with either of them is quoted
-    return (line.getvalue().removesuffix("\r\n") + "\n").encode("utf-8", "surrogateescape")
+    return (line.getvalue().removesuffix("\r\n") + "\n").encode("utf-8", "backslashreplace")
 
 
 def summary(counts: Mapping[FileVerdict, int]) -> str:

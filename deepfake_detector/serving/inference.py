@@ -24,6 +24,7 @@ import numpy as np
 
 from deepfake_detector import UserError
 from deepfake_detector.common import cores
+from deepfake_detector.common.input_stamps import stamps
 from deepfake_detector.common.verdicts import FileVerdict, Verdict
 from deepfake_detector.contract import Contract, golden, model_file
 from deepfake_detector.contract.model_file import Model
@@ -315,6 +316,7 @@ class Detector:
         )
         try:
             check_file(source)
+            before = stamps(_on_disk(source))
             report = replace(report, sha256=sha256 or _sha256(source))
             probed = probe(source, limits)
             known = probed.facts.keys() > {"bytes"}  # what is no media is tried as a video
@@ -327,12 +329,17 @@ class Detector:
             )
             with self._lock:
                 frames = sample_frames(source, self.contract.frames, limits, probed)
-                report = self._judge(
+                judged = self._judge(
                     report, _ahead(frames), probed.timeline, kind, watch, limits.work, keep_frames
                 )
+            if stamps(_on_disk(source)) != before:  # hash, facts and faces may be of several
+                raise MediaError(
+                    "its content changed while it was judged",
+                    "judge it again once nothing writes to it any more",
+                )
         except (MediaError, OSError) as error:
-            report = replace(report, reason=UNREADABLE, error=reason(error))
-        return report
+            return replace(report, reason=UNREADABLE, error=reason(error))
+        return judged
 
     def score(
         self, frames: Iterable[Frame], ready_crops: bool = False
@@ -554,6 +561,10 @@ def of_the_file(warnings: Iterable[str], banner: str) -> str:
 
 def _sha256(source: Source) -> str:
     return hashlib.sha256(source).hexdigest() if isinstance(source, bytes) else file_hash(source)
+
+
+def _on_disk(source: Source) -> list[Path]:
+    return [source] if isinstance(source, Path) else []
 
 
 def _later(starts_at: float) -> list[str]:

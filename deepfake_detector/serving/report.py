@@ -52,6 +52,7 @@ from deepfake_detector.serving.inference import (
     NOT_JUDGED,
     UNREADABLE,
     FaceFrame,
+    FaceTrack,
     Report,
 )
 from deepfake_detector.serving.seen_frames import SeenFrame
@@ -71,7 +72,7 @@ SAID: dict[FileVerdict, str] = {
     "ERROR": "This file cannot be judged",
 }
 EXPLAINED = {  # by reason
-    NO_FACE: "No face was found in any frame that was looked at. The detector judges faces only.",
+    NO_FACE: "No face{least} was found in {where}. The detector judges faces only.",
     TOO_SMALL: "Faces were found, but all are too small to judge.",
     TOO_FEW: "A face was found in too few of the frames that were looked at to judge the clip.",
     NOBODY: "Faces were found, but no one person in enough of the frames that were looked at.",
@@ -84,6 +85,10 @@ EXPLAINED = {  # by reason
     NOT_JUDGED: "A demonstration model has seen drawn people only. It judges nothing but the demo's own files.",
     UNPROVEN: "The model's own validation does not show that it tells real from fake.",
     UNREADABLE: "The file is empty, damaged, beyond a limit, or of a kind that cannot be read.",
+}
+NOT_COUNTED = {  # by reason, of one person among others
+    TOO_FEW: "seen in too few frames",
+    BAD_QUALITY: "too blurred, compressed or noisy",
 }
 FACTS = {  # how the facts of a file are told on the page
     "bytes": ("size", "{:,} bytes"),
@@ -112,8 +117,15 @@ def in_words(report: Report) -> str:
     """Why there is no verdict, for a person; empty where there is one."""
     if report.error:
         return f"{report.error[0].upper()}{report.error[1:].rstrip('.')}."
-    text = EXPLAINED[report.reason] if report.reason else ""
+    text = EXPLAINED[report.reason].format(**_looked_for(report)) if report.reason else ""
     return f"{text} ({report.details})" if report.details else text
+
+
+def _looked_for(report: Report) -> dict[str, str]:
+    """What faces were looked for, and where, as an explanation may tell it."""
+    least = f" of at least {report.least_face:.0f} pixels" if report.least_face else ""
+    frames = f"any of the {report.frames_sampled} frames that were looked at"
+    return {"least": least, "where": "the picture" if report.frames_sampled == 1 else frames}
 
 
 def verdict_in_words(report: Report) -> str:
@@ -332,9 +344,10 @@ def most_suspicious(report: Report) -> list[tuple[int, FaceFrame]]:
 
 
 def not_counted(report: Report, person: int) -> str:
-    """What is to be said beside a face of somebody without a score; empty of all others."""
-    scored = next(track.scored for track in report.faces if track.person == person)
-    return "" if scored else ", not counted: seen in too few frames"
+    """Why a face does not count, to be said beside it; empty where it does, or where nothing is
+    judged."""
+    reason = next(track.reason for track in report.faces if track.person == person)
+    return f", not counted: {NOT_COUNTED[reason]}" if reason in NOT_COUNTED else ""
 
 
 def most_suspicious_frames(report: Report) -> list[SeenFrame]:
@@ -377,9 +390,8 @@ def _people(report: Report) -> Section:
             "verdict": track.verdict
             + (f" ({with_details(track.reason, track.details)})" if track.reason else ""),
             "probability of fake": f"{percent(track.fake_probability)}",
-            "frames": len(track.frames),
-            "seconds": f"{track.frames[0].time:.1f} to {track.frames[-1].time:.1f}",
         }
+        | (_when(track) if report.kind == "video" else {})
         for track in report.faces
     ]
     return Section(
@@ -387,6 +399,11 @@ def _people(report: Report) -> Section:
         [WHO_DECIDES],
         rows,
     )
+
+
+def _when(track: FaceTrack) -> dict[str, object]:
+    first, last = track.frames[0].time, track.frames[-1].time
+    return {"frames": len(track.frames), "seconds": f"{first:.1f} to {last:.1f}"}
 
 
 def _firmness(report: Report, terms: Contract) -> Section:
@@ -400,9 +417,9 @@ def _faces(report: Report, terms: Contract) -> Section:
     for person, one in shown:
         regions = marking.regions_marked(one.crop, one.activation, terms, report.people)
         both = np.hstack([one.crop, regions])
+        when = f"{one.time:.1f} s, " if report.kind == "video" else ""
         caption = (
-            f"person {person}, {one.time:.1f} s, {percent(one.fake_probability)}"
-            f"{not_counted(report, person)}"
+            f"person {person}, {when}{percent(one.fake_probability)}{not_counted(report, person)}"
         )
         pictures.append(
             Picture(

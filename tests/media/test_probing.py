@@ -3,6 +3,7 @@ one."""
 
 import io
 import struct
+import zipfile
 from fractions import Fraction
 from unittest.mock import Mock
 
@@ -124,11 +125,19 @@ def test_where_times_do_not_hold_there_are_none(data):
     assert (found.failure, found.facts["frames_found"] in (1, 8)) == ("", True)
 
 
+def zipped() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("clip.mp4", TINY["mp4"])
+    return buffer.getvalue()
+
+
 @pytest.mark.parametrize(
     ("data", "limits", "failure"),
     [
         (b"", Limits(), "empty file"),
         (b"text", Limits(), "neither an image nor a video that can be decoded: Invalid data found"),
+        (zipped(), Limits(), "a ZIP archive; unpack it, and give the files in it"),
         (audio_only(), Limits(), "no video in it (audio only?)"),
         (encrypted(), Limits(), "its pictures are encrypted (copy protection)"),
         (TINY["mp4"][:400], Limits(), NO_INDEX),
@@ -141,6 +150,7 @@ def test_where_times_do_not_hold_there_are_none(data):
     ids=[
         "empty",
         "text",
+        "a zip",
         "audio only",
         "encrypted",
         "cut short",

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from app.history import WITH_FILE, History, Room, packed, pixels, unpacked
+from deepfake_detector import UserError
 from deepfake_detector.scoring.firmness import Firmness, Outcome
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report, banner
 from deepfake_detector.serving.report_model import as_json
@@ -139,3 +140,20 @@ def test_an_input_is_found_by_name_bytes_and_model(wanted, number):
     found = kept.find(*wanted)
     assert (found and found.number) == number
     assert len(kept.rows()) == 2, "the same input takes the place of that before"
+
+
+def test_of_files_that_never_arrived_each_keeps_its_row_under_one_name_too():
+    kept = History(Room())
+    for size in (300, 400):
+        lost = Report.unreadable("clip.mp4", f"too large: {size} MiB")
+        kept.add(lost, TERMS, "ab" * 32, "detector.onnx")
+    assert [row.said for row in kept.rows()] == ["Too large: 300 MiB.", "Too large: 400 MiB."]
+
+
+def test_nothing_is_made_to_take_away_of_what_was_forgotten_in_another_tab():
+    kept = History(Room())
+    make = kept.unless_forgotten(lambda: b"report")
+    assert make() == b"report"
+    kept.forget()
+    with pytest.raises(UserError, match="forgotten in another tab"):
+        make()

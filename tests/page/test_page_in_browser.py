@@ -250,7 +250,7 @@ def test_each_verdict_is_told_by_word_and_sign_with_score_and_faces(visit, folde
 @pytest.mark.parametrize(
     ("name", "verdict", "said"),
     [
-        ("grey.png", "○ INCONCLUSIVE No verdict", "No face was found"),
+        ("grey.png", "○ INCONCLUSIVE No verdict", "No face of at least"),
         ("broken.mp4", "✕ ERROR Cannot be judged", "This file cannot be judged"),
     ],
 )
@@ -321,6 +321,23 @@ def test_no_click_begins_what_is_in_hand_anew_and_what_waits_is_judged_after_a_r
     page.get_by_text("2 files: ").wait_for()
     let_go.touch()
     page.get_by_text("5 files: ").wait_for()
+
+
+def test_what_another_tab_had_forgotten_is_gone_at_the_next_click(visit, folder):
+    """A click that draws a part of the page alone, too."""
+    page = visit()
+    drop(page, folder, "still.jpg")
+    judged(page)
+    page.wait_for_url("**/?visit=*")
+    other = visit()
+    other.goto(page.url)
+    verdict_of(other).wait_for()
+    other.get_by_text("Forget what was judged").click()
+    verdict_of(other).wait_for(state="detached")
+    page.get_by_text("Mark in orange").click()
+    page.get_by_text("What was judged was forgotten in another tab.").wait_for()
+    verdict_of(page).wait_for(state="detached")
+    assert "visit=" not in page.url
 
 
 def test_who_has_many_files_gives_a_place_to_whoever_comes(visit, folder, let_go):

@@ -98,7 +98,7 @@ def test_what_is_forgotten_stays_so_where_another_tab_has_it_open():
     visits.keep(visit)
     assert visits.opened(visit.token, 1) is visit
     visits.forget(visit)
-    assert visits.is_forgotten(visit)
+    assert visit.history.forgotten
     assert not visit.history.rows()
     visits.keep(visit)  # as the other tab does
     assert visits.opened(visit.token, 1) is not visit

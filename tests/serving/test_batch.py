@@ -341,11 +341,11 @@ def test_json_is_one_list(tmp_path):
 
 
 def test_csv_has_a_row_for_each_input_whatever_its_name(tmp_path):
-    names = ["a.jpg", 'b,"c"\n.jpg', "c\r.jpg", "é.jpg"]
+    names = ["a.jpg", 'b,"c"\n.jpg', "c\r.jpg", "é.jpg", "con\udcff.jpg"]
     batch.write_csv(tmp_path / "x.csv", map(found, names))
     with open(tmp_path / "x.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [row["input"] for row in rows] == names
+    assert [row["input"] for row in rows] == [*names[:-1], "con\\udcff.jpg"]
     assert rows[0] == {
         "input": "a.jpg",
         "verdict": "REAL",

@@ -600,6 +600,21 @@ def test_a_hash_that_is_known_already_is_not_computed_again(small_detector, monk
     assert findings(small_detector.predict(data, sha256=expected.sha256)) == findings(expected)
 
 
+def test_a_file_that_is_written_to_meanwhile_is_an_error(small_detector, tmp_path):
+    """Its hash, its facts and its faces might be of three different files."""
+    (tmp_path / "clip.mp4").write_bytes(made.clip())
+
+    def appended(done: int, total: int) -> None:
+        if done == 1:
+            with open(tmp_path / "clip.mp4", "ab") as file:
+                file.write(b"more")
+
+    found = small_detector.predict(tmp_path / "clip.mp4", watch=appended)
+    assert (found.verdict, found.faces) == ("ERROR", ())
+    assert found.error.startswith("its content changed while it was judged")
+    assert small_detector.predict(tmp_path / "clip.mp4").verdict != "ERROR"
+
+
 @pytest.mark.slow
 def test_serving_imports_neither_torch_nor_onnx():
     names = ("torch", "onnx", "onnxruntime")

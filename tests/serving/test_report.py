@@ -11,8 +11,11 @@ from made import contract_terms, picture, textured
 from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.pages import svg
 from deepfake_detector.scoring.calibration import thinned
+from deepfake_detector.scoring.decision import UNPROVEN
+from deepfake_detector.scoring.quality import BAD_QUALITY
+from deepfake_detector.scoring.scores import NO_FACE, TOO_FEW
 from deepfake_detector.serving import report, seen_frames
-from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
+from deepfake_detector.serving.inference import NOT_JUDGED, FaceFrame, FaceTrack, Report
 from deepfake_detector.serving.report_model import as_json
 
 SHA = "ab" * 32
@@ -181,9 +184,53 @@ def test_without_a_class_in_validation_nothing_is_told_of_it():
 
 @pytest.mark.parametrize("reason", report.EXPLAINED)
 def test_every_reason_is_put_into_words_with_its_details(reason):
-    assert report.in_words(replace(FACELESS, reason=reason)) == report.EXPLAINED[reason]
-    told = report.in_words(replace(FACELESS, reason=reason, details="2 of 8"))
-    assert told == f"{report.EXPLAINED[reason]} (2 of 8)"
+    told = report.in_words(replace(FACELESS, reason=reason))
+    assert told
+    assert "{" not in told
+    assert report.in_words(replace(FACELESS, reason=reason, details="2 of 8")) == f"{told} (2 of 8)"
+
+
+@pytest.mark.parametrize(
+    ("frames", "least", "said"),
+    [
+        (1, 64.0, "No face of at least 64 pixels was found in the picture."),
+        (
+            8,
+            63.6,
+            "No face of at least 64 pixels was found in any of the 8 frames that were looked",
+        ),
+        (8, None, "No face was found in any of the 8 frames that were looked at."),
+    ],
+)
+def test_where_no_face_is_found_it_says_what_was_looked_for(frames, least, said):
+    found = replace(FACELESS, reason=NO_FACE, frames_sampled=frames, least_face=least)
+    assert report.in_words(found).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("", ""),
+        (TOO_FEW, ", not counted: seen in too few frames"),
+        (BAD_QUALITY, ", not counted: too blurred, compressed or noisy"),
+        (UNPROVEN, ""),
+        (NOT_JUDGED, ""),
+    ],
+)
+def test_beside_a_face_stands_why_it_does_not_count(reason, said):
+    faces = (track(0, "REAL", 0.1), replace(track(1, "INCONCLUSIVE", 0.9), reason=reason))
+    assert report.not_counted(replace(JUDGED, faces=faces), 2) == said
+    assert report.not_counted(replace(JUDGED, faces=faces), 1) == ""
+
+
+@pytest.mark.slow
+def test_of_a_picture_no_seconds_are_told():
+    of_a_clip = report.as_html(JUDGED, TERMS, SHA).decode()
+    of_a_picture = report.as_html(replace(JUDGED, kind="image"), TERMS, SHA).decode()
+    for told in ("0.0 to 0.2", "person 2, 0.0 s, "):
+        assert told in of_a_clip
+        assert told not in of_a_picture
+    assert "person 2, 90.0%" in of_a_picture
 
 
 @pytest.mark.slow
