@@ -70,10 +70,18 @@ def write_report() -> Path | None:
         f"Made {datetime.fromtimestamp(REPORT.stat().st_mtime):%Y-%m-%d %H:%M}; opened at {_commit()} "
         f"on {cores.processor()}, {cores.available()} cores."
     )
-    told = [stamp, *filter(None, [seeds.spread(seeds.of_one_recipe(revisions.kept()))])]
+    alike = seeds.of_one_recipe(revisions.kept(), revisions.is_evaluated)
+    told = [*_earlier(), stamp, *filter(None, [seeds.spread(alike)])]
     page, added = REPORT.read_text(encoding="utf-8"), "".join(f"\n<p>{escape(t)}</p>" for t in told)
     write_whole(OPENED_REPORT, page.replace("</h1>", f"</h1>{added}", 1).encode())
     return OPENED_REPORT
+
+
+def _earlier() -> list[str]:
+    """A warning where the report is of another run than the workspace's."""
+    if not revisions.older_than_its_inputs(revisions.LOCK.read_bytes(), "report"):
+        return []
+    return ["This report is of an earlier run: `dvc repro` makes that of the last one."]
 
 
 def _commit() -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from deepfake_detector import UserError, contract
 from deepfake_detector.datasets.held_out import rows_at
-from deepfake_detector.evaluation.revisions import content
+from deepfake_detector.evaluation.revisions import LOCK, content, older_than_its_inputs
 from deepfake_detector.scoring.intervals import WITH_INTERVAL, Scores, mean_difference_intervals
 from deepfake_detector.scoring.metrics import figures
 from deepfake_detector.scoring.scores import probability
@@ -64,8 +64,8 @@ def compare(first: Sequence[str], second: Sequence[str], split: str) -> list[Lev
     experiments' names, or `workspace`) of one run each, or of one recipe each trained with several
     seeds, of which the means are compared.
 
-    Raises UserError where a revision or its predictions cannot be found, and where the items
-    differ.
+    Raises UserError where a revision or its predictions cannot be found, where these are older than
+    its model, and where the items differ.
     """
     runs = {revision: _predictions(revision, split) for revision in (*first, *second)}
     return [_level(name, runs, first, second) for name in KEYS]
@@ -148,6 +148,12 @@ def _predictions(revision: str, split: str) -> _Predictions:
             index[["item", "md5"]], on="item"
         )
         scale = contract.read_scale(Path(folder) / DECISION)
+    if newer := older_than_its_inputs(content(revision, LOCK), "evaluate"):
+        raise UserError(
+            f"{revision}: {newer} was made anew after the run was evaluated, so its figures are of "
+            "an earlier one",
+            "run it as far as evaluate: `dvc repro evaluate`, or `dvc exp run … evaluate`",
+        )
     levels = {"frame": frames[frames["track"] == DOMINANT], "video": clips}
     levels = {name: rows_at(table, split) for name, table in levels.items()}
     if levels["video"].empty:

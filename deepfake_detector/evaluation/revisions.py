@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import dvc.api
-from dvc.exceptions import DvcException
+from dvc.exceptions import DvcException, PathMissingError
 from dvc.scm import SCMError
+from ruamel.yaml import YAML
 
 from deepfake_detector import UserError
 
 WORKSPACE = "workspace"
+LOCK = Path("dvc.lock")
 
 
 def content(revision: str, path: Path) -> bytes:
@@ -37,11 +39,43 @@ def content(revision: str, path: Path) -> bytes:
                 f"{revision}: this Git repository has no commit yet, so there is no earlier run",
                 "make the first one (`git add -A`, `git commit -m start`) once `dvc repro` is done",
             ) from error
+        absent = isinstance(error, PathMissingError)
+        why = "its content is not in DVC's cache" if absent else error
         raise UserError(
-            f"{path} of {revision} cannot be found ({error})",
+            f"{path} of {revision} cannot be found ({why})",
             "name a commit, branch or experiment (`dvc exp show`) whose results are in DVC's "
             "cache (`dvc pull`, or `dvc exp apply` and `dvc repro`)",
         ) from error
+
+
+def older_than_its_inputs(lock: bytes, stage: str) -> str:
+    """The first input of `stage`, or of what its inputs come from, that was made anew since it ran;
+    empty where there is none. `lock` is the text of a dvc.lock.
+
+    DVC keeps the outputs of stages that were not asked for as they are: after `dvc exp run train`
+    the figures of the run are those of the model before.
+    """
+    stages = YAML(typ="safe").load(lock)["stages"]
+    makers = {
+        out["path"]: (name, out["md5"])
+        for name, entry in stages.items()
+        for out in entry.get("outs", [])
+    }
+    looked_at, waiting = {stage}, [stage]
+    while waiting:
+        for dep in stages.get(waiting.pop(), {}).get("deps", []):
+            maker, md5 = makers.get(dep["path"], ("", dep.get("md5")))
+            if md5 != dep.get("md5"):
+                return dep["path"]
+            if maker and maker not in looked_at:
+                looked_at.add(maker)
+                waiting.append(maker)
+    return ""
+
+
+def is_evaluated(revision: str) -> bool:
+    """Whether the figures of a run are those of its model."""
+    return not older_than_its_inputs(content(revision, LOCK), "evaluate")
 
 
 def kept() -> list[dict[str, Any]]:

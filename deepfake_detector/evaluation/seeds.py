@@ -1,6 +1,6 @@
 """How far the figures of a recipe lie apart from seed to seed, by the runs that DVC keeps."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,15 +12,18 @@ SUMMARY = "metrics/summary.json"
 SPLITS = [f"data/splits/{part}.csv" for part in PARTS]
 
 
-def of_one_recipe(kept: Sequence[Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
+def of_one_recipe(
+    kept: Sequence[Mapping[str, Any]], is_evaluated: Callable[[str], bool]
+) -> dict[int, Mapping[str, Any]]:
     """By seed, the summaries of the workspace's run and of those that differ from it by train.seed
-    alone: the other params and the items of every split are the same. `kept` is what `dvc exp show
-    --json` prints, the workspace first."""
+    alone: the other params that results depend on and the items of every split are the same. `kept`
+    is what `dvc exp show --json` prints, the workspace first; `is_evaluated` tells of a revision
+    whether its summary is that of its model."""
     found: dict[int, Mapping[str, Any]] = {}
     recipe = None
-    for run in _runs(kept):
+    for run in _runs(kept, is_evaluated):
         (params,) = (one["data"] for one in run["params"].values())
-        others = params | {"train": params["train"] | {"seed": None}}
+        others = _tracked(params) | {"train": params["train"] | {"seed": None}}
         own = (others, [run["outs"][name]["hash"] for name in SPLITS])
         recipe = recipe or own
         if own == recipe:
@@ -28,13 +31,23 @@ def of_one_recipe(kept: Sequence[Mapping[str, Any]]) -> dict[int, Mapping[str, A
     return found
 
 
-def _runs(kept: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+def _tracked(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what results do not depend on."""
+    parallel = params.get("parallel", {}).items()
+    limits = {name: value for name, value in parallel if name not in ("executor", "workers")}
+    others = {name: own for name, own in params.items() if name not in ("runtime", "scratch")}
+    return others | {"parallel": limits}
+
+
+def _runs(
+    kept: Sequence[Mapping[str, Any]], is_evaluated: Callable[[str], bool]
+) -> Iterator[Mapping[str, Any]]:
     """What is known of each run that came to its end; nothing where the workspace's did not."""
     for start in kept:
         queued = [run for own in start.get("experiments") or () for run in own["revs"] or ()]
         for run in (start, *queued):
             data = run["data"]
-            if data and _is_whole(data):
+            if data and _is_whole(data) and is_evaluated(run["rev"]):
                 yield data
             elif start is kept[0]:
                 return

@@ -1,5 +1,6 @@
 """The page of charts opens without a network, and no chart on it is empty."""
 
+import json
 import os
 import re
 import subprocess
@@ -12,6 +13,15 @@ from patience import BROWSER_HANG
 from deepfake_detector import UserError
 from deepfake_detector.cli import plots_page
 from deepfake_detector.common import cores
+
+
+def lock(train: str) -> str:
+    """A dvc.lock whose report is of the first training."""
+    stages = {
+        "train": {"outs": [{"path": "metrics/train.json", "md5": train}]},
+        "report": {"deps": [{"path": "metrics/train.json", "md5": "1"}]},
+    }
+    return json.dumps({"stages": stages})
 
 
 @pytest.mark.slow
@@ -27,6 +37,7 @@ def test_the_report_is_opened_with_what_its_own_file_may_not_hold(tmp_path, monk
     own = Path("plots/run_report.html")
     own.parent.mkdir()
     own.write_text("<h1>The run</h1>\n<h2>In short</h2>")
+    Path("dvc.lock").write_text(lock(train="1"))
     os.utime(own, (0, 0))
 
     def opened() -> str:
@@ -44,6 +55,8 @@ def test_the_report_is_opened_with_what_its_own_file_may_not_hold(tmp_path, monk
     assert opened() == f"<p>Made {made}; opened at commit {commit} {cores_told}</p>"
     own.write_text(own.read_text().replace("short", "long"))
     assert f"opened at commit {commit}, with changes that are not committed, on" in opened()
+    Path("dvc.lock").write_text(lock(train="2"))
+    assert "<p>This report is of an earlier run: " in plots_page.write_report().read_text()
 
 
 def git(*arguments: str) -> str:

@@ -53,6 +53,7 @@ def write_run(
     }
     (folder / comparison.DECISION).parent.mkdir(parents=True, exist_ok=True)
     (folder / comparison.DECISION).write_text(json.dumps(decision))
+    (folder / comparison.LOCK).write_text("stages: {}\n")
 
 
 LOGITS = np.random.default_rng(0).normal(0, 2, 48) + np.arange(48) % 2
@@ -191,6 +192,19 @@ def test_outside_a_repository_there_is_the_workspace_alone(tmp_path, monkeypatch
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with pytest.raises(UserError, match=said):
         compare([revision], [revision], "test")
+
+
+def test_figures_of_an_earlier_model_are_no_experiments(runs, tmp_path):
+    """As after `dvc exp run train`, which leaves the predictions as they were."""
+    runs("a", LOGITS)
+    runs("trained", LOGITS)
+    stages = {
+        "train": {"outs": [{"path": "models/detector.pt", "md5": "2"}]},
+        "evaluate": {"deps": [{"path": "models/detector.pt", "md5": "1"}]},
+    }
+    (tmp_path / "trained/dvc.lock").write_text(json.dumps({"stages": stages}))
+    with pytest.raises(UserError, match=r"trained: models/detector\.pt was made anew after"):
+        compare(["a"], ["trained"], "test")
 
 
 def test_means_over_seeds_are_compared_with_their_spread(runs):

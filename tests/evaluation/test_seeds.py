@@ -50,7 +50,25 @@ UNREAD = known(3) | {"params": {"params.yaml": TORN}}
     ],
 )
 def test_runs_of_one_recipe_differ_by_their_seed_alone(kept, expected):
-    assert list(seeds.of_one_recipe(kept)) == expected
+    assert list(seeds.of_one_recipe(kept, lambda revision: True)) == expected
+
+
+def test_a_run_whose_figures_are_of_an_earlier_model_is_none():
+    kept = shown(known(1), known(2))
+    assert list(seeds.of_one_recipe(kept, lambda revision: revision != "1")) == [1]
+    assert list(seeds.of_one_recipe(kept, lambda revision: revision != "workspace")) == []
+
+
+def test_what_results_do_not_depend_on_makes_no_other_recipe():
+    own, other, limited = known(1), known(2), known(3)
+    for one, runtime, parallel in (
+        (own, {"loader_workers": 0}, {"workers": 0, "seconds_per_item": 600}),
+        (other, {"loader_workers": 4}, {"workers": 8, "seconds_per_item": 600}),
+        (limited, {"loader_workers": 0}, {"workers": 0, "seconds_per_item": 1}),
+    ):
+        one["params"]["params.yaml"]["data"] |= {"runtime": runtime, "parallel": parallel}
+    kept = shown(own, other, limited)
+    assert list(seeds.of_one_recipe(kept, lambda revision: True)) == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +114,7 @@ def test_experiments_that_dvc_keeps_are_found(toy_project, tmp_path, monkeypatch
     saved = run(project, "dvc", "exp", "save", "-n", "other")
     assert saved.returncode == 0, saved.stderr
     assert run(project, "git", "checkout", "-q", ".").returncode == 0
-    found = seeds.of_one_recipe(revisions.kept())
+    found = seeds.of_one_recipe(revisions.kept(), revisions.is_evaluated)
     assert list(found) == [1, 7]
     assert found[7] == {"val_auc": 0.25}
 
