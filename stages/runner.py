@@ -83,6 +83,8 @@ def watched(name: str, stage: Callable[..., str], /, **values: str) -> str:
     try:
         params.load()
     except UserError as error:
+        if not params.PARAMS_FILE.exists():
+            raise  # another folder: nothing was removed here
         remedy = f"{error.remedy}; {WAY_BACK}" if error.remedy else WAY_BACK
         raise UserError(error.problem, remedy) from error
     depends = definition(name, *values.values())

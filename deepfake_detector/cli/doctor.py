@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,8 @@ from deepfake_detector.cli.published_weights import published_weights
 from deepfake_detector.common import arithmetic, cores, packages
 from deepfake_detector.common.console import printable
 from deepfake_detector.datasets import layouts
+from deepfake_detector.datasets.splitting import refuse_unknown_methods
+from deepfake_detector.datasets.synthesis.clips import METHODS
 from deepfake_detector.faces.detection import detector_file
 from deepfake_detector.faces.settings import CropFaces
 from deepfake_detector.media.frame_sampling import sample_frames
@@ -71,6 +73,16 @@ class Finding:
     remedy: str = ""
 
 
+@dataclass(frozen=True)
+class Listed:
+    """The classes and the forgery methods of a data set, and the bytes that its frames and faces
+    will take."""
+
+    labels: Set[str]
+    methods: Set[str]
+    stored: float
+
+
 def examine(settings: params.Params) -> Iterator[Finding]:
     """Yield what is found, as it is found: listing a large data set takes a while."""
     yield from _repository()
@@ -80,11 +92,14 @@ def examine(settings: params.Params) -> Iterator[Finding]:
     yield _device(settings.train)
     yield _decoder()
     yield from _files(settings.crop_faces, settings.train)
-    labels, stored = set(), 0.0
+    labels: set[str] = set()
+    methods: set[str] = set()
+    stored = 0.0
     for name, data_set in settings.data_sets.items():
-        own, size = yield from _data_set(name, settings)
-        stored += size
-        labels |= own if data_set.use == "train" else set()
+        own = yield from _data_set(name, settings)
+        stored += own.stored
+        labels |= own.labels if data_set.use == "train" else set()
+        methods |= own.methods if data_set.use == "train" else set()
     for label in sorted(set(CLASSES) - labels):
         remedy = (
             f"add {label} clips to one, or set data_sets.NAME.use to train where there are some"
@@ -92,6 +107,10 @@ def examine(settings: params.Params) -> Iterator[Finding]:
         yield Finding(
             "problem", "data sets", f"no data set with use: train has a {label} item", remedy
         )
+    try:
+        refuse_unknown_methods(settings.split.hold_out.unseen, methods)
+    except UserError as error:
+        yield _refusal("held-out methods", error)
     yield _disk(MODELS + COPIES * stored)
 
 
@@ -299,16 +318,13 @@ def _located(what: str, name: str, locate: Callable[[], Path]) -> Finding:
         return _refusal(what, error)
 
 
-def _data_set(
-    name: str, settings: params.Params
-) -> Generator[Finding, None, tuple[set[str], float]]:
-    """Returns the labels it has, and the bytes that its frames and faces will take."""
+def _data_set(name: str, settings: params.Params) -> Generator[Finding, None, Listed]:
     what, data_set = f"data set {name}", settings.data_sets[name]
     if data_set.layout == "demo":
         drawn = settings.synthesize[name]
         yield Finding("ok", what, f"drawn by `synthesize`: {drawn.pairs} pairs of people")
         clip = drawn.seconds * DRAWN_SECOND + _video_bytes(DRAWN_PIXELS, settings)
-        return set(CLASSES), drawn.pairs * DRAWN_CLIPS * clip
+        return Listed(set(CLASSES), set(METHODS), drawn.pairs * DRAWN_CLIPS * clip)
     try:
         result = layouts.scan(name, data_set)
         counts = Counter((one.label, one.method) for one in result.found)
@@ -316,12 +332,14 @@ def _data_set(
         count = len(result.found)
         yield Finding("ok", what, f"{count} item{'s' * (count != 1)}: {listed}")
         yield from (Finding("note", what, note) for note in result.notes)
-        return {CLASSES[one.label] for one in result.found}, (
-            yield from _stored(what, result.found, settings)
-        )
+        labels = {CLASSES[one.label] for one in result.found}
+        methods = {one.method for one in result.found if one.label}
+        stored = yield from _stored(what, result.found, settings)
+        return Listed(labels, methods, stored)
     except (UserError, OSError) as error:
         yield _refusal(what, error)
-        return set(CLASSES), 0.0  # its labels are not known, and one problem is enough
+        # what is in it is not known, and one problem is enough
+        return Listed(set(CLASSES), settings.split.hold_out.unseen, 0.0)
 
 
 def _stored(

@@ -1,7 +1,7 @@
 """Split items into train, val and test so that whatever shares a person, a source, an original or a
 file stays together."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,6 +142,17 @@ def moved(items: pd.DataFrame) -> pd.DataFrame:
     return away if has_val(items) else away[away["part"] != "val"]
 
 
+def refuse_unknown_methods(held_out: Set[str], known: Set[str]) -> None:
+    """Raises UserError unless the forgery methods `held_out` are among the `known` ones of the data
+    sets of `use: train`."""
+    if unknown := sorted(held_out - known):
+        raise UserError(
+            f"split.hold_out: {', '.join(unknown)} is no forgery method of the data sets of "
+            "`use: train`",
+            f"choose one of {', '.join(sorted(known))}",
+        )
+
+
 def without_unseen(
     items: pd.DataFrame, methods: Collection[str], select_by: str | None
 ) -> pd.Series:
@@ -155,13 +166,7 @@ def without_unseen(
     """
     own = (items["label"] == 1) & (items["use"] == "train")
     measured = [*((name, "test") for name in methods), *([(select_by, "val")] if select_by else [])]
-    known = set(items["method"][own])
-    if unknown := sorted({name for name, _ in measured} - known):
-        raise UserError(
-            f"split.hold_out: {', '.join(unknown)} is no forgery method of the data sets of "
-            "`use: train`",
-            f"choose one of {', '.join(sorted(known))}",
-        )
+    refuse_unknown_methods({name for name, _ in measured}, set(items["method"][own]))
     held = own & items["method"].isin(methods)
     apart = held.groupby(items["group"]).transform("all")
     part = items["part"].mask(apart, "test")

@@ -8,6 +8,7 @@ made in memory, so no file is left of it.
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -19,8 +20,10 @@ from deepfake_detector.media.jpeg import as_jpeg
 from deepfake_detector.media.reading import Limits, MediaError, Source, video_errors
 from deepfake_detector.media.stills import read_image
 from deepfake_detector.media.writing import h264_clip
-from deepfake_detector.scoring.firmness import VariantName
 
+VariantName = Literal[
+    "re-encoded", "shifted", "mirrored", "messenger", "screen", "low quality", "thumbnail"
+]
 Change = Callable[[np.ndarray], np.ndarray]
 ALL_FRAMES = 1 << 40
 MOST_BYTES = 1 << 29  # of a copy, which lies in memory

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from pydantic import Field
 
@@ -10,10 +9,6 @@ from deepfake_detector.common.settings import StrictModel
 from deepfake_detector.common.verdicts import Decided, FileVerdict
 
 NOT_FIRM = "not firm"
-# of the copies, the mildest first; media.variants makes them
-VariantName = Literal[
-    "re-encoded", "shifted", "mirrored", "messenger", "screen", "low quality", "thumbnail"
-]
 
 
 class VerdictsByFirmness(StrictModel):
@@ -35,7 +30,7 @@ class Outcome:
     probability of fake. ERROR, with the reason, is one that could not be made or judged: it tells
     nothing."""
 
-    variant: VariantName
+    variant: str  # its name, of media.variants
     words: str  # what was done to it
     verdict: FileVerdict
     reason: str = ""

@@ -8,7 +8,7 @@ A new output is a field of a model here and a line in the `of` below it.
 """
 
 import json
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, cast, get_args
 
 from pydantic import AfterValidator, Field
 from pydantic.json_schema import GenerateJsonSchema
@@ -17,9 +17,9 @@ from deepfake_detector.common.settings import Fraction, Sha256, StrictModel
 from deepfake_detector.common.verdicts import Decided, FileVerdict, Verdict
 from deepfake_detector.contract import Contract
 from deepfake_detector.media.probing import MediaKind
-from deepfake_detector.media.variants import VARIANTS
+from deepfake_detector.media.variants import VARIANTS, VariantName
 from deepfake_detector.scoring.decision import Validation
-from deepfake_detector.scoring.firmness import Firmness, Outcome, VariantName
+from deepfake_detector.scoring.firmness import Firmness, Outcome
 from deepfake_detector.scoring.quality import WITHOUT_LIMIT, Limits, Measure
 from deepfake_detector.scoring.scores import with_details
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
@@ -238,7 +238,7 @@ class ChangedCopy(StrictModel):
     @classmethod
     def of(cls, outcome: Outcome) -> Self:
         return cls(
-            variant=outcome.variant,
+            variant=cast(VariantName, outcome.variant),
             verdict=outcome.verdict,
             reason=outcome.reason,
             fake_probability=outcome.fake_probability,
@@ -261,7 +261,7 @@ class StressTest(StrictModel):
         turned = found.turned_by
         return cls(
             verdict=found.verdict,
-            turned_by=turned.variant if turned else None,
+            turned_by=cast(VariantName, turned.variant) if turned else None,
             copies=tuple(ChangedCopy.of(one) for one in found.outcomes),
         )
 

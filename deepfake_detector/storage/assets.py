@@ -60,6 +60,8 @@ def fetch(asset: Asset, source: Path | None = None) -> Path:
     """Put the asset in place, from the web or from the folder `source`, its hash checked. Returns
     where it lies."""
     target = folder() / asset.file
+    if source and not source.is_dir():
+        raise UserError(f"{source}: no such folder", f"name the folder that has {asset.file}")
     if target.exists() and file_hash(target).startswith(asset.sha256):
         return target
     try:

@@ -415,6 +415,30 @@ def test_training_needs_reals_and_fakes(tmp_path, tree, names, use, missing):
     ] * len(missing)
 
 
+@pytest.mark.parametrize(
+    ("hold_out", "wrong"),
+    [
+        ({"methods": ["swap"]}, ""),
+        ({"select_by": "blend"}, ""),
+        ({"methods": ["Swap", "blend"]}, "Swap"),
+        ({"methods": ["swap"], "select_by": "Blend"}, "Blend"),
+        ({"methods": ["of_test"]}, "of_test"),
+    ],
+)
+def test_a_held_out_method_that_no_training_set_has_is_told_before_hours_of_work(
+    tmp_path, tree, hold_out, wrong
+):
+    more = {"layout": "folder", "root": str(tmp_path / "clips/b"), "use": "test", "kind": "media"}
+    tree("a/real/a.mp4", "a/fake/swap/b.mp4", "a/fake/blend/c.mp4", "b/real/a.mp4")
+    tree("b/fake/of_test/a.mp4")
+    changes = {f"split__hold_out__{name}": value for name, value in hold_out.items()}
+    of = folder_settings(tmp_path, tmp_path / "clips/a", data_sets__more=more, **changes)
+    said = f"split.hold_out: {wrong} is no forgery method of the data sets of `use: train`"
+    assert [(one.level, one.text) for one in found(of, "held-out methods")] == (
+        [("problem", said)] if wrong else []
+    )
+
+
 @pytest.mark.parametrize(("use", "missing"), [("train", 0), ("test", 1)])
 def test_another_training_set_may_have_the_other_label(tmp_path, tree, use, missing):
     more = {"layout": "folder", "root": str(tmp_path / "clips/b"), "use": use, "kind": "media"}

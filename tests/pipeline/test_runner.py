@@ -154,6 +154,13 @@ def test_wrong_params_are_refused_before_the_stage_does_anything_with_the_way_ba
     assert "`dvc checkout`" in raised.value.remedy
 
 
+def test_in_another_folder_nothing_is_to_be_brought_back(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"params\.yaml") as raised:
+        runner.watched("split", lambda: "done")
+    assert "dvc checkout" not in raised.value.remedy
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_runs_in_the_frame(stage):
     text = Path(f"stages/{stage}.py").read_text()

@@ -127,6 +127,12 @@ def test_a_folder_without_the_file_is_named(tiny, tmp_path):
     assert not tiny.exists()
 
 
+def test_a_folder_that_is_none_is_told_though_the_file_is_in_place(tiny, tmp_path):
+    put(tiny, CONTENT)
+    with pytest.raises(UserError, match="nowhere: no such folder; name the folder that has tiny"):
+        fetch(TINY, tmp_path / "nowhere")
+
+
 def test_a_file_comes_from_the_web(tiny, server):
     assert fetch(replace(TINY, url=f"{server}/right")).read_bytes() == CONTENT
 

@@ -145,6 +145,11 @@ def _found(
         given = _normal(facts["original"])
         missing = ("real", splitext(given.removeprefix("real/"))[0])  # ties its fakes all the same
         (original,) = names.get(given, {missing})
+    if label == 1 and original == (method, below):
+        raise UserError(
+            f"{path}: {METADATA} calls it its own original",
+            "name the item that it was made from, or none",
+        )
     return Found(
         path=path,
         kind=kind,

@@ -277,6 +277,13 @@ def test_paths_may_be_written_whole(tree):
     assert found["fake/b.mp4"]["original"] == found["real/a.mp4"]["item"]
 
 
+@pytest.mark.parametrize("original", ["fake/b.mp4", "fake/b"])
+def test_a_fake_that_is_its_own_original_is_refused(tree, original):
+    text = f"path,label,original\nfake/b.mp4,fake,{original}\nfake/c.mp4,fake,real/a.mp4\n"
+    with pytest.raises(UserError, match=r"fake/b\.mp4: metadata\.csv calls it its own original"):
+        scan(tree("real/a.mp4", "fake/b.mp4", "fake/c.mp4", metadata=text))
+
+
 @pytest.mark.parametrize("original", ["gone", "real/"])
 def test_an_original_that_names_no_item_is_told(tree, original):
     text = f"path,label,original\nfake/b.mp4,fake,{original}\nfake/c.mp4,fake,real/a.mp4\n"
