@@ -21,11 +21,12 @@ from deepfake_detector import contract, params
 from deepfake_detector.common import statuses
 from deepfake_detector.contract import golden, model_file, provenance
 from deepfake_detector.datasets import subset
-from deepfake_detector.datasets.settings import PARTS
+from deepfake_detector.datasets.settings import PARTS, Split
 from deepfake_detector.export import examples, onnx_graph, parity
 from deepfake_detector.export.formats import FORMATS, fitting_images
 from deepfake_detector.export.own_decision import own_decision
 from deepfake_detector.faces.detection import detector_of
+from deepfake_detector.faces.settings import CropFaces
 from deepfake_detector.scoring import scores
 from deepfake_detector.scoring.firmness import NOT_MEASURED
 from deepfake_detector.storage import tables
@@ -68,7 +69,15 @@ def main() -> str:
     withheld = {name: parity.why_withheld(name, roc_auc) for name in FORMATS if name not in exact}
 
     face_detector = detector_of(settings.crop_faces)
-    shared = _shared_terms(settings, face_detector.sha256, index, learned, drawn)
+    shared = _shared_terms(
+        settings.extract_frames.frames,
+        settings.crop_faces,
+        settings.split,
+        face_detector.sha256,
+        index,
+        learned,
+        drawn,
+    )
     decision = contract.read_decision(MODELS / "decision.json")
     firmness = contract.read_firmness(MODELS / "firmness.json")
     for name, each in FORMATS.items():
@@ -112,7 +121,9 @@ def _graphs(
 
 
 def _shared_terms(
-    settings: params.Params,
+    frames: int,
+    cropping: CropFaces,
+    split: Split,
     face_detector_sha256: str,
     index: pd.DataFrame,
     learned: pd.DataFrame,
@@ -120,13 +131,12 @@ def _shared_terms(
 ) -> dict[str, Any]:
     """The terms of the contract that are the same for every format."""
     media = tables.read("data/media.csv", tables.MEDIA)
-    split = settings.split
     return {
         "version": contract.VERSION,
         "labels": ("real", "fake"),
-        "frames": settings.extract_frames.frames,
-        "detection": provenance.detection(settings.crop_faces, face_detector_sha256),
-        "dominant": settings.crop_faces.dominant,
+        "frames": frames,
+        "detection": provenance.detection(cropping, face_detector_sha256),
+        "dominant": cropping.dominant,
         "quality": contract.read_quality(MODELS / "quality.json"),
         "trained_on": provenance.trained_on(index, learned, media, drawn, split.policy, split.seed),
         "libraries": contract.library_versions(),

@@ -26,6 +26,7 @@ from deepfake_detector.storage import tables
 from deepfake_detector.training import crops, devices, network, sampling
 from deepfake_detector.training.checkpoints import Checkpoints
 from deepfake_detector.training.fit import fit, parts_learning
+from deepfake_detector.training.memory import memory_told
 from deepfake_detector.training.progress import Epoch, Progress, history_table
 from deepfake_detector.training.run_folder import run_folder
 from deepfake_detector.training.settings import Runtime, Train
@@ -54,7 +55,7 @@ def main() -> str:
     device, precision = devices.place(train.accelerator, train.precision, portable=portable)
     scratch = run_folder(train, rows, device, precision)
     lock = only_writer(scratch, "train") if devices.first_process() else contextlib.nullcontext()
-    with lock, devices.memory_told():
+    with lock, memory_told():
         summary = _train(train, settings.runtime, rows, Checkpoints(scratch))
     runner.afterwards(partial(shutil.rmtree, scratch, ignore_errors=True))
     return summary

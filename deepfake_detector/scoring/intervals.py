@@ -324,7 +324,8 @@ class _Ranks:
         hits, alarms = (self._sums(weights * own) for own in (self.fake, ~self.fake))
         flagged = hits + alarms
         precision = np.divide(hits, flagged, out=np.zeros_like(hits), where=flagged > 0)
-        return Curves(hits / hits[:, -1:], alarms / alarms[:, -1:], precision)
+        with np.errstate(invalid="ignore"):  # a draw that lacks a class is drawn again
+            return Curves(hits / hits[:, -1:], alarms / alarms[:, -1:], precision)
 
     def _sums(self, weights: np.ndarray) -> np.ndarray:
         return np.pad(np.cumsum(weights, axis=1)[:, self.ends], ((0, 0), (1, 0)))

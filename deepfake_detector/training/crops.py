@@ -3,7 +3,6 @@
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -25,6 +24,7 @@ from deepfake_detector import UserError
 from deepfake_detector.common import console, statuses
 from deepfake_detector.faces.cutting import resize
 from deepfake_detector.storage.archive import FACES, ArchiveReader
+from deepfake_detector.training.memory import is_out_of_memory
 
 # RGB, those of torchvision's ImageNet weights
 MEAN, STD = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -116,8 +116,8 @@ def frame_logits(
     """The logit (fake minus real) of every crop in order, float64, computed where the detector
     lies.
 
-    `watch` wraps the batches, of which it is told the number. Raises UserError where the memory of
-    the GPU does not hold a single face.
+    `watch` wraps the batches, of which it is told the number. Raises UserError where the memory
+    does not hold a single face.
     """
     device = next(detector.parameters()).device
     order = BatchSampler(SequentialSampler(crops), batch_size, drop_last=False)
@@ -131,13 +131,17 @@ def frame_logits(
 
 
 def _outputs(detector: torch.nn.Module, inputs: torch.Tensor) -> torch.Tensor:
-    """Both outputs for each of the inputs; in halves where the GPU's memory holds no more."""
-    with suppress(torch.OutOfMemoryError):
+    """Both outputs for each of the inputs; in halves where the memory holds no more."""
+    try:
         return detector(inputs).float().cpu()
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
     if len(inputs) == 1:
         raise UserError(
-            "the GPU's memory does not hold one face of train.input_size",
-            "end what else uses the GPU, lower train.input_size, or set train.accelerator to cpu",
+            "the memory does not hold one face of train.input_size",
+            "end what else uses it, lower train.input_size, or, of a GPU, set train.accelerator to "
+            "cpu",
         )
     return torch.cat([_outputs(detector, half) for half in inputs.tensor_split(2)])
 

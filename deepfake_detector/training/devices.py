@@ -3,8 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal, cast
 
@@ -16,29 +15,11 @@ from deepfake_detector import UserError
 from deepfake_detector.common import arithmetic, cores
 from deepfake_detector.training.network import without_tf32
 
-NO_MEMORY = "allocate memory"  # torch has an exception of its own for a GPU alone
 PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
     "fp32": "32-true",
     "bf16": "bf16-mixed",
     "fp16": "16-mixed",
 }
-
-
-@contextmanager
-def memory_told() -> Iterator[None]:
-    """Raises UserError, with what to lower, where what is done within runs out of memory."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and (
-            NO_MEMORY not in str(error)
-        ):
-            raise
-        raise UserError(
-            "training needs more memory than there is",
-            "lower train.micro_batch_size: a step takes longer and learns nearly the same; or "
-            "lower train.input_size",
-        ) from error
 
 
 def place(accelerator: str, precision: str, *, portable: bool = False) -> tuple[str, str]:

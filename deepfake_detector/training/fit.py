@@ -31,6 +31,7 @@ from deepfake_detector.training.settings import Runtime, Train
 # standard deviation of all pixels of a batch (0..255) below which there is nothing in it to learn
 # from
 FLAT = 1.0
+STEADIER = "lower train.lr, set train.clip, or have it computed in fp32 (train.precision)"
 
 
 def fit(
@@ -74,14 +75,25 @@ def fit(
         keep_workers=True,
     )
     choosing = val_rows[val_rows["selects"]] if "selects" in val_rows else val_rows
+    if choosing["label"].nunique() < 2:
+        raise UserError(
+            "data/splits/val.csv has one class alone to choose the epoch by",
+            "run `dvc repro split`",
+        )
     by_frames = choosing.drop_duplicates("item")["label"].value_counts().min() < FEWEST_VIDEOS
 
     def finish(number: int, lr: float, loss: float, keeper: Keeper) -> None:
-        judged: tuple[dict[str, float], list[float]] = {}, []  # until the first process tells
+        judged: tuple[dict[str, float], list[float]] | UserError = {}, []  # until process 0 tells
         if fabric.is_global_zero:
             watched = keeper.interruptible(watch)
-            judged = validate(learner.judged, val, val_rows, runtime.loader_workers, watched)
-        figures, logits = fabric.broadcast(judged)
+            try:
+                judged = validate(learner.judged, val, val_rows, runtime.loader_workers, watched)
+            except UserError as error:
+                judged = error
+        judged = fabric.broadcast(judged)
+        if isinstance(judged, UserError):
+            raise judged if fabric.is_global_zero else SystemExit(1)  # told once
+        figures, logits = judged
         done = Epoch(number, lr, loss, **figures)
         best = progress.finish_epoch(done, learner.judged.state_dict(), logits, by_frames)
         keeper.save()
@@ -91,7 +103,8 @@ def fit(
 
     with signals() as received, loaders_death_told(received):
         keeper = Keeper(learner, progress, checkpoints, runtime.checkpoint_minutes, received)
-        while not progress.is_over(recipe.epochs, recipe.patience):
+        partly = recipe.unfreeze_every * (len(parts) - 1)
+        while not progress.is_over(recipe.epochs, recipe.patience, partly):
             number = len(progress.history)
             unfreeze(learner.model, parts, parts_learning(parts, number, recipe.unfreeze_every))
             batches.start(number, progress.step)
@@ -150,7 +163,7 @@ def validate(
     if not np.isfinite(logits).all():
         raise UserError(
             "the logits of validation are not numbers any more",
-            "lower train.lr, or set train.precision to fp32",
+            STEADIER,
         )
     scored = rows.assign(logit=logits)
     result = _figures(scored, "val")
@@ -189,7 +202,7 @@ class _Losses:
                 "the training loss is not a number any more, in epoch "
                 f"{len(self.progress.history) + 1} at step {self.progress.step + 1}, in the batch "
                 f"of {named}",
-                "lower train.lr, or set train.precision to fp32",
+                STEADIER,
             )
         self.progress.loss += loss.item()
         self.progress.step += 1

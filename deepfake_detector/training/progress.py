@@ -75,10 +75,10 @@ class Progress:
         self.best_weights = {name: value.detach().cpu().clone() for name, value in weights.items()}
         return True
 
-    def is_over(self, epochs: int, patience: int) -> bool:
+    def is_over(self, epochs: int, patience: int, partly: int) -> bool:
         """Whether all `epochs` are done, or `patience` of them have brought nothing better (0: wait
-        for ever)."""
-        waited = len(self.history) - 1 - self.best
+        for ever), those not counted that come first, in which the network learns `partly`."""
+        waited = len(self.history) - max(self.best + 1, partly)
         return len(self.history) >= epochs or (bool(patience) and waited >= patience)
 
     def state(self) -> dict:

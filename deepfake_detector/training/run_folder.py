@@ -33,6 +33,7 @@ CODE = (  # what a saved state's meaning depends on
     "training/fit",
     "training/keeper",
     "training/learner",
+    "training/memory",
     "training/network",
     "training/optimization",
     "training/pairing",
@@ -44,15 +45,17 @@ CODE = (  # what a saved state's meaning depends on
 
 def run_folder(train: Train, rows: Mapping[str, pd.DataFrame], device: str, precision: str) -> Path:
     """The folder of this run's states: another one for other params, data, code, `device` (cpu or
-    cuda) or `precision`, or on the processor another number of threads, on which the order of sums
-    depends. `rows` are the training and the validation faces.
+    cuda) or `precision`, another number of processes, or on the processor of threads, on which the
+    order of sums depends. `rows` are the training and the validation faces.
 
     Outside the stage's outputs, below the folder DVC was called in, so that it outlives a copy made
     for an experiment.
     """
     key = hashlib.sha256(train.model_dump_json().encode())
     threads = min(torch.get_num_threads(), cores.quota() or torch.get_num_threads())
-    key.update(repr((device, precision, threads if device == "cpu" else 0)).encode())
+    processes = int(os.environ.get("WORLD_SIZE", train.devices))  # torchrun's, on all machines
+    here = (device, precision, processes, threads if device == "cpu" else 0)
+    key.update(repr(here).encode())
     if Path(train.init).is_file():
         key.update(file_hash(train.init).encode())
     for part in rows.values():

@@ -105,7 +105,10 @@ class Train(StrictModel):
         description="decay of the EMA of the weights, which is validated and kept; 0: no EMA",
     )
     patience: int = Field(
-        0, ge=0, description="epochs without improvement after which training stops; 0: never"
+        0,
+        ge=0,
+        description="epochs without improvement after which training stops, once every stage learns; "
+        "0: never",
     )
     unfreeze_every: int = Field(
         0,
@@ -120,8 +123,8 @@ class Train(StrictModel):
     )
     pairs: Fraction = Field(
         1.0,
-        description="fraction of the fakes drawn beside a real face of their own source, as far as "
-        "that leaves every face its weight",
+        description="fraction of the fakes drawn beside a real face of their own source, one beside "
+        "each real, as far as that leaves every face its weight",
     )
     self_blend: Fraction = Field(
         0.0,

@@ -519,6 +519,28 @@ def test_patience_ends_a_run_that_gets_no_better(faces):
     assert (progress.best, reported) == (0, [0, 1, 2])
 
 
+@pytest.mark.parametrize(
+    ("epochs_done", "best", "partly", "over"),
+    [
+        (3, 0, 0, True),
+        (2, 0, 0, False),
+        (3, 0, 2, False),  # two of the three epochs were of the head alone
+        (4, 0, 2, True),
+        (4, 3, 2, False),
+        (6, 5, 9, True),  # all epochs are done
+    ],
+)
+def test_patience_counts_from_the_epoch_in_which_everything_learns(epochs_done, best, partly, over):
+    progress = Progress(history=[None] * epochs_done, best=best)
+    assert progress.is_over(6, 2, partly) is over
+
+
+def test_a_validation_of_one_class_is_refused_before_an_epoch(faces):
+    folder, rows = faces
+    with pytest.raises(UserError, match=r"val\.csv has one class alone"):
+        run(folder, rows.assign(label=rows["label"].where(rows.index < 48, 0)))
+
+
 @pytest.mark.slow
 def test_parts_learn_one_after_the_other(faces):
     """In epoch 1 the head alone; then all: frozen weights and batch-norm keep every bit until their

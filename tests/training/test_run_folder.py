@@ -38,6 +38,15 @@ def test_another_run_has_another(other):
     assert run_folder(train, ROWS, device, precision) != run_folder(Train(), ROWS, "cpu", "fp32")
 
 
+def test_the_number_of_processes_on_all_machines_counts(monkeypatch):
+    """Each has batch-norm statistics of its own part of a batch."""
+    alone = run_folder(Train(), ROWS, "cpu", "fp32")
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert run_folder(Train(), ROWS, "cpu", "fp32") == alone
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    assert run_folder(Train(), ROWS, "cpu", "fp32") != alone
+
+
 def test_the_number_of_threads_counts_on_the_processor_alone(monkeypatch):
     found = {}
     for threads in (1, 2):
