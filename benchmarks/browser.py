@@ -18,11 +18,7 @@ def program() -> str | None:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser of its own.
-
-    Raises:
-        RuntimeError: if no Chromium is installed.
-    """
+    """A browser of its own. Raises RuntimeError where no Chromium is installed."""
     if not (path := program()):
         raise RuntimeError(MISSING)
     with sync_playwright() as playwright:

@@ -78,7 +78,7 @@ class Params(StrictModel):
     robustness: Robustness = Robustness()
 
     @model_validator(mode="after")
-    def _ready_crops_as_they_are_are_alone(self) -> "Params":
+    def _no_mix_with_unchanged_crops(self) -> "Params":
         ready = {
             name: isinstance(one, FolderSet) and one.kind == "face"
             for name, one in self.data_sets.items()

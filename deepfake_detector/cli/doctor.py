@@ -55,9 +55,8 @@ print(json.dumps([torch.cuda.get_device_name(), *torch.cuda.mem_get_info()] if t
 """
 CONFLICT = re.compile(rb"^<<<<<<< ", re.MULTILINE)
 COPIES = 3  # in the working folder, in DVC's cache and in the scratch store
-MODELS = (
-    360e6  # bytes: weights and exported model, each twice, and the checkpoint of a running training
-)
+# bytes: weights and exported model, each twice, and the checkpoint of a running training
+MODELS = 360e6
 
 
 Level = Literal["ok", "note", "problem"]

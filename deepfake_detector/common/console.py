@@ -62,8 +62,8 @@ def progress(
 
 
 def steps(what: str) -> Callable[[int, int], None]:
-    """Hears how many steps of one item are done, of so many, and tells it at most every ten seconds
-    (on standard error)."""
+    """A function of the steps done and the steps in all that prints how far `what` is, at most
+    every ten seconds (on standard error)."""
     said = time.monotonic()
 
     def told(done: int, total: int) -> None:

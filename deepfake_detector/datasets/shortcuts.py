@@ -6,8 +6,8 @@ classifier is cross-validated by source group: a clip and its forgery are learne
 judged together.
 
 Files of each kind are also judged by themselves. Every column of the media table is a fact: a
-number by its rank, a text (codec, container, tags) by its most frequent values, of which none at
-all is one.
+number by its rank, a text (codec, container, tags) by its most frequent values; an empty text is a
+value too.
 """
 
 from dataclasses import dataclass, replace

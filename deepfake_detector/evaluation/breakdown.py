@@ -150,8 +150,8 @@ def within_limits(
     clips: pd.DataFrame, faces: pd.DataFrame, decision: Decision, limits: Limits
 ) -> pd.DataFrame:
     """Clips of `with_verdicts` (columns item, track, people and frames_sampled too) with the
-    verdicts that the limits of quality leave, as the page judges them: where whoever decides lies
-    outside, a clip is FAKE if another person is who does not, and in doubt else.
+    verdicts that the limits of quality leave, as the page judges them: where the person who decides
+    lies outside, a clip is FAKE if another person within them is, and otherwise in doubt.
 
     `faces` (columns item, track, logit and the measures) has a row for each face that was judged.
     """

@@ -26,8 +26,9 @@ def corrupted_scores(
     """A row for every frame of `item` under every cell, and one (frame -1) for the whole clip;
     logits NaN without a face.
 
-    `frames` are rows of the frames table as `cropping.frame_rows` makes them, `source` the folder
-    of their archives, `model` an exported detector. A frame's logit is that of the dominant track.
+    `frames` are rows of the frames table as `stored_frames.frame_rows` makes them, `source` the
+    folder of their archives, `model` an exported detector. A frame's logit is that of the dominant
+    track.
     """
     detector = _detector(model)
     with ArchiveReader(source) as reader:

@@ -14,9 +14,8 @@ SIDE = 32  # pixels of the cut
 MARGIN = 1.3  # its side, as a multiple of the face box: hair and outline tell people apart too
 CELLS = 8  # a side, in each of which gradients are counted by direction
 DIRECTIONS = 8  # of 180 degrees
-SPREAD = (
-    2.0  # pixels (sigma) by which gradients count for cells beside them: a box never sits still
-)
+# pixels (sigma) by which gradients count for cells beside them: a box never sits still
+SPREAD = 2.0
 PATCHES = 4  # a side, in each of which colour is averaged
 COLOUR_SCALE = 33.0  # CIELAB units of a and b that weigh as much as wholly other gradients
 

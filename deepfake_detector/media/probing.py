@@ -173,7 +173,8 @@ def _video(file: MediaFile, found: Probe, limits: Limits) -> Probe:
 
 @contextmanager
 def _told_as_cut_off(cut_off: bool, without_index: bool) -> Iterator[None]:
-    """What else is said of a file that cannot be opened hides that it is cut off."""
+    """Of a file that is cut off, says so in place of what its reader says when it cannot be
+    opened."""
     try:
         yield
     except NoFilmError as error:

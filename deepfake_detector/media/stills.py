@@ -67,7 +67,7 @@ DAMAGED = (  # what Pillow's readers raise where a file is not as they expect
     *(LookupError, ArithmeticError, RuntimeError, struct.error),
     *(AssertionError, AttributeError),
 )
-Image.MAX_IMAGE_PIXELS = None  # the limit above is checked before anything is decoded
+Image.MAX_IMAGE_PIXELS = None  # `check_size` refuses by its own limit before all is decoded
 # of one text, as of all; else a long one, such as what a picture was made of, makes it unreadable
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 

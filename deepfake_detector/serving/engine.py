@@ -46,9 +46,9 @@ class Engine:
     ) -> Iterator[Detector]:
         """Wait in line, then have the model at `path` to oneself until the block ends.
 
-        `told` hears, at once and then every half second, how many wait before; an exception out of
-        it gives the place in the line up. As long as `spare` says so, all others go first; see
-        `wanted`. Raises UserError where the model cannot be used.
+        `told` is called at once, and then every half second, with the number of those who wait
+        before; if it raises, the place in the line is given up. As long as `spare` says so, all
+        others go first; see `wanted`. Raises UserError where the model cannot be used.
         """
         with self._line.turn(told, spare) as place:
             yield self.detector(path, place)

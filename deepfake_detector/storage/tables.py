@@ -68,11 +68,8 @@ FRAMES = _table(
         "time": _number(),
         "width": _whole(nullable=True),
         "height": _whole(nullable=True),
-        "hash": pa.Column(
-            TEXT
-            # perceptual hash of the whole picture, 16 hex digits; none of a picture without
-            # contrast
-        ),
+        # perceptual hash of the whole picture, 16 hex digits; none of a picture without contrast
+        "hash": pa.Column(TEXT),
         "archive": pa.Column(TEXT),  # none for ready crops: they stay where the index has them
         "member": pa.Column(TEXT),
         "status": _filled(),  # of common.statuses, or why there is no frame

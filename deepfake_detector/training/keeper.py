@@ -12,9 +12,8 @@ from deepfake_detector.training.devices import in_any_process, mean_over_process
 from deepfake_detector.training.learner import Learner
 from deepfake_detector.training.progress import Progress, restored
 
-AGREE_EVERY = (
-    10  # steps between two questions to the other processes whether to save: asking takes time
-)
+# steps between two questions to the other processes whether to save: asking takes time
+AGREE_EVERY = 10
 Watch = Callable[[Batches, int, str, int], Batches]
 
 

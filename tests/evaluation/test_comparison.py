@@ -108,7 +108,9 @@ def test_each_run_is_measured_at_its_own_temperature(runs):
 @pytest.mark.slow
 def test_the_same_run_does_not_differ(runs):
     runs("a", LOGITS)
-    for level in compare(["a"], ["a"], "test"):
+    levels = compare(["a"], ["a"], "test")
+    assert [level.name for level in levels] == ["frame", "video"]
+    for level in levels:
         assert {(one.by, one.low, one.high) for one in level.differences} == {(0, 0, 0)}
         assert not any(one.sure for one in level.differences)
 

@@ -55,7 +55,8 @@ def test_a_stage_that_nobody_meddled_with_ends_as_it_would_by_itself(inputs, sta
     def reads(**_: str) -> str:
         Path("params.yaml").write_bytes(Path("params.yaml").read_bytes())  # saved again as it was
         Path("a file of no concern").touch()
-        assert all(file.read_bytes() is not None for file in inputs)
+        for file in inputs:
+            file.read_bytes()  # the time of the last look is no change
         return "done"
 
     assert runner.watched(stage, reads, **STAGES[stage]) == "done"

@@ -25,9 +25,8 @@ from deepfake_detector.datasets.synthesis.people import (
 class Flaws:
     """How badly one forged clip is made."""
 
-    resolution: (
-        float  # size of the pasted part when rendered, as a fraction of its size in the picture
-    )
+    # size of the pasted part when rendered, as a fraction of its size in the picture
+    resolution: float
     colour_match: float  # 0 not matched .. 1 mean and spread of the colours taken over
     feather: float  # width of the blending seam, in head half-widths
     drift: float  # misplacement of the pasted part, in head half-widths
