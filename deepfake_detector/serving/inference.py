@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -177,6 +178,16 @@ class Report:
     def unreadable(cls, name: str, why: str) -> "Report":
         """Of a file that nothing was found out about."""
         return cls(name, None, None, "ERROR", reason=UNREADABLE, error=why)
+
+
+class _JudgedFace(NamedTuple):
+    """A face of a sampled frame: its crop (S, S, 3) RGB uint8, and what the network made of it."""
+
+    frame: Frame
+    face: Face
+    crop: np.ndarray
+    logit: float
+    activation: np.ndarray
 
 
 @dataclass
@@ -349,8 +360,7 @@ class Detector:
             seen, judged = self._looked_at(frames, ready_crops)
         tracks = self._tracks(seen, judged)
         return self._clip(seen, tracks), {
-            track: {frame.index: logit for frame, _, _, logit, _ in rows}
-            for track, rows in tracks.items()
+            track: {one.frame.index: one.logit for one in faces} for track, faces in tracks.items()
         }
 
     def _judge(
@@ -486,22 +496,25 @@ class Detector:
         seen.faces.append([Face(0, 0, width, height, 1.0)])
         seen.crops.append({0: given_crop(image, self.contract.crop.size)})
 
-    def _tracks(self, seen: _Seen, judged: list[tuple[float, np.ndarray]]) -> dict[int, list]:
-        """Track -> (frame, face, crop, logit, activation map) for every face judged."""
+    def _tracks(
+        self, seen: _Seen, judged: list[tuple[float, np.ndarray]]
+    ) -> dict[int, list[_JudgedFace]]:
+        """The faces judged, by track."""
         found = iter(judged)
-        tracks: dict[int, list] = {}
+        tracks: dict[int, list[_JudgedFace]] = {}
         for frame, faces, crops, row in zip(
             seen.frames, seen.faces, seen.crops, seen.tracks(self.contract.dominant), strict=True
         ):
             for place, crop in crops.items():
-                tracks.setdefault(row[place], []).append((frame, faces[place], crop, *next(found)))
+                one = _JudgedFace(frame, faces[place], crop, *next(found))
+                tracks.setdefault(row[place], []).append(one)
         return tracks
 
-    def _clip(self, seen: _Seen, tracks: dict[int, list]) -> ClipScore:
+    def _clip(self, seen: _Seen, tracks: dict[int, list[_JudgedFace]]) -> ClipScore:
         too_small = sum(
             len(faces) - len(crops) for faces, crops in zip(seen.faces, seen.crops, strict=True)
         )
-        logits = {track: [logit for _, _, _, logit, _ in rows] for track, rows in tracks.items()}
+        logits = {track: [one.logit for one in faces] for track, faces in tracks.items()}
         return scores.score_clip(
             logits,
             len(seen.frames),
@@ -510,20 +523,20 @@ class Detector:
             _with_face(seen),
         )
 
-    def _track(self, track: int, rows: list, sampled: int, people: int) -> FaceTrack:
+    def _track(self, track: int, faces: list[_JudgedFace], sampled: int, people: int) -> FaceTrack:
         decision = self.contract.decision
         frames = tuple(
             FaceFrame(
-                frame.index,
-                frame.time,
-                (face.x, face.y, face.width, face.height),
-                self._probability(logit),
-                crop,
-                activation,
+                one.frame.index,
+                one.frame.time,
+                (one.face.x, one.face.y, one.face.width, one.face.height),
+                self._probability(one.logit),
+                one.crop,
+                one.activation,
             )
-            for frame, face, crop, logit, activation in rows
+            for one in faces
         )
-        logits = [row[3] for row in rows]
+        logits = [one.logit for one in faces]
         score = scores.score_clip({track: logits}, sampled, decision.min_faces)
         quality = clip_measures([measures(one.crop) for one in frames])
         beyond = outside(quality, self.contract.quality)
