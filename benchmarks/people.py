@@ -6,8 +6,9 @@ from everybody else.
 FOLDER holds clips of FaceForensics++ in its own layout, and others beside it. A real clip and a
 fake one of somebody else are joined by hard cuts, real, fake, real: nobody may be taken for the
 other, and who comes back must be one person. Two people side by side swap places, and one person is
-shown in six places. Then all clips of FOLDER are looked at as they are: how many shot changes are
-seen in an hour of them, and in how many the person seen most is taken for several.
+shown in six places. Rows of six people are shown one after another at one place: nobody may be
+followed through half of one. Then all clips of FOLDER are looked at as they are: how many shot
+changes are seen in an hour of them, and in how many the person seen most is taken for several.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import io
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -24,8 +26,8 @@ import numpy as np
 from benchmarks.extract_crop import clips_below, crop_settings
 from deepfake_detector.faces.detection import DETECTORS, FaceDetector, detector_of
 from deepfake_detector.faces.face import Face
-from deepfake_detector.faces.shots import shots
-from deepfake_detector.faces.tracking import follow, view
+from deepfake_detector.faces.shots import Scene, shots
+from deepfake_detector.faces.tracking import View, follow, view
 from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.media.reading import Source
 
@@ -33,6 +35,7 @@ FRAMES = 32  # sampled of a clip, as by default
 SECONDS, RATE = 3, 25  # of each part of a joined clip
 SIZE = 1280, 720
 ORIGINALS, FAKES = "original_sequences", "manipulated_sequences"
+ROWS, TURNS = 300, (3, 3, 3, 3, 2, 2)  # drawn at random, and frames of each of six people
 PLACES = ((0, 0), (0.5, 0), (0, 0.5), (0.5, 0.5), (0.25, 0), (0.25, 0.5))  # shares of the picture
 
 
@@ -65,6 +68,7 @@ def main() -> None:
     alone = [path for path in reals if path.stem not in arguments.several]
     _swaps(alone, detector)
     _six_places(alone, detector)
+    _one_after_another(alone, detector)
     _as_they_are(paths, detector)
 
 
@@ -139,6 +143,36 @@ def _six_places(reals: list[Path], detector: FaceDetector) -> None:
             views.append(view(picture, _largest(detector, picture, 1)))
         whole += follow(views) == [[0]] * len(PLACES)
     print(f"one person in {len(PLACES)} places: one track in {whole} of {len(reals)}")
+
+
+def _one_after_another(reals: list[Path], detector: FaceDetector) -> None:
+    """Six people, two or three frames of each, at one place before one background; the largest face
+    alone."""
+    (background,) = _spread(reals[0], 1)
+    seen = {
+        path: [_at_one_place(one, detector, background) for one in _spread(path, FRAMES)]
+        for path in reals
+    }
+    rng = np.random.default_rng(1)
+    through_half = 0
+    for _ in range(ROWS):
+        row = []
+        for person, count in zip(rng.permutation(len(reals))[: len(TURNS)], TURNS, strict=True):
+            first = rng.integers(0, FRAMES - count)
+            row += seen[reals[person]][first : first + count]
+        counts = Counter(track for tracks in follow(row) for track in tracks)
+        through_half += max(counts.values()) >= sum(TURNS) / 2
+    print(
+        f"six people one after another at one place: a track through half in {through_half} of {ROWS}"
+    )
+
+
+def _at_one_place(image: np.ndarray, detector: FaceDetector, background: np.ndarray) -> View:
+    """The view of an image's largest face as if it stood at the same place, equally large, before
+    the background."""
+    found = view(image, _largest(detector, image, 1))
+    faces = tuple(replace(face, x=0.4, y=0.3, width=0.2, height=0.2) for face in found.faces)
+    return replace(found, faces=faces, scene=Scene(background))
 
 
 def _as_they_are(paths: list[Path], detector: FaceDetector) -> None:

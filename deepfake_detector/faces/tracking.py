@@ -17,11 +17,11 @@ GROWTH = 2.0  # and grows or shrinks at most by this factor
 # person is 0.39 apart at most and 0.24 in most, two people 0.43 or more. 0.30 to 0.39 did as well
 # as this.
 ALIKE = 0.36  # no farther apart: one person, wherever and whenever
-# Neighbouring frames of one person are 0.60 apart at most, 0.44 in 99 of 100.
-UNLIKE = 0.5  # farther apart: two people, even at the same place of one shot
-# One face of a shot missing and one new: somebody who moved and turned, if no farther apart. One
-# person is so far apart with the head turned; of 10 of 100 pairs of people two pictures are nearer.
-MOVED = 0.46
+# Neighbouring frames of one person are 0.60 apart at most, 0.44 in 99 of 100. With 0.50 one in
+# eight rows of six people, shown one after another at one place, had a track through half of it.
+UNLIKE = 0.46  # farther apart: two people, even at the same place of one shot
+# One face of a shot missing and one new: somebody who moved and turned, if no farther apart.
+MOVED = 0.44
 PLACE = 0.1  # what a distance of REACH weighs against one of looks
 RECENT = 8  # faces of a track that the next one is compared with
 MOST_JOINED = 64  # tracks that are compared with one another; a crowd must not take for ever

@@ -171,6 +171,14 @@ def test_looks_tell_who_is_who(frames, scenes, numbers):
     assert follow(told(*frames, scenes=scenes)) == numbers
 
 
+def test_people_shown_one_after_another_at_one_place_are_as_many():
+    """As in a row of portraits; of 100 pairs of people 95 are farther apart than these."""
+    names = [name for name in "abcdef" for _ in range(2)]
+    looks = looks_of(names, 0.48)
+    views = [View((square(0),), np.array([looks[name]]), HERE) for name in names]
+    assert len({track for tracks in follow(views) for track in tracks}) == 6
+
+
 def test_tracks_end_at_a_shot_change():
     before, after = vague([[square(0)], [square(0)]])
     assert follow([before, after]) == [[0], [0]]
