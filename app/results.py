@@ -64,7 +64,7 @@ def _show_all(history: History, below: int | None, banner: str, busy: bool) -> N
     listed = _wanted(rows)
     _show_table(listed)
     _offer_choice(listed)
-    _offer_all(rows, banner, busy)
+    _offer_all(history, rows, banner, busy)
     if st.session_state.shown != below:
         st.rerun()
 
@@ -205,11 +205,11 @@ def _look(shown: str) -> str:
     return f"color: {look.text}; background-color: {look.ground}"
 
 
-def _offer_all(rows: Sequence[Row], banner: str, busy: bool) -> None:
+def _offer_all(history: History, rows: Sequence[Row], banner: str, busy: bool) -> None:
     with st.container(horizontal=True):
         downloads.offer(
             "Table of all (CSV)",
-            lambda: table_of(rows),
+            history.unless_forgotten(lambda: table_of(rows)),
             "deepfake-detector.csv",
             "text/csv",
             ":material/table:",
@@ -218,7 +218,7 @@ def _offer_all(rows: Sequence[Row], banner: str, busy: bool) -> None:
         )
         downloads.offer(
             "All reports (ZIP)",
-            lambda: archive_of(rows, banner),
+            history.unless_forgotten(lambda: archive_of(rows, banner)),
             "deepfake-detector.zip",
             "application/zip",
             ":material/folder_zip:",
