@@ -76,6 +76,12 @@ def test_without_faces_there_are_no_logits(detector, sessions, stored_crops):
     assert speeds == {"torch": 0, "fp32": 0}
 
 
+def test_an_archive_that_is_gone_is_named(detector, stored_crops):
+    gone = stored_crops.assign(archive="gone.zip")
+    with pytest.raises(UserError, match=r"gone\.zip"):
+        parity.logits_of(detector, {}, gone, CROP)
+
+
 def clips(reals: list[float], fakes: list[float]) -> pd.DataFrame:
     return pd.DataFrame({"label": [0] * len(reals) + [1] * len(fakes), "logit": [*reals, *fakes]})
 
