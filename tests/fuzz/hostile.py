@@ -146,7 +146,7 @@ def hostile() -> dict[str, tuple[bytes, str]]:
             seeds()["png"][:8],
             no_image + "|" + no_video,
         ),
-        "archive.mp4": (archive(), no_video),
+        "archive.mp4": (archive(), "a ZIP archive; unpack it"),
         "program.jpg": (b"\x7fELF" + bytes(4000), no_video),
         "pickle.mp4": (b"\x80\x04cos\nsystem\n(S'true'\ntR.", no_video),
         "audio.mp4": (made.audio_only(), "no video in it"),
