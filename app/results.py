@@ -138,7 +138,7 @@ def _offer_choice(rows: Sequence[Row]) -> None:
     st.selectbox(
         "Shown below",
         list(names),
-        index=None,
+        index=None if wanted is None else 0,  # with None it can be emptied, too
         format_func=names.__getitem__,
         placeholder="Choose a file here or in the table" if rows else "No file matches",
         key=CHOICE,
