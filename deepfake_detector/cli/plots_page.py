@@ -78,8 +78,9 @@ def write_report() -> Path | None:
 
 
 def _earlier() -> list[str]:
-    """A warning where the report is of another run than the workspace's."""
-    if not revisions.older_than_its_inputs(revisions.LOCK.read_bytes(), "report"):
+    """A warning where the lock tells that the report is of another run than the workspace's."""
+    lock = revisions.LOCK
+    if not lock.exists() or not revisions.older_than_its_inputs(lock.read_bytes(), "report"):
         return []
     return ["This report is of an earlier run: `dvc repro` makes that of the last one."]
 

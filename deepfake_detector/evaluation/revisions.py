@@ -57,7 +57,7 @@ def older_than_its_inputs(lock: bytes, stage: str) -> str:
     """
     stages = YAML(typ="safe").load(lock)["stages"]
     makers = {
-        out["path"]: (name, out["md5"])
+        out["path"]: (name, out.get("md5"))
         for name, entry in stages.items()
         for out in entry.get("outs", [])
     }
@@ -74,8 +74,12 @@ def older_than_its_inputs(lock: bytes, stage: str) -> str:
 
 
 def is_evaluated(revision: str) -> bool:
-    """Whether the figures of a run are those of its model."""
-    return not older_than_its_inputs(content(revision, LOCK), "evaluate")
+    """Whether the figures of a run are those of its model; not where it has no lock that tells."""
+    try:
+        lock = content(revision, LOCK)
+    except UserError:
+        return False
+    return not older_than_its_inputs(lock, "evaluate")
 
 
 def kept() -> list[dict[str, Any]]:

@@ -1,10 +1,11 @@
 """What the lock of a run says of its figures."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from deepfake_detector.evaluation.revisions import older_than_its_inputs
+from deepfake_detector.evaluation.revisions import WORKSPACE, is_evaluated, older_than_its_inputs
 
 STAGES = {
     "scan": {"deps": [("clips", "0")], "outs": [("index", "1")]},
@@ -46,3 +47,10 @@ def test_a_stage_is_older_where_anything_it_rests_on_was_made_anew(stage, anew, 
     for path, maker in anew.items():
         stages[maker]["outs"] = [(path, "2")]
     assert older_than_its_inputs(lock(stages), stage) == expected
+
+
+def test_a_run_without_a_lock_is_not_known_to_be_evaluated(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert not is_evaluated(WORKSPACE)
+    Path("dvc.lock").write_bytes(lock(STAGES))
+    assert is_evaluated(WORKSPACE)
