@@ -36,17 +36,17 @@ def main() -> str:
             "validation has no scored clip of one class",
             "give split.val a larger share, or add material",
         )
-    found = calibration.decision(
+    decision, unscaled = calibration.decision(
         labels, clips["logit"], clips["group"], clips["people"], aggregation.min_faces, calibrate
     )
-    write_json("models/decision.json", found)
-    scaling = f" ({found['temperature_reason']})" if found["temperature_reason"] else ""
-    proof = f"; the model judges nothing: {found['unproven']}" if found["unproven"] else ""
+    write_json("models/decision.json", decision.model_dump(mode="json"))
+    scaling = f" ({unscaled})" if unscaled else ""
+    proof = f"; the model judges nothing: {decision.unproven}" if decision.unproven else ""
     return (
-        f"temperature {found['temperature']:.3f}{scaling}, threshold {found['threshold']:.3f}, inconclusive "
-        f"from {found['band_low']:.3f} to {found['band_high']:.3f}: "
-        f"{found['validation']['inconclusive']} of {len(clips)} validation clips; wrong verdicts "
-        f"on the others: {found['validation']['wrong_outside_band']}{proof}"
+        f"temperature {decision.temperature:.3f}{scaling}, threshold {decision.threshold:.3f}, "
+        f"inconclusive from {decision.band_low:.3f} to {decision.band_high:.3f}: "
+        f"{decision.validation.inconclusive} of {len(clips)} validation clips; wrong verdicts on "
+        f"the others: {decision.validation.wrong_outside_band}{proof}"
     )
 
 

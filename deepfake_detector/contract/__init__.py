@@ -118,7 +118,7 @@ def library_versions() -> dict[str, str]:
 
 def read_decision(path: str | Path) -> Decision:
     """The decision of `calibrate`. Raises UserError where it is missing or something else."""
-    return read_made(path, lambda file: decision_of(read_json(file)), "calibrate")
+    return read_made(path, lambda file: Decision.model_validate(read_json(file)), "calibrate")
 
 
 def read_quality(path: str | Path) -> Limits:
@@ -142,11 +142,6 @@ def read_scale(path: str | Path) -> tuple[float, float]:
 def _scale(path: Path) -> tuple[float, float]:
     found = read_json(path)
     return float(found["temperature"]), float(found["threshold"])
-
-
-def decision_of(found: dict) -> Decision:
-    """The decision among all that was told beside it."""
-    return Decision(**{name: found[name] for name in Decision.model_fields})
 
 
 def parse(text: str | None, source: str) -> Contract:

@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from deepfake_detector import contract
 from deepfake_detector.export.parity import DIGITS
 from deepfake_detector.scoring import calibration
 from deepfake_detector.scoring.decision import Decision
@@ -15,7 +14,7 @@ def own_decision(clips: pd.DataFrame, all_clips: Decision, aims: Calibrate) -> D
     judged = clips.dropna(subset="logit")
     labels = judged["label"].to_numpy(int)
     logits = judged["logit"].round(DIGITS)
-    own = calibration.decision(
+    own, _ = calibration.decision(
         labels,
         logits,
         judged["group"],
@@ -24,4 +23,4 @@ def own_decision(clips: pd.DataFrame, all_clips: Decision, aims: Calibrate) -> D
         aims,
         all_clips.verdicts,
     )
-    return contract.decision_of(own | {"unproven": all_clips.unproven or own["unproven"]})
+    return own.model_copy(update={"unproven": all_clips.unproven or own.unproven})

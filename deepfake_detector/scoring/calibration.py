@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from deepfake_detector.common.verdicts import Decided
-from deepfake_detector.scoring.decision import DIGITS, is_fake, is_real
+from deepfake_detector.scoring.decision import DIGITS, Decision, Validation, is_fake, is_real
 from deepfake_detector.scoring.people import MOST, fake_from
 from deepfake_detector.scoring.proof import why_unproven
 from deepfake_detector.scoring.scores import logit, probability
@@ -46,10 +46,10 @@ def decision(
     min_faces: int,
     aims: Calibrate,
     verdicts: Collection[Decided] = get_args(Decided),
-) -> dict:
-    """Everything that follows from the logits of validation's clips in their source groups, each
-    the highest of so many `people`, as models/decision.json holds it. Both classes must be there.
-    Only these `verdicts` are given."""
+) -> tuple[Decision, str]:
+    """The decision that follows from the logits of validation's clips in their source groups, each
+    the highest of so many `people`, and why the temperature was left at 1, where it was. Both
+    classes must be there. Only these `verdicts` are given."""
     labels, logits, groups = np.asarray(labels), np.asarray(logits, float), np.asarray(groups)
     temperature = fit_temperature(labels, logits, groups)
     probabilities = probability(logits, temperature.value)
@@ -71,33 +71,34 @@ def decision(
     )
     if unproven:
         fake = real = np.zeros_like(fake)
-    return {
-        "temperature": round(temperature.value, 6),
-        "temperature_reason": temperature.reason,
-        "threshold": rounded(threshold),
-        "band_low": rounded(band.low),
-        "band_high": rounded(band.high),
-        "several": of_several,
-        "recalibrated": "",
-        "unproven": unproven,
-        "min_faces": min_faces,
-        "validation": {
-            "real_clips": int((labels == 0).sum()),
-            "fake_clips": int((labels == 1).sum()),
-            "inconclusive": int((~fake & ~real).sum()),
-            "wrong_outside_band": int(((fake & (labels == 0)) | (real & (labels == 1))).sum()),
-            "real_scores": thinned(probabilities[labels == 0]),
-            "fake_scores": thinned(probabilities[labels == 1]),
-        },
-    }
+    validation = Validation(
+        real_clips=int((labels == 0).sum()),
+        fake_clips=int((labels == 1).sum()),
+        inconclusive=int((~fake & ~real).sum()),
+        wrong_outside_band=int(((fake & (labels == 0)) | (real & (labels == 1))).sum()),
+        real_scores=thinned(probabilities[labels == 0]),
+        fake_scores=thinned(probabilities[labels == 1]),
+    )
+    made = Decision(
+        min_faces=min_faces,
+        temperature=round(temperature.value, 6),
+        threshold=rounded(threshold),
+        band_low=rounded(band.low),
+        band_high=rounded(band.high),
+        several=of_several,
+        recalibrated="",
+        unproven=unproven,
+        validation=validation,
+    )
+    return made, temperature.reason
 
 
-def several(reals: np.ndarray, band_high: float, temperature: float) -> list[float]:
+def several(reals: np.ndarray, band_high: float, temperature: float) -> tuple[float, ...]:
     """The probabilities from which the highest of 2, 3 … people is fake; never where one is not."""
     if band_high >= 1:
-        return [1.0] * (MOST - 1)
+        return (1.0,) * (MOST - 1)
     at = logit(band_high, temperature)
-    return [rounded(float(probability(one, temperature))) for one in fake_from(reals, at)[1:]]
+    return tuple(rounded(float(probability(one, temperature))) for one in fake_from(reals, at)[1:])
 
 
 def rounded(threshold: float) -> float:
@@ -153,11 +154,11 @@ def inconclusive_band(
     return Band(0.0 if low is None else low, 1.0 if high is None else -high)
 
 
-def thinned(probabilities: np.ndarray) -> list[float]:
+def thinned(probabilities: np.ndarray) -> tuple[float, ...]:
     """Ascending, at most 200 of them, evenly over their ranks."""
     count = min(len(probabilities), SCORES_KEPT)
     places = ((np.arange(count) + 0.5) * len(probabilities) / max(count, 1)).astype(int)
-    return [round(float(value), DIGITS) for value in np.sort(probabilities)[places]]
+    return tuple(round(float(value), DIGITS) for value in np.sort(probabilities)[places])
 
 
 def _between(probabilities: np.ndarray) -> np.ndarray:

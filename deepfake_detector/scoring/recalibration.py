@@ -42,11 +42,11 @@ def recalibrated(
     scores = probability(logits, decision.temperature)
     threshold = rounded(fewest_false_alarms(np.zeros(len(scores)), scores, share))
     low, known = decision.band_low, decision.validation
-    reals, fakes = np.array(thinned(scores)), np.array(known.fake_scores)
+    fakes = np.array(known.fake_scores)
     validation = known.model_copy(
         update={
             "real_clips": len(scores),
-            "real_scores": tuple(reals),
+            "real_scores": thinned(scores),
             "inconclusive": _counted(~(is_real(scores, low) | is_fake(scores, threshold)))
             + _scaled(~(is_real(fakes, low) | is_fake(fakes, threshold)), known.fake_clips),
             "wrong_outside_band": _counted(is_fake(scores, threshold))
@@ -57,7 +57,7 @@ def recalibrated(
         update={
             "threshold": threshold,
             "band_high": threshold,
-            "several": tuple(several(np.asarray(logits), threshold, decision.temperature)),
+            "several": several(np.asarray(logits), threshold, decision.temperature),
             "recalibrated": f"at most {100 * share:g}% of {len(scores)} of the user's own real clips "
             "are called fake",
             "validation": validation,

@@ -8,7 +8,7 @@ from made import BOTH_CLASSES, arrays, few
 from sklearn import metrics
 
 from deepfake_detector.scoring import calibration
-from deepfake_detector.scoring.decision import Decision, decide, judge
+from deepfake_detector.scoring.decision import decide, judge
 from deepfake_detector.scoring.people import fake_from
 from deepfake_detector.scoring.scores import probability
 from deepfake_detector.scoring.settings import Calibrate
@@ -82,17 +82,16 @@ def test_where_too_many_reals_are_sure_fakes_sure_fakes_are_not_called_real():
     labels = np.repeat([0, 1], 60)
     logits = np.concatenate([np.linspace(-5, 5, 50), np.full(10, 1e4), [0.0], np.full(59, 1e4)])
     aims = Calibrate(threshold="false_alarms", false_alarms=0.05, band_error=0.5)
-    found = calibration.decision(labels, logits, np.arange(120), ones(120), 1, aims)
-    made = Decision(**{name: found[name] for name in Decision.model_fields})
-    verdicts = [judge(1e4, "", made, people).verdict for people in (1, 2)]
+    found, _ = calibration.decision(labels, logits, np.arange(120), ones(120), 1, aims)
+    verdicts = [judge(1e4, "", found, people).verdict for people in (1, 2)]
     assert set(verdicts) == {"INCONCLUSIVE"}
-    given = [judge(one, "", made).verdict for one in logits]
-    assert found["validation"]["inconclusive"] == given.count("INCONCLUSIVE")
+    given = [judge(one, "", found).verdict for one in logits]
+    assert found.validation.inconclusive == given.count("INCONCLUSIVE")
     wrong = [
         verdict == ("REAL" if label else "FAKE")
         for verdict, label in zip(given, labels, strict=True)
     ]
-    assert found["validation"]["wrong_outside_band"] == sum(wrong)
+    assert found.validation.wrong_outside_band == sum(wrong)
 
 
 def test_where_too_many_reals_are_sure_fakes_nobody_is_called_fake():
@@ -188,7 +187,7 @@ def test_a_decision_is_made_of_what_its_parts_find(policy, error):
     labels, logits = calibrated(300)
     aims = Calibrate(threshold=policy, false_alarms=0.1, band_error=error)
     groups = np.arange(300) // 3
-    found = calibration.decision(labels, logits * 3, groups, ones(300), 8, aims)
+    found, unscaled = calibration.decision(labels, logits * 3, groups, ones(300), 8, aims)
     temperature = fit_temperature(labels, logits * 3, groups)
     probabilities = probability(logits * 3, temperature.value)
     if policy == "balanced_accuracy":
@@ -206,9 +205,9 @@ def test_a_decision_is_made_of_what_its_parts_find(policy, error):
     at = temperature.value * np.log(band.high / (1 - band.high))
     several = probability(np.array(fake_from(logits[labels == 0] * 3, at)[1:]), temperature.value)
     assert inside > 0
-    assert found == {
+    assert unscaled == ""
+    assert found.model_dump() == {
         "temperature": round(temperature.value, 6),
-        "temperature_reason": "",
         "threshold": round(threshold, 6),
         "band_low": round(band.low, 6),
         "band_high": round(band.high, 6),
@@ -231,41 +230,41 @@ def test_validation_is_counted_by_the_verdicts_that_are_given():
     """The highest of several people is FAKE from a higher score than one alone."""
     labels, logits = calibrated(300)
     people = np.arange(300) % 3 + 1
-    found = calibration.decision(labels, logits, np.arange(300), people, 8, Calibrate())
-    made = Decision(**{name: found[name] for name in Decision.model_fields})
-    given = [judge(one, "", made, of).verdict for one, of in zip(logits, people, strict=True)]
+    found, _ = calibration.decision(labels, logits, np.arange(300), people, 8, Calibrate())
+    given = [judge(one, "", found, of).verdict for one, of in zip(logits, people, strict=True)]
     wrong = [
         verdict == ("REAL" if label else "FAKE")
         for verdict, label in zip(given, labels, strict=True)
     ]
-    told = found["validation"]
-    assert told["inconclusive"] == given.count("INCONCLUSIVE")
-    assert told["wrong_outside_band"] == sum(wrong)
-    alone = calibration.decision(labels, logits, np.arange(300), ones(300), 8, Calibrate())
-    assert told["inconclusive"] > alone["validation"]["inconclusive"]
+    assert found.validation.inconclusive == given.count("INCONCLUSIVE")
+    assert found.validation.wrong_outside_band == sum(wrong)
+    alone, _ = calibration.decision(labels, logits, np.arange(300), ones(300), 8, Calibrate())
+    assert found.validation.inconclusive > alone.validation.inconclusive
 
 
 def test_a_model_whose_highest_and_lowest_scores_are_wrong_is_unproven():
     labels = np.array([1] * 10 + [0] * 40 + [1] * 40 + [0] * 10)
     logits, groups = np.linspace(-3, 3, 100), np.arange(100)
-    found = calibration.decision(labels, logits, groups, ones(100), 8, Calibrate())
-    assert (found["band_low"], found["band_high"]) == (0, 1)
-    assert found["unproven"] == calibration.NO_VERDICT.format(0.05)
-    more = calibration.decision(labels, logits, groups, ones(100), 8, Calibrate(band_error=0.3))
-    assert (more["unproven"], more["validation"]["inconclusive"]) == ("", 0)
+    found, _ = calibration.decision(labels, logits, groups, ones(100), 8, Calibrate())
+    assert (found.band_low, found.band_high) == (0, 1)
+    assert found.unproven == calibration.NO_VERDICT.format(0.05)
+    more, _ = calibration.decision(labels, logits, groups, ones(100), 8, Calibrate(band_error=0.3))
+    assert (more.unproven, more.validation.inconclusive) == ("", 0)
 
 
 @pytest.mark.parametrize(("reals", "fakes"), [(3, 200), (201, 1000), (1, 4000)])
 def test_a_decision_keeps_at_most_200_scores_of_each_class_that_stand_for_all(reals, fakes):
     rng = np.random.default_rng(reals)
     labels, logits = np.repeat([0, 1], [reals, fakes]), rng.permutation(reals + fakes) / 100
-    found = calibration.decision(labels, logits, labels, ones(len(labels)), 8, Calibrate())
-    assert found["temperature_reason"] == TOO_FEW
+    found, unscaled = calibration.decision(
+        labels, logits, labels, ones(len(labels)), 8, Calibrate()
+    )
+    assert unscaled == TOO_FEW
     probabilities = probability(logits, 1).round(6)
     for label, name in enumerate(("real_scores", "fake_scores")):
-        every, kept = np.sort(probabilities[labels == label]), found["validation"][name]
+        every, kept = np.sort(probabilities[labels == label]), getattr(found.validation, name)
         assert len(kept) == min(len(every), 200)
-        assert kept == sorted(kept)
+        assert list(kept) == sorted(kept)
         assert set(kept) <= set(every)
         for one in every:
             share, kept_share = (np.mean(np.array(scores) <= one) for scores in (every, kept))

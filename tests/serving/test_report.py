@@ -134,7 +134,7 @@ def test_of_fewer_than_twenty_clips_no_number_is_told():
     ],
 )
 def test_what_is_known_of_some_clips_is_not_told_as_a_count_of_all(probability, told):
-    scores = tuple(thinned(np.arange(5000) / 5000))
+    scores = thinned(np.arange(5000) / 5000)
     found = TERMS.decision.validation.model_copy(update={"real_clips": 5000, "real_scores": scores})
     terms = TERMS.model_copy(
         update={"decision": TERMS.decision.model_copy(update={"validation": found})}
