@@ -13,10 +13,10 @@ from app import charts, downloads, own_clips, player
 from app.history import WITH_FILE, History, Judged, pixels, unpacked
 from app.words import badge, file_beside, plain, verdict_as_html
 from deepfake_detector.common.percent import percent
-from deepfake_detector.common.verdicts import decided
+from deepfake_detector.common.verdicts import Reason, decided
 from deepfake_detector.media.variants import VARIANTS
 from deepfake_detector.serving import marking, report
-from deepfake_detector.serving.inference import NOT_JUDGED, FaceFrame, FaceTrack
+from deepfake_detector.serving.inference import FaceFrame, FaceTrack
 from deepfake_detector.serving.report_model import as_json
 
 PEOPLE_SHOWN = 6
@@ -74,7 +74,7 @@ def _show_verdict(judged: Judged) -> None:
             f"{plain(found.input)}: **{report.SAID[found.verdict]}.** "
             f"{plain(report.in_words(found))}"
         )
-        if found.reason == NOT_JUDGED:
+        if found.reason == Reason.NOT_JUDGED:
             own_clips.link(f"own-clips-{judged.number}")
         if not judged.trusted or found.fake_probability is None:
             return

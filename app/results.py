@@ -17,9 +17,9 @@ from app.history import History, Judged, Row
 from app.words import ORDER, badge, file_beside, in_table, plain, verdict_as_html
 from deepfake_detector.common.console import printable
 from deepfake_detector.common.percent import percent
+from deepfake_detector.common.verdicts import Reason
 from deepfake_detector.pages.looks import LOOKS
 from deepfake_detector.serving import batch
-from deepfake_detector.serving.inference import NOT_JUDGED
 
 TABLE, CHOICE = "table", "choice"
 ROWS_SEEN, ROW_PIXELS = 10, 35
@@ -263,7 +263,7 @@ def _show_one(
                 f"Probability of fake: {percent(row.fake_probability)}, by {plain(row.model)}."
             )
         st.caption(GONE)
-    if row.report["reason"].startswith(NOT_JUDGED):
+    if row.report["reason"].startswith(Reason.NOT_JUDGED):
         own_clips.link("own-clips-of-row")
     st.download_button(
         "Report for programs (JSON)",

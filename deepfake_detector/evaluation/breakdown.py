@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from deepfake_detector.common.verdicts import Reason
 from deepfake_detector.datasets.held_out import rows_at
 from deepfake_detector.scoring.decision import (
     LEAST_CLIPS,
@@ -33,7 +34,6 @@ from deepfake_detector.scoring.metrics import (
     figures,
 )
 from deepfake_detector.scoring.quality import (
-    BAD_QUALITY,
     MEASURES,
     Limits,
     clip_measures,
@@ -182,7 +182,7 @@ def _within_limits(
             for track, own in people.items()
         },
     )
-    is_unseen = judged.reason == BAD_QUALITY
+    is_unseen = judged.reason == Reason.BAD_QUALITY
     return judged.verdict, with_details(judged.reason, beyond[clip.track] if is_unseen else "")
 
 

@@ -8,13 +8,9 @@ import numpy as np
 from pydantic import Field
 
 from deepfake_detector.common.settings import StrictModel
-from deepfake_detector.common.verdicts import Decided, Verdict
-from deepfake_detector.scoring.quality import BAD_QUALITY
+from deepfake_detector.common.verdicts import Decided, Reason, Verdict
 from deepfake_detector.scoring.scores import probability
 
-UNPROVEN = "unproven model"
-IN_BAND = "score in the inconclusive band"
-OF_SEVERAL = "high for one person, but not for the highest of several"
 LEAST_CLIPS = 20  # of a class, to be told as "of so many": one of them is 5 %
 DIGITS = 6  # of validation's scores; one compared with them is rounded like them
 
@@ -95,12 +91,14 @@ def judge(logit: float | None, reason: str, decision: Decision, people: int = 1)
         return Judgement("INCONCLUSIVE", reason, None)
     fake_probability = float(probability(logit, decision.temperature))
     if decision.unproven:
-        return Judgement("INCONCLUSIVE", UNPROVEN, fake_probability)
+        return Judgement("INCONCLUSIVE", Reason.UNPROVEN, fake_probability)
     verdict = decide(fake_probability, decision.band_low, decision.fake_from(people))
     if verdict != "INCONCLUSIVE":
         return Judgement(verdict, "", fake_probability)
     alone = decide(fake_probability, decision.band_low, decision.band_high)
-    return Judgement(verdict, OF_SEVERAL if alone == "FAKE" else IN_BAND, fake_probability)
+    return Judgement(
+        verdict, Reason.OF_SEVERAL if alone == "FAKE" else Reason.IN_BAND, fake_probability
+    )
 
 
 def heeding_quality(judged: Judgement, beyond: str) -> Judgement:
@@ -108,7 +106,7 @@ def heeding_quality(judged: Judgement, beyond: str) -> Judgement:
     within them where it is empty."""
     if judged.fake_probability is None or not beyond:
         return judged
-    return replace(judged, verdict="INCONCLUSIVE", reason=BAD_QUALITY)
+    return replace(judged, verdict="INCONCLUSIVE", reason=Reason.BAD_QUALITY)
 
 
 def judge_clip(
@@ -120,11 +118,11 @@ def judge_clip(
     heed the quality. Where the highest was not seen well enough, the clip is FAKE if somebody who
     was is, and else nobody decides.
     """
-    if people[highest].reason != BAD_QUALITY:
+    if people[highest].reason != Reason.BAD_QUALITY:
         return clip, highest
     fakes = {track: one for track, one in people.items() if one.verdict == "FAKE"}
     if not fakes:
-        return Judgement("INCONCLUSIVE", BAD_QUALITY, None), None
+        return Judgement("INCONCLUSIVE", Reason.BAD_QUALITY, None), None
     decides = max(fakes, key=lambda track: (fakes[track].fake_probability or 0.0, -track))
     return fakes[decides], decides
 

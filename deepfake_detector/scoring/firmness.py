@@ -8,8 +8,6 @@ from pydantic import Field
 from deepfake_detector.common.settings import StrictModel
 from deepfake_detector.common.verdicts import Decided, FileVerdict
 
-NOT_FIRM = "not firm"
-
 
 class VerdictsByFirmness(StrictModel):
     """How many of validation's verdicts were firm, how many were not, and how many of either were

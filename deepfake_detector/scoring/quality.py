@@ -14,7 +14,6 @@ from scipy.special import stdtrit
 
 from deepfake_detector.common.settings import StrictModel
 
-BAD_QUALITY = "quality outside what this model was checked on"
 Measure = Literal["sharpness_ratio", "flatness"]  # faces.degradation says what each is
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 DIGITS = 4  # of measures and limits: what is compared is what is told

@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 
 from deepfake_detector.common import statuses
+from deepfake_detector.common.verdicts import Reason
 
 # why there is no logit
-NO_FACE, TOO_SMALL, TOO_FEW = "no face", "faces too small", "too few faces"
 FURTHEST = 500  # of a logit over the temperature, whose exponential is still a number
-NOBODY = "nobody seen long enough"
 
 
 @dataclass(frozen=True)
@@ -59,10 +58,10 @@ def score_clip(
     most = max((len(logits) for logits in tracks.values()), default=0)
     if most < seen:
         counted = f"a face in {seen} frames, one person in {most} of at least {enough}"
-        return ClipScore(None, None, NOBODY, counted)
+        return ClipScore(None, None, Reason.NOBODY, counted)
     if most:
-        return ClipScore(None, None, TOO_FEW, f"{most} of at least {enough}")
-    return ClipScore(None, None, TOO_SMALL if too_small else NO_FACE)
+        return ClipScore(None, None, Reason.TOO_FEW, f"{most} of at least {enough}")
+    return ClipScore(None, None, Reason.TOO_SMALL if too_small else Reason.NO_FACE)
 
 
 def with_details(reason: str, details: str) -> str:

@@ -26,7 +26,7 @@ import numpy as np
 from deepfake_detector import UserError
 from deepfake_detector.common import cores
 from deepfake_detector.common.input_stamps import stamps
-from deepfake_detector.common.verdicts import FileVerdict, Verdict
+from deepfake_detector.common.verdicts import FileVerdict, Reason, Verdict
 from deepfake_detector.contract import Contract, golden, model_file
 from deepfake_detector.contract.model_file import Model
 from deepfake_detector.faces.cutting import cut, given_crop
@@ -50,20 +50,16 @@ from deepfake_detector.media.reading import (
     check_file,
     reason,
 )
-from deepfake_detector.media.timeline import Timeline
 from deepfake_detector.media.variants import VARIANTS
 from deepfake_detector.scoring import scores
 from deepfake_detector.scoring.decision import (
-    IN_BAND,
-    OF_SEVERAL,
-    UNPROVEN,
     Judgement,
     heeding_quality,
     judge,
     judge_clip,
 )
-from deepfake_detector.scoring.firmness import NOT_FIRM, Firmness
-from deepfake_detector.scoring.quality import BAD_QUALITY, Measure, clip_measures, outside
+from deepfake_detector.scoring.firmness import Firmness
+from deepfake_detector.scoring.quality import Measure, clip_measures, outside
 from deepfake_detector.scoring.scores import ClipScore
 from deepfake_detector.serving import seen_frames, stress
 from deepfake_detector.serving.familiar import unfamiliar
@@ -81,10 +77,6 @@ UNPROVEN_MODEL = (
     "Unproven model: {why}. It gives no verdicts. It needs clips of more people, or more of them, "
     "until its validation shows that it tells real from fake."
 )
-NOT_JUDGED = "demonstration model"
-DISAGREE = "people disagree: one looks real, the score of another lies in the inconclusive band"
-IN_PART = "looks real, but a part of it could not be looked at"
-UNREADABLE = "cannot be read"
 FAULT = "an error of this program itself; its log says more"
 JOINED = "Another video before or after this one in the file was not looked at."
 CUT_OFF = "The file is cut off: what it announces is not all there, and the rest was not looked at."
@@ -133,7 +125,7 @@ class FaceTrack:
     @property
     def scored(self) -> bool:
         """Whether this person was seen well enough for a score."""
-        return self.reason in ("", IN_BAND, OF_SEVERAL, NOT_FIRM)
+        return self.reason in ("", Reason.IN_BAND, Reason.OF_SEVERAL, Reason.NOT_FIRM)
 
 
 @dataclass(frozen=True)
@@ -177,7 +169,7 @@ class Report:
     @classmethod
     def unreadable(cls, name: str, why: str) -> "Report":
         """Of a file that nothing was found out about."""
-        return cls(name, None, None, "ERROR", reason=UNREADABLE, error=why)
+        return cls(name, None, None, "ERROR", reason=Reason.UNREADABLE, error=why)
 
 
 class _JudgedFace(NamedTuple):
@@ -341,7 +333,7 @@ class Detector:
             with self._lock:
                 frames = sample_frames(source, self.contract.frames, limits, probed)
                 judged = self._judge(
-                    report, _ahead(frames), probed.timeline, kind, watch, limits.work, keep_frames
+                    report, _ahead(frames), probed, kind, watch, limits.work, keep_frames
                 )
             if stamps(_on_disk(source)) != before:  # hash, facts and faces may be of several
                 raise MediaError(
@@ -349,7 +341,7 @@ class Detector:
                     "judge it again once nothing writes to it any more",
                 )
         except (MediaError, OSError) as error:
-            return replace(report, reason=UNREADABLE, error=reason(error))
+            return replace(report, reason=Reason.UNREADABLE, error=reason(error))
         return judged
 
     def score(
@@ -367,7 +359,7 @@ class Detector:
         self,
         report: Report,
         frames: Iterable[Frame],
-        timeline: Timeline | None,
+        probed: Probe,
         kind: str,
         watch: Callable[[int, int], None],
         seconds: float,
@@ -390,6 +382,7 @@ class Detector:
             warnings += unfamiliar(report.kind, all_facts, self.contract.trained_on.inputs)
         asked = min(most, report.facts.get("frames_found") or most)
         places = [frame.index for frame in seen.frames]
+        timeline = probed.timeline
         parts = len(places) if timeline is None else timeline.parts_seen(places, asked)
         lost = parts < (1 - MOST_LOST) * asked
         if lost:
@@ -410,9 +403,7 @@ class Detector:
             warnings=tuple(warnings),
             frames=tuple(seen.kept),
         )
-        return self._decided(
-            report, clip, in_part=lost or not {CUT_OFF, JOINED}.isdisjoint(warnings)
-        )
+        return self._decided(report, clip, in_part=lost or probed.cut_off or probed.joined)
 
     def _decided(self, report: Report, clip: ClipScore, in_part: bool) -> Report:
         """`in_part`: not all of the file could be looked at, so nothing speaks for the rest."""
@@ -432,9 +423,9 @@ class Detector:
             details = people[clip.track].details if decides is None else ""
         verdict, reason = judged.verdict, judged.reason
         if verdict == "REAL" and in_part:
-            verdict, reason = "INCONCLUSIVE", IN_PART
-        if reason == IN_BAND and any(track.verdict == "REAL" for track in report.faces):
-            reason = DISAGREE
+            verdict, reason = "INCONCLUSIVE", Reason.IN_PART
+        if reason == Reason.IN_BAND and any(track.verdict == "REAL" for track in report.faces):
+            reason = Reason.DISAGREE
         return replace(
             report,
             verdict=verdict,
@@ -449,8 +440,8 @@ class Detector:
         """Why the model gives no verdict on this file, whatever its score; empty where it does."""
         learned = self.contract.trained_on
         if learned.demonstration and sha256 not in learned.demo_files:
-            return NOT_JUDGED
-        return UNPROVEN if self.contract.decision.unproven else ""
+            return Reason.NOT_JUDGED
+        return Reason.UNPROVEN if self.contract.decision.unproven else ""
 
     def _looked_at(
         self,
@@ -547,7 +538,7 @@ class Detector:
             judged.reason,
             self._probability(scores.track_logit(logits)),
             frames,
-            beyond if judged.reason == BAD_QUALITY else score.details,
+            beyond if judged.reason == Reason.BAD_QUALITY else score.details,
             quality,
         )
 

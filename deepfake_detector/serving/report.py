@@ -18,39 +18,26 @@ import pandas as pd
 
 from deepfake_detector.common.packages import installed, own_version
 from deepfake_detector.common.percent import digits_beside, percent
-from deepfake_detector.common.verdicts import FileVerdict, decided
+from deepfake_detector.common.verdicts import FileVerdict, Reason, decided
 from deepfake_detector.contract import Contract, TrainedOn
 from deepfake_detector.media.jpeg import as_jpeg
 from deepfake_detector.pages.html_page import NO_PROOF, Badge, Chart, Picture, Section, render
 from deepfake_detector.scoring.decision import (
-    IN_BAND,
     LEAST_CLIPS,
-    OF_SEVERAL,
-    UNPROVEN,
     Decision,
     ends_in_words,
 )
 from deepfake_detector.scoring.firmness import (
-    NOT_FIRM,
     NOT_MEASURED,
     Firmness,
     VerdictsByFirmness,
 )
-from deepfake_detector.scoring.quality import BAD_QUALITY
 from deepfake_detector.scoring.quality import in_words as in_words_of_quality
 from deepfake_detector.scoring.scores import (
-    NO_FACE,
-    NOBODY,
-    TOO_FEW,
-    TOO_SMALL,
     with_details,
 )
 from deepfake_detector.serving import marking, seen_frames
 from deepfake_detector.serving.inference import (
-    DISAGREE,
-    IN_PART,
-    NOT_JUDGED,
-    UNREADABLE,
     FaceFrame,
     FaceTrack,
     Report,
@@ -71,24 +58,26 @@ SAID: dict[FileVerdict, str] = {
     "INCONCLUSIVE": "No verdict",
     "ERROR": "This file cannot be judged",
 }
-EXPLAINED = {  # by reason
-    NO_FACE: "No face{least} was found in {where}. The detector judges faces only.",
-    TOO_SMALL: "Faces were found, but all are too small to judge.",
-    TOO_FEW: "A face was found in too few of the frames that were looked at to judge the clip.",
-    NOBODY: "Faces were found, but no one person in enough of the frames that were looked at.",
-    IN_BAND: "The score lies where the detector was wrong too often on clips it was checked on.",
-    OF_SEVERAL: "The highest of several people scores higher by chance. This would be FAKE for one person, not for that many.",
-    DISAGREE: "The people in it got different results: one looks real, another's score lies where the detector is often wrong.",
-    IN_PART: "What could be looked at shows no sign of face manipulation, but a part is missing or damaged.",
-    BAD_QUALITY: "The face is more blurred, compressed or noisy than what the model was checked on.",
-    NOT_FIRM: "The verdict changes on the mildest copy of the file.",
-    NOT_JUDGED: "A demonstration model has seen drawn people only. It judges nothing but the demo's own files.",
-    UNPROVEN: "The model's own validation does not show that it tells real from fake.",
-    UNREADABLE: "The file is empty, damaged, beyond a limit, or of a kind that cannot be read.",
+EXPLAINED: dict[str, str] = {  # by reason
+    Reason.NO_FACE: "No face{least} was found in {where}. The detector judges faces only.",
+    Reason.TOO_SMALL: "Faces were found, but all are too small to judge.",
+    Reason.TOO_FEW: "A face was found in too few of the frames that were looked at to judge the clip.",
+    Reason.NOBODY: "Faces were found, but no one person in enough of the frames that were looked at.",
+    Reason.IN_BAND: "The score lies where the detector was wrong too often on clips it was checked on.",
+    Reason.OF_SEVERAL: "The highest of several people scores higher by chance. This would be FAKE for one person, "
+    "not for that many.",
+    Reason.DISAGREE: "The people in it got different results: one looks real, another's score lies where the "
+    "detector is often wrong.",
+    Reason.IN_PART: "What could be looked at shows no sign of face manipulation, but a part is missing or damaged.",
+    Reason.BAD_QUALITY: "The face is more blurred, compressed or noisy than what the model was checked on.",
+    Reason.NOT_FIRM: "The verdict changes on the mildest copy of the file.",
+    Reason.NOT_JUDGED: "A demonstration model has seen drawn people only. It judges nothing but the demo's own files.",
+    Reason.UNPROVEN: "The model's own validation does not show that it tells real from fake.",
+    Reason.UNREADABLE: "The file is empty, damaged, beyond a limit, or of a kind that cannot be read.",
 }
-NOT_COUNTED = {  # by reason, of one person among others
-    TOO_FEW: "seen in too few frames",
-    BAD_QUALITY: "too blurred, compressed or noisy",
+NOT_COUNTED: dict[str, str] = {  # by reason, of one person among others
+    Reason.TOO_FEW: "seen in too few frames",
+    Reason.BAD_QUALITY: "too blurred, compressed or noisy",
 }
 FACTS = {  # how the facts of a file are told on the page
     "bytes": ("size", "{:,} bytes"),

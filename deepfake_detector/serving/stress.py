@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from deepfake_detector.common.verdicts import decided
+from deepfake_detector.common.verdicts import Reason, decided
 from deepfake_detector.media.reading import Limits, MediaError, Source, reason
 from deepfake_detector.media.variants import Variant, copy, variants
-from deepfake_detector.scoring.firmness import NOT_FIRM, Firmness, Outcome
+from deepfake_detector.scoring.firmness import Firmness, Outcome
 from deepfake_detector.scoring.scores import with_details
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def tested(report: "Report", source: Source, judge: Judge, limits: Limits) -> "R
     if firmness.holds:
         return replace(report, firmness=firmness)
     people = tuple(
-        replace(one, verdict="INCONCLUSIVE", reason=NOT_FIRM, details="")
+        replace(one, verdict="INCONCLUSIVE", reason=Reason.NOT_FIRM, details="")
         if decided(one.verdict)
         else one
         for one in report.faces
@@ -50,7 +50,7 @@ def tested(report: "Report", source: Source, judge: Judge, limits: Limits) -> "R
     return replace(
         report,
         verdict="INCONCLUSIVE",
-        reason=NOT_FIRM,
+        reason=Reason.NOT_FIRM,
         details=details,
         faces=people,
         firmness=firmness,

@@ -16,6 +16,7 @@ from deepfake_detector.training.settings import Train
 
 CODE = (  # what a saved state's meaning depends on
     "common/statuses",
+    "common/verdicts",
     "faces/cutting",
     "faces/face",
     "media/h264",

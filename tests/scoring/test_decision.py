@@ -5,10 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import contract_terms
 
+from deepfake_detector.common.verdicts import Reason
 from deepfake_detector.scoring.decision import (
-    IN_BAND,
-    OF_SEVERAL,
-    UNPROVEN,
     Judgement,
     Validation,
     decide,
@@ -16,7 +14,6 @@ from deepfake_detector.scoring.decision import (
     judge,
     judge_clip,
 )
-from deepfake_detector.scoring.quality import BAD_QUALITY
 from deepfake_detector.scoring.scores import probability
 
 SHARE = st.floats(0, 1)
@@ -35,7 +32,7 @@ def validation(scores: tuple[float, ...]) -> Validation:
 def test_an_unproven_model_gives_none_and_its_score_all_the_same():
     decision = contract_terms().decision.model_copy(update={"unproven": "too few groups"})
     assert judge(9.0, "", decision) == Judgement(
-        "INCONCLUSIVE", UNPROVEN, pytest.approx(1, abs=0.1)
+        "INCONCLUSIVE", Reason.UNPROVEN, pytest.approx(1, abs=0.1)
     )
     assert judge(None, "no face", decision) == Judgement("INCONCLUSIVE", "no face", None)
 
@@ -44,13 +41,13 @@ def test_of_several_people_whoever_was_seen_well_decides():
     real, fake, dim = (
         Judgement("REAL", "", 0.1),
         Judgement("FAKE", "", 0.9),
-        Judgement("INCONCLUSIVE", BAD_QUALITY, 0.95),
+        Judgement("INCONCLUSIVE", Reason.BAD_QUALITY, 0.95),
     )
     assert judge_clip(fake, 0, {0: fake, 1: real}) == (fake, 0)
     assert judge_clip(fake, 2, {0: fake, 1: real, 2: dim}) == (fake, 0)
-    nobody = Judgement("INCONCLUSIVE", BAD_QUALITY, None)
+    nobody = Judgement("INCONCLUSIVE", Reason.BAD_QUALITY, None)
     assert judge_clip(fake, 2, {1: real, 2: dim}) == (nobody, None)
-    assert heeding_quality(fake, "too soft") == Judgement("INCONCLUSIVE", BAD_QUALITY, 0.9)
+    assert heeding_quality(fake, "too soft") == Judgement("INCONCLUSIVE", Reason.BAD_QUALITY, 0.9)
     assert heeding_quality(fake, "") == fake
 
 
@@ -92,12 +89,12 @@ def test_a_logit_is_judged_by_its_scaled_probability_and_the_band(logit, verdict
     ("logit", "people", "verdict", "reason"),
     [
         (0.9, 1, "FAKE", ""),
-        (0.9, 2, "INCONCLUSIVE", OF_SEVERAL),
+        (0.9, 2, "INCONCLUSIVE", Reason.OF_SEVERAL),
         (1.5, 2, "FAKE", ""),
-        (1.5, 3, "INCONCLUSIVE", OF_SEVERAL),
+        (1.5, 3, "INCONCLUSIVE", Reason.OF_SEVERAL),
         (3.0, 3, "FAKE", ""),
-        (1.5, 9, "INCONCLUSIVE", OF_SEVERAL),  # as of the most people that are known of
-        (0.0, 3, "INCONCLUSIVE", IN_BAND),
+        (1.5, 9, "INCONCLUSIVE", Reason.OF_SEVERAL),  # as of the most people that are known of
+        (0.0, 3, "INCONCLUSIVE", Reason.IN_BAND),
         (-2.0, 3, "REAL", ""),
     ],
 )

@@ -20,13 +20,14 @@ import pytest
 from matplotlib.cbook import get_sample_data
 
 from deepfake_detector import UserError, contract
+from deepfake_detector.common.verdicts import Reason
 from deepfake_detector.contract import golden, model_file
 from deepfake_detector.faces.detection import load_detector
 from deepfake_detector.faces.settings import YUNET
 from deepfake_detector.media.frame_sampling import Frame
 from deepfake_detector.media.reading import Limits
 from deepfake_detector.media.stills import read_image
-from deepfake_detector.scoring.decision import IN_BAND, OF_SEVERAL, decide
+from deepfake_detector.scoring.decision import decide
 from deepfake_detector.scoring.firmness import NOT_MEASURED
 from deepfake_detector.scoring.quality import MEASURES, WITHOUT_LIMIT
 from deepfake_detector.serving.inference import (
@@ -34,7 +35,6 @@ from deepfake_detector.serving.inference import (
     DAMAGED,
     DEMONSTRATION,
     GIVEN,
-    IN_PART,
     JOINED,
     LATER,
     LOST,
@@ -280,7 +280,7 @@ BETWEEN, ABOVE, BELOW = "between the two", "above both", "below both"
         (BELOW, BETWEEN, "FAKE", "", "FAKE", "INCONCLUSIVE"),
         (BELOW, BELOW, "FAKE", "", "FAKE", "FAKE"),
         (ABOVE, ABOVE, "REAL", "", "REAL", "REAL"),
-        (BELOW, ABOVE, "INCONCLUSIVE", IN_BAND, "INCONCLUSIVE", "INCONCLUSIVE"),
+        (BELOW, ABOVE, "INCONCLUSIVE", Reason.IN_BAND, "INCONCLUSIVE", "INCONCLUSIVE"),
         (
             BETWEEN,
             ABOVE,
@@ -305,7 +305,7 @@ def test_of_two_people_each_has_a_verdict_and_the_more_suspicious_decides(
     second, first = sorted(report.faces, key=lambda track: track.fake_probability)
     assert (first.verdict, second.verdict) == (more_suspicious, other)
     assert [track.reason for track in report.faces] == [
-        IN_BAND if track.verdict == "INCONCLUSIVE" else "" for track in report.faces
+        Reason.IN_BAND if track.verdict == "INCONCLUSIVE" else "" for track in report.faces
     ]
     assert (report.verdict, report.reason, report.decided_by) == (verdict, reason, first.track)
     assert report.fake_probability == first.fake_probability
@@ -314,7 +314,7 @@ def test_of_two_people_each_has_a_verdict_and_the_more_suspicious_decides(
 
 @pytest.mark.parametrize(
     ("several", "verdict", "reason"),
-    [((1.0,), "INCONCLUSIVE", OF_SEVERAL), ((0.0,), "FAKE", ""), ((), "FAKE", "")],
+    [((1.0,), "INCONCLUSIVE", Reason.OF_SEVERAL), ((0.0,), "FAKE", ""), ((), "FAKE", "")],
 )
 def test_two_people_are_judged_by_the_threshold_for_two(
     with_contract, two_people, several, verdict, reason
@@ -466,9 +466,9 @@ def test_what_is_missing_or_damaged_in_a_clip_is_told(small_detector, data, told
     ("band", "cut", "verdict", "reason"),
     [
         ({"band_low": 0.999999, "band_high": 1.0}, False, "REAL", ""),
-        ({"band_low": 0.999999, "band_high": 1.0}, True, "INCONCLUSIVE", IN_PART),
+        ({"band_low": 0.999999, "band_high": 1.0}, True, "INCONCLUSIVE", Reason.IN_PART),
         ({"band_low": 0.0, "band_high": 0.0}, True, "FAKE", ""),
-        ({"band_low": 0.0, "band_high": 1.0}, True, "INCONCLUSIVE", IN_BAND),
+        ({"band_low": 0.0, "band_high": 1.0}, True, "INCONCLUSIVE", Reason.IN_BAND),
     ],
 )
 def test_what_looks_real_in_part_is_not_called_real(tmp_path, band, cut, verdict, reason):

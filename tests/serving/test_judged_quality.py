@@ -6,10 +6,10 @@ import made
 import numpy as np
 import pytest
 
+from deepfake_detector.common.verdicts import Reason
 from deepfake_detector.faces.degradation import measures
-from deepfake_detector.scoring.quality import BAD_QUALITY
 from deepfake_detector.serving import report
-from deepfake_detector.serving.inference import NOT_JUDGED, Detector
+from deepfake_detector.serving.inference import Detector
 from deepfake_detector.serving.report_model import as_json
 
 UNLIMITED = {"flatness": {"least": None, "most": None}}
@@ -55,7 +55,7 @@ def test_a_limit_holds_the_face_at_it_and_keeps_out_the_next(judge, ratio, least
     ends = [None if one is None else round(ratio + one, 4) for one in (least, most)]
     found = judge(*ends).predict(made.person_still())
     assert found.verdict == found.faces[0].verdict == verdict
-    assert (found.reason == BAD_QUALITY) == (verdict == "INCONCLUSIVE")
+    assert (found.reason == Reason.BAD_QUALITY) == (verdict == "INCONCLUSIVE")
     assert (found.fake_probability is None) == (verdict == "INCONCLUSIVE")
 
 
@@ -65,7 +65,9 @@ def test_every_report_tells_the_measure_and_the_limit(judge, ratio):
     found = detector.predict(made.person_still())
     told = f"sharpness ratio {ratio:g}, checked from {least:g}"
     made_json = as_json(found, detector.contract, detector.sha256)
-    assert made_json["reason"] == made_json["people"][0]["reason"] == f"{BAD_QUALITY}: {told}"
+    assert (
+        made_json["reason"] == made_json["people"][0]["reason"] == f"{Reason.BAD_QUALITY}: {told}"
+    )
     assert told in made_json["in_words"]
     own = {"value": ratio, "least": least, "most": None}
     assert made_json["people"][0]["quality"][0] == {"measure": "sharpness_ratio"} | own
@@ -79,7 +81,7 @@ def test_a_blurred_face_falls_below_the_limit_that_the_sharp_one_keeps(judge, ra
     image = cv2.imdecode(np.frombuffer(made.person_still(), np.uint8), cv2.IMREAD_COLOR_RGB)
     assert detector.predict(made.picture(image)).verdict == "FAKE"
     blurred = detector.predict(made.picture(cv2.GaussianBlur(image, (0, 0), 3)))
-    assert (blurred.verdict, blurred.reason) == ("INCONCLUSIVE", BAD_QUALITY)
+    assert (blurred.verdict, blurred.reason) == ("INCONCLUSIVE", Reason.BAD_QUALITY)
 
 
 @pytest.mark.parametrize("other", ["FAKE", "REAL"])
@@ -106,10 +108,10 @@ def test_who_scores_highest_unseen_leaves_it_to_others_who_are_fake(judge, other
         assert (found.verdict, found.reason, found.decided_by) == ("FAKE", "", second.track)
         assert found.fake_probability == second.fake_probability
     else:
-        assert (found.verdict, found.reason) == ("INCONCLUSIVE", BAD_QUALITY)
+        assert (found.verdict, found.reason) == ("INCONCLUSIVE", Reason.BAD_QUALITY)
 
 
 def test_why_a_model_judges_nothing_comes_first(judge):
     drawn = TRAINED | {"demonstration": True}
     found = judge(1.0, None, trained_on=drawn).predict(made.person_still())
-    assert found.reason == found.faces[0].reason == NOT_JUDGED
+    assert found.reason == found.faces[0].reason == Reason.NOT_JUDGED

@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 from made import contract_terms, picture, textured
 
+from deepfake_detector.common.verdicts import Reason
 from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.pages import svg
 from deepfake_detector.scoring.calibration import thinned
-from deepfake_detector.scoring.decision import UNPROVEN
-from deepfake_detector.scoring.quality import BAD_QUALITY
-from deepfake_detector.scoring.scores import NO_FACE, TOO_FEW
 from deepfake_detector.serving import report, seen_frames
-from deepfake_detector.serving.inference import NOT_JUDGED, FaceFrame, FaceTrack, Report
+from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
 from deepfake_detector.serving.report_model import as_json
 
 SHA = "ab" * 32
@@ -182,7 +180,7 @@ def test_without_a_class_in_validation_nothing_is_told_of_it():
     assert report.meaning(JUDGED, terms) == ""
 
 
-@pytest.mark.parametrize("reason", report.EXPLAINED)
+@pytest.mark.parametrize("reason", Reason)
 def test_every_reason_is_put_into_words_with_its_details(reason):
     told = report.in_words(replace(FACELESS, reason=reason))
     assert told
@@ -203,7 +201,7 @@ def test_every_reason_is_put_into_words_with_its_details(reason):
     ],
 )
 def test_where_no_face_is_found_it_says_what_was_looked_for(frames, least, said):
-    found = replace(FACELESS, reason=NO_FACE, frames_sampled=frames, least_face=least)
+    found = replace(FACELESS, reason=Reason.NO_FACE, frames_sampled=frames, least_face=least)
     assert report.in_words(found).startswith(said)
 
 
@@ -211,10 +209,10 @@ def test_where_no_face_is_found_it_says_what_was_looked_for(frames, least, said)
     ("reason", "said"),
     [
         ("", ""),
-        (TOO_FEW, ", not counted: seen in too few frames"),
-        (BAD_QUALITY, ", not counted: too blurred, compressed or noisy"),
-        (UNPROVEN, ""),
-        (NOT_JUDGED, ""),
+        (Reason.TOO_FEW, ", not counted: seen in too few frames"),
+        (Reason.BAD_QUALITY, ", not counted: too blurred, compressed or noisy"),
+        (Reason.UNPROVEN, ""),
+        (Reason.NOT_JUDGED, ""),
     ],
 )
 def test_beside_a_face_stands_why_it_does_not_count(reason, said):

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from made import clip, contract_terms, few, picture
 from pydantic import ValidationError
 
+from deepfake_detector.common.verdicts import Reason
 from deepfake_detector.contract import Contract
 from deepfake_detector.media.probing import probe
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
-from deepfake_detector.serving.report import EXPLAINED
 from deepfake_detector.serving.report_model import FileFacts, JsonReport, as_json
 
 PUBLISHED = Path("docs/report.schema.json")
@@ -67,7 +67,7 @@ odd_names = st.sampled_from(["con\udcff.mp4", "a\nb.mp4", ""])  # not Unicode, t
 texts = odd_names | st.text()
 counts = st.integers(0, 2**40)
 fractions = st.floats(0, 1)
-reasons = st.sampled_from(["", *EXPLAINED])
+reasons = st.sampled_from(["", *Reason])
 finite = st.floats(allow_nan=False, allow_infinity=False)
 optional_sha = st.none() | st.just(SHA)
 facts = st.fixed_dictionaries(
