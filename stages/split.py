@@ -18,7 +18,6 @@ import pandas as pd
 
 from deepfake_detector import UserError, params
 from deepfake_detector.datasets import held_out, splitting
-from deepfake_detector.datasets.settings import Split
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.files import write_json
 from stages import runner
@@ -45,7 +44,7 @@ def main() -> str:
     items = items.assign(group=items["item"].map(group))
     if split.policy != "official":
         splitting.refuse_one_group(index, near, group, items)
-    items, left_out, withheld = _placed(items, split)
+    items, left_out, withheld = splitting.placed(items, split)
     left = splitting.leaks(index, near, dict(zip(items["item"], items["part"], strict=True)))
     if left and split.policy != "official":
         raise UserError("the split leaks:\n  " + "\n  ".join(str(leak) for leak in left))
@@ -88,18 +87,10 @@ def main() -> str:
         _tell("ties to held-out data sets", ties)
         print(f"  {REMEDY}")
     _tell("leaks of the published split", found)
+    if few := splitting.few_to_validate(items, settings.calibrate.min_groups):
+        print(f"  {few}; {splitting.MORE_GROUPS}")
     told = _counts_told(counts, held_counts) + _losses_told(len(drawn), len(withheld))
     return f"{len(sizes)} groups, {len(left) or 'none'} on two sides: {told}"
-
-
-def _placed(items: pd.DataFrame, split: Split) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """The items with their part; those that the policy leaves out; those that `hold_out` does."""
-    shares = {part: getattr(split, part) for part in splitting.PARTS}
-    items = items.assign(part=splitting.part_of(items, split.policy, shares, split.seed))
-    left_out, items = items[items["part"].isna()], items.dropna(subset="part")
-    methods, select_by = split.hold_out.methods, split.hold_out.selecting_method
-    items = items.assign(part=splitting.without_unseen(items, methods, select_by))
-    return items.dropna(subset="part"), left_out, items[items["part"].isna()]
 
 
 def _write_parts(items: pd.DataFrame) -> None:

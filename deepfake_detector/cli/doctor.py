@@ -13,13 +13,14 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Set
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import av
+import pandas as pd
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -29,14 +30,13 @@ from deepfake_detector import UserError, params
 from deepfake_detector.cli.published_weights import published_weights
 from deepfake_detector.common import arithmetic, cores, packages
 from deepfake_detector.common.console import printable
-from deepfake_detector.datasets import layouts
-from deepfake_detector.datasets.splitting import refuse_unknown_methods
+from deepfake_detector.datasets import layouts, splitting
 from deepfake_detector.datasets.synthesis.clips import METHODS
 from deepfake_detector.faces.detection import detector_file
 from deepfake_detector.faces.settings import CropFaces
 from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.media.reading import MediaError, reason
-from deepfake_detector.storage import assets
+from deepfake_detector.storage import assets, tables
 from deepfake_detector.storage.tables import CLASSES
 from deepfake_detector.training.settings import Train
 
@@ -75,11 +75,12 @@ class Finding:
 @dataclass(frozen=True)
 class Listed:
     """The classes and the forgery methods of a data set, and the bytes that its frames and faces
-    will take."""
+    will take; its rows of the index without md5 sums, None where they are not known yet."""
 
     labels: Set[str]
     methods: Set[str]
     stored: float
+    rows: list[dict] | None = None
 
 
 def examine(settings: params.Params) -> Iterator[Finding]:
@@ -91,14 +92,18 @@ def examine(settings: params.Params) -> Iterator[Finding]:
     yield _device(settings.train)
     yield _decoder()
     yield from _files(settings.crop_faces, settings.train)
-    labels: set[str] = set()
-    methods: set[str] = set()
-    stored = 0.0
-    for name, data_set in settings.data_sets.items():
-        own = yield from _data_set(name, settings)
-        stored += own.stored
-        labels |= own.labels if data_set.use == "train" else set()
-        methods |= own.methods if data_set.use == "train" else set()
+    listed = {}
+    for name in settings.data_sets:
+        listed[name] = yield from _data_set(name, settings)
+    yield from _split(listed, settings)
+    yield _disk(MODELS + COPIES * sum(own.stored for own in listed.values()))
+
+
+def _split(listed: Mapping[str, Listed], settings: params.Params) -> Iterator[Finding]:
+    """What will stop the stage `split`, or leave the model unproven, as far as names tell: which
+    files are the same or look alike is found later."""
+    learned = [listed[name] for name, one in settings.data_sets.items() if one.use == "train"]
+    labels = set().union(*(own.labels for own in learned))
     for label in sorted(set(CLASSES) - labels):
         remedy = (
             f"add {label} clips to one, or set data_sets.NAME.use to train where there are some"
@@ -106,11 +111,30 @@ def examine(settings: params.Params) -> Iterator[Finding]:
         yield Finding(
             "problem", "data sets", f"no data set with use: train has a {label} item", remedy
         )
+    methods = set().union(*(own.methods for own in learned))
     try:
-        refuse_unknown_methods(settings.split.hold_out.unseen, methods)
+        splitting.refuse_unknown_methods(settings.split.hold_out.unseen, methods)
+        rows = [own.rows for own in listed.values()]
+        if labels >= set(CLASSES) and None not in rows:
+            few = _few_to_validate([row for own in rows for row in own or ()], settings)
+            if few:
+                yield Finding("note", "split", few, splitting.MORE_GROUPS)
     except UserError as error:
-        yield _refusal("held-out methods", error)
-    yield _disk(MODELS + COPIES * stored)
+        yield _refusal("split", error)
+
+
+def _few_to_validate(rows: list[dict], settings: params.Params) -> str:
+    """What `splitting.few_to_validate` says of the items in these rows of the index. Raises
+    UserError where they cannot be split."""
+    index = pd.DataFrame(rows).sort_values("item", ignore_index=True)
+    near = tables.make([], tables.NEAR_DUPLICATES)
+    group = splitting.groups(index, near)
+    items = index.assign(group=index["item"].map(group))
+    if settings.split.policy != "official":
+        splitting.refuse_one_group(index, near, group, items)
+    items, _, _ = splitting.placed(items, settings.split)
+    splitting.refuse_one_class(items, settings.split.policy, settings.train.fakes == "all")
+    return splitting.few_to_validate(items, settings.calibrate.min_groups)
 
 
 def report(findings: Iterable[Finding]) -> int:
@@ -334,7 +358,8 @@ def _data_set(name: str, settings: params.Params) -> Generator[Finding, None, Li
         labels = {CLASSES[one.label] for one in result.found}
         methods = {one.method for one in result.found if one.label}
         stored = yield from _stored(what, result.found, settings)
-        return Listed(labels, methods, stored)
+        rows = layouts.index_rows(name, data_set.use, result.found, hashed=False)
+        return Listed(labels, methods, stored, rows)
     except (UserError, OSError) as error:
         yield _refusal(what, error)
         # what is in it is not known, and one problem is enough

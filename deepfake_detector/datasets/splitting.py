@@ -10,11 +10,12 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from deepfake_detector import UserError
-from deepfake_detector.datasets.settings import PARTS
+from deepfake_detector.datasets.settings import PARTS, Split
 
 LARGEST_SHARE = 0.5  # of the items in one group
 TIES_NAMED = 5
 SHOWN = 3  # items named of each side of a leak
+MORE_GROUPS = "add clips of more people or other sources, or raise split.val"
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,17 @@ def refuse_one_group(
         f"tied by {', '.join(f'{mark} ({ties[mark]} items)' for mark in chief)}",
         "fix wrong sources or originals, add other material, or name the data set with `use: test`",
     )
+
+
+def placed(items: pd.DataFrame, split: Split) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """The items (with their group) that have a part, in the column `part`; those that the policy
+    leaves out; and those that `hold_out` does. Raises UserError where that cannot be had."""
+    shares = {part: getattr(split, part) for part in PARTS}
+    items = items.assign(part=part_of(items, split.policy, shares, split.seed))
+    left_out, items = items[items["part"].isna()], items.dropna(subset="part")
+    methods, select_by = split.hold_out.methods, split.hold_out.selecting_method
+    items = items.assign(part=without_unseen(items, methods, select_by))
+    return items.dropna(subset="part"), left_out, items[items["part"].isna()]
 
 
 def part_of(items: pd.DataFrame, policy: str, shares: dict[str, float], seed: int) -> pd.Series:
@@ -199,6 +211,19 @@ def refuse_one_class(items: pd.DataFrame, policy: str, learns_from_fakes: bool) 
                 f"{'both classes' if len(wanted) > 1 else 'real ones'}",
                 remedy,
             )
+
+
+def few_to_validate(items: pd.DataFrame, least: int) -> str:
+    """Says so where validation (items with columns part, label and group) has a class from fewer
+    than `least` source groups, which leave the model unproven; empty where it has enough."""
+    val = items[items["part"] == "val"]
+    reals, fakes = (val.loc[val["label"] == label, "group"].nunique() for label in (0, 1))
+    if min(reals, fakes) >= least:
+        return ""
+    return (
+        f"validation has {reals} source groups with a real item and {fakes} with a fake one, and "
+        f"calibrate.min_groups asks for {least} of each: the model will give no verdict"
+    )
 
 
 def assign(items: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.Series:

@@ -434,9 +434,43 @@ def test_a_held_out_method_that_no_training_set_has_is_told_before_hours_of_work
     changes = {f"split__hold_out__{name}": value for name, value in hold_out.items()}
     of = folder_settings(tmp_path, tmp_path / "clips/a", data_sets__more=more, **changes)
     said = f"split.hold_out: {wrong} is no forgery method of the data sets of `use: train`"
-    assert [(one.level, one.text) for one in found(of, "held-out methods")] == (
-        [("problem", said)] if wrong else []
-    )
+    findings = [(one.level, one.text) for one in found(of, "split")]
+    assert (("problem", said) in findings) == bool(wrong)
+
+
+@pytest.mark.parametrize(
+    ("clips", "changes", "level", "said"),
+    [
+        (2, {}, "problem", "both classes"),
+        (12, {}, "note", "2 source groups with a real item and 2 with a fake one"),
+        (12, {"calibrate__min_groups": 2}, None, ""),
+        (12, {"split__policy": "official"}, "problem", "no item has a published split"),
+        (50, {}, None, ""),
+    ],
+    ids=[
+        "too few to split",
+        "too few to prove",
+        "fewer are enough",
+        "no published split",
+        "enough",
+    ],
+)
+def test_what_the_split_will_come_to_is_told_before_hours_of_work(
+    tmp_path, tree, clips, changes, level, said
+):
+    names = [f"{folder}/{i}.mp4" for folder in ("real", "fake/swap") for i in range(clips)]
+    findings = found(folder_settings(tmp_path, tree(*names), **changes), "split")
+    assert [one.level for one in findings] == ([level] if level else [])
+    assert all(said in one.text for one in findings)
+
+
+def test_clips_of_one_person_are_one_group_to_the_doctor(tmp_path, tree):
+    names = [f"{folder}/{i}.mp4" for folder in ("real", "fake/swap") for i in range(50)]
+    people = [f"{name},{'fake' if 'fake' in name else 'real'},anna" for name in names]
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips/metadata.csv").write_text("\n".join(["path,label,sources", *people]))
+    finding = the(folder_settings(tmp_path, tree(*names)), "split")
+    assert (finding.level, "one group holds 100 of 100 items" in finding.text) == ("problem", True)
 
 
 @pytest.mark.parametrize(("use", "missing"), [("train", 0), ("test", 1)])

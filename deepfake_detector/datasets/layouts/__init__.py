@@ -109,8 +109,9 @@ def _published_test(name: str, result: Scan) -> Scan:
     return replace(result, found=found, notes=[*result.notes, note])
 
 
-def index_rows(name: str, use: str, found: list[Found]) -> list[dict]:
-    """Rows of the index for one data set of that `use`, with keys and md5 sums.
+def index_rows(name: str, use: str, found: list[Found], hashed: bool = True) -> list[dict]:
+    """Rows of the index for one data set of that `use`, with keys and, where they are to be
+    `hashed`, with the md5 sums of the files, each of which is read whole for it.
 
     Raises UserError where two items get the same key, or a name cannot be written into a table.
     """
@@ -133,8 +134,7 @@ def index_rows(name: str, use: str, found: list[Found]) -> list[dict]:
     for one, key in zip(found, keys, strict=True):
         key_of[one.method, one.name] = key
         key_of.setdefault((one.method, _stem(one.name)), key)
-    with ThreadPoolExecutor() as pool:
-        sums = list(pool.map(lambda one: file_hash(one.path, "md5"), found))
+    sums = _md5_sums(found) if hashed else [""] * len(found)
     return [
         {
             "item": key,
@@ -152,6 +152,11 @@ def index_rows(name: str, use: str, found: list[Found]) -> list[dict]:
         }
         for one, key, md5 in zip(found, keys, sums, strict=True)
     ]
+
+
+def _md5_sums(found: list[Found]) -> list[str]:
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda one: file_hash(one.path, "md5"), found))
 
 
 def read_json(path: Path) -> Any:
