@@ -21,7 +21,7 @@ from deepfake_detector.scoring.temperature import fit_temperature
 SCORES_KEPT = 200
 TOLERANCE = 1e-12  # of fractions of clips, for rounding
 SURE = 1e-3  # nearer to 0 or 1 a threshold is not rounded
-NO_VERDICT = "at no score are as few as {:.0%} of its verdicts on validation wrong"
+NO_VERDICT = "validation shows no score at which as few as {:.0%} of its verdicts are wrong"
 
 
 @dataclass(frozen=True)
@@ -144,9 +144,11 @@ def inconclusive_band(
     """The smallest band round the threshold that leaves at most the fraction `error` of the clips
     above it real, and of those below it fake, each side with clips of at least so many groups.
 
-    Both classes count the same, however many clips they have, so that the mixture of validation
-    does not show. Each end is the threshold or lies half-way between observed scores; it is 0 or 1
-    where its side cannot be had so.
+    One clip more counts as wrong than was seen, since the next may be: the correction for few clips
+    of conformal prediction (Vovk et al. 2005), for each class by itself. Both classes count the
+    same, however many clips they have, so that the mixture of validation does not show. Each end is
+    the threshold or lies half-way between observed scores; it is 0 or 1 where its side cannot be
+    had so.
     """
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, float)
     low = _end(labels == 1, probabilities, groups, threshold, error, least)
@@ -178,12 +180,12 @@ def _end(
     least: int,
 ) -> float | None:
     """The highest cut up to the threshold below which at most the fraction `error` is wrong, both
-    classes counting the same, and clips of `least` groups lie; None where there is none."""
+    classes counting the same, one clip more being wrong than was seen, and clips of `least` groups
+    lie; None where there is none."""
     below = np.unique(scores[scores < threshold])
     cuts = np.append((below[:-1] + below[1:]) / 2, threshold)
-    bad, good = (
-        np.searchsorted(np.sort(scores[chosen]), cuts) / chosen.sum() for chosen in (wrong, ~wrong)
-    )
+    bad = (np.searchsorted(np.sort(scores[wrong]), cuts) + 1) / (wrong.sum() + 1)
+    good = np.searchsorted(np.sort(scores[~wrong]), cuts) / (~wrong).sum()
     seen = np.searchsorted(np.sort(pd.Series(scores).groupby(groups).min()), cuts)
     fit = cuts[(bad <= error * (bad + good) + TOLERANCE) & (seen >= least)]
     return float(fit[-1]) if len(fit) else None
