@@ -23,8 +23,7 @@ TOLERANCE = 1e-9  # for rounding
 
 
 class Limit(StrictModel):
-    """The `least` and the `most` of a measure with which a clip is judged; None: no such end, as
-    verdicts hold on all copies that have less or more than validation's clips."""
+    """The `least` and the `most` of a measure with which a clip is judged; None: no such end."""
 
     least: float | None
     most: float | None
@@ -50,8 +49,8 @@ def fit_limits(clips: pd.DataFrame, error: float, clean_outside: float) -> Limit
     but the fraction `clean_outside` are within, and as many of those to come. From the last of
     these the limit is moved outwards over copies for as long as that pays: a right verdict gains
     `error`, a wrong one costs 1 - `error`, so that of those let in last at most the fraction
-    `error` is wrong. It lies half-way to the next copy. There is none where it pays to let all
-    copies in.
+    `error` is wrong. It lies half-way to the next copy, or at the furthest where it pays to let all
+    copies in: nothing was checked beyond.
     """
     limits = {}
     for name in MEASURES:
@@ -59,8 +58,8 @@ def fit_limits(clips: pd.DataFrame, error: float, clean_outside: float) -> Limit
             _most(sign * clips[name], clips["clean"], clips["wrong"], error, clean_outside)
             for sign in (-1, 1)
         )
-        least = None if below is None or below > 0 else 0.0 - below  # no measure is below 0
-        least = None if name in WITHOUT_LEAST else least
+        # no measure is below 0
+        least = None if below > 0 or name in WITHOUT_LEAST else 0.0 - below
         limits[name] = Limit(least=least, most=most)
         clips = clips[clips["clean"] | clips[name].between(*_range(limits[name]))]
     return limits
@@ -117,16 +116,14 @@ def _edge(clean: np.ndarray, outside: float) -> float:
 
 def _most(
     values: pd.Series, clean: pd.Series, wrong: pd.Series, error: float, clean_outside: float
-) -> float | None:
-    """The upper limit; None where there is none."""
+) -> float:
+    """The upper limit."""
     edge = _edge(np.sort(values[clean]), clean_outside)
     beyond = pd.DataFrame({"value": values, "wrong": wrong})[~clean & (values > edge)].dropna()
     by_value = (error - beyond["wrong"].astype(float)).groupby(beyond["value"]).sum()
     gained = np.append(0.0, by_value.cumsum())
     last = int(np.flatnonzero(gained >= gained.max() - TOLERANCE)[-1])
     passed = np.append(edge, by_value.index)
-    if last == 0:
-        return edge
-    if last == len(passed) - 1:
-        return None
+    if last in (0, len(passed) - 1):
+        return float(passed[last])
     return math.ceil((passed[last] + passed[last + 1]) / 2 * 10**DIGITS - TOLERANCE) / 10**DIGITS

@@ -30,11 +30,11 @@ def copies(*values: float, wrong: tuple[float, ...] = ()) -> list[tuple[float, b
     ("rows", "least", "most"),
     [
         ([], 4, 6),
-        (copies(3, 2, 1), None, 6),  # all right: no limit
+        (copies(3, 2, 1), 1, 6),  # all right: up to the furthest
         (copies(3, 2, 1, wrong=(1,)), 1.5, 6),  # half-way to the wrong one
         (copies(3, 2, 1, wrong=(3, 2, 1)), 4, 6),
         (copies(3.5, 3.4, 3.3, 3.2, 3, 2, wrong=(3, 2)), 3.1, 6),  # one wrong is paid for by four
-        (copies(7, 8), 4, None),
+        (copies(7, 8), 4, 8),
         (copies(3, 3, wrong=(3,)), 4, 6),  # equal ones go together
         (copies(3, 2, wrong=(3,)), 4, 6),  # a right one does not pay for one nearer
         (copies(5, 5, 5, wrong=(5,)), 4, 6),  # inside the clean range nothing is asked
@@ -102,7 +102,7 @@ def test_what_one_measure_keeps_out_does_not_count_for_the_next():
     table = clips(*CLEAN, *copies(3, wrong=(3,)), *copies(5))
     table["flatness"] = [0.1, 0.2, 0.6, 0.9]
     found = fit_limits(table, error=0.05, clean_outside=0)
-    assert (found["sharpness_ratio"].least, found["flatness"].most) == (4, None)
+    assert (found["sharpness_ratio"].least, found["flatness"].most) == (4, 0.9)
     kept_out_by_none = table.assign(sharpness_ratio=5.0)
     assert fit_limits(kept_out_by_none, error=0.05, clean_outside=0)["flatness"].most == 0.2
 
