@@ -57,14 +57,17 @@ def recalibrate(model: Path, clips: list[Path], share: float, target: Path) -> s
 
 
 def scored(detector: Detector, clips: list[Path]) -> Scored:
-    """What the model makes of them, with a bar that counts them."""
-    logits, left_out = [], Counter[str]()
+    """What the model makes of them, each file once, with a bar that counts them."""
+    logits, left_out, seen = [], Counter[str](), set()
     for path in console.progress(clips, len(clips), "judging", "clip"):
         report = detector.predict(path)
-        if report.fake_probability is None:
+        if report.sha256 and report.sha256 in seen:
+            left_out["the same file again"] += 1
+        elif report.fake_probability is None:
             left_out[report.reason] += 1
         elif report.people > 1:
             left_out["several people"] += 1
         else:
             logits.append(logit(report.fake_probability, detector.contract.decision.temperature))
+        seen.add(report.sha256)
     return Scored(np.array(logits), left_out)

@@ -54,6 +54,13 @@ def test_the_new_model_calls_no_more_of_the_clips_fake_than_asked(clips, tmp_pat
     )
 
 
+def test_a_file_counts_once_however_often_it_lies_there(clips, tmp_path):
+    (tmp_path / "again.png").write_bytes(clips[0].read_bytes())
+    model = made.write_model(tmp_path / "m.onnx", trained_on={"demonstration": False})
+    found = recalibration.scored(Detector.load(model), [*clips[:2], tmp_path / "again.png"])
+    assert (len(found.logits), dict(found.left_out)) == (2, {"the same file again": 1})
+
+
 def test_a_model_that_gives_no_verdicts_is_refused(clips, tmp_path):
     model = made.write_model(tmp_path / "m.onnx", trained_on={"demonstration": True})
     with pytest.raises(UserError, match="Demonstration model"):
