@@ -21,9 +21,9 @@ from deepfake_detector.scoring.decision import (
     LEAST_CLIPS,
     Decision,
     Judgement,
-    heeding_quality,
     judge,
     judge_clip,
+    judge_person,
 )
 from deepfake_detector.scoring.intervals import WITH_INTERVAL, Scores, intervals
 from deepfake_detector.scoring.metrics import (
@@ -39,7 +39,7 @@ from deepfake_detector.scoring.quality import (
     clip_measures,
     outside,
 )
-from deepfake_detector.scoring.scores import probability, score_clip, with_details
+from deepfake_detector.scoring.scores import probability, with_details
 from deepfake_detector.storage.tables import DOMINANT
 
 OF_ITEMS = ("split", "item", "data_set", "label", "method", "group", "frames_with_face")
@@ -178,7 +178,7 @@ def _within_limits(
         Judgement(clip.verdict, clip.reason, clip.fake_probability),
         clip.track,
         {
-            track: heeding_quality(_judge_person(own["logit"], clip, decision), beyond[track])
+            track: _judge_person(own["logit"], clip, decision, beyond[track])
             for track, own in people.items()
         },
     )
@@ -186,9 +186,9 @@ def _within_limits(
     return judged.verdict, with_details(judged.reason, beyond[clip.track] if is_unseen else "")
 
 
-def _judge_person(logits: pd.Series, clip: Any, decision: Decision) -> Judgement:
-    score = score_clip({0: logits.to_list()}, clip.frames_sampled, decision.min_faces)
-    return judge(score.logit, score.reason, decision, clip.people)
+def _judge_person(logits: pd.Series, clip: Any, decision: Decision, beyond: str) -> Judgement:
+    judged, _ = judge_person(logits.to_list(), clip.frames_sampled, decision, clip.people, beyond)
+    return judged
 
 
 def _outside(faces: pd.DataFrame, limits: Limits) -> str:

@@ -1,7 +1,7 @@
 """How a clip's logit becomes a verdict: temperature, threshold and band, and what they rest on."""
 
 import bisect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,9 +9,10 @@ from pydantic import Field
 
 from deepfake_detector.common.settings import StrictModel
 from deepfake_detector.common.verdicts import Decided, Reason, Verdict
-from deepfake_detector.scoring.scores import probability
+from deepfake_detector.scoring.scores import probability, score_clip, track_logit
 
 LEAST_CLIPS = 20  # of a class, to be told as "of so many": one of them is 5 %
+BRIEFLY = 3  # faces from which a score tells of more than a frame that went wrong
 DIGITS = 6  # of validation's scores; one compared with them is rounded like them
 
 
@@ -101,10 +102,27 @@ def judge(logit: float | None, reason: str, decision: Decision, people: int = 1)
     )
 
 
-def heeding_quality(judged: Judgement, beyond: str) -> Judgement:
-    """The judgement on a person whose faces lie outside the limits of quality as `beyond` says, or
-    within them where it is empty."""
-    if judged.fake_probability is None or not beyond:
+def judge_person(
+    logits: Sequence[float], sampled: int, decision: Decision, people: int, beyond: str
+) -> tuple[Judgement, str]:
+    """The judgement on one of so many judged `people`, with the numbers behind its reason.
+
+    `logits` are those of this person's faces, one in a frame, of so many `sampled` frames; `beyond`
+    says how the faces lie outside the limits of quality, and is empty where they lie within them.
+    """
+    score = score_clip({0: logits}, sampled, decision.min_faces)
+    judged = judge(score.logit, score.reason, decision, people)
+    if beyond:
+        judged = heeding_quality(judged)
+    elif judged.reason == Reason.TOO_FEW and len(logits) >= BRIEFLY:
+        briefly = judge(track_logit(logits), "", decision, people)
+        judged = replace(judged, reason=Reason.BRIEF_FAKE) if briefly.verdict == "FAKE" else judged
+    return judged, beyond if judged.reason == Reason.BAD_QUALITY else score.details
+
+
+def heeding_quality(judged: Judgement) -> Judgement:
+    """The judgement on a person whose faces lie outside the limits of quality."""
+    if judged.fake_probability is None:
         return judged
     return replace(judged, verdict="INCONCLUSIVE", reason=Reason.BAD_QUALITY)
 
@@ -114,17 +132,26 @@ def judge_clip(
 ) -> tuple[Judgement, int | None]:
     """The verdict on a clip, and the track of whoever decides.
 
-    `clip` is the judgement by the score of the `highest` person, `people` are those on each that
-    heed the quality. Where the highest was not seen well enough, the clip is FAKE if somebody who
-    was is, and else nobody decides.
+    `clip` is the judgement by the score of the `highest` person, `people` are those of
+    `judge_person` on each. Where the highest was not seen well enough, the clip is FAKE if somebody
+    who was is, and else nobody decides. It is REAL only where nobody was seen too badly, or is fake
+    for a short while: what cannot be judged may be the forgery.
     """
     if people[highest].reason != Reason.BAD_QUALITY:
+        if clip.verdict == "REAL" and any(in_doubt(one.reason) for one in people.values()):
+            return replace(clip, verdict="INCONCLUSIVE", reason=Reason.NOT_ALL), highest
         return clip, highest
     fakes = {track: one for track, one in people.items() if one.verdict == "FAKE"}
     if not fakes:
         return Judgement("INCONCLUSIVE", Reason.BAD_QUALITY, None), None
     decides = max(fakes, key=lambda track: (fakes[track].fake_probability or 0.0, -track))
     return fakes[decides], decides
+
+
+def in_doubt(reason: str) -> bool:
+    """Whether a person without a verdict for this `reason` keeps a clip of others from being
+    REAL."""
+    return reason in (Reason.BAD_QUALITY, Reason.BRIEF_FAKE)
 
 
 def ends_in_words(low: float, high: float, put: Callable[[float], str], of: str = "") -> str:

@@ -53,10 +53,12 @@ from deepfake_detector.media.reading import (
 from deepfake_detector.media.variants import VARIANTS
 from deepfake_detector.scoring import scores
 from deepfake_detector.scoring.decision import (
+    BRIEFLY,
     Judgement,
-    heeding_quality,
+    in_doubt,
     judge,
     judge_clip,
+    judge_person,
 )
 from deepfake_detector.scoring.firmness import Firmness
 from deepfake_detector.scoring.quality import Measure, clip_measures, outside
@@ -84,6 +86,7 @@ LOST = "Only {} of {} parts of the clip could be looked at: the others are damag
 LATER = "In a player these moments come {:.1f} s later: the video starts after the file does."
 SEEN_LATER = 0.5  # seconds
 MOST_LOST = 0.25  # of the parts; single ones may be missing where nothing is damaged
+TOO_SMALL = "Faces too small to judge were seen in {} of the {} frames that were looked at."
 DAMAGED = "{} of the {} frames that were looked at follow damaged data; they may be distorted."
 
 
@@ -194,6 +197,12 @@ class _Seen:
     crops: list[dict[int, np.ndarray]] = field(default_factory=list)
     least_face: float | None = None
     kept: list[SeenFrame] = field(default_factory=list)
+
+    def with_too_small(self) -> int:
+        """Frames with a face that is too small to judge."""
+        return sum(
+            len(faces) > len(crops) for faces, crops in zip(self.faces, self.crops, strict=True)
+        )
 
     def tracks(self, dominant: str) -> list[list[int]]:
         """Track numbers of each frame's faces."""
@@ -389,6 +398,9 @@ class Detector:
             warnings.append(LOST.format(parts, asked))
         if distrusted := facts["frames_distrusted"]:
             warnings.append(DAMAGED.format(distrusted, len(seen.frames)))
+        small = seen.with_too_small()
+        if tracks and small >= min(BRIEFLY, len(seen.frames)):
+            warnings.append(TOO_SMALL.format(small, len(seen.frames)))
         report = replace(
             report,
             frames_sampled=len(seen.frames),
@@ -421,6 +433,8 @@ class Detector:
             judgements = {track: one.judgement for track, one in people.items()}
             judged, decides = judge_clip(judged, clip.track, judgements)
             details = people[clip.track].details if decides is None else ""
+            if judged.reason == Reason.NOT_ALL:
+                details = _in_doubt(report.faces)
         verdict, reason = judged.verdict, judged.reason
         if verdict == "REAL" and in_part:
             verdict, reason = "INCONCLUSIVE", Reason.IN_PART
@@ -528,17 +542,16 @@ class Detector:
             for one in faces
         )
         logits = [one.logit for one in faces]
-        score = scores.score_clip({track: logits}, sampled, decision.min_faces)
         quality = clip_measures([measures(one.crop) for one in frames])
         beyond = outside(quality, self.contract.quality)
-        judged = heeding_quality(judge(score.logit, score.reason, decision, people), beyond)
+        judged, details = judge_person(logits, sampled, decision, people, beyond)
         return FaceTrack(
             track,
             judged.verdict,
             judged.reason,
             self._probability(scores.track_logit(logits)),
             frames,
-            beyond if judged.reason == Reason.BAD_QUALITY else score.details,
+            details,
             quality,
         )
 
@@ -569,6 +582,15 @@ def _sha256(source: Source) -> str:
 
 def _on_disk(source: Source) -> list[Path]:
     return [source] if isinstance(source, Path) else []
+
+
+def _in_doubt(people: Iterable[FaceTrack]) -> str:
+    """Who keeps a clip from being REAL, and why."""
+    return "; ".join(
+        f"person {one.person}: {scores.with_details(one.reason, one.details)}"
+        for one in people
+        if in_doubt(one.reason)
+    )
 
 
 def _later(starts_at: float) -> list[str]:

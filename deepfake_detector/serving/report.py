@@ -62,12 +62,14 @@ EXPLAINED: dict[str, str] = {  # by reason
     Reason.NO_FACE: "No face{least} was found in {where}. The detector judges faces only.",
     Reason.TOO_SMALL: "Faces were found, but all are too small to judge.",
     Reason.TOO_FEW: "A face was found in too few of the frames that were looked at to judge the clip.",
+    Reason.BRIEF_FAKE: "The score is that of a fake, but the face was seen in too few of the frames that were looked at.",
     Reason.NOBODY: "Faces were found, but no one person in enough of the frames that were looked at.",
     Reason.IN_BAND: "The score lies where the detector was wrong too often on clips it was checked on.",
     Reason.OF_SEVERAL: "The highest of several people scores higher by chance. This would be FAKE for one person, "
     "not for that many.",
     Reason.DISAGREE: "The people in it got different results: one looks real, another's score lies where the "
     "detector is often wrong.",
+    Reason.NOT_ALL: "Whoever could be judged looks real. Somebody else could not be judged, and may be forged.",
     Reason.IN_PART: "What could be looked at shows no sign of face manipulation, but a part is missing or damaged.",
     Reason.BAD_QUALITY: "The face is more blurred, compressed or noisy than what the model was checked on.",
     Reason.NOT_FIRM: "The verdict changes on the mildest copy of the file.",
@@ -77,6 +79,7 @@ EXPLAINED: dict[str, str] = {  # by reason
 }
 NOT_COUNTED: dict[str, str] = {  # by reason, of one person among others
     Reason.TOO_FEW: "seen in too few frames",
+    Reason.BRIEF_FAKE: "seen in too few frames",
     Reason.BAD_QUALITY: "too blurred, compressed or noisy",
 }
 FACTS = {  # how the facts of a file are told on the page
@@ -98,6 +101,7 @@ LIMITS = (
     "surrounds them.",
     "It knows the kinds of manipulation it has seen. On others, and on repeatedly compressed clips, it "
     "is wrong more often.",
+    "A face that is partly covered, masked or out of the picture may be called fake.",
     NO_PROOF,
 )
 
@@ -170,8 +174,14 @@ def meaning(report: Report, terms: Contract) -> str:
         return ""
     found = terms.decision.validation
     score = report.fake_probability
+    refitted = "fitted again" if terms.decision.recalibrated else "checked"
     reals = _counted(
-        found.reals_as_high(score), found.real_scores, found.real_clips, "real", "high or higher"
+        found.reals_as_high(score),
+        found.real_scores,
+        found.real_clips,
+        "real",
+        "high or higher",
+        refitted,
     )
     fakes = _counted(
         found.fakes_as_low(score), found.fake_scores, found.fake_clips, "fake", "low or lower"
@@ -467,16 +477,24 @@ def _own_facts(report: Report) -> dict[str, str]:
     )
 
 
-def _counted(share: float | None, scores: Sequence[float], clips: int, label: str, how: str) -> str:
-    """How many of the `clips` scored so, from the `share` of the `scores` that are kept of them."""
+def _counted(
+    share: float | None,
+    scores: Sequence[float],
+    clips: int,
+    label: str,
+    how: str,
+    did: str = "checked",
+) -> str:
+    """How many of the `clips` that the model was checked on, or as `did` says, scored so, from
+    the `share` of the `scores` that are kept of them."""
     if share is None:
         return ""
     if clips < LEAST_CLIPS:
-        return f"The model was checked on {clips} {label} clips only: too few to say how rare such a score is."
+        return f"The model was {did} on {clips} {label} clips only: too few to say how rare such a score is."
     count = str(round(share * clips))
     if len(scores) < clips:
         count = f"about {count}" if share else f"fewer than {math.ceil(clips / len(scores))}"
-    return f"Of {clips} {label} clips that the model was checked on, {count} scored as {how}."
+    return f"Of {clips} {label} clips that the model was {did} on, {count} scored as {how}."
 
 
 def _unseen_kinds(learned: TrainedOn) -> str:

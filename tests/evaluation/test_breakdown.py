@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from made import contract_terms
 
+from deepfake_detector.common.verdicts import Reason
 from deepfake_detector.evaluation import breakdown
 from deepfake_detector.evaluation.breakdown import by_data_set, by_method, by_slice, of
 from deepfake_detector.scoring import metrics, scores
@@ -153,6 +154,8 @@ BEYOND = "quality outside what this model was checked on: sharpness ratio 0.4, c
         ([(4, BLURRED), (-4, SHARP)], "INCONCLUSIVE", BEYOND),
         ([(4, BLURRED), (3, BLURRED)], "INCONCLUSIVE", BEYOND),
         ([(4, SHARP), (3, BLURRED)], "FAKE", ""),
+        ([(-3, SHARP), (-4, SHARP)], "REAL", ""),
+        ([(-3, SHARP), (-4, BLURRED)], "INCONCLUSIVE", str(Reason.NOT_ALL)),
         ([], "INCONCLUSIVE", "no face"),
     ],
 )
@@ -176,6 +179,15 @@ def test_who_is_seen_too_seldom_makes_no_clip_fake():
     clips = breakdown.with_verdicts(scores.score_clips(sampled, faces, 3), decision)
     found = breakdown.within_limits(clips, faces, decision, LIMITS)
     assert found["verdict"].tolist() == ["INCONCLUSIVE"]
+
+
+@pytest.mark.parametrize(("faces", "verdict"), [(2, "REAL"), (3, "INCONCLUSIVE")])
+def test_whoever_is_fake_for_a_short_while_keeps_a_clip_from_being_real(faces, verdict):
+    table = pd.DataFrame(seen("a", 0, -4, SHARP, 20) + seen("a", 1, 4, SHARP, faces))
+    sampled = pd.DataFrame({"item": "a", "frame": range(20), "status": "ok"})
+    decision = DECISION.model_copy(update={"min_faces": 8})
+    clips = breakdown.with_verdicts(scores.score_clips(sampled, table, 8), decision)
+    assert breakdown.within_limits(clips, table, decision, LIMITS)["verdict"].tolist() == [verdict]
 
 
 def test_each_method_stands_against_all_reals_of_its_own_data_set():

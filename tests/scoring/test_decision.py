@@ -13,6 +13,7 @@ from deepfake_detector.scoring.decision import (
     heeding_quality,
     judge,
     judge_clip,
+    judge_person,
 )
 from deepfake_detector.scoring.scores import probability
 
@@ -47,8 +48,47 @@ def test_of_several_people_whoever_was_seen_well_decides():
     assert judge_clip(fake, 2, {0: fake, 1: real, 2: dim}) == (fake, 0)
     nobody = Judgement("INCONCLUSIVE", Reason.BAD_QUALITY, None)
     assert judge_clip(fake, 2, {1: real, 2: dim}) == (nobody, None)
-    assert heeding_quality(fake, "too soft") == Judgement("INCONCLUSIVE", Reason.BAD_QUALITY, 0.9)
-    assert heeding_quality(fake, "") == fake
+    assert heeding_quality(fake) == Judgement("INCONCLUSIVE", Reason.BAD_QUALITY, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("reason", "verdict"),
+    [
+        (Reason.BAD_QUALITY, "INCONCLUSIVE"),
+        (Reason.BRIEF_FAKE, "INCONCLUSIVE"),
+        (Reason.TOO_FEW, "REAL"),
+        ("", "REAL"),
+    ],
+)
+def test_a_clip_is_real_only_where_nobody_else_may_be_the_forgery(reason, verdict):
+    real, other = Judgement("REAL", "", 0.1), Judgement("INCONCLUSIVE", reason, 0.05)
+    found, decides = judge_clip(real, 0, {0: real, 1: other})
+    assert (found.verdict, found.fake_probability, decides) == (verdict, 0.1, 0)
+    assert found.reason == ("" if verdict == "REAL" else Reason.NOT_ALL)
+    fake = Judgement("FAKE", "", 0.9)
+    assert judge_clip(fake, 0, {0: fake, 1: other}) == (fake, 0)
+
+
+@pytest.mark.parametrize(
+    ("logits", "beyond", "verdict", "reason", "details"),
+    [
+        ([9.0] * 8, "", "FAKE", "", ""),
+        ([9.0] * 8, "too soft", "INCONCLUSIVE", Reason.BAD_QUALITY, "too soft"),
+        ([9.0] * 7, "", "INCONCLUSIVE", Reason.BRIEF_FAKE, "7 of at least 8"),
+        ([9.0] * 7, "too soft", "INCONCLUSIVE", Reason.TOO_FEW, "7 of at least 8"),
+        ([9.0] * 3, "", "INCONCLUSIVE", Reason.BRIEF_FAKE, "3 of at least 8"),
+        ([9.0] * 2, "", "INCONCLUSIVE", Reason.TOO_FEW, "2 of at least 8"),
+        ([0.0] * 7, "", "INCONCLUSIVE", Reason.TOO_FEW, "7 of at least 8"),
+        ([-9.0] * 7, "", "INCONCLUSIVE", Reason.TOO_FEW, "7 of at least 8"),
+    ],
+)
+def test_a_person_seen_for_a_short_while_has_no_verdict_but_may_be_fake(
+    logits, beyond, verdict, reason, details
+):
+    terms = {"min_faces": 8, "temperature": 1.0, "band_low": 0.3, "band_high": 0.7}
+    decision = contract_terms(decision=terms).decision
+    found, numbers = judge_person(logits, 32, decision, 1, beyond)
+    assert (found.verdict, found.reason, numbers) == (verdict, reason, details)
 
 
 @pytest.mark.parametrize(

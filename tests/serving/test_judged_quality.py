@@ -111,6 +111,23 @@ def test_who_scores_highest_unseen_leaves_it_to_others_who_are_fake(judge, other
         assert (found.verdict, found.reason) == ("INCONCLUSIVE", Reason.BAD_QUALITY)
 
 
+def test_a_clip_with_somebody_who_was_seen_too_badly_is_not_real(judge):
+    image = cv2.imdecode(np.frombuffer(made.person_still(), np.uint8), cv2.IMREAD_COLOR_RGB)
+    both = made.picture(np.hstack([image, cv2.GaussianBlur(image, (0, 0), 3)]))
+    people = judge(None, None).predict(both).faces
+    second, first = sorted(people, key=lambda one: one.fake_probability)
+    ratios = [one.quality["sharpness_ratio"] for one in (first, second)]
+    between = round(sum(ratios) / 2, 4)
+    ends = (between, None) if ratios[0] > ratios[1] else (None, between)
+    at = {"threshold": 1.0, "band_low": 1.0, "band_high": 1.0, "several": []}
+    terms = {"decision": made.SURE | {"min_faces": 1} | at}
+    assert judge(None, None, **terms).predict(both).verdict == "REAL"
+    found = judge(*ends, **terms).predict(both)
+    assert (found.verdict, found.reason) == ("INCONCLUSIVE", Reason.NOT_ALL)
+    assert found.details.startswith(f"person {second.person}: {Reason.BAD_QUALITY}: sharpness")
+    assert (found.fake_probability, found.decided_by) == (first.fake_probability, first.track)
+
+
 def test_why_a_model_judges_nothing_comes_first(judge):
     drawn = TRAINED | {"demonstration": True}
     found = judge(1.0, None, trained_on=drawn).predict(made.person_still())

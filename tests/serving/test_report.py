@@ -357,6 +357,12 @@ def test_it_is_told_how_often_its_verdicts_were_wrong(inconclusive, terms, reals
     assert report.checked_in_words(decision) == clips + checked
 
 
+def test_clips_that_the_threshold_was_fitted_on_are_called_so():
+    decision = TERMS.decision.model_copy(update={"recalibrated": "at most 5% …"})
+    said = report.meaning(JUDGED, TERMS.model_copy(update={"decision": decision}))
+    assert said.startswith(REALS.replace("checked", "fitted again"))
+
+
 @pytest.mark.parametrize(
     ("low", "high", "named"), [(0.4, 0.6, ["FAKE", "REAL"]), (0.0, 0.0, ["FAKE"])]
 )
