@@ -38,7 +38,7 @@ app: .venv/runtime  ## serve the page at http://localhost:8501 and open it; make
 plots: .venv/runtime  ## every chart of the last run on one page, and its report, without a network
 	python -m deepfake_detector plots
 
-lint: .venv/dev  ## check style, types and what a wing may import
+lint: .venv/dev  ## check style, types and what a subpackage may import
 	ruff check
 	ruff format --check
 	mypy

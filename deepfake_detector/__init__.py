@@ -39,7 +39,7 @@ class UserError(Exception):
 def __getattr__(name: str) -> Any:
     """What programs take from the package itself, found when it is asked for.
 
-    So a stage, which takes none of it, neither imports nor depends on the wing that has it.
+    So a stage, which takes none of it, neither imports nor depends on the subpackage that has it.
     """
     if name not in HANDED_ON:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

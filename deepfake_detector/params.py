@@ -1,4 +1,4 @@
-"""params.yaml: the settings of all wings in one captioned file, checked as a whole.
+"""params.yaml: the settings of all subpackages in one captioned file, checked as a whole.
 
 Example:
 

@@ -1,5 +1,5 @@
-"""Fit which quality of a face the model is to be judged with, on validation clips and corrupted
-copies of them, and count how many of its verdicts are firm; test is not read.
+"""Fit the limits of face quality within which the model gives verdicts, on validation clips and
+corrupted copies of them, and count how many of its verdicts are firm; test is not read.
 
     python -m stages.quality
 

@@ -382,7 +382,7 @@ def _add_use_profile(to: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         default=[],
         type=_root,
         metavar="NAME=PATH",
-        help="folder of a data set the profile names",
+        help="folder of a data set the profile names; once for each",
     )
     command.set_defaults(run=partial(_use_profile, command), in_project=True)
 
@@ -464,7 +464,7 @@ def _compare(command: argparse.ArgumentParser, arguments: argparse.Namespace) ->
 def _add_soup(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = to.add_parser(
         "soup",
-        help="the mean of several runs' weights, as a run of its own",
+        help="write the mean of several runs' weights to a file, for train.init",
         description="Write the mean of the weights of several runs of one recipe from the same pretrained weights. "
         "`train.epochs: 0` takes it through the pipeline as it is; `compare` then tells on validation whether it gains.",
         epilog="example: %(prog)s seed-1 seed-2 seed-3",

@@ -262,7 +262,10 @@ def _device(train: Train) -> Finding:
         return Finding(
             "problem", "device", "train.accelerator: cuda, but torch finds no GPU", remedy
         )
-    remedy = f"use an NVIDIA GPU, with train.accelerator auto or cuda (it is {train.accelerator})"
+    remedy = (
+        "if there is an NVIDIA GPU, check its driver (`nvidia-smi`); else use one, with "
+        f"train.accelerator auto or cuda (it is {train.accelerator})"
+    )
     return Finding(
         "note",
         "device",

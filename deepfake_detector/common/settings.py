@@ -1,7 +1,7 @@
 """What all settings have in common, and the settings of parallel work.
 
-A setting is declared once, in the `settings.py` of the wing that uses it: its caption, its unit and
-its legal range are those of the field. `params.py` assembles them into params.yaml.
+A setting is declared once, in the `settings.py` of the subpackage that uses it: its caption, its
+unit and its legal range are those of the field. `params.py` assembles them into params.yaml.
 """
 
 from typing import Annotated, Literal

@@ -177,9 +177,12 @@ class Split(StrictModel):
         0.7, description="fraction of the items; groups stay whole, so it is met approximately"
     )
     val: Fraction = Field(
-        0.15, description="fraction that epochs, threshold and temperature are chosen on"
+        0.15,
+        description="fraction that epoch, temperature, threshold, band and limits of quality are chosen on",
     )
-    test: Fraction = Field(0.15, description="fraction that is read once, at the end")
+    test: Fraction = Field(
+        0.15, description="fraction kept for the final figures; nothing is chosen on it"
+    )
     hold_out: HoldOut = Field(HoldOut(), description="forgery methods that training never sees")
 
     @model_validator(mode="after")

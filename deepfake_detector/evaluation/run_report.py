@@ -59,6 +59,9 @@ LIMITS = (
     "does not tell what happens with other cameras, other compressions or other forgeries.",
     NO_PROOF,
 )
+CHOSEN_ON = (
+    " Epoch, temperature, threshold and band were chosen on these clips: expect less of new ones."
+)
 DEMONSTRATION = "This model has seen drawn people only. Its figures show that the pipeline works, not that it detects deepfakes."
 
 
@@ -140,7 +143,9 @@ def headline(summary: Mapping, places: Mapping[str, Mapping]) -> Section:
     if reasons:
         text.append(f"Where there is no interval: {', '.join(sorted(reasons))}.")
     if exact := {own["interval_exact"] for own in every if "interval_exact" in own}:
-        text.append(f"By Clopper and Pearson alone: {'; '.join(sorted(exact))}.")
+        text.append(
+            f"Clopper-Pearson intervals, as all resamples agree: {'; '.join(sorted(exact))}."
+        )
     return Section("How good it is", text, turned)
 
 
@@ -439,6 +444,7 @@ def _sentence(place: str, own: Mapping, leaks: bool) -> str:
         f"On {title(place)}, {own['count']} clips{unseen}: ROC-AUC {with_interval(own, 'roc_auc')}; "
         f"{_counted(own['false_fake'], reals, 'real', 'called fake')}, "
         f"{_counted(own['true_fake'], fakes, 'fake', 'found')}."
+        f"{CHOSEN_ON if place == 'val' else ''}"
     )
 
 

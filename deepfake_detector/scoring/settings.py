@@ -11,7 +11,10 @@ class Aggregation(StrictModel):
     """From frames to one probability per clip."""
 
     min_faces: int = Field(
-        8, ge=1, description="a track counts from this many faces on, or half of the sampled frames"
+        8,
+        ge=1,
+        description="a track counts from this many faces on, or half of the sampled frames, "
+        "where that is fewer",
     )
 
 

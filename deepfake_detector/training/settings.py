@@ -107,13 +107,13 @@ class Train(StrictModel):
     patience: int = Field(
         0,
         ge=0,
-        description="epochs without improvement after which training stops, once every stage learns; "
+        description="epochs without improvement after which training stops, once all layers learn; "
         "0: never",
     )
     unfreeze_every: int = Field(
         0,
         ge=0,
-        description="epochs after which one more stage learns, from the head down; 0: all at once",
+        description="epochs after which one more block of layers learns, from the head down; 0: all at once",
     )
     fakes: Literal["all", "none"] = Field(
         "all", description="all, or none: real and self-blended faces alone (self_blend 1.0)"

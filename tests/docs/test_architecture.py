@@ -1,4 +1,4 @@
-"""The picture and the table of the wings in docs/architecture.md are those of the code."""
+"""The picture and the table of the subpackages in docs/architecture.md are those of the code."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ import networkx
 import pytest
 
 LIBRARY = Path("deepfake_detector")
-WINGS = {path.parent.name for path in LIBRARY.glob("*/__init__.py")}
+SUBPACKAGES = {path.parent.name for path in LIBRARY.glob("*/__init__.py")}
 TEXT = Path("docs/architecture.md").read_text()
 ENTRANCES = ("__init__", "__main__")  # of the package: they hand on and hold nothing
 
@@ -30,14 +30,14 @@ def imports(tree: ast.Module) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def arrows() -> networkx.DiGraph:
-    """Which wing imports which, params.py counting as one."""
+    """Which subpackage imports which, params.py counting as one."""
     graph = networkx.DiGraph()
     for path in LIBRARY.rglob("*.py"):
         own = path.relative_to(LIBRARY).with_suffix("").parts[0]
         for name in imports(ast.parse(path.read_text())):
             package, _, other = name.partition(".")
             other = other.split(".")[0]
-            known = package == LIBRARY.name and other in WINGS | {"params"}
+            known = package == LIBRARY.name and other in SUBPACKAGES | {"params"}
             if known and own not in (other, *ENTRANCES):
                 graph.add_edge(own, other)
     return graph
@@ -58,5 +58,5 @@ def test_the_picture_of_the_wings_is_that_of_the_imports(arrows):
 
 def test_the_table_has_a_row_for_every_wing_and_names_a_file_in_it():
     rows = re.findall(r"^\| `(\w+)` \| .+ \| `([\w./]+)` \|$", TEXT, re.MULTILINE)
-    assert sorted(wing for wing, _ in rows) == sorted(WINGS)
+    assert sorted(subpackage for subpackage, _ in rows) == sorted(SUBPACKAGES)
     assert [one for one in rows if not (LIBRARY / "/".join(one)).exists()] == []
