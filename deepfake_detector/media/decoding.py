@@ -24,9 +24,6 @@ from deepfake_detector.media.reading import (
 )
 from deepfake_detector.media.timeline import Timeline, distinct
 
-# codecs whose decoders make a picture of a change without what it changes; no stream of theirs says
-# which of its packets are whole pictures, and a container without an index calls all of them so
-UNMARKED = ("msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "wmv1", "wmv2", "flv1", "h263")
 NEW_HEADERS: Final = "new_extradata"  # of FFmpeg: headers of a codec where a file was joined
 
 
@@ -182,7 +179,6 @@ def _decode(
     `wanted`, a frame may be left out that is neither wanted nor needed to decode another.
     """
     context = stream.codec_context
-    unmarked = stream.codec.canonical_name in UNMARKED
     skips = wanted is not None and not context.name.startswith("lib")  # those read it when opened
     end = len(needed) - int(needed[::-1].argmax())
     running, headers = False, None
@@ -204,21 +200,10 @@ def _decode(
             packet.set_sidedata(headers)
             headers = None
         packet.pts, packet.dts = number, None  # so its frame says which packet it came from
-        found = _numbered(stream, packet, number)
-        if unmarked and not running:
-            found = _of_whole_pictures(found)
         running = True
-        yield from found
+        yield from _numbered(stream, packet, number)
     if running:
         yield from _drained(stream, end)
-
-
-def _of_whole_pictures(
-    found: Iterator[tuple[int, Decoded | None]],
-) -> Iterator[tuple[int, Decoded | None]]:
-    """Damage in the place of a frame that is no whole picture."""
-    for number, decoded in found:
-        yield number, decoded if decoded and decoded.frame.key_frame else None
 
 
 def _drained(stream: av.VideoStream, number: int) -> Iterator[tuple[int, Decoded | None]]:

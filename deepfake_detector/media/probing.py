@@ -50,6 +50,9 @@ NO_INDEX = "cut off: without its end nobody can tell what is in it"
 HEAD, HOLE = 12, 8  # bytes
 UNWRITTEN = bytes(64)  # that no codec of NEVER_ZEROS puts into a picture
 NEVER_ZEROS = ("h264", "hevc", "vp8", "vp9", "av1")
+# codecs with changes between pictures whose marks of keyframes need no proof: their decoders make
+# an error of a change without what it changes, or each picture stands by itself
+SURE_OF_KEYFRAMES = (*NEVER_ZEROS, "mpeg1video", "mpeg2video", "png", "cfhd")
 TIFF = (b"II*\0", b"MM\0*")
 # JPEG, PNG, GIF, WebP, TIFF
 PICTURE = re.compile(rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF....WEBP|II\*\0|MM\0\*", re.DOTALL)
@@ -206,6 +209,8 @@ def _own_aspect(stream: av.VideoStream) -> float | None:
 
 def _timeline(stream: av.VideoStream, packets: list[Packet]) -> Timeline:
     name = stream.container.format.name
+    if not _are_keyframes_told(stream, packets):
+        packets = [one._replace(keyframe=False) for one in packets]
     return timeline(
         packets,
         time_base=stream.time_base or Fraction(1),
@@ -214,6 +219,14 @@ def _timeline(stream: av.VideoStream, packets: list[Packet]) -> Timeline:
         reordered=stream.codec_context.has_b_frames,
         joined=name in JOINED,
     )
+
+
+def _are_keyframes_told(stream: av.VideoStream, packets: list[Packet]) -> bool:
+    """Whether the marks of keyframes tell where decoding can begin. A container without an index
+    calls every packet one, and many decoders make a picture of a change without what it changes."""
+    codec = stream.codec
+    is_sure = codec.intra_only or codec.canonical_name in SURE_OF_KEYFRAMES
+    return is_sure or not all(packet.keyframe for packet in packets)
 
 
 def _film(

@@ -309,25 +309,63 @@ def test_a_picture_of_which_a_part_was_never_written_is_distrusted(decoder):
     assert all(frame.trusted for frame in sampled(whole, 40))
 
 
-@pytest.mark.parametrize("codec", ["msmpeg4", "wmv2", "flv"])
-def test_where_a_recorder_wrote_no_index_every_frame_is_made_of_what_it_needs(codec):
-    """FFmpeg then takes every packet for a keyframe, and these decoders make a picture of a change
-    without what it changes."""
+def old(codec: str, pixels: str, container: str) -> bytes:
+    """60 numbered frames of an old codec."""
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format="avi") as output:
+    with av.open(buffer, "w", format=container) as output:
         stream = output.add_stream(codec, rate=25, options={"g": "12"})
-        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = 176, 144, pixels
         for number in range(60):
-            frame = av.VideoFrame.from_ndarray(numbered_frame(number), format="rgb24")
-            output.mux(stream.encode(frame))
+            frame = av.VideoFrame.from_ndarray(numbered_frame(number, 176, 144), format="rgb24")
+            output.mux(stream.encode(frame.reformat(format=pixels)))
         output.mux(stream.encode())
-    data = bytearray(buffer.getvalue())
+    return buffer.getvalue()
+
+
+def without_index(avi: bytes) -> bytes:
+    """The AVI as where a recorder did not come to its end."""
+    data = bytearray(avi)
     del data[data.rindex(b"idx1") :]
     place = data.index(b"movi")
     data[4:8] = data[place - 4 : place] = bytes(4)  # sizes are written last
-    frames = sampled(bytes(data), 10)
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixels", "container"),
+    [
+        *((codec, "yuv420p", "avi") for codec in ("msmpeg4", "wmv2", "flv", "h263", "h261")),
+        *(("cinepak", "rgb24", "avi"), ("zmbv", "bgr0", "avi"), ("flashsv", "bgr24", "avi")),
+        *(("msvideo1", "rgb555le", "avi"), ("mpeg4", "yuv420p", "mp4"), ("qtrle", "rgb24", "mov")),
+        ("rpza", "rgb555le", "mov"),
+    ],
+)
+def test_where_nothing_tells_keyframes_every_frame_is_made_of_what_it_needs(
+    codec, pixels, container
+):
+    """FFmpeg then takes every packet for a keyframe, and these decoders make a picture of a change
+    without what it changes."""
+    whole = old(codec, pixels, container)
+    data = without_index(whole) if container == "avi" else whole.replace(b"stss", b"free")
+    frames = sampled(data, 10)
     assert [number_in(frame.image) for frame in frames] == [frame.index for frame in frames]
+    assert all(frame.trusted for frame in frames)
     assert len(frames) == 10
+
+
+@pytest.mark.parametrize(("codec", "pixels"), [("mjpeg", "yuvj420p"), ("mpeg2video", "yuv420p")])
+def test_a_film_of_keyframes_alone_is_not_read_whole(monkeypatch, codec, pixels):
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mov") as output:
+        stream = output.add_stream(codec, rate=25, options={"g": "1"})
+        stream.width, stream.height, stream.pix_fmt = 96, 64, pixels
+        for number in range(40):
+            frame = av.VideoFrame.from_ndarray(numbered_frame(number), format="rgb24")
+            output.mux(stream.encode(frame.reformat(format=pixels)))
+        output.mux(stream.encode())
+    seen = fed(monkeypatch)
+    assert numbers(buffer.getvalue(), 1) == [20]
+    assert seen == {0, 20}
 
 
 def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
