@@ -67,13 +67,15 @@ class Reader:
         wanted = list(frames)
         packets = [int(self.clip.order[frame]) for frame in wanted]
         with self._opened() as stream:
-            self._make_strict(stream)
-            ends = self._ends(packets)
+            stream.codec_context.options |= STRICT
+            needed = self._needed(packets)
+            counts = needed & ~self.clip.spoilt(self.clip.damaged)
+            decodes = needed | self._run_up(stream, needed)
             whole = frozenset((*packets, *map(self.clip.last_of, packets)))
-            for packet, decoded in _decode(stream, ends, self._shown, whole):
-                if decoded is None:
+            for packet, decoded in _decode(stream, decodes, self._shown, whole):
+                if decoded is None and counts[packet]:
                     raise Damage
-                if packet in packets:
+                if decoded is not None and packet in packets:
                     if packet != packets[0] or decoded.frame.is_corrupt:
                         raise Damage
                     packets.pop(0)
@@ -87,40 +89,55 @@ class Reader:
         place = {int(self.clip.order[frame]): frame for frame in frames}
         last = -1
         with self._opened() as stream:
-            ends = self._ends(list(place))
-            for packet, decoded in _decode(stream, ends, self._shown):
+            needed = self._needed(list(place))
+            for packet, decoded in _decode(stream, needed, self._shown):
                 if decoded is not None and place.get(packet, -1) > last:
                     last = place[packet]
                     yield last, decoded
 
     def examined(self, groups: frozenset[int]) -> tuple[set[int], set[int]]:
         """Which packets of these groups are damaged, and which give a frame nevertheless."""
-        ends = self._whole_ends(groups)
-        with self._opened() as stream:
-            self._make_strict(stream)
-            found = [
-                (self.clip.first_of(packet), decoded is None or decoded.frame.is_corrupt)
-                for packet, decoded in _decode(stream, ends, self._shown)
-            ]
-        damaged = {packet for packet, bad in found if bad}
-        alive = {packet for packet, bad in found if not bad}
+        needed = self._all_of(groups)
+        damaged, alive = self._judged(needed)
+        if damaged and self.clip.leading.any():  # may be of pictures that refer to damage before
+            damaged &= self._judged(needed, apart=True)[0]
         if damaged:
             with self._opened() as stream:
-                salvaged = _decode(stream, ends, self._shown)
+                salvaged = _decode(stream, needed, self._shown)
                 alive = {packet for packet, decoded in salvaged if decoded is not None}
         return damaged, alive
 
+    def _judged(self, needed: np.ndarray, apart: bool = False) -> tuple[set[int], set[int]]:
+        """Which of these packets are errors, and which are none; `apart`: each group by itself."""
+        with self._opened() as stream:
+            stream.codec_context.options |= STRICT
+            starts = self._starts if apart else frozenset()
+            decodes = needed if apart else needed | self._run_up(stream, needed)
+            found = [
+                (self.clip.first_of(packet), decoded is None or decoded.frame.is_corrupt)
+                for packet, decoded in _decode(stream, decodes, self._shown, starts=starts)
+                if needed[packet]
+            ]
+        return {packet for packet, bad in found if bad}, {
+            packet for packet, bad in found if not bad
+        }
+
     def order(self) -> list[int]:
         """The packets that give a frame, in order of presentation."""
-        ends = self._whole_ends(frozenset(self.clip.groups.tolist()))
+        needed = self._all_of(frozenset(self.clip.groups.tolist()))
         with self._opened() as stream:
-            found = _decode(stream, ends, self._shown)
+            found = _decode(stream, needed, self._shown)
             return [packet for packet, decoded in found if decoded is not None]
 
     @cached_property
     def _shown(self) -> frozenset[int]:
         """The packets whose frames are shown, as far as that is known before they are decoded."""
         return frozenset(self.clip.order.tolist())
+
+    @cached_property
+    def _starts(self) -> frozenset[int]:
+        """The first packet of each group but the first."""
+        return frozenset((np.flatnonzero(np.diff(self.clip.groups)) + 1).tolist())
 
     @contextmanager
     def _opened(self) -> Iterator[av.VideoStream]:
@@ -131,19 +148,24 @@ class Reader:
         ):
             yield stream
 
-    def _make_strict(self, stream: av.VideoStream) -> None:
-        """H.264 numbers its frames: where groups refer to one another, a gap between them is no
-        damage, and would be an error."""
-        if stream.codec_context.name != "h264" or not self.clip.leading.any():
-            stream.codec_context.options |= STRICT
+    def _run_up(self, stream: av.VideoStream, needed: np.ndarray) -> np.ndarray:
+        """For each packet whether it is decoded for what follows alone, whatever comes of itself.
 
-    def _whole_ends(self, groups: frozenset[int]) -> np.ndarray:
+        Where groups refer to one another, pictures of H.264 name also those of the group before
+        that are no longer needed; that these are not there would be an error.
+        """
+        groups = self.clip.groups
+        if stream.codec_context.name != "h264" or not self.clip.leading.any():
+            return np.zeros(len(groups), bool)
+        return np.isin(groups, groups[needed] - 1)
+
+    def _all_of(self, groups: frozenset[int]) -> np.ndarray:
         """For each packet whether it is decoded: all of these groups."""
         needed = np.isin(self.clip.groups, sorted(groups))
         needed[0] = True
         return needed
 
-    def _ends(self, packets: Sequence[int]) -> np.ndarray:
+    def _needed(self, packets: Sequence[int]) -> np.ndarray:
         """For each packet whether it is decoded, so that the pictures of all of these come.
 
         Of a group only what leads to the last of them; where that is more than half of what lies
@@ -171,12 +193,14 @@ def _decode(
     needed: np.ndarray,
     shown: frozenset[int],
     wanted: frozenset[int] | None = None,
+    starts: frozenset[int] = frozenset(),
 ) -> Iterator[tuple[int, Decoded | None]]:
     """The number of each needed packet's frame, and the frame; None with the number of a packet at
     which an error came.
 
     Frames that are `shown` come even where FFmpeg would keep them back. With those that are
-    `wanted`, a frame may be left out that is neither wanted nor needed to decode another.
+    `wanted`, a frame may be left out that is neither wanted nor needed to decode another. At
+    `starts` the decoder begins anew.
     """
     context = stream.codec_context
     skips = wanted is not None and not context.name.startswith("lib")  # those read it when opened
@@ -187,10 +211,10 @@ def _decode(
             break
         if packet.has_sidedata(NEW_HEADERS):  # the first packet alone of those that they hold for
             headers = packet.get_sidedata(NEW_HEADERS)
+        if running and (not needed[number] or number in starts):
+            yield from _drained(stream, number)
+            running = False
         if not needed[number]:
-            if running:
-                yield from _drained(stream, number)
-                running = False
             continue
         if skips and wanted is not None:
             context.skip_frame = "DEFAULT" if number in wanted else "NONREF"

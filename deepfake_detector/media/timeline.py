@@ -114,14 +114,18 @@ class Timeline:
     def distrusted(self, damaged: Collection[int]) -> np.ndarray:
         """For each frame whether it is, or follows, one of these damaged packets before the next
         keyframe."""
-        first = np.full(self.groups.max(initial=-1) + 2, len(self.groups))
+        return self.spoilt(damaged)[self.order]
+
+    def spoilt(self, damaged: Collection[int]) -> np.ndarray:
+        """The same for each packet. What follows a keyframe needs none of what leads to it."""
+        first = np.full((2, self.groups.max(initial=-1) + 2), len(self.groups))
         for packet in damaged:
-            group = self.groups[packet]
-            first[group] = min(first[group], packet)
+            at = int(self.leading[packet]), self.groups[packet]
+            first[at] = min(first[at], packet)
         packets = np.arange(len(self.groups))
-        own = packets >= first[self.groups]
-        spoilt = (self.groups == 0) | (first[self.groups - 1] < len(self.groups))
-        return (own | (self.leading & spoilt))[self.order]
+        own, led = packets >= first[:, self.groups]
+        before = (self.groups == 0) | (first[0, self.groups - 1] < len(self.groups))
+        return np.where(self.leading, led | before | own, own)
 
     def ordered(self, order: Sequence[int]) -> "Timeline":
         """The same clip without times, its frames in this order."""

@@ -193,6 +193,41 @@ def test_a_frame_before_its_keyframe_has_the_group_before_decoded(monkeypatch):
         assert number_in(decoded.frame.to_ndarray(format="rgb24")) == number_in(every[int(place)])
 
 
+OPEN = {"bf": "3", "x264-params": "open-gop=1:b-adapt=0:b-pyramid=strict:ref=4:scenecut=0"}
+
+
+@pytest.mark.parametrize("count", [1, 3, 40])
+def test_whole_groups_that_refer_to_one_another_are_read_once(monkeypatch, count):
+    """Pictures name those of the group before that are no longer needed: no damage where that is
+    passed over."""
+    data = encoded("h264", 120, **OPEN)
+    assert probe(data).timeline.leading.any(), "no open group of pictures, so this shows nothing"
+    opened, readings = decoding.Reader._opened, []
+    monkeypatch.setattr(
+        decoding.Reader, "_opened", lambda reader: readings.append(1) or opened(reader)
+    )
+    frames = sampled(data, count)
+    assert [number_in(frame.image) for frame in frames] == [frame.index for frame in frames]
+    assert (len(frames), len(readings)) == (count, 1)
+
+
+def test_damage_in_groups_that_refer_to_one_another_is_seen_and_spoils_no_other():
+    whole = encoded("h264", 120, **OPEN)
+    right = {frame.index: frame.image for frame in sampled(whole, 120)}
+    data = bytearray(whole)
+    clip = probe(whole).timeline
+    group = int(clip.groups[np.flatnonzero(clip.leading)[0]]) + 1
+    start, size = packets(whole)[int(np.flatnonzero(clip.groups == group)[0])]
+    data[start + size // 3 : start + size // 2] = np.random.default_rng(1).bytes(
+        size // 2 - size // 3
+    )
+    frames = sampled(bytes(data), 120)
+    assert not all(frame.trusted for frame in frames)
+    for frame in frames:
+        assert not frame.trusted or np.array_equal(frame.image, right[frame.index]), frame.index
+    assert sum(frame.trusted for frame in frames) >= 90
+
+
 def test_a_cut_clip_gives_the_frames_that_are_left():
     found = sampled(case("truncated_threads.mp4"), 6)
     assert [frame.index for frame in found] == [0, 2, 4, 6, 7, 8]
