@@ -87,7 +87,7 @@ def sample_frames(
     if probe.stream is None:
         yield from _animated(source, count, limits, clip)
         return
-    upright, found = Upright(limits.pixels, probe.colours), False
+    upright, found = Upright(limits.pixels, probe.colours, probe.facts["codec"]), False
     reader = decoding.Reader(source, probe.stream, clip, limits.work)
     for place, time, decoded, trusted in decoding.sampled(reader, count):
         found = True

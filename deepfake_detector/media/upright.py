@@ -79,11 +79,12 @@ class Upright:
     """Turns a clip's decoded frames into upright RGB pictures with square pixels.
 
     One converter serves them all, none of which may have more than so many `pixels`. `colours` are
-    those of the container: they hold where a frame tells none.
+    those of the container: they hold where a frame tells none, or `codec` cannot tell them.
     """
 
-    def __init__(self, pixels: int, colours: Colours = NOT_TOLD) -> None:
+    def __init__(self, pixels: int, colours: Colours = NOT_TOLD, codec: str = "") -> None:
         self._converter, self._pixels, self._colours = VideoReformatter(), pixels, colours
+        self._presumed = codec == "vp8"  # FFmpeg gives its frames BT.601 and limited range
 
     def __call__(self, frame: av.VideoFrame, aspect: float) -> tuple[np.ndarray, dict]:
         """The picture, (height, width, 3) RGB uint8, and what was told of it: columns of the media
@@ -110,6 +111,12 @@ class Upright:
     def _fill_in(self, frame: av.VideoFrame) -> None:
         """Tells a frame what its container tells of colours, where it has no word of its own."""
         own, told = colours_of(frame), self._colours
+        if self._presumed:  # what the container does not tell is as the decoder presumes
+            own = Colours(
+                own.matrix if told.matrix == UNSPECIFIED else UNSPECIFIED,
+                own.transfer,
+                own.span if told.span == 0 else 0,
+            )
         if own.matrix == UNSPECIFIED and not frame.format.is_rgb:
             frame.colorspace = told.matrix
         if own.transfer == UNSPECIFIED:

@@ -300,6 +300,18 @@ def test_where_frames_tell_no_colours_those_of_the_container_hold(told_by_frames
 
 @pytest.mark.parametrize(
     ("told", "taken"),
+    [(Colours(1, 1, 2), ("bt709", "full")), (Colours(2, 2, 0), ("bt470bg", "limited"))],
+)
+def test_of_vp8_the_container_has_the_last_word(told, taken):
+    """Its pictures cannot tell a matrix; FFmpeg presumes one."""
+    frame = av.VideoFrame(32, 24, "yuv420p")
+    frame.colorspace, frame.color_range = 5, 1
+    _, facts = Upright(10_000, told, "vp8")(frame, 1.0)
+    assert (facts["colour_matrix"], facts["colour_range"]) == taken
+
+
+@pytest.mark.parametrize(
+    ("told", "taken"),
     [((2, 2, 0), (9, 16, 1)), ((1, 18, 2), (1, 18, 2))],
     ids=["nothing", "all"],
 )
