@@ -180,7 +180,8 @@ def image_errors() -> Iterator[None]:
 
 def damaged(why: str) -> MediaError:
     """Error of a picture that cannot be decoded, with what its reader says of it, if anything."""
-    return MediaError(": ".join(filter(None, ("damaged image", why))), COPY)
+    on_one_line = " ".join(why.split())
+    return MediaError(": ".join(filter(None, ("damaged image", on_one_line))), COPY)
 
 
 def rgb(image: Image.Image, pixels: int, transfer: int) -> tuple[np.ndarray, dict]:

@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from deepfake_detector.media.probing import probe
 from deepfake_detector.media.reading import Limits, MediaError
-from deepfake_detector.media.stills import read_image
+from deepfake_detector.media.stills import damaged, read_image
 
 COLOURS = np.random.default_rng(1).integers(0, 256, (6, 9, 3), np.uint8)
 BLOCKS = np.kron(COLOURS[:2, :3], np.ones((16, 16, 1), np.uint8))  # survives JPEG
@@ -279,3 +279,9 @@ def test_a_picture_with_too_many_pixels_is_refused():
     read_image(data, Limits(pixels=64 * 48))
     with pytest.raises(MediaError, match="too large: 64 x 48 pixels"):
         read_image(data, Limits(pixels=64 * 48 - 1))
+
+
+def test_what_a_reader_says_in_several_lines_is_told_in_one():
+    assert str(damaged(" bad header\n(of 9 bytes)\n")).startswith(
+        "damaged image: bad header (of 9 bytes); take"
+    )
