@@ -17,7 +17,7 @@ PHOTOMETRIC, BITS_PER_SAMPLE = 0x0106, 0x0102  # tags of TIFF
 DEEP_PLANES = "a TIFF of 16 bits a colour, each colour by itself, which is not read right here"
 COMPRESSION, PLANES = 0x0103, 0x011C  # more of them: 1 is none; 2: each colour by itself
 PNG_DEPTH = 24  # place of the bits per sample in the file
-UPPER_OF_14 = 63  # the most that 14 bits leave in the upper 8 of 16
+UPPER_OF_12 = 15  # the most that 12 bits leave in the upper 8 of 16; a photo of 16 is not so dark
 PNG_MARK = b"\x89PNG\r\n\x1a\n"  # its first bytes; chunks follow
 NOT_16_BITS = "the lower bits of its colours cannot be read"
 DEEPER = 257  # takes 8 bits of full range to 16
@@ -124,7 +124,7 @@ def with_lower_bits(image: Image.Image, file: MediaFile, page: int) -> dict:
     """
     colours = [band for band in image.getbands() if band != "A"]
     brightest = max(cast(int, image.getchannel(band).getextrema()[1]) for band in colours)
-    if brightest > UPPER_OF_14:
+    if brightest > UPPER_OF_12:
         return {"used_bits": 16}
     values = _all_bits(file, page, image.size)
     filled = Image.fromarray(_eight_bit(values))

@@ -212,7 +212,7 @@ def tiff(pages: list[np.ndarray], orientation: int = 1) -> bytes:
     return data
 
 
-@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("bits", [8, 10, 12, 16])
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "the second page of a TIFF"])
 def test_deep_colours_fill_the_range(bits, kind):
     values = ramp(bits)
@@ -222,6 +222,14 @@ def test_deep_colours_fill_the_range(bits, kind):
     assert facts["used_bits"] == bits
     scaled = f"Its values have {bits} bits; they were scaled to 8."
     assert (scaled in alterations(facts)) == (bits != 8)
+
+
+@pytest.mark.parametrize("kind", [png, lambda values: tiff([values])], ids=["PNG", "TIFF"])
+def test_a_dark_photo_of_16_bits_stays_dark(kind):
+    values = ramp(14)
+    image, facts = read_still(kind(np.ascontiguousarray(values)))
+    assert image.max() == 63
+    assert facts["used_bits"] == 16
 
 
 def test_deep_greys_with_transparency_fill_the_range():
