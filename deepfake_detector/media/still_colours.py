@@ -16,6 +16,7 @@ BITS = (8, 10, 12, 14, 16)  # of what cameras store in 16
 PHOTOMETRIC, BITS_PER_SAMPLE = 0x0106, 0x0102  # tags of TIFF
 DEEP_PLANES = "a TIFF of 16 bits a colour, each colour by itself, which is not read right here"
 COMPRESSION, PLANES = 0x0103, 0x011C  # more of them: 1 is none; 2: each colour by itself
+SAMPLE_FORMAT, SIGNED = 0x0153, 2  # and another, with a value of it
 PNG_DEPTH = 24  # place of the bits per sample in the file
 UPPER_OF_12 = 15  # the most that 12 bits leave in the upper 8 of 16; a photo of 16 is not so dark
 PNG_MARK = b"\x89PNG\r\n\x1a\n"  # its first bytes; chunks follow
@@ -36,7 +37,7 @@ def as_shown(image: Image.Image, transfer: int) -> tuple[np.ndarray, dict]:
     passed over, as browsers do.
     """
     if _is_deep(image):
-        values = np.asarray(image)
+        values = _deep_greys(image)
         return _eight_bit(values), {"used_bits": _used_bits(values)}
     opaque, facts = _on_white(image)
     if transfer in (PQ, HLG):
@@ -193,6 +194,13 @@ def _moves(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
 def _is_deep(image: Image.Image) -> bool:
     """Whether a picture is grey with more than 8 bits."""
     return image.mode.startswith("I") or image.mode == "F"
+
+
+def _deep_greys(image: Image.Image) -> np.ndarray:
+    """The values of a deep grey picture; Pillow takes those of 32 bits in a TIFF for signed."""
+    values = np.asarray(image)
+    told = getattr(image, "tag_v2", {}).get(SAMPLE_FORMAT, (0,))
+    return values.view(np.uint32) if image.mode == "I" and SIGNED not in told else values
 
 
 def _used_bits(values: np.ndarray) -> int:

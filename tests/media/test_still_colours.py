@@ -252,6 +252,26 @@ def test_deep_greys_with_transparency_fill_the_range():
     assert (facts["used_bits"], facts["transparent"]) == (12, 1)
 
 
+@pytest.mark.parametrize(
+    ("kind", "values", "expected"),
+    [
+        ("<u4", [0, 2**30, 2**31, 2**32 - 1], [0, 63, 127, 255]),
+        ("<i4", [-5, 0, 2**30, 2**31 - 1], [0, 0, 127, 255]),
+    ],
+)
+def test_greys_of_32_bits_are_signed_where_the_file_says_so(kind, values, expected):
+    signed = 1 + (kind == "<i4")
+    tags = (
+        *((256, 4, 1, 4), (257, 4, 1, 1), (258, 3, 1, 32), (259, 3, 1, 1), (262, 3, 1, 1)),
+        *((273, 4, 1, 8), (277, 3, 1, 1), (278, 4, 1, 1), (279, 4, 1, 16), (339, 3, 1, signed)),
+    )
+    data = b"II*\0" + struct.pack("<I", 24) + np.array(values, kind).tobytes()
+    data += struct.pack("<H", len(tags)) + b"".join(struct.pack("<2H2I", *tag) for tag in tags)
+    image, facts = read_still(data + bytes(4))
+    assert image[0, :, 0].tolist() == expected
+    assert facts["used_bits"] == 32
+
+
 def in_planes(values: np.ndarray) -> bytes:
     """A TIFF of (height, width, 3) values, each colour by itself, not compressed."""
     height, width, _ = values.shape
