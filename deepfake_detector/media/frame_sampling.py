@@ -10,11 +10,10 @@ from deepfake_detector.media import animation, decoding, probing
 from deepfake_detector.media.probing import Probe
 from deepfake_detector.media.reading import (
     LIMITS,
-    NOT_DECODED,
-    TRY_A_PLAYER,
     Limits,
     MediaError,
     Source,
+    not_decoded,
     opened,
     video_errors,
 )
@@ -97,7 +96,7 @@ def sample_frames(
             image, facts = upright(decoded.frame, aspect / 2 if decoded.is_field else aspect)
         yield Frame(place, pts, time, image, facts, trusted)
     if not found:
-        raise MediaError(NOT_DECODED, TRY_A_PLAYER)
+        raise not_decoded(probe.cut_off)
 
 
 def still_frame(source: Source, limits: Limits = LIMITS) -> Frame:

@@ -17,7 +17,6 @@ from deepfake_detector.media.fields import Fields
 from deepfake_detector.media.reading import (
     COPY,
     LIMITS,
-    NOT_DECODED,
     TRY_A_PLAYER,
     Limits,
     MediaError,
@@ -32,6 +31,7 @@ from deepfake_detector.media.reading import (
     is_cut_off,
     lacks_index,
     moving,
+    not_decoded,
     opened,
     refuse_archive,
     refuse_empty,
@@ -144,8 +144,8 @@ def _damaged_picture(file: MediaFile, found: Probe) -> Probe | None:
 def _animation(file: MediaFile, image: Image.Image, found: Probe) -> Probe:
     clip = animation.timeline(file, image)
     facts = found.facts | animation_facts(image, clip)
-    failure = "" if len(clip.order) else str(MediaError(NOT_DECODED, TRY_A_PLAYER))
     cut_off = animation.is_cut_off(image, len(clip.order))
+    failure = "" if len(clip.order) else str(not_decoded(cut_off))
     return replace(found, facts=facts, timeline=clip, cut_off=cut_off, failure=failure)
 
 

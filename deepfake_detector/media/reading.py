@@ -52,6 +52,7 @@ UNREAD_KIND = "neither an image nor a video of a kind that is read here"
 CONVERT = "convert it to MP4 or JPEG"
 COPY = "take another copy of it"
 NOT_DECODED = "no frame could be decoded"
+CUT_TOO_EARLY = f"cut off: {NOT_DECODED} of what is left"
 TRY_A_PLAYER = f"if a player shows it, {CONVERT}; if none does, it is damaged"
 
 # PyAV's log level stays unset: any level calls Python from FFmpeg's threads, and closing a file
@@ -77,6 +78,13 @@ class Limits:
 
 
 LIMITS = Limits()
+
+
+def not_decoded(cut_off: bool) -> MediaError:
+    """Error of a file of which no frame could be decoded."""
+    if cut_off:
+        return MediaError(CUT_TOO_EARLY, COPY)
+    return MediaError(NOT_DECODED, TRY_A_PLAYER)
 
 
 def reason(error: Exception) -> str:

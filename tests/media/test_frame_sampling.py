@@ -289,3 +289,14 @@ def test_a_clip_of_which_decoding_finds_no_frame_says_so(monkeypatch):
     monkeypatch.setattr(Reader, "order", lambda _: [])
     with pytest.raises(MediaError, match="no frame could be decoded; if a player shows it"):
         list(sample_frames(with_b_frames("avi"), 5))
+
+
+def test_a_clip_that_is_cut_off_within_its_first_frame_says_so(tmp_path):
+    with av.open(str(tmp_path / "a.mp4"), "w", options={"movflags": "faststart"}) as output:
+        stream = output.add_stream("libx264", rate=25, options={"crf": "1"})
+        stream.width, stream.height, stream.pix_fmt = 48, 48, "yuv420p"
+        output.mux(stream.encode(av.VideoFrame.from_ndarray(textured(), format="rgb24")))
+        output.mux(stream.encode())
+    data = (tmp_path / "a.mp4").read_bytes()
+    with pytest.raises(MediaError, match="cut off: no frame could be decoded.*; take another copy"):
+        numbers(data[: (data.index(b"mdat") + len(data)) // 2], 3)
