@@ -15,6 +15,7 @@ from deepfake_detector.media import animation
 from deepfake_detector.media.facts import animation_facts, still_facts, video_facts
 from deepfake_detector.media.fields import Fields
 from deepfake_detector.media.reading import (
+    CONVERT,
     COPY,
     LIMITS,
     TRY_A_PLAYER,
@@ -39,7 +40,7 @@ from deepfake_detector.media.reading import (
 )
 from deepfake_detector.media.stills import DAMAGED, damaged, still
 from deepfake_detector.media.timeline import Packet, Timeline, timeline
-from deepfake_detector.media.upright import NOT_TOLD, Colours, colours_of
+from deepfake_detector.media.upright import NOT_TOLD, UNSPECIFIED, Colours, colours_of
 
 COVERS = ("mjpeg", "png", "gif", "bmp", "webp")  # codecs of the covers of sound files
 UNTIMED = ("avi",)  # containers whose presentation times do not hold
@@ -47,6 +48,10 @@ JOINED = ("mpegts", "mpeg")  # containers that may be cut anywhere and joined
 USUAL_RATE = 25  # frames a second, where a container tells neither times nor a rate
 ENCRYPTED = "its pictures are encrypted (copy protection)"
 NO_INDEX = "cut off: without its end nobody can tell what is in it"
+DOLBY_VISION = ("dvh1", "dvhe")  # its tags of what players without it may not try
+ONLY_DOLBY_VISION = (
+    "its colours are those of Dolby Vision alone (profile 5), which are not read here"
+)
 HEAD, HOLE = 12, 8  # bytes
 UNWRITTEN = bytes(64)  # that no codec of NEVER_ZEROS puts into a picture
 NEVER_ZEROS = ("h264", "hevc", "vp8", "vp9", "av1")
@@ -157,6 +162,7 @@ def _video(file: MediaFile, found: Probe, limits: Limits) -> Probe:
     with _told_as_cut_off(cut_off, without_index), container(file) as opening:
         stream, packets, joined = _film(opening, in_fragments)
         check_size(stream.codec_context.width, stream.codec_context.height, limits.pixels)
+        _refuse_dolby_vision(stream)
         clip = _timeline(stream, packets)
         is_empty = all(packet.discarded for packet in packets)
         none = MediaError(NO_INDEX, COPY) if cut_off else MediaError("no frame in it", TRY_A_PLAYER)
@@ -172,6 +178,14 @@ def _video(file: MediaFile, found: Probe, limits: Limits) -> Probe:
             joined=joined,
             failure=str(none) if is_empty else "",
         )
+
+
+def _refuse_dolby_vision(stream: av.VideoStream) -> None:
+    """Raises MediaError where a video's colours are of Dolby's own kind: those that others know too
+    have a transfer characteristic of HDR."""
+    told = stream.codec_context
+    if told.codec_tag in DOLBY_VISION and colours_of(told).transfer == UNSPECIFIED:
+        raise MediaError(ONLY_DOLBY_VISION, CONVERT)
 
 
 @contextmanager

@@ -223,3 +223,20 @@ def test_it_is_told_how_long_a_player_waits_for_the_first_frame(container, later
     found = probe(late_clip(later, container))
     assert found.starts_at == pytest.approx(starts_at, abs=0.1)  # sound begins a little before 0
     assert found.timeline.seconds[0] == 0
+
+
+@pytest.mark.parametrize("tag", [b"hev1", b"dvhe", b"dvh1"])
+@pytest.mark.parametrize("transfer", [2, 16], ids=["not told", "PQ"])
+def test_a_video_in_colours_of_dolby_vision_alone_is_refused(tag, transfer):
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as output:
+        options = {"x265-params": "log-level=none"}
+        stream = output.add_stream("libx265", rate=12, options=options)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p10le"
+        stream.codec_context.color_trc = transfer
+        for _ in range(3):
+            output.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p10le")))
+        output.mux(stream.encode())
+    found = probe(buffer.getvalue().replace(b"hev1", tag))
+    refused = tag != b"hev1" and transfer == 2
+    assert ("Dolby Vision alone" in found.failure) == refused
