@@ -4,7 +4,7 @@ One thread decodes a file: several make different pictures of damage that no dec
 are decoded side by side instead, and a file ahead of what is done with its frames.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import av
 import numpy as np
 
+from deepfake_detector.media.fields import MESSAGES, length_size, without_messages
 from deepfake_detector.media.reading import (
     STRICT,
     Source,
@@ -98,29 +99,28 @@ class Reader:
     def examined(self, groups: frozenset[int]) -> tuple[set[int], set[int]]:
         """Which packets of these groups are damaged, and which give a frame nevertheless."""
         needed = self._all_of(groups)
-        damaged, alive = self._judged(needed)
+        damaged = self._errors(needed)
         if damaged and self.clip.leading.any():  # may be of pictures that refer to damage before
-            damaged &= self._judged(needed, apart=True)[0]
-        if damaged:
-            with self._opened() as stream:
-                salvaged = _decode(stream, needed, self._shown)
-                alive = {packet for packet, decoded in salvaged if decoded is not None}
-        return damaged, alive
+            damaged &= self._errors(needed, apart=True)
+        with self._opened() as stream:
+            found = _decode(stream, needed, self._shown)
+            return damaged, {packet for packet, decoded in found if decoded is not None}
 
-    def _judged(self, needed: np.ndarray, apart: bool = False) -> tuple[set[int], set[int]]:
-        """Which of these packets are errors, and which are none; `apart`: each group by itself."""
+    def _errors(self, needed: np.ndarray, apart: bool = False) -> set[int]:
+        """Which of these packets are errors; `apart`: each group by itself. What stands beside
+        their pictures is not looked at."""
         with self._opened() as stream:
             stream.codec_context.options |= STRICT
             starts = self._starts if apart else frozenset()
             decodes = needed if apart else needed | self._run_up(stream, needed)
-            found = [
-                (self.clip.first_of(packet), decoded is None or decoded.frame.is_corrupt)
-                for packet, decoded in _decode(stream, decodes, self._shown, starts=starts)
-                if needed[packet]
-            ]
-        return {packet for packet, bad in found if bad}, {
-            packet for packet, bad in found if not bad
-        }
+            taken = _pictures_of(stream)
+            return {
+                self.clip.first_of(packet)
+                for packet, decoded in _decode(
+                    stream, decodes, self._shown, starts=starts, taken=taken
+                )
+                if needed[packet] and (decoded is None or decoded.frame.is_corrupt)
+            }
 
     def order(self) -> list[int]:
         """The packets that give a frame, in order of presentation."""
@@ -194,13 +194,14 @@ def _decode(
     shown: frozenset[int],
     wanted: frozenset[int] | None = None,
     starts: frozenset[int] = frozenset(),
+    taken: Callable[[av.Packet], av.Packet] = lambda packet: packet,
 ) -> Iterator[tuple[int, Decoded | None]]:
     """The number of each needed packet's frame, and the frame; None with the number of a packet at
     which an error came.
 
     Frames that are `shown` come even where FFmpeg would keep them back. With those that are
     `wanted`, a frame may be left out that is neither wanted nor needed to decode another. At
-    `starts` the decoder begins anew.
+    `starts` the decoder begins anew. What is `taken` of a packet is decoded.
     """
     context = stream.codec_context
     skips = wanted is not None and not context.name.startswith("lib")  # those read it when opened
@@ -220,6 +221,7 @@ def _decode(
             context.skip_frame = "DEFAULT" if number in wanted else "NONREF"
         if packet.is_discard and number in shown:
             packet = av.Packet(bytes(packet))  # without the mark
+        packet = taken(packet)
         if headers is not None:
             packet.set_sidedata(headers)
             headers = None
@@ -228,6 +230,22 @@ def _decode(
         yield from _numbered(stream, packet, number)
     if running:
         yield from _drained(stream, end)
+
+
+def _pictures_of(stream: av.VideoStream) -> Callable[[av.Packet], av.Packet]:
+    """A function that takes from a packet what tells of its picture and is no part of it, which is
+    an error where it is malformed."""
+    codec = stream.codec_context.name
+    if codec not in MESSAGES:
+        return lambda packet: packet
+    length = length_size(codec, stream.codec_context.extradata or b"")
+
+    def taken(packet: av.Packet) -> av.Packet:
+        data = bytes(packet)
+        without = without_messages(codec, data, length)
+        return packet if without is data else av.Packet(without)
+
+    return taken
 
 
 def _drained(stream: av.VideoStream, number: int) -> Iterator[tuple[int, Decoded | None]]:

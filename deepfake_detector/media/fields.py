@@ -1,4 +1,5 @@
-"""Which packets of an H.264 stream hold the second field of a picture.
+"""Which packets of an H.264 stream hold the second field of a picture, and what else the units say
+of which its packets, and those of HEVC, are made.
 
 Camcorders (AVCHD) and broadcasters often code the two fields of an interlaced picture one after the
 other. In a transport stream FFmpeg makes a packet of each, and whoever copies one to MP4 or
@@ -12,6 +13,9 @@ from typing import NamedTuple
 
 SLICES, SEQUENCE = (1, 2, 5), 7  # types of units: what begins with a slice's header, and an SPS
 REFERRED = 0x60  # bits of a unit's first byte: others refer to it
+# by codec the bits of a unit's first byte that tell its type, and those of SEI
+MESSAGES = {"h264": (0x1F, (6,)), "hevc": (0x7E, (39 << 1, 40 << 1))}
+LENGTH_SIZE = {"h264": 4, "hevc": 21}  # place in a stream's head of the size of lengths
 START = b"\0\0\1"
 HEADER = 512  # bytes of a unit that hold what is asked for
 WITH_CHROMA = (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135)  # profiles
@@ -38,18 +42,17 @@ class Fields:
     """Follows the packets of one stream; `head` is what the container has of it (extradata)."""
 
     def __init__(self, head: bytes) -> None:
-        in_lengths = head[:1] == b"\1" and len(head) > 6  # ISO/IEC 14496-15, 5.3.3
-        self._length = (head[4] & 3) + 1 if in_lengths else 0
+        self._length = length_size("h264", head)
         self._sequence: _Sequence | None = None
         self._first: _Field | None = None
-        for unit in [head[8:]] if in_lengths else _after_start_codes(head):
+        for unit in [head[8:]] if self._length else _after_start_codes(head):
             self._read(unit)
 
     def is_second(self, packet: bytes) -> bool:
         """Whether this packet, the next in the order of the file, holds the second field of a
         picture whose first is the packet before. What cannot be read is none."""
-        units = _of_lengths(packet, self._length) if self._length else _after_start_codes(packet)
-        found = {field for field in map(self._read, units) if field}
+        units = map(self._read, _units(packet, self._length))
+        found = {field for field in units if field}
         field = found.pop() if len(found) == 1 else None  # two in one packet are a whole picture
         first, self._first = self._first, field
         if first is None or field is None or field != first._replace(bottom=1 - first.bottom):
@@ -152,6 +155,32 @@ def _field(referred: bool, bits: _Bits, sequence: _Sequence) -> _Field | None:
     bits.take(2 * sequence.planes)
     frame = bits.take(sequence.number_bits)
     return _Field(frame, referred, bits.take(1)) if bits.take(1) else None
+
+
+def length_size(codec: str, head: bytes) -> int:
+    """Bytes of the length before each unit in the packets of a stream of H.264 or HEVC with this
+    head; 0 where start codes are in its place (ISO/IEC 14496-15, 5.3.3 and 8.3.3)."""
+    place = LENGTH_SIZE[codec]
+    return (head[place] & 3) + 1 if head[:1] == b"\1" and len(head) > place + 2 else 0
+
+
+def without_messages(codec: str, packet: bytes, length: int) -> bytes:
+    """The packet without what tells of its picture and is no part of it (SEI). One that has none,
+    or nothing else, is as it was."""
+    mask, kinds = MESSAGES[codec]
+    units = list(_units(packet, length))
+    if length and _joined(units, length) != packet:
+        return packet  # damaged: the decoder is to see it
+    kept = [unit for unit in units if unit and unit[0] & mask not in kinds]
+    return packet if not kept or len(kept) == len(units) else _joined(kept, length)
+
+
+def _joined(units: list[bytes], length: int) -> bytes:
+    return b"".join((len(unit).to_bytes(length) if length else START) + unit for unit in units)
+
+
+def _units(packet: bytes, length: int) -> Iterator[bytes]:
+    return _of_lengths(packet, length) if length else _after_start_codes(packet)
 
 
 def _after_start_codes(data: bytes) -> Iterator[bytes]:

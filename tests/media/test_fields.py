@@ -13,7 +13,7 @@ from made import few, number_in, numbered_frame, usual_priority
 from media.field_pictures import BELOW, GROUP, HEIGHT, WIDTH, heads, interlaced, numbered, sequence
 
 from deepfake_detector.media import decoding
-from deepfake_detector.media.fields import Fields
+from deepfake_detector.media.fields import Fields, without_messages
 from deepfake_detector.media.frame_sampling import Frame, sample_frames
 from deepfake_detector.media.probing import probe
 from deepfake_detector.media.timeline import Packet, timeline
@@ -180,3 +180,21 @@ def test_a_header_that_is_cut_is_none(cut):
 def test_both_fields_in_one_packet_are_one_picture():
     read = Fields(heads())
     assert not any(read.is_second(b"".join(pair)) for pair in numbered(6))
+
+
+SLICE, MESSAGE = b"\x41abc", b"\x06\x05\x01a\x80"
+
+
+@pytest.mark.parametrize(
+    ("packet", "length", "expected"),
+    [
+        (b"\0\0\1" + MESSAGE + b"\0\0\1" + SLICE, 0, b"\0\0\1" + SLICE),
+        (b"\0\5" + MESSAGE + b"\0\4" + SLICE, 2, b"\0\4" + SLICE),
+        (b"\0\5" + MESSAGE + b"\0\5" + SLICE, 2, b"\0\5" + MESSAGE + b"\0\5" + SLICE),
+        (b"\0\5" + MESSAGE, 2, b"\0\5" + MESSAGE),
+        (b"\0\4" + SLICE, 2, b"\0\4" + SLICE),
+    ],
+    ids=["start codes", "lengths", "cut off", "nothing else", "none"],
+)
+def test_a_packet_without_its_messages_is_its_picture(packet, length, expected):
+    assert without_messages("h264", packet, length) == expected

@@ -298,6 +298,58 @@ def test_frames_after_a_lost_packet_are_passed_over_or_counted(seed):
     assert sum(frame.trusted for frame in frames) == 8
 
 
+def with_unit(data: bytes, container: str, unit: bytes) -> bytes:
+    """The MP4 in that container, with this unit before those of each of its packets."""
+    buffer = io.BytesIO()
+    with (
+        av.open(io.BytesIO(data)) as source,
+        av.open(buffer, "w", format=container) as output,
+    ):
+        stream = output.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                made = av.Packet(len(unit).to_bytes(4) + unit + bytes(packet))
+                made.pts, made.dts, made.time_base = packet.pts, packet.dts, packet.time_base
+                made.is_keyframe, made.stream = packet.is_keyframe, stream
+                output.mux(made)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("container", ["mp4", "matroska"])
+@pytest.mark.parametrize(
+    ("decoder", "unit"),
+    [
+        ("h264", b"\x06\x05\x04abcd\x80"),
+        ("h264", b"\x06\x05\xff\x10abcd\x80"),
+        ("h264", b"\x06\x04\x02\xb5\0\x80"),
+        ("hevc", b"\x4e\x01\x05\x04abcd\x80"),
+        ("hevc", b"\x4e\x01\x89\x04abcd\x80"),
+    ],
+    ids=["short", "too long", "short of a country", "short (HEVC)", "short of light (HEVC)"],
+)
+def test_a_malformed_message_beside_a_picture_does_not_make_it_distrusted(decoder, unit, container):
+    data = encoded(decoder)
+    frames = sampled(with_unit(data, container, unit), 8)
+    assert all(frame.trusted for frame in frames)
+    for frame, right in zip(frames, sampled(data, 8), strict=True):
+        np.testing.assert_array_equal(frame.image, right.image)
+
+
+@pytest.mark.parametrize("decoder", ["h264", "hevc"])
+def test_damage_is_seen_beside_malformed_messages(decoder):
+    messages = b"\x06\x05\x04abcd\x80" if decoder == "h264" else b"\x4e\x01\x05\x04abcd\x80"
+    whole = encoded(decoder, crf="10")
+    right = {frame.index: frame.image for frame in sampled(whole, 40)}
+    data = bytearray(with_unit(whole, "mp4", messages))
+    rng, kept = np.random.default_rng(1), 20
+    for start, size in packets(bytes(data))[12:18]:
+        data[start + kept : start + size] = rng.bytes(size - kept)
+    trusted = [frame for frame in sampled(bytes(data), 40) if frame.trusted]
+    assert 20 <= len(trusted) < 40
+    for frame in trusted:
+        np.testing.assert_array_equal(frame.image, right[frame.index])
+
+
 def test_where_much_is_lost_the_frames_left_are_spread_and_do_not_crowd_beside_it():
     """As of a file whose place on the disk was taken before it was copied."""
     data = bytearray(encoded("h264", 120, bf="0", g="6"))
