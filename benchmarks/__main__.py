@@ -4,7 +4,8 @@ docs/benchmarks.md.
     python -m benchmarks [--clips FOLDER] [--several CLIP ...] [--crops FOLDER] [--only NAME ...]
 
 `make bench` does it; it takes more than an hour. Those of what is learned and told run by
-themselves: border_leak, calibration, heat_map, int8_across_sets, reference_recipe, several_people.
+themselves: border_leak, calibration, heat_map, int8_across_sets, reference_recipe, several_people,
+verdict_errors.
 
 Each compares with its rival within its own run, so the ratios hold where the seconds do not: run it
 with nothing beside. With --only, the page keeps what it tells of the others; each section names the

@@ -1,7 +1,7 @@
 """Open media files safely, and choose the stream of moving pictures.
 
-Only this wing decodes what users bring: training and serving see the same pixels. Sources are paths
-or bytes. FFmpeg reads through a Python file object and a list of container formats, so a file
+Only this subpackage decodes what users bring: training and serving see the same pixels. Sources are
+paths or bytes. FFmpeg reads through a Python file object and a list of container formats, so a file
 cannot make it open another one.
 """
 
