@@ -138,7 +138,8 @@ def _offer_choice(rows: Sequence[Row]) -> None:
     st.selectbox(
         "Shown below",
         list(names),
-        index=None if wanted is None else 0,  # with None it can be emptied, too
+        # with None it can be emptied, too; a browser that missed what was set begins with this one
+        index=None if wanted is None else list(names).index(wanted),
         format_func=names.__getitem__,
         placeholder="Choose a file here or in the table" if rows else "No file matches",
         key=CHOICE,

@@ -518,6 +518,14 @@ def test_what_was_judged_is_shown_again_without_judging_it_anew(page_of, monkeyp
     assert len(table(page)) == 2
 
 
+def test_the_box_shows_the_file_whose_verdict_is_shown_though_another_is_first(page_of):
+    """A browser that missed the drawing before shows what the box begins with."""
+    page = upload(page_of("fake"), ("c.mp4", b"broken"), ("b.png", GREY), ("a.jpg", STILL))
+    box = page.selectbox(key="choice")
+    assert box.options[box.proto.default] == "✕ ERROR  c.mp4"
+    assert "c.mp4: **This file cannot be judged.**" in words(page)
+
+
 @pytest.mark.parametrize(
     ("verdicts", "text", "left"),
     [

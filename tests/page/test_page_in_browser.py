@@ -370,11 +370,12 @@ def choose_by_keyboard(page: "sync_api.Page", text: str) -> None:
 
 def test_files_are_listed_with_their_verdicts_and_can_be_shown_again(visit, folder):
     page = visit()
-    drop(page, folder, "clip.mp4", "grey.png", "broken.mp4")
-    assert judged(page).startswith("▲ FAKE")
-    choose_by_keyboard(page, "grey")
-    page.get_by_text("grey.png: No verdict.").wait_for()
+    drop(page, folder, "grey.png", "clip.mp4", "broken.mp4")
+    sync_api.expect(choice(page)).to_have_value(re.compile("grey.png"))
     assert judged(page).startswith("○ INCONCLUSIVE")
+    choose_by_keyboard(page, "clip")
+    page.get_by_text("clip.mp4: Signs of face manipulation found.").wait_for()
+    assert judged(page).startswith("▲ FAKE")
     third_row = {"x": 200, "y": 3.5 * ROW_PIXELS}
     page.get_by_test_id("stDataFrame").locator(".dvn-scroller").click(position=third_row)
     page.get_by_text("broken.mp4: This file cannot be judged.").wait_for()
