@@ -29,20 +29,22 @@ _DRAWING = threading.Lock()  # the drawing library has one set of settings for a
 @st.fragment
 def show(
     judged: Judged,
+    model: str,
     history: History,
     banner: str,
     test_firmness: Callable[[Judged], None],
     busy: bool,
 ) -> None:
-    """All of it, as long as the `history` that it is of is not forgotten; `banner` is a warning
-    that the page shows already, `test_firmness` has the verdict tested on changed copies of the
-    file. While files are judged (`busy`) nothing can be taken away that has to be made first."""
+    """All of it, as long as the `history` that it is of is not forgotten; `model` is what the one
+    that judged it is called, `banner` is a warning that the page shows already, `test_firmness` has
+    the verdict tested on changed copies of the file. While files are judged (`busy`) nothing can be
+    taken away that has to be made first."""
     if history.forgotten:
         st.rerun()  # the whole page says so
     for warning in judged.report.warnings:
         if warning != banner:
             st.warning(warning, icon=":material/science:")
-    _show_verdict(judged)
+    _show_verdict(judged, model)
     _show_firmness(judged, test_firmness)
     if judged.trusted:
         people = _most_suspicious_people(judged)
@@ -53,7 +55,7 @@ def show(
             _show_whole(judged, 0)
         _show_faces(judged)
     _show_downloads(judged, history, busy)
-    _show_details(judged)
+    _show_details(judged, model)
 
 
 def _most_suspicious_people(judged: Judged) -> list[FaceTrack]:
@@ -66,7 +68,7 @@ def _most_suspicious_people(judged: Judged) -> list[FaceTrack]:
     return ordered[:PEOPLE_SHOWN]
 
 
-def _show_verdict(judged: Judged) -> None:
+def _show_verdict(judged: Judged, model: str) -> None:
     found, terms = judged.report, judged.terms
     with st.container(border=True):
         st.html(verdict_as_html(found.verdict))
@@ -98,8 +100,7 @@ def _show_verdict(judged: Judged) -> None:
         st.markdown(f"{limits} {plain(report.meaning(found, terms))}")
         firmness = plain(report.firmness_in_words(found, terms.firmness))
         st.caption(
-            f"Judged by {plain(judged.model)}. A sign, not a proof: look for yourself below. "
-            f"{firmness}"
+            f"Judged by {plain(model)}. A sign, not a proof: look for yourself below. {firmness}"
         )
 
 
@@ -309,11 +310,13 @@ def _show_downloads(judged: Judged, history: History, busy: bool) -> None:
         player.offer(judged, history, busy)
 
 
-def _show_details(judged: Judged) -> None:
+def _show_details(judged: Judged, model: str) -> None:
     found = judged.report
     with st.expander("Details for experts"):
         st.markdown(
-            "\n".join(f"- {title}: {plain(value)}" for title, value in _facts(judged).items())
+            "\n".join(
+                f"- {title}: {plain(value)}" for title, value in _facts(judged, model).items()
+            )
         )
         if found.faces and not judged.trusted:
             st.markdown("Scores with no verdict behind them:")
@@ -323,7 +326,7 @@ def _show_details(judged: Judged) -> None:
         st.json(_json(judged), expanded=1)
 
 
-def _facts(judged: Judged) -> dict[str, str]:
+def _facts(judged: Judged, model: str) -> dict[str, str]:
     found = judged.report
     frames = {
         "frames looked at": f"{found.frames_sampled}, {found.frames_with_face} of them with a face"
@@ -333,7 +336,7 @@ def _facts(judged: Judged) -> dict[str, str]:
     return (
         report.file_facts(found)
         | frames
-        | {"judged": f"in {found.seconds:.1f} s by {judged.model}", "sha256": str(found.sha256)}
+        | {"judged": f"in {found.seconds:.1f} s by {model}", "sha256": str(found.sha256)}
     )
 
 

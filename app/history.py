@@ -10,6 +10,7 @@ import json
 import threading
 import weakref
 import zlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -26,6 +27,7 @@ from deepfake_detector.serving.report_model import as_json
 
 MOST_ROWS = 1000
 ROOM_BYTES = 512 << 20  # for the evidence of all visits together
+HASH_SHOWN = 8  # digits of a model's sha256, where its name alone does not tell it
 WITH_FILE = 5  # of a visit: the newest keep their files, to be played, and their whole frames
 PER_FACE = 1000  # bytes of a face kept, besides its picture and its map
 
@@ -249,6 +251,17 @@ class History:
     def room(self) -> int:
         """Rows that still fit."""
         return max(0, MOST_ROWS - len(self._rows))
+
+
+def model_names(rows: Sequence[Row]) -> dict[str, str]:
+    """What each model of these rows is called, by its sha256: models of one name, as where a file
+    was exchanged for another, with the first digits of that."""
+    names = {row.model_sha256: row.model for row in rows}
+    counts = Counter(names.values())
+    return {
+        sha256: name if counts[name] == 1 else f"{name} {sha256[:HASH_SHOWN]}"
+        for sha256, name in names.items()
+    }
 
 
 def packed(report: Report) -> Report:

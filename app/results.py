@@ -7,13 +7,13 @@ import re
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
 
 from app import downloads, evidence, own_clips
-from app.history import History, Judged, Row
+from app.history import History, Judged, Row, model_names
 from app.words import ORDER, badge, file_beside, in_table, plain, verdict_as_html
 from deepfake_detector.common.console import printable
 from deepfake_detector.common.percent import percent
@@ -62,8 +62,9 @@ def _show_all(history: History, below: int | None, banner: str, busy: bool) -> N
         return
     _show_counts(rows)
     listed = _wanted(rows)
-    _show_table(listed)
-    _offer_choice(listed)
+    models = model_names(rows)
+    _show_table(listed, models)
+    _offer_choice(listed, models)
     _offer_all(history, rows, banner, busy)
     if st.session_state.shown != below:
         st.rerun()
@@ -81,7 +82,15 @@ def _show_counts(rows: Sequence[Row]) -> None:
     counts = Counter(row.verdict for row in rows)
     each = " ".join(f"{badge(one)} **{counts[one]}**" for one in ORDER if counts[one])
     st.header("Files", anchor=False)
-    st.markdown(f"{len(rows)} files: {each}")
+    st.markdown(f"{_files(rows)}: {each}")
+
+
+def _files(rows: Sequence[Row]) -> str:
+    """How many there are; one that several models judged counts once. One that never arrived is
+    known by its row alone."""
+    files = len({(row.name, row.sha256 or row.number) for row in rows})
+    counted = "1 file" if files == 1 else f"{files} files"
+    return counted if files == len(rows) else f"{counted}, {len(rows)} verdicts by several models"
 
 
 def _wanted(rows: Sequence[Row]) -> list[Row]:
@@ -97,14 +106,14 @@ def _wanted(rows: Sequence[Row]) -> list[Row]:
     ]
 
 
-def _show_table(rows: Sequence[Row]) -> None:
+def _show_table(rows: Sequence[Row], models: Mapping[str, str]) -> None:
     state = st.session_state
     state.listed = [row.number for row in rows]
     marked = [state.listed.index(state.shown)] if state.shown in state.listed else []
     state.marks = replaced_marks(state.get("marks", []), marked, time.monotonic())
     state[TABLE] = {"selection": {"rows": marked, "columns": [], "cells": []}}
     st.dataframe(
-        as_frame(rows).style.map(_look, subset=["verdict"]),
+        as_frame(rows, models).style.map(_look, subset=["verdict"]),
         height=ROW_PIXELS * (1 + min(max(len(rows), 2), ROWS_SEEN)) + 3,
         row_height=ROW_PIXELS,
         hide_index=True,
@@ -125,9 +134,9 @@ def _show_table(rows: Sequence[Row]) -> None:
     )
 
 
-def _offer_choice(rows: Sequence[Row]) -> None:
+def _offer_choice(rows: Sequence[Row], models: Mapping[str, str]) -> None:
     """The same choice for those to whom a drawn table gives none: by keyboard, or read out."""
-    state, names = st.session_state, labels(rows)
+    state, names = st.session_state, labels(rows, models)
     wanted = state.shown if state.shown in names else None
     if state.get(CHOICE) != wanted:  # what is set closes the list on whoever is choosing
         state[CHOICE] = wanted
@@ -147,15 +156,17 @@ def _offer_choice(rows: Sequence[Row]) -> None:
     )
 
 
-def labels(rows: Sequence[Row]) -> dict[int, str]:
-    """What each is called in a list, by number: equal names with their model and number, as a list
-    cannot tell equal labels apart."""
+def labels(rows: Sequence[Row], models: Mapping[str, str]) -> dict[int, str]:
+    """What each is called in a list, by number: equal names with their model (its name by its
+    sha256) and number, as a list cannot tell equal labels apart."""
     found = {row.number: f"{in_table(row.verdict)}  {printable(row.name)}" for row in rows}
     counts = Counter(found.values())
+    beside = {
+        row.number: f" ({printable(models[row.model_sha256])}, file {row.number})" for row in rows
+    }
     return {
-        row.number: found[row.number]
-        + (f" ({printable(row.model)}, file {row.number})" if counts[found[row.number]] > 1 else "")
-        for row in rows
+        number: label + (beside[number] if counts[label] > 1 else "")
+        for number, label in found.items()
     }
 
 
@@ -177,8 +188,9 @@ def _chosen() -> None:
         state.shown = state.listed[places[0]]
 
 
-def as_frame(rows: Sequence[Row]) -> pd.DataFrame:
-    """The rows as they are shown, one for each file and model; the probability in percent."""
+def as_frame(rows: Sequence[Row], models: Mapping[str, str]) -> pd.DataFrame:
+    """The rows as they are shown, one for each file and model, which has its name by its sha256;
+    the probability in percent."""
     return pd.DataFrame(
         {
             "verdict": [in_table(row.verdict) for row in rows],
@@ -195,7 +207,7 @@ def as_frame(rows: Sequence[Row]) -> pd.DataFrame:
             "in words": [printable(row.said) for row in rows],
             "people": [row.people for row in rows],
             "length (s)": pd.array([row.duration for row in rows], "Float64"),
-            "model": [printable(row.model) for row in rows],
+            "model": [printable(models[row.model_sha256]) for row in rows],
             "sha256": [row.sha256 or "" for row in rows],
         }
     )
@@ -253,16 +265,15 @@ def archive_of(rows: Sequence[Row], banner: str) -> bytes:
 def _show_one(
     row: Row, history: History, banner: str, test_firmness: Callable[[Judged], None], busy: bool
 ) -> None:
+    model = model_names(history.rows()).get(row.model_sha256, row.model)
     if judged := history.evidence(row.number):
-        evidence.show(judged, history, banner, test_firmness, busy)
+        evidence.show(judged, model, history, banner, test_firmness, busy)
         return
     with st.container(border=True):
         st.html(verdict_as_html(row.verdict))
         st.markdown(f"{plain(row.name)}: {plain(row.said)}")
         if row.fake_probability is not None:
-            st.markdown(
-                f"Probability of fake: {percent(row.fake_probability)}, by {plain(row.model)}."
-            )
+            st.markdown(f"Probability of fake: {percent(row.fake_probability)}, by {plain(model)}.")
         st.caption(GONE)
     if row.report["reason"].startswith(Reason.NOT_JUDGED):
         own_clips.link("own-clips-of-row")

@@ -59,6 +59,7 @@ COLUMNS: dict[str, Callable[[JsonReport], object]] = {  # of the CSV, and how ea
     "kind": lambda one: one.input.kind,
     "sha256": lambda one: one.input.sha256,
     "seconds": lambda one: one.seconds,
+    "model_sha256": lambda one: one.model.sha256,
 }
 
 
@@ -223,8 +224,8 @@ def csv_lines(
     models: Sequence[str] | None = None,
 ) -> Iterator[bytes]:
     """A row for each report: its verdict and what that rests on, without the single faces, the name
-    of its `page` of evidence, where it has one, and of the model that judged it, where that is
-    told."""
+    of its `page` of evidence, where it has one, and the name of the model that judged it, where
+    that is told."""
     yield _csv_line([*COLUMNS, "page", *(["model"] if models else [])])
     for at, plain in enumerate(reports):
         one = JsonReport.model_validate(plain)

@@ -550,6 +550,19 @@ def test_two_models_on_one_file_are_two_rows_that_name_their_model(tmp_path):
     assert sorted(page.dataframe[0].value.model) == ["detector.onnx", "other.onnx"]
 
 
+def test_a_model_that_was_exchanged_under_its_name_is_told_from_that_before(page_of, tmp_path):
+    path = made.write_model(tmp_path / "m.onnx", decision=made.SURE)
+    page = upload(page_of(path), ("a.jpg", STILL), ("b.png", GREY))
+    assert "Judged by m.onnx." in words(page)
+    made.write_model(path, decision=made.SURE | {"min_faces": 1})
+    upload(page, ("a.jpg", STILL))
+    before, after = (history_of(page).row(number) for number in (1, 3))
+    assert f"Judged by m.onnx {after.model_sha256[:8]}." in words(page)
+    assert "2 files, 3 verdicts by several models: " in words(page)
+    told = list(csv.DictReader(io.StringIO(results.table_of([before, after]).decode())))
+    assert {one["model_sha256"] for one in told} == {before.model_sha256, after.model_sha256}
+
+
 def test_a_file_that_does_not_arrive_gets_a_row_and_no_verdict_of_another_stays(page_of):
     page = upload(page_of("fake"), ("a.jpg", STILL))
     report = Report(

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from app import results
-from app.history import Row
+from app.history import Row, model_names
 from app.results import labels
 from app.words import ORDER
 
@@ -17,17 +17,30 @@ def test_no_two_files_are_called_the_same():
     rows = [
         ROW,
         replace(ROW, number=2),
-        replace(ROW, number=3, model="other.onnx"),
+        replace(ROW, number=3, model="other.onnx", model_sha256="ef" * 32),
         replace(ROW, number=4, verdict="REAL"),
         replace(ROW, number=5, name="b.mp4"),
     ]
-    assert labels(rows) == {
+    assert labels(rows, model_names(rows)) == {
         1: "▲ FAKE  a.mp4 (detector.onnx, file 1)",
         2: "▲ FAKE  a.mp4 (detector.onnx, file 2)",
         3: "▲ FAKE  a.mp4 (other.onnx, file 3)",
         4: "● REAL  a.mp4",
         5: "▲ FAKE  b.mp4",
     }
+
+
+def test_models_of_one_name_are_told_apart_by_their_hash():
+    rows = [
+        ROW,
+        replace(ROW, number=2, model_sha256="ef" * 32),
+        replace(ROW, number=3, model="other.onnx", model_sha256="12" * 32),
+    ]
+    names = ["detector.onnx cdcdcdcd", "detector.onnx efefefef", "other.onnx"]
+    assert list(results.as_frame(rows, model_names(rows)).model) == names
+    assert list(labels(rows, model_names(rows)).values()) == [
+        f"▲ FAKE  a.mp4 ({name}, file {number})" for number, name in enumerate(names, 1)
+    ]
 
 
 def test_what_needs_to_be_looked_at_comes_first():

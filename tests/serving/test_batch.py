@@ -362,6 +362,7 @@ def test_csv_has_a_row_for_each_input_whatever_its_name(tmp_path):
         "kind": "image",
         "sha256": "ab" * 32,
         "seconds": "0.1",
+        "model_sha256": found("a.jpg")["model"]["sha256"],
         "page": "",
     }
     batch.write_csv(tmp_path / "x.csv", map(found, names), pages=True)
