@@ -39,7 +39,7 @@ def choose_model(paths: list[Path], before: Path | None) -> Path:
     return chosen
 
 
-def show_facts(terms: Contract, sha256: str, name: str, forget: Callable[[], None]) -> None:
+def show_facts(terms: Contract, sha256: str, name: str) -> None:
     with st.sidebar:
         st.header("What it learned from")
         for data_set, counts in terms.trained_on.data_sets.items():
@@ -51,6 +51,15 @@ def show_facts(terms: Contract, sha256: str, name: str, forget: Callable[[], Non
         )
         st.header("What it cannot do")
         st.markdown("\n".join(f"- {limit}" for limit in LIMITS))
+        st.caption(
+            f"{plain(name)}, {terms.variant}, faces found by {terms.detection.name}, sha256 "
+            f"{sha256[:16]}…"
+        )
+
+
+def show_what_happens(forget: Callable[[], None]) -> None:
+    """To files, and a button that drops them."""
+    with st.sidebar:
         st.header("What happens to your files")
         st.markdown(
             "They are judged in the memory of the computer that serves this page. Verdicts and "
@@ -59,7 +68,3 @@ def show_facts(terms: Contract, sha256: str, name: str, forget: Callable[[], Non
             "page's full address can see them too. Nothing is sent anywhere else."
         )
         st.button("Forget what was judged", icon=":material/delete:", on_click=forget)
-        st.caption(
-            f"{plain(name)}, {terms.variant}, faces found by {terms.detection.name}, sha256 "
-            f"{sha256[:16]}…"
-        )

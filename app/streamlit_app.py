@@ -9,7 +9,8 @@ import gc
 import threading
 from collections.abc import Sequence
 from functools import partial
-from typing import cast
+from pathlib import Path
+from typing import NoReturn, cast
 
 import streamlit as st
 from streamlit import runtime
@@ -22,6 +23,7 @@ from app.visits import Visit, Visits
 from app.words import plain
 from deepfake_detector import UserError
 from deepfake_detector.serving import engine, limits
+from deepfake_detector.serving.inference import Detector
 
 VISIT = "visit"  # names the token in the page's address
 NAMED = 5  # files that a sentence names
@@ -35,23 +37,24 @@ def main() -> None:
         page_limits = limits.read(st.get_option("server.maxUploadSize"))
         on_server = server_folder.folder()
         visit = open_visit(page_limits.visitors_at_once)
-        path = visit.model = sidebar.choose_model(paths, visit.model)
-        detector = models.load(path, page_limits.visitors_at_once)
     except UserError as error:
-        told = str(error)
-        for path in (paths[0], limits.file()):
-            told = engine.without_folder(told, path)
-        st.error(f"The page cannot start: {plain(told)}", icon=":material/error:")
-        st.stop()
+        stop(error, limits.file())
+    path = visit.model = sidebar.choose_model(paths, visit.model)
+    detector = load(path, page_limits.visitors_at_once, visit)
     history, work, state = visit.history, visit.work, st.session_state
-    forget = partial(forget_all, page_limits.visitors_at_once)
-    sidebar.show_facts(detector.contract, detector.sha256, path.name, forget)
-    if detector.banner:
-        st.warning(detector.banner, icon=":material/science:")
+    if detector:
+        sidebar.show_facts(detector.contract, detector.sha256, path.name)
+    sidebar.show_what_happens(partial(forget_all, page_limits.visitors_at_once))
+    banner = detector.banner if detector else ""
+    if banner:
+        st.warning(banner, icon=":material/science:")
         own_clips.link("own-clips")
 
     def refuse(name: str, why: str) -> None:
-        state.shown = judging.refuse(history, detector, path.name, name, why)
+        if detector:
+            state.shown = judging.refuse(history, detector, path.name, name, why)
+        else:  # no model has anything to do with a row
+            st.toast(plain(f"{name}: {why}"), icon=":material/error:")
 
     arrivals, withdrawn = uploads.arrived(page_limits, not history.rows(), refuse)
     if on_server:
@@ -81,7 +84,7 @@ def main() -> None:
     with st.container():
         progress.show(work, busy, waits_for_first=state.shown is None)
     with st.container():
-        results.show(history, busy, detector.banner, test_firmness)
+        results.show(history, busy, banner, test_firmness)
     if visit.empty:
         st.info(
             f"Drop images or clips above{', or pick an example' if uploads.examples() else ''}. You "
@@ -89,6 +92,30 @@ def main() -> None:
             "computer that serves this page, and nowhere else.",
             icon=":material/info:",
         )
+
+
+def stop(error: UserError, path: Path) -> NoReturn:
+    """The page ends with an error, which names no folder that `path` lies in."""
+    told = engine.without_folder(str(error), path)
+    st.error(f"The page cannot start: {plain(told)}", icon=":material/error:")
+    st.stop()
+
+
+def load(path: Path, at_once: int, visit: Visit) -> Detector | None:
+    """The model at `path`. None where it cannot be used, which is told; where there is nothing to
+    show without it, the page ends."""
+    try:
+        return models.load(path, at_once)
+    except UserError as error:
+        if visit.empty:
+            stop(error, path)
+        told = engine.without_folder(str(error), path)
+        st.error(
+            f"The model cannot be used now: {plain(told)}. What was judged stays here, and what "
+            "you drop waits.",
+            icon=":material/error:",
+        )
+        return None
 
 
 def open_visit(at_once: int) -> Visit:

@@ -772,6 +772,24 @@ def test_without_a_model_it_says_what_to_do_and_names_no_folder(tmp_path, monkey
     assert not page.file_uploader
 
 
+def test_without_its_model_a_visit_keeps_its_results_and_what_is_dropped_waits(page_of, tmp_path):
+    path = made.write_model(tmp_path / "m.onnx")
+    page = upload(page_of(path), ("a.jpg", STILL), ("b.png", GREY))
+    model = path.read_bytes()
+    path.unlink()
+    upload(page, ("c.png", GREY))
+    assert "The model cannot be used now: m.onnx: not there" in words(page)
+    assert "cannot start" not in words(page)
+    assert str(tmp_path) not in words(page)
+    assert [name for _, name in table(page)] == ["a.jpg", "b.png"]
+    assert "Forget what was judged" in [one.label for one in page.sidebar.button]
+    path.write_bytes(model)
+    next(one for one in page.button if one.label == "Go on").click().run()
+    all_judged(page)
+    assert [name for _, name in table(page)] == ["a.jpg", "b.png", "c.png"]
+    assert "cannot be used" not in words(page)
+
+
 def test_a_model_that_is_exchanged_is_loaded_anew(page_of, tmp_path):
     path = made.write_model(tmp_path / "m.onnx")
     before = words(page_of(path).sidebar)
