@@ -119,11 +119,16 @@ def load(path: Path, at_once: int, visit: Visit) -> Detector | None:
 
 
 def open_visit(at_once: int) -> Visit:
-    """The one under the token in the address, which knows that its page is open."""
+    """The one under the token in the address, which knows that its page is open; a token that is
+    not known leaves the address."""
     state = st.session_state
     if "visit" not in state:
-        visit = visits().opened(st.query_params.get(VISIT), at_once)
+        token = st.query_params.get(VISIT)
+        visit = visits().opened(token, at_once)
         state.update(visit=visit, taken=set(), round=0, example=None, shown=None)
+        state.over = token not in (None, visit.token)
+        if state.over:
+            del st.query_params[VISIT]
     elif state.visit.history.forgotten:
         begin_anew(at_once)  # what is in the uploader stays: it may be dropped just now
         st.toast("What was judged was forgotten in another tab.", icon=":material/delete:")
@@ -167,6 +172,13 @@ def choose(visit: Visit, busy: bool) -> None:
 
 
 def say_what_is_missing(visit: Visit) -> None:
+    if visit.empty and st.session_state.over:
+        st.info(
+            "What was judged under this address is no longer kept: it goes half an hour after the "
+            "page is left, when it is forgotten, and when the server starts anew. Drop the files "
+            "again to have them judged.",
+            icon=":material/history_toggle_off:",
+        )
     if visit.work.lost:
         st.warning(
             f"{named(visit.work.lost)} not judged before the page was left. Drop what is missing "
@@ -203,7 +215,7 @@ def begin_anew(at_once: int) -> None:
     """With another visit."""
     state = st.session_state
     st.query_params.pop(VISIT, None)
-    state.update(visit=visits().opened(None, at_once), shown=None)
+    state.update(visit=visits().opened(None, at_once), shown=None, over=False)
     state.pop("drawn", None)
 
 

@@ -598,8 +598,12 @@ def test_loading_the_page_anew_keeps_what_was_judged_for_whoever_has_its_address
     for other in (stranger.run(), guessed.run()):
         assert not other.dataframe
         assert "Drop images or clips above. You get" in words(other)
+    assert "no longer kept" not in words(stranger)
+    assert "What was judged under this address is no longer kept" in words(guessed)
+    assert not guessed.query_params
     upload(guessed, ("d.png", GREY))
     assert guessed.query_params["visit"] != ["guessed"], "a token is never the visitor's choice"
+    assert "no longer kept" not in words(guessed)
 
 
 def test_without_its_evidence_a_row_says_so_and_the_file_can_be_dropped_again(page_of):
@@ -689,6 +693,7 @@ def test_everything_judged_can_be_forgotten(page_of):
     assert "Drop images or clips above. You get a verdict" in words(page)
     assert history_of(page).rows() == []
     assert not page.query_params
+    assert "no longer kept" not in words(page)
 
 
 def test_no_file_pushes_another_out(page_of):
