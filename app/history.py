@@ -172,6 +172,7 @@ class History:
         self.kept: dict[int, Evidence] = {}  # the oldest first
         self._rows: dict[int, Row] = {}
         self._room, self._lock = room, threading.Lock()
+        self.repeated: list[str] = []  # names of files dropped lately that have a row from before
         self.forgotten = False  # for whoever still has it open in another tab
         room.join(self)
 
@@ -200,6 +201,8 @@ class History:
                 compressed,
             )
             self._rows[row.number] = row
+            if known and not report.firmness:  # else its verdict was tested, as was asked for
+                self.repeated.append(row.name)
         if report.verdict == "ERROR":
             file = b""
         judged = Judged(row.number, packed(report), terms, model_sha256, model, file)

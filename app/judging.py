@@ -57,6 +57,7 @@ def _judge(
     row = history.find(arrival.name, sha256, detector.sha256)
     kept = history.evidence(row.number) if row else None
     if kept and kept.whole and not stressed:
+        history.repeated.append(arrival.name)
         return kept.number
     stressed = stressed or bool(row and row.report["stress"])  # no verdict is firmer untested
     try:

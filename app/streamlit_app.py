@@ -21,6 +21,7 @@ from app.arrival import Arrival
 from app.history import MOST_ROWS, Judged
 from app.visits import Visit, Visits
 from app.words import plain
+from app.work import Order
 from deepfake_detector import UserError
 from deepfake_detector.serving import engine, limits
 from deepfake_detector.serving.inference import Detector
@@ -71,9 +72,8 @@ def main() -> None:
 
     orders = [order(one, model=path) for one in arrivals]
     work.withdraw(withdrawn)
-    if orders and work.add(orders):
-        # the verdict on another file must not stand below a file that is being judged
-        state.shown = None
+    if orders:
+        take_on(visit, orders)
     keep(visit)
     # asked once: a file that is done between two answers would show nothing and end all looks
     busy = work.busy
@@ -147,6 +147,15 @@ def visits() -> Visits:
     return kept
 
 
+def take_on(visit: Visit, orders: Sequence[Order]) -> None:
+    """Have files judged that were dropped."""
+    if not visit.work.waiting:
+        visit.history.repeated.clear()
+    if visit.work.add(orders):
+        # the verdict on another file must not stand below a file that is being judged
+        st.session_state.shown = None
+
+
 def keep(visit: Visit) -> None:
     """Keep a visit with something in it for whoever loads the page anew."""
     if visit.empty:
@@ -184,6 +193,11 @@ def say_what_is_missing(visit: Visit) -> None:
             f"{named(visit.work.lost)} not judged before the page was left. Drop what is missing "
             "again; the table below keeps what was judged.",
             icon=":material/refresh:",
+        )
+    if repeated := visit.history.repeated:
+        st.info(
+            f"{named(repeated)} judged before: same name and content. Each such file has one row.",
+            icon=":material/content_copy:",
         )
     if not visit.history.room:
         waiting = visit.work.waiting

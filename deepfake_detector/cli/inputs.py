@@ -18,9 +18,9 @@ KINDS = 5  # of files that are left out, told by name
 
 def found_in(paths: list[Path], listed: str | None = None) -> list[Path]:
     """The files of `paths` and of the list named `listed` (`-`: standard input), and of folders
-    every file of a media type, sorted; each once, however its path is written. A folder below that
-    cannot be looked into is among them, as a file that cannot be read is; files of other names are
-    counted and told.
+    every file of a media type, sorted; each once, however its path is written, and what is named
+    again is counted and told. A folder below that cannot be looked into is among them, as a file
+    that cannot be read is; files of other names are counted and told.
 
     Raises UserError where the list cannot be read, where an address is named, and where nothing is
     found.
@@ -29,9 +29,12 @@ def found_in(paths: list[Path], listed: str | None = None) -> list[Path]:
         paths = paths + _lines_of(listed)
     if not paths:
         raise UserError(f"{listed}: no path in this list", "write one path a line")
+    named = [one for path in paths for one in _in(path)]
     found: dict[str, Path] = {}
-    for one in (one for path in paths for one in _in(path)):
+    for one in named:
         found.setdefault(os.path.join(os.path.realpath(one.parent), one.name), one)
+    if again := len(named) - len(found):
+        print(f"! named again, each file is judged once: {again}", file=sys.stderr)
     if not found:
         raise UserError("nothing to judge in what was named", "name a picture, a video or a folder")
     return list(found.values())

@@ -138,9 +138,12 @@ def test_files_of_one_name_behind_a_link_and_beside_it_are_two(tmp_path):
     assert found_in(two) == two
 
 
-def test_a_file_that_is_named_in_two_ways_is_judged_once(folders):
+def test_a_file_that_is_named_in_two_ways_is_judged_once_and_that_is_said(folders, capsys):
     one = folders / "full" / "b.jpg"
+    assert found_in([one]) == [one]
+    assert not capsys.readouterr().err
     assert found_in([one, folders / "full" / ".." / "full" / "b.jpg", one]) == [one]
+    assert capsys.readouterr().err == "! named again, each file is judged once: 2\n"
 
 
 @pytest.mark.parametrize("address", ["https://a.org/clip.mp4", "s3://a/clip.mp4"])

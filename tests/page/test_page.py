@@ -223,6 +223,7 @@ def test_a_verdict_can_be_tested_on_changed_copies_of_the_file(page_of):
     assert not [one for one in page.button if one.label == "Test how stable the verdict is"]
     assert len(history_of(page).rows()) == 1
     assert history_of(page).row(1).report["stress"]
+    assert "judged before" not in words(page), "nothing was dropped again"
 
 
 def test_where_the_file_is_gone_it_is_to_be_dropped_again_to_be_tested(page_of):
@@ -540,6 +541,19 @@ def test_the_table_can_be_filtered(page_of, verdicts, text, left):
     page.button_group(key="verdicts").set_value(verdicts)
     page.text_input(key="text").set_value(text).run()
     assert [name for _, name in table(page)] == left
+
+
+def test_a_file_dropped_twice_is_one_row_and_that_is_said(page_of, monkeypatch):
+    page = upload(page_of("fake"), ("a.jpg", STILL), ("b.png", GREY), ("a.jpg", STILL))
+    assert len(table(page)) == 2
+    assert "a.jpg was judged before: same name and content. Each such file has one row." in words(
+        page
+    )
+    upload(page, ("c.png", GREY))
+    assert "judged before" not in words(page)
+    monkeypatch.setattr(history.Judged, "whole", False)
+    upload(page, ("a.jpg", STILL), ("b.png", GREY))
+    assert re.search("(a.jpg, b.png|b.png, a.jpg) were judged before", words(page))
 
 
 def test_two_models_on_one_file_are_two_rows_that_name_their_model(tmp_path):
