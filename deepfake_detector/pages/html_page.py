@@ -14,7 +14,7 @@ NO_PROOF = "A verdict is a sign, not a proof. Never take it as the only evidence
 STYLE = """\
 :root { color-scheme: light dark; --text: #222; --ground: #fff; --line: #ddd }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
-body { color: var(--text); background: var(--ground) }
+body { color: var(--text); background: var(--ground); overflow-wrap: break-word }
 h2 { margin-top: 2.5rem } img { max-width: 100%; display: block; margin: .5rem 0 }
 figure { margin: 0; max-width: 100% } figcaption { font-size: 13px }
 .charts { display: flex; flex-wrap: wrap; gap: 1.5rem; margin-top: 1rem; align-items: flex-start }
@@ -24,8 +24,8 @@ figure { margin: 0; max-width: 100% } figcaption { font-size: 13px }
 nav ul { columns: 16rem; padding-left: 1.2rem } a { color: inherit }
 table { border-collapse: collapse; font-size: 13px }
 td, th { padding: .2rem .7rem; border-bottom: 1px solid var(--line); text-align: left }
-.table, .charts figure { overflow-x: auto } td { overflow-wrap: break-word }
-td:last-child { overflow-wrap: anywhere; min-width: 7rem }
+.table, .charts figure { overflow-x: auto } td { max-width: 20rem }
+td:last-child { overflow-wrap: anywhere; min-width: 7rem; max-width: none }
 .badge { display: inline-block; padding: .2rem 1.2rem; border: 3px solid; border-radius: 2rem; font-size: 1.6rem }
 VERDICTS
 .pictures { display: flex; flex-wrap: wrap; gap: .8rem } .pictures figure { width: 16rem }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from patience import BROWSER_HANG
 
+from deepfake_detector.pages import html_page
 from deepfake_detector.pages.html_page import Badge
 from deepfake_detector.pages.table_page import Cell, Row, render
 
@@ -53,6 +54,22 @@ def test_it_is_shown_as_it_was_written(page):
     assert files(page) == ["b", "c", "a", "d"]
     assert page.get_by_text("4 of 4 shown").is_visible()
     assert page.get_by_role("link", name="a <i>.mp4").is_visible()
+
+
+LONG = Row(Badge("REAL"), (Cell("a" * 200, link="a.html"), Cell("9.0%", 0.09)))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [b"".join(render("Files", [], HEADS, [*ROWS, LONG])), html_page.render("a" * 200, [], [])],
+    ids=["table", "heading"],
+)
+def test_no_name_makes_it_wider_than_the_window(browser, made):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_content(made.decode())
+    for place in page.locator("html, .table").all():
+        assert place.evaluate("one => one.scrollWidth <= one.clientWidth")
+    page.close()
 
 
 @pytest.mark.parametrize(
