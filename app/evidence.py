@@ -117,8 +117,8 @@ def _show_firmness(judged: Judged, test_firmness: Callable[[Judged], None]) -> N
             _offer_test(judged, test_firmness)
         elif not found.firmness:
             st.caption(
-                "To test how stable the verdict is, drop or choose the file again: the last "
-                f"{WITH_FILE} of a visit are kept."
+                "To test how stable the verdict is, drop the file again: it is no longer kept, as "
+                f"the last {WITH_FILE} of a visit are."
             )
     if found.firmness:
         with st.expander("What changed copies of it came to", icon=":material/repeat:"):

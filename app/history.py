@@ -28,7 +28,7 @@ from deepfake_detector.serving.report_model import as_json
 MOST_ROWS = 1000
 ROOM_BYTES = 512 << 20  # for the evidence of all visits together
 HASH_SHOWN = 8  # digits of a model's sha256, where its name alone does not tell it
-WITH_FILE = 5  # of a visit: the newest keep their files, to be played, and their whole frames
+WITH_FILE = 5  # of a visit: the newest, and the one shown, keep their files and whole frames
 PER_FACE = 1000  # bytes of a face kept, besides its picture and its map
 
 
@@ -98,8 +98,8 @@ class Row:
 
 class Room:
     """The memory that the evidence of all visits shares, and what is kept in it: of each visit the
-    last few files with their whole frames; where it is full, the oldest files of all visits go
-    first, then the oldest evidence.
+    last few files with their whole frames, and the one shown; where it is full, the oldest files of
+    all visits go first, then the oldest evidence.
 
     Serves several threads; a visit that is over takes no room.
     """
@@ -113,13 +113,15 @@ class Room:
         with self._lock:
             self._visits.add(visit)
 
-    def take(self, evidence: "dict[int, Evidence]", judged: Judged) -> None:
-        """Keep what a verdict rests on, among the evidence of its visit."""
+    def take(self, evidence: "dict[int, Evidence]", judged: Judged, shown: int | None) -> None:
+        """Keep what a verdict rests on, among the evidence of its visit, which shows one by its
+        number."""
         with self._lock:
             evidence.pop(judged.number, None)
             evidence[judged.number] = Evidence(next(self._ages), judged)
             for number in list(evidence)[:-WITH_FILE]:
-                _slim(evidence, number)
+                if number != shown:
+                    _slim(evidence, number)
             kept = [visit.kept for visit in self._visits]
             for drop in (_slim, dict.pop):
                 self._make_room(kept, drop)
@@ -172,6 +174,7 @@ class History:
         self.kept: dict[int, Evidence] = {}  # the oldest first
         self._rows: dict[int, Row] = {}
         self._room, self._lock = room, threading.Lock()
+        self.shown: int | None = None  # number of the file that somebody looks at
         self.repeated: list[str] = []  # names of files dropped lately that have a row from before
         self.forgotten = False  # for whoever still has it open in another tab
         room.join(self)
@@ -206,7 +209,7 @@ class History:
         if report.verdict == "ERROR":
             file = b""
         judged = Judged(row.number, packed(report), terms, model_sha256, model, file)
-        self._room.take(self.kept, judged)
+        self._room.take(self.kept, judged, self.shown)
         return row
 
     def find(self, name: str, sha256: str | None, model_sha256: str) -> Row | None:

@@ -24,7 +24,7 @@ def show(judged: Judged, second: float) -> None:
     if not judged.file:
         st.caption(
             f"The clip is no longer kept: the last {WITH_FILE} of a visit are, where there is room. "
-            "Drop or choose it again to play it."
+            "Drop it again to play it."
         )
         return
     kind = _kind(judged.report.facts)

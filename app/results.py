@@ -28,7 +28,7 @@ FOLLOWED_EVERY = 1.5  # seconds between two looks for files that were judged mea
 SENT_BACK_WITHIN = 5.0  # seconds after which the browser has the mark that replaced another
 GONE = (
     "The faces that this verdict rests on are no longer kept: there is room for those of the newest "
-    "files alone. Drop or choose the file again to see them."
+    "files alone. Drop the file again to see them."
 )
 
 

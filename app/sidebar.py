@@ -64,7 +64,8 @@ def show_what_happens(forget: Callable[[], None]) -> None:
         st.markdown(
             "They are judged in the memory of the computer that serves this page. Verdicts and "
             "faces stay there until you forget them, or for half an hour after you leave the page, "
-            f"and so do the last {WITH_FILE} files themselves, to be played. Anyone who has this "
-            "page's full address can see them too. Nothing is sent anywhere else."
+            f"and so do the last {WITH_FILE} files themselves and the one you look at, to be "
+            "played. Anyone who has this page's full address can see them too. Nothing is sent "
+            "anywhere else."
         )
         st.button("Forget what was judged", icon=":material/delete:", on_click=forget)

@@ -166,18 +166,18 @@ def keep(visit: Visit) -> None:
 
 
 def choose(visit: Visit, busy: bool) -> None:
-    """Which file is shown: of those dropped together the first that is judged, until another is
-    chosen."""
+    """Which file is shown, and so is kept: of those dropped together the first that is judged,
+    until another is chosen."""
     state, history, work = st.session_state, visit.history, visit.work
-    if history.row(state.shown):
-        return
-    rows = results.in_order(history.rows())
-    if work.first is not None:
-        state.shown = work.first
-    elif not busy and rows:
-        state.shown = rows[0].number
-    else:
-        state.shown = None
+    if not history.row(state.shown):
+        rows = results.in_order(history.rows())
+        if work.first is not None:
+            state.shown = work.first
+        elif not busy and rows:
+            state.shown = rows[0].number
+        else:
+            state.shown = None
+    history.shown = state.shown
 
 
 def say_what_is_missing(visit: Visit) -> None:

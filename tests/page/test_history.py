@@ -103,6 +103,21 @@ def test_only_the_newest_few_keep_frames_and_file():
     assert found[0].slim() is found[0]  # its size is not counted anew with every file that comes
 
 
+def test_the_file_that_is_shown_keeps_frames_and_file_too_as_long_as_it_is():
+    kept = History(Room())
+    kept.shown = 1
+    for number in range(WITH_FILE + 2):
+        kept.add(with_frame(f"clip {number}"), TERMS, "cd" * 32, "detector.onnx", b"0123456789")
+    assert [kept.evidence(row.number).whole for row in kept.rows()] == [
+        True,
+        False,
+        *[True] * WITH_FILE,
+    ]
+    kept.shown = 2
+    kept.add(with_frame("last"), TERMS, "cd" * 32, "detector.onnx", b"0123456789")
+    assert not kept.evidence(1).whole
+
+
 def test_where_room_is_short_the_oldest_files_of_all_visits_go_before_any_evidence():
     one = packed(judged("clip")).faces[0].frames[0].crop.nbytes
     room = Room(most_bytes=3 * (one + 3000) + 150_000)

@@ -231,10 +231,17 @@ def test_where_the_file_is_gone_it_is_to_be_dropped_again_to_be_tested(page_of):
     kept = history_of(page).kept
     kept[1] = replace(kept[1], judged=kept[1].judged.slim())
     page.run()
-    assert "To test how stable the verdict is, drop or choose the file again" in words(page)
+    assert "To test how stable the verdict is, drop the file again" in words(page)
     upload(page, ("one.jpg", STILL))
-    assert "choose the file again" not in words(page)
+    assert "drop the file again" not in words(page)
     assert [one for one in page.button if one.label == "Test how stable the verdict is"]
+
+
+def test_the_file_that_is_shown_is_the_one_to_keep(page_of):
+    page = upload(page_of("fake"), ("b.png", GREY), ("a.jpg", STILL))
+    assert history_of(page).row(history_of(page).shown).name == "b.png"
+    choose(page, 0)
+    assert history_of(page).row(history_of(page).shown).name == "a.jpg"
 
 
 def test_without_a_verdict_there_is_nothing_to_test(page_of):
