@@ -1,5 +1,6 @@
-"""Files that the browser refuses to send since they are too large: Streamlit's uploader tells that
-to the visitor alone, so the page listens beside it."""
+"""What the browser does with files that are dropped: it refuses those that are too large, which
+Streamlit's uploader tells the visitor alone, and sends the others, of which the page knows once all
+are here. So the page listens beside the uploader."""
 
 from collections.abc import Callable
 
@@ -10,8 +11,16 @@ export default function({ data, parentElement, setTriggerValue }) {
   parentElement.listening?.abort();
   parentElement.listening = new AbortController();
   const options = { capture: true, signal: parentElement.listening.signal };
+  const said = parentElement.querySelector("p");
+  const receive = count => {
+    parentElement.coming = count;
+    said.textContent = count > 0 ? `Receiving files: ${count}. Judging begins when all are here.` : "";
+  };
+  if (parentElement.here !== data.here) receive(0);
+  parentElement.here = data.here;
   const tell = files => {
     const refused = [...files].filter(file => file.size > data.most).map(file => [file.name, file.size]);
+    receive(files.length - refused.length);
     if (refused.length) setTriggerValue("refused", refused);
   };
   document.addEventListener("change", event => {
@@ -20,21 +29,27 @@ export default function({ data, parentElement, setTriggerValue }) {
   document.addEventListener("drop", event => {
     if (event.target.closest("[data-testid=stFileUploaderDropzone]")) tell(event.dataTransfer.files);
   }, options);
+  document.addEventListener("click", event => {
+    if (event.target.closest("[data-testid=stFileChipDeleteBtn]")) receive(parentElement.coming - 1);
+  }, options);
   return () => parentElement.listening.abort();
 }
 """
 KEY = "refused"
-_listener = st.components.v2.component("refused_files", html="<i></i>", js=LISTENER)
+_listener = st.components.v2.component(
+    "refused_files", html='<p role="status" style="margin:0"></p>', js=LISTENER
+)
 
 
-def listen(most_bytes: int, told: Callable[[str, str], None]) -> None:
-    """Tell the name and the reason of every file of more than so many bytes that is dropped."""
+def listen(most_bytes: int, here: int, told: Callable[[str, str], None]) -> None:
+    """Tell the name and the reason of every file of more than so many bytes that is dropped, and
+    the visitor that files are coming, until other than `here` are in the uploader."""
 
     def heard() -> None:
         for name, size in st.session_state[KEY].refused or ():
             told(str(name), too_large(int(size), most_bytes))
 
-    _listener(key=KEY, data={"most": most_bytes}, height=1, on_refused_change=heard)
+    _listener(key=KEY, data={"most": most_bytes, "here": here}, on_refused_change=heard)
 
 
 def too_large(size: int, most: int) -> str:

@@ -34,7 +34,7 @@ def arrived(
             max_upload_size=limits.upload_mb,
             key=_uploader(),
         )
-        refused.listen(limits.upload_bytes, on_refused)
+        refused.listen(limits.upload_bytes, len(uploads), on_refused)
         if empty and not uploads:
             st.caption(f"{READ} Up to {limits.clip_seconds:g} seconds each.")
     arrivals = [_taken(one) for one in uploads if one.file_id not in state.taken]

@@ -422,6 +422,21 @@ def test_a_file_beyond_the_size_limit_is_refused_with_the_limit(visit, tmp_path)
     assert judged(page) == "✕ ERROR Cannot be judged"
 
 
+def test_while_files_are_sent_it_says_so_and_no_longer(visit, folder):
+    page, held = visit(), []
+    page.route("**/_stcore/upload_file/**", lambda one: held.append(one))
+    names = ("grey.png", "broken.mp4", "still.jpg")
+    page.locator("input[type=file]").set_input_files([folder / "in" / one for one in names])
+    page.get_by_text("Receiving files: 3. Judging begins when all are here.").wait_for()
+    page.get_by_test_id("stFileChipDeleteBtn").first.click()
+    page.get_by_text("Receiving files: 2.").wait_for()
+    for one in held:
+        one.continue_()
+    page.unroute("**/_stcore/upload_file/**")
+    page.get_by_text("2 files: ").wait_for()
+    sync_api.expect(page.get_by_text("Receiving")).to_have_count(0)
+
+
 def test_a_name_is_shown_as_it_is(visit, folder):
     page = visit()
     drop(page, folder, LONG_NAME)
