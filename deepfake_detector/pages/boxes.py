@@ -139,7 +139,7 @@ def _free_place(
     higher or lower as will do."""
     height, width = label.shape[:2]
     left, last = max(min(left, drawn.shape[1] - width), 0), drawn.shape[0] - height
-    for rows in range(len(taken) + 1):
+    for rows in range(2 * len(taken) + 1):  # one that is taken may cut into two of them
         for place in (top - rows * height, top + rows * height):
             if 0 <= place <= last and not any(
                 left < right and other < left + width and place < bottom and upper < place + height

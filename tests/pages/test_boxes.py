@@ -60,10 +60,13 @@ def test_the_note_stands_in_the_lower_left_corner():
     assert (drawn[:150] == GROUND[:150]).all()
 
 
-def test_no_label_covers_another():
-    """Two faces beside each other, whose labels are wider than they are."""
+@pytest.mark.parametrize(
+    "tops", [(90.0, 90.0, 90.0), (20.0, 25.0, 20.0)], ids=["beside each other", "near the top"]
+)
+def test_no_label_covers_another(tops):
+    """Of faces close to each other, whose labels are wider than they are."""
     texts = ("1 no verdict, 20.9 % fake", "2 REAL, 1.0 % fake", "3 FAKE, 99.0 % fake")
-    places = [(100.0 + 30 * number, 90.0, 25.0, 30.0) for number in range(3)]
+    places = [(100.0 + 30 * number, top, 25.0, 30.0) for number, top in enumerate(tops)]
     found = [Box(place, "REAL", text) for place, text in zip(places, texts, strict=True)]
     drawn = draw(GROUND, found)
     for text in texts:
