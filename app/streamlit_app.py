@@ -86,12 +86,7 @@ def main() -> None:
     with st.container():
         results.show(history, busy, banner, test_firmness)
     if visit.empty:
-        st.info(
-            f"Drop images or clips above{', or pick an example' if uploads.examples() else ''}. You "
-            "get a verdict, what its score means, and the faces it rests on. Files go to the "
-            "computer that serves this page, and nowhere else.",
-            icon=":material/info:",
-        )
+        invite(detector is not None and detector.contract.trained_on.demonstration)
 
 
 def stop(error: UserError, path: Path) -> NoReturn:
@@ -116,6 +111,22 @@ def load(path: Path, at_once: int, visit: Visit) -> Detector | None:
             icon=":material/error:",
         )
         return None
+
+
+def invite(demonstration: bool) -> None:
+    """What to do first; a `demonstration` gives no verdict on what is dropped."""
+    pick = ", or pick an example" if uploads.examples() else ""
+    promised = (
+        "The demo's own files get a verdict, what its score means, and the faces it rests on; any "
+        "other file gets no verdict."
+        if demonstration
+        else "You get a verdict, what its score means, and the faces it rests on."
+    )
+    st.info(
+        f"Drop images or clips above{pick}. {promised} Files go to the computer that serves this "
+        "page, and nowhere else.",
+        icon=":material/info:",
+    )
 
 
 def open_visit(at_once: int) -> Visit:
