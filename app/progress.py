@@ -3,8 +3,9 @@ stop and one to go on."""
 
 import streamlit as st
 
-from app.words import plain, time_left
+from app.words import plain
 from app.work import Work
+from deepfake_detector.common.console import time_left
 
 # seconds between two words about a few files, and about many: the browser draws each of them, often
 # on the same processor

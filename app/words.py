@@ -60,12 +60,3 @@ def verdict_as_html(verdict: FileVerdict) -> str:
         f'<div role="status"><h2 style="{style}"><span aria-hidden="true">{look.sign}'
         f"</span> {verdict} <strong>{BESIDE[verdict]}</strong></h2></div>"
     )
-
-
-def time_left(seconds: float) -> str:
-    """About how long something still takes, for a person who waits."""
-    if seconds < 90:
-        return f"about {max(1, round(seconds))} s left"
-    if seconds < 5400:
-        return f"about {round(seconds / 60)} min left"
-    return f"about {seconds / 3600:.1f} h left"

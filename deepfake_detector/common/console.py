@@ -52,13 +52,24 @@ def progress(
         now = time.monotonic()
         if now - said >= LINE_SECONDS and done < total:
             each = (now - started) / done
-            counted = f"{done * size} of {total * size} {unit}s, {size / each:.3g} a second"
-            print(
-                f"{what}: {counted}, about {each * (total - done):.0f} s left",
-                file=sys.stderr,
-                flush=True,
-            )
+            counted = f"{done * size} of {total * size} {unit}s, {speed(each / size)}"
+            left = time_left(each * (total - done))
+            print(f"{what}: {counted}, {left}", file=sys.stderr, flush=True)
             said = now
+
+
+def speed(seconds: float) -> str:
+    """How fast it goes where one takes so many seconds."""
+    return f"{seconds:.3g} s each" if seconds > 1 else f"{1 / max(seconds, 1e-9):.3g} a second"
+
+
+def time_left(seconds: float) -> str:
+    """About how long something still takes, for a person who waits."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s left"
+    if seconds < 5400:
+        return f"about {round(seconds / 60)} min left"
+    return f"about {seconds / 3600:.1f} h left"
 
 
 def steps(what: str) -> Callable[[int, int], None]:

@@ -46,6 +46,20 @@ def test_progress_yields_every_item_and_says_so_in_plain_lines_off_a_terminal(mo
         assert left.startswith("about ")
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.2, "1 s"), (45, "45 s"), (200, "3 min"), (9000, "2.5 h")]
+)
+def test_the_time_left_is_told_in_round_numbers(seconds, said):
+    assert console.time_left(seconds) == f"about {said} left"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.02, "50 a second"), (1, "1 a second"), (17.9, "17.9 s each")]
+)
+def test_the_speed_is_told_as_what_is_more_than_one(seconds, said):
+    assert console.speed(seconds) == said
+
+
 def test_progress_counts_what_is_in_an_item(monkeypatch, capsys):
     monkeypatch.setattr(console, "LINE_SECONDS", 0)
     list(console.progress(iter("ab"), 2, "epoch 1 of 3", "face", 64))

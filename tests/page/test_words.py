@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from app.words import BESIDE, ORDER, READ, SIGNS, badge, plain, time_left, verdict_as_html
+from app.words import BESIDE, ORDER, READ, SIGNS, badge, plain, verdict_as_html
 from deepfake_detector.storage.media_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 
@@ -46,13 +46,6 @@ KINDS = {  # as the page tells them
 def test_all_kinds_that_can_be_read_are_told():
     assert all(kind in READ for kind in KINDS)
     assert set(" ".join(KINDS.values()).split()) == IMAGE_SUFFIXES | VIDEO_SUFFIXES
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(0.2, "1 s"), (45, "45 s"), (200, "3 min"), (9000, "2.5 h")]
-)
-def test_the_time_left_is_told_in_round_numbers(seconds, said):
-    assert time_left(seconds) == f"about {said} left"
 
 
 @pytest.mark.parametrize(
