@@ -18,7 +18,7 @@ from app.words import ORDER, badge, file_beside, in_table, plain, verdict_as_htm
 from deepfake_detector.common.console import printable
 from deepfake_detector.common.percent import percent
 from deepfake_detector.common.verdicts import Reason
-from deepfake_detector.pages.looks import LOOKS
+from deepfake_detector.pages.looks import LOOKS, rgb
 from deepfake_detector.serving import batch
 
 TABLE, CHOICE = "table", "choice"
@@ -215,7 +215,8 @@ def as_frame(rows: Sequence[Row], models: Mapping[str, str]) -> pd.DataFrame:
 
 def _look(shown: str) -> str:
     look = next(look for verdict, look in LOOKS.items() if shown.endswith(verdict))
-    return f"color: {look.text}; background-color: {look.ground}"
+    red, green, blue = rgb(look.text)
+    return f"background-color: rgba({red}, {green}, {blue}, 0.25)"  # on a dark page, too
 
 
 def _offer_all(history: History, rows: Sequence[Row], banner: str, busy: bool) -> None:

@@ -1,5 +1,6 @@
 """What the table of judged files and the list beside it call each file."""
 
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -8,7 +9,7 @@ import pytest
 from app import results
 from app.history import Row, model_names
 from app.results import labels
-from app.words import ORDER
+from app.words import ORDER, in_table
 
 ROW = Row(1, "a.mp4", "FAKE", 0.9, "", 1, 2.0, "ab" * 32, "detector.onnx", "cd" * 32, b"")
 
@@ -41,6 +42,14 @@ def test_models_of_one_name_are_told_apart_by_their_hash():
     assert list(labels(rows, model_names(rows)).values()) == [
         f"▲ FAKE  a.mp4 ({name}, file {number})" for number, name in enumerate(names, 1)
     ]
+
+
+@pytest.mark.parametrize("verdict", ORDER)
+def test_a_verdict_is_coloured_so_that_it_can_be_read_on_a_dark_page_too(verdict):
+    """The page's own letters on a tint that lets its ground through."""
+    assert re.fullmatch(
+        r"background-color: rgba\(\d+, \d+, \d+, 0\.[1-3]\d*\)", results._look(in_table(verdict))
+    )
 
 
 def test_what_needs_to_be_looked_at_comes_first():
