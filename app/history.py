@@ -238,6 +238,7 @@ class History:
         with self._lock:
             self.forgotten = True
             self._rows.clear()
+            self.repeated.clear()
         self._room.clear(self.kept)
 
     def unless_forgotten(self, make: Callable[[], bytes]) -> Callable[[], bytes]:

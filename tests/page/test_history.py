@@ -165,6 +165,15 @@ def test_of_files_that_never_arrived_each_keeps_its_row_under_one_name_too():
     assert [row.said for row in kept.rows()] == ["Too large: 300 MiB.", "Too large: 400 MiB."]
 
 
+def test_no_name_of_what_was_forgotten_stays():
+    kept = History(Room())
+    for _ in range(2):
+        kept.add(judged("a"), TERMS, "ab" * 32, "detector.onnx")
+    assert kept.repeated == ["a"]
+    kept.forget()
+    assert (kept.repeated, kept.rows(), kept.kept) == ([], [], {})
+
+
 def test_nothing_is_made_to_take_away_of_what_was_forgotten_in_another_tab():
     kept = History(Room())
     make = kept.unless_forgotten(lambda: b"report")
