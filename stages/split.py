@@ -87,8 +87,9 @@ def main() -> str:
         _tell("ties to held-out data sets", ties)
         print(f"  {REMEDY}")
     _tell("leaks of the published split", found)
-    if few := splitting.few_to_validate(items, settings.calibrate.min_groups):
-        print(f"  {few}; {splitting.MORE_GROUPS}")
+    calibrate = settings.calibrate
+    if few := splitting.few_to_validate(items, calibrate.least_clips, calibrate.min_groups):
+        print(f"  {few}; {splitting.MORE_TO_VALIDATE}")
     told = _counts_told(counts, held_counts) + _losses_told(len(drawn), len(withheld))
     return f"{len(sizes)} groups, {len(left) or 'none'} on two sides: {told}"
 

@@ -118,7 +118,7 @@ def _split(listed: Mapping[str, Listed], settings: params.Params) -> Iterator[Fi
         if labels >= set(CLASSES) and None not in rows:
             few = _few_to_validate([row for own in rows for row in own or ()], settings)
             if few:
-                yield Finding("note", "split", few, splitting.MORE_GROUPS)
+                yield Finding("note", "split", few, splitting.MORE_TO_VALIDATE)
     except UserError as error:
         yield _refusal("split", error)
 
@@ -134,7 +134,8 @@ def _few_to_validate(rows: list[dict], settings: params.Params) -> str:
         splitting.refuse_one_group(index, near, group, items)
     items, _, _ = splitting.placed(items, settings.split)
     splitting.refuse_one_class(items, settings.split.policy, settings.train.fakes == "all")
-    return splitting.few_to_validate(items, settings.calibrate.min_groups)
+    calibrate = settings.calibrate
+    return splitting.few_to_validate(items, calibrate.least_clips, calibrate.min_groups)
 
 
 def report(findings: Iterable[Finding]) -> int:

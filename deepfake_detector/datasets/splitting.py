@@ -15,7 +15,7 @@ from deepfake_detector.datasets.settings import PARTS, Split
 LARGEST_SHARE = 0.5  # of the items in one group
 TIES_NAMED = 5
 SHOWN = 3  # items named of each side of a leak
-MORE_GROUPS = "add clips of more people or other sources, or raise split.val"
+MORE_TO_VALIDATE = "add clips, of more people or other sources, or raise split.val"
 
 
 @dataclass(frozen=True)
@@ -213,16 +213,19 @@ def refuse_one_class(items: pd.DataFrame, policy: str, learns_from_fakes: bool) 
             )
 
 
-def few_to_validate(items: pd.DataFrame, least: int) -> str:
-    """Says so where validation (items with columns part, label and group) has a class from fewer
-    than `least` source groups, which leave the model unproven; empty where it has enough."""
+def few_to_validate(items: pd.DataFrame, least_items: int, least_groups: int) -> str:
+    """Says so where validation (items with columns part, label and group) has too few items of a
+    class, or too few source groups with one, for any verdict; empty where it has enough."""
     val = items[items["part"] == "val"]
-    reals, fakes = (val.loc[val["label"] == label, "group"].nunique() for label in (0, 1))
-    if min(reals, fakes) >= least:
+    real, fake = (val.loc[val["label"] == label, "group"] for label in (0, 1))
+    if min(len(real), len(fake)) >= least_items and (
+        min(real.nunique(), fake.nunique()) >= least_groups
+    ):
         return ""
     return (
-        f"validation has {reals} source groups with a real item and {fakes} with a fake one, and "
-        f"calibrate.min_groups asks for {least} of each: the model will give no verdict"
+        f"validation has {len(real)} real items of {real.nunique()} source groups and {len(fake)} "
+        f"fake ones of {fake.nunique()}; for verdicts it takes at least {least_items} of each, of "
+        f"{least_groups} groups (calibrate.band_error, calibrate.min_groups)"
     )
 
 

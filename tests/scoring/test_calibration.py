@@ -181,12 +181,16 @@ def test_how_many_clips_a_class_has_hardly_moves_the_band():
     assert (ten.low, ten.high) == (pytest.approx(one.low, abs=0.01), one.high)
 
 
-@pytest.mark.parametrize(("clips", "given"), [(17, False), (18, True)])
-def test_few_clips_prove_no_verdict_however_right_it_was(clips, given):
-    """Were one more wrong, 1 of 18 against 17 of 17, it would be more than the twentieth part."""
-    labels, probabilities = np.repeat([0, 1], clips), np.repeat([0.1, 0.9], clips)
-    band = calibration.inconclusive_band(labels, probabilities, np.arange(2 * clips), 0.5, 0.05, 6)
-    assert (band.low > 0, band.high < 1) == (given, given)
+@pytest.mark.parametrize("error", [0.01, 0.05, 0.1, 0.15, 0.2, 0.25, 0.4, 0.5, 1.0])
+def test_few_clips_prove_no_verdict_however_right_it_was(error):
+    """At 0.05: were one more wrong, 1 of 18 against 17 of 17, it would be more than a twentieth."""
+    least = Calibrate(band_error=error).least_clips
+    for clips in range(max(1, least - 1), least + 1):
+        labels, probabilities = np.repeat([0, 1], clips), np.repeat([0.1, 0.9], clips)
+        groups = np.arange(2 * clips)
+        band = calibration.inconclusive_band(labels, probabilities, groups, 0.5, error, 1)
+        given = clips == least
+        assert (band.low > 0, band.high < 1) == (given, given)
 
 
 # all of it
