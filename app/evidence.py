@@ -15,7 +15,7 @@ from app.words import badge, file_beside, plain, verdict_as_html
 from deepfake_detector.common.percent import percent
 from deepfake_detector.common.verdicts import Reason, decided
 from deepfake_detector.media.variants import VARIANTS
-from deepfake_detector.serving import marking, report
+from deepfake_detector.serving import marking, report, sentences
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack
 from deepfake_detector.serving.report_model import as_json
 
@@ -73,15 +73,15 @@ def _show_verdict(judged: Judged, model: str) -> None:
     with st.container(border=True):
         st.html(verdict_as_html(found.verdict))
         st.markdown(
-            f"{plain(found.input)}: **{report.SAID[found.verdict]}.** "
-            f"{plain(report.in_words(found))}"
+            f"{plain(found.input)}: **{sentences.SAID[found.verdict]}.** "
+            f"{plain(sentences.in_words(found))}"
         )
         if found.reason == Reason.NOT_JUDGED:
             own_clips.link(f"own-clips-{judged.number}")
         if not judged.trusted or found.fake_probability is None:
             return
         decision = terms.decision
-        probability, limits = report.score_in_words(found, decision)
+        probability, limits = sentences.score_in_words(found, decision)
         if found.verdict == "INCONCLUSIVE":
             st.markdown(f"Probability of fake: {probability}")
         else:
@@ -97,8 +97,8 @@ def _show_verdict(judged: Judged, model: str) -> None:
             theme=None,
             alt=f"Probability of fake: {probability}. {limits}",
         )
-        st.markdown(f"{limits} {plain(report.meaning(found, terms))}")
-        firmness = plain(report.firmness_in_words(found, terms.firmness))
+        st.markdown(f"{limits} {plain(sentences.meaning(found, terms))}")
+        firmness = plain(sentences.firmness_in_words(found, terms.firmness))
         st.caption(
             f"Judged by {plain(model)}. A sign, not a proof: look for yourself below. {firmness}"
         )
@@ -165,7 +165,9 @@ def _show_person(judged: Judged, track: FaceTrack) -> None:
     if track.reason:
         st.caption(
             plain(
-                report.in_words(replace(judged.report, reason=track.reason, details=track.details))
+                sentences.in_words(
+                    replace(judged.report, reason=track.reason, details=track.details)
+                )
             )
         )
     if track.track == judged.report.decided_by:
@@ -200,7 +202,7 @@ def _show_timeline(judged: Judged, people: list[FaceTrack]) -> None:
         on_select=point_chosen,
         alt="Probability of fake of every face by second; the slider below shows the faces of one moment.",
     )
-    _, limits = report.score_in_words(judged.report, judged.terms.decision)
+    _, limits = sentences.score_in_words(judged.report, judged.terms.decision)
     st.caption(f"Each point is a face in a frame; choose one to see it. {limits}")
     st.select_slider(
         "Moment in the clip", sorted(seconds), format_func=_labels(seconds).get, key=slider
@@ -283,7 +285,7 @@ def _caption(judged: Judged, person: int, one: FaceFrame) -> str:
     who = f"person {person}, " if len(judged.report.faces) > 1 else ""
     when = f"{one.time:.1f} s, " if judged.report.kind == "video" else ""
     found = f"{who}{when}{percent(one.fake_probability)} fake".capitalize()
-    return found + report.not_counted(judged.report, person)
+    return found + sentences.not_counted(judged.report, person)
 
 
 def _show_downloads(judged: Judged, history: History, busy: bool) -> None:

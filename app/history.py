@@ -22,8 +22,8 @@ from deepfake_detector import UserError
 from deepfake_detector.common.verdicts import FileVerdict
 from deepfake_detector.contract import Contract
 from deepfake_detector.serving.inference import Report, banner, of_the_file
-from deepfake_detector.serving.report import SAID, firmness_in_words, in_words
 from deepfake_detector.serving.report_model import as_json
+from deepfake_detector.serving.sentences import SAID, firmness_in_words, in_words
 
 MOST_ROWS = 1000
 ROOM_BYTES = 512 << 20  # for the evidence of all visits together

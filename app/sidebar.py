@@ -10,7 +10,7 @@ from app import models
 from app.history import WITH_FILE
 from app.words import plain
 from deepfake_detector.contract import Contract
-from deepfake_detector.serving.report import LIMITS, checked_in_words, limits_in_words
+from deepfake_detector.serving.sentences import LIMITS, checked_in_words, limits_in_words
 
 
 def choose_model(paths: list[Path], before: Path | None) -> Path:

@@ -39,8 +39,8 @@ from deepfake_detector.serving.inference import (
     Report,
     of_the_file,
 )
-from deepfake_detector.serving.report import LIMITS, SAID
 from deepfake_detector.serving.report_model import FORMAT, JsonReport, as_json
+from deepfake_detector.serving.sentences import LIMITS, SAID
 from deepfake_detector.storage.files import naming, write_whole
 
 COLUMNS: dict[str, Callable[[JsonReport], object]] = {  # of the CSV, and how each is taken

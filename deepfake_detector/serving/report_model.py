@@ -23,7 +23,7 @@ from deepfake_detector.scoring.firmness import Firmness, Outcome
 from deepfake_detector.scoring.quality import WITHOUT_LIMIT, Limits, Measure
 from deepfake_detector.scoring.scores import with_details
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
-from deepfake_detector.serving.report import LIMITS, firmness_in_words, verdict_in_words
+from deepfake_detector.serving.sentences import LIMITS, firmness_in_words, verdict_in_words
 
 
 def _decimals(count: int) -> AfterValidator:

@@ -31,7 +31,7 @@ from deepfake_detector.common.percent import percent
 from deepfake_detector.media.probing import probe
 from deepfake_detector.media.stills import read_image
 from deepfake_detector.serving.inference import DEMONSTRATION, Detector, Report
-from deepfake_detector.serving.report import LIMITS, SAID
+from deepfake_detector.serving.sentences import LIMITS, SAID
 
 GREY = made.picture(np.full((80, 80, 3), 90, np.uint8))
 CLIP, STILL = made.person_clip(), made.person_still()

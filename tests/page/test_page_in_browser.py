@@ -23,7 +23,7 @@ from app.results import ROW_PIXELS
 from benchmarks.served_page import PROJECT, served
 from deepfake_detector.media.probing import probe
 from deepfake_detector.serving.inference import DEMONSTRATION, Detector
-from deepfake_detector.serving.report import LIMITS, SAID
+from deepfake_detector.serving.sentences import LIMITS, SAID
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="needs playwright (requirements-dev.txt)"
@@ -67,16 +67,16 @@ from app import work
 
 work.AWAY = 2.0
 
-from deepfake_detector.serving import report
+from deepfake_detector.serving import report, sentences
 
-meaning = report.meaning
+meaning = sentences.meaning
 
 def faulty(found, terms):
     if found.input == "fault.jpg":
         raise FileNotFoundError(str(Path("models/examples/nowhere.mp4").absolute()))
     return meaning(found, terms)
 
-report.meaning = faulty
+sentences.meaning = faulty
 """
 THEMES = "light", "dark"
 FILES = {

@@ -41,7 +41,7 @@ from deepfake_detector.serving.inference import (
     Detector,
     Report,
 )
-from deepfake_detector.serving.report import in_words
+from deepfake_detector.serving.sentences import in_words
 from deepfake_detector.storage.files import file_hash
 
 MODEL, INT8 = "models/detector.onnx", "models/detector.int8.onnx"

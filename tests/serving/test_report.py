@@ -12,7 +12,7 @@ from deepfake_detector.common.verdicts import Reason
 from deepfake_detector.media.frame_sampling import sample_frames
 from deepfake_detector.pages import svg
 from deepfake_detector.scoring.calibration import thinned
-from deepfake_detector.serving import report, seen_frames
+from deepfake_detector.serving import report, seen_frames, sentences
 from deepfake_detector.serving.inference import FaceFrame, FaceTrack, Report
 from deepfake_detector.serving.report_model import as_json
 
@@ -88,7 +88,9 @@ UNSEEN = "A kind of manipulation that it has not seen (it has seen: swap) may sc
 )
 def test_a_score_is_told_by_the_clips_that_scored_like_it(verdict, fake_probability, told):
     assert (
-        report.meaning(replace(JUDGED, verdict=verdict, fake_probability=fake_probability), TERMS)
+        sentences.meaning(
+            replace(JUDGED, verdict=verdict, fake_probability=fake_probability), TERMS
+        )
         == told
     )
 
@@ -104,7 +106,7 @@ def test_a_score_is_told_by_the_clips_that_scored_like_it(verdict, fake_probabil
 )
 def test_real_says_which_kinds_of_manipulation_it_speaks_of(data_sets, told):
     learned = TERMS.trained_on.model_copy(update={"data_sets": data_sets})
-    said = report.meaning(
+    said = sentences.meaning(
         replace(JUDGED, verdict="REAL", fake_probability=0.7),
         TERMS.model_copy(update={"trained_on": learned}),
     )
@@ -117,7 +119,7 @@ def test_of_fewer_than_twenty_clips_no_number_is_told():
     terms = TERMS.model_copy(
         update={"decision": TERMS.decision.model_copy(update={"validation": found})}
     )
-    said = report.meaning(replace(JUDGED, verdict="FAKE", fake_probability=0.8), terms)
+    said = sentences.meaning(replace(JUDGED, verdict="FAKE", fake_probability=0.8), terms)
     assert said == (
         "The model was checked on 19 real clips only: too few to say how rare such a score is."
     )
@@ -137,7 +139,7 @@ def test_what_is_known_of_some_clips_is_not_told_as_a_count_of_all(probability, 
     terms = TERMS.model_copy(
         update={"decision": TERMS.decision.model_copy(update={"validation": found})}
     )
-    said = report.meaning(replace(JUDGED, verdict="FAKE", fake_probability=probability), terms)
+    said = sentences.meaning(replace(JUDGED, verdict="FAKE", fake_probability=probability), terms)
     assert f"Of 5000 real clips that the model was checked on, {told} as high or higher." in said
 
 
@@ -156,7 +158,9 @@ def test_a_score_is_told_so_that_it_differs_from_the_limits_it_does_not_reach(
 ):
     update = {"band_low": low, "band_high": high, "several": ()}
     decision = TERMS.decision.model_copy(update=update)
-    score, limits = report.score_in_words(replace(JUDGED, fake_probability=probability), decision)
+    score, limits = sentences.score_in_words(
+        replace(JUDGED, fake_probability=probability), decision
+    )
     assert score == told[0]
     assert limits.startswith(told[1])
 
@@ -164,10 +168,10 @@ def test_a_score_is_told_so_that_it_differs_from_the_limits_it_does_not_reach(
 def test_of_several_people_the_highest_is_told_to_be_high_more_often():
     decision = TERMS.decision.model_copy(update={"band_high": 0.6, "several": (0.7, 0.8)})
     alone, of_two = (replace(JUDGED, people=people, fake_probability=0.65) for people in (1, 2))
-    assert report.score_in_words(alone, decision)[1].startswith("FAKE from 60.0%, REAL")
-    limits = report.score_in_words(of_two, decision)[1]
+    assert sentences.score_in_words(alone, decision)[1].startswith("FAKE from 60.0%, REAL")
+    limits = sentences.score_in_words(of_two, decision)[1]
     assert limits.startswith("FAKE from 70.0% for the highest of 2 people, REAL")
-    one, two = (report.meaning(found, TERMS) for found in (alone, of_two))
+    one, two = (sentences.meaning(found, TERMS) for found in (alone, of_two))
     assert two.startswith(one)
     assert len(two) > len(one)
 
@@ -177,15 +181,17 @@ def test_without_a_class_in_validation_nothing_is_told_of_it():
     terms = TERMS.model_copy(
         update={"decision": TERMS.decision.model_copy(update={"validation": found})}
     )
-    assert report.meaning(JUDGED, terms) == ""
+    assert sentences.meaning(JUDGED, terms) == ""
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_is_put_into_words_with_its_details(reason):
-    told = report.in_words(replace(FACELESS, reason=reason))
+    told = sentences.in_words(replace(FACELESS, reason=reason))
     assert told
     assert "{" not in told
-    assert report.in_words(replace(FACELESS, reason=reason, details="2 of 8")) == f"{told} (2 of 8)"
+    assert (
+        sentences.in_words(replace(FACELESS, reason=reason, details="2 of 8")) == f"{told} (2 of 8)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -202,7 +208,7 @@ def test_every_reason_is_put_into_words_with_its_details(reason):
 )
 def test_where_no_face_is_found_it_says_what_was_looked_for(frames, least, said):
     found = replace(FACELESS, reason=Reason.NO_FACE, frames_sampled=frames, least_face=least)
-    assert report.in_words(found).startswith(said)
+    assert sentences.in_words(found).startswith(said)
 
 
 @pytest.mark.parametrize(
@@ -217,8 +223,8 @@ def test_where_no_face_is_found_it_says_what_was_looked_for(frames, least, said)
 )
 def test_beside_a_face_stands_why_it_does_not_count(reason, said):
     faces = (track(0, "REAL", 0.1), replace(track(1, "INCONCLUSIVE", 0.9), reason=reason))
-    assert report.not_counted(replace(JUDGED, faces=faces), 2) == said
-    assert report.not_counted(replace(JUDGED, faces=faces), 1) == ""
+    assert sentences.not_counted(replace(JUDGED, faces=faces), 2) == said
+    assert sentences.not_counted(replace(JUDGED, faces=faces), 1) == ""
 
 
 @pytest.mark.slow
@@ -252,7 +258,7 @@ def test_the_least_face_that_could_be_found_is_told():
 
 
 def test_an_error_says_what_it_was():
-    assert report.in_words(UNREADABLE) == "Empty file."
+    assert sentences.in_words(UNREADABLE) == "Empty file."
 
 
 def test_the_most_suspicious_face_comes_first():
@@ -273,11 +279,11 @@ def test_the_page_has_everything_in_it_and_asks_for_nothing():
     assert "<b>clip" not in page
     for part in (
         "▲ FAKE",
-        report.SAID["FAKE"],
+        sentences.SAID["FAKE"],
         "12,345 bytes",
         "64 x 48",
         SHA,
-        *report.LIMITS,
+        *sentences.LIMITS,
         "2 (decides)",
     ):
         assert part in page, part
@@ -333,7 +339,7 @@ def test_the_page_tells_when_and_by_what_it_was_made_and_its_limits_first():
 )
 def test_it_is_told_which_verdicts_there_are_at_which_probability(terms, limits):
     decision = TERMS.decision.model_copy(update=terms)
-    assert report.limits_in_words(decision, people=1) == limits
+    assert sentences.limits_in_words(decision, people=1) == limits
 
 
 @pytest.mark.parametrize(
@@ -354,12 +360,12 @@ def test_it_is_told_how_often_its_verdicts_were_wrong(inconclusive, terms, reals
     validation = TERMS.decision.validation.model_copy(update={"inconclusive": inconclusive})
     decision = TERMS.decision.model_copy(update={"validation": validation, **terms})
     clips = f"{reals} and 20 fake clips that it had not learned from"
-    assert report.checked_in_words(decision) == clips + checked
+    assert sentences.checked_in_words(decision) == clips + checked
 
 
 def test_clips_that_the_threshold_was_fitted_on_are_called_so():
     decision = TERMS.decision.model_copy(update={"recalibrated": "at most 5% …"})
-    said = report.meaning(JUDGED, TERMS.model_copy(update={"decision": decision}))
+    said = sentences.meaning(JUDGED, TERMS.model_copy(update={"decision": decision}))
     assert said.startswith(REALS.replace("checked", "fitted again"))
 
 
@@ -380,7 +386,7 @@ def test_the_page_comes_back_byte_for_byte():
 def test_without_a_probability_the_page_shows_no_score_and_no_face(one):
     page = report.as_html(one, TERMS, SHA).decode()
     assert f"{'✕' if one is UNREADABLE else '○'} {one.verdict}" in page
-    assert report.in_words(one) in page
+    assert sentences.in_words(one) in page
     assert "<svg" not in page
     assert "<img" not in page
 

@@ -15,7 +15,7 @@ import pytest
 from deepfake_detector.media.reading import Limits
 from deepfake_detector.media.variants import VARIANTS
 from deepfake_detector.scoring.firmness import NOT_MEASURED, VerdictsByFirmness
-from deepfake_detector.serving import report, stress
+from deepfake_detector.serving import report, sentences, stress
 from deepfake_detector.serving.inference import Detector, FaceTrack, Report
 from deepfake_detector.serving.report_model import as_json
 from deepfake_detector.storage.files import file_hash
@@ -77,7 +77,7 @@ def as_much_detail() -> Callable[[np.ndarray], float]:
 
 
 def in_words(found: Report) -> str:
-    return report.firmness_in_words(found, NOT_MEASURED)
+    return sentences.firmness_in_words(found, NOT_MEASURED)
 
 
 def test_a_verdict_that_all_copies_share_is_firm(tested):
@@ -150,7 +150,7 @@ def test_who_had_no_verdict_keeps_the_reason_for_it(tested):
 )
 def test_it_is_told_how_often_such_verdicts_of_validation_were_wrong(tested, logit, fallen, told):
     known = VerdictsByFirmness(firm=40, firm_wrong=2, not_firm=fallen, not_firm_wrong=9)
-    assert told in report.firmness_in_words(tested(logit), known)
+    assert told in sentences.firmness_in_words(tested(logit), known)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
