@@ -116,16 +116,14 @@ def _split(listed: Mapping[str, Listed], settings: params.Params) -> Iterator[Fi
         splitting.refuse_unknown_methods(settings.split.hold_out.unseen, methods)
         rows = [own.rows for own in listed.values()]
         if labels >= set(CLASSES) and None not in rows:
-            few = _few_to_validate([row for own in rows for row in own or ()], settings)
-            if few:
-                yield Finding("note", "split", few, splitting.MORE_TO_VALIDATE)
+            yield _validation([row for own in rows for row in own or ()], settings)
     except UserError as error:
         yield _refusal("split", error)
 
 
-def _few_to_validate(rows: list[dict], settings: params.Params) -> str:
-    """What `splitting.few_to_validate` says of the items in these rows of the index. Raises
-    UserError where they cannot be split."""
+def _validation(rows: list[dict], settings: params.Params) -> Finding:
+    """What validation will have of the items in these rows of the index. Raises UserError where
+    they cannot be split."""
     index = pd.DataFrame(rows).sort_values("item", ignore_index=True)
     near = tables.make([], tables.NEAR_DUPLICATES)
     group = splitting.groups(index, near)
@@ -135,7 +133,10 @@ def _few_to_validate(rows: list[dict], settings: params.Params) -> str:
     items, _, _ = splitting.placed(items, settings.split)
     splitting.refuse_one_class(items, settings.split.policy, settings.train.fakes == "all")
     calibrate = settings.calibrate
-    return splitting.few_to_validate(items, calibrate.least_clips, calibrate.min_groups)
+    few = splitting.few_to_validate(items, calibrate.least_clips, calibrate.min_groups)
+    if few:
+        return Finding("note", "split", few, splitting.MORE_TO_VALIDATE)
+    return Finding("ok", "split", splitting.validation_in_words(items))
 
 
 def report(findings: Iterable[Finding]) -> int:

@@ -213,20 +213,31 @@ def refuse_one_class(items: pd.DataFrame, policy: str, learns_from_fakes: bool) 
             )
 
 
+def validation_in_words(items: pd.DataFrame) -> str:
+    """What validation has of the items (columns part, label and group)."""
+    real, fake = _groups_in_val(items)
+    return (
+        f"validation has {len(real)} real items of {real.nunique()} source groups and {len(fake)} "
+        f"fake ones of {fake.nunique()}"
+    )
+
+
 def few_to_validate(items: pd.DataFrame, least_items: int, least_groups: int) -> str:
     """Says so where validation (items with columns part, label and group) has too few items of a
     class, or too few source groups with one, for any verdict; empty where it has enough."""
-    val = items[items["part"] == "val"]
-    real, fake = (val.loc[val["label"] == label, "group"] for label in (0, 1))
-    if min(len(real), len(fake)) >= least_items and (
-        min(real.nunique(), fake.nunique()) >= least_groups
-    ):
+    classes = _groups_in_val(items)
+    if all(len(own) >= least_items and own.nunique() >= least_groups for own in classes):
         return ""
     return (
-        f"validation has {len(real)} real items of {real.nunique()} source groups and {len(fake)} "
-        f"fake ones of {fake.nunique()}; for verdicts it takes at least {least_items} of each, of "
+        f"{validation_in_words(items)}; for verdicts it takes at least {least_items} of each, of "
         f"{least_groups} groups (calibrate.band_error, calibrate.min_groups)"
     )
+
+
+def _groups_in_val(items: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """The group of each real and of each fake item of validation."""
+    val = items[items["part"] == "val"]
+    return val.loc[val["label"] == 0, "group"], val.loc[val["label"] == 1, "group"]
 
 
 def assign(items: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.Series:
