@@ -25,11 +25,11 @@ EXPLAINED: dict[str, str] = {  # by reason
     Reason.TOO_FEW: "A face was found in too few of the frames that were looked at to judge the clip.",
     Reason.BRIEF_FAKE: "The score is that of a fake, but the face was seen in too few of the frames that were looked at.",
     Reason.NOBODY: "Faces were found, but no one person in enough of the frames that were looked at.",
-    Reason.IN_BAND: "The score lies where the detector was wrong too often on clips it was checked on.",
+    Reason.IN_BAND: "The clips that the detector was checked on do not show that it is seldom wrong at such a score.",
     Reason.OF_SEVERAL: "The highest of several people scores higher by chance. This would be FAKE for one person, "
     "not for that many.",
-    Reason.DISAGREE: "The people in it got different results: one looks real, another's score lies where the "
-    "detector is often wrong.",
+    Reason.DISAGREE: "The people in it got different results: one looks real, another has a score at which "
+    "the detector is not shown to be seldom wrong.",
     Reason.NOT_ALL: "Whoever could be judged looks real. Somebody else could not be judged, and may be forged.",
     Reason.IN_PART: "What could be looked at shows no sign of face manipulation, but a part is missing or damaged.",
     Reason.BAD_QUALITY: "The face is more blurred, compressed or noisy than what the model was checked on.",

@@ -190,7 +190,7 @@ def test_it_opens_with_what_the_model_learned_from_and_cannot_do(page_of):
             "band",
             "INCONCLUSIVE",
             "otherwise there is no verdict",
-            "wrong too often on clips it was checked on",
+            "do not show that it is seldom wrong at such a score",
         ),
     ],
 )
