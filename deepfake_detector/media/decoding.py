@@ -59,9 +59,10 @@ class Reader:
     def groups(self, frames: Sequence[int]) -> frozenset[int]:
         """The groups of pictures that these frames need."""
         packets = self.clip.order[list(frames)]
-        own = self.clip.groups[packets]
-        found = {*own.tolist(), *(own - 1)[self.clip.leading[packets] & (own > 0)].tolist()}
-        return frozenset(range(max(found) + 1)) if self.whole else frozenset(found)
+        groups = self.clip.groups[packets]
+        before = (groups - 1)[self.clip.leading[packets] & (groups > 0)]
+        needed = {*groups.tolist(), *before.tolist()}
+        return frozenset(range(max(needed) + 1)) if self.whole else frozenset(needed)
 
     def fast(self, frames: Sequence[int]) -> Iterator[tuple[int, Decoded]]:
         """These frames, rising; raises Damage at the first sign of it."""
@@ -103,11 +104,11 @@ class Reader:
         if damaged and self.clip.leading.any():  # may be of pictures that refer to damage before
             damaged &= self._errors(needed, apart=True)
         with self._opened() as stream:
-            found = _decode(stream, needed, self._shown)
-            return damaged, {packet for packet, decoded in found if decoded is not None}
+            frames = _decode(stream, needed, self._shown)
+            return damaged, {packet for packet, decoded in frames if decoded is not None}
 
     def _errors(self, needed: np.ndarray, apart: bool = False) -> set[int]:
-        """Which of these packets are errors; `apart`: each group by itself. What stands beside
+        """Which of these packets are errors; `apart`: each group on its own. What stands beside
         their pictures is not looked at."""
         with self._opened() as stream:
             stream.codec_context.options |= STRICT
@@ -126,8 +127,8 @@ class Reader:
         """The packets that give a frame, in order of presentation."""
         needed = self._all_of(frozenset(self.clip.groups.tolist()))
         with self._opened() as stream:
-            found = _decode(stream, needed, self._shown)
-            return [packet for packet, decoded in found if decoded is not None]
+            frames = _decode(stream, needed, self._shown)
+            return [packet for packet, decoded in frames if decoded is not None]
 
     @cached_property
     def _shown(self) -> frozenset[int]:
@@ -149,7 +150,8 @@ class Reader:
             yield stream
 
     def _run_up(self, stream: av.VideoStream, needed: np.ndarray) -> np.ndarray:
-        """For each packet whether it is decoded for what follows alone, whatever comes of itself.
+        """For each packet whether it is decoded for the sake of what follows: its own frame may be
+        missing.
 
         Where groups refer to one another, pictures of H.264 name also those of the group before
         that are no longer needed; that these are not there would be an error.
@@ -201,7 +203,7 @@ def _decode(
 
     Frames that are `shown` come even where FFmpeg would keep them back. With those that are
     `wanted`, a frame may be left out that is neither wanted nor needed to decode another. At
-    `starts` the decoder begins anew. What is `taken` of a packet is decoded.
+    `starts` the decoder is started again. What is `taken` of a packet is decoded.
     """
     context = stream.codec_context
     skips = wanted is not None and not context.name.startswith("lib")  # those read it when opened
@@ -233,8 +235,8 @@ def _decode(
 
 
 def _pictures_of(stream: av.VideoStream) -> Callable[[av.Packet], av.Packet]:
-    """A function that takes from a packet what tells of its picture and is no part of it, which is
-    an error where it is malformed."""
+    """A function that takes from a packet what describes its picture and is no part of it: where
+    malformed, that would be an error."""
     codec = stream.codec_context.name
     if codec not in MESSAGES:
         return lambda packet: packet
@@ -310,35 +312,35 @@ def _around_damage(
 ) -> Iterator[tuple[int, Decoded, bool]]:
     """Frames as near to the ideal places as can be trusted, but for so many that are `given`.
 
-    They are chosen for the whole clip, whatever came of it before the first sign of damage. From
+    They are chosen for the whole clip, as if none had come before the first sign of damage. From
     round to round more is examined beside them, as damage may go on and on.
     """
     clip, last = reader.clip, ideals[given - 1] if given else -1
-    damaged, dead, known = set(clip.damaged), set(), frozenset[int]()
+    damaged, dead, examined = set(clip.damaged), set(), frozenset[int]()
     last_group = int(clip.groups.max(initial=0))
     for reach in (2**n - 1 for n in count()):
         doubtful = clip.distrusted(damaged)
-        left = np.array([n for n in range(len(clip.order)) if n not in dead], int)
-        clean, rest = left[~doubtful[left]], left[doubtful[left]]
+        alive = np.array([n for n in range(len(clip.order)) if n not in dead], int)
+        clean, rest = alive[~doubtful[alive]], alive[doubtful[alive]]
         plan = _nearest(ideals, clean, rest)
         if len(clean) >= len(ideals) and _piled_up(plan, ideals):
             plan = [*ideals[:given], *_what_is_left(clean[clean > last], ideals, given)]
-        new = reader.groups(plan) - known if plan else frozenset[int]()
+        new = reader.groups(plan) - examined if plan else frozenset[int]()
         if not new:
             break
         new = frozenset(
             near
             for group in new
             for near in range(max(group - reach, 0), min(group + reach, last_group) + 1)
-            if near not in known
+            if near not in examined
         )
-        worse, alive = reader.examined(new)
+        worse, decodable = reader.examined(new)
         damaged |= worse
-        known |= new
+        examined |= new
         looked_at = np.isin(clip.groups[clip.order], sorted(new))
-        dead |= {int(n) for n in np.flatnonzero(looked_at) if int(clip.order[n]) not in alive}
+        dead |= {int(n) for n in np.flatnonzero(looked_at) if int(clip.order[n]) not in decodable}
     if plan:
-        later = (found for found in reader.salvaged(plan) if found[0] > last)
+        later = (frame for frame in reader.salvaged(plan) if frame[0] > last)
         for place, decoded in islice(later, len(ideals) - given):
             yield place, decoded, not doubtful[place]
 

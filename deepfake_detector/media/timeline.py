@@ -42,7 +42,7 @@ class Packet(NamedTuple):
 class Timeline:
     """The frames of a clip in order of presentation, and its packets in the order of the file.
 
-    order: for each frame the number of its packet; empty where only decoding tells the order.
+    order: for each frame the number of its packet; empty where only decoding shows the order.
     stamps: for each frame its time in the container's units; None where those do not hold.
     seconds: for each frame its time from the clip's first one.
     duration: seconds, the last frame's own time included; None where it is not known.
@@ -50,7 +50,7 @@ class Timeline:
     clock: for each packet when its turn to be decoded comes, in seconds from the first one's.
     variable: whether the times between frames differ.
     segments: how often the times start, in a recording that was joined more than once.
-    groups: for each packet the number of its group of pictures, which decodes by itself.
+    groups: for each packet the number of its group of pictures, which decodes on its own.
     leading: for each packet whether it needs the group before its own, too.
     damaged: packets that are damaged, or cannot be decoded for want of a keyframe before them.
     second: for each packet whether it is the second field of the picture of the one before.
@@ -100,14 +100,14 @@ class Timeline:
         The parts are those of `spread`, `places` rise. A frame covers a part that it is no further
         from than a part's length, by that part's own frame, and stands for one.
         """
-        if not len(self.order):  # only decoding tells where a part is
+        if not len(self.order):  # only decoding shows where a part is
             return min(count, len(places))
-        ideals, left, seen = self.spread(count), list(places), 0
+        ideals, uncounted, seen = self.spread(count), list(places), 0
         reach = max((after - before for before, after in pairwise(ideals)), default=len(self.order))
         for ideal in ideals:
-            left = [place for place in left if place >= ideal - reach]
-            if left and left[0] <= ideal + reach:
-                left.pop(0)
+            uncounted = [place for place in uncounted if place >= ideal - reach]
+            if uncounted and uncounted[0] <= ideal + reach:
+                uncounted.pop(0)
                 seen += 1
         return seen
 
@@ -123,9 +123,9 @@ class Timeline:
             at = int(self.leading[packet]), self.groups[packet]
             first[at] = min(first[at], packet)
         packets = np.arange(len(self.groups))
-        own, led = packets >= first[:, self.groups]
+        after, after_leading = packets >= first[:, self.groups]
         before = (self.groups == 0) | (first[0, self.groups - 1] < len(self.groups))
-        return np.where(self.leading, led | before | own, own)
+        return np.where(self.leading, after_leading | before | after, after)
 
     def ordered(self, order: Sequence[int]) -> "Timeline":
         """The same clip without times, its frames in this order."""
@@ -143,23 +143,23 @@ class Timeline:
 
 def _at_most_a_part(shown: np.ndarray, count: int) -> np.ndarray:
     """How long each frame is shown, none for longer than the `count`th part of them all."""
-    left = float(shown.sum())
+    remaining = float(shown.sum())
     for capped, longest in enumerate(np.sort(shown)[::-1][:count]):
-        part = left / (count - capped)  # what the others share
+        part = remaining / (count - capped)  # what the others share
         if longest <= part * (1 + 1e-9):
             return np.minimum(shown, part)
-        left -= longest
+        remaining -= longest
     return shown
 
 
 def distinct(places: Sequence[int] | np.ndarray, total: int) -> list[int]:
     """The same rising places of `total`, moved as little as needed for no two to be the same."""
-    found: list[int] = []
+    moved: list[int] = []
     for place in places:
-        found.append(max(int(place), found[-1] + 1 if found else 0))
-    for back, at in enumerate(reversed(range(len(found))), 1):
-        found[at] = min(found[at], total - back)
-    return found
+        moved.append(max(int(place), moved[-1] + 1 if moved else 0))
+    for back, at in enumerate(reversed(range(len(moved))), 1):
+        moved[at] = min(moved[at], total - back)
+    return moved
 
 
 def timeline(
@@ -172,13 +172,13 @@ def timeline(
 ) -> Timeline:
     """The frames that these packets hold.
 
-    `timed` tells whether their times hold, `reordered` whether frames may be shown in another order
-    than they are stored in, and `joined` whether the container is one that may be cut anywhere and
-    joined.
+    timed: whether their times hold.
+    reordered: whether frames may be shown in another order than they are stored in.
+    joined: whether the container is one that may be cut anywhere and joined.
     """
     segments = _segments(packets, float(time_base), JUMP_OF_MPEG if joined else JUMP)
     groups, whole = _groups(packets, segments)
-    shown = [number for number, one in enumerate(packets) if not one.discarded]
+    shown = [number for number, packet in enumerate(packets) if not packet.discarded]
     clock, end = _clock(packets, shown, time_base, rate)
     clip = Timeline(
         order=np.array([] if reordered else shown, int),
@@ -191,7 +191,7 @@ def timeline(
         groups=groups,
         leading=np.zeros(len(packets), bool),
         damaged=_damaged(packets, segments, whole),
-        second=np.array([one.second for one in packets], bool),
+        second=np.array([packet.second for packet in packets], bool),
     )
     if not timed:
         return clip
@@ -206,7 +206,7 @@ def timeline(
         duration=end,
         variable=varies(gaps),
         segments=int(segments.max(initial=0)) + 1,
-        leading=_leading([one.pts for one in packets], groups),
+        leading=_leading([packet.pts for packet in packets], groups),
     )
 
 
@@ -215,12 +215,11 @@ def _clock(
 ) -> tuple[np.ndarray, float | None]:
     """The packets' decoding times in seconds, or where these do not rise or are not there, times at
     the header's rate; and the end of the last frame shown."""
-    dts = [one.dts for one in packets]
-    known = [at for at in dts if at is not None]
+    dts = [packet.dts for packet in packets if packet.dts is not None]
     usual = 1 / rate
-    if known and len(known) == len(dts) and all(a < b for a, b in pairwise(known)):
+    if dts and len(dts) == len(packets) and all(a < b for a, b in pairwise(dts)):
         num, den = time_base.numerator, time_base.denominator
-        clock = np.array([(at - known[0]) * num / den for at in known])
+        clock = np.array([(at - dts[0]) * num / den for at in dts])
         usual = float(np.median(np.diff(clock))) if len(clock) > 1 else usual
     else:
         clock = np.arange(len(packets)) / rate
@@ -236,64 +235,67 @@ def varies(gaps: np.ndarray) -> bool:
 
 
 def _segments(packets: Sequence[Packet], unit: float, jump: float) -> np.ndarray:
-    """For each packet how many times the clip's times have started anew before it.
+    """For each packet how often the clip's times have started again before it.
 
     They do where they fall back at a keyframe, which comes after all that was there before, or by
     a second anywhere, and where they jump.
     """
-    found, now, last, latest = np.zeros(len(packets), int), 0, None, None
-    for number, one in enumerate(packets):
-        at = one.pts if one.dts is None else one.dts
-        if at is not None and not one.discarded:
+    segments, segment, last, latest = np.zeros(len(packets), int), 0, None, None
+    for number, packet in enumerate(packets):
+        pts, at = packet.pts, packet.pts if packet.dts is None else packet.dts
+        if at is not None and not packet.discarded:
             if last is not None:
                 step = (at - last) * unit
-                behind = one.pts is not None and latest is not None and one.pts <= latest
-                if step > jump or step < -1 or (step < 0 and one.keyframe and behind):
-                    now, latest = now + 1, None
+                behind = pts is not None and latest is not None and pts <= latest
+                if step > jump or step < -1 or (step < 0 and packet.keyframe and behind):
+                    segment, latest = segment + 1, None
             last = at
-            if one.pts is not None:
-                latest = one.pts if latest is None else max(latest, one.pts)
-        found[number] = now
-    return found
+            if pts is not None:
+                latest = pts if latest is None else max(latest, pts)
+        segments[number] = segment
+    return segments
 
 
 def _groups(packets: Sequence[Packet], segments: np.ndarray) -> tuple[np.ndarray, list[bool]]:
     """For each packet its group of pictures, and for each group whether it begins with a
     keyframe. A stream that marks none is one group."""
-    found, whole, marked = np.zeros(len(packets), int), [], any(one.keyframe for one in packets)
-    for number, one in enumerate(packets):
+    marked = any(packet.keyframe for packet in packets)
+    groups, whole = np.zeros(len(packets), int), []
+    for number, packet in enumerate(packets):
         starts = number == 0 or (marked and segments[number] != segments[number - 1])
-        if starts or one.keyframe:
-            whole.append(one.keyframe or not marked)
-        found[number] = len(whole) - 1
-    return found, whole
+        if starts or packet.keyframe:
+            whole.append(packet.keyframe or not marked)
+        groups[number] = len(whole) - 1
+    return groups, whole
 
 
 def _damaged(
     packets: Sequence[Packet], segments: np.ndarray, whole: Sequence[bool]
 ) -> frozenset[int]:
-    found, group = set(), -1
-    for number, one in enumerate(packets):
-        starts = number == 0 or one.keyframe or segments[number] != segments[number - 1]
+    """The packets that are damaged, and the first of each group that lacks its keyframe."""
+    damaged, group = set(), -1
+    for number, packet in enumerate(packets):
+        starts = number == 0 or packet.keyframe or segments[number] != segments[number - 1]
         group += starts
         ahead = segments[min(number + AT_A_JOIN, len(packets) - 1)]
         joins = ahead != segments[number]
         # a parser that sees a frame's end in the next packet marks the one before a loss
         before = number > 0 and segments[number - 1] == segments[number]
-        lost = one.damaged or (before and packets[number - 1].damaged)
+        lost = packet.damaged or (before and packets[number - 1].damaged)
         if (lost and not joins) or (starts and group < len(whole) and not whole[group]):
-            found.add(number - one.second)
-    return frozenset(found)
+            damaged.add(number - packet.second)
+    return frozenset(damaged)
 
 
 def _leading(places: Sequence[int | None], groups: np.ndarray) -> np.ndarray:
-    """What is shown before the keyframe of its group refers to the group before."""
+    """For each packet whether it refers to the group before: what is shown before the keyframe of
+    its group does."""
     first: dict[int, int | None] = {}
-    found = np.zeros(len(places), bool)
+    leading = np.zeros(len(places), bool)
     for number, (place, group) in enumerate(zip(places, groups.tolist(), strict=True)):
         key = first.setdefault(group, place)
-        found[number] = place is not None and key is not None and place < key
-    return found
+        leading[number] = place is not None and key is not None and place < key
+    return leading
 
 
 def _times(
@@ -315,12 +317,12 @@ def _times(
         first_at: dict[int, int] = {}
         for number in numbers:
             first_at.setdefault(packets[number].pts or 0, number)
-        own = sorted(first_at)
-        order += [first_at[stamp] for stamp in own]
-        stamps += own
+        rising = sorted(first_at)
+        order += [first_at[stamp] for stamp in rising]
+        stamps += rising
         num, den = time_base.numerator, time_base.denominator
-        seconds += [start + (stamp - own[0]) * num / den for stamp in own]
-        gaps.append(np.diff(own) * float(time_base))
+        seconds += [start + (stamp - rising[0]) * num / den for stamp in rising]
+        gaps.append(np.diff(rising) * float(time_base))
         usual = float(np.median(gaps[-1])) if len(gaps[-1]) else 1 / rate
         start += float(gaps[-1].sum() + usual)
     return order, stamps, seconds, np.concatenate(gaps), start
