@@ -32,8 +32,8 @@ def video_facts(stream: av.VideoStream, packets: Sequence[Packet], clip: Timelin
 
 def _encoder(stream: av.VideoStream) -> str:
     """What wrote the file by its own word; empty where it does not say."""
-    for told in (stream.metadata, stream.container.metadata):
-        for name, value in told.items():
+    for tags in (stream.metadata, stream.container.metadata):
+        for name, value in tags.items():
             if name.lower() == "encoder":
                 return value
     return ""
@@ -63,14 +63,14 @@ def animation_facts(image: Image.Image, clip: Timeline) -> dict:
 
 def bits_per_pixel(kind: str, facts: Mapping[str, Any]) -> float | None:
     """How many bits a pixel of a frame has on average: how hard a file is compressed. None where
-    the facts do not tell; `kind` is `video`, or that of a still."""
+    the facts do not say; `kind` is `video`, or that of a still."""
     bits, rate = (
         (facts.get("bitrate"), facts.get("frame_rate"))
         if kind == "video"
         else (8 * facts["bytes"], 1)
     )
-    known = [facts.get("width"), facts.get("height"), bits, rate]
-    if any(one is None or math.isnan(one) for one in known):
+    factors = [facts.get("width"), facts.get("height"), bits, rate]
+    if any(factor is None or math.isnan(factor) for factor in factors):
         return None
     pixels = facts["width"] * facts["height"] * rate
     return bits / pixels if pixels > 0 else None
@@ -79,7 +79,7 @@ def bits_per_pixel(kind: str, facts: Mapping[str, Any]) -> float | None:
 def alterations(facts: dict) -> list[str]:
     """What was done to a file's pictures beyond turning them, by its facts; a sentence each."""
     aspect = facts.get("pixel_aspect") or 1
-    said = {
+    sentences = {
         "It was mirrored, as the file asks.": facts.get("mirrored"),
         f"Its pixels are {aspect:.3g} times as wide as high; it was stretched to its true shape.": (
             abs(aspect - 1) > SQUARE
@@ -103,7 +103,7 @@ def alterations(facts: dict) -> list[str]:
         ),
         f"Page {facts.get('page')}, the largest, was looked at.": (facts.get("page") or 1) > 1,
     }
-    return [text for text, holds in said.items() if holds]
+    return [text for text, holds in sentences.items() if holds]
 
 
 def _quality(table: list[int]) -> float:

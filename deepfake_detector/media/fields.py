@@ -4,7 +4,7 @@ of which its packets, and those of HEVC, are made.
 Camcorders (AVCHD) and broadcasters often code the two fields of an interlaced picture one after the
 other. In a transport stream FFmpeg makes a packet of each, and whoever copies one to MP4 or
 Matroska keeps them apart. They are one frame: counted as two, a clip is twice as long as it is.
-PyAV does not tell what FFmpeg's parser knows of it, so the headers are read here (ITU-T H.264,
+PyAV does not expose what FFmpeg's parser knows of it, so the headers are read here (ITU-T H.264,
 7.3).
 """
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 SLICES, SEQUENCE = (1, 2, 5), 7  # types of units: what begins with a slice's header, and an SPS
 REFERRED = 0x60  # bits of a unit's first byte: others refer to it
-# by codec the bits of a unit's first byte that tell its type, and those of SEI
+# by codec the bits of a unit's first byte that hold its type, and those of SEI
 MESSAGES = {"h264": (0x1F, (6,)), "hevc": (0x7E, (39 << 1, 40 << 1))}
 LENGTH_SIZE = {"h264": 4, "hevc": 21}  # place in a stream's head of the size of lengths
 START = b"\0\0\1"
@@ -22,7 +22,7 @@ WITH_CHROMA = (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135)  # 
 
 
 class _Sequence(NamedTuple):
-    """What a sequence parameter set tells of the slices that follow it."""
+    """What a sequence parameter set says of the slices that follow it."""
 
     interlaced: bool
     planes: bool  # whether each slice is of one colour plane
@@ -30,7 +30,7 @@ class _Sequence(NamedTuple):
 
 
 class _Field(NamedTuple):
-    """A field: the number of its frame, which starts anew again and again, whether it is referred
+    """A field: the number of its frame, which starts at 0 again and again, whether it is referred
     to, which is the same of both fields of a picture, and its parity."""
 
     frame: int
@@ -52,8 +52,8 @@ class Fields:
         """Whether this packet, the next in the order of the file, holds the second field of a
         picture whose first is the packet before. What cannot be read is none."""
         units = map(self._read, _units(packet, self._length))
-        found = {field for field in units if field}
-        field = found.pop() if len(found) == 1 else None  # two in one packet are a whole picture
+        fields = {field for field in units if field}
+        field = fields.pop() if len(fields) == 1 else None  # two in one packet are a whole picture
         first, self._first = self._first, field
         if first is None or field is None or field != first._replace(bottom=1 - first.bottom):
             return False
@@ -72,7 +72,7 @@ class Fields:
                 self._sequence = _sequence(_Bits(unit[1:HEADER]))
             if kind in SLICES and self._sequence and self._sequence.interlaced:
                 return _field(bool(unit[0] & REFERRED), _Bits(unit[1:HEADER]), self._sequence)
-        except EOFError:  # damaged: the decoder will tell
+        except EOFError:  # damaged: the decoder will find out
             pass
         return None
 
@@ -165,7 +165,7 @@ def length_size(codec: str, head: bytes) -> int:
 
 
 def without_messages(codec: str, packet: bytes, length: int) -> bytes:
-    """The packet without what tells of its picture and is no part of it (SEI). One that has none,
+    """The packet without what describes its picture and is no part of it (SEI). One that has none,
     or nothing else, is as it was."""
     mask, kinds = MESSAGES[codec]
     units = list(_units(packet, length))

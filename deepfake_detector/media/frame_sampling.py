@@ -32,7 +32,7 @@ class Frame:
     pts: presentation time in the container's units; None where the container has none.
     time: seconds from the clip's first frame.
     image: (height, width, 3) RGB uint8, upright.
-    facts: what decoding it told of the file, as columns of the media table.
+    facts: what decoding it showed of the file, as columns of the media table.
     trusted: whether nothing that it was decoded from is damaged.
     """
 
@@ -50,10 +50,10 @@ def without_image(frame: Frame) -> Frame:
 
 
 def facts_of(frames: Sequence[Frame]) -> dict:
-    """What the sampled frames of a file add to its facts: of each the first that tells it, as the
+    """What the sampled frames of a file add to its facts: of each the first that has it, as the
     first picture of an animation may be opaque and a later one transparent."""
-    told = dict(ChainMap(*(frame.facts for frame in frames)))
-    return told | {"frames_distrusted": sum(not frame.trusted for frame in frames)}
+    facts = dict(ChainMap(*(frame.facts for frame in frames)))
+    return facts | {"frames_distrusted": sum(not frame.trusted for frame in frames)}
 
 
 def sample_frames(
@@ -68,7 +68,7 @@ def sample_frames(
     clip of fewer frames gives all of them, a still its one. Frames after a damaged packet are
     distrusted until the next keyframe, and clean ones taken in their stead where there are enough.
     Positions come from the packets that are there, not from what the header claims. `probe` is what
-    `probing.probe` told of this source; without it the source is probed here. Raises MediaError
+    `probing.probe` made of this source; without it the source is probed here. Raises MediaError
     where no frame can be decoded or a limit is passed.
     """
     probe = probe or probing.probe(source, limits)
@@ -86,16 +86,17 @@ def sample_frames(
     if probe.stream is None:
         yield from _animated(source, count, limits, clip)
         return
-    upright, found = Upright(limits.pixels, probe.colours, probe.facts["codec"]), False
+    upright = Upright(limits.pixels, probe.colours, probe.facts["codec"])
+    is_decoded = False
     reader = decoding.Reader(source, probe.stream, clip, limits.work)
     for place, time, decoded, trusted in decoding.sampled(reader, count):
-        found = True
+        is_decoded = True
         pts = clip.stamps[place] if clip.stamps else None
         aspect = probe.pixel_aspect or decoded.aspect
         with video_errors():
             image, facts = upright(decoded.frame, aspect / 2 if decoded.is_field else aspect)
         yield Frame(place, pts, time, image, facts, trusted)
-    if not found:
+    if not is_decoded:
         raise not_decoded(probe.cut_off)
 
 

@@ -45,7 +45,7 @@ from deepfake_detector.media.upright import NOT_TOLD, UNSPECIFIED, Colours, colo
 COVERS = ("mjpeg", "png", "gif", "bmp", "webp")  # codecs of the covers of sound files
 UNTIMED = ("avi",)  # containers whose presentation times do not hold
 JOINED = ("mpegts", "mpeg")  # containers that may be cut anywhere and joined
-USUAL_RATE = 25  # frames a second, where a container tells neither times nor a rate
+USUAL_RATE = 25  # frames a second, where a container has neither times nor a rate
 ENCRYPTED = "its pictures are encrypted (copy protection)"
 NO_INDEX = "cut off: without its end nobody can tell what is in it"
 DOLBY_VISION = ("dvh1", "dvhe")  # its tags of what players without it may not try
@@ -56,7 +56,7 @@ HEAD, HOLE = 12, 8  # bytes
 UNWRITTEN = bytes(64)  # that no codec of NEVER_ZEROS puts into a picture
 NEVER_ZEROS = ("h264", "hevc", "vp8", "vp9", "av1")
 # codecs with changes between pictures whose marks of keyframes need no proof: their decoders make
-# an error of a change without what it changes, or each picture stands by itself
+# an error of a change without what it changes, or each picture stands alone
 SURE_OF_KEYFRAMES = (*NEVER_ZEROS, "mpeg1video", "mpeg2video", "png", "cfhd")
 TIFF = (b"II*\0", b"MM\0*")
 # JPEG, PNG, GIF, WebP, TIFF
@@ -68,22 +68,22 @@ VP8_SHOWN = 0x10  # bit of a frame's first byte (RFC 6386, 9.1)
 
 @dataclass(frozen=True)
 class Probe:
-    """What one reading of a file tells.
+    """What one reading of a file shows.
 
     kind: `image` or `video`; an animated picture is a video.
-    facts: a row of the media table but for `item` and for what only a decoded frame tells; of a
+    facts: a row of the media table but for `item` and for what only a decoded frame shows; of a
         file that cannot be read its size in bytes alone.
     timeline: when the frames of a video are shown; None of a still and of what cannot be read.
     stream: index of the stream of moving pictures; None in a picture, animated or not.
-    pixel_aspect: width of a pixel over its height, where the container tells another than the
+    pixel_aspect: width of a pixel over its height, where the container declares another than the
         pictures do; None: as each of them has it.
     starts_at: seconds that a player waits before the first frame, as where sound begins earlier.
-    colours: what the container tells of a video's, for where its pictures do not.
+    colours: those that a video's container declares, for where its pictures do not.
     cut_off: whether a video or an animation ends before all is there that it announces.
     joined: whether another video is there in its stead for a while, before, after or between, as
         where a broadcaster changed its streams.
     failure: why no frame can be decoded, where that is known before; else empty. What is wrong with
-        a still is told where it is decoded.
+        a still is found where it is decoded.
     """
 
     kind: MediaKind
@@ -99,43 +99,43 @@ class Probe:
 
 
 def probe(source: Source, limits: Limits = LIMITS) -> Probe:
-    """Read a file once and tell what it is.
+    """Read a file once: what it is, and when its frames are shown.
 
     Its content decides on the kind, never its name: a picture that Pillow knows is an image, or a
     video where it is animated; all else is tried as a video. Limits that a video's header or its
     packets pass are a failure too, but not `limits.duration`, which is checked where frames are
     sampled. Raises OSError where there is no file.
     """
-    found = Probe("video", {"bytes": byte_count(source)})
+    initial = Probe("video", {"bytes": byte_count(source)})
     try:
         refuse_empty(source)
         with video_errors(), opened(source) as file:
-            if picture := _picture(file, found, limits):
+            if picture := _picture(file, initial, limits):
                 return picture
             refuse_archive(file)
             file.limit(limits.work)
-            return _video(file, found, limits)
+            return _video(file, initial, limits)
     except MediaError as error:
-        return replace(found, failure=str(error))
+        return replace(initial, failure=str(error))
 
 
-def _picture(file: MediaFile, found: Probe, limits: Limits) -> Probe | None:
+def _picture(file: MediaFile, initial: Probe, limits: Limits) -> Probe | None:
     """None where the file is no picture."""
     try:
         with still(file) as image:
             if animation.is_animated(image):
                 check_size(*image.size, limits.pixels)
                 file.limit(limits.work)
-                return _animation(file, image, found)
-            facts = found.facts | still_facts(image)
-            return replace(found, kind="image", facts=facts, cut_off=animation.is_cut_off(image))
+                return _animation(file, image, initial)
+            facts = initial.facts | still_facts(image)
+            return replace(initial, kind="image", facts=facts, cut_off=animation.is_cut_off(image))
     except MediaError as error:
-        return replace(found, kind="image", failure=str(error))
+        return replace(initial, kind="image", failure=str(error))
     except DAMAGED:  # and what Pillow does not know
-        return _damaged_picture(file, found)
+        return _damaged_picture(file, initial)
 
 
-def _damaged_picture(file: MediaFile, found: Probe) -> Probe | None:
+def _damaged_picture(file: MediaFile, initial: Probe) -> Probe | None:
     """The probe of a file that begins as a picture does; else None."""
     file.seek(0)
     head = file.read(HEAD)
@@ -143,23 +143,23 @@ def _damaged_picture(file: MediaFile, found: Probe) -> Probe | None:
         return None
     is_tiff = head.startswith(TIFF)
     error = MediaError(OF_MANY_KINDS, f"save it as PNG, or {COPY}") if is_tiff else damaged("")
-    return replace(found, kind="image", failure=str(error))
+    return replace(initial, kind="image", failure=str(error))
 
 
-def _animation(file: MediaFile, image: Image.Image, found: Probe) -> Probe:
+def _animation(file: MediaFile, image: Image.Image, initial: Probe) -> Probe:
     clip = animation.timeline(file, image)
-    facts = found.facts | animation_facts(image, clip)
+    facts = initial.facts | animation_facts(image, clip)
     cut_off = animation.is_cut_off(image, len(clip.order))
     failure = "" if len(clip.order) else str(not_decoded(cut_off))
-    return replace(found, facts=facts, timeline=clip, cut_off=cut_off, failure=failure)
+    return replace(initial, facts=facts, timeline=clip, cut_off=cut_off, failure=failure)
 
 
-def _video(file: MediaFile, found: Probe, limits: Limits) -> Probe:
-    size = found.facts["bytes"]
+def _video(file: MediaFile, initial: Probe, limits: Limits) -> Probe:
+    size = initial.facts["bytes"]
     in_fragments, cut_off = has_fragments(file), is_cut_off(file, size)
     without_index = lacks_index(file, size)
     file.seek(0)
-    with _told_as_cut_off(cut_off, without_index), container(file) as opening:
+    with _reported_as_cut_off(cut_off, without_index), container(file) as opening:
         stream, packets, joined = _film(opening, in_fragments)
         check_size(stream.codec_context.width, stream.codec_context.height, limits.pixels)
         _refuse_dolby_vision(stream)
@@ -167,11 +167,11 @@ def _video(file: MediaFile, found: Probe, limits: Limits) -> Probe:
         is_empty = all(packet.discarded for packet in packets)
         none = MediaError(NO_INDEX, COPY) if cut_off else MediaError("no frame in it", TRY_A_PLAYER)
         return replace(
-            found,
-            facts=found.facts | video_facts(stream, packets, clip),
+            initial,
+            facts=initial.facts | video_facts(stream, packets, clip),
             timeline=clip,
             stream=stream.index,
-            pixel_aspect=_own_aspect(stream),
+            pixel_aspect=_aspect_of_container(stream),
             starts_at=_starts_at(opening, stream, clip),
             colours=colours_of(stream.codec_context),
             cut_off=cut_off,
@@ -183,13 +183,13 @@ def _video(file: MediaFile, found: Probe, limits: Limits) -> Probe:
 def _refuse_dolby_vision(stream: av.VideoStream) -> None:
     """Raises MediaError where a video's colours are of Dolby's own kind: those that others know too
     have a transfer characteristic of HDR."""
-    told = stream.codec_context
-    if told.codec_tag in DOLBY_VISION and colours_of(told).transfer == UNSPECIFIED:
+    codec = stream.codec_context
+    if codec.codec_tag in DOLBY_VISION and colours_of(codec).transfer == UNSPECIFIED:
         raise MediaError(ONLY_DOLBY_VISION, CONVERT)
 
 
 @contextmanager
-def _told_as_cut_off(cut_off: bool, without_index: bool) -> Iterator[None]:
+def _reported_as_cut_off(cut_off: bool, without_index: bool) -> Iterator[None]:
     """Of a file that is cut off, says so in place of what its reader says when it cannot be
     opened."""
     try:
@@ -216,27 +216,29 @@ def _starts_at(
     return max(0.0, float(first * stream.time_base) - begins / av.time_base)
 
 
-def _own_aspect(stream: av.VideoStream) -> float | None:
-    told = stream.sample_aspect_ratio or 1
-    return None if told == (stream.codec_context.sample_aspect_ratio or 1) else float(told)
+def _aspect_of_container(stream: av.VideoStream) -> float | None:
+    """Width of a pixel over its height; None where the codec declares the same."""
+    ratio = stream.sample_aspect_ratio or 1
+    return None if ratio == (stream.codec_context.sample_aspect_ratio or 1) else float(ratio)
 
 
 def _timeline(stream: av.VideoStream, packets: list[Packet]) -> Timeline:
     name = stream.container.format.name
-    if not _are_keyframes_told(stream, packets):
-        packets = [one._replace(keyframe=False) for one in packets]
+    if not _are_keyframes_marked(stream, packets):
+        packets = [packet._replace(keyframe=False) for packet in packets]
+    has_times = all(packet.pts is not None or packet.discarded for packet in packets)
     return timeline(
         packets,
         time_base=stream.time_base or Fraction(1),
         rate=float(stream.average_rate or USUAL_RATE),
-        timed=name not in UNTIMED and all(one.pts is not None or one.discarded for one in packets),
+        timed=name not in UNTIMED and has_times,
         reordered=stream.codec_context.has_b_frames,
         joined=name in JOINED,
     )
 
 
-def _are_keyframes_told(stream: av.VideoStream, packets: list[Packet]) -> bool:
-    """Whether the marks of keyframes tell where decoding can begin. A container without an index
+def _are_keyframes_marked(stream: av.VideoStream, packets: list[Packet]) -> bool:
+    """Whether the marks of keyframes show where decoding can begin. A container without an index
     calls every packet one, and many decoders make a picture of a change without what it changes."""
     codec = stream.codec
     is_sure = codec.intra_only or codec.canonical_name in SURE_OF_KEYFRAMES
@@ -284,11 +286,12 @@ def _film(
     return chosen, own, may_be_joined and _one_is_apart(places.pop(chosen.index), places.values())
 
 
-def _one_is_apart(own: list[int], others: Iterable[list[int]]) -> bool:
+def _one_is_apart(places: list[int], others: Iterable[list[int]]) -> bool:
     """Whether one of other streams has no packet among those of this one, or the reverse: before
     it, after it, or where it pauses. By the places of their packets in the file."""
     return any(
-        len(one) > 1 and (_none_within(own, one) or _none_within(one, own)) for one in others
+        len(other) > 1 and (_none_within(places, other) or _none_within(other, places))
+        for other in others
     )
 
 
@@ -306,7 +309,7 @@ def _is_second(packet: av.Packet, fields: Fields | None) -> bool:
 
 def _packet(packet: av.Packet, in_fragments: bool, second: bool) -> Packet:
     """VP8 keeps some frames for later ones to refer to and never shows them. In fragments FFmpeg
-    marks what comes after the times have started anew, in a joined recording, as not to be
+    marks what comes after the times have started again, in a joined recording, as not to be
     shown."""
     hidden = packet.stream.codec_context.name == "vp8" and not memoryview(packet)[0] & VP8_SHOWN
     return Packet(

@@ -112,32 +112,32 @@ def container(file: "MediaFile") -> Iterator[av.container.InputContainer]:
         raise MediaError(f"{TOO_MANY}, or too little memory", VIDEO_ALONE) from error
     except av.error.ArgumentError as error:  # a format that is not in the list
         raise MediaError(UNREAD_KIND, CONVERT) from error
-    with opening as found:
-        if len(found.streams) > MOST_STREAMS:
+    with opening as media:
+        if len(media.streams) > MOST_STREAMS:
             raise MediaError(TOO_MANY, VIDEO_ALONE)
-        yield found
+        yield media
 
 
-def moving(found: av.container.InputContainer) -> list[av.VideoStream]:
+def moving(media: av.container.InputContainer) -> list[av.VideoStream]:
     """The streams that may be the film: no cover, no still, no part of another picture.
 
     Raises NoFilmError where there is none, or none whose codec is known.
     """
-    streams = [one for one in found.streams.video if not one.disposition & NOT_MOVING]
+    streams = [stream for stream in media.streams.video if not stream.disposition & NOT_MOVING]
     if not streams:
         raise NoFilmError("no video in it (audio only?)")
-    known = [one for one in streams if one.codec_context is not None]
-    if not known:
+    decodable = [stream for stream in streams if stream.codec_context is not None]
+    if not decodable:
         raise NoFilmError("its codec is not known here", CONVERT)
-    return known
+    return decodable
 
 
 @contextmanager
 def video(file: "MediaFile", stream: int) -> Iterator[av.VideoStream]:
     """The stream of that index, as `probing.probe` chose it, for one thread to decode; its
     `container` is what it lies in."""
-    with container(file) as found:
-        chosen = cast(av.VideoStream, found.streams[stream])
+    with container(file) as media:
+        chosen = cast(av.VideoStream, media.streams[stream])
         chosen.codec_context.thread_count = 1
         yield chosen
 
@@ -220,14 +220,15 @@ def is_cut_off(file: "MediaFile", size: int) -> bool:
     if head.startswith(EBML):
         return _end_of_segment(file) > size
     if head.startswith(b"RIFF") and head.endswith(b"AVI "):
-        told = int.from_bytes(head[4:8], "little")  # without the 8 bytes that say it; some do count
-        return told != UNKNOWN_RIFF and told > size
+        # without the 8 bytes that say it; some writers count them
+        declared = int.from_bytes(head[4:8], "little")
+        return declared != UNKNOWN_RIFF and declared > size
     cut = any(end > size for kind, end in _boxes(file) if kind in CONTENT)
     return cut or lacks_index(file, size)
 
 
 def lacks_index(file: "MediaFile", size: int) -> bool:
-    """Whether it is an MP4 of `size` bytes whose index is cut off, or all of it. Told only where
+    """Whether it is an MP4 of `size` bytes whose index is cut off, or all of it. Known only where
     the boxes could be followed to the end: an index may lie behind others."""
     is_content, end = False, 0
     for kind, end in _boxes(file):  # there may be millions
