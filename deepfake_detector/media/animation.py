@@ -19,8 +19,8 @@ def frame_count(image: Image.Image) -> int:
     """How many frames a picture has, as far as it is whole; 1 for a still."""
     if image.format not in ANIMATED:
         return 1
-    told = _announced(image)
-    return _whole_frames(image) if told == math.inf else int(told)
+    announced = _announced(image)
+    return _whole_frames(image) if announced == math.inf else int(announced)
 
 
 def is_animated(image: Image.Image) -> bool:
@@ -29,9 +29,9 @@ def is_animated(image: Image.Image) -> bool:
     return frame_count(image) + _first(image) > 1
 
 
-def is_cut_off(image: Image.Image, found: int = 1) -> bool:
-    """Whether it says that it has more frames than so many that were found."""
-    return image.format in ANIMATED and found < _announced(image)
+def is_cut_off(image: Image.Image, frames: int = 1) -> bool:
+    """Whether a picture announces more `frames` than could be read of it."""
+    return image.format in ANIMATED and frames < _announced(image)
 
 
 def _announced(image: Image.Image) -> float:
@@ -74,7 +74,7 @@ def timeline(file: MediaFile, image: Image.Image) -> Timeline:
 def pictures(
     file: MediaFile, image: Image.Image, wanted: list[int], pixels: int
 ) -> Iterator[tuple[np.ndarray, dict]]:
-    """The frames of these places, in order, as `stills.rgb` has them, each with what was told."""
+    """The frames of these places, in order, as `stills.rgb` has them, each with its facts."""
     transfer = transfer_of(image, file)
     for place, shown in enumerate(_frames(file, image)):
         if place in wanted:
@@ -84,7 +84,8 @@ def pictures(
 
 
 def _first(image: Image.Image) -> int:
-    """An animated PNG may begin with a picture for readers that show no animation."""
+    """The place of the first frame: 1 where a PNG begins with a picture for readers that show no
+    animation, else 0."""
     return int(bool(getattr(image, "default_image", False)))
 
 

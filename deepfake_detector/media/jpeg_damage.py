@@ -28,14 +28,15 @@ def is_jpeg(file: MediaFile) -> bool:
 
 def is_garbled(file: MediaFile) -> bool:
     """Whether a part of a JPEG cannot be decoded: what comes after it is out of place, and of wrong
-    colours. Pillow goes on without a word. FFmpeg alone tells, of the kinds that it knows, from the
-    tables and the scans: what else is in the file is no part of the picture."""
+    colours. Pillow goes on without a word. FFmpeg alone reports it, of the kinds that it knows.
+    It gets the tables and the scans: what else is in the file is no part of the picture."""
     file.seek(0)
     data = file.read()
     head = list(_head(data))
-    if not any(one.kind in HUFFMAN for one in head):
+    if not any(segment.kind in HUFFMAN for segment in head):
         return False
-    plain = b"".join(data[one.start : one.end] for one in head if one.kind not in NO_PART)
+    kept = [segment for segment in head if segment.kind not in NO_PART]
+    plain = b"".join(data[segment.start : segment.end] for segment in kept)
     decoder = av.CodecContext.create("mjpeg", "r")
     decoder.options = STRICT
     decoder.thread_count = 1
@@ -50,12 +51,13 @@ def is_garbled(file: MediaFile) -> bool:
 
 def with_its_end(file: MediaFile) -> MediaFile | None:
     """A JPEG that lacks its last mark alone, with it, as some cameras leave it out; None where more
-    is missing: its pixels then hang on what would follow. Nobody can tell of one in several scans,
-    or with marks to begin anew at."""
+    is missing: its pixels then depend on what would follow. That cannot be known of one in several
+    scans, or with restart markers."""
     file.seek(0)
     data = file.read().rstrip(END[:1])
     head = list(_head(data))
-    if not head or head[-1].kind != SCAN or any(one.kind == RESTARTS for one in head):
+    has_restarts = any(segment.kind == RESTARTS for segment in head)
+    if not head or head[-1].kind != SCAN or has_restarts:
         return None
     ended, other = (io.BytesIO(data + more + END) for more in (b"", b"\xaa" * 64))
     with Image.open(ended) as image, Image.open(other) as longer:

@@ -28,7 +28,7 @@ NEAR = 4  # levels; a profile that moves no colour by more is another's sRGB
 
 
 def as_shown(image: Image.Image, transfer: int) -> tuple[np.ndarray, dict]:
-    """A decoded still as (height, width, 3) RGB uint8, and what was told of its colours: columns of
+    """A decoded still as (height, width, 3) RGB uint8, and what is known of its colours: columns of
     the media table.
 
     Greys of more than 8 bits are scaled to 8 (for colours: `with_lower_bits`). What is transparent
@@ -49,16 +49,16 @@ def as_shown(image: Image.Image, transfer: int) -> tuple[np.ndarray, dict]:
 
 def transfer_of(image: Image.Image, file: MediaFile) -> int:
     """How light became numbers, in the words of ITU-T H.273: of a HEIC or AVIF picture by its
-    colour box, of a PNG by its chunk `cICP`; else not told. The file is left at its place."""
+    colour box, of a PNG by its chunk `cICP`; else unspecified. The file is left at its place."""
     if profile := image.info.get("nclx_profile"):
         return int(profile["transfer_characteristics"])
-    place, told = file.tell(), UNSPECIFIED
+    place, transfer = file.tell(), UNSPECIFIED
     if image.format == "PNG":
-        told = _transfer_of_png(file)
+        transfer = _transfer_of_png(file)
     elif image.format == "AVIF":
-        told = _transfer_of_avif(file)
+        transfer = _transfer_of_avif(file)
     file.seek(place)
-    return told
+    return transfer
 
 
 def _transfer_of_png(file: MediaFile) -> int:
@@ -90,8 +90,8 @@ def png_chunks(file: MediaFile) -> Iterator[tuple[bytes, int, int]]:
 def _transfer_of_avif(file: MediaFile) -> int:
     file.seek(0)
     try:
-        with video_errors(), container(file) as found:
-            pictures = found.streams.video  # tiles of one, or one alone
+        with video_errors(), container(file) as media:
+            pictures = media.streams.video  # tiles of one, or one alone
             return int(pictures[0].codec_context.color_trc) if pictures else UNSPECIFIED
     except MediaError:  # what Pillow reads and FFmpeg does not
         return UNSPECIFIED
@@ -119,7 +119,7 @@ def refuse_deep_planes(image: Image.Image) -> None:
 
 def with_lower_bits(image: Image.Image, file: MediaFile, page: int) -> dict:
     """Fills the range of a picture of deep colours where all that it shows lies in the lower bits;
-    returns what was told of it, as `as_shown`. `page`, from 1, is the one that is open.
+    returns what is known of it, as `as_shown` does. `page`, from 1, is the one that is open.
 
     OpenCV reads all 16, and turns a TIFF upright as Pillow does. Raises ValueError where it cannot.
     """
@@ -199,8 +199,8 @@ def _is_deep(image: Image.Image) -> bool:
 def _deep_greys(image: Image.Image) -> np.ndarray:
     """The values of a deep grey picture; Pillow takes those of 32 bits in a TIFF for signed."""
     values = np.asarray(image)
-    told = getattr(image, "tag_v2", {}).get(SAMPLE_FORMAT, (0,))
-    return values.view(np.uint32) if image.mode == "I" and SIGNED not in told else values
+    formats = getattr(image, "tag_v2", {}).get(SAMPLE_FORMAT, (0,))
+    return values.view(np.uint32) if image.mode == "I" and SIGNED not in formats else values
 
 
 def _used_bits(values: np.ndarray) -> int:

@@ -78,7 +78,7 @@ def read_image(source: Source, limits: Limits = LIMITS) -> np.ndarray:
 
 
 def read_still(source: Source, limits: Limits = LIMITS) -> tuple[np.ndarray, dict]:
-    """A still as (height, width, 3) RGB uint8, upright by its EXIF orientation, and what was told
+    """A still as (height, width, 3) RGB uint8, upright by its EXIF orientation, and what is known
     of it: columns of the media table.
 
     Its colours are those that a screen shows (`still_colours.as_shown`), its pixels square. Of a
@@ -88,7 +88,7 @@ def read_still(source: Source, limits: Limits = LIMITS) -> tuple[np.ndarray, dic
     refuse_empty(source)
     with opened(source) as file, image_errors():
         try:
-            found = _read(file, limits)
+            picture = _read(file, limits)
         except OSError:
             ended = with_its_end(file) if is_jpeg(file) else None
             if ended is None:
@@ -96,7 +96,7 @@ def read_still(source: Source, limits: Limits = LIMITS) -> tuple[np.ndarray, dic
             return _read(ended, limits)
         if is_jpeg(file) and is_garbled(file):
             raise damaged(GARBLED)
-        return found
+        return picture
 
 
 def _read(file: MediaFile, limits: Limits) -> tuple[np.ndarray, dict]:
@@ -150,8 +150,8 @@ def _without_damaged_extras(file: MediaFile) -> MediaFile:
 def _is_whole(file: MediaFile, place: int, size: int) -> bool:
     """Whether the checksum of a PNG's chunk holds."""
     file.seek(place + 4)
-    checked, told = file.read(size - 8), file.read(4)
-    return zlib.crc32(checked) == int.from_bytes(told, "big")
+    checked, checksum = file.read(size - 8), file.read(4)
+    return zlib.crc32(checked) == int.from_bytes(checksum, "big")
 
 
 def is_heif(file: MediaFile) -> bool:
@@ -186,7 +186,7 @@ def damaged(why: str) -> MediaError:
 
 def rgb(image: Image.Image, pixels: int, transfer: int) -> tuple[np.ndarray, dict]:
     """An opened picture, (height, width, 3) RGB uint8, upright and with square pixels, at most so
-    many `pixels`, and what was told of its colours (`still_colours.as_shown`) and its pixels'
+    many `pixels`, and what is known of its colours (`still_colours.as_shown`) and its pixels'
     shape."""
     image.load()  # a TIFF turns itself upright here
     orientation, aspect = _orientation(image), _pixel_aspect(image)
@@ -199,7 +199,7 @@ def rgb(image: Image.Image, pixels: int, transfer: int) -> tuple[np.ndarray, dic
 
 def _orientation(image: Image.Image) -> int:
     """By EXIF alone, as browsers have it: Pillow would go by XMP where that is missing. What is
-    damaged there tells nothing, and does not touch the picture."""
+    damaged there says nothing, and does not touch the picture."""
     for name in XMP:
         image.info.pop(name, None)
     try:
@@ -210,7 +210,7 @@ def _orientation(image: Image.Image) -> int:
 
 def _pixel_aspect(image: Image.Image) -> float:
     """Width of a stored pixel over its height, as FFmpeg notes it in the frames that it extracts: a
-    bare ratio. What is told in dots per inch is about print, and no viewer heeds it."""
+    bare ratio. Dots per inch are about print, and no viewer goes by them."""
     ratio = image.info.get("aspect", (1, 1))
     if image.info.get("jfif_unit") == 0:
         ratio = image.info["jfif_density"]

@@ -70,16 +70,16 @@ class Colours(NamedTuple):
 NOT_TOLD = Colours(UNSPECIFIED, UNSPECIFIED, 0)
 
 
-def colours_of(told: av.VideoFrame | av.VideoCodecContext) -> Colours:
-    """What a frame tells, or before the first is decoded, a container."""
-    return Colours(int(told.colorspace), int(told.color_trc), int(told.color_range))
+def colours_of(source: av.VideoFrame | av.VideoCodecContext) -> Colours:
+    """The colours that a frame declares, or before the first is decoded, its container."""
+    return Colours(int(source.colorspace), int(source.color_trc), int(source.color_range))
 
 
 class Upright:
     """Turns a clip's decoded frames into upright RGB pictures with square pixels.
 
     One converter serves them all, none of which may have more than so many `pixels`. `colours` are
-    those of the container: they hold where a frame tells none, or `codec` cannot tell them.
+    those of the container: they hold where a frame declares none, or `codec` cannot carry them.
     """
 
     def __init__(self, pixels: int, colours: Colours = NOT_TOLD, codec: str = "") -> None:
@@ -87,7 +87,7 @@ class Upright:
         self._presumed = codec == "vp8"  # FFmpeg gives its frames BT.601 and limited range
 
     def __call__(self, frame: av.VideoFrame, aspect: float) -> tuple[np.ndarray, dict]:
-        """The picture, (height, width, 3) RGB uint8, and what was told of it: columns of the media
+        """The picture, (height, width, 3) RGB uint8, and what is known of it: columns of the media
         table. `aspect` is the width of a pixel over its height, as the file has it."""
         check_size(frame.width, frame.height, self._pixels)
         aspect = sensible(aspect)
@@ -109,20 +109,20 @@ class Upright:
         return image, {"width": image.shape[1], "height": image.shape[0]} | facts
 
     def _fill_in(self, frame: av.VideoFrame) -> None:
-        """Tells a frame what its container tells of colours, where it has no word of its own."""
-        own, told = colours_of(frame), self._colours
-        if self._presumed:  # what the container does not tell is as the decoder presumes
-            own = Colours(
-                own.matrix if told.matrix == UNSPECIFIED else UNSPECIFIED,
-                own.transfer,
-                own.span if told.span == 0 else 0,
+        """Gives a frame the colours of its container, where it declares none of its own."""
+        declared, fallback = colours_of(frame), self._colours
+        if self._presumed:  # what the container does not declare is as the decoder presumes
+            declared = Colours(
+                declared.matrix if fallback.matrix == UNSPECIFIED else UNSPECIFIED,
+                declared.transfer,
+                declared.span if fallback.span == 0 else 0,
             )
-        if own.matrix == UNSPECIFIED and not frame.format.is_rgb:
-            frame.colorspace = told.matrix
-        if own.transfer == UNSPECIFIED:
-            frame.color_trc = told.transfer
-        if own.span == 0:
-            frame.color_range = told.span
+        if declared.matrix == UNSPECIFIED and not frame.format.is_rgb:
+            frame.colorspace = fallback.matrix
+        if declared.transfer == UNSPECIFIED:
+            frame.color_trc = fallback.transfer
+        if declared.span == 0:
+            frame.color_range = fallback.span
 
     def _rgb(self, frame: av.VideoFrame) -> np.ndarray:
         transfer, matrix = int(frame.color_trc), matrix_name(frame)
@@ -165,8 +165,8 @@ def sensible(aspect: float) -> float:
 
 
 def matrix_name(frame: av.VideoFrame) -> str:
-    """The matrix from which a frame's colours are made; empty where none is told, `unknown` where
-    it is one that cannot be used."""
+    """The matrix from which a frame's colours are made; empty where none is declared, `unknown`
+    where it is one that cannot be used."""
     matrix = int(frame.colorspace)
     if frame.format.name.startswith(GREYS):
         return ""

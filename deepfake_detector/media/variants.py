@@ -90,7 +90,7 @@ VARIANTS = (
 
 def variants(kind: str) -> list[Variant]:
     """Variants of an `image` or a `video`, the mildest first."""
-    return [one for one in VARIANTS if kind == "video" or not one.shifted]
+    return [variant for variant in VARIANTS if kind == "video" or not variant.shifted]
 
 
 def copy(variant: Variant, source: Source, kind: str, limits: Limits) -> bytes:
@@ -102,7 +102,8 @@ def copy(variant: Variant, source: Source, kind: str, limits: Limits) -> bytes:
     if kind == "image":
         return as_jpeg(variant.change(read_image(source, limits)), variant.jpeg_quality)
     frames = sample_frames(source, ALL_FRAMES, limits)
-    shown = _a_frame_later(frames) if variant.shifted else ((one.time, one.image) for one in frames)
+    in_place = ((frame.time, frame.image) for frame in frames)
+    shown = _a_frame_later(frames) if variant.shifted else in_place
     with video_errors():
         changed = ((moment, even(variant.change(image))) for moment, image in shown)
         in_time = _in_time(changed, limits.work)

@@ -13,7 +13,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from deepfake_detector.media.reading import MediaError
 
 CLOCK = 90_000  # ticks a second, as in MPEG
-USUAL_RATE = 25.0  # frames a second, where a clip tells none
+USUAL_RATE = 25.0  # frames a second, where a clip has none
 THREADS = 4  # what x264 makes depends on their number
 # cpu-independent: x264's fastest routines give other bytes from call to call
 SAME_BYTES = {"x264-params": "cpu-independent=1"}
