@@ -27,39 +27,39 @@ LINE_SECONDS = 10  # where there is no terminal, a plain line at most this often
 
 
 def progress(
-    items: Iterable[Item], total: int, what: str, unit: str = "item", size: int = 1
+    items: Iterable[Item], total: int, title: str, unit: str = "item", size: int = 1
 ) -> Iterator[Item]:
     """Yield `items`, showing a bar on a terminal and plain lines elsewhere (both on standard
     error).
 
-    Each of the `total` items counts as `size` units.
+    Each of the `total` items counts as `size` of the `unit`, a noun in the singular.
     """
     if sys.stderr.isatty():
         scale = size if size > 1 else False
         yield from tqdm(
             items,
             total=total,
-            desc=what,
+            desc=title,
             unit=unit,
             unit_scale=scale,
             smoothing=0.1,
             dynamic_ncols=True,
         )
         return
-    started = said = time.monotonic()
+    started = printed = time.monotonic()
     for done, item in enumerate(items, start=1):
         yield item
         now = time.monotonic()
-        if now - said >= LINE_SECONDS and done < total:
+        if now - printed >= LINE_SECONDS and done < total:
             each = (now - started) / done
             counted = f"{done * size} of {total * size} {unit}s, {speed(each / size)}"
-            left = time_left(each * (total - done))
-            print(f"{what}: {counted}, {left}", file=sys.stderr, flush=True)
-            said = now
+            remaining = time_left(each * (total - done))
+            print(f"{title}: {counted}, {remaining}", file=sys.stderr, flush=True)
+            printed = now
 
 
 def speed(seconds: float) -> str:
-    """How fast it goes where one takes so many seconds."""
+    """How fast something goes of which one takes so many `seconds`, for a person who waits."""
     return f"{seconds:.3g} s each" if seconds > 1 else f"{1 / max(seconds, 1e-9):.3g} a second"
 
 
@@ -72,18 +72,18 @@ def time_left(seconds: float) -> str:
     return f"about {seconds / 3600:.1f} h left"
 
 
-def steps(what: str) -> Callable[[int, int], None]:
-    """A function of the steps done and the steps in all that prints how far `what` is, at most
-    every ten seconds (on standard error)."""
-    said = time.monotonic()
+def steps(title: str) -> Callable[[int, int], None]:
+    """A function of the steps done and the steps in all that prints their share after the `title`,
+    at most every ten seconds (on standard error)."""
+    printed = time.monotonic()
 
-    def told(done: int, total: int) -> None:
-        nonlocal said
-        if time.monotonic() - said >= LINE_SECONDS:
-            said = time.monotonic()
-            tqdm.write(f"{what}: {done / total:.0%}", file=sys.stderr)
+    def on_step(done: int, total: int) -> None:
+        nonlocal printed
+        if time.monotonic() - printed >= LINE_SECONDS:
+            printed = time.monotonic()
+            tqdm.write(f"{title}: {done / total:.0%}", file=sys.stderr)
 
-    return told
+    return on_step
 
 
 def printable(text: str) -> str:
@@ -110,10 +110,10 @@ def guarded(work: Callable[[], Item]) -> Item:
         drop_output()
         sys.exit(128 + signal.SIGPIPE)
     except OSError as error:
-        told = of_the_disk(error, "then run the same command again")
-        if told is None:
+        refusal = of_the_disk(error, "then run the same command again")
+        if refusal is None:
             raise
-        print(f"error: {told}", file=sys.stderr)
+        print(f"error: {refusal}", file=sys.stderr)
         sys.exit(1)
     except Stopped as stopped:
         print(stopped, file=sys.stderr)

@@ -18,7 +18,7 @@ CGROUPS, OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def processor() -> str:
-    """The processor's name, where Linux tells it; else its architecture."""
+    """The processor's name, where Linux gives it; else its architecture."""
     lines = CPUINFO.read_text().splitlines() if CPUINFO.exists() else []
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return named[0] if named else platform.machine()
@@ -30,7 +30,7 @@ def available() -> int:
 
 
 def visible() -> int:
-    """Cores that this process may run on, whatever its quota of their time."""
+    """Cores that this process may run on, without regard to a quota of their time."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -62,8 +62,8 @@ def _groups() -> Iterator[Path]:
         if controllers and "cpu" not in controllers.split(","):
             continue
         root = CGROUPS / controllers
-        own = root / place.lstrip("/")
-        yield from (folder for folder in (own, *own.parents) if folder.is_relative_to(root))
+        group = root / place.lstrip("/")
+        yield from (folder for folder in (group, *group.parents) if folder.is_relative_to(root))
 
 
 def _limit(group: Path) -> float | None:

@@ -17,7 +17,7 @@ def pinned(project: Path) -> dict[str, str]:
     declared = tomllib.loads((project / "pyproject.toml").read_text())["project"]
     extras = declared["optional-dependencies"]
     wanted = [*declared["dependencies"], *extras["serve"], *extras["train"]]
-    names = {re.split(r"[^\w.-]", one, maxsplit=1)[0] for one in wanted} - {declared["name"]}
+    names = {re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in wanted} - {declared["name"]}
     lock = (project / "requirements.txt").read_text()
     pins = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE))
     return {name: pins[re.sub(r"[._]", "-", name.lower())] for name in sorted(names)}
@@ -26,9 +26,9 @@ def pinned(project: Path) -> dict[str, str]:
 def wrong(pins: dict[str, str]) -> list[str]:
     """Packages that are missing here or of another version, as `name wanted (found)`."""
     return [
-        f"{name} {pin} ({found})"
+        f"{name} {pin} ({version})"
         for name, pin in pins.items()
-        if (found := installed(name) or "missing") != pin
+        if (version := installed(name) or "missing") != pin
     ]
 
 
@@ -41,7 +41,7 @@ def installed(name: str) -> str:
 
 
 def own_version() -> str:
-    """This project's: of the package where installed, else of the checkout that it runs in."""
+    """This project's version: of the checkout that it runs in, else of the installed package."""
     declared = Path(__file__).parents[2] / "pyproject.toml"
     if not declared.is_file():
         return installed(OWN)

@@ -2,8 +2,8 @@
 own result only.
 
 Whatever the executor, each call runs in a worker's process with a limit of time and memory, and
-what becomes of it is told in the same words. A cluster shares the project's folder and the media
-with this machine (docs/scaling.md).
+what becomes of it is reported in the same words. A cluster shares the project's folder and the
+media with this machine (docs/scaling.md).
 """
 
 import os
@@ -91,13 +91,15 @@ def _on_ray(
             "pip install -r requirements-cluster.txt",
         ) from error
     _check_address(os.environ.get("RAY_ADDRESS", ""))
-    here = str(Path.cwd())
+    folder = str(Path.cwd())
     environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    environment["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [folder, os.environ.get("PYTHONPATH")])
+    )
     ray.init(log_to_driver=False, configure_logging=False, runtime_env={"env_vars": environment})
     try:
         remote: Any = ray.remote(num_cpus=1, max_retries=RAY_RETRIES)(_in_folder)
-        for answer in [remote.remote(here, function, task, execution) for task in tasks]:
+        for answer in [remote.remote(folder, function, task, execution) for task in tasks]:
             try:
                 yield ray.get(answer)
             except ray.exceptions.RayTaskError as error:

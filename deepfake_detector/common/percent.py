@@ -1,4 +1,4 @@
-"""Probabilities in percent, as a person is told them."""
+"""Probabilities in percent, as a person reads them."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,8 @@ MOST_DIGITS = 4  # limits have six digits as fractions, but for those within 0.0
 
 
 def percent(probability: float, digits: int = 1) -> str:
-    """With so many digits behind the point, and never as 0 or 100 %: no model is so sure."""
+    """A probability in percent with so many `digits` behind the point, and never as 0 or 100 %: no
+    model is so sure."""
     least = 10.0 ** -(digits + 2)
     if probability <= least / 2:
         return f"under {least:.{digits}%}"
@@ -16,15 +17,15 @@ def percent(probability: float, digits: int = 1) -> str:
 
 
 def digits_beside(probability: float, limits: Sequence[float]) -> int:
-    """So few digits that the probability looks like none of the limits that it is not, and that
-    every limit but 0 and 1 is told as a number."""
-    told_apart = [limit for limit in limits if 0 < limit < 1]
+    """Digits for `percent`, 1 to 4: as few as make the probability look like none of the limits
+    that it differs from, and every limit but 0 and 1 a number."""
+    limits = [limit for limit in limits if 0 < limit < 1]
     for digits in range(1, MOST_DIGITS):
-        own, others = percent(probability, digits), [percent(one, digits) for one in told_apart]
+        text = percent(probability, digits)
+        of_limits = {limit: percent(limit, digits) for limit in limits}
         looks_alike = any(
-            own == other and probability != limit
-            for other, limit in zip(others, told_apart, strict=True)
+            text == of_limit and probability != limit for limit, of_limit in of_limits.items()
         )
-        if not looks_alike and all(other[0].isdigit() for other in others):
+        if not looks_alike and all(of_limit[0].isdigit() for of_limit in of_limits.values()):
             return digits
     return MOST_DIGITS

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 # setting such a name, a run with another value would be taken for the same
 UNSEEN_BY_DVC = ("size", "nfiles")
 SECTION = "must be a section: keys with their values"
-IN_WORDS = {  # pydantic's kinds of problems that it tells in words of a program
+IN_WORDS = {  # pydantic's kinds of problems that it describes in words of a program
     "missing": "missing",
     "extra_forbidden": "unknown key; check its spelling, or remove it",
     "model_type": SECTION,

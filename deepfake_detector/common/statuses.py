@@ -1,4 +1,4 @@
-"""What a row of the tables of frames and of faces came to, in its column `status`; of one that
+"""The column `status` of the tables of frames and of faces: what became of a row. Of an item that
 could not be read it is the reason."""
 
 import pandas as pd
@@ -9,5 +9,5 @@ TOO_SMALL = "face too small"
 
 
 def ok(rows: pd.DataFrame) -> pd.DataFrame:
-    """Those that have a picture."""
+    """The rows that have a picture."""
     return rows[rows["status"] == OK]

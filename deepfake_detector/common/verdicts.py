@@ -30,4 +30,5 @@ class Reason(StrEnum):
 
 
 def decided(verdict: str) -> TypeGuard[Decided]:
+    """Whether a verdict is REAL or FAKE."""
     return verdict in get_args(Decided)
