@@ -39,7 +39,8 @@ _REMEDY = "delete {folder} and run `dvc checkout`, or `dvc repro` where the cach
 
 @dataclass(frozen=True)
 class Item:
-    """What the workers need of a row of the index."""
+    """What the workers need of a row of the index: its name, its kind (`video`, `image`, or `face`
+    for a ready crop) and the path of its file."""
 
     item: str
     kind: str
@@ -123,6 +124,7 @@ class ArchiveReader:
         self._lock = Lock()
 
     def read(self, archive: str, member: str) -> bytes:
+        """The bytes of a member, its checksum checked."""
         try:
             with self._lock:
                 return self._archive(archive).read(member)
@@ -133,7 +135,7 @@ class ArchiveReader:
             ) from error
 
     def picture(self, archive: str, member: str) -> np.ndarray:
-        """The member as (height, width, 3) RGB uint8."""
+        """The member as (height, width, 3) RGB uint8. Raises UserError where it is none, too."""
         data = np.frombuffer(self.read(archive, member), np.uint8)
         picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
         if picture is None:
@@ -144,6 +146,7 @@ class ArchiveReader:
         return picture
 
     def close(self) -> None:
+        """Close all archives; `read` opens them again."""
         while self._open:
             self._open.popitem()[1].close()
 

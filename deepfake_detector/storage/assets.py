@@ -19,17 +19,24 @@ from deepfake_detector.storage.files import file_hash, write_whole
 
 @dataclass(frozen=True)
 class Asset:
-    """A file to fetch: what `fetch-assets` calls it, and what it is."""
+    """A file to fetch.
+
+    name: what `fetch-assets` calls it.
+    file: its name in the folder of assets.
+    url: where it is published.
+    sha256: of the published file, or its first digits; params or a model may want another.
+    setting: the one in params.yaml that holds the whole SHA-256 of the file that is wanted.
+    """
 
     name: str
     file: str
     url: str
-    sha256: str  # of the published file, or its first digits; params or a model may want another
-    setting: str  # that holds the whole of the one that is wanted
+    sha256: str
+    setting: str
 
 
 def folder() -> Path:
-    """Where assets lie."""
+    """The folder of assets, whether it is there or not."""
     return Path(os.environ.get("DEEPFAKE_ASSETS") or Path.home() / ".cache" / "deepfake-detector")
 
 
@@ -43,12 +50,12 @@ def locate(asset: Asset, sha256: str) -> Path:
             f"with a network: `python -m deepfake_detector fetch-assets {asset.name}`; without "
             f"one, get {asset.file} elsewhere and add `--from FOLDER`",
         )
-    found = file_hash(path)
-    if found == sha256:
+    digest = file_hash(path)
+    if digest == sha256:
         return path
-    published = found.startswith(asset.sha256)
+    published = digest.startswith(asset.sha256)
     raise UserError(
-        f"{path}: sha256 is {found}, but params.yaml or the model expects {sha256}",
+        f"{path}: sha256 is {digest}, but params.yaml or the model expects {sha256}",
         f"it is the published file: set {asset.setting} to its sha256, or put the file of the "
         "other one there"
         if published
@@ -73,10 +80,10 @@ def fetch(asset: Asset, source: Path | None = None) -> Path:
             f"get {asset.file} on a machine with a network and run `python -m deepfake_detector "
             f"fetch-assets {asset.name} --from FOLDER`",
         ) from error
-    found = hashlib.sha256(data).hexdigest()
-    if not found.startswith(asset.sha256):
+    digest = hashlib.sha256(data).hexdigest()
+    if not digest.startswith(asset.sha256):
         raise UserError(
-            f"{asset.file} from {source or asset.url}: sha256 is {found}, expected {asset.sha256}; "
+            f"{asset.file} from {source or asset.url}: sha256 is {digest}, expected {asset.sha256}; "
             "not kept",
             "take the file from another source with --from FOLDER",
         )

@@ -1,4 +1,4 @@
-"""Which files below a folder are videos and images, told by their names."""
+"""Which files below a folder are videos and images, by their names."""
 
 import os
 from collections import deque
@@ -52,24 +52,24 @@ class Listing:
 
     @cached_property
     def media(self) -> dict[str, str]:
-        """Videos and images: place (path below the folder, with `/`) -> `media_kind`."""
+        """Videos and images: `place` of each -> its `media_kind`."""
         return {self.place(path): kind for path in self.files if (kind := media_kind(path))}
 
     def place(self, path: Path) -> str:
-        """The path of a file below the folder, with `/`."""
+        """The path of a file relative to the folder, with `/` between its parts."""
         return path.relative_to(self.folder).as_posix()
 
     def videos_in(self, folder: Path) -> list[Path]:
-        """The videos that lie directly in one of the folders."""
+        """The videos directly in `folder`, sorted; none where it has none."""
         return self._videos.get(folder, [])
 
     @cached_property
     def _videos(self) -> dict[Path, list[Path]]:
-        found: dict[Path, list[Path]] = {}
+        videos: dict[Path, list[Path]] = {}
         for path in self.files:
             if media_kind(path) == "video":
-                found.setdefault(path.parent, []).append(path)
-        return found
+                videos.setdefault(path.parent, []).append(path)
+        return videos
 
 
 def listing(folder: Path, follow_links: bool) -> Listing:
@@ -85,9 +85,9 @@ def listing(folder: Path, follow_links: bool) -> Listing:
     while todo:
         parent = todo.pop()
         try:
-            if (known := _identity(parent)) in seen:
+            if (identity := _identity(parent)) in seen:
                 continue
-            seen.add(known)
+            seen.add(identity)
             with os.scandir(parent) as listed:
                 entries = sorted(listed, key=attrgetter("name"))
         except OSError:
@@ -105,8 +105,8 @@ def listing(folder: Path, follow_links: bool) -> Listing:
                 todo.appendleft(path)  # last: a folder is found by its own name, if it can be
             else:
                 links.append(path)
-    found = (files, links, others, unreadable)
-    return Listing(folder, *(tuple(sorted(paths)) for paths in found))
+    kinds = (files, links, others, unreadable)
+    return Listing(folder, *(tuple(sorted(paths)) for paths in kinds))
 
 
 def media_kind(path: PurePath) -> str | None:
@@ -119,10 +119,10 @@ def _is_leftover(name: str) -> bool:
     return name.startswith(".") or name.lower() in LEFTOVERS
 
 
-def _leads_to(what: Callable[[], bool]) -> bool:
-    """The answer of a directory entry; a link to itself leads to nothing."""
+def _leads_to(is_kind: Callable[[], bool]) -> bool:
+    """What `is_kind` of a directory entry answers; a link to itself leads to nothing."""
     try:
-        return what()
+        return is_kind()
     except OSError:
         return False
 

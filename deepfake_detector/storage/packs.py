@@ -87,7 +87,7 @@ def _without_bad_items(
     execution: Parallel,
     failures: dict[str, str],
 ) -> Task:
-    """The task of a pack without its bad items, which are told in `failures`."""
+    """The task of a pack without its bad items, which are added to `failures`."""
     archive, items = torn.pack.archive, torn.pack.items
     alone = {item.item: plan(Pack(archive, (item,))) for item in items}
     reasons = _make(work, list(alone.values()), store, execution)
@@ -108,6 +108,6 @@ def _take(task: Task, store: Store, folder: Path, done: Done) -> None:
             f"{task.pack.archive} was made, but is gone from the scratch store {store.folder}",
             "run the same command again, and `prune` in no other folder meanwhile",
         )
-    for table, found in rows.items():
-        done.rows.setdefault(table, []).extend(found)
+    for table, of_pack in rows.items():
+        done.rows.setdefault(table, []).extend(of_pack)
     done.used[task.key] = str(folder / task.pack.archive)

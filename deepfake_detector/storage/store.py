@@ -39,13 +39,13 @@ class Made:
 
 
 def root() -> Path:
-    """Where the store lies: in the project DVC was called in, also while a copy of it runs an
+    """The store's folder: in the project DVC was called in, also while a copy of it runs an
     experiment."""
     return Path(os.environ.get("DVC_ROOT", ".")).absolute() / ".cache" / "items"
 
 
 def key_of(*parts: object) -> str:
-    """A name for whatever is made from `parts` (plain values) alone."""
+    """A name for what is made from `parts` alone, plain values as JSON has them: 32 hex digits."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True, allow_nan=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -94,11 +94,13 @@ class Store:
         """Note which entries the outputs in this folder use, and no other ones: key -> archive,
         which may not be there (its entry has none). An archive that goes later, as when DVC brings
         back an earlier run's outputs, ends its entry's use."""
-        here = Path.cwd()
-        there = {key: archive if (here / archive).exists() else "" for key, archive in used.items()}
+        folder = Path.cwd()
+        archives = {
+            key: archive if (folder / archive).exists() else "" for key, archive in used.items()
+        }
         write_json(
-            self.folder / "used_by" / f"{key_of(str(here))}.json",
-            {"folder": str(here), "archives": there},
+            self.folder / "used_by" / f"{key_of(str(folder))}.json",
+            {"folder": str(folder), "archives": archives},
         )
 
     def prune(self) -> tuple[int, int]:
@@ -121,12 +123,12 @@ class Store:
         those in use last."""
         in_use = self._in_use()
         entries = sorted(self._entries(), key=lambda entry: (entry[1] in in_use, entry))
-        left = sum(size for *_, size in entries)
+        total = sum(size for *_, size in entries)
         for _, key, size in entries:
-            if left <= max_bytes:
+            if total <= max_bytes:
                 return
             self._drop(key)
-            left -= size
+            total -= size
 
     def _entry(self, key: str) -> dict | None:
         rows, archive = self._paths(key)
@@ -153,10 +155,10 @@ class Store:
 
     def _entries(self) -> list[tuple[int, str, int]]:
         """When it was used last, its key and its size in bytes, of every entry."""
-        found = sorted(
+        paths = sorted(
             path for path in self.folder.glob("??/*.json") if not path.name.startswith(".")
         )
-        return [(path.stat().st_mtime_ns, path.stem, self._size(path.stem)) for path in found]
+        return [(path.stat().st_mtime_ns, path.stem, self._size(path.stem)) for path in paths]
 
     def _size(self, key: str) -> int:
         return sum(path.stat().st_size for path in self._paths(key) if path.exists())
