@@ -1,4 +1,4 @@
-"""Numbered boxes on a picture. What they say is told by line and sign as well as by colour: FAKE
+"""Numbered boxes on a picture. Line and sign show the verdict as well as colour does: FAKE
 has a whole line and a triangle, REAL has corners alone and a dot, anything else dashes and a
 ring."""
 
@@ -25,8 +25,8 @@ Line = tuple[tuple[int, int], tuple[int, int]]
 
 @dataclass(frozen=True)
 class Box:
-    """left, top, width and height in pixels of the picture, the verdict that its look follows, and
-    what stands above it."""
+    """A box with its `place` (left, top, width and height in pixels of the picture), the verdict
+    that its look follows, and the text above it."""
 
     place: tuple[float, float, float, float]
     verdict: FileVerdict
@@ -85,12 +85,12 @@ def _lines(corners: Line, verdict: FileVerdict) -> list[Line]:
     side = min(right - left, bottom - top)
     if verdict == "REAL":
         parts = [(0.0, CORNER * side), (-CORNER * side, 0.0)]
-        return [_part(one, *part) for one in sides for part in parts]
+        return [_part(line, *part) for line in sides for part in parts]
     step = max(4.0, DASH * side)
     return [
-        _part(one, at, at + step)
-        for one in sides
-        for at in np.arange(0, max(1, _length(one)), 2 * step)
+        _part(line, at, at + step)
+        for line in sides
+        for at in np.arange(0, max(1, _length(line)), 2 * step)
     ]
 
 

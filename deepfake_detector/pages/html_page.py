@@ -86,12 +86,13 @@ _PAGE = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True
 
 @dataclass(frozen=True)
 class Badge:
-    """A verdict that is told by its word, its sign and its outline as well as by its colour."""
+    """A verdict as its word and its sign, with outline and colour of their own."""
 
     word: FileVerdict
 
     @property
     def sign(self) -> str:
+        """The character before the word."""
         return LOOKS[self.word].sign
 
 
@@ -107,6 +108,7 @@ class Picture:
 
     @property
     def base64(self) -> str:
+        """The JPEG as the text of a data URL."""
         return base64.b64encode(self.jpeg).decode()
 
 
@@ -132,6 +134,7 @@ class Section:
 
     @property
     def sheet(self) -> str:
+        """The large picture as the text of a data URL; empty where there is none."""
         return base64.b64encode(self.jpeg).decode()
 
 
