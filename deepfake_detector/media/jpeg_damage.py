@@ -22,6 +22,7 @@ class _Segment(NamedTuple):
 
 
 def is_jpeg(file: MediaFile) -> bool:
+    """Whether a file begins as a JPEG does. Leaves it behind its first bytes."""
     file.seek(0)
     return file.read(len(START)) == START
 

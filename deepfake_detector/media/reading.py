@@ -197,13 +197,17 @@ class MediaFile:
             raise MediaError(f"took longer than {self._seconds:g} seconds")
 
     def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes, all that follow where it is negative. Raises MediaError as
+        `check_time`."""
         self.check_time()
         return self._file.read(size)
 
     def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place as `io.IOBase.seek` does; returns it, in bytes from the beginning."""
         return self._file.seek(place, whence)
 
     def tell(self) -> int:
+        """The place in the file, in bytes from its beginning."""
         return self._file.tell()
 
 
@@ -283,10 +287,12 @@ def check_file(source: Source) -> None:
 
 
 def byte_count(source: Source) -> int:
+    """Size of a source in bytes. Raises OSError where there is no file."""
     return len(source) if isinstance(source, bytes) else os.path.getsize(source)
 
 
 def refuse_empty(source: Source) -> None:
+    """Raises MediaError for a source without a byte."""
     if not byte_count(source):
         raise MediaError("empty file")
 
