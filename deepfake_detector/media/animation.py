@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from deepfake_detector.media.reading import MediaFile
+from deepfake_detector.media.reading import DAMAGED, MediaFile
 from deepfake_detector.media.still_colours import transfer_of
-from deepfake_detector.media.stills import DAMAGED, rgb
+from deepfake_detector.media.stills import DecodedImage, decode
 from deepfake_detector.media.timeline import Timeline, varies
 
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")  # other formats keep previews or pages behind the picture
@@ -71,14 +71,12 @@ def timeline(file: MediaFile, image: Image.Image) -> Timeline:
     )
 
 
-def pictures(
-    file: MediaFile, image: Image.Image, wanted: list[int], pixels: int
-) -> Iterator[tuple[np.ndarray, dict]]:
-    """The frames of these places, in order, as `stills.rgb` has them, each with its facts."""
+def frames(file: MediaFile, image: Image.Image, wanted: list[int]) -> Iterator[DecodedImage]:
+    """The frames of these places, in order. Each holds until the next one is asked for."""
     transfer = transfer_of(image, file)
     for place, shown in enumerate(_frames(file, image)):
         if place in wanted:
-            yield rgb(shown, pixels, transfer)
+            yield decode(shown, transfer)
         if place >= max(wanted):
             return
 

@@ -13,11 +13,18 @@ from deepfake_detector.media.reading import (
     Limits,
     MediaError,
     Source,
+    image_errors,
     not_decoded,
     opened,
     video_errors,
 )
-from deepfake_detector.media.stills import image_errors, read_still, size_of, still
+from deepfake_detector.media.stills import (
+    DecodedImage,
+    read_still,
+    rgb,
+    size_of,
+    still,
+)
 from deepfake_detector.media.timeline import Timeline
 from deepfake_detector.media.upright import Upright
 
@@ -107,9 +114,15 @@ def still_frame(source: Source, limits: Limits = LIMITS) -> Frame:
 
 
 def _animated(source: Source, count: int, limits: Limits, clip: Timeline) -> Iterator[Frame]:
-    wanted = clip.spread(count)
+    for place, decoded in _decoded_frames(source, clip.spread(count), limits):
+        picture, facts = rgb(decoded, limits.pixels)
+        seconds = float(clip.seconds[place])
+        yield Frame(place, clip.stamps[place], seconds, picture, size_of(picture) | facts)
+
+
+def _decoded_frames(
+    source: Source, wanted: list[int], limits: Limits
+) -> Iterator[tuple[int, DecodedImage]]:
+    """The frames of an animation at these places, each with its place."""
     with opened(source, limits.work) as file, image_errors(), still(file) as image:
-        shown = animation.pictures(file, image, wanted, limits.pixels)
-        for place, (picture, facts) in zip(wanted, shown, strict=True):
-            seconds = float(clip.seconds[place])
-            yield Frame(place, clip.stamps[place], seconds, picture, size_of(picture) | facts)
+        yield from zip(wanted, animation.frames(file, image, wanted), strict=True)

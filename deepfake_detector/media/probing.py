@@ -17,6 +17,7 @@ from deepfake_detector.media.fields import Fields
 from deepfake_detector.media.reading import (
     CONVERT,
     COPY,
+    DAMAGED,
     LIMITS,
     TRY_A_PLAYER,
     Limits,
@@ -27,6 +28,7 @@ from deepfake_detector.media.reading import (
     byte_count,
     check_size,
     container,
+    damaged,
     demuxed,
     has_fragments,
     is_cut_off,
@@ -38,7 +40,7 @@ from deepfake_detector.media.reading import (
     refuse_empty,
     video_errors,
 )
-from deepfake_detector.media.stills import DAMAGED, damaged, still
+from deepfake_detector.media.stills import still
 from deepfake_detector.media.timeline import Packet, Timeline, timeline
 from deepfake_detector.media.upright import NOT_TOLD, UNSPECIFIED, Colours, colours_of
 
@@ -122,17 +124,23 @@ def probe(source: Source, limits: Limits = LIMITS) -> Probe:
 def _picture(file: MediaFile, initial: Probe, limits: Limits) -> Probe | None:
     """None where the file is no picture."""
     try:
-        with still(file) as image:
-            if animation.is_animated(image):
-                check_size(*image.size, limits.pixels)
-                file.limit(limits.work)
-                return _animation(file, image, initial)
-            facts = initial.facts | still_facts(image)
-            return replace(initial, kind="image", facts=facts, cut_off=animation.is_cut_off(image))
+        try:
+            image = still(file)
+        except DAMAGED:  # and what Pillow does not know
+            return _damaged_picture(file, initial)
+        with image:
+            return _opened_picture(file, image, initial, limits)
     except MediaError as error:
         return replace(initial, kind="image", failure=str(error))
-    except DAMAGED:  # and what Pillow does not know
-        return _damaged_picture(file, initial)
+
+
+def _opened_picture(file: MediaFile, image: Image.Image, initial: Probe, limits: Limits) -> Probe:
+    if animation.is_animated(image):
+        check_size(*image.size, limits.pixels)
+        file.limit(limits.work)
+        return _animation(file, image, initial)
+    facts = initial.facts | still_facts(image)
+    return replace(initial, kind="image", facts=facts, cut_off=animation.is_cut_off(image))
 
 
 def _damaged_picture(file: MediaFile, initial: Probe) -> Probe | None:

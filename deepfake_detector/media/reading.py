@@ -8,6 +8,7 @@ cannot make it open another one.
 import io
 import math
 import os
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from typing import IO, cast
 
 import av
 from av.stream import Disposition
+from PIL import UnidentifiedImageError
 
 from deepfake_detector import UserError
 
@@ -46,6 +48,11 @@ EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # how Matroska begins,
 UNKNOWN_RIFF = 0xFFFFFFFF
 CONTENT = (b"moov", b"moof", b"mdat")  # boxes of an MP4: its index, whole or by parts, and the rest
 
+DAMAGED = (  # what Pillow's readers raise where a file is not as they expect
+    *(OSError, EOFError, ValueError, TypeError, SyntaxError),
+    *(LookupError, ArithmeticError, RuntimeError, struct.error),
+    *(AssertionError, AttributeError),
+)
 TOO_MANY = f"more than {MOST_STREAMS} streams in it"
 VIDEO_ALONE = "make a file of its video alone"
 UNREAD_KIND = "neither an image nor a video of a kind that is read here"
@@ -174,6 +181,26 @@ def video_errors() -> Iterator[None]:
             f"neither an image nor a video that can be decoded: {getattr(error, 'strerror', None) or error}",
             TRY_A_PLAYER,
         ) from error
+
+
+@contextmanager
+def image_errors() -> Iterator[None]:
+    """What goes wrong while Pillow opens or decodes a picture, as MediaError. Mistakes of this
+    program raise the same kinds, so as little as possible of its own work belongs within."""
+    try:
+        yield
+    except MediaError:
+        raise
+    except UnidentifiedImageError as error:
+        raise MediaError("not an image that can be read") from error
+    except DAMAGED as error:
+        raise damaged(str(error)) from error
+
+
+def damaged(why: str) -> MediaError:
+    """Error of a picture that cannot be decoded, with what its reader says of it, if anything."""
+    on_one_line = " ".join(why.split())
+    return MediaError(": ".join(filter(None, ("damaged image", on_one_line))), COPY)
 
 
 class MediaFile:

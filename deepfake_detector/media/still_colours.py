@@ -9,7 +9,13 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
-from deepfake_detector.media.reading import MediaError, MediaFile, container, video_errors
+from deepfake_detector.media.reading import (
+    MediaError,
+    MediaFile,
+    container,
+    image_errors,
+    video_errors,
+)
 from deepfake_detector.media.upright import HLG, PQ, TRANSFERS, UNSPECIFIED, tone_mapped
 
 BITS = (8, 10, 12, 14, 16)  # of what cameras store in 16
@@ -31,20 +37,21 @@ def as_shown(image: Image.Image, transfer: int) -> tuple[np.ndarray, dict]:
     """A decoded still as (height, width, 3) RGB uint8, and what is known of its colours: columns of
     the media table.
 
-    Greys of more than 8 bits are scaled to 8 (for colours: `with_lower_bits`). What is transparent
+    Greys of more than 8 bits are scaled to 8 (for colours: `fill_range`). What is transparent
     lies on white. HDR, by its `transfer` characteristic (ITU-T H.273), is mapped as that of a
     video; else the colours of a profile (ICC) are converted to sRGB, and one that cannot be used is
-    passed over, as browsers do.
+    passed over, as browsers do. Raises MediaError where its palette or its transparent colour is
+    damaged.
     """
     if _is_deep(image):
         values = _deep_greys(image)
         return _eight_bit(values), {"used_bits": _used_bits(values)}
     opaque, facts = _on_white(image)
     if transfer in (PQ, HLG):
-        signal = np.asarray(opaque.convert("RGB")).astype(np.uint16) * DEEPER
+        signal = np.asarray(_converted(opaque, "RGB")).astype(np.uint16) * DEEPER
         return tone_mapped(signal, transfer), facts | {"transfer": TRANSFERS[transfer]}
     converted, profile = _in_srgb(opaque, image.info.get("icc_profile", b""))
-    return np.array(converted.convert("RGB")), facts | profile
+    return np.array(_converted(converted, "RGB")), facts | profile
 
 
 def transfer_of(image: Image.Image, file: MediaFile) -> int:
@@ -117,17 +124,20 @@ def refuse_deep_planes(image: Image.Image) -> None:
         raise MediaError(DEEP_PLANES, "save it as PNG, or compressed")
 
 
-def with_lower_bits(image: Image.Image, file: MediaFile, page: int) -> dict:
-    """Fills the range of a picture of deep colours where all that it shows lies in the lower bits;
-    returns what is known of it, as `as_shown` does. `page`, from 1, is the one that is open.
+def lower_bits(image: Image.Image, file: MediaFile, page: int) -> np.ndarray | None:
+    """The colours of a picture of 16 bits, (height, width, 3) uint16 RGB, where all that it shows
+    is in the lower bits; else None. `page`, from 1, is the one that is open.
 
     OpenCV reads all 16, and turns a TIFF upright as Pillow does. Raises ValueError where it cannot.
     """
     colours = [band for band in image.getbands() if band != "A"]
     brightest = max(cast(int, image.getchannel(band).getextrema()[1]) for band in colours)
-    if brightest > UPPER_OF_12:
-        return {"used_bits": 16}
-    values = _all_bits(file, page, image.size)
+    return None if brightest > UPPER_OF_12 else _all_bits(file, page, image.size)
+
+
+def fill_range(image: Image.Image, values: np.ndarray) -> dict:
+    """Replaces the colours of a picture by its `lower_bits`, scaled to the full range of 8 bits;
+    returns how many bits they use, as a column of the media table."""
     filled = Image.fromarray(_eight_bit(values))
     if "A" in image.getbands():
         filled.putalpha(image.getchannel("A"))
@@ -158,14 +168,20 @@ def white_is_zero(image: Image.Image) -> bool:
 def _on_white(image: Image.Image) -> tuple[Image.Image, dict]:
     """Whatever stands behind transparent pixels is not seen, and must not be judged. A bitmap in
     which nothing could be seen then is opaque: its fourth bytes are not used."""
-    if not image.has_transparency_data:
-        return image, {}
-    layer, opaque = image.convert("RGBA"), "L" if image.mode == "LA" else "RGB"
+    with image_errors():
+        if not image.has_transparency_data:
+            return image, {}
+    layer, opaque = _converted(image, "RGBA"), "L" if image.mode == "LA" else "RGB"
     least, most = cast(tuple[int, int], layer.getchannel("A").getextrema())
     if least == 255 or (image.format == "BMP" and most == 0):
         return layer.convert(opaque), {}
     white = Image.new("RGBA", layer.size, "white")
     return Image.alpha_composite(white, layer).convert(opaque), {"transparent": 1}
+
+
+def _converted(image: Image.Image, mode: str) -> Image.Image:
+    with image_errors():
+        return image.convert(mode)
 
 
 def _in_srgb(image: Image.Image, icc: bytes) -> tuple[Image.Image, dict]:
@@ -177,7 +193,7 @@ def _in_srgb(image: Image.Image, icc: bytes) -> tuple[Image.Image, dict]:
         name = ImageCms.getProfileDescription(profile).strip()
     except (LookupError, TypeError, ValueError, OSError, ImageCms.PyCMSError):  # none of use
         return image, {}
-    plain = image if image.mode == mode else image.convert("RGB")
+    plain = image if image.mode == mode else _converted(image, "RGB")
     if plain.mode != mode or not _moves(to_srgb, mode):
         return image, {}
     converted = cast(Image.Image, ImageCms.applyTransform(plain, to_srgb))

@@ -2,35 +2,35 @@
 
 import importlib.util
 import io
-import struct
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import IO, cast
+from typing import IO, NamedTuple, cast
 
 import numpy as np
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, PngImagePlugin
 
 from deepfake_detector.media.jpeg_damage import is_garbled, is_jpeg, with_its_end
 from deepfake_detector.media.reading import (
-    COPY,
+    DAMAGED,
     LIMITS,
     Limits,
     MediaError,
     MediaFile,
     Source,
     check_size,
+    damaged,
+    image_errors,
     opened,
     refuse_empty,
 )
 from deepfake_detector.media.still_colours import (
     as_shown,
+    fill_range,
     has_deep_colours,
+    lower_bits,
     png_chunks,
     refuse_deep_planes,
     transfer_of,
     white_is_zero,
-    with_lower_bits,
 )
 from deepfake_detector.media.upright import HLG, PQ, sensible, squared
 
@@ -62,14 +62,31 @@ UPRIGHT = {  # what makes a picture upright, by the value of that tag
     8: Image.Transpose.ROTATE_90,
 }
 ON_ITS_SIDE = 5, 6, 7, 8  # values of that tag
-DAMAGED = (  # what Pillow's readers raise where a file is not as they expect
-    *(OSError, EOFError, ValueError, TypeError, SyntaxError),
-    *(LookupError, ArithmeticError, RuntimeError, struct.error),
-    *(AssertionError, AttributeError),
-)
 Image.MAX_IMAGE_PIXELS = None  # `check_size` refuses by its own limit before all is decoded
 # of one text, as of all; else a long one, such as what a picture was made of, makes it unreadable
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
+
+
+class DecodedImage(NamedTuple):
+    """A decoded picture as it is stored, and what its file says of how it is shown.
+
+    transfer: as `still_colours.transfer_of` has it.
+    orientation: by EXIF, 1 to 8; 1 is upright.
+    aspect: width of a stored pixel over its height.
+    """
+
+    image: Image.Image
+    transfer: int
+    orientation: int
+    aspect: float
+
+
+class _Still(NamedTuple):
+    """A decoded still, facts of it, and what `still_colours.lower_bits` has of it."""
+
+    decoded: DecodedImage
+    facts: dict
+    lower_bits: np.ndarray | None
 
 
 def read_image(source: Source, limits: Limits = LIMITS) -> np.ndarray:
@@ -86,31 +103,41 @@ def read_still(source: Source, limits: Limits = LIMITS) -> tuple[np.ndarray, dic
     empty, damaged, too large or no image.
     """
     refuse_empty(source)
-    with opened(source) as file, image_errors():
-        try:
-            picture = _read(file, limits)
-        except OSError:
-            ended = with_its_end(file) if is_jpeg(file) else None
-            if ended is None:
-                raise
-            return _read(ended, limits)
-        if is_jpeg(file) and is_garbled(file):
-            raise damaged(GARBLED)
-        return picture
+    with opened(source) as file, image_errors():  # an error after it is one of this program
+        read = _read(file, limits)
+    facts = read.facts
+    if read.lower_bits is not None:
+        facts |= fill_range(read.decoded.image, read.lower_bits)
+    shown, of_colours = rgb(read.decoded, limits.pixels)
+    return shown, size_of(shown) | facts | of_colours
 
 
-def _read(file: MediaFile, limits: Limits) -> tuple[np.ndarray, dict]:
+def _read(file: MediaFile, limits: Limits) -> _Still:
+    """The decoded still; a JPEG as far as `jpeg_damage` lets it pass."""
+    try:
+        read = _decoded_still(file, limits)
+    except OSError:
+        ended = with_its_end(file) if is_jpeg(file) else None
+        if ended is None:
+            raise
+        return _decoded_still(ended, limits)
+    if is_jpeg(file) and is_garbled(file):
+        raise damaged(GARBLED)
+    return read
+
+
+def _decoded_still(file: MediaFile, limits: Limits) -> _Still:
     with still(file) as image:
         page = _largest_page(image)
         check_size(*image.size, limits.pixels)
         facts = {"page": page, "pixel_format": image.mode, "mirrored": 0, "rotation": 0}
-        transfer, is_deep = transfer_of(image, file), has_deep_colours(image, file)
-        if is_deep:
+        transfer, bits = transfer_of(image, file), None
+        if has_deep_colours(image, file):
             refuse_deep_planes(image)
-        if is_deep and transfer not in (PQ, HLG):  # of those, dark is dark
-            facts |= with_lower_bits(image, file, page)
-        shown, of_colours = rgb(image, limits.pixels, transfer)
-        return shown, size_of(shown) | facts | of_colours
+            if transfer not in (PQ, HLG):  # of those, dark is dark
+                facts |= {"used_bits": 16}
+                bits = lower_bits(image, file, page)
+        return _Still(decode(image, transfer), facts, bits)
 
 
 def size_of(image: np.ndarray) -> dict:
@@ -118,15 +145,14 @@ def size_of(image: np.ndarray) -> dict:
     return {"width": image.shape[1], "height": image.shape[0]}
 
 
-@contextmanager
-def still(file: MediaFile) -> Iterator[Image.Image]:
+def still(file: MediaFile) -> Image.Image:
     """The picture in a file, opened and not yet decoded. Raises MediaError for a HEIC picture where
-    the package that reads it is missing, and UnidentifiedImageError for all that is no picture."""
+    the package that reads it is missing, UnidentifiedImageError for all that is no picture, and
+    others of `reading.DAMAGED`."""
     if "HEIF" not in FORMATS and is_heif(file):
         raise MediaError(NO_HEIF, HEIF_REMEDY)
     readable = _without_damaged_extras(file)
-    with Image.open(cast(IO[bytes], readable), formats=FORMATS) as image:
-        yield image
+    return Image.open(cast(IO[bytes], readable), formats=FORMATS)
 
 
 def _without_damaged_extras(file: MediaFile) -> MediaFile:
@@ -165,31 +191,17 @@ def is_heif(file: MediaFile) -> bool:
     return box[:4] in HEIF_BRANDS
 
 
-@contextmanager
-def image_errors() -> Iterator[None]:
-    """What goes wrong while a still is opened or decoded, as MediaError."""
-    try:
-        yield
-    except MediaError:
-        raise
-    except UnidentifiedImageError as error:
-        raise MediaError("not an image that can be read") from error
-    except DAMAGED as error:
-        raise damaged(str(error)) from error
-
-
-def damaged(why: str) -> MediaError:
-    """Error of a picture that cannot be decoded, with what its reader says of it, if anything."""
-    on_one_line = " ".join(why.split())
-    return MediaError(": ".join(filter(None, ("damaged image", on_one_line))), COPY)
-
-
-def rgb(image: Image.Image, pixels: int, transfer: int) -> tuple[np.ndarray, dict]:
-    """An opened picture, (height, width, 3) RGB uint8, upright and with square pixels, at most so
-    many `pixels`, and what is known of its colours (`still_colours.as_shown`) and its pixels'
-    shape."""
+def decode(image: Image.Image, transfer: int) -> DecodedImage:
+    """An opened picture, decoded. Raises what `reading.DAMAGED` lists."""
     image.load()  # a TIFF turns itself upright here
-    orientation, aspect = _orientation(image), _pixel_aspect(image)
+    return DecodedImage(image, transfer, _orientation(image), _pixel_aspect(image))
+
+
+def rgb(picture: DecodedImage, pixels: int) -> tuple[np.ndarray, dict]:
+    """A decoded picture, (height, width, 3) RGB uint8, upright and with square pixels, and what is
+    known of its colours (`still_colours.as_shown`) and its pixels' shape. Raises MediaError where
+    it has more than so many `pixels`."""
+    image, transfer, orientation, aspect = picture
     turn = UPRIGHT.get(orientation)
     shown, facts = as_shown(image.transpose(turn) if turn is not None else image, transfer)
     shown = 255 - shown if white_is_zero(image) else shown

@@ -14,6 +14,7 @@ from PIL import Image, ImageCms
 
 from deepfake_detector.media.facts import alterations
 from deepfake_detector.media.frame_sampling import facts_of, sample_frames
+from deepfake_detector.media.probing import probe
 from deepfake_detector.media.reading import MediaError
 from deepfake_detector.media.still_colours import PNG_MARK
 from deepfake_detector.media.stills import read_still
@@ -314,3 +315,36 @@ def test_deep_colours_are_turned_as_others_are(orientation, kind):
     image = read_still(data)[0]
     assert image.shape == right.shape
     np.testing.assert_allclose(image.astype(int), right, atol=1)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF"])
+@pytest.mark.parametrize("error", [TypeError, AttributeError, ValueError, IndexError])
+def test_an_error_of_this_program_is_not_called_a_damaged_picture(monkeypatch, kind, error):
+    def wrong(*_: object) -> None:
+        raise error("a mistake")
+
+    monkeypatch.setattr("deepfake_detector.media.stills.as_shown", wrong)
+    more = [plain((90, 120, 150), "RGB")] if kind == "GIF" else []
+    data = saved(plain(SKIN, "RGB"), kind, save_all=True, append_images=more)
+    with pytest.raises(error, match="a mistake"):
+        list(sample_frames(data, 2))
+
+
+@pytest.mark.parametrize("function", ["still_facts", "animation_facts"])
+def test_nor_is_one_in_the_facts(monkeypatch, function):
+    def wrong(*_: object) -> None:
+        raise TypeError("a mistake")
+
+    monkeypatch.setattr(f"deepfake_detector.media.probing.{function}", wrong)
+    more = [plain((90, 120, 150), "RGB")] if function == "animation_facts" else []
+    with pytest.raises(TypeError, match="a mistake"):
+        probe(saved(plain(SKIN, "RGB"), "PNG", save_all=True, append_images=more))
+
+
+def test_nor_is_one_that_comes_with_16_bits(monkeypatch):
+    def wrong(*_: object) -> None:
+        raise ValueError("a mistake")
+
+    monkeypatch.setattr("deepfake_detector.media.still_colours._eight_bit", wrong)
+    with pytest.raises(ValueError, match="a mistake"):
+        read_still(png(ramp(12)[..., ::-1]))
