@@ -1,6 +1,7 @@
 """The colours of an opened still as a screen shows them: 8 bits of sRGB, opaque."""
 
 import io
+import zlib
 from collections.abc import Iterator
 from itertools import product
 from typing import cast
@@ -26,6 +27,7 @@ SAMPLE_FORMAT, SIGNED = 0x0153, 2  # and another, with a value of it
 PNG_DEPTH = 24  # place of the bits per sample in the file
 UPPER_OF_12 = 15  # the most that 12 bits leave in the upper 8 of 16; a photo of 16 is not so dark
 PNG_MARK = b"\x89PNG\r\n\x1a\n"  # its first bytes; chunks follow
+CICP_BYTES = 16  # of that chunk, with its length, kind and checksum
 NOT_16_BITS = "the lower bits of its colours cannot be read"
 DEEPER = 257  # takes 8 bits of full range to 16
 MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # by the colours of an ICC profile
@@ -69,10 +71,10 @@ def transfer_of(image: Image.Image, file: MediaFile) -> int:
 
 
 def _transfer_of_png(file: MediaFile) -> int:
-    for kind, place, _ in png_chunks(file):
+    for kind, place, size in png_chunks(file):
         if kind == b"IDAT":
             break
-        if kind == b"cICP":
+        if kind == b"cICP" and size == CICP_BYTES and is_whole(file, place, size):
             file.seek(place + 8)
             return file.read(2)[1]
     return UNSPECIFIED
@@ -92,6 +94,13 @@ def png_chunks(file: MediaFile) -> Iterator[tuple[bytes, int, int]]:
             return
         yield kind, place, size
         place += size
+
+
+def is_whole(file: MediaFile, place: int, size: int) -> bool:
+    """Whether the checksum of a PNG's chunk holds, one of `png_chunks`."""
+    file.seek(place + 4)
+    checked, checksum = file.read(size - 8), file.read(4)
+    return zlib.crc32(checked) == int.from_bytes(checksum, "big")
 
 
 def _transfer_of_avif(file: MediaFile) -> int:

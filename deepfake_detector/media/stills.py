@@ -2,7 +2,6 @@
 
 import importlib.util
 import io
-import zlib
 from typing import IO, NamedTuple, cast
 
 import numpy as np
@@ -26,6 +25,7 @@ from deepfake_detector.media.still_colours import (
     as_shown,
     fill_range,
     has_deep_colours,
+    is_whole,
     lower_bits,
     png_chunks,
     refuse_deep_planes,
@@ -161,7 +161,7 @@ def _without_damaged_extras(file: MediaFile) -> MediaFile:
     damaged = [
         (place, size)
         for kind, place, size in png_chunks(file)
-        if kind[0] & OPTIONAL and kind not in OF_ANIMATION and not _is_whole(file, place, size)
+        if kind[0] & OPTIONAL and kind not in OF_ANIMATION and not is_whole(file, place, size)
     ]
     file.seek(0)
     if not damaged:
@@ -171,13 +171,6 @@ def _without_damaged_extras(file: MediaFile) -> MediaFile:
         kept.append(data[end:start])
         end = start + size
     return MediaFile(io.BytesIO(b"".join([*kept, data[end:]])))
-
-
-def _is_whole(file: MediaFile, place: int, size: int) -> bool:
-    """Whether the checksum of a PNG's chunk holds."""
-    file.seek(place + 4)
-    checked, checksum = file.read(size - 8), file.read(4)
-    return zlib.crc32(checked) == int.from_bytes(checksum, "big")
 
 
 def is_heif(file: MediaFile) -> bool:

@@ -317,6 +317,17 @@ def test_deep_colours_are_turned_as_others_are(orientation, kind):
     np.testing.assert_allclose(image.astype(int), right, atol=1)
 
 
+@pytest.mark.parametrize("damage", ["checksum", "length"])
+def test_a_damaged_note_on_its_transfer_does_not_change_a_picture(damage):
+    data = saved(plain(SKIN, "RGB"), "PNG")
+    chunk = png_chunk(b"cICP", bytes((9, 16, 0, 1)) if damage == "checksum" else b"\x09\x10")
+    if damage == "checksum":
+        chunk = chunk[:-1] + bytes([chunk[-1] ^ 1])
+    image, facts = read_still(data[:33] + chunk + data[33:])
+    assert (image == SKIN).all()
+    assert "transfer" not in facts
+
+
 @pytest.mark.parametrize("kind", ["PNG", "GIF"])
 @pytest.mark.parametrize("error", [TypeError, AttributeError, ValueError, IndexError])
 def test_an_error_of_this_program_is_not_called_a_damaged_picture(monkeypatch, kind, error):
