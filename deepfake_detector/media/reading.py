@@ -9,6 +9,7 @@ import io
 import math
 import os
 import struct
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -305,6 +306,8 @@ def _boxes(file: "MediaFile") -> Iterator[tuple[bytes, int]]:
             return
         place += size
         yield kind, place
+        if place > sys.maxsize:  # of a size of eight bytes: nothing can be read from there
+            return
 
 
 def check_file(source: Source) -> None:

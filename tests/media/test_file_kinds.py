@@ -21,6 +21,7 @@ def large_box(kind: bytes, content: bytes) -> bytes:
 
 
 BEGINNING = box(b"ftyp", b"isom\0\0\0\0") + box(b"moov")
+ENDLESS = (1).to_bytes(4, "big") + b"mdat" + b"\xff" * 8  # so large that no file can be
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,7 @@ BEGINNING = box(b"ftyp", b"isom\0\0\0\0") + box(b"moov")
         (BEGINNING + (0).to_bytes(4, "big") + b"mdat" + box(b"moof"), False),  # to the end
         (BEGINNING + (7).to_bytes(4, "big") + b"free" + box(b"moof"), False),
         (BEGINNING + box(b"moof")[:7], False),
+        (BEGINNING + ENDLESS + box(b"moof"), False),
         (box(b"moof"), True),
         (b"", False),
     ],
@@ -51,6 +53,7 @@ def test_fragments_are_known_by_the_boxes_of_the_file(data, expected):
         (BEGINNING + box(b"mdat", b"abc") + box(b"free", b"abc")[:-1], False),  # nothing of a film
         (BEGINNING + box(b"mdat", b"abc") + b"some text behind it", False),
         (BEGINNING + (0).to_bytes(4, "big") + b"mdat", False),  # to the end
+        (BEGINNING + ENDLESS + b"abc", True),
         (box(b"ftyp") + box(b"mdat", b"abc"), True),  # its index would come last
         (box(b"ftyp") + box(b"mdat", b"abc") + box(b"moov"), False),
         (box(b"ftyp") + box(b"mdat", b"abc") + box(b"_htc") + box(b"moov"), False),  # no known box
