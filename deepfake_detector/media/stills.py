@@ -43,6 +43,7 @@ if importlib.util.find_spec("pillow_heif"):  # an extra package: its library is 
 HEIF_BRANDS = frozenset(  # ISO/IEC 23008-12: what a HEIC file says it is, in its first box
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 )
+AVIF_BRANDS = frozenset({b"avif", b"avis"})  # the same of AVIF
 RAW = "a raw photo, of which no more than a preview can be read here"
 NO_HEIF = "a HEIC picture, which cannot be read here"
 HEIF_REMEDY = "install pillow-heif (`pip install pillow-heif`), or save the picture as JPEG"
@@ -174,14 +175,16 @@ def _without_damaged_extras(file: MediaFile) -> MediaFile:
 
 
 def is_heif(file: MediaFile) -> bool:
-    """Whether the file says that it is a HEIC picture."""
+    """Whether the file says that it is a HEIC picture. The brand that comes first may be one that
+    AVIF pictures have, too; those name their own behind it."""
     file.seek(0)
     head = file.read(64)
     file.seek(0)
     if head[4:8] != b"ftyp":
         return False
     box = head[8 : int.from_bytes(head[:4], "big")]
-    return box[:4] in HEIF_BRANDS
+    brands = {box[place : place + 4] for place in range(0, len(box), 4)}
+    return box[:4] in HEIF_BRANDS and not brands & AVIF_BRANDS
 
 
 def decode(image: Image.Image, transfer: int) -> DecodedImage:

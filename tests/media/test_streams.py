@@ -216,6 +216,14 @@ def test_without_the_package_for_it_a_heic_picture_is_refused_with_the_remedy(
             read(tmp_path / "IMG_0001.jpg")
 
 
+def test_an_avif_picture_needs_no_such_package_whatever_its_first_brand(monkeypatch):
+    monkeypatch.setattr(stills, "FORMATS", [one for one in stills.FORMATS if one != "HEIF"])
+    data = picture(numbered_frame(77), "AVIF", quality=100)
+    assert data[8:12] == b"avif"
+    for brand in (b"avif", b"mif1"):
+        assert number_in(read_image(data[:8] + brand + data[12:])) == 77
+
+
 @pytest.mark.parametrize("filler", [b"\0", b"\xff"])
 def test_room_that_a_recorder_took_and_did_not_fill_is_passed_over(filler):
     data = clip(40, container="mpegts") + filler * 200_000
