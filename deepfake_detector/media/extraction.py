@@ -17,7 +17,7 @@ from deepfake_detector.media.frame_sampling import (
 )
 from deepfake_detector.media.perceptual_hash import perceptual_hash
 from deepfake_detector.media.probing import Probe, probe
-from deepfake_detector.media.reading import MediaError, reason
+from deepfake_detector.media.reading import MediaError, check_jpeg_side, reason
 from deepfake_detector.media.settings import ExtractFrames
 from deepfake_detector.media.stills import size_of
 from deepfake_detector.storage.archive import Pack, encode, member_of
@@ -117,6 +117,8 @@ def extract_frames(pack: Pack, md5: dict[str, str], settings: ExtractFrames) -> 
 def _sampled(path: Path, settings: ExtractFrames, probed: Probe) -> Iterator[Picture]:
     suffix = "png" if settings.format == "png" else "jpg"
     for frame in sample_frames(path, settings.frames, probe=probed):
+        if suffix == "jpg":
+            check_jpeg_side(*frame.image.shape[1::-1])
         data = encode(frame.image, suffix, settings.jpeg_quality)
         yield Picture(_row(frame), f"{frame.index:06d}.{suffix}", data, without_image(frame))
 

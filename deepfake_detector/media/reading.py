@@ -44,6 +44,8 @@ NOT_MOVING = (
     | Disposition.dependent
 )
 
+JPEG_SIDE = 65_500  # pixels; libjpeg writes no picture that is longer
+
 ZIP = b"PK\x03\x04"  # how a file of it begins
 EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # how Matroska begins, and its content
 UNKNOWN_RIFF = 0xFFFFFFFF
@@ -340,5 +342,14 @@ def check_size(width: int, height: int, most: int) -> None:
     if width * height > most:
         raise MediaError(
             f"too large: {width} x {height} pixels, the limit is {most / 1e6:g} million",
+            "scale it down",
+        )
+
+
+def check_jpeg_side(width: int, height: int) -> None:
+    """Raises MediaError for a picture that is too long to be stored as JPEG."""
+    if max(width, height) > JPEG_SIDE:
+        raise MediaError(
+            f"too large for JPEG: {width} x {height} pixels, the limit of a side is {JPEG_SIDE}",
             "scale it down",
         )

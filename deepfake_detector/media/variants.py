@@ -17,7 +17,13 @@ from deepfake_detector.media import recompression
 from deepfake_detector.media.frame_sampling import Frame, sample_frames
 from deepfake_detector.media.h264 import even
 from deepfake_detector.media.jpeg import as_jpeg
-from deepfake_detector.media.reading import Limits, MediaError, Source, video_errors
+from deepfake_detector.media.reading import (
+    Limits,
+    MediaError,
+    Source,
+    check_jpeg_side,
+    video_errors,
+)
 from deepfake_detector.media.stills import read_image
 from deepfake_detector.media.writing import h264_clip
 
@@ -96,17 +102,19 @@ def variants(kind: str) -> list[Variant]:
 def copy(variant: Variant, source: Source, kind: str, limits: Limits) -> bytes:
     """The copy of an `image` (JPEG) or a `video` (H.264 in MP4).
 
-    Raises MediaError where a frame cannot be read or encoded, and where making the copy takes
+    Raises MediaError where a frame cannot be read or encoded, where making the copy takes
     longer than `limits.work` or the copy gets larger than 512 MiB.
     """
     if kind == "image":
-        return as_jpeg(variant.change(read_image(source, limits)), variant.jpeg_quality)
+        changed = variant.change(read_image(source, limits))
+        check_jpeg_side(*changed.shape[1::-1])
+        return as_jpeg(changed, variant.jpeg_quality)
     frames = sample_frames(source, ALL_FRAMES, limits)
     in_place = ((frame.time, frame.image) for frame in frames)
     shown = _a_frame_later(frames) if variant.shifted else in_place
     with video_errors():
-        changed = ((moment, even(variant.change(image))) for moment, image in shown)
-        in_time = _in_time(changed, limits.work)
+        pictures = ((moment, even(variant.change(image))) for moment, image in shown)
+        in_time = _in_time(pictures, limits.work)
         return h264_clip(in_time, variant.crf, PRESET, most_bytes=MOST_BYTES)
 
 

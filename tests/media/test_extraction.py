@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pandas as pd
 import pytest
-from made import audio_only, clip, number_in, picture
+from made import audio_only, clip, number_in, picture, two_pictures
 from PIL import Image
 
 from deepfake_detector import UserError
@@ -163,6 +163,16 @@ def test_a_bad_item_costs_only_itself(tmp_path):
         "real/a/000000.png",
         "real/e/000000.png",
     ]
+
+
+@pytest.mark.parametrize(("settings", "count"), [(JPEG, 0), (PNG, 2)], ids=["jpeg", "png"])
+def test_frames_too_long_for_jpeg_cost_only_their_item(tmp_path, settings, count):
+    long = np.zeros((1, 65_501, 3), np.uint8)
+    rows = extract_frames(
+        video(tmp_path, two_pictures("PNG", long, 255 - long)), tmp_path / "out", settings
+    )
+    assert [row["status"] == "ok" for row in rows] == ([True] * count or [False])
+    assert count or rows[0]["status"].startswith("too large for JPEG: 65501 x 1 pixels")
 
 
 @pytest.mark.parametrize(

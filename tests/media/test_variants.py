@@ -12,6 +12,7 @@ from deepfake_detector.media.stills import read_image
 from deepfake_detector.media.variants import VARIANTS, copy
 
 CLIP = made.clip(24, rate=12)
+LONG = made.picture(np.zeros((1, 65_501, 3), np.uint8))  # longer than a JPEG can be
 SHORT = made.clip(5, rate=12)
 STEPPED = made.clip_of([np.full((64, 96, 3), np.arange(96)[None, :, None] * 2, np.uint8)] * 2)
 UNEVEN = made.clip(8, stamps=[0, 40, 80, 120, 900, 940, 980, 1500])
@@ -102,6 +103,7 @@ def test_the_smallest_pictures_have_copies(width, height):
         (b"no image", "image", LIMITS, "not an image"),
         (CLIP, "video", Limits(work=0), "took longer than 0 seconds"),
         (CLIP, "video", Limits(pixels=10), "too large"),
+        (LONG, "image", LIMITS, "too large for JPEG: 65501 x 1 pixels"),
     ],
 )
 def test_what_cannot_be_copied_says_why(data, kind, limits, said):
