@@ -16,7 +16,6 @@ from deepfake_detector.media.reading import (
     image_errors,
     not_decoded,
     opened,
-    video_errors,
 )
 from deepfake_detector.media.stills import (
     DecodedImage,
@@ -100,8 +99,7 @@ def sample_frames(
         is_decoded = True
         pts = clip.stamps[place] if clip.stamps else None
         aspect = probe.pixel_aspect or decoded.aspect
-        with video_errors():
-            image, facts = upright(decoded.frame, aspect / 2 if decoded.is_field else aspect)
+        image, facts = upright(decoded.frame, aspect / 2 if decoded.is_field else aspect)
         yield Frame(place, pts, time, image, facts, trusted)
     if not is_decoded:
         raise not_decoded(probe.cut_off)

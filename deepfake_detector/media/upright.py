@@ -9,7 +9,7 @@ import numpy as np
 from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.reformatter import VideoReformatter
 
-from deepfake_detector.media.reading import check_size
+from deepfake_detector.media.reading import check_size, video_errors
 
 SQUARE = 0.01  # pixels that deviate by less from a square are taken for one
 LONGEST = 5  # times as wide as high, or as high as wide; what says more is no shape of a pixel
@@ -88,7 +88,8 @@ class Upright:
 
     def __call__(self, frame: av.VideoFrame, aspect: float) -> tuple[np.ndarray, dict]:
         """The picture, (height, width, 3) RGB uint8, and what is known of it: columns of the media
-        table. `aspect` is the width of a pixel over its height, as the file has it."""
+        table. `aspect` is the width of a pixel over its height, as the file has it. Raises
+        MediaError for a picture of too many pixels, and for one that cannot be converted."""
         check_size(frame.width, frame.height, self._pixels)
         aspect = sensible(aspect)
         self._fill_in(frame)
@@ -135,7 +136,8 @@ class Upright:
         return tone_mapped(self._converted(frame, "rgb48le"), transfer)
 
     def _converted(self, frame: av.VideoFrame, pixels: str) -> np.ndarray:
-        image = self._converter.reformat(frame, format=pixels, threads=1).to_ndarray()
+        with video_errors():
+            image = self._converter.reformat(frame, format=pixels, threads=1).to_ndarray()
         limited = RANGES.get(int(frame.color_range)) == "limited"
         return expanded(image) if limited and frame.format.name.startswith(GREYS) else image
 

@@ -483,6 +483,15 @@ def test_a_still_of_hdr_is_mapped_as_a_frame_is(transfer):
     assert np.array_equal(first(with_cicp(plain, 13)).image, signal)
 
 
+def test_an_error_of_this_program_is_not_called_a_damaged_video(monkeypatch):
+    def wrong(*_: object) -> None:
+        raise ValueError("a mistake")
+
+    monkeypatch.setattr("deepfake_detector.media.upright.squared", wrong)
+    with pytest.raises(ValueError, match="a mistake"):
+        list(sample_frames(clip(2), 2))
+
+
 @pytest.mark.skipif("HEIF" not in stills.FORMATS, reason="pillow-heif is not installed")
 def test_a_heic_picture_of_hdr_is_mapped_too():
     buffer = io.BytesIO()
