@@ -114,8 +114,9 @@ class Store:
             self._drop(key)
         for path in [*self.folder.glob("??/*.zip"), *self.folder.glob("??/.*.part")]:
             unfinished = path.suffix == ".part" or not path.with_suffix(".json").exists()
-            if unfinished and time.time() - path.stat().st_mtime > UNFINISHED_SECONDS:
-                path.unlink()
+            status = _status(path)
+            if unfinished and status and time.time() - status.st_mtime > UNFINISHED_SECONDS:
+                path.unlink(missing_ok=True)
         return len(unused), sum(size for _, size in unused)
 
     def shrink(self, max_bytes: float) -> None:
@@ -158,10 +159,14 @@ class Store:
         paths = sorted(
             path for path in self.folder.glob("??/*.json") if not path.name.startswith(".")
         )
-        return [(path.stat().st_mtime_ns, path.stem, self._size(path.stem)) for path in paths]
+        return [
+            (status.st_mtime_ns, path.stem, self._size(path.stem))
+            for path in paths
+            if (status := _status(path))
+        ]
 
     def _size(self, key: str) -> int:
-        return sum(path.stat().st_size for path in self._paths(key) if path.exists())
+        return sum(status.st_size for path in self._paths(key) if (status := _status(path)))
 
     def _drop(self, key: str) -> None:
         for path in self._paths(key):  # the rows first: without them there is no entry
@@ -177,6 +182,14 @@ def _link(source: Path, target: Path) -> None:
         part = target.with_name(f".{target.name}.part")
         shutil.copyfile(source, part)
         os.replace(part, target)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """Status of a file; None where another process has just deleted or renamed it."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
 
 
 def _stamp(path: Path) -> list[int]:

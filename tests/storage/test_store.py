@@ -175,6 +175,16 @@ def test_prune_sweeps_what_was_left_half_written_long_ago(kept):
     assert kept.has("abcd")
 
 
+@pytest.mark.parametrize("name", ["zz/zzzz.json", "zz/.zzzz.zip.1.part"])
+def test_what_another_process_takes_away_meanwhile_is_passed_over(kept, name):
+    filled(kept)
+    (kept.folder / "zz").mkdir()
+    (kept.folder / name).symlink_to("gone")  # listed, but not there when it is looked at
+    kept.shrink(0)
+    kept.prune()
+    assert not keys(kept) - {"zzzz"}
+
+
 def test_the_store_lies_in_the_project_dvc_was_called_in(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
