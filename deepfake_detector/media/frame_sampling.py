@@ -92,23 +92,27 @@ def sample_frames(
     if probe.stream is None:
         yield from _animated(source, count, limits, clip)
         return
-    upright = Upright(limits.pixels, probe.colours, probe.facts["codec"])
-    is_decoded = False
     reader = decoding.Reader(source, probe.stream, clip, limits.work)
-    for place, time, decoded, trusted in decoding.sampled(reader, count):
-        is_decoded = True
-        pts = clip.stamps[place] if clip.stamps else None
-        aspect = probe.pixel_aspect or decoded.aspect
-        image, facts = upright(decoded.frame, aspect / 2 if decoded.is_field else aspect)
-        yield Frame(place, pts, time, image, facts, trusted)
-    if not is_decoded:
-        raise not_decoded(probe.cut_off)
+    yield from _of_video(reader, count, limits, probe)
 
 
 def still_frame(source: Source, limits: Limits = LIMITS) -> Frame:
     """A still as a clip of one frame; raises MediaError as `read_still` does."""
     image, facts = read_still(source, limits)
     return Frame(0, None, 0.0, image, facts)
+
+
+def _of_video(reader: decoding.Reader, count: int, limits: Limits, probe: Probe) -> Iterator[Frame]:
+    upright = Upright(limits.pixels, probe.colours, probe.facts["codec"])
+    is_decoded, stamps = False, reader.clip.stamps
+    for place, time, decoded, trusted in decoding.sampled(reader, count):
+        is_decoded = True
+        pts = stamps[place] if stamps else None
+        aspect = probe.pixel_aspect or decoded.aspect
+        image, facts = upright(decoded.frame, aspect / 2 if decoded.is_field else aspect)
+        yield Frame(place, pts, time, image, facts, trusted)
+    if not is_decoded:
+        raise not_decoded(probe.cut_off)
 
 
 def _animated(source: Source, count: int, limits: Limits, clip: Timeline) -> Iterator[Frame]:

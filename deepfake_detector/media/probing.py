@@ -264,20 +264,7 @@ def _film(
     Raises MediaError where that is a single picture beside sound, and where pictures are encrypted.
     """
     streams = moving(opening)
-    packets: dict[int, list[Packet]] = {stream.index: [] for stream in streams}
-    fields = {
-        stream.index: Fields(stream.codec_context.extradata or b"")
-        for stream in streams
-        if stream.codec_context.name == "h264"
-    }
-    places: dict[int, list[int]] = {index: [] for index in packets}  # in bytes
-    for packet in demuxed(*streams):
-        if packet.has_sidedata("encryption_info"):
-            raise MediaError(ENCRYPTED, "judge a copy without it")
-        second = _is_second(packet, fields.get(packet.stream.index))
-        if packet.pos is not None:
-            places[packet.stream.index].append(packet.pos)
-        packets[packet.stream.index].append(_packet(packet, in_fragments, second))
+    packets, places = _packets(streams, in_fragments)
     most = max(map(len, packets.values()))
     chosen = max(
         (stream for stream in streams if 2 * len(packets[stream.index]) >= most),
@@ -287,11 +274,32 @@ def _film(
             len(packets[stream.index]),
         ),
     )
-    own = packets[chosen.index]
-    if len(own) == 1 and opening.streams.audio and chosen.codec_context.name in COVERS:
+    film = packets[chosen.index]
+    if len(film) == 1 and opening.streams.audio and chosen.codec_context.name in COVERS:
         raise MediaError("no video in it (a sound file with a cover)")
     may_be_joined = opening.format.name in JOINED
-    return chosen, own, may_be_joined and _one_is_apart(places.pop(chosen.index), places.values())
+    return chosen, film, may_be_joined and _one_is_apart(places.pop(chosen.index), places.values())
+
+
+def _packets(
+    streams: list[av.VideoStream], in_fragments: bool
+) -> tuple[dict[int, list[Packet]], dict[int, list[int]]]:
+    """By index of the stream its packets, and their places in the file in bytes."""
+    packets: dict[int, list[Packet]] = {stream.index: [] for stream in streams}
+    places: dict[int, list[int]] = {stream.index: [] for stream in streams}
+    fields = {
+        stream.index: Fields(stream.codec_context.extradata or b"")
+        for stream in streams
+        if stream.codec_context.name == "h264"
+    }
+    for packet in demuxed(*streams):
+        if packet.has_sidedata("encryption_info"):
+            raise MediaError(ENCRYPTED, "judge a copy without it")
+        second = _is_second(packet, fields.get(packet.stream.index))
+        if packet.pos is not None:
+            places[packet.stream.index].append(packet.pos)
+        packets[packet.stream.index].append(_packet(packet, in_fragments, second))
+    return packets, places
 
 
 def _one_is_apart(places: list[int], others: Iterable[list[int]]) -> bool:

@@ -193,9 +193,18 @@ def timeline(
         damaged=_damaged(packets, segments, whole),
         second=np.array([packet.second for packet in packets], bool),
     )
-    if not timed:
-        return clip
-    order, stamps, seconds, gaps, end = _times(packets, segments, shown, time_base, rate)
+    return _with_times(clip, packets, segments, shown, time_base) if timed else clip
+
+
+def _with_times(
+    clip: Timeline,
+    packets: Sequence[Packet],
+    segments: np.ndarray,
+    shown: Sequence[int],
+    time_base: Fraction,
+) -> Timeline:
+    """The same clip by its packets' presentation times."""
+    order, stamps, seconds, gaps, end = _times(packets, segments, shown, time_base, clip.rate)
     if 2 * len(order) <= len(shown):  # most frames share their time with another: it says nothing
         return clip
     return replace(
@@ -206,7 +215,7 @@ def timeline(
         duration=end,
         variable=varies(gaps),
         segments=int(segments.max(initial=0)) + 1,
-        leading=_leading([packet.pts for packet in packets], groups),
+        leading=_leading([packet.pts for packet in packets], clip.groups),
     )
 
 
