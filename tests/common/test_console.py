@@ -69,9 +69,9 @@ def test_progress_counts_what_is_in_an_item(monkeypatch, capsys):
 @pytest.mark.parametrize(("seconds", "said"), [(0, "a clip: 25%\na clip: 100%\n"), (1000, "")])
 def test_steps_of_a_long_item_are_told(monkeypatch, capsys, seconds, said):
     monkeypatch.setattr(console, "LINE_SECONDS", seconds)
-    told = console.steps("a clip")
-    told(1, 4)
-    told(4, 4)
+    on_step = console.steps("a clip")
+    on_step(1, 4)
+    on_step(4, 4)
     assert capsys.readouterr().err == said
 
 

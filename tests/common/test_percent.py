@@ -11,7 +11,7 @@ LIMIT = st.integers(1, 999_999).map(lambda millionths: millionths / 1e6)
 
 
 @pytest.mark.parametrize(
-    ("probability", "digits", "told"),
+    ("probability", "digits", "text"),
     [
         (0.5, 1, "50.0%"),
         (0.12345, 2, "12.35%"),
@@ -26,15 +26,15 @@ LIMIT = st.integers(1, 999_999).map(lambda millionths: millionths / 1e6)
         (0.99996, 2, "over 99.99%"),
     ],
 )
-def test_no_probability_is_told_as_certainty(probability, digits, told):
-    assert percent(probability, digits) == told
+def test_no_probability_is_told_as_certainty(probability, digits, text):
+    assert percent(probability, digits) == text
 
 
 @given(SHARE, st.integers(1, MOST_DIGITS))
 def test_what_is_told_is_within_half_of_its_last_digit(probability, digits):
-    told = percent(probability, digits)
-    number = float(told.split()[-1].rstrip("%")) / 100
-    assert abs(number - probability) <= (1.5 if told[0] in "uo" else 0.501) * 10 ** -(digits + 2)
+    text = percent(probability, digits)
+    number = float(text.split()[-1].rstrip("%")) / 100
+    assert abs(number - probability) <= (1.5 if text[0] in "uo" else 0.501) * 10 ** -(digits + 2)
 
 
 @given(SHARE, st.lists(LIMIT, max_size=2))

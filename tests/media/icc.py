@@ -21,8 +21,8 @@ def gamma(exponent: float) -> bytes:
     return b"curv" + bytes(4) + struct.pack(">IH", 1, round(exponent * 256))
 
 
-def text(kind: bytes, said: str) -> bytes:
-    data = said.encode() + b"\0"
+def text(kind: bytes, content: str) -> bytes:
+    data = content.encode() + b"\0"
     if kind == b"text":
         return b"text" + bytes(4) + data
     return b"desc" + bytes(4) + struct.pack(">I", len(data)) + data + bytes(78)
@@ -32,9 +32,13 @@ def profile(
     kind: bytes, colours: bytes, space: bytes, name: str, tags: dict[bytes, bytes]
 ) -> bytes:
     """A profile of that device class, for these colours, that says what they are in this space."""
-    told = {b"desc": text(b"desc", name), b"cprt": text(b"text", "free"), b"wtpt": xyz(D50)} | tags
-    place, table, body = 132 + 12 * len(told), b"", b""
-    for tag, data in told.items():
+    entries = {
+        b"desc": text(b"desc", name),
+        b"cprt": text(b"text", "free"),
+        b"wtpt": xyz(D50),
+    } | tags
+    place, table, body = 132 + 12 * len(entries), b"", b""
+    for tag, data in entries.items():
         data += bytes(-len(data) % 4)
         table += tag + struct.pack(">II", place + len(body), len(data))
         body += data
@@ -42,7 +46,7 @@ def profile(
         ">I4sI4s4s4s12x4s", place + len(body), b"none", 0x02400000, kind, colours, space, b"acsp"
     )
     head += bytes(28) + struct.pack(">3i", *(round(one * 65536) for one in D50)) + bytes(48)
-    return head + struct.pack(">I", len(told)) + table + body
+    return head + struct.pack(">I", len(entries)) + table + body
 
 
 def of_rgb(lights: np.ndarray, exponent: float, name: str) -> bytes:

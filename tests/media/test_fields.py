@@ -35,9 +35,9 @@ def numbers(frame: Frame) -> tuple[int, int]:
 
 @pytest.mark.parametrize(("container", "apart", "count"), WAYS, ids=AS_STORED)
 def test_two_fields_are_counted_and_timed_as_one_frame(container, apart, count):
-    found = probe(interlaced(container, apart, numbered(48)))
-    assert np.bincount(found.timeline.groups).tolist() == [count // 4] * 4
-    facts = {name: found.facts[name] for name in ("frames_found", "duration", "frame_rate")}
+    probed = probe(interlaced(container, apart, numbered(48)))
+    assert np.bincount(probed.timeline.groups).tolist() == [count // 4] * 4
+    facts = {name: probed.facts[name] for name in ("frames_found", "duration", "frame_rate")}
     assert facts == pytest.approx({"frames_found": 48, "duration": 1.92, "frame_rate": 25})
 
 
@@ -45,22 +45,22 @@ def test_two_fields_are_counted_and_timed_as_one_frame(container, apart, count):
 @pytest.mark.parametrize("wanted", [1, 5, 6, 48])
 def test_every_frame_has_both_of_its_fields(container, apart, count, wanted):
     """Also of those that nothing refers to: every second one."""
-    found = list(sample_frames(interlaced(container, apart, numbered(48)), wanted))
-    assert [frame.index for frame in found] == [
+    frames = list(sample_frames(interlaced(container, apart, numbered(48)), wanted))
+    assert [frame.index for frame in frames] == [
         (2 * part + 1) * 48 // (2 * wanted) for part in range(wanted)
     ]
-    assert [numbers(frame) for frame in found] == [
-        (frame.index, frame.index + BELOW) for frame in found
+    assert [numbers(frame) for frame in frames] == [
+        (frame.index, frame.index + BELOW) for frame in frames
     ]
-    assert [frame.time for frame in found] == pytest.approx([frame.index / 25 for frame in found])
-    assert all(frame.trusted and frame.image.shape == (HEIGHT, WIDTH, 3) for frame in found)
+    assert [frame.time for frame in frames] == pytest.approx([frame.index / 25 for frame in frames])
+    assert all(frame.trusted and frame.image.shape == (HEIGHT, WIDTH, 3) for frame in frames)
 
 
 @pytest.mark.parametrize("place", [5, 6], ids=["nothing refers to it", "others refer to it"])
 def test_a_frame_comes_with_the_packets_that_lead_to_it_alone(place):
     data = interlaced("mpegts", True, numbered(48))
-    found = probe(data)
-    reader = decoding.Reader(data, found.stream, found.timeline, 60)
+    probed = probe(data)
+    reader = decoding.Reader(data, probed.stream, probed.timeline, 60)
     ((came, decoded),) = reader.fast([place])
     image = decoded.frame.to_ndarray(format="rgb24")
     assert (came, number_in(image[0::2]), number_in(image[1::2])) == (place, place, place + BELOW)
@@ -70,11 +70,11 @@ def test_a_frame_comes_with_the_packets_that_lead_to_it_alone(place):
 def test_a_frame_with_a_damaged_field_is_not_taken_while_there_are_clean_ones(half):
     pairs = [list(pair) for pair in numbered(48)]
     pairs[20][half] = pairs[20][half][:500]
-    found = list(sample_frames(interlaced("mp4", True, pairs), 40))
-    taken = [frame.index for frame in found]
-    assert all(frame.trusted for frame in found)
+    frames = list(sample_frames(interlaced("mp4", True, pairs), 40))
+    taken = [frame.index for frame in frames]
+    assert all(frame.trusted for frame in frames)
     assert not set(taken) & set(range(20, 24))  # to the next keyframe
-    assert [numbers(frame)[0] for frame in found] == taken
+    assert [numbers(frame)[0] for frame in frames] == taken
 
 
 def test_a_loss_in_a_second_field_spoils_its_frame():
@@ -132,10 +132,10 @@ def test_a_field_that_is_shown_by_itself_has_the_shape_of_its_picture(container,
             shown = numbered_frame(number, 192, 64)
             output.mux(stream.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")))
         output.mux(stream.encode())
-    found = list(sample_frames(buffer.getvalue(), 4))
-    assert [number_in(frame.image) for frame in found] == [3, 9, 15, 21]
-    assert {frame.image.shape[:2] for frame in found} == {(128, 192) if aspect == 1 else (96, 192)}
-    assert found[0].facts["pixel_aspect"] == pytest.approx(aspect / 2)
+    frames = list(sample_frames(buffer.getvalue(), 4))
+    assert [number_in(frame.image) for frame in frames] == [3, 9, 15, 21]
+    assert {frame.image.shape[:2] for frame in frames} == {(128, 192) if aspect == 1 else (96, 192)}
+    assert frames[0].facts["pixel_aspect"] == pytest.approx(aspect / 2)
 
 
 def test_packets_alone_tell_once_a_keyframe_has_come():

@@ -109,9 +109,9 @@ def test_the_kind_of_a_file_is_told_by_its_content_not_its_name(tmp_path, data, 
     ids=["mp4", "matroska", "variable rate", "stored out of order"],
 )
 def test_all_frames_have_their_time(data, seconds):
-    found = probe(data).timeline
-    assert found.seconds == pytest.approx([float(Fraction(second)) for second in seconds])
-    assert list(found.stamps) == [frame.pts for frame in sample_frames(data, 99)]
+    probed = probe(data).timeline
+    assert probed.seconds == pytest.approx([float(Fraction(second)) for second in seconds])
+    assert list(probed.stamps) == [frame.pts for frame in sample_frames(data, 99)]
 
 
 @pytest.mark.parametrize(
@@ -120,9 +120,9 @@ def test_all_frames_have_their_time(data, seconds):
     ids=["AVI", "a time is missing", "still"],
 )
 def test_where_times_do_not_hold_there_are_none(data):
-    found = probe(data)
-    assert found.timeline is None or set(found.timeline.stamps) == {None}
-    assert (found.failure, found.facts["frames_found"] in (1, 8)) == ("", True)
+    probed = probe(data)
+    assert probed.timeline is None or set(probed.timeline.stamps) == {None}
+    assert (probed.failure, probed.facts["frames_found"] in (1, 8)) == ("", True)
 
 
 def zipped() -> bytes:
@@ -162,26 +162,26 @@ def zipped() -> bytes:
     ],
 )
 def test_a_broken_video_tells_its_size_and_the_reason_that_sampling_gives(data, limits, failure):
-    found = probe(data, limits)
-    assert (found.kind, found.facts, found.timeline) == ("video", {"bytes": len(data)}, None)
-    assert found.failure.startswith(failure)
-    for handed_on in (found, None):
+    probed = probe(data, limits)
+    assert (probed.kind, probed.facts, probed.timeline) == ("video", {"bytes": len(data)}, None)
+    assert probed.failure.startswith(failure)
+    for handed_on in (probed, None):
         with pytest.raises(MediaError) as raised:
             next(sample_frames(data, 3, limits=limits, probe=handed_on))
-        assert str(raised.value) == found.failure
+        assert str(raised.value) == probed.failure
 
 
 def test_a_video_without_a_frame_tells_its_facts_and_the_reason():
-    found = probe(without_frames())
-    assert found.failure == f"no frame in it; {TRY_A_PLAYER}"
-    assert found.facts["frames_found"] == 0
-    assert (found.facts["container"], found.facts["codec"]) == ("avi", "h264")
+    probed = probe(without_frames())
+    assert probed.failure == f"no frame in it; {TRY_A_PLAYER}"
+    assert probed.facts["frames_found"] == 0
+    assert (probed.facts["container"], probed.facts["codec"]) == ("avi", "h264")
 
 
 def test_a_video_whose_index_ends_before_its_frames_is_called_cut_off():
-    found = probe(TINY["mp4"][:-100])
-    assert found.facts["frames_found"] == 0
-    assert found.failure.startswith(NO_INDEX)
+    probed = probe(TINY["mp4"][:-100])
+    assert probed.facts["frames_found"] == 0
+    assert probed.failure.startswith(NO_INDEX)
 
 
 def test_the_limit_of_work_does_not_change_the_kind_of_a_still():
@@ -204,9 +204,9 @@ def test_a_missing_file_is_an_error_for_whoever_asked(tmp_path):
 def test_a_probe_handed_on_spares_a_reading_and_changes_no_frame(monkeypatch, data, times_opened):
     opening = Mock(wraps=av.open)
     monkeypatch.setattr(av, "open", opening)
-    found = probe(data)
+    probed = probe(data)
     assert opening.call_count == 1
-    handed_on = list(sample_frames(data, 3, probe=found))
+    handed_on = list(sample_frames(data, 3, probe=probed))
     assert opening.call_count == 1 + times_opened
     alone = list(sample_frames(data, 3))
     assert opening.call_count == 2 * (1 + times_opened)
@@ -220,9 +220,9 @@ def test_a_probe_handed_on_spares_a_reading_and_changes_no_frame(monkeypatch, da
     [("mp4", 0, 0), ("mp4", 2, 2), ("matroska", 2, 2), ("mpegts", 2, 0)],
 )
 def test_it_is_told_how_long_a_player_waits_for_the_first_frame(container, later, starts_at):
-    found = probe(late_clip(later, container))
-    assert found.starts_at == pytest.approx(starts_at, abs=0.1)  # sound begins a little before 0
-    assert found.timeline.seconds[0] == 0
+    probed = probe(late_clip(later, container))
+    assert probed.starts_at == pytest.approx(starts_at, abs=0.1)  # sound begins a little before 0
+    assert probed.timeline.seconds[0] == 0
 
 
 @pytest.mark.parametrize("tag", [b"hev1", b"dvhe", b"dvh1"])
@@ -237,6 +237,6 @@ def test_a_video_in_colours_of_dolby_vision_alone_is_refused(tag, transfer):
         for _ in range(3):
             output.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p10le")))
         output.mux(stream.encode())
-    found = probe(buffer.getvalue().replace(b"hev1", tag))
+    probed = probe(buffer.getvalue().replace(b"hev1", tag))
     refused = tag != b"hev1" and transfer == 2
-    assert ("Dolby Vision alone" in found.failure) == refused
+    assert ("Dolby Vision alone" in probed.failure) == refused

@@ -71,9 +71,9 @@ def test_a_picture_is_turned_by_its_exif_data_alone(kind):
 
 def test_a_long_text_does_not_cost_the_picture():
     """Programs that generate pictures write there what they were made of."""
-    told = PngInfo()
-    told.add_text("workflow", "step " * 1_000_000, zip=True)
-    np.testing.assert_array_equal(read_image(picture(COLOURS, "PNG", pnginfo=told)), COLOURS)
+    text = PngInfo()
+    text.add_text("workflow", "step " * 1_000_000, zip=True)
+    np.testing.assert_array_equal(read_image(picture(COLOURS, "PNG", pnginfo=text)), COLOURS)
 
 
 def test_a_kind_of_tiff_that_is_not_read_is_not_only_called_damaged():
@@ -84,8 +84,8 @@ def test_a_kind_of_tiff_that_is_not_read_is_not_only_called_damaged():
     frame = av.VideoFrame(32, 32, "ya16le")
     frame.pts = 0
     packets = [*encoder.encode(frame), *encoder.encode(None)]
-    told = probe(b"".join(map(bytes, packets))).failure
-    assert "a kind of TIFF that is not read here; save it as PNG" in told
+    failure = probe(b"".join(map(bytes, packets))).failure
+    assert "a kind of TIFF that is not read here; save it as PNG" in failure
 
 
 def png_with_damaged(kind: bytes) -> bytes:
@@ -118,9 +118,9 @@ def test_a_preview_of_what_cannot_be_read_is_refused():
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 @pytest.mark.parametrize("kind", ["WEBP", "PNG", "JPEG", "GIF", "TIFF"])
 def test_what_begins_as_a_picture_and_is_none_is_called_damaged(kind):
-    found = probe(picture(BLOCKS, kind)[:16])
-    assert found.kind == "image"
-    assert "damaged" in found.failure
+    probed = probe(picture(BLOCKS, kind)[:16])
+    assert probed.kind == "image"
+    assert "damaged" in probed.failure
 
 
 @pytest.mark.parametrize(

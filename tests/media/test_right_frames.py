@@ -98,18 +98,18 @@ def shifted(data: bytes, seconds: float) -> bytes:
 def test_saved_streams_that_were_joined_are_seen_to_their_end():
     data = in_fragments(0) + in_fragments(24)
     assert numbers(data, 6) == [4, 12, 20, 28, 36, 44]
-    found = probe(data).facts
-    assert (found["frames_found"], found["segments"]) == (48, 2)
-    assert found["duration"] == pytest.approx(1.92)
+    facts = probe(data).facts
+    assert (facts["frames_found"], facts["segments"]) == (48, 2)
+    assert facts["duration"] == pytest.approx(1.92)
 
 
 @pytest.mark.parametrize("seconds", [-1000, 60, 40_000, 95_000], ids=str)
 def test_a_jump_of_the_times_is_no_time_that_passed(seconds):
     one = encoded("h264", 20, "mpegts")
     data = shifted(one, max(0, -seconds)) + shifted(one, max(0, seconds))
-    found = probe(data)
-    assert found.facts["segments"] == 2
-    assert found.facts["duration"] == pytest.approx(1.6, abs=0.05)
+    probed = probe(data)
+    assert probed.facts["segments"] == 2
+    assert probed.facts["duration"] == pytest.approx(1.6, abs=0.05)
     assert numbers(data, 4) == [5, 15, 5, 15]
 
 
@@ -229,8 +229,8 @@ def test_damage_in_groups_that_refer_to_one_another_is_seen_and_spoils_no_other(
 
 
 def test_a_cut_clip_gives_the_frames_that_are_left():
-    found = sampled(case("truncated_threads.mp4"), 6)
-    assert [frame.index for frame in found] == [0, 2, 4, 6, 7, 8]
+    frames = sampled(case("truncated_threads.mp4"), 6)
+    assert [frame.index for frame in frames] == [0, 2, 4, 6, 7, 8]
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
@@ -261,9 +261,9 @@ def test_damage_gives_frames_or_a_reason_and_the_same_ones_again(decoder):
 
 def outcome(data: bytes) -> list | str:
     try:
-        found = [(f.index, f.trusted, f.image.tobytes()) for f in sample_frames(data, 8)]
-        assert len(found) <= 8
-        return found
+        frames = [(f.index, f.trusted, f.image.tobytes()) for f in sample_frames(data, 8)]
+        assert len(frames) <= 8
+        return frames
     except MediaError as error:
         return str(error)
 

@@ -97,22 +97,22 @@ def see_through(alpha: int) -> Image.Image:
 
 
 @pytest.mark.parametrize(
-    ("alpha", "right", "told"),
+    ("alpha", "right", "sentences"),
     [(255, (255, 0, 0), []), (0, WHITE, LAID_ON_WHITE), (51, (255, 204, 204), LAID_ON_WHITE)],
 )
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "AVIF"])
-def test_what_cannot_be_seen_is_not_judged(kind, alpha, right, told):
+def test_what_cannot_be_seen_is_not_judged(kind, alpha, right, sentences):
     options = {"WEBP": {"lossless": True, "exact": True}, "AVIF": {"quality": 100}}.get(kind, {})
     image, facts = read_still(saved(see_through(alpha), kind, **options))
     np.testing.assert_allclose(image[9, 28], right, atol=4)
     np.testing.assert_allclose(image[9, 4], SKIN, atol=4)
-    assert alterations(facts) == told
+    assert alterations(facts) == sentences
 
 
 @pytest.mark.parametrize(
-    ("alpha", "right", "told"), [(0, (255, 0, 0), []), (9, None, LAID_ON_WHITE)]
+    ("alpha", "right", "sentences"), [(0, (255, 0, 0), []), (9, None, LAID_ON_WHITE)]
 )
-def test_a_bitmap_of_which_nothing_could_be_seen_is_opaque(alpha, right, told):
+def test_a_bitmap_of_which_nothing_could_be_seen_is_opaque(alpha, right, sentences):
     """As from the clipboard of Windows, where the fourth bytes are not used."""
     pixels = plain((255, 0, 0, alpha), "RGBA").tobytes("raw", "BGRA")
     masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
@@ -121,7 +121,7 @@ def test_a_bitmap_of_which_nothing_could_be_seen_is_opaque(alpha, right, told):
     data = b"BM" + struct.pack("<IHHI", 14 + 108 + len(pixels), 0, 0, 14 + 108) + head + pixels
     image, facts = read_still(data)
     assert right is None or (image == right).all()
-    assert alterations(facts) == told
+    assert alterations(facts) == sentences
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,8 @@ def frame_of(number: int) -> av.VideoFrame:
 @pytest.mark.parametrize("name", ["cover_art_first_mutagen.mp4", "cover_art_first.mkv"])
 def test_a_cover_before_the_film_is_passed_over(name):
     assert numbers(case(name), 6) == [5, 15, 25, 35, 45, 55]
-    found = probe(case(name))
-    assert (found.facts["codec"], found.facts["frames_found"]) == ("h264", 60)
+    probed = probe(case(name))
+    assert (probed.facts["codec"], probed.facts["frames_found"]) == ("h264", 60)
 
 
 @pytest.mark.parametrize("container", ["matroska", "mp4", "avi"])
@@ -140,9 +140,9 @@ def test_a_cut_animation_gives_the_frames_that_are_left_or_says_that_it_is_damag
     data = picture(numbered_frame(0), "GIF", save_all=True, append_images=frames[1:])
     counts = set()
     for end in range(20, len(data), 7):
-        found = probe(data[:end])
-        counts.add(found.facts.get("frames_found", 0))
-        assert not found.failure or "damaged" in found.failure, end
+        probed = probe(data[:end])
+        counts.add(probed.facts.get("frames_found", 0))
+        assert not probed.failure or "damaged" in probed.failure, end
     assert counts == set(range(7))
 
 
@@ -150,9 +150,9 @@ def test_a_cut_animation_gives_the_frames_that_are_left_or_says_that_it_is_damag
 def test_an_animation_that_ends_before_what_it_announces_is_cut_off(kind):
     frames = [Image.fromarray(numbered_frame(number)) for number in range(6)]
     data = picture(numbered_frame(0), kind, save_all=True, append_images=frames[1:])
-    found = [probe(data[: int(share * len(data))]) for share in (1, 0.75, 0.37)]
-    assert [one.cut_off for one in found] == [False, True, True]
-    assert [one.facts.get("frames_found") == 6 for one in found] == [True, False, False]
+    probes = [probe(data[: int(share * len(data))]) for share in (1, 0.75, 0.37)]
+    assert [probed.cut_off for probed in probes] == [False, True, True]
+    assert [probed.facts.get("frames_found") == 6 for probed in probes] == [True, False, False]
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "JPEG", "MPO", "TIFF"])
@@ -186,11 +186,11 @@ def test_it_is_told_where_another_video_is_not_looked_at(data, joined):
     assert probe(data).joined == joined
 
 
-@pytest.mark.parametrize(("told", "shown"), [(0, 100), (10, 100), (16, 16), (50, 50)])
-def test_only_a_time_too_short_for_browsers_becomes_the_usual_one(told, shown):
+@pytest.mark.parametrize(("declared", "shown"), [(0, 100), (10, 100), (16, 16), (50, 50)])
+def test_only_a_time_too_short_for_browsers_becomes_the_usual_one(declared, shown):
     frames = [Image.fromarray(numbered_frame(number)) for number in range(12)]
     data = picture(
-        numbered_frame(0), "WEBP", save_all=True, append_images=frames[1:], duration=told
+        numbered_frame(0), "WEBP", save_all=True, append_images=frames[1:], duration=declared
     )
     assert probe(data).facts["duration"] == pytest.approx(12 * shown / 1000)
 
@@ -209,8 +209,8 @@ def test_without_the_package_for_it_a_heic_picture_is_refused_with_the_remedy(
     """Such files reach us under the names of JPEG pictures, too."""
     monkeypatch.setattr(stills, "FORMATS", [one for one in stills.FORMATS if one != "HEIF"])
     (tmp_path / "IMG_0001.jpg").write_bytes(case("iphone_tiled.heic").read_bytes())
-    found = probe(tmp_path / "IMG_0001.jpg")
-    assert (found.kind, found.failure) == ("image", f"{stills.NO_HEIF}; {stills.HEIF_REMEDY}")
+    probed = probe(tmp_path / "IMG_0001.jpg")
+    assert (probed.kind, probed.failure) == ("image", f"{stills.NO_HEIF}; {stills.HEIF_REMEDY}")
     for read in (read_image, lambda path: numbers(path, 3)):
         with pytest.raises(MediaError, match="pip install pillow-heif"):
             read(tmp_path / "IMG_0001.jpg")

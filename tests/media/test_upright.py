@@ -111,8 +111,8 @@ def of_a_camera(container: str, orientation: int) -> bytes:
     ],
 )
 def test_frames_of_a_camera_are_turned_as_their_exif_says(container, orientation, stored):
-    found = list(sample_frames(of_a_camera(container, orientation), 3))
-    assert [number_in(stored(frame.image)) for frame in found] == [2, 6, 10]
+    frames = list(sample_frames(of_a_camera(container, orientation), 3))
+    assert [number_in(stored(frame.image)) for frame in frames] == [2, 6, 10]
 
 
 def with_aspect(width: int, height: int, aspect: Fraction) -> bytes:
@@ -137,8 +137,8 @@ def with_aspect(width: int, height: int, aspect: Fraction) -> bytes:
 )
 def test_an_aspect_that_changes_within_a_recording_is_followed(parts, shapes):
     data = b"".join(with_aspect(*part) for part in parts)
-    found = [frame.image.shape[:2] for frame in sample_frames(data, 4)]
-    assert found == [shape for shape in shapes for _ in range(2)]
+    sizes = [frame.image.shape[:2] for frame in sample_frames(data, 4)]
+    assert sizes == [shape for shape in shapes for _ in range(2)]
 
 
 def test_a_matrix_of_no_numbers_asks_for_nothing():
@@ -239,9 +239,9 @@ def test_a_ratio_that_cannot_be_changes_no_picture(density):
     assert read_image(bytes(data)).shape == (64, 96, 3)
 
 
-@pytest.mark.parametrize(("told", "taken"), [(0.0, 1), (1e6, 1), (1e-6, 1), (1.5, 1.5)])
-def test_an_aspect_that_cannot_be_is_none(told, taken):
-    assert sensible(told) == taken
+@pytest.mark.parametrize(("declared", "taken"), [(0.0, 1), (1e6, 1), (1e-6, 1), (1.5, 1.5)])
+def test_an_aspect_that_cannot_be_is_none(declared, taken):
+    assert sensible(declared) == taken
 
 
 def colours(matrix: int, full: bool) -> Frame:
@@ -299,25 +299,25 @@ def test_where_frames_tell_no_colours_those_of_the_container_hold(told_by_frames
 
 
 @pytest.mark.parametrize(
-    ("told", "taken"),
+    ("declared", "taken"),
     [(Colours(1, 1, 2), ("bt709", "full")), (Colours(2, 2, 0), ("bt470bg", "limited"))],
 )
-def test_of_vp8_the_container_has_the_last_word(told, taken):
+def test_of_vp8_the_container_has_the_last_word(declared, taken):
     """Its pictures cannot tell a matrix; FFmpeg presumes one."""
     frame = av.VideoFrame(32, 24, "yuv420p")
     frame.colorspace, frame.color_range = 5, 1
-    _, facts = Upright(10_000, told, "vp8")(frame, 1.0)
+    _, facts = Upright(10_000, declared, "vp8")(frame, 1.0)
     assert (facts["colour_matrix"], facts["colour_range"]) == taken
 
 
 @pytest.mark.parametrize(
-    ("told", "taken"),
+    ("declared", "taken"),
     [((2, 2, 0), (9, 16, 1)), ((1, 18, 2), (1, 18, 2))],
     ids=["nothing", "all"],
 )
-def test_a_frame_that_tells_its_colours_has_the_last_word(told, taken):
+def test_a_frame_that_tells_its_colours_has_the_last_word(declared, taken):
     frame = av.VideoFrame(96, 64, "yuv420p10le")
-    frame.colorspace, frame.color_trc, frame.color_range = told
+    frame.colorspace, frame.color_trc, frame.color_range = declared
     Upright(10_000, Colours(9, 16, 1))(frame, 1.0)
     assert colours_of(frame) == taken
 
@@ -469,8 +469,8 @@ def test_greys_between_0_and_1_fill_the_range():
 
 def with_cicp(data: bytes, transfer: int) -> bytes:
     """The PNG, in colours of BT.2020 and with this transfer characteristic."""
-    told = png_chunk(b"cICP", bytes((9, transfer, 0, 1)))
-    return data[:33] + told + data[33:]  # after the header
+    chunk = png_chunk(b"cICP", bytes((9, transfer, 0, 1)))
+    return data[:33] + chunk + data[33:]  # after the header
 
 
 @pytest.mark.parametrize("transfer", [PQ, HLG])
@@ -509,9 +509,9 @@ def with_transfer(avif: bytes, transfer: int) -> bytes:
     data, box = bytearray(avif), b"colrnclx"
     place = data.find(box)
     while place >= 0:
-        told = place + len(box) + 2  # behind the primaries
-        data[told : told + 2] = transfer.to_bytes(2, "big")
-        place = data.find(box, told)
+        at = place + len(box) + 2  # behind the primaries
+        data[at : at + 2] = transfer.to_bytes(2, "big")
+        place = data.find(box, at)
     return bytes(data)
 
 

@@ -28,12 +28,12 @@ def shown(data: bytes) -> list[np.ndarray]:
 @names
 @pytest.mark.parametrize("clip", [SHORT, UNEVEN], ids=["even", "uneven"])
 def test_a_copy_of_a_clip_has_its_frames_and_times(name, clip):
-    made_of, found = probe(clip), probe(made_copy := copy(BY_NAME[name], clip, "video", LIMITS))
+    original, copied = probe(clip), probe(made_copy := copy(BY_NAME[name], clip, "video", LIMITS))
     assert made_copy != clip
-    assert found.kind == "video"
-    assert found.facts["frames_found"] == made_of.facts["frames_found"] == len(shown(made_copy))
-    assert found.timeline.seconds == pytest.approx(made_of.timeline.seconds, abs=0.001)
-    assert found.facts["duration"] == pytest.approx(made_of.facts["duration"], rel=0.1)
+    assert copied.kind == "video"
+    assert copied.facts["frames_found"] == original.facts["frames_found"] == len(shown(made_copy))
+    assert copied.timeline.seconds == pytest.approx(original.timeline.seconds, abs=0.001)
+    assert copied.facts["duration"] == pytest.approx(original.facts["duration"], rel=0.1)
 
 
 @pytest.mark.parametrize("name", [name for name, one in BY_NAME.items() if not one.shifted])

@@ -67,8 +67,8 @@ def test_no_label_covers_another(tops):
     """Of faces close to each other, whose labels are wider than they are."""
     texts = ("1 no verdict, 20.9 % fake", "2 REAL, 1.0 % fake", "3 FAKE, 99.0 % fake")
     places = [(100.0 + 30 * number, top, 25.0, 30.0) for number, top in enumerate(tops)]
-    found = [Box(place, "REAL", text) for place, text in zip(places, texts, strict=True)]
-    drawn = draw(GROUND, found)
+    numbered = [Box(place, "REAL", text) for place, text in zip(places, texts, strict=True)]
+    drawn = draw(GROUND, numbered)
     for text in texts:
         label = boxes._label(text, "REAL", max(boxes.LEAST_LETTER, 400 // boxes.SMALL))
         height, width = label.shape[:2]

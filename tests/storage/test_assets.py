@@ -77,10 +77,10 @@ def test_a_missing_file_is_named_with_the_remedy(tiny):
 
 def test_another_file_is_refused_with_both_hashes_and_the_remedy(tiny):
     put(tiny, OTHER)
-    found = hashlib.sha256(OTHER).hexdigest()
+    digest = hashlib.sha256(OTHER).hexdigest()
     with pytest.raises(
         UserError,
-        match=f"{tiny}: sha256 is {found}, but params.yaml or the model expects {SHA256}.*`{REMEDY}`",
+        match=f"{tiny}: sha256 is {digest}, but params.yaml or the model expects {SHA256}.*`{REMEDY}`",
     ):
         locate(TINY, SHA256)
 

@@ -57,8 +57,8 @@ def test_all_odd_files_that_were_collected_are_media():
 
 def test_the_docs_name_every_suffix():
     text = (PROJECT / "docs/data-sets.md").read_text()
-    (told,) = re.findall(r"Videos are recognised by `(.+?)`, images by `(.+?)`", text, re.DOTALL)
-    assert [set(suffixes.split()) for suffixes in told] == [VIDEO_SUFFIXES, IMAGE_SUFFIXES]
+    (lists,) = re.findall(r"Videos are recognised by `(.+?)`, images by `(.+?)`", text, re.DOTALL)
+    assert [set(suffixes.split()) for suffixes in lists] == [VIDEO_SUFFIXES, IMAGE_SUFFIXES]
 
 
 def test_a_listing_is_sorted_and_knows_what_each_file_is(tree):
