@@ -12,8 +12,8 @@ DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def code_hash(modules: Sequence[str], packages: Sequence[str] = ()) -> str:
-    """Changes with what these `modules` (`subpackage/module`) do and with the versions of
-    `packages`, or their absence; not with comments, docstrings and line breaks."""
+    """SHA-256 (hex) of the code of these `modules` (`subpackage/module`), without comments,
+    docstrings and line breaks, and of the versions of `packages`, or their absence."""
     code = [_without_docstrings((LIBRARY / f"{module}.py").read_text()) for module in modules]
     versions = [installed(name) for name in packages]
     return hashlib.sha256(repr((code, versions)).encode()).hexdigest()

@@ -92,7 +92,7 @@ def printable(text: str) -> str:
 
 
 def drop_output() -> None:
-    """What is printed from now on goes nowhere: who read it is gone."""
+    """Discard what is printed from now on: its reader is gone."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -191,7 +191,7 @@ def _called(memory: float, function: Callable[..., Result], *task: object) -> Re
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Whether this is what it says; OpenCV has no exception of its own for it."""
+    """Whether memory ran out; OpenCV has no exception of its own for it."""
     return isinstance(error, MemoryError) or getattr(error, "code", None) == OPENCV_NO_MEMORY
 
 

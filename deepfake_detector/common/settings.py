@@ -55,7 +55,7 @@ class Parallel(StrictModel):
 
 
 def in_words(detail: ErrorDetails) -> str:
-    """One problem of pydantic's, for whoever wrote the file of settings."""
+    """One problem that pydantic found, in words for the person who wrote the settings."""
     return IN_WORDS.get(detail["type"], detail["msg"].removeprefix("Value error, "))
 
 

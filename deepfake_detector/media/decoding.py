@@ -1,4 +1,4 @@
-"""The frames of a video that are wanted, and only the groups of pictures that hold them decoded.
+"""Decoding of the frames of a video that are wanted, and of no more groups of pictures than needed.
 
 One thread decodes a file: several make different pictures of damage that no decoder sees. Files
 are decoded side by side instead, and a file ahead of what is done with its frames.
@@ -33,8 +33,8 @@ class Damage(Exception):  # noqa: N818 (no error: the frames are looked at more 
 
 
 class Decoded(NamedTuple):
-    """A decoded frame, the width of its pixels over their height by the codec's own word (1 where
-    it has none), which may change from frame to frame, and whether it is one field of a picture,
+    """A decoded frame, the width of its pixels over their height as the codec declares it (1 where
+    it does not), which may change from frame to frame, and whether it is one field of a picture,
     with every second of its lines."""
 
     frame: av.VideoFrame

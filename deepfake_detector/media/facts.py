@@ -31,7 +31,7 @@ def video_facts(stream: av.VideoStream, packets: Sequence[Packet], clip: Timelin
 
 
 def _encoder(stream: av.VideoStream) -> str:
-    """What wrote the file by its own word; empty where it does not say."""
+    """The program that wrote the file, as its tags name it; empty where they name none."""
     for tags in (stream.metadata, stream.container.metadata):
         for name, value in tags.items():
             if name.lower() == "encoder":

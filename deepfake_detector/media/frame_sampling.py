@@ -51,7 +51,7 @@ class Frame:
 
 
 def without_image(frame: Frame) -> Frame:
-    """What is kept of a frame that was looked at."""
+    """The frame with an empty image: what is kept of one that was looked at."""
     return replace(frame, image=NO_PICTURE)
 
 

@@ -1,4 +1,4 @@
-"""A picture as H.264 leaves it, coded by itself: what any clip's keyframe has been through."""
+"""A picture as H.264 leaves it, coded on its own: what any clip's keyframe has been through."""
 
 import io
 
@@ -8,8 +8,8 @@ import numpy as np
 
 
 def through_h264(image: np.ndarray, crf: int) -> np.ndarray:
-    """`image` (RGB uint8, any size) encoded as a frame by itself at `crf`, 0 (fine) to 51 (coarse),
-    and decoded again, by algorithms that do not depend on the processor."""
+    """`image` (RGB uint8, any size) encoded as a frame on its own at `crf`, 0 (fine) to 51
+    (coarse), and decoded again, by algorithms that do not depend on the processor."""
     height, width = image.shape[:2]
     padded = even(image)
     buffer = io.BytesIO()

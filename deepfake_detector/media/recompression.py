@@ -10,5 +10,6 @@ JPEG_QUALITY = 91  # an unusual one: at its own quality a picture comes back as 
 
 
 def compressed_again(image: np.ndarray, kind: str) -> np.ndarray:
-    """An `image`, or a frame of a `video` coded by itself (RGB uint8), as that leaves it."""
+    """`image` (RGB uint8) after mild recompression: as JPEG, or where `kind` is `video` as a frame
+    of H.264 coded on its own."""
     return through_h264(image, CRF) if kind == "video" else through_jpeg(image, JPEG_QUALITY)

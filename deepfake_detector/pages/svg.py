@@ -1,7 +1,7 @@
 """Charts as SVG that comes back byte for byte."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
 
@@ -70,7 +70,9 @@ def timeline(table: pd.DataFrame, low: float, high: float) -> str:
 
 
 @contextmanager
-def chart(title: str, x_label: str, y_label: str, width: float, height: float) -> Iterator:
+def chart(
+    title: str, x_label: str, y_label: str, width: float, height: float
+) -> Iterator[tuple[Axes, Callable[[], str]]]:
     """Axes to draw on (sizes in inches), and a function that gives the SVG afterwards."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")

@@ -19,7 +19,7 @@ Content = TypeVar("Content")
 
 @contextmanager
 def naming(path: str | os.PathLike) -> Iterator[None]:
-    """An error of the disk within that names no file names this one."""
+    """Adds `path` to an error of the disk within that names no file."""
     try:
         yield
     except OSError as error:
