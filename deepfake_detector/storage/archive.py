@@ -137,7 +137,8 @@ class ArchiveReader:
     def picture(self, archive: str, member: str) -> np.ndarray:
         """The member as (height, width, 3) RGB uint8. Raises UserError where it is none, too."""
         data = np.frombuffer(self.read(archive, member), np.uint8)
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+        # of no bytes at all OpenCV makes an error of its own
+        picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
         if picture is None:
             raise UserError(
                 f"{self.folder / archive}: {member} is not a picture",

@@ -114,8 +114,9 @@ def test_a_picture_comes_back_as_rgb(tmp_path):
         np.testing.assert_array_equal(reader.picture("a.zip", "noise.png"), NOISE)
 
 
-def test_a_member_that_is_not_a_picture_is_named_with_the_remedy(tmp_path):
-    write_archive(tmp_path / "a.zip", {"text.png": b"no picture"})
+@pytest.mark.parametrize("content", [b"no picture", b""])
+def test_a_member_that_is_not_a_picture_is_named_with_the_remedy(tmp_path, content):
+    write_archive(tmp_path / "a.zip", {"text.png": content})
     with (
         ArchiveReader(tmp_path) as reader,
         pytest.raises(UserError, match="a.zip: text.png is not a picture; .*dvc checkout"),
