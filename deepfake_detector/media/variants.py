@@ -22,7 +22,6 @@ from deepfake_detector.media.reading import (
     MediaError,
     Source,
     check_jpeg_side,
-    video_errors,
 )
 from deepfake_detector.media.stills import read_image
 from deepfake_detector.media.writing import h264_clip
@@ -112,10 +111,9 @@ def copy(variant: Variant, source: Source, kind: str, limits: Limits) -> bytes:
     frames = sample_frames(source, ALL_FRAMES, limits)
     in_place = ((frame.time, frame.image) for frame in frames)
     shown = _a_frame_later(frames) if variant.shifted else in_place
-    with video_errors():
-        pictures = ((moment, even(variant.change(image))) for moment, image in shown)
-        in_time = _in_time(pictures, limits.work)
-        return h264_clip(in_time, variant.crf, PRESET, most_bytes=MOST_BYTES)
+    pictures = ((moment, even(variant.change(image))) for moment, image in shown)
+    in_time = _in_time(pictures, limits.work)
+    return h264_clip(in_time, variant.crf, PRESET, most_bytes=MOST_BYTES)
 
 
 def _a_frame_later(frames: Iterable[Frame]) -> Iterator[tuple[float, np.ndarray]]:

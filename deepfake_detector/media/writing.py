@@ -10,7 +10,7 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
-from deepfake_detector.media.reading import MediaError
+from deepfake_detector.media.reading import MediaError, video_errors
 
 CLOCK = 90_000  # ticks a second, as in MPEG
 USUAL_RATE = 25.0  # frames a second, where a clip has none
@@ -32,7 +32,8 @@ def h264_clip(
     """A clip of `frames`, each with its second: RGB uint8 of one size, with even sides.
 
     A frame is shown until the next, the last until `duration` (seconds), or as `rate` (frames a
-    second) says. Raises MediaError where the file gets larger than `most_bytes`.
+    second) says. Raises MediaError where a frame cannot be encoded and where the file gets
+    larger than `most_bytes`.
     """
     with tempfile.TemporaryFile() as file:
         place = f"/proc/self/fd/{file.fileno()}"  # FFmpeg reads it again to put its index in front
@@ -51,7 +52,9 @@ def h264_clip(
             for frame in chain(_video_frames(frames, duration, 1 / rate), [None]):
                 if frame and not frame.pts:
                     context.height, context.width = frame.height, frame.width
-                for packet in stream.encode(frame):
+                with video_errors():
+                    packets = stream.encode(frame)
+                for packet in packets:
                     size += packet.size
                     if size > most_bytes:
                         raise MediaError(f"the clip made is larger than {most_bytes >> 20} MiB")

@@ -1,5 +1,7 @@
 """A changed copy has other bytes, and the frames and times of the file it was made of."""
 
+import dataclasses
+
 import made
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from deepfake_detector.media.probing import probe
 from deepfake_detector.media.reading import LIMITS, Limits, MediaError
 from deepfake_detector.media.stills import read_image
 from deepfake_detector.media.variants import VARIANTS, copy
+from deepfake_detector.media.writing import h264_clip
 
 CLIP = made.clip(24, rate=12)
 LONG = made.picture(np.zeros((1, 65_501, 3), np.uint8))  # longer than a JPEG can be
@@ -109,6 +112,20 @@ def test_the_smallest_pictures_have_copies(width, height):
 def test_what_cannot_be_copied_says_why(data, kind, limits, said):
     with pytest.raises(MediaError, match=said):
         copy(VARIANTS[0], data, kind, limits)
+
+
+def test_an_error_of_this_program_is_not_called_a_damaged_video():
+    def wrong(_: np.ndarray) -> np.ndarray:
+        raise ValueError("a mistake")
+
+    with pytest.raises(ValueError, match="a mistake"):
+        copy(dataclasses.replace(VARIANTS[0], change=wrong), CLIP, "video", LIMITS)
+
+
+def test_what_the_encoder_refuses_says_why():
+    too_wide = np.zeros((2, 20_000, 3), np.uint8)
+    with pytest.raises(MediaError):
+        h264_clip([(0.0, too_wide)], 20, "superfast")
 
 
 def test_a_copy_has_a_largest_size(monkeypatch):
