@@ -80,9 +80,9 @@ class Params(StrictModel):
     @model_validator(mode="after")
     def _no_mix_with_unchanged_crops(self) -> "Params":
         ready = {
-            name: isinstance(one, FolderSet) and one.kind == "face"
-            for name, one in self.data_sets.items()
-            if one.use == "train"
+            name: isinstance(data_set, FolderSet) and data_set.kind == "face"
+            for name, data_set in self.data_sets.items()
+            if data_set.use == "train"
         }
         if not self.crop_faces.realign and any(ready.values()) and not all(ready.values()):
             others = ", ".join(name for name, is_ready in ready.items() if not is_ready)
@@ -123,11 +123,11 @@ def load(path: Path = PARAMS_FILE) -> Params:
 
     Raises UserError naming every wrong or missing key, with its legal range.
     """
-    found = load_differences(path)
-    if missing := list(_left_to_defaults(found)):
-        told = [f"  {key}: {MISSING}" for key in missing]
-        raise UserError(f"{path}:\n" + "\n".join(told))
-    return found
+    settings = load_differences(path)
+    if missing := list(_left_to_defaults(settings)):
+        lines = [f"  {key}: {MISSING}" for key in missing]
+        raise UserError(f"{path}:\n" + "\n".join(lines))
+    return settings
 
 
 def load_differences(path: Path) -> Params:
@@ -155,23 +155,23 @@ def load_differences(path: Path) -> Params:
 
 
 def declared(*keys: str, path: Path = PARAMS_FILE) -> Any:
-    """What a params file says of the key that lies below `keys`, or all of it; unchecked, and None
-    where it says nothing that can be read.
+    """The unchecked value of the key that lies below `keys` in a params file, or the whole content;
+    None where there is none that can be read.
 
-    For what must be known before a stage loads its libraries, and for what it says once more when a
-    stage has ended. `load` names what is wrong.
+    For what must be known before a stage loads its libraries, and for the comparison after a stage
+    has ended. `load` names what is wrong.
     """
     try:
-        found = YAML(typ="safe", pure=True).load(path)
+        value = YAML(typ="safe", pure=True).load(path)
         for key in keys:
-            found = found[key]
+            value = value[key]
     except (OSError, YAMLError, KeyError, TypeError):
         return None
-    return found
+    return value
 
 
 def rendered(params: Params, head: list[str]) -> str:
-    """The text of a params file: `head` as comments, then every key with its caption."""
+    """The text of a params file: `head` as comment lines, then every key with its caption."""
     lines = [f"# {line}".rstrip() for line in head]
     for name, field in Params.model_fields.items():
         lines += ["", *_entry(name, field, getattr(params, name), "")]
@@ -183,8 +183,8 @@ def _entry(name: str, field: FieldInfo | None, value: Any, indent: str) -> Itera
     caption = (field.description if field else None) or ""
     if isinstance(value, StrictModel):
         yield from _captioned(f"{indent}{name}:", caption)
-        for key, own in type(value).model_fields.items():
-            yield from _entry(key, own, getattr(value, key), indent + "  ")
+        for key, subfield in type(value).model_fields.items():
+            yield from _entry(key, subfield, getattr(value, key), indent + "  ")
     elif isinstance(value, dict) and value:
         yield from _captioned(f"{indent}{name}:", caption)
         for key, entry in value.items():
