@@ -92,7 +92,7 @@ def figures(
         },
         "face_coverage": {name: round(share, 6) for name, share in coverage(index, faces).items()},
         "near_duplicates": {"pairs": len(near), "across_labels": across_labels(near, index)},
-        "odd_files": {what: len(items) for what, items in oddities(media).items()},
+        "odd_files": {oddity: len(items) for oddity, items in oddities(media).items()},
         "shortcut": {
             "roc_auc": None if shortcut.auc is None else round(shortcut.auc, 6),
             "reason": shortcut.reason,
@@ -108,16 +108,16 @@ def dropped_shares(items: pd.DataFrame) -> dict[str, dict[str, float]]:
     return {
         name: {
             CLASSES[label]: round(1 - float(kept), 6)
-            for label, kept in own.groupby("label")["keep"].mean().items()
+            for label, kept in rows.groupby("label")["keep"].mean().items()
         }
-        for name, own in items.groupby("data_set")
-        if not own["keep"].all()
+        for name, rows in items.groupby("data_set")
+        if not rows["keep"].all()
     }
 
 
 def oddities(media: pd.DataFrame) -> dict[str, list[str]]:
-    """What readers of video often get wrong, and the items in which it is so: it is dealt with
-    here, and told."""
+    """Properties of files that readers of video often get wrong -> the items that have them. This
+    project reads them rightly; they are reported."""
     odd = {
         "variable frame rate": media["variable_rate"] == 1,
         "to be turned by a rotation flag": media["rotation"].fillna(0) != 0,
@@ -125,63 +125,64 @@ def oddities(media: pd.DataFrame) -> dict[str, list[str]]:
         & (media["frames_declared"] != media["frames_found"]),
     }
     return {
-        what: media.loc[true.fillna(False).astype(bool), "item"].to_list()
-        for what, true in odd.items()
+        oddity: media.loc[mask.fillna(False).astype(bool), "item"].to_list()
+        for oddity, mask in odd.items()
     }
 
 
 def stoppers(
     index: pd.DataFrame, faces: pd.DataFrame, verified: pd.DataFrame, limits: Verify
 ) -> list[str]:
-    """What would make all later results wrong, a sentence each; empty where data can be used."""
-    found = [
+    """A sentence for each thing that would make all later results wrong; empty where the data can
+    be used."""
+    problems = [
         f"the same file is labelled real and fake: {', '.join(items)}; decide which, and remove "
         "the other"
         for items in label_conflicts(index)[:NAMED]
     ]
     items = index.merge(verified, on="item")
-    for name, own in items.groupby("data_set"):
-        if not own["keep"].any():
-            found.append(
-                f"no item of {name} is left{_dropped(own)}; check its root and layout, or take it out "
+    for name, rows in items.groupby("data_set"):
+        if not rows["keep"].any():
+            problems.append(
+                f"no item of {name} is left{_dropped(rows)}; check its root and layout, or take it out "
                 "of data_sets"
             )
     learned = items[items["use"] == "train"]
     counts = learned.loc[learned["keep"] == 1, "label"].value_counts()
     for label, name in enumerate(CLASSES):
         if label not in counts.index:
-            found.append(
+            problems.append(
                 f"no {name} item is left to learn from{_dropped(learned)}; check the data set's root "
                 "and layout"
             )
     if len(counts) == 2 and counts.max() > limits.max_imbalance * counts.min():
-        found.append(
+        problems.append(
             f"{counts[0]} real and {counts[1]} fake items: a ratio above verify.max_imbalance "
             f"{limits.max_imbalance:g}"
         )
-    return found + _coverage_stoppers(coverage(learned, faces), limits)
+    return problems + _coverage_stoppers(coverage(learned, faces), limits)
 
 
 def _dropped(items: pd.DataFrame) -> str:
     """Why most of these items (columns keep, reason) were dropped, in brackets."""
     most = sorted(dropped_by_kind(items).items(), key=lambda kind: -kind[1])[:3]
-    told = ", ".join(f"{count} x {kind}" for kind, count in most)
-    return f" (dropped: {told})" if told else ""
+    counts = ", ".join(f"{count} x {kind}" for kind, count in most)
+    return f" (dropped: {counts})" if counts else ""
 
 
 def shortcut_stopper(shortcut: Shortcut, limits: Verify) -> list[str]:
     """A sentence where file facts alone tell the classes apart and `limits` make that a failure."""
-    return _shortcut_told(shortcut, limits) if limits.on_shortcut == "fail" else []
+    return _shortcut_sentences(shortcut, limits) if limits.on_shortcut == "fail" else []
 
 
 def shortcut_warning(shortcut: Shortcut, limits: Verify) -> list[str]:
     """The same sentence where `limits` make it a warning."""
-    return _shortcut_told(shortcut, limits) if limits.on_shortcut == "warn" else []
+    return _shortcut_sentences(shortcut, limits) if limits.on_shortcut == "warn" else []
 
 
-def _shortcut_told(shortcut: Shortcut, limits: Verify) -> list[str]:
+def _shortcut_sentences(shortcut: Shortcut, limits: Verify) -> list[str]:
     limit = limits.max_shortcut_auc
-    told = f"(verify.max_shortcut_auc {limit:g})"
+    setting = f"(verify.max_shortcut_auc {limit:g})"
     remedy = (
         "a detector would learn that instead of faces. Encode both classes alike, or set "
         "verify.on_shortcut to warn"
@@ -191,13 +192,13 @@ def _shortcut_told(shortcut: Shortcut, limits: Verify) -> list[str]:
         facts = ", ".join(map(str, shortcut.carriers))
         return [
             f"{among}facts of the files alone, without their pictures, tell fake from real with "
-            f"a ROC-AUC of {shortcut.auc:.3f} {told}: "
+            f"a ROC-AUC of {shortcut.auc:.3f} {setting}: "
             f"{facts or 'several together, or which of them are missing'}; {remedy}"
         ]
     alone = [carrier for carrier in shortcut.carriers if carrier.alone > limit]
     return [
         f"{among}where it is known, {carrier} tells fake from real with a ROC-AUC of "
-        f"{carrier.alone:.3f} {told}; {remedy}"
+        f"{carrier.alone:.3f} {setting}; {remedy}"
         for carrier in alone
     ]
 
@@ -228,14 +229,14 @@ def _fault(faces: pd.DataFrame | None, frames: pd.DataFrame | None, limits: Veri
     size = (faces if frames is None else frames)[["width", "height"]].min(axis=None)
     if size < limits.min_side:
         return "picture too small"
-    found = statuses.ok(faces)
-    if found.empty:
-        none = (faces["status"] == statuses.NO_FACE).any()
-        return "no face" if none else "faces too small"
+    cropped = statuses.ok(faces)
+    if cropped.empty:
+        undetected = (faces["status"] == statuses.NO_FACE).any()
+        return "no face" if undetected else "faces too small"
     least = {
         "contrast": limits.min_contrast,
         "sharpness": limits.min_sharpness,
         "brightness": limits.min_brightness,
     }
-    medians = found[list(least)].median()
+    medians = cropped[list(least)].median()
     return next((FAULTS[name] for name, limit in least.items() if medians[name] < limit), "")

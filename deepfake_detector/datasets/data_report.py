@@ -62,12 +62,12 @@ def what_there_is(
 
 def _counted(items: pd.DataFrame) -> str:
     """How many items of each class there are and stay, and why the others do not."""
-    dropped = dropped_by_kind(items)
-    told = f"{_of_classes(items, ' items')} of {', '.join(sorted(items['data_set'].unique()))}; "
-    if not dropped:
-        return f"{told}all are kept."
-    why = ", ".join(f"{count} {kind}" for kind, count in dropped.items())
-    return f"{told}{_of_classes(items[items['keep'] == 1])} are kept. Dropped: {why}."
+    by_kind = dropped_by_kind(items)
+    total = f"{_of_classes(items, ' items')} of {', '.join(sorted(items['data_set'].unique()))}; "
+    if not by_kind:
+        return f"{total}all are kept."
+    why = ", ".join(f"{count} {kind}" for kind, count in by_kind.items())
+    return f"{total}{_of_classes(items[items['keep'] == 1])} are kept. Dropped: {why}."
 
 
 def _of_classes(items: pd.DataFrame, noun: str = "") -> str:
@@ -109,7 +109,8 @@ def look_alikes(
     first = statuses.ok(frames).groupby("item")["frame"].first()
     shown = [item for row in near.head(COLUMNS * 2).itertuples() for item in (row.item, row.other)]
     sheet = contact_sheet(
-        [picture(item, int(first[item])) for item in shown], [i.partition("/")[2] for i in shown]
+        [picture(item, int(first[item])) for item in shown],
+        [item.partition("/")[2] for item in shown],
     )
     text = [
         f"{len(near)} pairs, {across} of them of a real and a fake item. Both of a pair are kept "
@@ -124,15 +125,15 @@ def look_alikes(
     )
 
 
-def shortcut(found: Shortcut, limit: float) -> Section:
+def shortcut(result: Shortcut, limit: float) -> Section:
     """What a classifier makes of the files' facts alone."""
     title = "What could be learned instead of faces"
-    if found.auc is None:
-        return Section(title, [f"Not examined: {found.reason}."])
-    kind = f" of kind {found.among}" if found.among else ""
+    if result.auc is None:
+        return Section(title, [f"Not examined: {result.reason}."])
+    kind = f" of kind {result.among}" if result.among else ""
     text = (
         "A classifier that sees no picture, only facts of the files, tells fake from real with a "
-        f"ROC-AUC of {found.auc:.3f} on items it has not seen ({found.items} items{kind}; 0.5 is "
+        f"ROC-AUC of {result.auc:.3f} on items it has not seen ({result.items} items{kind}; 0.5 is "
         f"guessing, verify.max_shortcut_auc is {limit:g})."
     )
     rows = [
@@ -142,16 +143,17 @@ def shortcut(found: Shortcut, limit: float) -> Section:
             "usual of the reals": _usual(carrier.real),
             "usual of the fakes": _usual(carrier.fake),
         }
-        for carrier in found.carriers
+        for carrier in result.carriers
     ]
     return Section(title, [text], rows)
 
 
 def odd_files(oddities: dict[str, list[str]]) -> Section:
-    """What readers of video often get wrong; dealt with, and told."""
+    """A table of the properties that readers of video often get wrong, as `audit.oddities` has
+    them."""
     rows = [
-        {"what": what, "items": len(items), "for example": ", ".join(items[:3])}
-        for what, items in oddities.items()
+        {"what": oddity, "items": len(items), "for example": ", ".join(items[:3])}
+        for oddity, items in oddities.items()
         if items
     ]
     return Section("Odd files", ["They are read as they should be."] if rows else ["None."], rows)

@@ -56,7 +56,7 @@ def near_duplicates(
         grey -= grey.mean()
         return grey / np.linalg.norm(grey)
 
-    found = []
+    pairs = []
     left, right, distance = _neighbours(value, group, near)
     most = np.minimum((stop - start)[left], (stop - start)[right])
     for rows, need in _by_pair(item[left], item[right], most, needed):
@@ -67,16 +67,16 @@ def near_duplicates(
             for mine in numbers[start[left[row]] : stop[left[row]]]
             for yours in numbers[start[right[row]] : stop[right[row]]]
         )
-        alike = _confirmed(matches, need, partial(thumbnail, one), partial(thumbnail, other))
-        if alike:
-            found.append({"item": names[one], "other": names[other], **alike})
-    return found
+        match = _confirmed(matches, need, partial(thumbnail, one), partial(thumbnail, other))
+        if match:
+            pairs.append({"item": names[one], "other": names[other], **match})
+    return pairs
 
 
 def _neighbours(value: np.ndarray, group: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, ...]:
     """Positions left < right of hashes of different groups, and the bits they differ in, where both
     `near` allow them."""
-    found = [(np.empty(0, int), np.empty(0, int), np.empty(0, np.uint8))]
+    chunks = [(np.empty(0, int), np.empty(0, int), np.empty(0, np.uint8))]
     for band in range(BANDS):
         bits = _bands(value)[:, band].astype(int)
         order = np.lexsort((group, bits))
@@ -89,10 +89,10 @@ def _neighbours(value: np.ndarray, group: np.ndarray, near: np.ndarray) -> tuple
             # from an earlier band
             known = (np.bitwise_count(_bands(differ)[:, :band]) <= 1).any(axis=1)
             fits = ~known & (distance <= np.minimum(near[one], near[other]))
-            found.append(
+            chunks.append(
                 (np.minimum(one, other)[fits], np.maximum(one, other)[fits], distance[fits])
             )
-    return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
+    return tuple(np.concatenate(parts) for parts in zip(*chunks, strict=True))
 
 
 def _bands(value: np.ndarray) -> np.ndarray:
@@ -152,25 +152,25 @@ def _confirmed(
     there are not `need` of them with each frame used once."""
     if min(len({mine for _, mine, _ in matches}), len({yours for *_, yours in matches})) < need:
         return None
-    found: dict[int, float] = {}
-    taken: dict[int, int] = {}
+    correlations: dict[int, float] = {}
+    distances: dict[int, int] = {}
     for distance, mine, yours in matches:
         if (
-            mine not in found
-            and yours not in taken
+            mine not in correlations
+            and yours not in distances
             and (correlation := float(ours(mine) @ theirs(yours))) >= ALIKE
         ):
-            found[mine], taken[yours] = correlation, distance
-        if len(found) == need:
+            correlations[mine], distances[yours] = correlation, distance
+        if len(correlations) == need:
             break
-    if len(found) < need:  # the nearest may have taken a frame that another one needs
+    if len(correlations) < need:  # the nearest may have taken a frame that another one needs
         alike = [(mine, yours) for _, mine, yours in matches if ours(mine) @ theirs(yours) >= ALIKE]
         if not alike or _most_at_once(alike) < need:
             return None
     return {
         "frames": need,
-        "distance": min(taken.values()),
-        "correlation": max(found.values()),
+        "distance": min(distances.values()),
+        "correlation": max(correlations.values()),
     }
 
 

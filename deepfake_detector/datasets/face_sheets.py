@@ -16,12 +16,12 @@ def face_sheets(
 
     `faces` and `index` are the tables of that name, `reader` reads the archives of faces.
     """
-    found = statuses.ok(faces).merge(index[["item", "method", "label"]], on="item")
+    cropped = statuses.ok(faces).merge(index[["item", "method", "label"]], on="item")
     chosen = {}
-    for (label, method), rows in found.groupby(["label", "method"]):
+    for (label, method), rows in cropped.groupby(["label", "method"]):
         spread = np.linspace(0, len(rows) - 1, min(len(rows), SHOWN)).round().astype(int)
         chosen["real" if label == 0 else f"fake_{method}"] = rows.iloc[spread]
-    least_sharp = found.sort_values(["sharpness", "item"]).drop_duplicates(["item", "track"])
+    least_sharp = cropped.sort_values(["sharpness", "item"]).drop_duplicates(["item", "track"])
     chosen["least_sharp"] = least_sharp.head(SHOWN)
     return {name: _face_sheet(rows, reader) for name, rows in chosen.items()}
 

@@ -9,13 +9,13 @@ from deepfake_detector.common.settings import UNSEEN_BY_DVC, Fraction, StrictMod
 
 RAW = "data/raw"  # where the demo sets are drawn
 PARTS = ("train", "val", "test")  # of a split
-ALL_FAKES = "all"  # of validation choose the epoch
+ALL_FAKES = "all"  # the fakes of validation by which the epoch is chosen
 
 
 def _allowed(name: str) -> str:
-    """One that is a part of file names and of DVC's addresses.
+    """The name of a data set, which becomes part of file names and of DVC's addresses.
 
-    A held-out data set stands beside the parts of the split in figures and tables.
+    In figures and tables a held-out data set stands beside the parts of the split.
     """
     if not re.fullmatch("[a-z][a-z0-9_]{0,30}", name):
         raise ValueError("a name is 1 to 31 of a-z, 0-9 and _, a letter first")
@@ -148,12 +148,12 @@ class HoldOut(StrictModel):
 
     @property
     def selecting_method(self) -> str | None:
-        """None where all fakes choose the epoch."""
+        """The forgery method whose fakes choose the epoch; None where all fakes do."""
         return None if self.select_by == ALL_FAKES else self.select_by
 
     @property
     def unseen(self) -> set[str]:
-        """All that training never sees."""
+        """The forgery methods that training never sees, `selecting_method` among them."""
         return {*self.methods} | ({self.select_by} - {ALL_FAKES})
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ Where a small classifier can, so could a detector, and its figures would say lit
 classifier is cross-validated by source group: a clip and its forgery are learned from together, or
 judged together.
 
-Files of each kind are also judged by themselves. Every column of the media table is a fact: a
+Files of each kind are also judged apart. Every column of the media table is a fact: a
 number by its rank, a text (codec, container, tags) by its most frequent values; an empty text is a
 value too.
 """
@@ -51,9 +51,9 @@ MIN_GAIN = 4
 
 @dataclass(frozen=True)
 class Carrier:
-    """A fact that separates the classes by itself.
+    """A fact that separates the classes alone.
 
-    auc: of the fact where it is known, 0.5..1, whichever class has more of it, in whatever order.
+    auc: of the fact where it is known, 0.5..1, whichever class has more of it.
     alone: the same, in source groups that were not learned from.
     real, fake: the median of a number as stored, the most frequent value of a text.
     """
@@ -83,9 +83,10 @@ class Shortcut:
     among: str = ""
 
     def passes(self, limit: float) -> bool:
-        """Whether all facts together, or one where it is known, separate better than that."""
-        found = [self.auc or 0, *(carrier.alone for carrier in self.carriers)]
-        return max(found) > limit
+        """Whether all facts together, or one where it is known, separate better than `limit`, a
+        ROC-AUC."""
+        aucs = [self.auc or 0, *(carrier.alone for carrier in self.carriers)]
+        return max(aucs) > limit
 
 
 def caption(fact: str) -> str:
@@ -112,7 +113,9 @@ def file_facts(
             facts[name].astype("float64") if is_number else facts[name].astype(object).fillna("")
         )
     rows = zip(kind, facts.to_dict("records"), strict=True)
-    facts["bits_per_pixel"] = np.array([bits_per_pixel(one, own) for one, own in rows], float)
+    facts["bits_per_pixel"] = np.array(
+        [bits_per_pixel(item_kind, item_facts) for item_kind, item_facts in rows], float
+    )
     seen = statuses.ok(faces[faces["track"] == DOMINANT]).set_index("item")
     side = seen[["width", "height"]].max(axis=1).groupby("item").median().reindex(kind.index)
     facts["face_size"] = side.where(kind != "face").astype("float64")
@@ -132,13 +135,13 @@ def audit(facts: pd.DataFrame, labels: pd.Series, groups: pd.Series, seed: int =
     labels = labels.sort_index().astype(int)
     groups = groups.loc[labels.index]
     facts = facts.loc[labels.index]
-    for what, counted, wanted in (
+    for noun, values, least in (
         ("items", labels.index, MIN_ITEMS),
         ("source groups", groups, MIN_GROUPS),
     ):
-        real, fake = (counted[labels == label].nunique() for label in (0, 1))
-        if min(real, fake) < wanted:
-            reason = f"too few {what}: {real} real, {fake} fake, {wanted} of each are needed"
+        real, fake = (values[labels == label].nunique() for label in (0, 1))
+        if min(real, fake) < least:
+            reason = f"too few {noun}: {real} real, {fake} fake, {least} of each are needed"
             return Shortcut(None, reason, (), len(labels))
     chosen = _sample(labels, groups, seed)
     facts, labels, groups = facts.loc[chosen], labels[chosen], groups[chosen]
@@ -158,9 +161,9 @@ def audit_kinds(
     if whole.passes(limit) or kinds.nunique() == 1:
         return whole
     for kind, items in kinds.loc[labels.index].groupby(kinds):
-        found = audit(facts, labels[items.index], groups)
-        if found.passes(limit):
-            return replace(found, among=str(kind))
+        result = audit(facts, labels[items.index], groups)
+        if result.passes(limit):
+            return replace(result, among=str(kind))
     return whole
 
 
@@ -174,23 +177,23 @@ def _sample(labels: pd.Series, groups: pd.Series, seed: int) -> pd.Index:
     return labels[turn.index].groupby(labels).head(MOST_ITEMS).sort_index().index
 
 
-def _separation(facts: pd.DataFrame, of: pd.Series, within: pd.Series, seed: int) -> float:
-    """ROC-AUC of the out-of-fold probabilities for labels `of` items in the groups `within`."""
-    shown, labels, groups = _features(facts), of.to_numpy(), within.to_numpy()
-    if not shown.shape[1]:
+def _separation(facts: pd.DataFrame, label_of: pd.Series, group_of: pd.Series, seed: int) -> float:
+    """ROC-AUC of the out-of-fold probabilities, cross-validated by group."""
+    features, labels, groups = _features(facts), label_of.to_numpy(), group_of.to_numpy()
+    if not features.shape[1]:
         return 0.5
     probabilities = np.full(len(labels), 0.5)
     folds = min(FOLDS, *(len(np.unique(groups[labels == label])) for label in (0, 1)))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    for learned, judged in splitter.split(shown, labels, groups):
-        # items of which half are fake that would tell as much
-        worth = 4 * labels[learned].var() * len(learned)
+    for train, test in splitter.split(features, labels, groups):
+        # number of items, half of them fake, that would say as much
+        worth = 4 * labels[train].var() * len(train)
         # one class: few groups of very unequal size leave nothing to learn, so 0.5 stays
         if not worth:
             continue
         rules = {
             "min_impurity_decrease": MIN_GAIN / worth,
-            # else a fold's probabilities tell its class ratio, opposite to the judged part's
+            # else a fold's probabilities give away its class ratio, opposite to the test part's
             "class_weight": "balanced",
             "random_state": seed,
         }
@@ -199,8 +202,8 @@ def _separation(facts: pd.DataFrame, of: pd.Series, within: pd.Series, seed: int
             if len(facts.columns) == 1
             else ExtraTreesClassifier(TREES, max_features=None, **rules)
         )
-        learner.fit(shown[learned], labels[learned])
-        probabilities[judged] = learner.predict_proba(shown[judged])[:, 1]
+        learner.fit(features[train], labels[train])
+        probabilities[test] = learner.predict_proba(features[test])[:, 1]
     # rounding errors must not order equal probabilities
     return float(roc_auc_score(labels, probabilities.round(6)))
 
@@ -224,12 +227,12 @@ def _carriers(
     facts: pd.DataFrame, labels: pd.Series, groups: pd.Series, seed: int
 ) -> tuple[Carrier, ...]:
     """The facts known of enough items of both classes that separate them best, best first."""
-    found = [
+    carriers = [
         carrier
         for fact in facts.columns
         if facts[fact].nunique() > 1 and (carrier := _carrier(facts[fact], labels, groups, seed))
     ]
-    strong = [carrier for carrier in found if carrier.auc >= CARRIER_AUC]
+    strong = [carrier for carrier in carriers if carrier.auc >= CARRIER_AUC]
     return tuple(sorted(strong, key=lambda carrier: (-carrier.auc, carrier.fact))[:MOST_CARRIERS])
 
 
@@ -243,7 +246,9 @@ def _carrier(values: pd.Series, labels: pd.Series, groups: pd.Series, seed: int)
     apart = min(groups[labels == label].nunique() for label in (0, 1)) >= MIN_GROUPS
     alone = _separation(known.to_frame(), labels, groups, seed) if apart else 0.5
     if not pd.api.types.is_numeric_dtype(known):
-        usual = [one.value_counts().sort_index().idxmax() or "none" for one in (real, fake)]
+        usual = [
+            of_class.value_counts().sort_index().idxmax() or "none" for of_class in (real, fake)
+        ]
         return Carrier(str(values.name), alone, alone, *usual)
     auc = float(roc_auc_score(labels, known))
     medians = float(real.median()), float(fake.median())

@@ -28,12 +28,8 @@ class Leak:
 
     @property
     def sides(self) -> str:
-        """The first items of each part."""
-        told = [
-            f"{part} {', '.join(items[:SHOWN])}{f' and {len(items) - SHOWN} more' if len(items) > SHOWN else ''}"
-            for part, items in self.items.items()
-        ]
-        return "; ".join(told)
+        """The first items of each part, in words."""
+        return "; ".join(f"{part} {_first_of(items)}" for part, items in self.items.items())
 
     def __str__(self) -> str:
         return f"{self.shared}: {self.sides}"
@@ -45,20 +41,20 @@ def marks(index: pd.DataFrame, near: pd.DataFrame) -> dict[str, list[str]]:
 
     `near` has pairs of items (item, other) whose pictures are nearly alike.
     """
-    found: dict[str, list[str]] = {}
+    bearers: dict[str, list[str]] = {}
     for row in index.sort_values("item").itertuples():
-        own = [f"source {source}" for source in row.sources.split(";") if source]
+        item_marks = [f"source {source}" for source in row.sources.split(";") if source]
         # of what was made from it, and of what it was made from itself
-        own += [f"original {one}" for one in (row.item, row.original) if one]
-        own += [f"file {row.md5}"] if row.md5 else []
-        for mark in dict.fromkeys(own):
-            found.setdefault(mark, []).append(row.item)
-    here = set(index["item"])
+        item_marks += [f"original {name}" for name in (row.item, row.original) if name]
+        item_marks += [f"file {row.md5}"] if row.md5 else []
+        for mark in dict.fromkeys(item_marks):
+            bearers.setdefault(mark, []).append(row.item)
+    items = set(index["item"])
     pairs = zip(near["item"], near["other"], strict=True)
-    return found | {
-        f"near-duplicates {one} and {other}": [one, other]
-        for one, other in pairs
-        if {one, other} <= here
+    return bearers | {
+        f"near-duplicates {item} and {other}": [item, other]
+        for item, other in pairs
+        if {item, other} <= items
     }
 
 
@@ -93,15 +89,15 @@ def refuse_one_group(
 ) -> None:
     """Raises UserError, with what ties them, where one `group` (of each item of the index) holds
     more than half of the `items` that are to be split."""
-    own = items[items["use"] == "train"]
-    sizes = own.groupby("group").size()
-    if sizes.empty or sizes.max() <= LARGEST_SHARE * len(own):
+    to_split = items[items["use"] == "train"]
+    sizes = to_split.groupby("group").size()
+    if sizes.empty or sizes.max() <= LARGEST_SHARE * len(to_split):
         return
     borne = marks(index[index["item"].map(group) == sizes.idxmax()], near)
     ties = {mark: len(bearers) for mark, bearers in borne.items() if len(bearers) > 1}
     chief = sorted(ties, key=lambda mark: (-ties[mark], mark))[:TIES_NAMED]
     raise UserError(
-        f"one group holds {sizes.max()} of {len(own)} items, so there is nothing to split; it is "
+        f"one group holds {sizes.max()} of {len(to_split)} items, so there is nothing to split; it is "
         f"tied by {', '.join(f'{mark} ({ties[mark]} items)' for mark in chief)}",
         "fix wrong sources or originals, add other material, or name the data set with `use: test`",
     )
@@ -125,8 +121,8 @@ def part_of(items: pd.DataFrame, policy: str, shares: dict[str, float], seed: in
     published split."""
     if policy == "shares":
         return items["group"].map(assign(items, shares, seed))
-    own = items[items["use"] == "train"]
-    if not (own["official_split"] != "").any():
+    to_split = items[items["use"] == "train"]
+    if not (to_split["official_split"] != "").any():
         raise UserError(
             f"split.policy is {policy}, but no item has a published split",
             "put the published lists where docs/data-sets.md shows them, or set it to shares",
@@ -149,8 +145,8 @@ def has_val(items: pd.DataFrame) -> bool:
 def moved(items: pd.DataFrame) -> pd.DataFrame:
     """Those of the items (columns official_split, use, part) of `use: train` that are not where
     they were published, except for what was drawn for a val that is not."""
-    own = items[(items["use"] == "train") & (items["official_split"] != "")]
-    away = own[own["official_split"] != own["part"]]
+    published = items[(items["use"] == "train") & (items["official_split"] != "")]
+    away = published[published["official_split"] != published["part"]]
     return away if has_val(items) else away[away["part"] != "val"]
 
 
@@ -176,19 +172,19 @@ def without_unseen(
     `select_by` in train. Groups of nothing but `methods` go to test. Raises UserError where a
     method is not known, or is left without a fake that it is meant for.
     """
-    own = (items["label"] == 1) & (items["use"] == "train")
+    fakes = (items["label"] == 1) & (items["use"] == "train")
     measured = [*((name, "test") for name in methods), *([(select_by, "val")] if select_by else [])]
-    refuse_unknown_methods({name for name, _ in measured}, set(items["method"][own]))
-    held = own & items["method"].isin(methods)
+    refuse_unknown_methods({name for name, _ in measured}, set(items["method"][fakes]))
+    held = fakes & items["method"].isin(methods)
     apart = held.groupby(items["group"]).transform("all")
     part = items["part"].mask(apart, "test")
-    selecting = own & items["method"].isin([select_by] if select_by else [])
+    selecting = fakes & items["method"].isin([select_by] if select_by else [])
     part = part.mask((held & ~part.isin(["test"])) | (selecting & part.isin(["train"])), None)
-    for name, where in measured:
-        if not (own & items["method"].isin([name]) & part.isin([where])).any():
+    for name, place in measured:
+        if not (fakes & items["method"].isin([name]) & part.isin([place])).any():
             raise UserError(
-                f"split.hold_out: no fake of {name} is in {where}, where it is to be measured",
-                f"raise split.{where}, choose another split.seed, or add material",
+                f"split.hold_out: no fake of {name} is in {place}, where it is to be measured",
+                f"raise split.{place}, choose another split.seed, or add material",
             )
     return part
 
@@ -203,11 +199,11 @@ def refuse_one_class(items: pd.DataFrame, policy: str, learns_from_fakes: bool) 
     if policy != "shares":
         remedy = "the published split may have no such part: set split.policy to shares"
     for part in PARTS:
-        found = set(items.loc[items["part"] == part, "label"])
+        labels = set(items.loc[items["part"] == part, "label"])
         wanted = {0, 1} if learns_from_fakes or part != "train" else {0}
-        if not wanted <= found:
+        if not wanted <= labels:
             raise UserError(
-                f"{part} has {'no items' if not found else f'only label {found.pop()}'}: it needs "
+                f"{part} has {'no items' if not labels else f'only label {labels.pop()}'}: it needs "
                 f"{'both classes' if len(wanted) > 1 else 'real ones'}",
                 remedy,
             )
@@ -223,10 +219,10 @@ def validation_in_words(items: pd.DataFrame) -> str:
 
 
 def few_to_validate(items: pd.DataFrame, least_items: int, least_groups: int) -> str:
-    """Says so where validation (items with columns part, label and group) has too few items of a
+    """A sentence where validation (items with columns part, label and group) has too few items of a
     class, or too few source groups with one, for any verdict; empty where it has enough."""
     classes = _groups_in_val(items)
-    if all(len(own) >= least_items and own.nunique() >= least_groups for own in classes):
+    if all(len(group) >= least_items and group.nunique() >= least_groups for group in classes):
         return ""
     return (
         f"{validation_in_words(items)}; for verdicts it takes at least {least_items} of each, of "
@@ -251,25 +247,25 @@ def assign(items: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.Serie
     uses = items.groupby("group")["use"]
     held_out = uses.agg(lambda use: (use == "test").any())
     drawn = int((held_out & (uses.nunique() > 1)).sum())
-    placed = dict.fromkeys(held_out.index[held_out], "test")
+    part_by_group = dict.fromkeys(held_out.index[held_out], "test")
     counts = pd.crosstab(items["group"], items["method"])
-    free = counts.index[~counts.index.isin(list(placed))]
+    free = counts.index[~counts.index.isin(list(part_by_group))]
     shuffled = free[np.random.default_rng(seed).permutation(len(free))]
     # a stable sort: groups of one size stay shuffled
     free = shuffled[np.argsort(-counts.loc[shuffled].sum(axis=1).to_numpy(), kind="stable")]
     parts = [part for part in PARTS if shares[part] > 0]
-    of_group = dict(zip(free, counts.loc[free].to_numpy(), strict=True))
+    counts_by_group = dict(zip(free, counts.loc[free].to_numpy(), strict=True))
     target = np.outer([shares[part] for part in parts], counts.loc[free].sum())
     filled = np.zeros_like(target)
     for part, group in _both_classes(list(free), counts, parts, shares, drawn):
-        placed[group] = part
-        filled[parts.index(part)] += of_group[group]
-    for group, added in of_group.items():
-        if group not in placed:
+        part_by_group[group] = part
+        filled[parts.index(part)] += counts_by_group[group]
+    for group, added in counts_by_group.items():
+        if group not in part_by_group:
             nearest = _excess(filled, added, target).argmin()
-            placed[group] = parts[nearest]
+            part_by_group[group] = parts[nearest]
             filled[nearest] += added
-    return pd.Series(placed, name="part").rename_axis("group").sort_index()
+    return pd.Series(part_by_group, name="part").rename_axis("group").sort_index()
 
 
 def assign_published(items: pd.DataFrame, strict: bool) -> pd.Series:
@@ -308,17 +304,24 @@ def drawn_away(items: pd.DataFrame, policy: str) -> pd.DataFrame:
 def leaks(
     index: pd.DataFrame,
     near: pd.DataFrame,
-    part_of: Mapping[str, str],
+    part_by_item: Mapping[str, str],
     parts: Sequence[str] = PARTS,
 ) -> list[Leak]:
     """What items of different `parts` share; items without a part are left out."""
-    found = []
+    result = []
     for shared, bearers in marks(index, near).items():
-        sides = {part: [item for item in bearers if part_of.get(item) == part] for part in parts}
-        sides = {part: held for part, held in sides.items() if held}
+        sides = {
+            part: [item for item in bearers if part_by_item.get(item) == part] for part in parts
+        }
+        sides = {part: members for part, members in sides.items() if members}
         if len(sides) > 1:
-            found.append(Leak(shared, sides))
-    return found
+            result.append(Leak(shared, sides))
+    return result
+
+
+def _first_of(items: list[str]) -> str:
+    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
+    return ", ".join(items[:SHOWN]) + more
 
 
 def _both_classes(
@@ -328,13 +331,13 @@ def _both_classes(
     smallest groups; `drawn` groups more are lost to held-out data sets."""
     real = counts.get("real", pd.Series(0, index=counts.index))
     fake = counts.sum(axis=1) - real
-    left = sorted(free, key=lambda group: counts.loc[group].sum())
+    remaining = sorted(free, key=lambda group: counts.loc[group].sum())
     for part in sorted(parts, key=lambda part: shares[part]):
-        mixed = next((group for group in left if real[group] and fake[group]), None)
+        mixed = next((group for group in remaining if real[group] and fake[group]), None)
         chosen = (
             [mixed]
             if mixed
-            else [next((g for g in left if kind[g]), None) for kind in (real, fake)]
+            else [next((g for g in remaining if kind[g]), None) for kind in (real, fake)]
         )
         groups = [group for group in chosen if group]
         if len(groups) < len(chosen):
@@ -347,7 +350,7 @@ def _both_classes(
                 else "name a data set with `use: train`",
             )
         for group in groups:
-            left.remove(group)
+            remaining.remove(group)
             yield part, group
 
 

@@ -6,18 +6,19 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-One = TypeVar("One")
+Item = TypeVar("Item")
 
 
-def evenly(many: Sequence[One], count: int) -> list[One]:
-    """At most `count` of them, evenly over their order."""
-    if len(many) <= count:
-        return list(many)
-    return [many[place] for place in ((np.arange(count) + 0.5) * len(many) / count).astype(int)]
+def evenly(items: Sequence[Item], count: int) -> list[Item]:
+    """At most `count` of the items, spread evenly over their order."""
+    if len(items) <= count:
+        return list(items)
+    return [items[place] for place in ((np.arange(count) + 0.5) * len(items) / count).astype(int)]
 
 
 def of_each_class(split: pd.DataFrame, per_class: int) -> pd.DataFrame:
-    """The rows of so many items of each `label`, evenly over their names; 0: all."""
+    """The rows of at most `per_class` items of each label, spread evenly over the order of the
+    rows; of all where it is 0."""
     if not per_class:
         return split
     items = [
