@@ -75,7 +75,7 @@ def scan(name: str, data_set: AnyDataSet) -> Scan:
     tree = listing(root, follow_links=False)
     if tree.unreadable:
         raise UserError(
-            f"{root}: folders that cannot be read: {shown([str(one) for one in tree.unreadable])}",
+            f"{root}: folders that cannot be read: {shown([str(folder) for folder in tree.unreadable])}",
             "get permission to read them",
         )
     if tree.links:
@@ -99,70 +99,99 @@ def scan(name: str, data_set: AnyDataSet) -> Scan:
 
 def _published_test(name: str, result: Scan) -> Scan:
     """The test part of a published split alone, as figures of other papers are of it."""
-    found = [one for one in result.found if one.official_split == "test"]
-    if not found:
+    tested = [file for file in result.found if file.official_split == "test"]
+    if not tested:
         raise UserError(
             f"data_sets.{name}.use is published_test, but no item is of a published test part",
             "put its list where docs/data-sets.md shows it, or set it to test: then all is measured",
         )
-    note = f"{len(found)} of {len(result.found)} items are of the published test part, and used"
-    return replace(result, found=found, notes=[*result.notes, note])
+    note = f"{len(tested)} of {len(result.found)} items are of the published test part, and used"
+    return replace(result, found=tested, notes=[*result.notes, note])
 
 
-def index_rows(name: str, use: str, found: list[Found], hashed: bool = True) -> list[dict]:
+def index_rows(name: str, use: str, files: list[Found], hashed: bool = True) -> list[dict]:
     """Rows of the index for one data set of that `use`, with keys and, where they are to be
     `hashed`, with the md5 sums of the files, each of which is read whole for it.
 
     Raises UserError where two items get the same key, or a name cannot be written into a table.
     """
-    for one in found:
-        _refuse_undecodable(one.path)
-    stems = Counter(_key(name, one.method, _stem(one.name)) for one in found)
-    keys = [
-        stem
-        if stems[stem := _key(name, one.method, _stem(one.name))] == 1
-        else _key(name, one.method, one.name)
-        for one in found
-    ]
-    for key, count in Counter(keys).items():
-        if count > 1:
-            paths = [str(one.path) for one, other in zip(found, keys, strict=True) if other == key]
-            raise UserError(
-                f"{key}: key of more than one file: {', '.join(paths)}", "rename one of them"
-            )
+    keys = _keys(name, files)
     key_of: dict[tuple[str, str], str] = {}  # by name with and without extension
-    for one, key in zip(found, keys, strict=True):
-        key_of[one.method, one.name] = key
-        key_of.setdefault((one.method, _stem(one.name)), key)
-    sums = _md5_sums(found) if hashed else [""] * len(found)
+    for file, key in zip(files, keys, strict=True):
+        key_of[file.method, file.name] = key
+        key_of.setdefault((file.method, stem(file.name)), key)
+    sums = _md5_sums(files) if hashed else [""] * len(files)
     return [
         {
             "item": key,
             "data_set": name,
-            "kind": one.kind,
-            "path": one.path.as_posix(),
-            "label": one.label,
-            "method": one.method,
-            "sources": ";".join(one.sources),
-            "original": key_of.get(one.original, _key(name, *one.original)) if one.original else "",
-            "official_split": one.official_split,
+            "kind": file.kind,
+            "path": file.path.as_posix(),
+            "label": file.label,
+            "method": file.method,
+            "sources": ";".join(file.sources),
+            "original": key_of.get(file.original, _key(name, *file.original))
+            if file.original
+            else "",
+            "official_split": file.official_split,
             "use": "train" if use == "train" else "test",
             "md5": md5,
-            **dict(one.extra),
+            **dict(file.extra),
         }
-        for one, key, md5 in zip(found, keys, sums, strict=True)
+        for file, key, md5 in zip(files, keys, sums, strict=True)
     ]
 
 
-def _md5_sums(found: list[Found]) -> list[str]:
+def _keys(name: str, files: list[Found]) -> list[str]:
+    """The key of each file, without its extension where that is enough to tell it from others."""
+    for file in files:
+        _refuse_undecodable(file.path)
+    short = [_key(name, file.method, stem(file.name)) for file in files]
+    counts = Counter(short)
+    keys = [
+        key if counts[key] == 1 else _key(name, file.method, file.name)
+        for key, file in zip(short, files, strict=True)
+    ]
+    for key, count in Counter(keys).items():
+        if count > 1:
+            paths = [
+                str(file.path) for file, other in zip(files, keys, strict=True) if other == key
+            ]
+            raise UserError(
+                f"{key}: key of more than one file: {', '.join(paths)}", "rename one of them"
+            )
+    return keys
+
+
+def _md5_sums(files: list[Found]) -> list[str]:
     with ThreadPoolExecutor() as pool:
-        return list(pool.map(lambda one: file_hash(one.path, "md5"), found))
+        return list(pool.map(lambda file: file_hash(file.path, "md5"), files))
 
 
 def read_json(path: Path) -> Any:
     """What a list of a data set holds, with the mark before it that Windows writes or without.
     Raises ValueError where it is no JSON."""
     return json.loads(path.read_text(encoding="utf-8-sig"))
+
+
+def stem(place: str) -> str:
+    """A path without its suffix, which lists of data sets compare: whoever converts the clips keeps
+    their names."""
+    return str(PurePosixPath(place).with_suffix(""))
+
+
+def name_parts(path: Path, pattern: str, data_set: str) -> tuple[str, ...]:
+    """The groups of `pattern`, which the file's whole name without its suffix must match.
+
+    Raises UserError where it does not: the `data_set` gives no such names.
+    """
+    match = re.fullmatch(pattern, path.stem)
+    if not match:
+        raise UserError(
+            f"{path}: not a name that {data_set} gives",
+            "move the file out of the data set's folder",
+        )
+    return match.groups()
 
 
 def counted(text: str, places: Collection[str]) -> list[str]:
@@ -177,7 +206,7 @@ def shown(names: list[str]) -> str:
 
 def _left_out(tree: Listing, result: Scan) -> list[str]:
     """Notes of what lies below the root and is no part of the data set."""
-    media = set(tree.media) - {tree.place(one.path) for one in result.found}
+    media = set(tree.media) - {tree.place(file.path) for file in result.found}
     others = [
         path
         for path in tree.files
@@ -185,19 +214,19 @@ def _left_out(tree: Listing, result: Scan) -> list[str]:
         and not any(fnmatchcase(tree.place(path), pattern) for pattern in result.lists)
     ]
     suffixes = Counter(path.suffix.lower() or "without suffix" for path in others)
-    what = "videos and images are left out, as they are"
+    subject = "videos and images are left out, as they are"
     notes = (
-        counted(f"{what} {result.others}", media)
+        counted(f"{subject} {result.others}", media)
         if len(media) <= SHOWN
-        else [f"{len(media)} {what} {result.others}: {_by_folder(media)}"]
+        else [f"{len(media)} {subject} {result.others}: {_by_folder(media)}"]
     )
     notes += counted(
         "paths are left out, as links to nothing, pipes or devices",
-        [tree.place(one) for one in tree.others],
+        [tree.place(path) for path in tree.others],
     )
     if others:
-        told = ", ".join(f"{count} {suffix}" for suffix, count in _most_frequent(suffixes))
-        notes.append(f"{_files(len(others))} left out, as no videos or images: {told}")
+        counts = ", ".join(f"{count} {suffix}" for suffix, count in _most_frequent(suffixes))
+        notes.append(f"{_files(len(others))} left out, as no videos or images: {counts}")
     return notes
 
 
@@ -225,10 +254,6 @@ def _most_frequent(counts: Counter[str]) -> list[tuple[str, int]]:
 def _layout(name: str) -> Callable[[str, Listing, AnyDataSet], Scan]:
     """The module of that name in this folder scans it."""
     return import_module(f"{__name__}.{name}").scan
-
-
-def _stem(name: str) -> str:
-    return str(PurePosixPath(name).with_suffix(""))
 
 
 def _key(data_set: str, method: str, name: str) -> str:

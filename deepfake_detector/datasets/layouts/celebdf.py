@@ -5,14 +5,14 @@ tie it to others. The official test list has no header, and in it 1 means real.
 https://github.com/yuezunli/celeb-deepfakeforensics
 """
 
-import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from deepfake_detector import UserError
-from deepfake_detector.datasets.layouts import Found, Scan, counted
+from deepfake_detector.datasets.layouts import Found, Scan, counted, name_parts, stem
 from deepfake_detector.datasets.settings import DataSet
 from deepfake_detector.storage.media_files import Listing
 
+NAME = "Celeb-DF"
 EXPECTED = {"Celeb-real": 590, "YouTube-real": 300, "Celeb-synthesis": 5639}  # of v2; v1 has fewer
 TEST_LIST = "List_of_testing_videos.txt"
 FAKES = "Celeb-synthesis"
@@ -20,31 +20,33 @@ OTHERS = f"no videos of {', '.join(EXPECTED)}"
 
 
 def scan(name: str, tree: Listing, data_set: DataSet) -> Scan:
+    """The clips of the three folders, with their published part where the official list is there.
+
+    Raises UserError for a name that Celeb-DF does not give, and for a list that is damaged or has
+    its labels the other way round.
+    """
     test = _test_list(tree.folder / TEST_LIST)
-    tested = {_stem(place) for place in test}
-    found, notes, seen = [], [], set()
+    tested = {stem(place) for place in test}
+    files, notes, seen = [], [], set()
     for folder, expected in EXPECTED.items():
         home = tree.folder / folder
         paths = [*tree.videos_in(home / "videos"), *tree.videos_in(home)]
         for path in paths:
             seen.add(place := f"{folder}/{path.stem}")
             split = "" if not test else "test" if place in tested else "train"
-            found.append(_found(folder, path, split))
+            files.append(_found(folder, path, split))
         notes.append(f"found {len(paths)} of {expected} {folder}")
     _check_labels(tree.folder / TEST_LIST, test)
-    reals = {_stem(one.name) for one in found if one.label == 0}
+    reals = {stem(file.name) for file in files if file.label == 0}
     lost = {
-        f"{one.original[1]}.mp4" for one in found if one.original and one.original[1] not in reals
+        f"{file.original[1]}.mp4"
+        for file in files
+        if file.original and file.original[1] not in reals
     }
     notes += counted("originals of fakes are not on disk", lost)
-    missing = {place for place in test if _stem(place) not in seen}
+    missing = {place for place in test if stem(place) not in seen}
     notes += counted(f"files of {TEST_LIST} are not on disk", missing)
-    return Scan(found, notes, OTHERS, (TEST_LIST,))
-
-
-def _stem(place: str) -> str:
-    """Without the suffix: whoever converts the clips keeps their names."""
-    return str(PurePosixPath(place).with_suffix(""))
+    return Scan(files, notes, OTHERS, (TEST_LIST,))
 
 
 def _found(folder: str, path: Path, split: str) -> Found:
@@ -52,23 +54,14 @@ def _found(folder: str, path: Path, split: str) -> Found:
         video = f"celebdf:youtube{path.stem}"
         return Found(path, "video", 0, "real", f"{folder}/{path.name}", (video,), None, split)
     if folder == "Celeb-real":
-        (person, _) = _parts(path, r"(id\d+)_(\d+)")
+        person, _ = name_parts(path, r"(id\d+)_(\d+)", NAME)
         return Found(
             path, "video", 0, "real", f"{folder}/{path.name}", (f"celebdf:{person}",), None, split
         )
-    target, source, take = _parts(path, r"(id\d+)_(id\d+)_(\d+)")
+    target, source, take = name_parts(path, r"(id\d+)_(id\d+)_(\d+)", NAME)
     original = ("real", f"Celeb-real/{target}_{take}")
     sources = (f"celebdf:{target}", f"celebdf:{source}")
     return Found(path, "video", 1, FAKES, path.name, sources, original, split)
-
-
-def _parts(path: Path, pattern: str) -> tuple[str, ...]:
-    match = re.fullmatch(pattern, path.stem)
-    if not match:
-        raise UserError(
-            f"{path}: not a name that Celeb-DF gives", "move the file out of the data set's folder"
-        )
-    return match.groups()
 
 
 def _test_list(path: Path) -> dict[str, str]:

@@ -7,14 +7,15 @@ from deepfake_detector.storage.media_files import Listing
 
 
 def scan(name: str, tree: Listing, data_set: DataSet) -> Scan:
-    found = []
+    """The drawn clips and stills, tied by their people; files of other names are left out."""
+    files = []
     for place, kind in tree.media.items():
         path = tree.folder / place
         method = path.parent.name
         *people, take = path.stem.split("_")
         if len(people) != (1 if method == "real" else 2):
             continue
-        found.append(
+        files.append(
             Found(
                 path=path,
                 kind=kind,
@@ -25,4 +26,4 @@ def scan(name: str, tree: Listing, data_set: DataSet) -> Scan:
                 original=None if method == "real" else ("real", f"{people[0]}_{take}"),
             )
         )
-    return Scan(found, [], "not drawn here")
+    return Scan(files, [], "not drawn here")

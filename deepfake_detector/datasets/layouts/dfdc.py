@@ -26,7 +26,11 @@ OTHERS = f"in no {METADATA} or {TABLE} of their folder"
 
 
 def scan(name: str, tree: Listing, data_set: DataSet) -> Scan:
-    found: list[Found] = []
+    """The videos that a metadata.json or a labels.csv lists, at any depth below the root.
+
+    Raises UserError for a list that is damaged or has unknown labels.
+    """
+    files: list[Found] = []
     notes: list[str] = []
     tables = _files_called(TABLE, tree)
     for metadata in _files_called(METADATA, tree):
@@ -36,17 +40,17 @@ def scan(name: str, tree: Listing, data_set: DataSet) -> Scan:
         part = metadata.parent
         label = "part" if part == tree.folder else tree.place(part)
         names = {path.name: path for path in tree.videos_in(part)}
-        here = sorted(set(names) & set(facts))
-        found += [_found(label, names[one], facts[one]) for one in here]
-        notes.append(f"found {len(here)} of {len(facts)} videos of {label}")
+        present = sorted(set(names) & set(facts))
+        files += [_found(label, names[video], facts[video]) for video in present]
+        notes.append(f"found {len(present)} of {len(facts)} videos of {label}")
         notes += counted(f"files of {metadata} are not on disk", set(facts) - set(names))
     for table in tables:
-        tested, told = _labelled_set(tree, table, {one.path for one in found})
-        found, notes = found + tested, notes + told
-    if data_set.use == "train" and any(one.official_split != "train" for one in found):
+        tested, table_notes = _labelled_set(tree, table, {file.path for file in files})
+        files, notes = files + tested, notes + table_notes
+    if data_set.use == "train" and any(file.official_split != "train" for file in files):
         notes.append(NO_ORIGINALS)
     lists = (METADATA, TABLE)
-    return Scan(found, notes, OTHERS, (*lists, *(f"*/{name}" for name in lists)))
+    return Scan(files, notes, OTHERS, (*lists, *(f"*/{name}" for name in lists)))
 
 
 def _files_called(name: str, tree: Listing) -> list[Path]:
@@ -62,7 +66,7 @@ def _facts(path: Path) -> dict[str, dict]:
         facts = read_json(path)
         if _is_of_a_table(facts):
             return facts
-        wrong = [one for one, fact in facts.items() if fact["label"] not in LABELS]
+        wrong = [video for video, fact in facts.items() if fact["label"] not in LABELS]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path}: not DFDC's metadata ({error})", "fetch the part again") from error
     if wrong:
@@ -103,32 +107,32 @@ def _labelled_set(
         for path in tree.videos_in(folder)
         if path not in taken
     }
-    here = sorted(set(names) & set(table))
-    found = [
+    present = sorted(set(names) & set(table))
+    files = [
         Found(
-            path=names[one],
+            path=names[video],
             kind="video",
-            label=table[one],
-            method="fake" if table[one] else "real",
-            name=f"{place}/{one}",
-            sources=(f"dfdc:{Path(one).stem}",),
+            label=table[video],
+            method="fake" if table[video] else "real",
+            name=f"{place}/{video}",
+            sources=(f"dfdc:{Path(video).stem}",),
             official_split=split,
         )
-        for one in here
+        for video in present
     ]
-    told = "validation" if split == "val" else split
-    notes = [f"found {len(here)} of {len(table)} videos of the {told} set"]
+    set_name = "validation" if split == "val" else "test"
+    notes = [f"found {len(present)} of {len(table)} videos of the {set_name} set"]
     notes += counted(f"files of {labels} are not on disk", set(table) - set(names))
-    return found, notes
+    return files, notes
 
 
 def _labels(path: Path) -> dict[str, int]:
     try:
         table = pd.read_csv(path, dtype={"filename": str, "label": int})
         wrong = set(table["label"]) - {0, 1}
-        found = dict(zip(table["filename"], table["label"].astype(int), strict=True))
+        labels = dict(zip(table["filename"], table["label"].astype(int), strict=True))
     except (ValueError, KeyError) as error:
         raise UserError(f"{path}: not a table of filename,label", "fetch it again") from error
     if wrong:
         raise UserError(f"{path}: label {wrong.pop()}", "only 0 (real) and 1 (fake) are known")
-    return found
+    return labels

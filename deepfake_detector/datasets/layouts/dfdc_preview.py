@@ -1,4 +1,4 @@
-"""DFDC preview: originals and two methods, all told in `dataset.json`.
+"""DFDC preview: originals and two methods, all listed in `dataset.json`.
 
 `<root>/{original_videos,method_A,method_B}/<subject>/**/*.mp4`; `dataset.json` gives label, set
 and, where it names them, the subjects whose faces were swapped: all of them tie a clip to others.
@@ -16,19 +16,22 @@ from deepfake_detector.storage.media_files import Listing
 LABELS = {"real": 0, "fake": 1}
 SETS = {"train": "train", "test": "test"}
 SUBJECT = re.compile(r"\d{3,}")  # of the subjects' numbers in names of folders and files
-
-
 LIST = "dataset.json"
 
 
 def scan(name: str, tree: Listing, data_set: DataSet) -> Scan:
+    """The videos that dataset.json lists, with their published part.
+
+    Raises UserError where the list is missing or damaged, and for a video in none of the set's
+    folders.
+    """
     facts = _facts(tree.folder / LIST)
-    files = {place for place, kind in tree.media.items() if kind == "video"}
-    here = sorted(files & set(facts))
-    notes = [f"found {len(here)} of {len(facts)} videos of {LIST}"]
-    notes += counted(f"files of {LIST} are not on disk", set(facts) - files)
-    found = [_found(place, tree.folder / place, facts[place]) for place in here]
-    return Scan(found, notes, f"no videos of {LIST}", (LIST,))
+    videos = {place for place, kind in tree.media.items() if kind == "video"}
+    present = sorted(videos & set(facts))
+    notes = [f"found {len(present)} of {len(facts)} videos of {LIST}"]
+    notes += counted(f"files of {LIST} are not on disk", set(facts) - videos)
+    files = [_found(place, tree.folder / place, facts[place]) for place in present]
+    return Scan(files, notes, f"no videos of {LIST}", (LIST,))
 
 
 def _facts(path: Path) -> dict[str, dict]:

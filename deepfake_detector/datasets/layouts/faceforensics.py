@@ -10,34 +10,38 @@ import re
 from pathlib import Path
 
 from deepfake_detector import UserError
-from deepfake_detector.datasets.layouts import Found, Scan, counted, read_json
+from deepfake_detector.datasets.layouts import Found, Scan, counted, name_parts, read_json
 from deepfake_detector.datasets.settings import FaceForensicsSet
 from deepfake_detector.storage.media_files import Listing
 
+NAME = "FaceForensics++"
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
 EXPECTED = {"original": 1000, "actors": 363, "DeepFakeDetection": 3068} | dict.fromkeys(
     METHODS, 1000
 )
 SAME = {"raw": ("raw", "c0"), "c0": ("c0", "raw")}  # compressions that are one and the same
 FLAT = "original"  # the folder of reals in the flat mirror
-
-
 REALS, FAKES = "original_sequences", "manipulated_sequences"
 PAIRS = "splits/{}.json"
 CONVERSION = "conversion_dict.json"
 
 
 def scan(name: str, tree: Listing, data_set: FaceForensicsSet) -> Scan:
+    """The videos of one compression, with their published part where the lists are there.
+
+    Raises UserError where an official tree lacks that compression, for a name that FaceForensics++
+    does not give, and for a damaged list.
+    """
     root = tree.folder
     is_official = any(place.startswith((f"{REALS}/", f"{FAKES}/")) for place in tree.media)
     folders = _official(tree, data_set.compression) if is_official else _flat(tree)
     splits, videos = _splits(root), _youtube_videos(root / CONVERSION)
-    found, notes = [], []
+    files, notes = [], []
     if folders and not is_official and data_set.compression != "c23":
         notes.append(f"these folders do not tell whether they are {data_set.compression}")
     for group, folder in folders.items():
         paths = tree.videos_in(folder)
-        found += [_found(group, path, splits, videos) for path in paths]
+        files += [_found(group, path, splits, videos) for path in paths]
         if group == FLAT:
             notes += counted(
                 "originals are not named by three digits, and no fake is tied to them",
@@ -47,8 +51,8 @@ def scan(name: str, tree: Listing, data_set: FaceForensicsSet) -> Scan:
     if missing := [group for group in (FLAT, *METHODS) if group not in folders]:
         notes.append(f"found no video of {', '.join(missing)} in {data_set.compression}")
     return Scan(
-        found,
-        notes + _missing_originals(found),
+        files,
+        notes + _missing_originals(files),
         f"no videos of compression {data_set.compression} in a folder of this layout",
         (PAIRS.format("*"), CONVERSION),
     )
@@ -72,11 +76,13 @@ def _official(tree: Listing, compression: str) -> dict[str, Path]:
                 folders[group] = root / home / level / "videos"
                 break
     if not folders:
-        there = {path.parent.name for path in root.glob("*_sequences/*/*/videos") if path.is_dir()}
+        compressions = {
+            path.parent.name for path in root.glob("*_sequences/*/*/videos") if path.is_dir()
+        }
         raise UserError(
             f"{root}: no videos of compression {compression!r}",
             f"folders as {REALS}/youtube/{compression}/videos are needed; there are those of: "
-            f"{', '.join(sorted(there - {'masks'})) or 'none'}",
+            f"{', '.join(sorted(compressions - {'masks'})) or 'none'}",
         )
     return folders
 
@@ -90,7 +96,7 @@ def _found(group: str, path: Path, splits: dict[str, str], videos: dict[str, str
     if group == FLAT:
         sources = _sources((path.stem,), videos)
         return Found(path, "video", 0, "real", path.name, sources, None, splits.get(path.stem, ""))
-    target, source = _parts(path, r"(\d{3})_(\d{3})")
+    target, source = name_parts(path, r"(\d{3})_(\d{3})", NAME)
     return Found(
         path=path,
         kind="video",
@@ -104,21 +110,11 @@ def _found(group: str, path: Path, splits: dict[str, str], videos: dict[str, str
 
 
 def _dfd_fake(path: Path) -> Found:
-    target, source, scene = _parts(path, r"(\d+)_(\d+)__(.+)__[A-Za-z0-9]{8}")
+    target, source, scene = name_parts(path, r"(\d+)_(\d+)__(.+)__[A-Za-z0-9]{8}", NAME)
     sources = (_actor(target), _actor(source))
     return Found(
         path, "video", 1, "DeepFakeDetection", path.name, sources, ("real", f"{target}__{scene}")
     )
-
-
-def _parts(path: Path, pattern: str) -> tuple[str, ...]:
-    match = re.fullmatch(pattern, path.stem)
-    if not match:
-        raise UserError(
-            f"{path}: not a name that FaceForensics++ gives",
-            "move the file out of the data set's folder",
-        )
-    return match.groups()
 
 
 def _sources(numbers: tuple[str, ...], videos: dict[str, str]) -> tuple[str, ...]:
@@ -160,7 +156,7 @@ def _youtube_videos(path: Path) -> dict[str, str]:
         ) from error
 
 
-def _missing_originals(found: list[Found]) -> list[str]:
-    reals = {(one.method, Path(one.name).stem) for one in found if one.label == 0}
-    missing = {one.original[1] for one in found if one.original and one.original not in reals}
+def _missing_originals(files: list[Found]) -> list[str]:
+    reals = {(file.method, Path(file.name).stem) for file in files if file.label == 0}
+    missing = {file.original[1] for file in files if file.original and file.original not in reals}
     return counted("originals are not here, with fakes made from them", missing)

@@ -35,6 +35,11 @@ Facts = Mapping[str, str]  # the cells of a line, by column
 
 
 def scan(name: str, tree: Listing, data_set: FolderSet) -> Scan:
+    """The videos and images below real/ and fake/ or in metadata.csv.
+
+    Raises UserError for a metadata.csv that cannot be read or contradicts the tree, and for a tree
+    that looks like another one than is described above.
+    """
     listed = _listed(tree)
     labelled = [place for place in tree.media if place in listed or _top(place) in LABELS]
     videos = {place for place in labelled if tree.media[place] == "video"}
@@ -43,9 +48,9 @@ def scan(name: str, tree: Listing, data_set: FolderSet) -> Scan:
         _refuse_videos_alone(name, tree.folder, videos, labelled)
     names = _originals(labelled, listed)
     given = {facts["original"] for facts in listed.values() if facts.get("original")}
-    unknown = {one for one in given if _normal(one) not in names}
+    unknown = {original for original in given if _normal(original) not in names}
     _refuse_lost_ties(tree.folder / METADATA, given, unknown, names)
-    found = [
+    files = [
         _found(
             name,
             place,
@@ -56,15 +61,15 @@ def scan(name: str, tree: Listing, data_set: FolderSet) -> Scan:
         )
         for place in labelled
     ]
-    _refuse_misspelled_class(tree.folder, found, set(tree.media) - set(labelled) - videos)
+    _refuse_misspelled_class(tree.folder, files, set(tree.media) - set(labelled) - videos)
     unlisted = set(labelled) - set(listed) if listed else set()
     notes = [
         *counted(f"files are not in {METADATA}; their folder gives the label", unlisted),
         *counted(f"originals in {METADATA} are no item", unknown),
-        *_doubtful_sources({source for one in found for source in one.sources}),
+        *_doubtful_sources({source for file in files for source in file.sources}),
     ]
     others = f"videos, or {OTHERS}" if data_set.kind == "face" else OTHERS
-    return Scan(found, notes, others, (METADATA,))
+    return Scan(files, notes, others, (METADATA,))
 
 
 def _refuse_videos_alone(
@@ -83,7 +88,7 @@ def _refuse_lost_ties(
     """A fake that is not tied to its original may be learned from where that is tested. Single
     originals may be missing from a collection; that all are is a mistake in how they are
     written."""
-    doubtful = {one for one in given if len(names.get(_normal(one), ())) > 1}
+    doubtful = {original for original in given if len(names.get(_normal(original), ())) > 1}
     if doubtful:
         raise UserError(
             f"{path}: originals that are the name of more than one item: {shown(sorted(doubtful))}",
@@ -100,9 +105,9 @@ def _methods(names: Mapping[str, set[tuple[str, str]]]) -> set[str]:
     return {method for targets in names.values() for method, _ in targets}
 
 
-def _refuse_misspelled_class(root: Path, found: list[Found], left_out: Collection[str]) -> None:
+def _refuse_misspelled_class(root: Path, files: list[Found], left_out: Collection[str]) -> None:
     """A class without items and a folder of almost its name: it is meant, and would be missed."""
-    for word in {*LABELS} - {"fake" if one.label else "real" for one in found}:
+    for word in {*LABELS} - {"fake" if file.label else "real" for file in files}:
         folders = {folder for place in left_out for folder in _folders_called(word, place)}
         if folders:
             raise UserError(
@@ -349,11 +354,11 @@ def _doubtful_sources(sources: set[str]) -> list[str]:
     return [
         *counted(
             f"sources in {METADATA} hold a comma or a bar; `;` separates people",
-            {one for one in sources if re.search("[,|]", one)},
+            {source for source in sources if re.search("[,|]", source)},
         ),
         *counted(
             f"sources in {METADATA} differ from another in capitals alone; they are taken for "
             "different people",
-            {one for alike in spelled.values() for one in alike[1:]},
+            {source for alike in spelled.values() for source in alike[1:]},
         ),
     ]
