@@ -67,6 +67,8 @@ def _facts(path: Path) -> dict[str, dict]:
         if _is_of_a_table(facts):
             return facts
         wrong = [video for video, fact in facts.items() if fact["label"] not in LABELS]
+        if not all(isinstance(fact.get("original") or "", str) for fact in facts.values()):
+            raise TypeError("an original that is no name of a file")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path}: not DFDC's metadata ({error})", "fetch the part again") from error
     if wrong:
@@ -129,6 +131,8 @@ def _labelled_set(
 def _labels(path: Path) -> dict[str, int]:
     try:
         table = pd.read_csv(path, dtype={"filename": str, "label": int})
+        if table["filename"].isna().any():
+            raise ValueError("a line without a filename")
         wrong = set(table["label"]) - {0, 1}
         labels = dict(zip(table["filename"], table["label"].astype(int), strict=True))
     except (ValueError, KeyError) as error:

@@ -134,10 +134,16 @@ def test_a_list_with_a_byte_order_mark_is_read(tmp_path):
         ("metadata.json", '{"a.mp4": {}}', "not DFDC's metadata"),
         (
             "metadata.json",
+            '{"a.mp4": {"label": "FAKE", "original": 5}}',
+            r"not DFDC's metadata \(an original that is no name",
+        ),
+        (
+            "metadata.json",
             '{"a.mp4": {"label": "fake"}}',
             "a.mp4 has label 'fake'; only REAL and FAKE are known",
         ),
         ("labels.csv", "filename\na.mp4\n", "not a table of filename,label"),
+        ("labels.csv", "filename,label\nb.mp4,1\n,0\n", "not a table of filename,label"),
         ("labels.csv", "filename,label\na.mp4,FAKE\n", "not a table of filename,label"),
         ("labels.csv", "filename,label\na.mp4,2\n", "label 2; only 0"),
     ],
