@@ -272,48 +272,57 @@ def _normal(place: str) -> str:
 
 def _lines(path: Path) -> Iterator[tuple[int, Facts]]:
     """The lines of a metadata.csv, checked, with the numbers that an editor gives them."""
+    rows = _rows(path)
+    columns = _columns(path, rows[0][1])
+    for line, cells in rows[1:]:
+        yield line, _facts(path, line, columns, cells)
+
+
+def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    """Line numbers and cells, without spaces round them; at least one line, no blank ones."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
-            rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]
+            rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not text in UTF-8", f"save it as {AS_CSV}") from error
     except (csv.Error, OSError) as error:
         raise UserError(f"{path}: not a CSV table that can be read ({error})", MEND) from error
-    if not rows:
+    filled = [(line, cells) for line, cells in rows if any(cells)]
+    if not filled:
         raise UserError(f"{path}: not a CSV table that can be read (it is empty)", MEND)
-    columns = _columns(path, rows[0][1])
-    for line, cells in rows[1:]:
-        if any(cells[len(columns) :]):
-            raise UserError(
-                f"{path}: line {line} has more cells than there are columns",
-                'put cells that hold a comma between ""',
-            )
-        cells += [""] * (len(columns) - len(cells))
-        facts = {column: cell for column, cell in zip(columns, cells, strict=False) if column}
-        # of two Unicode forms of a name, or of two spaces, nobody means two people
-        facts = {
-            column: cell
-            if column == "path"
-            else unicodedata.normalize("NFC", " ".join(cell.split()))
-            for column, cell in facts.items()
-        }
-        for column in facts.keys() & {"path", "original"}:
-            facts[column] = facts[column].removeprefix(f"{path.parent}/")
-        facts["label"] = facts["label"].casefold()
-        if facts["label"] not in LABELS:
-            raise UserError(
-                f"{path}: line {line}: label {facts['label']!r}",
-                "only `real` and `fake` are known",
-            )
-        if "split" in facts:
-            facts["split"] = facts["split"].casefold()
-        if facts.get("split", "") not in SPLITS:
-            raise UserError(
-                f"{path}: line {line}: split {facts['split']!r}",
-                "only train, val, test or nothing are known",
-            )
-        yield line, facts
+    return filled
+
+
+def _facts(path: Path, line: int, columns: list[str], cells: list[str]) -> Facts:
+    """The cells of a line by column, checked; label and split in small letters."""
+    if any(cells[len(columns) :]):
+        raise UserError(
+            f"{path}: line {line} has more cells than there are columns",
+            'put cells that hold a comma between ""',
+        )
+    cells = cells + [""] * (len(columns) - len(cells))
+    facts = {column: cell for column, cell in zip(columns, cells, strict=False) if column}
+    # of two Unicode forms of a name, or of two spaces, nobody means two people
+    facts = {
+        column: cell if column == "path" else unicodedata.normalize("NFC", " ".join(cell.split()))
+        for column, cell in facts.items()
+    }
+    for column in facts.keys() & {"path", "original"}:
+        facts[column] = facts[column].removeprefix(f"{path.parent}/")
+    facts["label"] = facts["label"].casefold()
+    if facts["label"] not in LABELS:
+        raise UserError(
+            f"{path}: line {line}: label {facts['label']!r}", "only `real` and `fake` are known"
+        )
+    if "split" in facts:
+        facts["split"] = facts["split"].casefold()
+    if facts.get("split", "") not in SPLITS:
+        raise UserError(
+            f"{path}: line {line}: split {facts['split']!r}",
+            "only train, val, test or nothing are known",
+        )
+    return facts
 
 
 def _columns(path: Path, head: list[str]) -> list[str]:

@@ -166,6 +166,14 @@ def test_metadata_of_a_spreadsheet_are_read(tree):
     assert rows(tree("clips/a.mp4", metadata=text))["clips/a.mp4"]["label"] == 1
 
 
+def test_a_line_of_blanks_alone_is_none(tree):
+    text = " \npath,label\n , \nreal/a.mp4,real\n  \nfake/b.mp4,fake\n,\n"
+    assert set(rows(tree("real/a.mp4", "fake/b.mp4", metadata=text))) == {
+        "real/a.mp4",
+        "fake/b.mp4",
+    }
+
+
 def test_spaces_round_the_ids_of_sources_make_no_other_people(tree):
     text = "path,label,sources\nreal/a.mp4,real,ben\nfake/b.mp4,fake,anna; ben\n"
     found = rows(tree("real/a.mp4", "fake/b.mp4", metadata=text))
