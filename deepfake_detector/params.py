@@ -43,6 +43,7 @@ from deepfake_detector.training.settings import Runtime, Train
 PARAMS_FILE = Path("params.yaml")
 ENDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 MISSING = "missing; every key must be there, as DVC tracks what the file says"
+OF_KEY = "[key]"  # what pydantic puts after a name that is wrong itself
 CAPTION_COLUMN, LINE_WIDTH = 28, 100
 
 
@@ -247,6 +248,8 @@ def _problem(detail: ErrorDetails) -> str:
     path = [str(part) for part in detail["loc"]]
     if path[:1] == ["data_sets"]:
         del path[2:3]  # pydantic puts the layout's name between the data set and its key
+    if path[-1:] == [OF_KEY]:
+        del path[-1]
     key = ".".join(path) or "params"
     text = MISSING if detail["type"] == "missing" else in_words(detail)
     if detail["type"] in ("missing", "value_error"):

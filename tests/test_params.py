@@ -180,6 +180,10 @@ def test_without_a_path_the_file_in_the_working_folder_is_read(params_file, monk
             {"synthesize.other": DRAWN_SET},
             "synthesize.other: no data set of that name under data_sets",
         ),
+        (
+            {"synthesize.Other": DRAWN_SET},
+            "synthesize.Other: a name is 1 to 31 of a-z, 0-9 and _, a letter first",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(params_file, changes, said):
