@@ -59,8 +59,7 @@ CODE = [  # that crops and rows are made by
     *("storage/archive", "storage/onnx_session"),
 ]
 BOX = ("x", "y", "width", "height", "score")
-# a row of the faces table and the crop, if there is one
-Found = list[tuple[dict, np.ndarray | None]]
+Rows = list[tuple[dict, np.ndarray | None]]  # of the faces table, each with its crop if it has one
 
 
 def crop_tasks(
@@ -73,7 +72,7 @@ def crop_tasks(
     """What turns packs of the index into tasks for `crop_faces`.
 
     `frames` is the frames table and `source` the folder of its archives; `known` has, for items in
-    which nothing is to be looked for, the rows of the faces table that tell where the faces are.
+    which nothing is to be looked for, the rows of the faces table with the boxes of the faces.
     """
     code = code_hash(CODE, PACKAGES)
     md5 = dict(zip(index["item"], index["md5"], strict=True))
@@ -81,9 +80,9 @@ def crop_tasks(
     boxes_of = {item: _box_rows(rows) for item, rows in known.items()}
 
     def task(pack: Pack) -> Task:
-        own = {item.item: rows_of.get(item.item, []) for item in pack.items}
+        frames_of = {item.item: rows_of.get(item.item, []) for item in pack.items}
         boxes = {item.item: boxes_of[item.item] for item in pack.items if item.item in boxes_of}
-        stored = any("archive" in row for rows in own.values() for row in rows)
+        stored = any("archive" in row for rows in frames_of.values() for row in rows)
         pictures = fingerprint(source / pack.archive) if stored else []
         sums = {item.item: md5[item.item] for item in pack.items}
         items = [(item.item, item.kind, sums[item.item]) for item in pack.items]
@@ -92,11 +91,11 @@ def crop_tasks(
             settings.model_dump(exclude={"share_boxes"}),
             pack.archive,
             items,
-            own,
+            frames_of,
             boxes,
             pictures,
         )
-        return Task(pack, (own, boxes, sums, source.absolute(), settings), key)
+        return Task(pack, (frames_of, boxes, sums, source.absolute(), settings), key)
 
     return task
 
@@ -118,8 +117,10 @@ def crop_faces(
     rows, members = [], {}
     with ArchiveReader(source) as reader:
         for item in pack.items:
-            own, known = frames[item.item], boxes.get(item.item)
-            for row, crop in _faces(item, own, known, md5[item.item], reader, settings):
+            item_frames, item_boxes = frames[item.item], boxes.get(item.item)
+            for row, crop in _faces(
+                item, item_frames, item_boxes, md5[item.item], reader, settings
+            ):
                 if crop is not None:
                     member = member_of(
                         item.item, item.kind, f"{row['frame']:06d}_{row['track']}.png"
@@ -153,9 +154,11 @@ def lent(
 ) -> dict[str, pd.DataFrame]:
     """The rows of its original in the `faces` table, by the fake that is cut where they are. An
     original that `failed` lends nothing: it is not known whether it has a face."""
-    found = dict(tuple(faces.groupby("item")))
+    faces_of = dict(tuple(faces.groupby("item")))
     return {
-        item: found[real] for item, real in lender.items() if real in found and real not in failed
+        item: faces_of[real]
+        for item, real in lender.items()
+        if real in faces_of and real not in failed
     }
 
 
@@ -166,7 +169,7 @@ def _faces(
     md5: str,
     reader: ArchiveReader,
     settings: CropFaces,
-) -> Found:
+) -> Rows:
     if bad := next((row for row in frames if row["status"] != statuses.OK), None):
         return [({"status": bad["status"]}, None)]
     if item.kind != "face":
@@ -184,7 +187,7 @@ def _faces(
     return _detected(frames, lambda _: image, None, settings)
 
 
-def _ready_crop(image: np.ndarray, size: int) -> Found:
+def _ready_crop(image: np.ndarray, size: int) -> Rows:
     height, width = image.shape[:2]
     row = {
         "frame": 0,
@@ -202,28 +205,28 @@ def _ready_crop(image: np.ndarray, size: int) -> Found:
 
 def _detected(
     frames: list[dict],
-    picture: Callable[[dict], np.ndarray],
+    read: Callable[[dict], np.ndarray],
     boxes: list[dict] | None,
     settings: CropFaces,
-) -> Found:
+) -> Rows:
     """A row for every face in an item's frames, with its crop unless the face is too small.
 
     The faces are those in `boxes`, or what the detector finds where that is None.
     """
-    found, crops, views = [], [], []
+    faces_by_frame, crops, views = [], [], []
     for frame in frames:
-        image = picture(frame)
+        image = read(frame)
         faces = (
             _detector(settings).detect(image)
             if boxes is None
             else _known(boxes, frame["frame"], settings.margin)
         )
-        found.append(faces)
+        faces_by_frame.append(faces)
         views.append(view(image, faces))
         crops.append([_crop(image, face, settings) for face in faces])
-    rows: Found = []
+    rows: Rows = []
     for frame, faces, cut_out, tracks in zip(
-        frames, found, crops, follow(views, settings.dominant), strict=True
+        frames, faces_by_frame, crops, follow(views, settings.dominant), strict=True
     ):
         base = {"frame": frame["frame"], "time": frame["time"]}
         if not faces:
@@ -240,12 +243,12 @@ def _detected(
 
 
 def _known(boxes: list[dict], frame: int, margin: float) -> list[Face]:
-    found = [
+    boxed = [
         (Face(*(box[name] for name in BOX)), box["points"])
         for box in boxes
         if box["frame"] == frame
     ]
-    return [replace(face, points=points_in_frame(points, face, margin)) for face, points in found]
+    return [replace(face, points=points_in_frame(points, face, margin)) for face, points in boxed]
 
 
 def _crop(image: np.ndarray, face: Face, settings: CropFaces) -> np.ndarray | None:

@@ -23,10 +23,10 @@ MOST_FACES = 32  # of one frame; a picture of a crowd must not fill the memory
 
 
 class FaceModel(Protocol):
-    """What finds faces in a picture as it is; `sha256` is the hash of the file it was loaded from.
+    """What finds faces in a picture of the size that it is given.
 
-    `file` is that file: where it lies inside an installed package, or the asset to fetch. `reach`
-    are the sizes of the faces that it finds.
+    `file` is what it is loaded from: a path inside an installed package, or the asset to fetch.
+    `sha256` is that file's hash. `reach` are the sizes of the faces that it finds.
     """
 
     file: ClassVar[Path | Asset]
@@ -50,12 +50,13 @@ class FaceDetector:
 
     @property
     def sha256(self) -> str:
+        """Hash of the detector's file."""
         return self._model.sha256
 
     def detect(self, image: np.ndarray) -> list[Face]:
-        """The faces in an RGB uint8 picture, in its pixels: the largest first, so many as count."""
+        """The MOST_FACES largest faces in an RGB uint8 picture, in its pixels, largest first."""
         height, width = image.shape[:2]
-        passes = [self._found(image, scale) for scale in self._scales(height, width)]
+        passes = [self._faces_at(scale, image) for scale in self._scales(height, width)]
         faces = passes[0] if len(passes) == 1 else merged(passes)
         within = [face for face in faces if _is_within(face, height, width)]
         return sorted(within, key=_largest_first)[:MOST_FACES]
@@ -67,16 +68,16 @@ class FaceDetector:
     def _scales(self, height: int, width: int) -> tuple[float, ...]:
         return scales(height, width, self._detect_size, self._min_face, self._model.reach)
 
-    def _found(self, image: np.ndarray, scale: float) -> list[Face]:
+    def _faces_at(self, scale: float, image: np.ndarray) -> list[Face]:
         small = self._model.scaled(image, scale)
         height, width = small.shape[:2]
         parts = tiles(height, width, self._model.reach)
-        found = [
+        by_tile = [
             [_moved(face, columns.start, rows.start, scale) for face in self._model.find(part)]
             for rows, columns in parts
             for part in (np.ascontiguousarray(small[rows, columns]),)
         ]
-        return found[0] if len(parts) == 1 else merged(found)
+        return by_tile[0] if len(parts) == 1 else merged(by_tile)
 
 
 def load_detector(

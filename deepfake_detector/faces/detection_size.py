@@ -30,10 +30,10 @@ def scales(
     be too large then.
     """
     overview = detect_size / max(height, width)
-    found = [max(overview, min(1.0, reach.least / min_face))]
-    while found[-1] > overview and min(height, width) * found[-1] > reach.most:
-        found.append(max(overview, found[-1] * 2 * reach.least / reach.most))
-    return tuple(found)
+    factors = [max(overview, min(1.0, reach.least / min_face))]
+    while factors[-1] > overview and min(height, width) * factors[-1] > reach.most:
+        factors.append(max(overview, factors[-1] * 2 * reach.least / reach.most))
+    return tuple(factors)
 
 
 def tiles(height: int, width: int, reach: Reach) -> list[tuple[slice, slice]]:

@@ -40,8 +40,8 @@ def warning(faces: pd.DataFrame, frames: pd.DataFrame, margin: float) -> list[st
     `faces` and `frames` as for `shares_filled_in`.
     """
     now, least = (
-        shares_filled_in(faces, frames, at).groupby(lambda item: item.split("/")[0]).median()
-        for at in (margin, NO_MARGIN)
+        shares_filled_in(faces, frames, side).groupby(lambda item: item.split("/")[0]).median()
+        for side in (margin, NO_MARGIN)
     )
     return [
         f"{name}: the pictures are tight, so {now[name]:.0%} of a crop repeats their edge; with "

@@ -21,4 +21,5 @@ class Face:
 
     @property
     def side(self) -> float:
+        """The longer side of the box, in pixels."""
         return max(self.width, self.height)

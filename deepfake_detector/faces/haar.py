@@ -36,11 +36,14 @@ class Haar:
         self._min_score = min_score
 
     def scaled(self, picture: np.ndarray, scale: float) -> np.ndarray:
+        """The picture, its sides times `scale`: shrunk by area, enlarged bilinearly."""
         size = tuple(max(1, round(side * scale)) for side in picture.shape[1::-1])
         interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         return cv2.resize(picture, size, interpolation=interpolation)
 
     def find(self, picture: np.ndarray) -> list[Face]:
+        """The faces in an RGB uint8 picture, in its pixels and in the cascade's order; they have no
+        points."""
         grey = self._equaliser.apply(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
         boxes, _, weights = self._cascade.detectMultiScale3(
             grey,

@@ -35,6 +35,8 @@ class Scene:
         self._grey = cv2.cvtColor(coarse, cv2.COLOR_RGB2GRAY)
 
     def is_like(self, earlier: "Scene") -> bool:
+        """Whether the two frames share their colours, or this one's coarse shapes are in the
+        `earlier` one, perhaps a little moved."""
         shared = np.minimum(self._colours, earlier._colours).sum()
         return bool(shared >= SAME_COLOURS) or self._has_shapes_of(earlier)
 
@@ -43,8 +45,8 @@ class Scene:
         middle = self._grey[rows:-rows, columns:-columns]
         if middle.std() < FLAT or earlier._grey.std() < FLAT:
             return False
-        found = cv2.matchTemplate(earlier._grey, middle, cv2.TM_CCOEFF_NORMED)
-        return bool(np.nan_to_num(found).max() >= SAME_SHAPES)
+        match = cv2.matchTemplate(earlier._grey, middle, cv2.TM_CCOEFF_NORMED)
+        return bool(np.nan_to_num(match).max() >= SAME_SHAPES)
 
 
 def shots(scenes: Sequence[Scene]) -> list[int]:
@@ -60,7 +62,7 @@ def shots(scenes: Sequence[Scene]) -> list[int]:
         like = (
             shot
             for shot in latest_first
-            if all(scene.is_like(one) for one in members[shot][-BACK:])
+            if all(scene.is_like(member) for member in members[shot][-BACK:])
         )
         number = next(like, len(members))
         if number == len(members):

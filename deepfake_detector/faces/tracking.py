@@ -75,29 +75,31 @@ def follow(views: Sequence[View], dominant: str = "area") -> list[list[int]]:
     clip, as shares of the picture (`dominant` is `area`), or in most frames and of these with the
     largest sum (`frames`).
     """
-    shot_of = shots([one.scene for one in views])
+    shot_of = shots([seen.scene for seen in views])
     tracks: list[_Track] = []
-    for number, (one, shot) in enumerate(zip(views, shot_of, strict=True)):
-        matched = _match(tracks, one, shot, number)
-        for place, face in enumerate(one.faces):
+    for number, (seen, shot) in enumerate(zip(views, shot_of, strict=True)):
+        matched = _match(tracks, seen, shot, number)
+        for place, face in enumerate(seen.faces):
             if place not in matched:
                 tracks.append(_Track())
             track = matched.get(place, tracks[-1])
             track.members.append((number, place))
-            track.looks.append(one.looks[place])
+            track.looks.append(seen.looks[place])
             track.last[shot] = face
     return _numbered(_joined(tracks), views, dominant)
 
 
 def _match(tracks: list[_Track], seen: View, shot: int, number: int) -> dict[int, _Track]:
     """Place of a face in the frame `number` -> the track that it goes on with."""
-    here = [track for track in tracks if shot in track.last]
-    if not here or not seen.faces:
+    in_shot = [track for track in tracks if shot in track.last]
+    if not in_shot or not seen.faces:
         return {}
     apart = np.column_stack(
-        [distances(seen.looks, np.array(track.looks[-RECENT:])).min(1) for track in here]
+        [distances(seen.looks, np.array(track.looks[-RECENT:])).min(1) for track in in_shot]
     )
-    away = np.array([[_distance(face, track.last[shot]) for track in here] for face in seen.faces])
+    away = np.array(
+        [[_distance(face, track.last[shot]) for track in in_shot] for face in seen.faces]
+    )
     possible = (apart <= ALIKE) | ((away <= REACH) & (apart <= UNLIKE))
     cost = np.where(possible, apart + PLACE * np.minimum(away, REACH), IMPOSSIBLE)
     matched = {
@@ -108,12 +110,12 @@ def _match(tracks: list[_Track], seen: View, shot: int, number: int) -> dict[int
     new = [place for place in range(len(seen.faces)) if place not in matched]
     missing = [
         place
-        for place, track in enumerate(here)
+        for place, track in enumerate(in_shot)
         if track.members[-1][0] == number - 1 and place not in matched.values()
     ]
     if len(new) == len(missing) == 1 and apart[new[0], missing[0]] <= MOVED:
         matched[new[0]] = missing[0]
-    return {place: here[track] for place, track in matched.items()}
+    return {place: in_shot[track] for place, track in matched.items()}
 
 
 def _joined(tracks: list[_Track]) -> list[_Track]:
@@ -154,7 +156,7 @@ def _numbered(tracks: list[_Track], views: Sequence[View], dominant: str) -> lis
         area = sum(face.width * face.height for face in faces)
         return -len(faces) if dominant == "frames" else 0, -area, track.members
 
-    numbers = [[0] * len(one.faces) for one in views]
+    numbers = [[0] * len(seen.faces) for seen in views]
     for number, track in enumerate(sorted(tracks, key=rank)):
         for frame, place in track.members:
             numbers[frame][place] = number

@@ -28,8 +28,11 @@ GIVES_BACK = "memory.enable_memory_arena_shrinkage"  # what a huge picture took
 
 
 class YuNet:
-    """A face has five points: the eyes, the nose and the corners of the mouth, those on the
-    picture's left first. The score is the network's confidence, 0..1."""
+    """The network on pictures of any size.
+
+    A face has five points: the eyes, the nose and the corners of the mouth, those on the picture's
+    left first. The score is the network's confidence, 0..1.
+    """
 
     file: ClassVar[Path | Asset] = YUNET
     reach: ClassVar[Reach] = Reach(22, 400)
@@ -43,8 +46,11 @@ class YuNet:
         self._min_score = min_score
 
     def scaled(self, picture: np.ndarray, scale: float) -> np.ndarray:
-        """The mean of as many whole pixels as go into one, then the rest between neighbours: OpenCV
-        takes several times as long for means of parts of pixels, and no more faces are found."""
+        """The picture, its sides times `scale`: averaged over whole pixels, then bilinearly.
+
+        OpenCV takes several times as long for means of parts of pixels, and no more faces are
+        found.
+        """
         whole = max(1, min(math.floor(1 / scale + 1e-9), *picture.shape[:2]))
         height, width = (side // whole for side in picture.shape[:2])
         means = picture[: height * whole, : width * whole]
@@ -53,15 +59,16 @@ class YuNet:
         return cv2.resize(means, size, interpolation=cv2.INTER_LINEAR)
 
     def find(self, picture: np.ndarray) -> list[Face]:
+        """The faces in an RGB uint8 picture, in its pixels, the highest score first."""
         height, width = picture.shape[:2]
         below, right = -height % STRIDES[-1], -width % STRIDES[-1]
         filled = cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_CONSTANT)
-        found = self._found(cv2.dnn.blobFromImage(filled, swapRB=True))
-        boxes, scores = found[:, :4].tolist(), found[:, -1].tolist()
+        candidates = self._candidates(cv2.dnn.blobFromImage(filled, swapRB=True))
+        boxes, scores = candidates[:, :4].tolist(), candidates[:, -1].tolist()
         kept = cv2.dnn.NMSBoxes(boxes, scores, self._min_score, OVERLAP)
-        return [_face(found[place]) for place in kept]
+        return [_face(candidates[place]) for place in kept]
 
-    def _found(self, images: np.ndarray) -> np.ndarray:
+    def _candidates(self, images: np.ndarray) -> np.ndarray:
         """Box, five points and score of each candidate face, (N, 15), in pixels."""
         names = [f"{kind}_{stride}" for stride in STRIDES for kind in KINDS]
         outputs = iter(self._session.run(names, {"input": images}, self._options))
