@@ -62,6 +62,7 @@ class Clip:
 
     @property
     def path(self) -> str:
+        """The file's path below the data set's folder: `<method>/<people>_<take>.<suffix>`."""
         people = (
             f"{self.target:03d}" if self.source is None else f"{self.target:03d}_{self.source:03d}"
         )
