@@ -79,7 +79,7 @@ def decision(
         real_scores=thinned(probabilities[labels == 0]),
         fake_scores=thinned(probabilities[labels == 1]),
     )
-    made = Decision(
+    fitted = Decision(
         min_faces=min_faces,
         temperature=round(temperature.value, 6),
         threshold=rounded(threshold),
@@ -90,15 +90,16 @@ def decision(
         unproven=unproven,
         validation=validation,
     )
-    return made, temperature.reason
+    return fitted, temperature.reason
 
 
 def several(reals: np.ndarray, band_high: float, temperature: float) -> tuple[float, ...]:
-    """The probabilities from which the highest of 2, 3 … people is fake; never where one is not."""
+    """The probabilities from which the highest of 2, 3 … people is fake, from the logits of real
+    clips; all 1 where a single person never is, at a `band_high` of 1."""
     if band_high >= 1:
         return (1.0,) * (MOST - 1)
     at = logit(band_high, temperature)
-    return tuple(rounded(float(probability(one, temperature))) for one in fake_from(reals, at)[1:])
+    return tuple(rounded(float(probability(cut, temperature))) for cut in fake_from(reals, at)[1:])
 
 
 def rounded(threshold: float) -> float:
@@ -145,7 +146,7 @@ def inconclusive_band(
     above it real, and of those below it fake, each side with clips of at least so many groups.
 
     One clip more counts as wrong than was seen, since the next may be: the correction for few clips
-    of conformal prediction (Vovk et al. 2005), for each class by itself. Both classes count the
+    of conformal prediction (Vovk et al. 2005), for each class apart. Both classes count the
     same, however many clips they have, so that the mixture of validation does not show. Each end is
     the threshold or lies half-way between observed scores; it is 0 or 1 where its side cannot be
     had so.
@@ -157,7 +158,7 @@ def inconclusive_band(
 
 
 def thinned(probabilities: np.ndarray) -> tuple[float, ...]:
-    """Ascending, at most 200 of them, evenly over their ranks."""
+    """At most 200 of the probabilities, evenly over their ranks, ascending."""
     count = min(len(probabilities), SCORES_KEPT)
     places = ((np.arange(count) + 0.5) * len(probabilities) / max(count, 1)).astype(int)
     return tuple(round(float(value), DIGITS) for value in np.sort(probabilities)[places])

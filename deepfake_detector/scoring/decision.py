@@ -11,8 +11,8 @@ from deepfake_detector.common.settings import StrictModel
 from deepfake_detector.common.verdicts import Decided, Reason, Verdict
 from deepfake_detector.scoring.scores import probability, score_clip, track_logit
 
-LEAST_CLIPS = 20  # of a class, to be told as "of so many": one of them is 5 %
-BRIEFLY = 3  # faces from which a score tells of more than a frame that went wrong
+LEAST_CLIPS = 20  # of a class, for figures of the form "of so many": one of them is 5 %
+BRIEFLY = 3  # faces from which a score stands for more than a frame that went wrong
 DIGITS = 6  # of validation's scores; one compared with them is rounded like them
 
 
@@ -47,9 +47,9 @@ class Decision(StrictModel):
 
     One person is REAL up to `band_low`, never where that is 0, and FAKE from `band_high`, never
     where that is 1. The highest of 2, 3 … people is FAKE from the values of `several` (people.py),
-    the last of which holds for more. `recalibrated` tells on which clips of its user's the
-    threshold was fitted, where it was. `unproven` says why there is no verdict on any file, where
-    validation does not show that the model tells the classes apart.
+    the last of which holds for more. `recalibrated` says on which of the user's clips the threshold
+    was fitted, where it was. `unproven` says why there is no verdict on any file, where validation
+    does not show that the model separates the classes.
     """
 
     min_faces: int = Field(gt=0)
@@ -64,7 +64,7 @@ class Decision(StrictModel):
 
     @property
     def verdicts(self) -> tuple[Decided, ...]:
-        """Verdicts that it gives at some score, whatever else speaks against them."""
+        """The verdicts that it gives at some score, where nothing else rules them out."""
         given: dict[Decided, bool] = {"REAL": self.band_low > 0, "FAKE": self.band_high < 1}
         return tuple(verdict for verdict, possible in given.items() if possible)
 
@@ -113,14 +113,14 @@ def judge_person(
     score = score_clip({0: logits}, sampled, decision.min_faces)
     judged = judge(score.logit, score.reason, decision, people)
     if beyond:
-        judged = heeding_quality(judged)
+        judged = withheld_for_quality(judged)
     elif judged.reason == Reason.TOO_FEW and len(logits) >= BRIEFLY:
         briefly = judge(track_logit(logits), "", decision, people)
         judged = replace(judged, reason=Reason.BRIEF_FAKE) if briefly.verdict == "FAKE" else judged
     return judged, beyond if judged.reason == Reason.BAD_QUALITY else score.details
 
 
-def heeding_quality(judged: Judgement) -> Judgement:
+def withheld_for_quality(judged: Judgement) -> Judgement:
     """The judgement on a person whose faces lie outside the limits of quality."""
     if judged.fake_probability is None:
         return judged
@@ -138,10 +138,10 @@ def judge_clip(
     for a short while: what cannot be judged may be the forgery.
     """
     if people[highest].reason != Reason.BAD_QUALITY:
-        if clip.verdict == "REAL" and any(in_doubt(one.reason) for one in people.values()):
+        if clip.verdict == "REAL" and any(in_doubt(person.reason) for person in people.values()):
             return replace(clip, verdict="INCONCLUSIVE", reason=Reason.NOT_ALL), highest
         return clip, highest
-    fakes = {track: one for track, one in people.items() if one.verdict == "FAKE"}
+    fakes = {track: person for track, person in people.items() if person.verdict == "FAKE"}
     if not fakes:
         return Judgement("INCONCLUSIVE", Reason.BAD_QUALITY, None), None
     decides = max(fakes, key=lambda track: (fakes[track].fake_probability or 0.0, -track))

@@ -25,8 +25,8 @@ NOT_MEASURED = VerdictsByFirmness(firm=0, firm_wrong=0, not_firm=0, not_firm_wro
 @dataclass(frozen=True)
 class Outcome:
     """What a changed copy came to: its verdict, with the reason where there is none, and the
-    probability of fake. ERROR, with the reason, is one that could not be made or judged: it tells
-    nothing."""
+    probability of fake. ERROR, with the reason, is one that could not be made or judged: it says
+    nothing of the verdict."""
 
     variant: str  # its name, of media.variants
     words: str  # what was done to it
@@ -45,12 +45,13 @@ class Firmness:
 
     @property
     def judged(self) -> Sequence[Outcome]:
-        return [one for one in self.outcomes if one.verdict != "ERROR"]
+        """The copies that could be made and judged, the mildest first."""
+        return [outcome for outcome in self.outcomes if outcome.verdict != "ERROR"]
 
     @property
     def turned_by(self) -> Outcome | None:
         """The mildest copy with another verdict, or none, than the file."""
-        return next((one for one in self.judged if one.verdict != self.verdict), None)
+        return next((outcome for outcome in self.judged if outcome.verdict != self.verdict), None)
 
     @property
     def holds(self) -> bool:

@@ -38,7 +38,8 @@ LEAST_PROBABILITY = np.finfo(float).eps  # as scikit-learn clips in log loss
 
 
 class Curves(NamedTuple):
-    """What lies at or above each distinct score, from the highest, after a 0; a row per draw."""
+    """Points of the curves at each distinct score, from the highest, after a 0: fractions of what
+    lies at or above it, a row per draw."""
 
     recall: np.ndarray
     false_alarms: np.ndarray  # as a fraction of the reals
@@ -127,8 +128,8 @@ class Intervals:
 
 @dataclass(frozen=True)
 class Scores:
-    """What one detector says of some things: `scores` higher for fakes, called fake at or above
-    `threshold`.
+    """One detector's scores of some things, higher for fakes, and the `threshold` at or above which
+    they are called fake.
 
     Log loss and Brier score take the scores for probabilities; the ranks alone do not.
     """
@@ -147,12 +148,12 @@ def intervals(
 ) -> Intervals:
     """The intervals of the figures `names` of things with `labels` 0 or 1 in `groups` (any names).
 
-    None where fewer than 6 groups hold a class. 2,000 `draws` unless told otherwise, 10,000 where
-    fewer than 20 groups hold a class. Where a figure from 0 to 1 is the same in all draws, which
-    says little of how sure it is (1 in a row of successes, or .8 where everything is called fake
-    and every group has four fakes of five), its ends are those of Clopper and Pearson (1934) for as
-    many cases as there are groups of the scarcer class: so many pairs of a real and a fake one can
-    be formed that have nothing to do with each other.
+    There are none where fewer than 6 groups hold a class. `draws` is by default 2,000, or 10,000
+    where fewer than 20 groups hold a class. Where a figure from 0 to 1 is the same in all draws,
+    which says little of how sure it is (1 in a row of successes, or .8 where everything is called
+    fake and every group has four fakes of five), its ends are those of Clopper and Pearson (1934)
+    for as many cases as there are groups of the scarcer class: so many pairs of a real and a fake
+    one can be formed that have nothing to do with each other.
     """
     drawn = _draw(labels, [scored], groups, names, draws, seed)
     if not drawn:
@@ -192,8 +193,8 @@ def mean_difference_intervals(
     rng = np.random.default_rng([seed, len(ours), len(theirs)])
     sides = slice(None, len(ours)), slice(len(ours), None)
     points, without = (
-        (found[sides[0]].mean(axis=0) - found[sides[1]].mean(axis=0)).round(DECIMALS)
-        for found in (drawn.points, drawn.without)
+        (figures[sides[0]].mean(axis=0) - figures[sides[1]].mean(axis=0)).round(DECIMALS)
+        for figures in (drawn.points, drawn.without)
     )
     first, second = (_of_drawn_detectors(drawn.values[side], rng) for side in sides)
     values = (first - second).round(DECIMALS)
@@ -201,9 +202,9 @@ def mean_difference_intervals(
     ends = {}
     for number, name in enumerate(names):
         spreads = [(fixed[number].var(), _freedom(without[number], drawn)[0])]
-        for found in (drawn.points[side][:, number] for side in sides):
-            if len(found) > 1:
-                spreads.append((found.var(ddof=1) / len(found), len(found) - 1.0))
+        for figures in (drawn.points[side][:, number] for side in sides):
+            if len(figures) > 1:
+                spreads.append((figures.var(ddof=1) / len(figures), len(figures) - 1.0))
         freedom = _joint_freedom(spreads)
         low, high = _ends(values[number], points[number], without[number], drawn, freedom)
         spread = sum(variance for variance, _ in spreads)
@@ -242,33 +243,37 @@ def _draw(
     _, group = np.unique(np.asarray(groups, str), return_inverse=True)
     count = int(group.max(initial=-1)) + 1
     holds = [np.bincount(group[labels == label], minlength=count) > 0 for label in (0, 1)]
-    fewest = min(int(own.sum()) for own in holds)
+    fewest = min(int(holders.sum()) for holders in holds)
     if fewest < FEWEST_GROUPS:
         return None
     draws = draws or (DRAWS if fewest >= MANY_GROUPS else DRAWS_OF_FEW)
     chunk = max(1, CHUNK // len(labels))
     strata = _strata(*holds)
-    figures = [_Figures(labels, one, group, count, names) for one in scored]
+    figures = [_Figures(labels, scores, group, count, names) for scores in scored]
     rng = np.random.default_rng(seed)
     parts: list[np.ndarray] = []
-    undefined = found = 0
-    while found < draws:
+    undefined = defined_draws = 0
+    while defined_draws < draws:
         if undefined > MOST_REDRAWN * draws:
             raise ValueError(f"no draw of groups has a value of all of {', '.join(names)}")
         times = _times_drawn(strata, min(chunk, draws), rng)
-        values = np.stack([own(times) for own in figures])
+        values = np.stack([of_detector(times) for of_detector in figures])
         defined = np.isfinite(values).all(axis=(0, 1))
         parts.append(values[:, :, defined])
         undefined += int((~defined).sum())
-        found += int(defined.sum())
-    points = np.stack([own(np.ones((1, count)))[:, 0] for own in figures])
+        defined_draws += int(defined.sum())
+    points = np.stack([of_detector(np.ones((1, count)))[:, 0] for of_detector in figures])
     block, block_strata = _blocks(strata)
-    left = (
+    kept_groups = (
         block != np.arange(place, min(place + chunk, len(block_strata)))[:, None]
         for place in range(0, len(block_strata), chunk)
     )
     without = np.concatenate(
-        [np.stack([own(kept.astype(float)) for own in figures]) for kept in left], axis=2
+        [
+            np.stack([of_detector(kept.astype(float)) for of_detector in figures])
+            for kept in kept_groups
+        ],
+        axis=2,
     )
     return _Drawn(
         values=np.concatenate(parts, axis=2)[:, :, :draws],
@@ -299,14 +304,14 @@ class _Figures:
         self.counts = _Counts(labels, scored, group, count) if set(names) & set(OF_TOTALS) else None
 
     def __call__(self, times: np.ndarray) -> np.ndarray:
-        found: dict[str, np.ndarray] = {}
+        values: dict[str, np.ndarray] = {}
         if self.ranks:
             curves = self.ranks.curves(times)
-            found |= {name: OF_CURVES[name](curves) for name in self.names if name in OF_CURVES}
+            values |= {name: OF_CURVES[name](curves) for name in self.names if name in OF_CURVES}
         if self.counts:
             totals = self.counts.totals(times)
-            found |= {name: OF_TOTALS[name](totals) for name in self.names if name in OF_TOTALS}
-        return np.stack([found[name] for name in self.names]).round(DECIMALS)
+            values |= {name: OF_TOTALS[name](totals) for name in self.names if name in OF_TOTALS}
+        return np.stack([values[name] for name in self.names]).round(DECIMALS)
 
 
 class _Ranks:
@@ -321,7 +326,7 @@ class _Ranks:
 
     def curves(self, times: np.ndarray) -> Curves:
         weights = times[:, self.group]
-        hits, alarms = (self._sums(weights * own) for own in (self.fake, ~self.fake))
+        hits, alarms = (self._sums(weights * of_class) for of_class in (self.fake, ~self.fake))
         flagged = hits + alarms
         precision = np.divide(hits, flagged, out=np.zeros_like(hits), where=flagged > 0)
         with np.errstate(invalid="ignore"):  # a draw that lacks a class is drawn again
@@ -338,14 +343,14 @@ class _Counts:
         scores = np.asarray(scored.scores, float)
         flagged = scores >= scored.threshold
         # probability of the true class
-        own = np.clip(np.where(labels == 1, scores, 1 - scores), LEAST_PROBABILITY, 1)
+        likelihood = np.clip(np.where(labels == 1, scores, 1 - scores), LEAST_PROBABILITY, 1)
         columns = Totals(
             reals=labels == 0,
             fakes=labels == 1,
             alarms=(labels == 0) & flagged,
             hits=(labels == 1) & flagged,
-            loss=-np.log(own),
-            squares=(1 - own) ** 2,
+            loss=-np.log(likelihood),
+            squares=(1 - likelihood) ** 2,
         )
         self.sums = np.stack([np.bincount(group, column, count) for column in columns], axis=1)
 
@@ -375,7 +380,7 @@ def _times_drawn(strata: np.ndarray, draws: int, rng: np.random.Generator) -> np
 def _blocks(strata: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The block that each group is left out with, and the stratum of each block.
 
-    A group by itself, or where a stratum has too many, several of it: their influences add up, and
+    A group alone, or where a stratum has too many, several of it: their influences add up, and
     so do the second and third moments that the acceleration is made of.
     """
     block = np.zeros(len(strata), int)
@@ -453,8 +458,8 @@ def _freedom(without: np.ndarray, drawn: _Drawn) -> tuple[float, float]:
     alone say nothing of a recall.
     """
     groups = [int((drawn.strata == stratum).sum()) for stratum in np.unique(drawn.strata)]
-    own = [without[drawn.block_strata == stratum] for stratum in np.unique(drawn.strata)]
-    spreads = [len(one) * float(one.var(ddof=1)) if len(one) > 1 else 0.0 for one in own]
+    by_stratum = [without[drawn.block_strata == stratum] for stratum in np.unique(drawn.strata)]
+    spreads = [len(part) * float(part.var(ddof=1)) if len(part) > 1 else 0.0 for part in by_stratum]
     total = sum(spreads)
     if not ROUNDING**2 < total < math.inf:  # nothing varies, or that is not known: all groups count
         free = sum(groups) - len(groups)
@@ -509,8 +514,8 @@ def _acceleration(without: np.ndarray, strata: np.ndarray) -> float:
         return 0.0
     cubes = squares = 0.0
     for stratum in np.unique(strata):
-        own = without[strata == stratum]
-        pull = (len(own) - 1) / len(own) * (own.mean() - own)
+        figures = without[strata == stratum]
+        pull = (len(figures) - 1) / len(figures) * (figures.mean() - figures)
         cubes += (pull**3).sum()
         squares += (pull**2).sum()
     return float(cubes / (6 * squares**1.5)) if squares > 0 else 0.0

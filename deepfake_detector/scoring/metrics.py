@@ -40,9 +40,9 @@ Condition = Callable[[np.ndarray, np.ndarray], bool]  # of labels, predicted lab
 class Aspect(IntEnum):
     """What a figure is about; reports list figures in this order."""
 
-    CLASSES = 1  # how well the classes are told apart
+    CLASSES = 1  # how well the classes are separated
     PROBABILITIES = 2  # whether the probabilities mean what they say
-    VERDICTS = 3  # what a person is told, limits of face quality aside
+    VERDICTS = 3  # what a person sees, limits of face quality aside
 
 
 @dataclass(frozen=True)
@@ -182,10 +182,10 @@ def figures(
     labels, probabilities = np.asarray(labels, int), np.asarray(probabilities, float)
     predicted = _predicted(probabilities, threshold)
     return {
-        one.name: one.value(labels, probabilities, threshold)
-        if one.defined(labels, predicted)
+        metric.name: metric.value(labels, probabilities, threshold)
+        if metric.defined(labels, predicted)
         else None
-        for one in METRICS
+        for metric in METRICS
     }
 
 
@@ -221,7 +221,8 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray) -> list[Reliabili
         return []
     order = np.argsort(probabilities, kind="stable")
     return [
-        _reliability_bin(labels[own], probabilities[own]) for own in np.array_split(order, bins)
+        _reliability_bin(labels[members], probabilities[members])
+        for members in np.array_split(order, bins)
     ]
 
 

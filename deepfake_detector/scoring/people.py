@@ -33,7 +33,7 @@ def fake_from(reals: np.ndarray, threshold: float) -> list[float]:
     nobody = math.log1p(-float(single)) if single < 1 else -math.inf  # 1 - 1e-16 is 1
     each = [-math.expm1(nobody / people) for people in range(1, MOST + 1)]
     passed = [_passed_by(fraction, reals, start, excess) for fraction in each]
-    return [threshold + (one - passed[0]) for one in passed]
+    return [threshold + (logit - passed[0]) for logit in passed]
 
 
 def _passed_by(fraction: float, reals: np.ndarray, start: float, excess: float) -> float:

@@ -18,10 +18,10 @@ def why_unproven(labels: np.ndarray, scores: np.ndarray, groups: np.ndarray, lea
     number alone counts.
     """
     labels, groups = np.asarray(labels), np.asarray(groups, str)
-    found = min(len(set(groups[labels == label])) for label in (0, 1))
-    if found < least:
+    fewest = min(len(set(groups[labels == label])) for label in (0, 1))
+    if fewest < least:
         return (
-            f"validation has {found} source group{'s' * (found != 1)} of a class, and {least} are "
+            f"validation has {fewest} source group{'s' * (fewest != 1)} of a class, and {least} are "
             "the least that would show it"
         )
     ends = intervals(labels, Scores(np.asarray(scores)), groups, ["roc_auc"]).ends

@@ -16,8 +16,8 @@ from deepfake_detector.common.settings import StrictModel
 
 Measure = Literal["sharpness_ratio", "flatness"]  # faces.degradation says what each is
 MEASURES: tuple[Measure, ...] = get_args(Measure)
-DIGITS = 4  # of measures and limits: what is compared is what is told
-# Less flatness is more detail: a better picture, or noise, which the sharpness ratio tells.
+DIGITS = 4  # of measures and limits: what is compared is what is shown
+# Less flatness is more detail: a better picture, or noise, which the sharpness ratio shows.
 WITHOUT_LEAST = frozenset({"flatness"})
 TOLERANCE = 1e-9  # for rounding
 
@@ -34,9 +34,10 @@ Limits = dict[Measure, Limit]
 
 
 def clip_measures(faces: Sequence[Mapping[str, float]]) -> dict[Measure, float]:
-    """The measures of a clip from those of its faces."""
+    """The measures of a clip: the median of each over its faces, at least one, to four digits after
+    the point."""
     return {
-        name: round(float(np.median([one[name] for one in faces])), DIGITS) for name in MEASURES
+        name: round(float(np.median([face[name] for face in faces])), DIGITS) for name in MEASURES
     }
 
 
@@ -45,7 +46,7 @@ def fit_limits(clips: pd.DataFrame, error: float, clean_outside: float) -> Limit
     one do not count for the next.
 
     `clips` has a row for every validation clip and for every corrupted copy of one: the measures,
-    `clean`, and `wrong` where there is a verdict (else NaN). Each end by itself: all clean clips
+    `clean`, and `wrong` where there is a verdict (else NaN). Each end apart: all clean clips
     but the fraction `clean_outside` are within, and as many of those to come. From the last of
     these the limit is moved outwards over copies for as long as that pays: a right verdict gains
     `error`, a wrong one costs 1 - `error`, so that of those let in last at most the fraction
@@ -67,27 +68,27 @@ def fit_limits(clips: pd.DataFrame, error: float, clean_outside: float) -> Limit
 
 def outside(measures: Mapping[Measure, float], limits: Limits) -> str:
     """What lies outside the limits, with its limit, in words; empty where nothing does."""
-    told = []
+    excesses = []
     for name, limit in limits.items():
         value, (least, most) = measures[name], _range(limit)
         if value < least:
-            told.append(f"{_words(name)} {value:g}, checked from {least:g}")
+            excesses.append(f"{_words(name)} {value:g}, checked from {least:g}")
         if value > most:
-            told.append(f"{_words(name)} {value:g}, checked up to {most:g}")
-    return "; ".join(told)
+            excesses.append(f"{_words(name)} {value:g}, checked up to {most:g}")
+    return "; ".join(excesses)
 
 
 def in_words(limits: Limits) -> str:
-    """What is judged, for a person: `sharpness ratio from 0.5 up to 0.7; flatness up to 0.4`."""
-    told = []
+    """The limits for a person: `sharpness ratio from 0.5 up to 0.7; flatness up to 0.4`."""
+    ranges = []
     for name, limit in limits.items():
         ends = [
             f"{word} {value:g}"
             for word, value in (("from", limit.least), ("up to", limit.most))
             if value is not None
         ]
-        told.append(f"{_words(name)} {' '.join(ends) or 'of any value'}")
-    return "; ".join(told)
+        ranges.append(f"{_words(name)} {' '.join(ends) or 'of any value'}")
+    return "; ".join(ranges)
 
 
 def _range(limit: Limit) -> tuple[float, float]:

@@ -23,7 +23,7 @@ def recalibrated(
     `logits`: one per clip, of one person each. Temperature, fake scores and the end of REAL stay.
     FAKE begins higher up: it never begins lower, where too many verdicts were wrong on validation.
     Raises UserError where no more than that share is called fake already, and where there are too
-    few clips for it; `left_out` tells there of those without a score.
+    few clips for it; `left_out` is added there, on those without a score.
     """
     wanted = max(LEAST_CLIPS, int(np.ceil(1 / share - TOLERANCE)))
     if len(logits) < wanted:

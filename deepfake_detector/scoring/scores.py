@@ -1,4 +1,4 @@
-"""From frame logits to a clip's probability and verdict.
+"""From frame logits to a clip's logit, and from a logit to the probability of fake.
 
 Pure functions. A logit is the fake output minus the real output of the network's last layer, so its
 sigmoid is the softmax probability of fake.
@@ -15,7 +15,6 @@ import pandas as pd
 from deepfake_detector.common import statuses
 from deepfake_detector.common.verdicts import Reason
 
-# why there is no logit
 FURTHEST = 500  # of a logit over the temperature, whose exponential is still a number
 
 
@@ -45,15 +44,15 @@ def score_clip(
 
     `tracks` maps a track number to the logits of its frames. Enough is `min_faces`, or half of the
     `sampled` frames where that is fewer. `too_small` faces were found but are not to be judged. In
-    `seen` frames there is a face to judge, whoever it is: told where nobody was seen often enough,
-    if that is more than of any one person.
+    `seen` frames there is a face to judge, whoever it is: a detail of the reason where nobody was
+    seen often enough, if that is more than of any one person.
     """
     enough = max(1, min(min_faces, math.ceil(sampled / 2)))
     means = {
         track: track_logit(logits) for track, logits in tracks.items() if len(logits) >= enough
     }
     if means:
-        track = max(means, key=lambda one: (means[one], -one))
+        track = max(means, key=lambda number: (means[number], -number))
         return ClipScore(means[track], track, people=len(means))
     most = max((len(logits) for logits in tracks.values()), default=0)
     if most < seen:
@@ -70,7 +69,7 @@ def with_details(reason: str, details: str) -> str:
 
 
 def track_logit(logits: Sequence[float]) -> float:
-    """What the frames of one person come to: the mean of their logits."""
+    """The logit of one person: the mean over the frames, at least one."""
     return float(np.mean(logits))
 
 
@@ -84,19 +83,22 @@ def score_clips(faces: pd.DataFrame, logits: pd.DataFrame, min_faces: int) -> pd
     for row in logits.itertuples():
         tracks.setdefault(row.item, {}).setdefault(row.track, []).append(row.logit)
     rows = []
-    for item, own in faces.groupby("item"):
-        sampled, seen = own["frame"].nunique(), statuses.ok(own)["frame"].nunique()
+    for item, rows_of_item in faces.groupby("item"):
+        sampled, seen = (
+            rows_of_item["frame"].nunique(),
+            statuses.ok(rows_of_item)["frame"].nunique(),
+        )
         score = score_clip(
             tracks.get(item, {}),
             sampled,
             min_faces,
-            int((own["status"] == statuses.TOO_SMALL).sum()),
+            int((rows_of_item["status"] == statuses.TOO_SMALL).sum()),
             seen,
         )
         facts = {"people": score.people, "frames_sampled": sampled, "frames_with_face": seen}
         reason = with_details(score.reason, score.details)
-        found = {"item": item, "logit": score.logit, "track": score.track, "reason": reason}
-        rows.append(found | facts)
+        judged = {"item": item, "logit": score.logit, "track": score.track, "reason": reason}
+        rows.append(judged | facts)
     return pd.DataFrame(rows).astype({"logit": float, "track": "Int64"})
 
 

@@ -41,7 +41,7 @@ def fit_temperature(labels: np.ndarray, logits: np.ndarray, groups: np.ndarray) 
         others = part != left_out
         if len(set(labels[others])) == 2:
             fitted = _fitted(labels[others], logits[others], count)
-            losses = (_losses(labels, logits / one)[~others].sum() for one in (1.0, fitted))
+            losses = (_losses(labels, logits / divisor)[~others].sum() for divisor in (1.0, fitted))
             gains.append(np.subtract(*losses))
     if not gains:
         return Temperature(1.0, TOO_FEW)

@@ -10,10 +10,10 @@ from deepfake_detector.scoring.decision import (
     Judgement,
     Validation,
     decide,
-    heeding_quality,
     judge,
     judge_clip,
     judge_person,
+    withheld_for_quality,
 )
 from deepfake_detector.scoring.scores import probability
 
@@ -48,7 +48,7 @@ def test_of_several_people_whoever_was_seen_well_decides():
     assert judge_clip(fake, 2, {0: fake, 1: real, 2: dim}) == (fake, 0)
     nobody = Judgement("INCONCLUSIVE", Reason.BAD_QUALITY, None)
     assert judge_clip(fake, 2, {1: real, 2: dim}) == (nobody, None)
-    assert heeding_quality(fake) == Judgement("INCONCLUSIVE", Reason.BAD_QUALITY, 0.9)
+    assert withheld_for_quality(fake) == Judgement("INCONCLUSIVE", Reason.BAD_QUALITY, 0.9)
 
 
 @pytest.mark.parametrize(
