@@ -75,7 +75,7 @@ class Inputs(StrictModel):
     largest shorter side (pixels of the upright picture), and how many bits a pixel they have."""
 
     codecs: tuple[str, ...]
-    short_side: tuple[int, int] | None  # None where none of them tells
+    short_side: tuple[int, int] | None  # None where it is known of none of them
     bits_per_pixel: tuple[float, float] | None
 
 
@@ -91,8 +91,11 @@ class TrainedOn(StrictModel):
 
 
 class Contract(StrictModel):
-    """All of it. `withheld` says why a model must not be served, where that is so. `quality` are
-    the limits within which a face is judged, `firmness` the counts of validation's verdicts."""
+    """The contract of one exported model.
+
+    `withheld` says why it must not be served, where that is so. `quality` are the limits within
+    which a face is judged, `firmness` the counts of validation's verdicts.
+    """
 
     version: Version
     network: str = Field(min_length=1)  # as `train.network` names it
@@ -134,14 +137,14 @@ def read_firmness(path: str | Path) -> VerdictsByFirmness:
 
 
 def read_scale(path: str | Path) -> tuple[float, float]:
-    """Its temperature and threshold alone, which those of older versions have too. Raises UserError
-    where they are missing or something else."""
+    """Temperature and threshold of the decision of `calibrate`, which files of older versions have
+    too. Raises UserError where they are missing or something else."""
     return read_made(path, _scale, "calibrate")
 
 
 def _scale(path: Path) -> tuple[float, float]:
-    found = read_json(path)
-    return float(found["temperature"]), float(found["threshold"])
+    decision = read_json(path)
+    return float(decision["temperature"]), float(decision["threshold"])
 
 
 def parse(text: str | None, source: str) -> Contract:
@@ -156,7 +159,8 @@ def parse(text: str | None, source: str) -> Contract:
         return Contract.model_validate_json(text)
     except ValidationError as error:
         places = ", ".join(
-            ".".join(str(part) for part in one["loc"]) or one["msg"] for one in error.errors()[:3]
+            ".".join(str(part) for part in detail["loc"]) or detail["msg"]
+            for detail in error.errors()[:3]
         )
         raise UserError(
             f"{source}: its contract is not of version {VERSION} ({places})",

@@ -1,9 +1,9 @@
 """A drawn face that comes out the same on every machine, and what a model made of it when it was
 exported.
 
-Drawn by integer arithmetic alone, so that no library, version or processor has a say in it. A model
-that finds another face in it, or another logit, computes something else here than where it was
-made.
+Drawn by integer arithmetic alone, so that it is the same with every library, version and processor.
+A model that finds another face in it, or another logit, computes something else here than where it
+was made.
 """
 
 import math
@@ -76,14 +76,10 @@ def image() -> np.ndarray:
 def sample(faces: FaceDetector, crop: Crop, judge: Judge, tolerance: float) -> Golden:
     """What a face detector and a network make of the drawn face; the logit to a tenth of its
     tolerance, as digits after that differ between processors."""
-    found = faces.detect(image())
-    (logit,), _ = judge([_crop([_box(face) for face in found], crop)])
+    boxes = tuple(_box(face) for face in faces.detect(image()))
+    (logit,), _ = judge([_crop(boxes, crop)])
     digits = 1 - math.floor(math.log10(tolerance))
-    return Golden(
-        boxes=tuple(_box(face) for face in found),
-        logit=round(float(logit), digits),
-        tolerance=tolerance,
-    )
+    return Golden(boxes=boxes, logit=round(float(logit), digits), tolerance=tolerance)
 
 
 def check(expected: Golden, faces: FaceDetector, crop: Crop, judge: Judge, source: str) -> None:
@@ -93,14 +89,14 @@ def check(expected: Golden, faces: FaceDetector, crop: Crop, judge: Judge, sourc
     The network sees the expected box, so that a fraction of a pixel in the detector is not taken
     for another network.
     """
-    found = [_box(face) for face in faces.detect(image())]
+    boxes = [_box(face) for face in faces.detect(image())]
     if (
-        len(found) != len(expected.boxes)
-        or np.abs(np.subtract(found, expected.boxes)).max(initial=0) > PIXELS
+        len(boxes) != len(expected.boxes)
+        or np.abs(np.subtract(boxes, expected.boxes)).max(initial=0) > PIXELS
     ):
         raise UserError(
             f"{source}: the face detector finds other faces here than where the model was "
-            f"exported: {found} in the drawn sample, expected {list(expected.boxes)}",
+            f"exported: {boxes} in the drawn sample, expected {list(expected.boxes)}",
             REMEDY,
         )
     (logit,), _ = judge([_crop(expected.boxes, crop)])

@@ -55,13 +55,15 @@ def judge(
     places = math.ceil(crop.input_size / STRIDE)
     logits, maps = [np.zeros((0, 2), np.float32)], [np.zeros((0, places, places), np.float32)]
     for start in range(0, len(crops), BATCH):
-        images = np.stack([resize(one, crop.input_size) for one in crops[start : start + BATCH]])
+        images = np.stack(
+            [resize(picture, crop.input_size) for picture in crops[start : start + BATCH]]
+        )
         inputs = np.ascontiguousarray(
             ((images.astype(np.float32) - mean) / std).transpose(0, 3, 1, 2)
         )
-        found = session.run(OUTPUTS, {INPUT: inputs})
-        logits.append(found[0])
-        maps.append(found[1])
+        outputs = session.run(OUTPUTS, {INPUT: inputs})
+        logits.append(outputs[0])
+        maps.append(outputs[1])
     both = np.concatenate(logits).astype(np.float64)
     return both[:, 1] - both[:, 0], np.concatenate(maps)
 
@@ -143,7 +145,7 @@ def _check_shape(path: Path, session: onnxruntime.InferenceSession, side: int) -
     places = math.ceil(side / STRIDE)
     promised = {INPUT: [3, side, side], OUTPUTS[0]: [2], OUTPUTS[1]: [places, places]}
     takes, gives = (
-        [(one.name, one.type, one.shape) for one in ends]
+        [(tensor.name, tensor.type, tensor.shape) for tensor in ends]
         for ends in (session.get_inputs(), session.get_outputs())
     )
     if takes + gives != [

@@ -84,7 +84,7 @@ def inputs(index: pd.DataFrame, train: pd.DataFrame, media: pd.DataFrame) -> dic
 
 def _inputs(kind: str, rows: pd.DataFrame) -> Inputs:
     known = (bits_per_pixel(kind, row) for row in rows.to_dict("records"))
-    bits = [float(f"{one:.6g}") for one in known if one is not None]
+    bits = [float(f"{value:.6g}") for value in known if value is not None]
     sides = rows[["width", "height"]].min(axis=1).dropna().astype(int)
     return Inputs(
         codecs=tuple(sorted(set(rows["codec"].dropna()) - {""})),

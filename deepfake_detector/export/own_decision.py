@@ -14,7 +14,7 @@ def own_decision(clips: pd.DataFrame, all_clips: Decision, aims: Calibrate) -> D
     judged = clips.dropna(subset="logit")
     labels = judged["label"].to_numpy(int)
     logits = judged["logit"].round(DIGITS)
-    own, _ = calibration.decision(
+    fitted, _ = calibration.decision(
         labels,
         logits,
         judged["group"],
@@ -23,4 +23,4 @@ def own_decision(clips: pd.DataFrame, all_clips: Decision, aims: Calibrate) -> D
         aims,
         all_clips.verdicts,
     )
-    return own.model_copy(update={"unproven": all_clips.unproven or own.unproven})
+    return fitted.model_copy(update={"unproven": all_clips.unproven or fitted.unproven})

@@ -40,12 +40,14 @@ def logits_of(
             if name == "torch":
                 with torch.inference_mode():
                     both = detector(normalise(images.to(device))).double().cpu().numpy()
-                found = both[:, 1] - both[:, 0]
+                fake_minus_real = both[:, 1] - both[:, 0]
             else:
-                found, _ = model_file.judge(sessions[name], crop, plain)
+                fake_minus_real, _ = model_file.judge(sessions[name], crop, plain)
             seconds[name] += time.perf_counter() - started
-            logits[name].append(found)
-    joined = {name: np.concatenate(own) if own else np.zeros(0) for name, own in logits.items()}
+            logits[name].append(fake_minus_real)
+    joined = {
+        name: np.concatenate(parts) if parts else np.zeros(0) for name, parts in logits.items()
+    }
     return joined, {name: len(crops) / spent if spent else 0.0 for name, spent in seconds.items()}
 
 
@@ -54,7 +56,7 @@ def judge(
 ) -> tuple[np.ndarray, np.ndarray]:
     """What torch makes of N square RGB uint8 crops: as `model_file.judge`."""
     with_map = WithActivationMap(detector)
-    resized = np.stack([resize(one, crop.input_size) for one in pictures])
+    resized = np.stack([resize(picture, crop.input_size) for picture in pictures])
     images = normalise(torch.from_numpy(resized.transpose(0, 3, 1, 2).copy()))
     with torch.inference_mode():
         logits, maps = with_map(images.to(next(detector.parameters()).device))
@@ -67,14 +69,14 @@ def figures(
 ) -> dict:
     """How far each format is from `torch` in a face's logit at most, and ROC-AUC by clip of all.
 
-    `exact` names the formats that may differ by rounding alone: of these the bound is told, as the
+    `exact` names the formats that may differ by rounding alone: of these the bound is given, as the
     difference itself varies with the processor. `clips` have the columns label and logit (empty
     where nothing could be judged). Raises UserError where an exact format differs by more than
     rounding, or where one class has no clip.
     """
     difference = {
-        name: float(np.abs(own - logits["torch"]).max(initial=0))
-        for name, own in logits.items()
+        name: float(np.abs(of_format - logits["torch"]).max(initial=0))
+        for name, of_format in logits.items()
         if name != "torch"
     }
     for name in exact:
@@ -83,23 +85,23 @@ def figures(
                 f"the exported {name} model differs from torch by {difference[name]:.2g} in a "
                 f"logit; {ROUNDING:g} is rounding"
             )
-    judged = {name: own.dropna(subset="logit") for name, own in clips.items()}
+    judged = {name: table.dropna(subset="logit") for name, table in clips.items()}
     if judged["torch"]["label"].nunique() < 2:
         raise UserError(
             "of the validation clips compared one class has no face that can be judged",
             "raise export.clips_per_class",
         )
-    told = {
+    differences = {
         f"{name}_below" if name in exact else name: ROUNDING
         if name in exact
-        else round(own, DIGITS)
-        for name, own in difference.items()
+        else round(largest, DIGITS)
+        for name, largest in difference.items()
     }
     aucs = {
-        name: round(float(roc_auc_score(own["label"], own["logit"])), 6)
-        for name, own in judged.items()
+        name: round(float(roc_auc_score(table["label"], table["logit"])), 6)
+        for name, table in judged.items()
     }
-    return {"largest_logit_difference": told, "val_video_roc_auc": aucs}
+    return {"largest_logit_difference": differences, "val_video_roc_auc": aucs}
 
 
 def why_withheld(name: str, roc_auc: Mapping[str, float]) -> str:
