@@ -1,4 +1,4 @@
-"""Measure the detector on validation, in-set test and whatever is held out, by frame and by video,
+"""Measure the detector on validation, in-set test and all that is held out, by frame and by video,
 at the decision and within the limits of quality fitted on validation.
 
     python -m stages.evaluate

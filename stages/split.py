@@ -2,7 +2,7 @@
 stays on one side.
 
 split.hold_out keeps forgery methods from training: its fakes go to test where their group does.
-split.policy: `shares` deals out whole groups; `official` keeps the published split and tells what
+split.policy: `shares` deals out whole groups; `official` keeps the published split and reports what
 leaks in it; `strict` keeps it too, but for the groups that it tears apart: these move whole. Where
 no val is published, whole groups of the published train are drawn for it.
 
