@@ -7,7 +7,7 @@ makes   models/detector.pt, plots/training.csv (a row for each epoch, written ag
         data/validation.csv (the best epoch's logits)
 
 A stopped run goes on from its last saved state when it is started again with the same params, data
-and code. With train.devices above 1 it starts the other processes by itself; on several machines
+and code. With train.devices above 1 it starts the other processes itself; on several machines
 torchrun starts them (docs/scaling.md).
 """
 
@@ -26,7 +26,7 @@ from deepfake_detector.storage import tables
 from deepfake_detector.training import crops, devices, network, sampling
 from deepfake_detector.training.checkpoints import Checkpoints
 from deepfake_detector.training.fit import fit, parts_learning
-from deepfake_detector.training.memory import memory_told
+from deepfake_detector.training.memory import out_of_memory_as_error
 from deepfake_detector.training.progress import Epoch, Progress, history_table
 from deepfake_detector.training.run_folder import run_folder
 from deepfake_detector.training.settings import Runtime, Train
@@ -55,7 +55,7 @@ def main() -> str:
     device, precision = devices.place(train.accelerator, train.precision, portable=portable)
     scratch = run_folder(train, rows, device, precision)
     lock = only_writer(scratch, "train") if devices.first_process() else contextlib.nullcontext()
-    with lock, memory_told():
+    with lock, out_of_memory_as_error():
         summary = _train(train, settings.runtime, rows, Checkpoints(scratch))
     runner.afterwards(partial(shutil.rmtree, scratch, ignore_errors=True))
     return summary
@@ -93,7 +93,7 @@ def _train(
         rank=fabric.global_rank,
         ranks=fabric.world_size,
     )
-    fabric.print(f"  {sampling.told(rows['train'], batches.expected())}")
+    fabric.print(f"  {sampling.draws_in_words(rows['train'], batches.expected())}")
     parts = detector.parts()
     ever = parts_learning(parts, train.epochs - 1, train.unfreeze_every)
     if train.epochs and ever < len(parts):

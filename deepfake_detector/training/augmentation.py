@@ -180,8 +180,8 @@ def _quantised(plane: np.ndarray, step: float) -> np.ndarray:
 @cache
 def _transform() -> np.ndarray:
     """The 2-D discrete cosine transform of a block as one orthonormal (16, 16) matrix."""
-    one = cv2.dct(np.eye(BLOCK, dtype=np.float32), flags=cv2.DCT_ROWS).T
-    return np.kron(one, one)
+    basis = cv2.dct(np.eye(BLOCK, dtype=np.float32), flags=cv2.DCT_ROWS).T
+    return np.kron(basis, basis)
 
 
 def _jpeg_compressed(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:

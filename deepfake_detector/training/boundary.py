@@ -48,6 +48,7 @@ class WithBoundary(nn.Module):
         self.head = nn.Conv2d(self._channels(), 1, 1)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N, 2) of the classifier, and of the boundary at each place."""
         logits, features = self._both(images)
         return logits, self.head(features).squeeze(1)
 
@@ -55,7 +56,7 @@ class WithBoundary(nn.Module):
         """The classifier's own logits, and the features on the way to them."""
         features: list[Tensor] = []
         hook = self.classifier.stride_16.register_forward_hook(
-            lambda _module, _given, found: features.append(found)
+            lambda _module, _inputs, output: features.append(output)
         )
         with hook:
             return self.classifier(images), features[0]

@@ -24,7 +24,7 @@ class Checkpoints:
         buffer = io.BytesIO()
         torch.save(content, buffer)
         data = buffer.getbuffer()
-        number = int(found[-1].stem) + 1 if (found := self._files()) else 0
+        number = int(files[-1].stem) + 1 if (files := self._files()) else 0
         write_whole(self.folder / f"{number:06d}.pt", [hashlib.sha256(data).digest(), data])
         for old in self._files()[:-KEPT]:
             old.unlink()

@@ -74,6 +74,7 @@ class FaceCrops(Dataset):
         )
 
     def as_sample(self, crop: np.ndarray, label: int, row: int) -> tuple[torch.Tensor, int, int]:
+        """A square crop of any size, RGB uint8, as the first three parts of a sample."""
         crop = resize(crop, self.input_size)
         return torch.from_numpy(crop).permute(2, 0, 1).contiguous(), label, row
 
@@ -101,7 +102,9 @@ def normalise(images: torch.Tensor) -> torch.Tensor:
 @torch.inference_mode(False)
 def _scale(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and standard deviation, copied to a device once: each copy waits for a GPU."""
-    mean, std = (torch.tensor(one, device=device).view(1, 3, 1, 1) * 255 for one in (MEAN, STD))
+    mean, std = (
+        torch.tensor(values, device=device).view(1, 3, 1, 1) * 255 for values in (MEAN, STD)
+    )
     return mean, std
 
 
@@ -116,8 +119,8 @@ def frame_logits(
     """The logit (fake minus real) of every crop in order, float64, computed where the detector
     lies.
 
-    `watch` wraps the batches, of which it is told the number. Raises UserError where the memory
-    does not hold a single face.
+    `watch(batches, number)` wraps the batches, as a progress bar does. Raises UserError where the
+    memory does not hold a single face.
     """
     device = next(detector.parameters()).device
     order = BatchSampler(SequentialSampler(crops), batch_size, drop_last=False)
@@ -152,8 +155,8 @@ def judge_faces(
     """All faces (every track) of a split's items with their logits: rows of the faces and split
     tables, and `logit`."""
     rows = judged_rows(faces, split)
-    own = FaceCrops(rows, input_size)
-    return rows.assign(logit=frame_logits(detector, own, JUDGE_BATCH, 0, watched("judging")))
+    crops = FaceCrops(rows, input_size)
+    return rows.assign(logit=frame_logits(detector, crops, JUDGE_BATCH, 0, watched("judging")))
 
 
 def judged_rows(faces: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
@@ -161,9 +164,9 @@ def judged_rows(faces: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
     return statuses.ok(faces).merge(split, on="item").astype({"label": int})
 
 
-def watched(what: str) -> Callable[[Batches, int], Batches]:
-    """For `frame_logits`: tells how far it is, in batches of JUDGE_BATCH."""
-    return lambda batches, total: console.progress(batches, total, what, "face", JUDGE_BATCH)
+def watched(activity: str) -> Callable[[Batches, int], Batches]:
+    """A `watch` for `frame_logits` that shows the progress of batches of JUDGE_BATCH faces."""
+    return lambda batches, total: console.progress(batches, total, activity, "face", JUDGE_BATCH)
 
 
 def loader(
@@ -174,9 +177,11 @@ def loader(
     for_gpu: bool = False,
     keep_workers: bool = False,
 ) -> Loader:
-    """`batches` of `crops`, made by `workers` processes (0: by threads of this one, while the
-    network waits), in memory that a GPU copies fast if they are `for_gpu`; `keep_workers` from one
-    iteration to the next."""
+    """A loader of `batches` of `crops`, made by `workers` processes (0: by threads of this one,
+    while the network waits).
+
+    `for_gpu`: in memory that a GPU copies fast. `keep_workers`: from one iteration to the next.
+    """
     # a process forked from one with a running OpenCV pool would wait for that pool for ever
     cv2.setNumThreads(1)
     return Loader(

@@ -25,7 +25,7 @@ LEAST_SIDE = 16  # pixels; no picture is made smaller than this
 WEBP_QUALITY = (20, 95)  # 0 (coarse) to 100 (fine), both ends included
 JPEG_QUALITY = (40, 95)  # the same, of each of two savings
 CRF = (23, 40)  # of H.264; 0 (fine) to 51 (coarse), both ends included
-MACROBLOCK, JPEG_BLOCK = 16, 8  # pixels a side of what H.264 and WebP, and JPEG, code by itself
+MACROBLOCK, JPEG_BLOCK = 16, 8  # pixels a side of what H.264 and WebP, and JPEG, code as one
 SHARPENED = (0.3, 1.2)  # of the detail that is added
 DETAIL = (0.6, 2.0)  # standard deviation of what counts as detail, pixels
 DENOISED = (8.0, 30.0)  # grey levels; smaller differences are taken for noise
@@ -42,7 +42,7 @@ def denoised(crop: Picture, rng: np.random.Generator) -> Picture:
     luma, *chroma = cv2.split(cv2.cvtColor(crop, cv2.COLOR_RGB2YCrCb))
     planes = [
         cv2.bilateralFilter(luma, 0, deviation, space),
-        *(cv2.bilateralFilter(one, 0, deviation, COLOUR_NOISE * space) for one in chroma),
+        *(cv2.bilateralFilter(plane, 0, deviation, COLOUR_NOISE * space) for plane in chroma),
     ]
     return cv2.cvtColor(cv2.merge(planes), cv2.COLOR_YCrCb2RGB)
 
@@ -68,6 +68,7 @@ def thumbnailed(crop: Picture, rng: np.random.Generator) -> Picture:
 
 
 def webp_coded(crop: Picture, rng: np.random.Generator) -> Picture:
+    """Saved as WebP."""
     quality, offset = _quality(WEBP_QUALITY, rng), rng.integers(0, MACROBLOCK, 2)
     return _on_grid(crop, offset, lambda padded: through_webp(padded, quality))
 

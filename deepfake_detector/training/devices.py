@@ -89,21 +89,21 @@ def setup(
     return fabric
 
 
-def mean_over_processes(fabric: Fabric, here: float) -> float:
-    """The mean over the processes of the run; all must ask."""
+def mean_over_processes(fabric: Fabric, value: float) -> float:
+    """The mean of `value` over the processes of the run, each of which must call this."""
     if fabric.world_size == 1:
-        return here
-    return float(_reduced(fabric, here, "mean"))
+        return value
+    return float(_reduced(fabric, value, "mean"))
 
 
-def in_any_process(fabric: Fabric, here: bool) -> bool:
-    """Whether it holds in any process of the run; all must ask."""
-    return here if fabric.world_size == 1 else bool(_reduced(fabric, float(here), "max"))
+def in_any_process(fabric: Fabric, value: bool) -> bool:
+    """Whether `value` is true in any process of the run, each of which must call this."""
+    return value if fabric.world_size == 1 else bool(_reduced(fabric, float(value), "max"))
 
 
-def _reduced(fabric: Fabric, here: float, how: str) -> torch.Tensor:
-    found = fabric.all_reduce(torch.tensor(here, dtype=torch.float64), reduce_op=how)
-    return cast(torch.Tensor, found)
+def _reduced(fabric: Fabric, value: float, operation: str) -> torch.Tensor:
+    reduced = fabric.all_reduce(torch.tensor(value, dtype=torch.float64), reduce_op=operation)
+    return cast(torch.Tensor, reduced)
 
 
 def first_process() -> bool:
@@ -133,8 +133,8 @@ def amx_works() -> bool:
     trap its use."""
     if not torch.cpu.get_capabilities().get("amx_bf16"):
         return False
-    tried = "import torch; torch.ones(256, 256).bfloat16() @ torch.ones(256, 256).bfloat16()"
+    program = "import torch; torch.ones(256, 256).bfloat16() @ torch.ones(256, 256).bfloat16()"
     return (
-        subprocess.run([sys.executable, "-c", tried], capture_output=True, check=False).returncode
+        subprocess.run([sys.executable, "-c", program], capture_output=True, check=False).returncode
         == 0
     )

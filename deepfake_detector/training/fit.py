@@ -20,7 +20,7 @@ from deepfake_detector.scoring.scores import track_logit
 from deepfake_detector.training.checkpoints import Checkpoints
 from deepfake_detector.training.crops import JUDGE_BATCH, Batches, FaceCrops, frame_logits, loader
 from deepfake_detector.training.devices import mean_over_processes
-from deepfake_detector.training.keeper import Keeper, Watch, loaders_death_told, resume, signals
+from deepfake_detector.training.keeper import Keeper, Watch, loader_death_as_error, resume, signals
 from deepfake_detector.training.learner import Learner
 from deepfake_detector.training.network import FaceClassifier
 from deepfake_detector.training.optimization import unfreeze
@@ -101,17 +101,17 @@ def fit(
             report(done, best)
             record(progress.history)
 
-    with signals() as received, loaders_death_told(received):
+    with signals() as received, loader_death_as_error(received):
         keeper = Keeper(learner, progress, checkpoints, runtime.checkpoint_minutes, received)
         partly = recipe.unfreeze_every * (len(parts) - 1)
         while not progress.is_over(recipe.epochs, recipe.patience, partly):
             number = len(progress.history)
             unfreeze(learner.model, parts, parts_learning(parts, number, recipe.unfreeze_every))
             batches.start(number, progress.step)
-            epoch, what = iter(loaded), f"epoch {number + 1} of {recipe.epochs}"
+            epoch, purpose = iter(loaded), f"epoch {number + 1} of {recipe.epochs}"
             if fabric.is_global_zero:
                 faces = batches.micro_batch_size * batches.ranks
-                epoch = iter(watch(epoch, len(batches), what, faces))
+                epoch = iter(watch(epoch, len(batches), purpose, faces))
             loss = train_epoch(learner, progress, epoch, batches, items, keeper)
             finish(number, float(learner.schedule.get_last_lr()[0]), loss, keeper)
         if not progress.history:

@@ -78,11 +78,11 @@ class Keeper:
                 f"stopped in {done}; the same command goes on from there",
                 max(self.received, default=2),
             )
-            raise stopped if fabric.is_global_zero else SystemExit  # told once
+            raise stopped if fabric.is_global_zero else SystemExit  # reported once
 
     def interruptible(self, watch: Watch) -> Callable[[Batches, int], Batches]:
-        """Validation's batches, at each of which a signal can end the run; of several processes
-        only one validates, so there it waits."""
+        """A `watch` for validation, at each of whose batches a signal can end the run; of several
+        processes only one validates, so there a signal waits."""
 
         def watched(batches: Batches, total: int) -> Batches:
             for batch in watch(batches, total, "validation", JUDGE_BATCH):
@@ -98,12 +98,12 @@ def signals() -> Iterator[list[int]]:
     """Collects SIGINT and SIGTERM meanwhile; a second one ends the process at once."""
     received: list[int] = []
 
-    def note(number: int, _frame: object) -> None:
+    def handle(number: int, _frame: object) -> None:
         if received:
             raise KeyboardInterrupt
         received.append(number)
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield received
     finally:
@@ -112,7 +112,7 @@ def signals() -> Iterator[list[int]]:
 
 
 @contextmanager
-def loaders_death_told(received: list[int]) -> Iterator[None]:
+def loader_death_as_error(received: list[int]) -> Iterator[None]:
     """Raises, where a process that loads faces dies meanwhile, Stopped if a signal is in
     `received`, else UserError."""
     try:

@@ -97,9 +97,11 @@ class Learner:
         labels = labels.to(device, non_blocking=True)
         if boundaries is None:
             return self._label_loss(self.model(inputs), labels)
-        logits, found = self.model(inputs)
-        wanted = boundaries.to(device, non_blocking=True)
-        return self._label_loss(logits, labels) + self.mask_loss * boundary_loss(found, wanted)
+        logits, boundary_logits = self.model(inputs)
+        targets = boundaries.to(device, non_blocking=True)
+        return self._label_loss(logits, labels) + self.mask_loss * boundary_loss(
+            boundary_logits, targets
+        )
 
     def _label_loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return nn.functional.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)

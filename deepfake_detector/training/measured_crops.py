@@ -20,7 +20,7 @@ Maker = Callable[[int], np.ndarray | None]
 
 
 class MeasuredCrops(FaceCrops):
-    """Crops of which `measured` has the measures of each that was looked at, by row."""
+    """Crops that are measured when they are read."""
 
     def __init__(self, rows: pd.DataFrame, input_size: int) -> None:
         super().__init__(rows, input_size)
@@ -28,10 +28,11 @@ class MeasuredCrops(FaceCrops):
 
     @property
     def measured(self) -> pd.DataFrame:
-        """A row for each crop, in order, once all were looked at."""
+        """The measures of each crop, a row in order, once all were read."""
         return pd.DataFrame([self._measured[row] for row in range(len(self))])
 
     def picture(self, row: int) -> np.ndarray:
+        """The crop, RGB uint8; its measures are noted."""
         crop = self._crop(row)
         self._measured[row] = measures(crop)
         return crop
@@ -41,7 +42,7 @@ class MeasuredCrops(FaceCrops):
 
 
 class CopiedCrops(MeasuredCrops):
-    """The crops that `make` makes of rows by their number; a stored one where it makes none."""
+    """The crops that `make` makes of row numbers; the stored one where it returns None."""
 
     def __init__(self, rows: pd.DataFrame, input_size: int, make: Maker) -> None:
         super().__init__(rows, input_size)
@@ -57,6 +58,6 @@ def judge_and_measure(
 ) -> pd.DataFrame:
     """What `crops.judge_faces` returns, and a column for each measure."""
     rows = judged_rows(faces, split)
-    own = MeasuredCrops(rows, input_size)
-    logits = frame_logits(detector, own, JUDGE_BATCH, 0, watched("judging"))
-    return pd.concat([rows.assign(logit=logits), own.measured], axis="columns")
+    crops = MeasuredCrops(rows, input_size)
+    logits = frame_logits(detector, crops, JUDGE_BATCH, 0, watched("judging"))
+    return pd.concat([rows.assign(logit=logits), crops.measured], axis="columns")

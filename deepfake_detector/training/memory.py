@@ -1,4 +1,4 @@
-"""What is said where a processor or a GPU has too little memory."""
+"""Too little memory of a processor or a GPU: how it is recognised and reported."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +13,14 @@ NO_MEMORY = ("allocate memory", "out of memory", "ALLOC_FAILED")
 
 
 def is_out_of_memory(error: Exception) -> bool:
+    """Whether `error` says that an allocation failed, on the processor or a GPU."""
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
         isinstance(error, RuntimeError) and any(text in str(error) for text in NO_MEMORY)
     )
 
 
 @contextmanager
-def memory_told() -> Iterator[None]:
+def out_of_memory_as_error() -> Iterator[None]:
     """Raises UserError, with what to lower, where what is done within runs out of memory."""
     try:
         yield

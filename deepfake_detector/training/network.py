@@ -28,15 +28,17 @@ class FaceClassifier(nn.Module):
         self.backbone = BACKBONES[network].build(num_classes=OUTPUTS)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, 2) of normalised images (N, 3, S, S)."""
         return self.backbone(images)
 
     @property
     def head(self) -> nn.Linear:
+        """The last layer, from the mean features to the two logits."""
         return cast(nn.Linear, self.backbone.get_submodule(BACKBONES[self.network].head))
 
     @property
     def stride_16(self) -> nn.Module:
-        """The last whose output has a sixteenth of the input's side."""
+        """The last module whose output has a sixteenth of the input's side."""
         return self.backbone.get_submodule(BACKBONES[self.network].stride_16)
 
     def parts(self) -> list[list[nn.Module]]:
@@ -44,7 +46,7 @@ class FaceClassifier(nn.Module):
         below = BACKBONES[self.network].parts
         return [
             [self.head],
-            *([self.backbone.get_submodule(one) for one in part] for part in below),
+            *([self.backbone.get_submodule(name) for name in part] for part in below),
         ]
 
 
@@ -62,6 +64,7 @@ class WithActivationMap(nn.Module):
         self.head = classifier.head
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N, 2) and activation maps (N, S/32, S/32) of normalised images (N, 3, S, S)."""
         features = self.features(images)["last"]
         logits = self.head(features.mean(dim=(2, 3)))
         towards_fake = self.head.weight[1] - self.head.weight[0]
@@ -88,11 +91,11 @@ def build(network: str, init: str, imagenet_sha256: str) -> FaceClassifier:
     content = _read(path, remedy)
     named = _named_weights(path, content.get("weights", content), remedy)
     state = {name.removeprefix("backbone."): value for name, value in named.items()}
-    own = classifier.backbone.state_dict()
+    expected = classifier.backbone.state_dict()
     weight, bias = (f"{BACKBONES[network].head}.{name}" for name in ("weight", "bias"))
     if bias in state and len(state[bias]) == IMAGENET_CLASSES:
-        state |= {name: own[name] for name in (weight, bias)}
-    check_same(path, state, own, remedy)
+        state |= {name: expected[name] for name in (weight, bias)}
+    check_same(path, state, expected, remedy)
     classifier.backbone.load_state_dict(state)
     return classifier
 
@@ -133,7 +136,7 @@ def to_device(classifier: FaceClassifier, arithmetic: str, accelerator: str) -> 
 
 
 def without_tf32() -> None:
-    """Lets GPUs compute fp32 as fp32. By themselves they round what a convolution multiplies to 10
+    """Lets GPUs compute fp32 as fp32. By default they round what a convolution multiplies to 10
     bits, and a logit then differs from the exported model's by more than rounding does."""
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -147,17 +150,17 @@ def check_same(path: str | Path, found: dict, wanted: dict, remedy: str) -> None
     shapes = sorted(
         name for name in set(found) & set(wanted) if found[name].shape != wanted[name].shape
     )
-    told = [
-        f"{what}: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
-        for what, names in (
+    differences = [
+        f"{difference}: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
+        for difference, names in (
             ("missing", missing),
             ("unknown", unknown),
             ("of another shape", shapes),
         )
         if names
     ]
-    if told:
-        raise UserError(f"{path}: weights of another network ({'; '.join(told)})", remedy)
+    if differences:
+        raise UserError(f"{path}: weights of another network ({'; '.join(differences)})", remedy)
 
 
 def _read(path: Path, remedy: str) -> dict:
@@ -165,7 +168,7 @@ def _read(path: Path, remedy: str) -> dict:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UserError(f"{path}: not there", remedy) from error
-    except Exception as error:  # torch raises whatever its unpickler met
+    except Exception as error:  # torch raises any error that its unpickler met
         raise UserError(
             f"{path}: not a file of weights that can be read safely ({type(error).__name__})",
             remedy,

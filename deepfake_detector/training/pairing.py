@@ -17,7 +17,9 @@ class Pairing:
         self, weights: np.ndarray, labels: np.ndarray, groups: np.ndarray, pairs: float
     ) -> None:
         real, fake = (np.where(labels == label, weights, 0) for label in (0, 1))
-        of_real, of_fake = (np.bincount(groups, one / one.sum()) for one in (real, fake))
+        of_real, of_fake = (
+            np.bincount(groups, of_class / of_class.sum()) for of_class in (real, fake)
+        )
         paired = pairs * np.minimum(of_real, of_fake)
         self.groups, self.fake_shares = groups, fake / fake.sum()
         self.stays = _ratio(paired, of_real)  # of each group: of its reals the fraction in pairs
@@ -39,8 +41,8 @@ class Pairing:
         paired = rng.random(len(reals)) < self.stays[group]
         first, end = self.bounds[group], self.bounds[group + 1]
         place = np.searchsorted(self.ends, first + rng.random(len(reals)) * (end - first), "right")
-        own = self.fakes[np.minimum(place, len(self.fakes) - 1)]
-        return np.where(paired, own, strangers)
+        companions = self.fakes[np.minimum(place, len(self.fakes) - 1)]
+        return np.where(paired, companions, strangers)
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

@@ -23,10 +23,10 @@ def figures(history: pd.DataFrame, validation: pd.DataFrame) -> dict:
     interval = intervals(videos["label"], Scores(videos["logit"]), videos["group"], ["roc_auc"])
     low, high = interval.ends.get("roc_auc", (None, None))
     learned = None if low is None else low > 0.5
-    found: dict[str, Any] = {"best_epoch": best_epoch, "epochs": len(history), "learned": learned}
+    result: dict[str, Any] = {"best_epoch": best_epoch, "epochs": len(history), "learned": learned}
     if interval.reason:
-        found["reason"] = interval.reason
+        result["reason"] = interval.reason
     rounded = best | {"val_video_roc_auc_low": low, "val_video_roc_auc_high": high}
-    return found | {
+    return result | {
         name: None if pd.isna(value) else round(value, 6) for name, value in rounded.items()
     }

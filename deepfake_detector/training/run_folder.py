@@ -55,8 +55,8 @@ def run_folder(train: Train, rows: Mapping[str, pd.DataFrame], device: str, prec
     key = hashlib.sha256(train.model_dump_json().encode())
     threads = min(torch.get_num_threads(), cores.quota() or torch.get_num_threads())
     processes = int(os.environ.get("WORLD_SIZE", train.devices))  # torchrun's, on all machines
-    here = (device, precision, processes, threads if device == "cpu" else 0)
-    key.update(repr(here).encode())
+    machine = (device, precision, processes, threads if device == "cpu" else 0)
+    key.update(repr(machine).encode())
     if Path(train.init).is_file():
         key.update(file_hash(train.init).encode())
     for part in rows.values():

@@ -172,12 +172,12 @@ class BalancedBatches(Sampler[list[Draw]]):
         ]
 
     def expected(self) -> np.ndarray:
-        """How often an epoch draws each row on average."""
+        """How often an epoch draws each row on average, the pseudo-fakes made of it not counted."""
         real = self.turns.sum()
-        found = real * self.reals / self.reals.sum()
+        times = real * self.reals / self.reals.sum()
         if self.pairing:
-            found += (len(self.turns) - real) * (1 - self.self_blend) * self.pairing.fake_shares
-        return found
+            times += (len(self.turns) - real) * (1 - self.self_blend) * self.pairing.fake_shares
+        return times
 
 
 def _drawn(weights: np.ndarray, count: int, generator: torch.Generator) -> np.ndarray:
@@ -216,8 +216,8 @@ def to_be_judged(
 
 
 def _dominant(faces: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
-    found = statuses.ok(faces[faces["track"] == DOMINANT])
-    return found.merge(split, on="item").astype({"label": int})
+    cropped = statuses.ok(faces[faces["track"] == DOMINANT])
+    return cropped.merge(split, on="item").astype({"label": int})
 
 
 def draw_weights(rows: pd.DataFrame, balance: str) -> np.ndarray:
@@ -243,19 +243,19 @@ def draw_weights(rows: pd.DataFrame, balance: str) -> np.ndarray:
 
 
 def _reals_as_fakes(rows: pd.DataFrame, weights: pd.Series) -> pd.Series:
-    """The weights, those of the reals dealt out anew between the data sets that have fakes too."""
+    """The weights, those of the reals redistributed between the data sets that have fakes too."""
     sums = weights.groupby([rows["data_set"], rows["label"]]).sum().unstack(fill_value=0)
     both = sums[(sums > 0).all(axis="columns")] if len(sums.columns) == 2 else sums[:0]
     if len(both) < 2:
         return weights
     factor = both[1] / both[1].sum() * both[0].sum() / both[0]
-    own = rows["data_set"].map(factor).fillna(1)
-    return weights.where(rows["label"] == 1, weights * own)
+    factors = rows["data_set"].map(factor).fillna(1)
+    return weights.where(rows["label"] == 1, weights * factors)
 
 
-def told(rows: pd.DataFrame, expected: np.ndarray) -> str:
-    """In words: which items (columns item, label) are drawn how rarely, from how often an epoch
-    draws each row."""
+def draws_in_words(rows: pd.DataFrame, expected: np.ndarray) -> str:
+    """A sentence on the items (columns item, label) that are drawn most rarely; `expected` is how
+    often an epoch draws each row."""
     of_item = rows.assign(times=expected).groupby(["label", "item"])["times"].sum()
     least = ", ".join(
         f"{CLASSES[label]} {times.min():.2g}" for label, times in of_item.groupby("label")

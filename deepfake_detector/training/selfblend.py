@@ -34,7 +34,7 @@ CUT = 0.08  # the largest share of the side that is cut off at each edge
 
 
 class Blend(NamedTuple):
-    """A pseudo-fake, the real face that it must be told from, and the mask that made it.
+    """A pseudo-fake, the real face that it is blended into, and the mask that made it.
 
     Both pictures are (size, size, 3) RGB uint8 and equal where the mask, (size, size) float32 in
     0..1, is 0: nothing but the blending tells them apart.
@@ -64,7 +64,9 @@ def self_blend(crop: np.ndarray, points: np.ndarray, rng: np.random.Generator) -
     share = mask[..., None]
     fake = np.rint(source * share + target * (1 - share)).astype(np.uint8)
     kept = _kept(size, rng)
-    return Blend(*(to_size(np.ascontiguousarray(one[kept]), size) for one in (target, fake, mask)))
+    return Blend(
+        *(to_size(np.ascontiguousarray(picture[kept]), size) for picture in (target, fake, mask))
+    )
 
 
 def _outline(size: int, points: np.ndarray, forehead: bool) -> np.ndarray:
@@ -78,12 +80,14 @@ def _outline(size: int, points: np.ndarray, forehead: bool) -> np.ndarray:
     return mask
 
 
-def _similarity(here: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """The (2, 3) turn, scale and shift that best takes `here` to `there` (least squares)."""
-    x, y = here.T
-    one, none = np.ones_like(x), np.zeros_like(x)
-    equations = np.vstack([np.column_stack([x, -y, one, none]), np.column_stack([y, x, none, one])])
-    (a, b, across, down), *_ = np.linalg.lstsq(equations, there.T.ravel(), rcond=None)
+def _similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The (2, 3) turn, scale and shift that best takes `source` to `target` (least squares)."""
+    x, y = source.T
+    ones, zeros = np.ones_like(x), np.zeros_like(x)
+    equations = np.vstack(
+        [np.column_stack([x, -y, ones, zeros]), np.column_stack([y, x, zeros, ones])]
+    )
+    (a, b, across, down), *_ = np.linalg.lstsq(equations, target.T.ravel(), rcond=None)
     return np.array([[a, -b, across], [b, a, down]])
 
 

@@ -49,7 +49,7 @@ def augmentation_sheet(
         changed = [
             augment(crop, size, alone, (seed, epoch, number)) for epoch in range(COLUMNS - 1)
         ]
-        pictures += [_middle(one) for one in (crop, *changed)]
+        pictures += [_middle(picture) for picture in (crop, *changed)]
         captions += ["as it is, the middle"] + [name] * len(changed)
     return contact_sheet(pictures, captions)
 
@@ -58,9 +58,9 @@ def self_blend_sheet(crops: Sequence[np.ndarray], points: Sequence[str], seed: i
     """A JPEG with, for each real crop, what is blended into, the mask, the pseudo-fake, and four
     times the difference of the two."""
     pictures, captions = [], []
-    for number, (crop, where) in enumerate(zip(crops, points, strict=True)):
+    for number, (crop, text) in enumerate(zip(crops, points, strict=True)):
         target, fake, mask = self_blend(
-            crop, read_points(where), np.random.default_rng([seed, 0, number, number])
+            crop, read_points(text), np.random.default_rng([seed, 0, number, number])
         )
         white = cv2.cvtColor(np.rint(mask * 255).astype(np.uint8), cv2.COLOR_GRAY2RGB)
         pictures += [target, white, fake, cv2.convertScaleAbs(cv2.absdiff(target, fake), alpha=4)]

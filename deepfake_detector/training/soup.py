@@ -23,11 +23,11 @@ def mean(runs: Sequence[Path]) -> tuple[network.FaceClassifier, dict]:
     """
     classifiers, facts = zip(*(network.load(path) for path in runs), strict=True)
     shared = {name: facts[0][name] for name in ("input_size", "arithmetic")}
-    for path, classifier, own in zip(runs, classifiers, facts, strict=True):
+    for path, classifier, run_facts in zip(runs, classifiers, facts, strict=True):
         kind = {"network": classifiers[0].network} | shared
         if differs := [
             f"{name} {value}, not {kind[name]}"
-            for name, value in ({"network": classifier.network} | own).items()
+            for name, value in ({"network": classifier.network} | run_facts).items()
             if name in kind and value != kind[name]
         ]:
             raise UserError(

@@ -20,10 +20,10 @@ from deepfake_detector.training import memory
 )
 def test_too_little_memory_is_told_with_what_to_lower(error):
     told = r"more memory than there is; lower train\.micro_batch_size"
-    with pytest.raises(UserError, match=told), memory.memory_told():
+    with pytest.raises(UserError, match=told), memory.out_of_memory_as_error():
         raise error
 
 
 def test_other_errors_are_what_they_are():
-    with pytest.raises(RuntimeError, match="shapes"), memory.memory_told():
+    with pytest.raises(RuntimeError, match="shapes"), memory.out_of_memory_as_error():
         raise RuntimeError("shapes do not match")

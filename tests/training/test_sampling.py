@@ -334,7 +334,7 @@ def test_each_real_of_a_source_stands_beside_each_of_its_fakes_from_time_to_time
 
 def test_the_rarest_items_are_told():
     rows = pd.DataFrame({"item": list("aabcd"), "label": [0, 0, 0, 1, 1]})
-    assert sampling.told(rows, np.array([1, 0.5, 2.25, 0, 3])) == (
+    assert sampling.draws_in_words(rows, np.array([1, 0.5, 2.25, 0, 3])) == (
         "1 of 4 items can never be drawn; an epoch draws the rarest this many times: real 1.5, fake 0"
     )
 
