@@ -145,7 +145,7 @@ def _write_logits(progress: Progress, val: pd.DataFrame) -> str:
     best = progress.history[progress.best]
     return (
         f"best epoch {progress.best + 1} of {len(progress.history)}: validation ROC-AUC "
-        f"{best.val_frame_roc_auc:.3f} by frame, {best.val_video_roc_auc:.3f} by video"
+        f"{best.val.frame_roc_auc:.3f} by frame, {best.val.video_roc_auc:.3f} by video"
     )
 
 

@@ -6,6 +6,8 @@ A run that was stopped anywhere resumes from its saved state and ends at the sam
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -24,13 +26,14 @@ from deepfake_detector.training.keeper import Keeper, Watch, loader_death_as_err
 from deepfake_detector.training.learner import Learner
 from deepfake_detector.training.network import FaceClassifier
 from deepfake_detector.training.optimization import unfreeze
-from deepfake_detector.training.progress import FEWEST_VIDEOS, Epoch, Progress
+from deepfake_detector.training.progress import FEWEST_VIDEOS, Epoch, Figures, Progress
 from deepfake_detector.training.sampling import BalancedBatches, LearningCrops
 from deepfake_detector.training.settings import Runtime, Train
 
 # standard deviation of all pixels of a batch (0..255) below which there is nothing in it to learn
 # from
 FLAT = 1.0
+Validation = tuple[Figures, Figures | None, list[float]]
 STEADIER = "lower train.lr, set train.clip, or have it computed in fp32 (train.precision)"
 
 
@@ -52,17 +55,18 @@ def fit(
     record: Callable[[list[Epoch]], None],
 ) -> Progress:
     """Train `detector` and leave the weights of its best epoch in it; go on from `checkpoints`
-    where there is a state.
+    where there is a state. Without epochs the detector is validated as it is.
 
     `parts` are the detector's modules from the head down, for unfreezing in stages; `items` names
     the rows of `train`, `val_rows` (columns item, label) describes those of `val`; where it has a
-    column `selects`, the rows where this is true choose the epoch, else all. `watch` wraps batches,
-    of which it is told the number, the purpose and the faces in each (a progress bar); `report` is
-    told of each epoch and whether it is the best so far, `record` of all finished ones: at the
-    start, where a stopped run goes on, and after each. Without epochs the detector is validated as
-    it is. Raises Stopped after SIGINT or SIGTERM, the state saved.
+    column `selects`, the rows where this is true choose the epoch, else all. `watch(batches,
+    number, purpose, faces in each)` wraps batches, as a progress bar does; `report` gets each epoch
+    and whether it is the best so far, `record` all finished ones: after each, and at the start
+    where a stopped run goes on. Raises Stopped after SIGINT or SIGTERM, the state saved; UserError
+    where there is nothing to learn from or to choose the epoch by, or a figure is no number.
     """
     _check_draws(batches)
+    by_frames = _few_videos(val_rows)
     learner = Learner(fabric, detector, recipe, batches.steps * recipe.epochs)
     progress = resume(learner, checkpoints)
     if fabric.is_global_zero and progress.history:
@@ -74,27 +78,14 @@ def fit(
         for_gpu=fabric.device.type == "cuda",
         keep_workers=True,
     )
-    choosing = val_rows[val_rows["selects"]] if "selects" in val_rows else val_rows
-    if choosing["label"].nunique() < 2:
-        raise UserError(
-            "data/splits/val.csv has one class alone to choose the epoch by",
-            "run `dvc repro split`",
-        )
-    by_frames = choosing.drop_duplicates("item")["label"].value_counts().min() < FEWEST_VIDEOS
 
     def finish(number: int, lr: float, loss: float, keeper: Keeper) -> None:
-        judged: tuple[dict[str, float], list[float]] | UserError = {}, []  # until process 0 tells
-        if fabric.is_global_zero:
-            watched = keeper.interruptible(watch)
-            try:
-                judged = validate(learner.judged, val, val_rows, runtime.loader_workers, watched)
-            except UserError as error:
-                judged = error
-        judged = fabric.broadcast(judged)
-        if isinstance(judged, UserError):
-            raise judged if fabric.is_global_zero else SystemExit(1)  # told once
-        figures, logits = judged
-        done = Epoch(number, lr, loss, **figures)
+        watched = keeper.interruptible(watch)
+        validated = partial(
+            validate, learner.judged, val, val_rows, runtime.loader_workers, watched
+        )
+        figures, select, logits = _in_first_process(fabric, validated)
+        done = Epoch(number, lr, loss, figures, select)
         best = progress.finish_epoch(done, learner.judged.state_dict(), logits, by_frames)
         keeper.save()
         if fabric.is_global_zero:
@@ -118,6 +109,20 @@ def fit(
             finish(0, 0.0, math.nan, keeper)
     detector.load_state_dict(progress.best_weights)
     return progress
+
+
+def _in_first_process(fabric: Fabric, validated: Callable[[], Validation]) -> Validation:
+    """What `validated` returns or raises in the first process of the run, in all of them."""
+    outcome: Validation | UserError | None = None
+    if fabric.is_global_zero:
+        try:
+            outcome = validated()
+        except UserError as error:
+            outcome = error
+    outcome = fabric.broadcast(outcome)
+    if isinstance(outcome, UserError):
+        raise outcome if fabric.is_global_zero else SystemExit(1)  # reported once
+    return cast(Validation, outcome)
 
 
 def train_epoch(
@@ -155,30 +160,27 @@ def validate(
     rows: pd.DataFrame,
     workers: int,
     watch: Callable[[Batches, int], Batches],
-) -> tuple[dict[str, float], list[float]]:
-    """The val figures of an `Epoch`, by mean logit per item, its select figures where `rows` have a
-    column `selects`, and the logit of every face. Raises UserError where a logit is no number."""
+) -> Validation:
+    """The figures of an `Epoch` on all `rows`, those on the rows where their column `selects` is
+    true (None without that column), and the logit of every face. Raises UserError where a logit is
+    no number."""
     judged.eval()
     logits = frame_logits(judged, val, JUDGE_BATCH, workers, watch)
     if not np.isfinite(logits).all():
-        raise UserError(
-            "the logits of validation are not numbers any more",
-            STEADIER,
-        )
+        raise UserError("the logits of validation are not numbers any more", STEADIER)
     scored = rows.assign(logit=logits)
-    result = _figures(scored, "val")
-    if "selects" in scored:
-        result |= _figures(scored[scored["selects"]], "select")
-    return result, logits.tolist()
+    select = _figures(scored[scored["selects"]]) if "selects" in scored else None
+    return _figures(scored), select, logits.tolist()
 
 
-def _figures(scored: pd.DataFrame, of: str) -> dict[str, float]:
-    videos = scored.groupby("item").agg(label=("label", "first"), logit=("logit", track_logit))
-    result = {}
-    for level, table in (("frame", scored), ("video", videos)):
-        result[f"{of}_{level}_log_loss"] = metrics.log_loss(table["label"], expit(table["logit"]))
-        result[f"{of}_{level}_roc_auc"] = metrics.roc_auc_score(table["label"], table["logit"])
-    return result
+def _figures(frames: pd.DataFrame) -> Figures:
+    videos = frames.groupby("item").agg(label=("label", "first"), logit=("logit", track_logit))
+    return Figures(
+        frame_log_loss=metrics.log_loss(frames["label"], expit(frames["logit"])),
+        frame_roc_auc=metrics.roc_auc_score(frames["label"], frames["logit"]),
+        video_log_loss=metrics.log_loss(videos["label"], expit(videos["logit"])),
+        video_roc_auc=metrics.roc_auc_score(videos["label"], videos["logit"]),
+    )
 
 
 class _Losses:
@@ -230,6 +232,18 @@ def _check_draws(batches: BalancedBatches) -> None:
             "data/splits/train.csv holds no fake face to learn from",
             "train.fakes: none with train.self_blend: 1.0 makes them from the real ones",
         )
+
+
+def _few_videos(val_rows: pd.DataFrame) -> bool:
+    """Whether what chooses the epoch has too few videos of a class for that. Raises UserError where
+    it has one class alone."""
+    choosing = val_rows[val_rows["selects"]] if "selects" in val_rows else val_rows
+    if choosing["label"].nunique() < 2:
+        raise UserError(
+            "data/splits/val.csv has one class alone to choose the epoch by",
+            "run `dvc repro split`",
+        )
+    return choosing.drop_duplicates("item")["label"].value_counts().min() < FEWEST_VIDEOS
 
 
 def _check_batch(images: torch.Tensor) -> None:

@@ -9,43 +9,42 @@ FEWEST_VIDEOS = 10  # of a class; with fewer, video figures are too coarse to ch
 
 
 @dataclass(frozen=True)
+class Figures:
+    """Log loss and ROC-AUC on validation, by frame and by video, which is the mean logit of an
+    item's dominant track."""
+
+    frame_log_loss: float
+    frame_roc_auc: float
+    video_log_loss: float
+    video_roc_auc: float
+
+
+@dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to; `lr` is the learning rate at its end, the loss NaN where a run
-    without epochs learned nothing. The val figures are of dominant tracks; the select figures are
-    those of one method's fakes alone against all reals, where these choose the epoch."""
+    """One epoch, counted from 0: the learning rate at its end, the mean loss (NaN where a run
+    without epochs learned nothing) and the figures on validation.
+
+    `select` are the figures of one method's fakes against all reals, where these choose the epoch.
+    """
 
     epoch: int
     lr: float
     train_loss: float
-    val_frame_log_loss: float
-    val_frame_roc_auc: float
-    val_video_log_loss: float
-    val_video_roc_auc: float
-    select_frame_log_loss: float | None = None
-    select_frame_roc_auc: float | None = None
-    select_video_log_loss: float | None = None
-    select_video_roc_auc: float | None = None
+    val: Figures
+    select: Figures | None = None
 
     @property
-    def by_video(self) -> tuple[float, float]:
-        """Negative ROC-AUC and log loss by video of what chooses the epoch: the least is best."""
-        if self.select_video_roc_auc is None or self.select_video_log_loss is None:
-            return -self.val_video_roc_auc, self.val_video_log_loss
-        return -self.select_video_roc_auc, self.select_video_log_loss
-
-    @property
-    def by_frame(self) -> float:
-        """The log loss by frame of what chooses the epoch."""
-        chosen = self.select_frame_log_loss
-        return self.val_frame_log_loss if chosen is None else chosen
+    def choosing(self) -> Figures:
+        """The figures that the epoch is chosen by."""
+        return self.select or self.val
 
     def __str__(self) -> str:
-        auc = self.select_video_roc_auc
+        val, select = self.val, self.select
         return (
             f"epoch {self.epoch + 1:3d}  loss {self.train_loss:.4f}"
-            f"  val frame AUC {self.val_frame_roc_auc:.4f} log loss {self.val_frame_log_loss:.4f}"
-            f"  video AUC {self.val_video_roc_auc:.4f} log loss {self.val_video_log_loss:.4f}"
-            f"{'' if auc is None else f'  select video AUC {auc:.4f}'}"
+            f"  val frame AUC {val.frame_roc_auc:.4f} log loss {val.frame_log_loss:.4f}"
+            f"  video AUC {val.video_roc_auc:.4f} log loss {val.video_log_loss:.4f}"
+            f"{f'  select video AUC {select.video_roc_auc:.4f}' if select else ''}"
         )
 
 
@@ -87,24 +86,40 @@ class Progress:
 
 
 def restored(state: dict) -> Progress:
-    """The progress that `Progress.state` was taken of."""
-    return Progress(**state | {"history": [Epoch(**epoch) for epoch in state["history"]]})
+    """The progress whose `Progress.state` this is."""
+    return Progress(**state | {"history": [_restored_epoch(epoch) for epoch in state["history"]]})
 
 
 def history_table(history: list[Epoch]) -> pd.DataFrame:
     """A row for each epoch, counted from 1; without the select figures where there are none."""
-    rows = [asdict(epoch) | {"epoch": epoch.epoch + 1} for epoch in history]
     return pd.DataFrame(
-        [{name: value for name, value in row.items() if value is not None} for row in rows]
+        [
+            {"epoch": epoch.epoch + 1, "lr": epoch.lr, "train_loss": epoch.train_loss}
+            | _columns("val", epoch.val)
+            | _columns("select", epoch.select)
+            for epoch in history
+        ]
     )
 
 
 def best_epoch(history: list[Epoch], by_frames: bool) -> int:
-    """The epoch with the highest video ROC-AUC of what chooses it, ties by the lowest video log
-    loss.
-
-    With too few videos of a class (`by_frames`) the one with the lowest frame log loss.
-    """
+    """The number of the epoch with the highest video ROC-AUC, ties by the lowest video log loss;
+    with `by_frames`, for too few videos of a class, of that with the lowest frame log loss."""
     if by_frames:
-        return min(history, key=lambda epoch: epoch.by_frame).epoch
-    return min(history, key=lambda epoch: epoch.by_video).epoch
+        return min(history, key=lambda epoch: epoch.choosing.frame_log_loss).epoch
+    return min(history, key=_by_video).epoch
+
+
+def _by_video(epoch: Epoch) -> tuple[float, float]:
+    """The least is the best."""
+    return -epoch.choosing.video_roc_auc, epoch.choosing.video_log_loss
+
+
+def _columns(prefix: str, figures: Figures | None) -> dict[str, float]:
+    columns = asdict(figures) if figures else {}
+    return {f"{prefix}_{name}": value for name, value in columns.items()}
+
+
+def _restored_epoch(state: dict) -> Epoch:
+    select = Figures(**state["select"]) if state["select"] else None
+    return Epoch(**state | {"val": Figures(**state["val"]), "select": select})

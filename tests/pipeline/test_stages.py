@@ -16,7 +16,7 @@ from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import Item, encode, write_archive
 from deepfake_detector.storage.files import write_json
 from deepfake_detector.training import network
-from deepfake_detector.training.progress import Epoch
+from deepfake_detector.training.progress import Epoch, Figures
 
 RED, GREEN, _ = COLOURS
 
@@ -244,7 +244,8 @@ def test_the_table_of_epochs_is_replaced_whole_after_each(project):
     stage = import_module("stages.train")
     table = Path("plots/training.csv")
     history = [
-        Epoch(number, 1e-3, 0.5, *(0.1 * (number + 1) for _ in range(4))) for number in range(3)
+        Epoch(number, 1e-3, 0.5, Figures(*(0.1 * (number + 1) for _ in range(4))))
+        for number in range(3)
     ]
     stage._write_history(history)
     whole = table.read_bytes()

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+from dataclasses import asdict, replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -24,7 +25,13 @@ from deepfake_detector.training.checkpoints import Checkpoints
 from deepfake_detector.training.learner import Learner
 from deepfake_detector.training.network import FaceClassifier
 from deepfake_detector.training.optimization import cosine_with_warmup
-from deepfake_detector.training.progress import Epoch, Progress, best_epoch, history_table
+from deepfake_detector.training.progress import (
+    Epoch,
+    Figures,
+    Progress,
+    best_epoch,
+    history_table,
+)
 from deepfake_detector.training.sampling import (
     PSEUDO_FAKE,
     STORED,
@@ -206,8 +213,8 @@ def test_a_separable_set_is_learned(faces, network, lr, precision):
     assert reported == list(EPOCHS)
     assert [epoch.epoch for epoch in state.history] == list(EPOCHS)
     best = state.history[state.best]
-    assert best.val_frame_roc_auc > 0.95
-    assert best.val_video_roc_auc > 0.95
+    assert best.val.frame_roc_auc > 0.95
+    assert best.val.video_roc_auc > 0.95
     assert state.history[-1].train_loss < state.history[0].train_loss
 
 
@@ -245,22 +252,20 @@ def test_one_methods_fakes_choose_the_epoch_where_they_are_to(faces):
     selects = (rows["label"] == 0) | (rows.index >= 60)
     _, progress, _ = run(folder, rows.assign(selects=selects))
     last = progress.history[-1]
-    assert last.select_video_roc_auc is not None
-    assert last.select_frame_log_loss != last.val_frame_log_loss
+    assert last.select is not None
+    assert last.select.frame_log_loss != last.val.frame_log_loss
     forget(folder)
     _, whole, _ = run(folder, rows)
-    assert [one.val_frame_log_loss for one in progress.history] == [
-        one.val_frame_log_loss for one in whole.history
-    ]
-    assert whole.history[-1].select_video_roc_auc is None
+    assert [epoch.val for epoch in progress.history] == [epoch.val for epoch in whole.history]
+    assert whole.history[-1].select is None
 
 
 def test_the_epoch_is_the_best_of_what_selects_it():
     history = [
-        Epoch(0, 0.1, 0.5, 0.4, 0.8, 0.4, 0.8, 0.3, 0.9, 0.3, 0.9),
-        Epoch(1, 0.1, 0.4, 0.3, 0.9, 0.3, 0.9, 0.4, 0.8, 0.4, 0.8),
+        Epoch(0, 0.1, 0.5, Figures(0.4, 0.8, 0.4, 0.8), Figures(0.3, 0.9, 0.3, 0.9)),
+        Epoch(1, 0.1, 0.4, Figures(0.3, 0.9, 0.3, 0.9), Figures(0.4, 0.8, 0.4, 0.8)),
     ]
-    without = [Epoch(*list(vars(epoch).values())[:7]) for epoch in history]
+    without = [replace(epoch, select=None) for epoch in history]
     assert [best_epoch(history, by_frames) for by_frames in (True, False)] == [0, 0]
     assert [best_epoch(without, by_frames) for by_frames in (True, False)] == [1, 1]
     assert [*history_table(history)][-1] == "select_video_roc_auc"
@@ -277,10 +282,8 @@ def test_the_detector_is_left_with_the_best_epochs_weights(faces, monkeypatch):
     assert state.best == 0
     monkeypatch.chdir(folder)
     val = rows.iloc[48:].reset_index(drop=True)
-    figures, _ = validate(detector, LearningCrops(val, 32, 1), val)
-    assert figures == pytest.approx(
-        {name: getattr(state.history[0], name) for name in figures}, rel=1e-5
-    )
+    figures, _, _ = validate(detector, LearningCrops(val, 32, 1), val)
+    assert asdict(figures) == pytest.approx(asdict(state.history[0].val), rel=1e-5)
 
 
 MASKED = {
@@ -468,7 +471,7 @@ def test_pieces_of_a_batch_give_the_update_of_the_whole(faces):
         forget(faces[0])
         figures.append(run(*faces, network=NoNorm, micro_batches=micro_batches)[1].history[-1])
     assert figures[1].train_loss == pytest.approx(figures[0].train_loss, rel=1e-4)
-    assert figures[1].val_frame_log_loss == pytest.approx(figures[0].val_frame_log_loss, rel=1e-3)
+    assert figures[1].val.frame_log_loss == pytest.approx(figures[0].val.frame_log_loss, rel=1e-3)
 
 
 @pytest.mark.slow
@@ -717,7 +720,7 @@ def test_the_gpu_learns_a_separable_set(faces, precision):
         self_blend=0.2,
     )
     assert next(detector.parameters()).is_cuda
-    assert progress.history[progress.best].val_frame_roc_auc > 0.95
+    assert progress.history[progress.best].val.frame_roc_auc > 0.95
 
 
 @needs_gpu
@@ -734,14 +737,14 @@ def test_figures_are_those_of_all_faces_and_of_the_mean_logit_of_each_video(monk
     logits = np.array([-3.0, 1.0, 2.0, -1.0])  # of a real video, then of a fake one
     monkeypatch.setattr(fit, "frame_logits", lambda *_: logits)
     rows = pd.DataFrame({"item": ["a", "a", "b", "b"], "label": [0, 0, 1, 1]})
-    figures, given = validate(Small(), None, rows)
-    assert given == logits.tolist()
-    assert figures == pytest.approx(
+    figures, select, given = validate(Small(), None, rows)
+    assert (select, given) == (None, logits.tolist())
+    assert asdict(figures) == pytest.approx(
         {
-            "val_frame_log_loss": np.log1p(np.exp([-3, 1, -2, 1])).mean(),
-            "val_frame_roc_auc": 3 / 4,
-            "val_video_log_loss": np.log1p(np.exp([-1, -0.5])).mean(),
-            "val_video_roc_auc": 1,
+            "frame_log_loss": np.log1p(np.exp([-3, 1, -2, 1])).mean(),
+            "frame_roc_auc": 3 / 4,
+            "video_log_loss": np.log1p(np.exp([-1, -0.5])).mean(),
+            "video_roc_auc": 1,
         }
     )
 
@@ -749,15 +752,7 @@ def test_figures_are_those_of_all_faces_and_of_the_mean_logit_of_each_video(monk
 def history(*figures: tuple[float, float, float]) -> list[Epoch]:
     """Epochs of (frame log loss, video ROC-AUC, video log loss)."""
     return [
-        Epoch(
-            number,
-            lr=0.1,
-            train_loss=1.0,
-            val_frame_log_loss=frame_loss,
-            val_frame_roc_auc=0.5,
-            val_video_log_loss=video_loss,
-            val_video_roc_auc=auc,
-        )
+        Epoch(number, 0.1, 1.0, Figures(frame_loss, 0.5, video_loss, auc))
         for number, (frame_loss, auc, video_loss) in enumerate(figures)
     ]
 

@@ -4,12 +4,11 @@ import pandas as pd
 import pytest
 
 from deepfake_detector.training import results
-from deepfake_detector.training.progress import Epoch, history_table
+from deepfake_detector.training.progress import Epoch, Figures, history_table
 
-FRAME = {"val_frame_log_loss": 0.5, "val_frame_roc_auc": 0.8}
 HISTORY = history_table(
     [
-        Epoch(number, 0.1, 0.7 - number, val_video_log_loss=0.4, val_video_roc_auc=auc, **FRAME)
+        Epoch(number, 0.1, 0.7 - number, Figures(0.5, 0.8, 0.4, auc))
         for number, auc in enumerate((0.123456789, 0.1))
     ]
 )
