@@ -40,14 +40,14 @@ def main() -> str:
 
     with only_writer(store.LOCKS, "crop_faces"):
         shutil.rmtree(FACES, ignore_errors=True)  # as DVC does: nothing of an earlier index stays
-        own = cropped(index[~borrows], {})
-        fakes = cropped(index[borrows], lent(lender, _table(own), own.failures))
-        faces = _table(own, fakes)
+        detected = cropped(index[~borrows], {})
+        borrowed = cropped(index[borrows], lent(lender, _table(detected), detected.failures))
+        faces = _table(detected, borrowed)
         tables.write("data/faces.csv", faces, tables.FACES)
-        kept.mark(own.used | fakes.used)
+        kept.mark(detected.used | borrowed.used)
         kept.shrink(settings.scratch.max_gb * store.GB)
     print(
-        f"  {own.made + fakes.made} items cropped, {own.reused + fakes.reused} taken from the "
+        f"  {detected.made + borrowed.made} items cropped, {detected.reused + borrowed.reused} taken from the "
         "scratch store"
     )
     ok = statuses.ok(faces)
@@ -60,8 +60,10 @@ def main() -> str:
 
 
 def _table(*done: packs.Done) -> pd.DataFrame:
-    rows = [row for one in done for row in one.rows.get("faces", [])]
-    rows += [{"item": item, "status": why} for one in done for item, why in one.failures.items()]
+    rows = [row for outcome in done for row in outcome.rows.get("faces", [])]
+    rows += [
+        {"item": item, "status": why} for outcome in done for item, why in outcome.failures.items()
+    ]
     return tables.make(rows, tables.FACES)
 
 

@@ -28,7 +28,9 @@ from stages import runner
 def main() -> str:
     settings = params.load()
     evaluate = settings.evaluate
-    theirs = {name for name, one in settings.data_sets.items() if one.use != "train"}
+    held_out_sets = {
+        name for name, data_set in settings.data_sets.items() if data_set.use != "train"
+    }
     detector, facts = network.load("models/detector.pt")
     decision = contract.read_decision("models/decision.json")
     limits = contract.read_quality("models/quality.json")
@@ -43,12 +45,12 @@ def main() -> str:
             faces[faces["item"].isin(split["item"])], judged, decision.min_faces
         )
         by_score = breakdown.with_verdicts(scored.merge(split, on="item"), decision)
-        told = breakdown.within_limits(by_score, judged, decision, limits)
-        clips.append(told.assign(split=part))
+        limited = breakdown.within_limits(by_score, judged, decision, limits)
+        clips.append(limited.assign(split=part))
     frames, clips = (pd.concat(parts, ignore_index=True) for parts in (frames, clips))
     unseen = settings.split.hold_out.unseen
     frames, clips = (
-        table.assign(split=held_out.places(table, table["split"], theirs, unseen))
+        table.assign(split=held_out.places(table, table["split"], held_out_sets, unseen))
         for table in (frames, clips)
     )
     _write_table("data/predictions.csv", frames, tables.PREDICTIONS)
@@ -67,12 +69,15 @@ def main() -> str:
     every = figures | figures.get("held_out", {})
     return "; ".join(
         f"{breakdown.title(place)} ROC-AUC "
-        + ", ".join(f"{_told(own)} by {level}" for level, own in every[place].items())
+        + ", ".join(
+            f"{_auc_in_words(level_figures)} by {level}"
+            for level, level_figures in every[place].items()
+        )
         for place in places
     )
 
 
-def _told(figures: dict) -> str:
+def _auc_in_words(figures: dict) -> str:
     if figures["roc_auc"] is None:
         return "undefined"
     if "roc_auc_low" not in figures:

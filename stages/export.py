@@ -44,7 +44,9 @@ def main() -> str:
     detector, facts = network.load(MODELS / "detector.pt")
     train, val, test = (tables.read(f"data/splits/{part}.csv", tables.SPLIT) for part in PARTS)
     index = tables.read("data/index.csv", tables.INDEX)
-    drawn = sorted(name for name, one in settings.data_sets.items() if one.layout == "demo")
+    drawn = sorted(
+        name for name, data_set in settings.data_sets.items() if data_set.layout == "demo"
+    )
     learned = provenance.learned_from(train, settings.train.fakes)
     crop = provenance.crop(
         index, learned, settings.crop_faces, facts["input_size"], crops.MEAN, crops.STD
@@ -52,18 +54,20 @@ def main() -> str:
     clips = subset.of_each_class(val, settings.export.clips_per_class)
     faces = tables.read("data/faces.csv", tables.FACES)
     faces = faces[faces["item"].isin(clips["item"])]
-    found = statuses.ok(faces).reset_index(drop=True)
+    cropped = statuses.ok(faces).reset_index(drop=True)
 
-    graphs = _graphs(detector, found, crop.input_size)
+    graphs = _graphs(detector, cropped, crop.input_size)
     sessions = {name: open_session(graph.SerializeToString()) for name, graph in graphs.items()}
     detector = network.to_device(detector, facts["arithmetic"], facts["accelerator"])
-    logits, speeds = parity.logits_of(detector, sessions, found, crop)
+    logits, speeds = parity.logits_of(detector, sessions, cropped, crop)
     least = settings.aggregation.min_faces
     scored = {
-        name: scores.score_clips(faces, found.assign(logit=own), least).merge(clips, on="item")
-        for name, own in logits.items()
+        name: scores.score_clips(faces, cropped.assign(logit=format_logits), least).merge(
+            clips, on="item"
+        )
+        for name, format_logits in logits.items()
     }
-    exact = [name for name, each in FORMATS.items() if each.exact]
+    exact = [name for name, variant in FORMATS.items() if variant.exact]
     compared = parity.figures(logits, scored, exact)
     roc_auc = compared["val_video_roc_auc"]
     withheld = {name: parity.why_withheld(name, roc_auc) for name in FORMATS if name not in exact}
@@ -80,10 +84,10 @@ def main() -> str:
     )
     decision = contract.read_decision(MODELS / "decision.json")
     firmness = contract.read_firmness(MODELS / "firmness.json")
-    for name, each in FORMATS.items():
+    for name, variant in FORMATS.items():
         judge = (
             partial(parity.judge, detector, crop)  # ONNX Runtime's last digits are not portable
-            if each.exact
+            if variant.exact
             else partial(model_file.judge, sessions[name], crop)
         )
         terms = contract.Contract(
@@ -93,20 +97,24 @@ def main() -> str:
             withheld=withheld.get(name, ""),
             crop=crop,
             decision=decision
-            if each.exact
+            if variant.exact
             else own_decision(scored[name], decision, settings.calibrate),
-            firmness=firmness if each.exact else NOT_MEASURED,
-            golden=golden.sample(face_detector, crop, judge, each.tolerance),
+            firmness=firmness if variant.exact else NOT_MEASURED,
+            golden=golden.sample(face_detector, crop, judge, variant.tolerance),
         )
-        write_whole(MODELS / each.file, model_file.sealed(graphs[name], terms))
+        write_whole(MODELS / variant.file, model_file.sealed(graphs[name], terms))
 
-    files = {name: each.file for name, each in FORMATS.items()}
+    files = {name: variant.file for name, variant in FORMATS.items()}
     sizes = {name: (MODELS / file).stat().st_size for name, file in files.items()}
-    told = {"clips": len(clips), "faces": len(found)} | compared
-    write_json("metrics/export.json", told | {"files": files, "bytes": sizes, "withheld": withheld})
+    compared_on = {"clips": len(clips), "faces": len(cropped)} | compared
+    write_json(
+        "metrics/export.json", compared_on | {"files": files, "bytes": sizes, "withheld": withheld}
+    )
     count = examples.write(index[index["data_set"].isin(drawn)], test, MODELS / "examples")
-    made = ", ".join(_told(files[name], size, withheld.get(name)) for name, size in sizes.items())
-    speed = ", ".join(f"{name} {each:.0f}" for name, each in speeds.items())
+    made = ", ".join(
+        _file_in_words(files[name], size, withheld.get(name)) for name, size in sizes.items()
+    )
+    speed = ", ".join(f"{name} {rate:.0f}" for name, rate in speeds.items())
     return f"{made}; faces/s: {speed}; {count} examples"
 
 
@@ -117,7 +125,7 @@ def _graphs(
     fp32 = onnx_graph.to_onnx(detector, input_size)
     some = faces.iloc[subset.evenly(range(len(faces)), FITTING_FACES)]
     images = fitting_images(some, input_size)
-    return {name: each.make(fp32, images) for name, each in FORMATS.items()}
+    return {name: variant.make(fp32, images) for name, variant in FORMATS.items()}
 
 
 def _shared_terms(
@@ -143,7 +151,7 @@ def _shared_terms(
     }
 
 
-def _told(file: str, size: int, withheld: str | None) -> str:
+def _file_in_words(file: str, size: int, withheld: str | None) -> str:
     return f"{file} " + (f"withheld: {withheld}" if withheld else f"{size / 1e6:.1f} MB")
 
 

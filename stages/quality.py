@@ -47,39 +47,39 @@ def main() -> str:
     cutter = degraded.Cutter(
         rows, frames, index, FRAMES, cropping.margin, cropping.crop_size, given, chosen.seed
     )
-    own = measured_crops.CopiedCrops(rows, facts["input_size"], cutter)
+    copies = measured_crops.CopiedCrops(rows, facts["input_size"], cutter)
     watch = crops.watched("judging corrupted copies")
-    logits = crops.frame_logits(detector, own, crops.JUDGE_BATCH, 0, watch)
-    judged = pd.concat([rows.assign(logit=logits), own.measured], axis=1)
+    logits = crops.frame_logits(detector, copies, crops.JUDGE_BATCH, 0, watch)
+    judged = pd.concat([rows.assign(logit=logits), copies.measured], axis=1)
     by_score = decision.model_copy(update={"unproven": ""})
-    every = degraded.clips_of(seen, judged, split, by_score)
-    fitted = every[every["corruption"] != degraded.MILDEST]
+    clips = degraded.clips_of(seen, judged, split, by_score)
+    fitted = clips[clips["corruption"] != degraded.MILDEST]
 
     error = max(aims.band_error, degraded.error_of(fitted))
     limits = quality.fit_limits(fitted, error, chosen.clean_outside)
     if decision.unproven:  # the limits alone go by its score: there is no verdict to count
-        every = degraded.clips_of(seen, judged, split, decision)
-    every = degraded.limited(every, judged, decision, limits)
+        clips = degraded.clips_of(seen, judged, split, decision)
+    clips = degraded.limited(clips, judged, decision, limits)
     write_json("models/quality.json", {name: limit.model_dump() for name, limit in limits.items()})
-    firmness = degraded.by_firmness(every).model_dump()
+    firmness = degraded.by_firmness(clips).model_dump()
     write_json("models/firmness.json", firmness)
-    found = degraded.figures(every[every["corruption"] != degraded.MILDEST])
-    told = {"aim_error": round(error, 6), "clips": len(split), "firmness": firmness}
-    write_json("metrics/quality.json", told | found)
-    clean, all_copies = found[degraded.CLEAN]["0"], found["all copies"]
+    effect = degraded.figures(clips[clips["corruption"] != degraded.MILDEST])
+    head = {"aim_error": round(error, 6), "clips": len(split), "firmness": firmness}
+    write_json("metrics/quality.json", head | effect)
+    clean, all_copies = effect[degraded.CLEAN]["0"], effect["all copies"]
     return (
-        f"{quality.in_words(limits)}; {_told('clips', clean)}; "
-        f"{_told('corrupted copies', all_copies)}; of {firmness['firm']} firm verdicts "
+        f"{quality.in_words(limits)}; {_effect_in_words('clips', clean)}; "
+        f"{_effect_in_words('corrupted copies', all_copies)}; of {firmness['firm']} firm verdicts "
         f"{firmness['firm_wrong']} wrong, of {firmness['not_firm']} others "
         f"{firmness['not_firm_wrong']}"
     )
 
 
-def _told(what: str, own: dict[str, float | None]) -> str:
-    before, after = own["accuracy_without"], own["accuracy_with"]
+def _effect_in_words(noun: str, figures: dict[str, float | None]) -> str:
+    before, after = figures["accuracy_without"], figures["accuracy_with"]
     return (
-        f"{own['coverage_with']:.0%} of the {what} keep a verdict (without limits "
-        f"{own['coverage_without']:.0%}), accuracy "
+        f"{figures['coverage_with']:.0%} of the {noun} keep a verdict (without limits "
+        f"{figures['coverage_without']:.0%}), accuracy "
         f"{'undefined' if after is None else f'{after:.3f}'} "
         f"({'undefined' if before is None else f'{before:.3f}'})"
     )

@@ -30,13 +30,13 @@ def main() -> str:
     settings = params.load()
     data_sets = settings.data_sets
     metrics = {name: read_made(f"metrics/{name}.json", read_json) for name in METRICS}
-    tables = {name: read_made(f"plots/{name}.csv", pd.read_csv) for name in run_report.CHARTS}
+    plots = {name: read_made(f"plots/{name}.csv", pd.read_csv) for name in run_report.CHARTS}
     templates = {name: read_json(TEMPLATES / f"{name}.json") for name in run_report.CHARTS}
     decision = contract.read_decision("models/decision.json")
     limits = contract.read_quality("models/quality.json")
     sheets = {path.stem: path.read_bytes() for path in sorted(Path("plots/mistakes").glob("*.jpg"))}
     measured = run_report.measured_last(metrics["evaluation"])
-    charts = run_report.draw(templates, tables, list(measured), decision.threshold)
+    charts = run_report.draw(templates, plots, list(measured), decision.threshold)
     policy, recipe = settings.split.policy, settings.train.model_dump()
     sections = [
         run_report.in_short(

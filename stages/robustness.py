@@ -69,7 +69,9 @@ def main() -> str:
         "metrics/robustness.json",
         {"split": part, "items": len(tasks) - failed, "failed": failed} | figures,
     )
-    drops = [f"{_told(figures[of]['mean_relative_drop'])} by {of}" for of in ("frame", "video")]
+    drops = [
+        f"{_drop_in_words(figures[of]['mean_relative_drop'])} by {of}" for of in ("frame", "video")
+    ]
     return (
         f"{len(cells) - 1} corruptions of {len(tasks)} {part} items: ROC-AUC drops by "
         f"{', '.join(drops)} on average, where both classes have faces left"
@@ -81,16 +83,16 @@ def _in_set(
 ) -> tuple[str, pd.DataFrame]:
     """The part that is measured, and its rows that are not held out, by data set or as one of the
     `unseen` methods."""
-    own = index.loc[index["use"] == "train", "item"]
+    in_set = index.loc[index["use"] == "train", "item"]
     for part in ("test", "val") if "test" in splits else ("val",):
         rows = tables.read(f"data/splits/{part}.csv", tables.SPLIT)
-        rows = rows[rows["item"].isin(own) & ~rows["method"].isin(unseen)]
+        rows = rows[rows["item"].isin(in_set) & ~rows["method"].isin(unseen)]
         if len(rows):
             break
     return part, rows
 
 
-def _told(drop: float | None) -> str:
+def _drop_in_words(drop: float | None) -> str:
     return "an undefined fraction" if drop is None else f"{drop:.1%}"
 
 

@@ -101,15 +101,15 @@ def watched(name: str, stage: Callable[..., str], /, **values: str) -> str:
             f"changed while {name} ran: {', '.join(changed[:NAMED])}{more}",
             "its results belong to what was there before; run `dvc repro` again",
         )
-    for do in _afterwards:
-        do()
+    for action in _afterwards:
+        action()
     return summary
 
 
-def afterwards(do: Callable[[], object]) -> None:
-    """Have this done once the stage has ended and what it depends on was found unchanged: what a
+def afterwards(action: Callable[[], object]) -> None:
+    """Call `action` once the stage has ended and what it depends on was found unchanged: what a
     failed stage would go on from may go then."""
-    _afterwards.append(do)
+    _afterwards.append(action)
 
 
 def definition(name: str, key: str = "") -> Definition:
@@ -128,7 +128,7 @@ def definition(name: str, key: str = "") -> Definition:
 
     return Definition(
         tuple(Path(filled(path)) for path in entry["deps"]),
-        tuple(filled(one) for one in entry.get("params", ())),
+        tuple(filled(key_name) for key_name in entry.get("params", ())),
     )
 
 

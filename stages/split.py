@@ -45,10 +45,10 @@ def main() -> str:
     if split.policy != "official":
         splitting.refuse_one_group(index, near, group, items)
     items, left_out, withheld = splitting.placed(items, split)
-    left = splitting.leaks(index, near, dict(zip(items["item"], items["part"], strict=True)))
-    if left and split.policy != "official":
-        raise UserError("the split leaks:\n  " + "\n  ".join(str(leak) for leak in left))
-    found = _published_leaks(index, near, items, split.policy)
+    remaining = splitting.leaks(index, near, dict(zip(items["item"], items["part"], strict=True)))
+    if remaining and split.policy != "official":
+        raise UserError("the split leaks:\n  " + "\n  ".join(str(leak) for leak in remaining))
+    published_leaks = _published_leaks(index, near, items, split.policy)
     splitting.refuse_one_class(items, split.policy, settings.train.fakes == "all")
     _write_parts(items)
     moved = splitting.moved(items)
@@ -59,7 +59,11 @@ def main() -> str:
     figures = {
         "groups": len(sizes),
         "largest_group_share": round(float(sizes.max() / sizes.sum()), 6),
-        "leaks": {"found": len(found), "left": len(left), "by_name": _named(found)},
+        "leaks": {
+            "found": len(published_leaks),
+            "left": len(remaining),
+            "by_name": _named(published_leaks),
+        },
         "left_out": len(left_out),
         "moved": len(moved) if split.policy == "strict" else 0,
         **({"withheld": len(withheld)} if split.hold_out.unseen else {}),
@@ -71,27 +75,29 @@ def main() -> str:
             "remedy": REMEDY if len(drawn) else "",
         },
         "sources": {
-            name: {"items": len(own), "named": int((own["sources"] != "").sum())}
-            for name, own in items.groupby("data_set")
+            name: {"items": len(rows), "named": int((rows["sources"] != "").sum())}
+            for name, rows in items.groupby("data_set")
         },
     }
     write_json("metrics/split.json", figures)
     if split.policy == "strict":
-        _tell("moved, so that nothing is shared", moved["item"] + " -> " + moved["part"])
-    _tell("left out: no published split", left_out["item"])
+        _print_list("moved, so that nothing is shared", moved["item"] + " -> " + moved["part"])
+    _print_list("left out: no published split", left_out["item"])
     if split.policy != "shares" and not splitting.has_val(items):
         count = int((items["part"] == "val").sum())
         print(f"  no val is published: {count} items of the published train are drawn for it")
     if len(drawn):
-        _tell("in test, not in training: a held-out data set shares their group", drawn["item"])
-        _tell("ties to held-out data sets", ties)
+        _print_list(
+            "in test, not in training: a held-out data set shares their group", drawn["item"]
+        )
+        _print_list("ties to held-out data sets", ties)
         print(f"  {REMEDY}")
-    _tell("leaks of the published split", found)
+    _print_list("leaks of the published split", published_leaks)
     calibrate = settings.calibrate
     if few := splitting.few_to_validate(items, calibrate.least_clips, calibrate.min_groups):
         print(f"  {few}; {splitting.MORE_TO_VALIDATE}")
-    told = _counts_told(counts, held_counts) + _losses_told(len(drawn), len(withheld))
-    return f"{len(sizes)} groups, {len(left) or 'none'} on two sides: {told}"
+    counted = _counts_in_words(counts, held_counts) + _losses_in_words(len(drawn), len(withheld))
+    return f"{len(sizes)} groups, {len(remaining) or 'none'} on two sides: {counted}"
 
 
 def _write_parts(items: pd.DataFrame) -> None:
@@ -124,16 +130,16 @@ def _ties(
     return splitting.leaks(index, near, sides, (DRAWN, HELD_OUT))
 
 
-def _tell(what: str, lines: Iterable[object]) -> None:
+def _print_list(heading: str, lines: Iterable[object]) -> None:
     lines = list(lines)
     if lines:
-        print(f"  {len(lines)} {what}:")
+        print(f"  {len(lines)} {heading}:")
     for line in lines:
         print(f"    {line}")
 
 
 def _named(shared: list[splitting.Leak]) -> dict[str, str]:
-    return {one.shared: one.sides for one in shared[:NAMED]}
+    return {leak.shared: leak.sides for leak in shared[:NAMED]}
 
 
 def _by_data_set(items: pd.DataFrame) -> dict[str, int]:
@@ -142,12 +148,12 @@ def _by_data_set(items: pd.DataFrame) -> dict[str, int]:
 
 def _counts_by_place(items: pd.DataFrame, unseen: Collection[str]) -> tuple[dict, dict]:
     """Counts of each part, and of what is measured apart: held-out data sets and methods."""
-    theirs = set(items.loc[items["use"] == "test", "data_set"])
-    place = held_out.places(items, items["part"], theirs, unseen)
+    held_out_sets = set(items.loc[items["use"] == "test", "data_set"])
+    place = held_out.places(items, items["part"], held_out_sets, unseen)
     apart = items[~place.isin(splitting.PARTS)]
     return (
         {part: _counts(items[place == part]) for part in splitting.PARTS},
-        {name: _counts(own) for name, own in apart.groupby(place[apart.index])},
+        {name: _counts(rows) for name, rows in apart.groupby(place[apart.index])},
     )
 
 
@@ -164,18 +170,18 @@ def _counts(rows: pd.DataFrame) -> dict[str, int]:
     } | methods
 
 
-def _counts_told(counts: Mapping[str, dict], held_counts: Mapping[str, dict]) -> str:
-    named = {**counts, **{f"{name} (held out)": own for name, own in held_counts.items()}}
+def _counts_in_words(counts: Mapping[str, dict], held_counts: Mapping[str, dict]) -> str:
+    named = {**counts, **{f"{name} (held out)": figures for name, figures in held_counts.items()}}
     return ", ".join(
-        f"{name} {own['real']} real + {own['fake']} fake" for name, own in named.items()
+        f"{name} {figures['real']} real + {figures['fake']} fake" for name, figures in named.items()
     )
 
 
-def _losses_told(drawn: int, withheld: int) -> str:
-    told = f"; {drawn} items drawn away from training by held-out data sets" if drawn else ""
+def _losses_in_words(drawn: int, withheld: int) -> str:
+    losses = f"; {drawn} items drawn away from training by held-out data sets" if drawn else ""
     if withheld:
-        told += f"; {withheld} fakes of held-out methods left out, as their group is in training or validation"
-    return told
+        losses += f"; {withheld} fakes of held-out methods left out, as their group is in training or validation"
+    return losses
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ FILM = attrgetter("target", "take")
 def main(name: str) -> str:
     settings = params.load()
     if name not in settings.synthesize:
-        there = ", ".join(settings.synthesize) or "nothing"
-        raise UserError(f"params.yaml: synthesize has no {name!r}", f"it has {there}")
+        known = ", ".join(settings.synthesize) or "nothing"
+        raise UserError(f"params.yaml: synthesize has no {name!r}", f"it has {known}")
     drawn = settings.synthesize[name]
     clips = plan(drawn.pairs)
     films = [list(film) for _, film in groupby(sorted(clips, key=FILM), key=FILM)]

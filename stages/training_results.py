@@ -17,12 +17,12 @@ from stages import runner
 def main() -> str:
     history = read_made("plots/training.csv", pd.read_csv)
     validation = tables.read("data/validation.csv", tables.VALIDATION)
-    found = results.figures(history, validation)
-    write_json("metrics/train.json", found)
-    auc, low, high = (found[f"val_video_roc_auc{end}"] for end in ("", "_low", "_high"))
-    if found["learned"] is None:
-        return f"validation ROC-AUC by video {auc:.3f}, {found['reason']} for an interval"
-    learned = "learned" if found["learned"] else "learned nothing"
+    figures = results.figures(history, validation)
+    write_json("metrics/train.json", figures)
+    auc, low, high = (figures[f"val_video_roc_auc{end}"] for end in ("", "_low", "_high"))
+    if figures["learned"] is None:
+        return f"validation ROC-AUC by video {auc:.3f}, {figures['reason']} for an interval"
+    learned = "learned" if figures["learned"] else "learned nothing"
     return f"this run {learned}: validation ROC-AUC by video {auc:.3f} ({low:.3f} to {high:.3f})"
 
 

@@ -79,10 +79,10 @@ def main() -> str:
         print(f"  warning: {line}")
     if stops:
         raise UserError("the data cannot be used:\n  " + "\n  ".join(stops))
-    told = "not examined" if shortcut.auc is None else f"{shortcut.auc:.3f}"
+    auc = "not examined" if shortcut.auc is None else f"{shortcut.auc:.3f}"
     return (
         f"{len(verified) - len(dropped)} of {len(verified)} items kept, no label conflict, "
-        f"{len(near)} pairs look alike, ROC-AUC by file facts alone {told}; see "
+        f"{len(near)} pairs look alike, ROC-AUC by file facts alone {auc}; see "
         "plots/data_report.html"
     )
 
