@@ -14,7 +14,7 @@ import pandas as pd
 
 from deepfake_detector import UserError, params
 from deepfake_detector.datasets import audit, data_report, duplicates, shortcuts, splitting
-from deepfake_detector.datasets.face_sheets import face_sheets
+from deepfake_detector.datasets.face_sheets import face_sheets, write_sheets
 from deepfake_detector.faces import edges
 from deepfake_detector.faces.cutting import given_items
 from deepfake_detector.media.stored_frames import frame_pictures
@@ -63,8 +63,7 @@ def main() -> str:
             data_report.odd_files(audit.oddities(media)),
             *data_report.sheets(jpegs),
         ]
-    for name, jpeg in jpegs.items():
-        write_whole(SHEETS / f"{name}.jpg", jpeg)
+    write_sheets(jpegs, SHEETS)
     write_whole(
         "plots/data_report.html", html_page.render("The data", stops, sections, contents=True)
     )

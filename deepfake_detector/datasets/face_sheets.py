@@ -1,11 +1,15 @@
 """Contact sheets of the faces that were found: by class and method, and the least sharp."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 from deepfake_detector.common import statuses
 from deepfake_detector.pages.contact_sheet import SHOWN, contact_sheet
 from deepfake_detector.storage.archive import ArchiveReader
+from deepfake_detector.storage.files import write_whole
 
 
 def face_sheets(
@@ -24,6 +28,12 @@ def face_sheets(
     least_sharp = cropped.sort_values(["sharpness", "item"]).drop_duplicates(["item", "track"])
     chosen["least_sharp"] = least_sharp.head(SHOWN)
     return {name: _face_sheet(rows, reader) for name, rows in chosen.items()}
+
+
+def write_sheets(jpegs: Mapping[str, bytes], folder: Path) -> None:
+    """Write each sheet to `folder` as `NAME.jpg`, with %2F for a `/` in a method's name."""
+    for name, jpeg in jpegs.items():
+        write_whole(folder / f"{name.replace('/', '%2F')}.jpg", jpeg)
 
 
 def _face_sheet(rows: pd.DataFrame, reader: ArchiveReader) -> bytes:

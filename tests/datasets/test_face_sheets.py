@@ -52,3 +52,12 @@ def test_faces_are_shown_by_class_and_method_and_the_least_sharp_of_each_person_
         "frame 0 track 0",
         "frame 1 track 1",
     ]
+
+
+def test_a_method_named_as_a_path_leaves_its_sheet_in_the_folder(tmp_path):
+    folder = tmp_path / "plots/sheets"
+    face_sheets.write_sheets({"real": b"r", "fake_gan/../../../2024": b"f"}, folder)
+    assert {path.name for path in folder.iterdir()} == {
+        "real.jpg",
+        "fake_gan%2F..%2F..%2F..%2F2024.jpg",
+    }
