@@ -15,7 +15,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from deepfake_detector import params
+from deepfake_detector import UserError, params
 from deepfake_detector.common import console
 from deepfake_detector.common.parallel import run
 from deepfake_detector.datasets import subset
@@ -60,6 +60,11 @@ def main() -> str:
             print(f"  {task[0].item}: left out, it {outcome.failure}")
             failed += 1
         rows += outcome.result or []
+    if not rows:
+        raise UserError(
+            f"none of the {len(tasks)} {part} items could be measured",
+            "the lines above say why; parallel.seconds_per_item may be too low",
+        )
     decision = inference.Detector.load(model).contract.decision
     scored = pd.DataFrame(rows).merge(split[["item", "label"]], on="item")
     measured = robustness.table(scored, decision.temperature, decision.threshold)

@@ -11,6 +11,7 @@ import torch
 from conftest import COLOURS, PROJECT
 from made import SURE, change_params, contract_terms, write_model
 
+from deepfake_detector import UserError
 from deepfake_detector.common.parallel import Outcome
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import Item, encode, write_archive
@@ -427,6 +428,21 @@ def test_robustness_is_of_what_is_not_held_out(project, monkeypatch):
     write("data/splits/test.csv", tables.SPLIT, groups[2:])
     part, chosen = stage._in_set(index, ["val", "test"], [])
     assert (part, chosen["item"].to_list()) == ("val", ["a"])
+
+
+@pytest.mark.slow
+def test_robustness_of_nothing_is_an_error_and_no_traceback(project, monkeypatch, capsys):
+    rows = [item(name, name == "b") for name in "ab"]
+    write("data/index.csv", tables.INDEX, rows)
+    write("data/splits/test.csv", tables.SPLIT, [row | {"group": row["item"]} for row in rows])
+    frames = [{"item": name, "frame": 0, "status": "ok"} for name in "ab"]
+    write("data/frames.csv", tables.FRAMES, frames)
+    stage = import_module("stages.robustness")
+    late = Outcome(failure="took too long")
+    monkeypatch.setattr(stage, "run", lambda _, tasks, __: [late for _ in tasks])
+    with pytest.raises(UserError, match="none of the 2 test items could be measured"):
+        stage.main()
+    assert "a: left out, it took too long" in capsys.readouterr().out
 
 
 @pytest.mark.slow
