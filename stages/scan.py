@@ -20,7 +20,7 @@ def main(name: str) -> str:
     if name not in data_sets:
         raise UserError(f"params.yaml: data_sets has no {name!r}", f"it has {', '.join(data_sets)}")
     result = layouts.scan(name, data_sets[name])
-    rows = layouts.index_rows(name, data_sets[name].use, result.found)
+    rows = layouts.index_rows(name, data_sets[name].use, result.files)
     tables.write(f"data/scan/{name}.csv", tables.make(rows, tables.INDEX), tables.INDEX)
     for note in result.notes:
         print(f"  {console.printable(note)}")

@@ -355,15 +355,15 @@ def _data_set(name: str, settings: params.Params) -> Generator[Finding, None, Li
         return Listed(set(CLASSES), set(METHODS), drawn.pairs * DRAWN_CLIPS * clip)
     try:
         result = layouts.scan(name, data_set)
-        counts = Counter((one.label, one.method) for one in result.found)
+        counts = Counter((one.label, one.method) for one in result.files)
         listed = ", ".join(f"{many} {method}" for (_, method), many in sorted(counts.items()))
-        count = len(result.found)
+        count = len(result.files)
         yield Finding("ok", what, f"{count} item{'s' * (count != 1)}: {listed}")
         yield from (Finding("note", what, note) for note in result.notes)
-        labels = {CLASSES[one.label] for one in result.found}
-        methods = {one.method for one in result.found if one.label}
-        stored = yield from _stored(what, result.found, settings)
-        rows = layouts.index_rows(name, data_set.use, result.found, hashed=False)
+        labels = {CLASSES[one.label] for one in result.files}
+        methods = {one.method for one in result.files if one.label}
+        stored = yield from _stored(what, result.files, settings)
+        rows = layouts.index_rows(name, data_set.use, result.files, hashed=False)
         return Listed(labels, methods, stored, rows)
     except (UserError, OSError) as error:
         yield _refusal(what, error)
@@ -372,10 +372,10 @@ def _data_set(name: str, settings: params.Params) -> Generator[Finding, None, Li
 
 
 def _stored(
-    what: str, found: list[layouts.Found], settings: params.Params
+    what: str, found: list[layouts.ScannedFile], settings: params.Params
 ) -> Generator[Finding, None, float]:
     """Opens the first item of each method and tells by it how many bytes frames and faces take."""
-    groups: dict[tuple[str, str], list[layouts.Found]] = {}
+    groups: dict[tuple[str, str], list[layouts.ScannedFile]] = {}
     for one in found:
         groups.setdefault((one.kind, one.method), []).append(one)
     total, pixels = 0.0, 1280 * 720  # of a video's frame, until one could be opened

@@ -26,7 +26,7 @@ LONGEST_PART = 100  # characters of one part of an item's key
 
 
 @dataclass(frozen=True)
-class Found:
+class ScannedFile:
     """One video or image that a layout found.
 
     `name` is its path below the folder of its method, with extension; `original` is (method, name
@@ -48,13 +48,13 @@ class Found:
 
 @dataclass(frozen=True)
 class Scan:
-    """What a layout found below a root, and what a person should know about it (one sentence each).
+    """The files that a layout found below a root, with notes for a person, one sentence each.
 
     `others` says what makes other videos and images no part of it; `lists` are the places of files
     that it reads besides, as patterns of `fnmatch`.
     """
 
-    found: list[Found]
+    files: list[ScannedFile]
     notes: list[str]
     others: str
     lists: tuple[str, ...] = ()
@@ -87,7 +87,7 @@ def scan(name: str, data_set: AnyDataSet) -> Scan:
         )
     result = _layout(data_set.layout)(name, tree, data_set)
     left_out = _left_out(tree, result)
-    if not result.found:
+    if not result.files:
         raise UserError(
             f"{root}: nothing in it has the layout {data_set.layout!r}"
             + (f" ({'; '.join(left_out)})" if left_out else ""),
@@ -99,17 +99,17 @@ def scan(name: str, data_set: AnyDataSet) -> Scan:
 
 def _published_test(name: str, result: Scan) -> Scan:
     """The test part of a published split alone, as figures of other papers are of it."""
-    tested = [file for file in result.found if file.official_split == "test"]
+    tested = [file for file in result.files if file.official_split == "test"]
     if not tested:
         raise UserError(
             f"data_sets.{name}.use is published_test, but no item is of a published test part",
             "put its list where docs/data-sets.md shows it, or set it to test: then all is measured",
         )
-    note = f"{len(tested)} of {len(result.found)} items are of the published test part, and used"
-    return replace(result, found=tested, notes=[*result.notes, note])
+    note = f"{len(tested)} of {len(result.files)} items are of the published test part, and used"
+    return replace(result, files=tested, notes=[*result.notes, note])
 
 
-def index_rows(name: str, use: str, files: list[Found], hashed: bool = True) -> list[dict]:
+def index_rows(name: str, use: str, files: list[ScannedFile], hashed: bool = True) -> list[dict]:
     """Rows of the index for one data set of that `use`, with keys and, where they are to be
     `hashed`, with the md5 sums of the files, each of which is read whole for it.
 
@@ -142,7 +142,7 @@ def index_rows(name: str, use: str, files: list[Found], hashed: bool = True) -> 
     ]
 
 
-def _keys(name: str, files: list[Found]) -> list[str]:
+def _keys(name: str, files: list[ScannedFile]) -> list[str]:
     """The key of each file, without its extension where that is enough to tell it from others."""
     for file in files:
         _refuse_undecodable(file.path)
@@ -163,7 +163,7 @@ def _keys(name: str, files: list[Found]) -> list[str]:
     return keys
 
 
-def _md5_sums(files: list[Found]) -> list[str]:
+def _md5_sums(files: list[ScannedFile]) -> list[str]:
     with ThreadPoolExecutor() as pool:
         return list(pool.map(lambda file: file_hash(file.path, "md5"), files))
 
@@ -206,7 +206,7 @@ def shown(names: list[str]) -> str:
 
 def _left_out(tree: Listing, result: Scan) -> list[str]:
     """Notes of what lies below the root and is no part of the data set."""
-    media = set(tree.media) - {tree.place(file.path) for file in result.found}
+    media = set(tree.media) - {tree.place(file.path) for file in result.files}
     others = [
         path
         for path in tree.files

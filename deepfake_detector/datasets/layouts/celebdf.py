@@ -8,7 +8,7 @@ https://github.com/yuezunli/celeb-deepfakeforensics
 from pathlib import Path
 
 from deepfake_detector import UserError
-from deepfake_detector.datasets.layouts import Found, Scan, counted, name_parts, stem
+from deepfake_detector.datasets.layouts import Scan, ScannedFile, counted, name_parts, stem
 from deepfake_detector.datasets.settings import DataSet
 from deepfake_detector.storage.media_files import Listing
 
@@ -49,19 +49,19 @@ def scan(name: str, tree: Listing, data_set: DataSet) -> Scan:
     return Scan(files, notes, OTHERS, (TEST_LIST,))
 
 
-def _found(folder: str, path: Path, split: str) -> Found:
+def _found(folder: str, path: Path, split: str) -> ScannedFile:
     if folder == "YouTube-real":
         video = f"celebdf:youtube{path.stem}"
-        return Found(path, "video", 0, "real", f"{folder}/{path.name}", (video,), None, split)
+        return ScannedFile(path, "video", 0, "real", f"{folder}/{path.name}", (video,), None, split)
     if folder == "Celeb-real":
         person, _ = name_parts(path, r"(id\d+)_(\d+)", NAME)
-        return Found(
+        return ScannedFile(
             path, "video", 0, "real", f"{folder}/{path.name}", (f"celebdf:{person}",), None, split
         )
     target, source, take = name_parts(path, r"(id\d+)_(id\d+)_(\d+)", NAME)
     original = ("real", f"Celeb-real/{target}_{take}")
     sources = (f"celebdf:{target}", f"celebdf:{source}")
-    return Found(path, "video", 1, FAKES, path.name, sources, original, split)
+    return ScannedFile(path, "video", 1, FAKES, path.name, sources, original, split)
 
 
 def _test_list(path: Path) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The demo that `synthesize` draws: `<root>/real/<person>_<take>`,
 `<root>/<method>/<person>_<helper>_<take>`."""
 
-from deepfake_detector.datasets.layouts import Found, Scan
+from deepfake_detector.datasets.layouts import Scan, ScannedFile
 from deepfake_detector.datasets.settings import DataSet
 from deepfake_detector.storage.media_files import Listing
 
@@ -16,7 +16,7 @@ def scan(name: str, tree: Listing, data_set: DataSet) -> Scan:
         if len(people) != (1 if method == "real" else 2):
             continue
         files.append(
-            Found(
+            ScannedFile(
                 path=path,
                 kind=kind,
                 label=int(method != "real"),

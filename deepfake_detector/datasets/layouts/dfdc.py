@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from deepfake_detector import UserError
-from deepfake_detector.datasets.layouts import Found, Scan, counted, read_json
+from deepfake_detector.datasets.layouts import Scan, ScannedFile, counted, read_json
 from deepfake_detector.datasets.settings import DataSet
 from deepfake_detector.storage.media_files import Listing
 
@@ -30,7 +30,7 @@ def scan(name: str, tree: Listing, data_set: DataSet) -> Scan:
 
     Raises UserError for a list that is damaged or has unknown labels.
     """
-    files: list[Found] = []
+    files: list[ScannedFile] = []
     notes: list[str] = []
     tables = _files_called(TABLE, tree)
     for metadata in _files_called(METADATA, tree):
@@ -79,10 +79,10 @@ def _facts(path: Path) -> dict[str, dict]:
     return facts
 
 
-def _found(part: str, path: Path, fact: dict) -> Found:
+def _found(part: str, path: Path, fact: dict) -> ScannedFile:
     label = LABELS[fact["label"]]
     origin = Path(fact.get("original") or path.name).stem if label else path.stem
-    return Found(
+    return ScannedFile(
         path=path,
         kind="video",
         label=label,
@@ -96,7 +96,7 @@ def _found(part: str, path: Path, fact: dict) -> Found:
 
 def _labelled_set(
     tree: Listing, labels: Path, taken: Collection[Path]
-) -> tuple[list[Found], list[str]]:
+) -> tuple[list[ScannedFile], list[str]]:
     """The validation or the test set: videos beside `labels.csv`, or in `videos/` or `test/` there,
     without those `taken` by another list."""
     table = _labels(labels)
@@ -111,7 +111,7 @@ def _labelled_set(
     }
     present = sorted(set(names) & set(table))
     files = [
-        Found(
+        ScannedFile(
             path=names[video],
             kind="video",
             label=table[video],

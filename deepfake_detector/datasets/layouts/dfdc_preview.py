@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from deepfake_detector import UserError
-from deepfake_detector.datasets.layouts import Found, Scan, counted, read_json
+from deepfake_detector.datasets.layouts import Scan, ScannedFile, counted, read_json
 from deepfake_detector.datasets.settings import DataSet
 from deepfake_detector.storage.media_files import Listing
 
@@ -59,7 +59,7 @@ def _facts(path: Path) -> dict[str, dict]:
     return facts
 
 
-def _found(place: str, path: Path, fact: dict) -> Found:
+def _found(place: str, path: Path, fact: dict) -> ScannedFile:
     top, _, below = place.partition("/")
     if not below:
         raise UserError(
@@ -68,7 +68,7 @@ def _found(place: str, path: Path, fact: dict) -> Found:
     label = LABELS[fact["label"]]
     subjects = set(SUBJECT.findall(Path(below).parts[0]))
     subjects |= {str(fact[key]) for key in ("target_id", "swapped_id") if fact.get(key)}
-    return Found(
+    return ScannedFile(
         path=path,
         kind="video",
         label=label,

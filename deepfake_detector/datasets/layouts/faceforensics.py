@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from deepfake_detector import UserError
-from deepfake_detector.datasets.layouts import Found, Scan, counted, name_parts, read_json
+from deepfake_detector.datasets.layouts import Scan, ScannedFile, counted, name_parts, read_json
 from deepfake_detector.datasets.settings import FaceForensicsSet
 from deepfake_detector.storage.media_files import Listing
 
@@ -87,17 +87,19 @@ def _official(tree: Listing, compression: str) -> dict[str, Path]:
     return folders
 
 
-def _found(group: str, path: Path, splits: dict[str, str], videos: dict[str, str]) -> Found:
+def _found(group: str, path: Path, splits: dict[str, str], videos: dict[str, str]) -> ScannedFile:
     if group == "actors":
         actor, _, _ = path.stem.partition("__")
-        return Found(path, "video", 0, "real", path.name, (_actor(actor),))
+        return ScannedFile(path, "video", 0, "real", path.name, (_actor(actor),))
     if group == "DeepFakeDetection":
         return _dfd_fake(path)
     if group == FLAT:
         sources = _sources((path.stem,), videos)
-        return Found(path, "video", 0, "real", path.name, sources, None, splits.get(path.stem, ""))
+        return ScannedFile(
+            path, "video", 0, "real", path.name, sources, None, splits.get(path.stem, "")
+        )
     target, source = name_parts(path, r"(\d{3})_(\d{3})", NAME)
-    return Found(
+    return ScannedFile(
         path=path,
         kind="video",
         label=1,
@@ -109,10 +111,10 @@ def _found(group: str, path: Path, splits: dict[str, str], videos: dict[str, str
     )
 
 
-def _dfd_fake(path: Path) -> Found:
+def _dfd_fake(path: Path) -> ScannedFile:
     target, source, scene = name_parts(path, r"(\d+)_(\d+)__(.+)__[A-Za-z0-9]{8}", NAME)
     sources = (_actor(target), _actor(source))
-    return Found(
+    return ScannedFile(
         path, "video", 1, "DeepFakeDetection", path.name, sources, ("real", f"{target}__{scene}")
     )
 
@@ -156,7 +158,7 @@ def _youtube_videos(path: Path) -> dict[str, str]:
         ) from error
 
 
-def _missing_originals(files: list[Found]) -> list[str]:
+def _missing_originals(files: list[ScannedFile]) -> list[str]:
     reals = {(file.method, Path(file.name).stem) for file in files if file.label == 0}
     missing = {file.original[1] for file in files if file.original and file.original not in reals}
     return counted("originals are not here, with fakes made from them", missing)

@@ -17,7 +17,7 @@ from os.path import splitext
 from pathlib import Path, PurePosixPath
 
 from deepfake_detector import UserError
-from deepfake_detector.datasets.layouts import Found, Scan, counted, shown
+from deepfake_detector.datasets.layouts import Scan, ScannedFile, counted, shown
 from deepfake_detector.datasets.settings import FolderSet
 from deepfake_detector.storage.media_files import Listing
 from deepfake_detector.storage.tables import EXTRA
@@ -105,7 +105,9 @@ def _methods(names: Mapping[str, set[tuple[str, str]]]) -> set[str]:
     return {method for targets in names.values() for method, _ in targets}
 
 
-def _refuse_misspelled_class(root: Path, files: list[Found], left_out: Collection[str]) -> None:
+def _refuse_misspelled_class(
+    root: Path, files: list[ScannedFile], left_out: Collection[str]
+) -> None:
     """A class without items and a folder of almost its name: it is meant, and would be missed."""
     for word in {*LABELS} - {"fake" if file.label else "real" for file in files}:
         folders = {folder for place in left_out for folder in _folders_called(word, place)}
@@ -131,7 +133,7 @@ def _found(
     facts: Facts,
     names: Mapping[str, set[tuple[str, str]]],
     kind: str,
-) -> Found:
+) -> ScannedFile:
     label = _label(place, facts)
     method, below = _method(place, label, facts)
     if label == 1 and method == "real":
@@ -155,7 +157,7 @@ def _found(
             f"{path}: {METADATA} calls it its own original",
             "name the item that it was made from, or none",
         )
-    return Found(
+    return ScannedFile(
         path=path,
         kind=kind,
         label=label,

@@ -33,7 +33,7 @@ def scan(root: Path) -> layouts.Scan:
 
 
 def rows(root: Path) -> dict[str, dict]:
-    return {row["item"]: row for row in layouts.index_rows("celeb", "test", scan(root).found)}
+    return {row["item"]: row for row in layouts.index_rows("celeb", "test", scan(root).files)}
 
 
 def test_labels_come_from_the_folders(root):
@@ -107,16 +107,16 @@ def test_the_published_test_part_may_be_all_that_is_used(root):
     (root / "List_of_testing_videos.txt").write_text(LIST)
     result = layouts.scan("celeb", published)
     assert result.notes[-1] == "3 of 5 items are of the published test part, and used"
-    made = layouts.index_rows("celeb", "published_test", result.found)
+    made = layouts.index_rows("celeb", "published_test", result.files)
     assert {row["official_split"] for row in made} == {"test"} == {row["use"] for row in made}
 
 
 def test_a_list_with_a_byte_order_mark_is_read(root):
     path = root / "List_of_testing_videos.txt"
     path.write_text(LIST)
-    before = scan(root).found
+    before = scan(root).files
     path.write_text(LIST, "utf-8-sig")
-    assert scan(root).found == before
+    assert scan(root).files == before
 
 
 def test_a_list_that_is_no_text_is_refused(root):

@@ -20,7 +20,7 @@ def index(tmp_path):
         (tmp_path / clip.path).write_text(clip.path)
     result = layouts.scan("demo", DataSet(layout="demo", root=str(tmp_path), use="train"))
     assert result.notes == []
-    return tables.make(layouts.index_rows("demo", "train", result.found), tables.INDEX)
+    return tables.make(layouts.index_rows("demo", "train", result.files), tables.INDEX)
 
 
 def test_every_planned_clip_is_found_with_its_label_method_and_people(index):
@@ -64,7 +64,7 @@ def test_a_file_that_was_not_drawn_is_told_and_left_out(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
     result = layouts.scan("demo", DataSet(layout="demo", root=str(tmp_path), use="train"))
-    assert {one.path.name for one in result.found} == {"000_0.mp4", "000_001_0.mp4"}
+    assert {one.path.name for one in result.files} == {"000_0.mp4", "000_001_0.mp4"}
     assert "not drawn here" in " ".join(result.notes)
 
 

@@ -52,7 +52,7 @@ def scan(root: Path, layout: str = "dfdc") -> layouts.Scan:
 
 
 def rows(root: Path, layout: str = "dfdc") -> dict[str, dict]:
-    return {row["item"]: row for row in layouts.index_rows("d", "train", scan(root, layout).found)}
+    return {row["item"]: row for row in layouts.index_rows("d", "train", scan(root, layout).files)}
 
 
 def test_a_part_is_labelled_by_its_metadata_and_tied_by_its_originals(tmp_path):

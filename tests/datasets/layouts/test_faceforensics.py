@@ -59,12 +59,12 @@ def scan(root: Path, compression: str = "c23") -> layouts.Scan:
 def rows(root: Path, compression: str = "c23") -> dict[str, dict]:
     """Item -> row of the index."""
     return {
-        row["item"]: row for row in layouts.index_rows("ff", "train", scan(root, compression).found)
+        row["item"]: row for row in layouts.index_rows("ff", "train", scan(root, compression).files)
     }
 
 
 def paths(root: Path, compression: str = "c23") -> set[str]:
-    return {one.path.relative_to(root).as_posix() for one in scan(root, compression).found}
+    return {one.path.relative_to(root).as_posix() for one in scan(root, compression).files}
 
 
 def test_the_official_tree_is_read_and_labels_come_from_its_folders(tree):

@@ -18,7 +18,7 @@ def scan(root: Path, kind: str = "media") -> layouts.Scan:
 
 def rows(root: Path) -> dict[str, dict]:
     """Path below the root -> row of the index."""
-    made = layouts.index_rows("mine", "train", scan(root).found)
+    made = layouts.index_rows("mine", "train", scan(root).files)
     return {Path(row["path"]).relative_to(root).as_posix(): row for row in made}
 
 
@@ -84,12 +84,12 @@ def test_videos_and_images_are_told_apart_by_extension(tree):
 
 
 def test_ready_crops_are_faces(tree):
-    assert {one.kind for one in scan(tree("real/a.png", "fake/b.png"), "face").found} == {"face"}
+    assert {one.kind for one in scan(tree("real/a.png", "fake/b.png"), "face").files} == {"face"}
 
 
 def test_videos_among_ready_crops_are_left_out_and_noted(tree):
     result = scan(tree("real/a.png", "fake/b.png", "fake/c.mp4"), "face")
-    assert {one.path.name for one in result.found} == {"a.png", "b.png"}
+    assert {one.path.name for one in result.files} == {"a.png", "b.png"}
     assert result.notes == [
         "1 videos and images are left out, as they are videos, or neither below real/ or fake/ nor "
         "in metadata.csv: fake/c.mp4"
@@ -218,7 +218,7 @@ def test_what_is_no_file_is_left_out_and_noted(tree):
     (root / "real/d.mp4").symlink_to("d.mp4")
     os.mkfifo(root / "fake/e.mp4")
     found = scan(root)
-    assert [one.path.name for one in found.found] == ["b.mp4", "a.mp4"]
+    assert [one.path.name for one in found.files] == ["b.mp4", "a.mp4"]
     assert found.notes == [
         "3 paths are left out, as links to nothing, pipes or devices: fake/e.mp4, real/c.mp4, real/d.mp4"
     ]
@@ -238,7 +238,7 @@ def test_sources_that_may_be_the_same_people_are_noted(tree):
 @pytest.mark.parametrize("written", ["person:Anna", "Person : Anna", "PERSON\uff1aAnna"])
 def test_a_person_who_is_the_same_in_every_data_set(tree, written):
     text = f"path,label,sources\nreal/a.mp4,real,{written}\n"
-    found = scan(tree("real/a.mp4", "fake/b.mp4", metadata=text)).found
+    found = scan(tree("real/a.mp4", "fake/b.mp4", metadata=text)).files
     assert [one.sources for one in found] == [(), ("person:Anna",)]
 
 
@@ -420,7 +420,7 @@ def test_a_tree_of_another_form_is_refused_with_what_was_found(tree, names, said
 
 @pytest.mark.parametrize("names", [["real/a.mp4", "reality/b.mp4"], ["fake/a.mp4", "real.mp4"]])
 def test_names_that_only_look_like_a_class_stop_nothing(tree, names):
-    assert len(scan(tree(*names)).found) == 1
+    assert len(scan(tree(*names)).files) == 1
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from deepfake_detector import UserError
 from deepfake_detector.datasets import layouts
-from deepfake_detector.datasets.layouts import Found
+from deepfake_detector.datasets.layouts import ScannedFile
 from deepfake_detector.datasets.settings import DataSet, FolderSet
 
 PARTS = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=12)
@@ -26,8 +26,8 @@ def file(tmp_path):
     return path
 
 
-def found(path, name: str, method: str = "swap", **more) -> Found:
-    return Found(path, "video", int(method != "real"), method, name, **more)
+def found(path, name: str, method: str = "swap", **more) -> ScannedFile:
+    return ScannedFile(path, "video", int(method != "real"), method, name, **more)
 
 
 def keys(path, *names: str) -> list[str]:
