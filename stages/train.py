@@ -153,8 +153,8 @@ def _write_history(history: list[Epoch]) -> None:
     tables.write_plot("plots/training.csv", history_table(history))
 
 
-def _progress(batches: crops.Batches, total: int, what: str, size: int) -> Iterator:
-    return console.progress(batches, total, what, "face", size)
+def _progress(batches: crops.Batches, total: int, purpose: str, size: int) -> Iterator:
+    return console.progress(batches, total, purpose, "face", size)
 
 
 def _report(epoch: Epoch, best: bool) -> None:

@@ -10,7 +10,7 @@ from torch import nn
 
 from deepfake_detector.training.boundary import WithBoundary, boundary_loss
 from deepfake_detector.training.crops import normalise
-from deepfake_detector.training.network import FaceClassifier, check_same
+from deepfake_detector.training.network import FaceClassifier, check_same_network
 from deepfake_detector.training.optimization import cosine_with_warmup, ema_of, make_optimizer
 from deepfake_detector.training.settings import Train
 
@@ -70,7 +70,7 @@ class Learner:
 
     def restore(self, state: dict) -> None:
         """Go on from what `state` returned. Raises UserError where it is of another network."""
-        check_same(
+        check_same_network(
             "the saved state of this run",
             state["weights"],
             self.learning.state_dict(),

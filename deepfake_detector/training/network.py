@@ -95,7 +95,7 @@ def build(network: str, init: str, imagenet_sha256: str) -> FaceClassifier:
     weight, bias = (f"{BACKBONES[network].head}.{name}" for name in ("weight", "bias"))
     if bias in state and len(state[bias]) == IMAGENET_CLASSES:
         state |= {name: expected[name] for name in (weight, bias)}
-    check_same(path, state, expected, remedy)
+    check_same_network(path, state, expected, remedy)
     classifier.backbone.load_state_dict(state)
     return classifier
 
@@ -120,7 +120,7 @@ def load(path: str | Path) -> tuple[FaceClassifier, dict]:
             f"{path}: weights of a network {network}, not of {known}", f"{REMEDY} again"
         )
     classifier = FaceClassifier(network)
-    check_same(path, weights, classifier.state_dict(), REMEDY)
+    check_same_network(path, weights, classifier.state_dict(), REMEDY)
     classifier.load_state_dict(weights)
     return classifier.eval(), content
 
@@ -142,13 +142,13 @@ def without_tf32() -> None:
     torch.backends.cuda.matmul.allow_tf32 = False
 
 
-def check_same(path: str | Path, found: dict, wanted: dict, remedy: str) -> None:
+def check_same_network(path: str | Path, weights: dict, expected: dict, remedy: str) -> None:
     """Raises UserError with this `remedy`, naming those that differ, unless the names and shapes of
     two sets of weights agree exactly."""
-    missing = sorted(set(wanted) - set(found))
-    unknown = sorted(set(found) - set(wanted))
+    missing = sorted(set(expected) - set(weights))
+    unknown = sorted(set(weights) - set(expected))
     shapes = sorted(
-        name for name in set(found) & set(wanted) if found[name].shape != wanted[name].shape
+        name for name in set(weights) & set(expected) if weights[name].shape != expected[name].shape
     )
     differences = [
         f"{difference}: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
