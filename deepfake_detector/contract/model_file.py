@@ -96,19 +96,7 @@ def load(
             "install onnxruntime-gpu in place of onnxruntime, or use --device cpu",
         )
     path = Path(path)
-    if path.is_dir():
-        raise UserError(f"{path}: a folder", "name the .onnx file in it")
-    if not path.is_file():
-        raise UserError(
-            f"{path}: not there",
-            "check the path; `make repro` (or `dvc repro`) makes models/detector.onnx",
-        )
-    if path.stat().st_size > MAX_BYTES:
-        raise UserError(f"{path}: larger than 2 GiB, which no exported model is", REMEDY)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}", READABLE) from error
+    data = _read(path)
     sha256 = hashlib.sha256(data).hexdigest()
     if pinned and sha256 != pinned.lower():
         raise UserError(
@@ -128,6 +116,22 @@ def load(
         raise UserError(f"{path}: not to be used: {terms.withheld}", "use models/detector.onnx")
     _check_shape(path, session, terms.crop.input_size)
     return Model(session, terms, sha256)
+
+
+def _read(path: Path) -> bytes:
+    if path.is_dir():
+        raise UserError(f"{path}: a folder", "name the .onnx file in it")
+    if not path.is_file():
+        raise UserError(
+            f"{path}: not there",
+            "check the path; `make repro` (or `dvc repro`) makes models/detector.onnx",
+        )
+    if path.stat().st_size > MAX_BYTES:
+        raise UserError(f"{path}: larger than 2 GiB, which no exported model is", REMEDY)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}", READABLE) from error
 
 
 def _is_sealed(path: Path, data: bytes) -> bool:
