@@ -147,11 +147,7 @@ def _found(
             f"move the methods' folders directly below fake/; {METADATA} may name the part, as "
             "`split`, and the method",
         )
-    original = None
-    if facts.get("original"):
-        given = _normal(facts["original"])
-        missing = ("real", splitext(given.removeprefix("real/"))[0])  # ties its fakes all the same
-        (original,) = names.get(given, {missing})
+    original = _original(facts.get("original", ""), names)
     if label == 1 and original == (method, below):
         raise UserError(
             f"{path}: {METADATA} calls it its own original",
@@ -172,6 +168,16 @@ def _found(
         official_split=facts.get("split", ""),
         extra=tuple((column, facts[column]) for column in facts if column not in COLUMNS),
     )
+
+
+def _original(given: str, names: Mapping[str, set[tuple[str, str]]]) -> tuple[str, str] | None:
+    """(method, name) of the item that a line names as the original; None where it names none."""
+    if not given:
+        return None
+    place = _normal(given)
+    missing = ("real", splitext(place.removeprefix("real/"))[0])  # ties its fakes all the same
+    (original,) = names.get(place, {missing})
+    return original
 
 
 def _top(place: str) -> str:
