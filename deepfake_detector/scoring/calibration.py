@@ -71,14 +71,6 @@ def decision(
     )
     if unproven:
         fake = real = np.zeros_like(fake)
-    validation = Validation(
-        real_clips=int((labels == 0).sum()),
-        fake_clips=int((labels == 1).sum()),
-        inconclusive=int((~fake & ~real).sum()),
-        wrong_outside_band=int(((fake & (labels == 0)) | (real & (labels == 1))).sum()),
-        real_scores=thinned(probabilities[labels == 0]),
-        fake_scores=thinned(probabilities[labels == 1]),
-    )
     fitted = Decision(
         min_faces=min_faces,
         temperature=round(temperature.value, 6),
@@ -88,9 +80,23 @@ def decision(
         several=of_several,
         recalibrated="",
         unproven=unproven,
-        validation=validation,
+        validation=_validation(labels, probabilities, real, fake),
     )
     return fitted, temperature.reason
+
+
+def _validation(
+    labels: np.ndarray, probabilities: np.ndarray, real: np.ndarray, fake: np.ndarray
+) -> Validation:
+    """How clips scored that get the verdict REAL or FAKE where `real` or `fake` is true."""
+    return Validation(
+        real_clips=int((labels == 0).sum()),
+        fake_clips=int((labels == 1).sum()),
+        inconclusive=int((~fake & ~real).sum()),
+        wrong_outside_band=int(((fake & (labels == 0)) | (real & (labels == 1))).sum()),
+        real_scores=thinned(probabilities[labels == 0]),
+        fake_scores=thinned(probabilities[labels == 1]),
+    )
 
 
 def several(reals: np.ndarray, band_high: float, temperature: float) -> tuple[float, ...]:

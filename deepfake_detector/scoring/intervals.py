@@ -250,18 +250,7 @@ def _draw(
     chunk = max(1, CHUNK // len(labels))
     strata = _strata(*holds)
     figures = [_Figures(labels, scores, group, count, names) for scores in scored]
-    rng = np.random.default_rng(seed)
-    parts: list[np.ndarray] = []
-    undefined = defined_draws = 0
-    while defined_draws < draws:
-        if undefined > MOST_REDRAWN * draws:
-            raise ValueError(f"no draw of groups has a value of all of {', '.join(names)}")
-        times = _times_drawn(strata, min(chunk, draws), rng)
-        values = np.stack([of_detector(times) for of_detector in figures])
-        defined = np.isfinite(values).all(axis=(0, 1))
-        parts.append(values[:, :, defined])
-        undefined += int((~defined).sum())
-        defined_draws += int(defined.sum())
+    values, undefined = _values_of_draws(figures, strata, draws, chunk, seed)
     points = np.stack([of_detector(np.ones((1, count)))[:, 0] for of_detector in figures])
     block, block_strata = _blocks(strata)
     kept_groups = (
@@ -276,7 +265,7 @@ def _draw(
         axis=2,
     )
     return _Drawn(
-        values=np.concatenate(parts, axis=2)[:, :, :draws],
+        values=values,
         points=points,
         without=without,
         strata=strata,
@@ -285,6 +274,27 @@ def _draw(
         things=int(np.bincount(labels, minlength=2).min()),
         undefined=undefined,
     )
+
+
+def _values_of_draws(
+    figures: "Sequence[_Figures]", strata: np.ndarray, draws: int, chunk: int, seed: int
+) -> tuple[np.ndarray, int]:
+    """The figures of so many draws, (detectors, names, draws), `chunk` drawn at a time, and how
+    many more had no value and were made again."""
+    rng = np.random.default_rng(seed)
+    parts: list[np.ndarray] = []
+    undefined = defined_draws = 0
+    while defined_draws < draws:
+        if undefined > MOST_REDRAWN * draws:
+            names = ", ".join(figures[0].names)
+            raise ValueError(f"no draw of groups has a value of all of {names}")
+        times = _times_drawn(strata, min(chunk, draws), rng)
+        values = np.stack([of_detector(times) for of_detector in figures])
+        defined = np.isfinite(values).all(axis=(0, 1))
+        parts.append(values[:, :, defined])
+        undefined += int((~defined).sum())
+        defined_draws += int(defined.sum())
+    return np.concatenate(parts, axis=2)[:, :, :draws], undefined
 
 
 class _Figures:
