@@ -80,19 +80,7 @@ def _train(
         f"  {len(rows['train'])} training and {len(rows['val'])} validation faces, "
         f"{fabric.world_size} x {fabric.device} {fabric.strategy.precision.precision}"
     )
-    batches = sampling.BalancedBatches(
-        sampling.draw_weights(rows["train"], train.balance),
-        rows["train"]["label"].to_numpy(),
-        rows["train"]["group"].to_numpy(),
-        batch_size=train.batch_size,
-        seed=train.seed,
-        real_share=train.real_share,
-        pairs=train.pairs,
-        self_blend=train.self_blend,
-        micro_batch_size=train.micro_batch_size,
-        rank=fabric.global_rank,
-        ranks=fabric.world_size,
-    )
+    batches = _batches(train, rows["train"], fabric.global_rank, fabric.world_size)
     fabric.print(f"  {sampling.draws_in_words(rows['train'], batches.expected())}")
     parts = detector.parts()
     ever = parts_learning(parts, train.epochs - 1, train.unfreeze_every)
@@ -135,6 +123,22 @@ def _train(
         accelerator=train.accelerator,
     )
     return _write_logits(progress, rows["val"])
+
+
+def _batches(train: Train, rows: pd.DataFrame, rank: int, ranks: int) -> sampling.BalancedBatches:
+    return sampling.BalancedBatches(
+        sampling.draw_weights(rows, train.balance),
+        rows["label"].to_numpy(),
+        rows["group"].to_numpy(),
+        batch_size=train.batch_size,
+        seed=train.seed,
+        real_share=train.real_share,
+        pairs=train.pairs,
+        self_blend=train.self_blend,
+        micro_batch_size=train.micro_batch_size,
+        rank=rank,
+        ranks=ranks,
+    )
 
 
 def _write_logits(progress: Progress, val: pd.DataFrame) -> str:
