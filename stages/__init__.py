@@ -2,9 +2,9 @@
 folder.
 
 Importing this checks that Python is the one the project was installed for, so that a stage started
-with another one says so instead of failing in the middle, holds the libraries that are loaded next
-to portable arithmetic and lets their idle threads leave the cores to other work, and watches from
-then on whether DVC still lives.
+with another one says so instead of failing in the middle. It also holds the libraries that are
+loaded next to portable arithmetic, lets their idle threads leave the cores to other work, and
+watches from then on whether DVC still lives.
 """
 
 import gc

@@ -1,5 +1,5 @@
-"""Split items into train, val and test so that whatever shares a person, a source, an original or a
-file stays together."""
+"""Split items into train, val and test so that items that share a person, a source, an original or
+a file stay together."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -144,7 +144,7 @@ def has_val(items: pd.DataFrame) -> bool:
 
 def moved(items: pd.DataFrame) -> pd.DataFrame:
     """Those of the items (columns official_split, use, part) of `use: train` that are not where
-    they were published, except for what was drawn for a val that is not."""
+    they were published, except for what was drawn for a val where none is published."""
     published = items[(items["use"] == "train") & (items["official_split"] != "")]
     away = published[published["official_split"] != published["part"]]
     return away if has_val(items) else away[away["part"] != "val"]

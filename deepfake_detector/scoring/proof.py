@@ -1,5 +1,5 @@
-"""Whether validation shows that a model tells real from fake; one that it does not show of judges
-nothing."""
+"""Whether validation shows that a model tells real from fake; where it does not, the model
+judges nothing."""
 
 import numpy as np
 

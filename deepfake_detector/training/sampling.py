@@ -196,10 +196,10 @@ def to_learn_from(faces: pd.DataFrame, split: pd.DataFrame, fakes: str) -> pd.Da
 def to_be_judged(
     faces: pd.DataFrame, split: pd.DataFrame, fakes: str, select_by: str | None = None
 ) -> pd.DataFrame:
-    """The same of a split that is validated on; with `fakes` as `none` each real one stands there
+    """The crops of a validation split's dominant tracks; with `fakes` as `none` each real one
     twice: as the pseudo-fake made of it, and as the target that this was blended into.
 
-    Where the method `select_by` chooses the epoch, all faces stand there as they are, and `selects`
+    Where the method `select_by` chooses the epoch, they are all crops as they are, and `selects`
     is true for its fakes and the reals.
     """
     rows = _dominant(faces, split)

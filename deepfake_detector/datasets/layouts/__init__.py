@@ -31,8 +31,8 @@ class ScannedFile:
 
     `name` is its path below the folder of its method, with extension; `original` is (method, name
     with or without extension) of the item that this one was made from; `sources` are ids of the
-    people or videos in it, shared by whatever shares them; `extra` are further columns of the index
-    with their values.
+    people or videos in it, which tie it to others that have the same; `extra` are further columns
+    of the index with their values.
     """
 
     path: Path
