@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from deepfake_detector.common import statuses
+from deepfake_detector.datasets.subset import spread
 from deepfake_detector.pages.contact_sheet import SHOWN, contact_sheet
 from deepfake_detector.storage.archive import ArchiveReader
 from deepfake_detector.storage.files import write_whole
@@ -23,8 +23,7 @@ def face_sheets(
     cropped = statuses.ok(faces).merge(index[["item", "method", "label"]], on="item")
     chosen = {}
     for (label, method), rows in cropped.groupby(["label", "method"]):
-        spread = np.linspace(0, len(rows) - 1, min(len(rows), SHOWN)).round().astype(int)
-        chosen["real" if label == 0 else f"fake_{method}"] = rows.iloc[spread]
+        chosen["real" if label == 0 else f"fake_{method}"] = spread(rows, SHOWN)
     least_sharp = cropped.sort_values(["sharpness", "item"]).drop_duplicates(["item", "track"])
     chosen["least_sharp"] = least_sharp.head(SHOWN)
     return {name: _face_sheet(rows, reader) for name, rows in chosen.items()}

@@ -16,6 +16,12 @@ def evenly(items: Sequence[Item], count: int) -> list[Item]:
     return [items[place] for place in ((np.arange(count) + 0.5) * len(items) / count).astype(int)]
 
 
+def spread(rows: pd.DataFrame, count: int) -> pd.DataFrame:
+    """At most `count` of the rows, spread evenly from the first to the last."""
+    places = np.linspace(0, len(rows) - 1, min(len(rows), count)).round().astype(int)
+    return rows.iloc[places]
+
+
 def of_each_class(split: pd.DataFrame, per_class: int) -> pd.DataFrame:
     """The rows of at most `per_class` items of each label, spread evenly over the order of the
     rows; of all where it is 0."""

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from deepfake_detector.datasets.subset import spread
 from deepfake_detector.faces.cutting import read_points, resize
 from deepfake_detector.pages.contact_sheet import COLUMNS, contact_sheet
 from deepfake_detector.storage.archive import ArchiveReader
@@ -23,7 +24,7 @@ def sheets(
 ) -> dict[str, bytes]:
     """JPEGs by name. `rows` (columns archive, member, label, points) are the training faces, which
     `reader` reads; what is shown is spread over them, of pseudo-fakes over the real ones."""
-    some, reals = _spread(rows, AUGMENTED), _spread(rows[rows["label"] == 0], BLENDED)
+    some, reals = spread(rows, AUGMENTED), spread(rows[rows["label"] == 0], BLENDED)
     return {
         "augmentation": augmentation_sheet(_pictures(some, reader), augmentation, size, seed),
         "self_blend": self_blend_sheet(_pictures(reals, reader), list(reals["points"]), seed),
@@ -76,10 +77,6 @@ def _alone(name: str) -> Augment:
 def _middle(picture: np.ndarray) -> np.ndarray:
     cut = round(picture.shape[0] * (1 - MIDDLE) / 2)
     return picture[cut:-cut, cut:-cut]
-
-
-def _spread(rows: pd.DataFrame, count: int) -> pd.DataFrame:
-    return rows.iloc[np.linspace(0, len(rows) - 1, min(len(rows), count)).round().astype(int)]
 
 
 def _pictures(rows: pd.DataFrame, reader: ArchiveReader) -> list[np.ndarray]:

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from deepfake_detector.datasets.subset import evenly, of_each_class
+from deepfake_detector.datasets.subset import evenly, of_each_class, spread
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,14 @@ from deepfake_detector.datasets.subset import evenly, of_each_class
 )
 def test_some_are_taken_evenly(count, places):
     assert evenly(list(range(9)), count) == places
+
+
+@pytest.mark.parametrize(
+    ("count", "places"), [(3, [0, 4, 8]), (1, [0]), (9, list(range(9))), (20, list(range(9)))]
+)
+def test_rows_are_spread_from_the_first_to_the_last(count, places):
+    assert spread(pd.DataFrame({"place": range(9)}), count)["place"].to_list() == places
+    assert spread(pd.DataFrame({"place": []}), count).empty
 
 
 @pytest.mark.parametrize(("per_class", "count"), [(0, 40), (5, 10), (100, 40)])
