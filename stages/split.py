@@ -68,12 +68,7 @@ def main() -> str:
         "moved": len(moved) if split.policy == "strict" else 0,
         **({"withheld": len(withheld)} if split.hold_out.unseen else {}),
         "items": counts | ({"held_out": held_counts} if held_counts else {}),
-        "drawn_away": {
-            "items": len(drawn),
-            "data_sets": _by_data_set(drawn),
-            "ties": _named(ties),
-            "remedy": REMEDY if len(drawn) else "",
-        },
+        "drawn_away": _drawn_away(drawn, ties),
         "sources": {
             name: {"items": len(rows), "named": int((rows["sources"] != "").sum())}
             for name, rows in items.groupby("data_set")
@@ -86,12 +81,7 @@ def main() -> str:
     if split.policy != "shares" and not splitting.has_val(items):
         count = int((items["part"] == "val").sum())
         print(f"  no val is published: {count} items of the published train are drawn for it")
-    if len(drawn):
-        _print_list(
-            "in test, not in training: a held-out data set shares their group", drawn["item"]
-        )
-        _print_list("ties to held-out data sets", ties)
-        print(f"  {REMEDY}")
+    _print_drawn_away(drawn, ties)
     _print_list("leaks of the published split", published_leaks)
     calibrate = settings.calibrate
     if few := splitting.few_to_validate(items, calibrate.least_clips, calibrate.min_groups):
@@ -128,6 +118,23 @@ def _ties(
     tied = index[index["item"].map(group).isin(drawn["group"])]
     sides = {row.item: HELD_OUT if row.use == "test" else DRAWN for row in tied.itertuples()}
     return splitting.leaks(index, near, sides, (DRAWN, HELD_OUT))
+
+
+def _drawn_away(drawn: pd.DataFrame, ties: list[splitting.Leak]) -> dict[str, object]:
+    return {
+        "items": len(drawn),
+        "data_sets": _by_data_set(drawn),
+        "ties": _named(ties),
+        "remedy": REMEDY if len(drawn) else "",
+    }
+
+
+def _print_drawn_away(drawn: pd.DataFrame, ties: list[splitting.Leak]) -> None:
+    if drawn.empty:
+        return
+    _print_list("in test, not in training: a held-out data set shares their group", drawn["item"])
+    _print_list("ties to held-out data sets", ties)
+    print(f"  {REMEDY}")
 
 
 def _print_list(heading: str, lines: Iterable[object]) -> None:
