@@ -120,12 +120,12 @@ def _ranges(
     time."""
     size = last - first
     cuts = np.searchsorted(size.cumsum(), np.arange(CHUNK, size.sum(), CHUNK))
-    for row, begin, many in zip(
-        *(np.split(each, cuts) for each in (rows, first, size)), strict=True
+    for row, begin, count in zip(
+        *(np.split(values, cuts) for values in (rows, first, size)), strict=True
     ):
         yield (
-            np.repeat(row, many),
-            np.repeat(begin - many.cumsum() + many, many) + np.arange(many.sum()),
+            np.repeat(row, count),
+            np.repeat(begin - count.cumsum() + count, count) + np.arange(count.sum()),
         )
 
 

@@ -31,8 +31,8 @@ def fake_from(reals: np.ndarray, threshold: float) -> list[float]:
         else np.mean(reals >= threshold)
     )
     nobody = math.log1p(-float(single)) if single < 1 else -math.inf  # 1 - 1e-16 is 1
-    each = [-math.expm1(nobody / people) for people in range(1, MOST + 1)]
-    passed = [_passed_by(fraction, reals, start, excess) for fraction in each]
+    fractions = [-math.expm1(nobody / people) for people in range(1, MOST + 1)]
+    passed = [_passed_by(fraction, reals, start, excess) for fraction in fractions]
     return [threshold + (logit - passed[0]) for logit in passed]
 
 
