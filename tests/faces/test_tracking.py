@@ -50,7 +50,7 @@ def vague(frames: list[list[Face]], scene: Scene = HERE, apart: float = BETWEEN)
     ]
 
 
-def told(*frames: dict[str, float], scenes: list[Scene] | None = None) -> list[View]:
+def views_of(*frames: dict[str, float], scenes: list[Scene] | None = None) -> list[View]:
     """Views from each frame's people by name, whose looks differ, and where their faces are."""
     looks = looks_of([name for frame in frames for name in frame], 2 * UNLIKE)
     return [
@@ -168,7 +168,7 @@ def test_numbers_are_one_per_face_dense_from_0_and_ranked_by_area(frames):
     ],
 )
 def test_looks_tell_who_is_who(frames, scenes, numbers):
-    assert follow(told(*frames, scenes=scenes)) == numbers
+    assert follow(views_of(*frames, scenes=scenes)) == numbers
 
 
 def test_people_shown_one_after_another_at_one_place_are_as_many():

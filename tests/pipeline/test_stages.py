@@ -1,6 +1,5 @@
 """What a stage decides by itself: which rows it hands to the library, and what it tells of them."""
 
-import json
 import shutil
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +14,7 @@ from deepfake_detector import UserError
 from deepfake_detector.common.parallel import Outcome
 from deepfake_detector.storage import tables
 from deepfake_detector.storage.archive import Item, encode, write_archive
-from deepfake_detector.storage.files import write_json
+from deepfake_detector.storage.files import read_json, write_json
 from deepfake_detector.training import network
 from deepfake_detector.training.progress import Epoch, Figures
 
@@ -37,10 +36,6 @@ def write(path: str, schema, rows: list[dict]) -> None:
 
 def call(stage: str) -> str:
     return import_module(f"stages.{stage}").main()
-
-
-def told(path: str) -> dict:
-    return json.loads(Path(path).read_text())
 
 
 def item(name: str, fake: bool, **more: str) -> dict:
@@ -81,7 +76,7 @@ def test_the_shortcut_audit_leaves_out_what_is_held_out_and_what_was_dropped(pro
     write("data/frames.csv", tables.FRAMES, [])
     write_faces(faces)
     call("verify")
-    found = told("metrics/verify.json")
+    found = read_json("metrics/verify.json")
     assert found["dropped"] == {"dark": 20}
     assert found["shortcut"] == {"roc_auc": 0.5, "reason": "", "among": "", "facts": {}}
 
@@ -114,7 +109,7 @@ def test_crops_of_one_class_that_were_cut_more_tightly_are_a_shortcut(project, r
     write("data/frames.csv", tables.FRAMES, frames)
     write_faces(faces)
     call("verify")
-    assert told("metrics/verify.json")["shortcut"]["facts"] == found
+    assert read_json("metrics/verify.json")["shortcut"]["facts"] == found
 
 
 @pytest.mark.slow
@@ -135,7 +130,7 @@ def test_leaks_of_the_published_split_are_told_and_counted(project, capsys, poli
     write("data/verified.csv", tables.VERIFIED, [{"item": one["item"], "keep": 1} for one in items])
     write("data/near_duplicates.csv", tables.NEAR_DUPLICATES, [])
     call("split")
-    found = told("metrics/split.json")
+    found = read_json("metrics/split.json")
     named = {"source anna": "train one; test other"}
     assert found["leaks"] == {"found": 1, "left": left, "by_name": named}
     assert found["moved"] == moved
@@ -159,7 +154,7 @@ def test_what_is_drawn_for_a_val_that_is_not_published_is_told(project, capsys):
     write("data/verified.csv", tables.VERIFIED, [{"item": one["item"], "keep": 1} for one in items])
     write("data/near_duplicates.csv", tables.NEAR_DUPLICATES, [])
     call("split")
-    counts = told("metrics/split.json")["items"]
+    counts = read_json("metrics/split.json")["items"]
     assert counts["test"]["real"] == counts["test"]["fake"] == 6
     drawn = counts["val"]["real"] + counts["val"]["fake"]
     assert drawn >= 2
@@ -185,7 +180,7 @@ def test_what_a_held_out_set_draws_away_from_training_is_told_with_the_remedy(pr
     write("data/near_duplicates.csv", tables.NEAR_DUPLICATES, [near])
     summary = call("split")
     remedy = import_module("stages.split").REMEDY
-    found = told("metrics/split.json")
+    found = read_json("metrics/split.json")
     assert found["drawn_away"] == {
         "items": 3,
         "data_sets": {"d": 3},
@@ -229,7 +224,7 @@ def test_a_held_out_method_is_counted_apart_and_what_is_left_out_is_told(project
     write("data/verified.csv", tables.VERIFIED, [{"item": one["item"], "keep": 1} for one in items])
     write("data/near_duplicates.csv", tables.NEAR_DUPLICATES, [])
     summary = call("split")
-    found = told("metrics/split.json")
+    found = read_json("metrics/split.json")
     apart = found["items"]["held_out"]["d/morph"]
     assert apart["fake"] == apart["fake_morph"] == found["items"]["test"]["real"] > 0
     assert found["withheld"] == 9 - apart["fake"]
@@ -283,7 +278,7 @@ def test_the_decision_is_fitted_on_the_highest_track_whichever_it_is(project, mo
     facts = {"arithmetic": "fastest", "accelerator": "cpu", "input_size": 32}
     monkeypatch.setattr(network, "load", lambda path: (reddish(), facts))
     call("calibrate")
-    found = told("models/decision.json")
+    found = read_json("models/decision.json")
     scores = found["validation"]
     assert max(scores["real_scores"]) < found["threshold"] < min(scores["fake_scores"])
 
@@ -334,11 +329,11 @@ def test_quality_fits_limits_and_counts_firm_verdicts_on_copies_of_validation(pr
     terms = contract_terms(decision=decision)
     Path("models/decision.json").write_text(terms.decision.model_dump_json())
     said = call("quality")
-    found, limits = told("metrics/quality.json"), told("models/quality.json")
+    found, limits = read_json("metrics/quality.json"), read_json("models/quality.json")
     assert list(limits) == ["sharpness_ratio", "flatness"]
     assert limits["sharpness_ratio"]["least"] > 0.5
     assert found["clips"] == 12
-    assert found["firmness"] == told("models/firmness.json")
+    assert found["firmness"] == read_json("models/firmness.json")
     # the noise that the clips consist of does not stand H.264
     assert found["firmness"] == {"firm": 0, "firm_wrong": 0, "not_firm": 12, "not_firm_wrong": 0}
     assert found["none"]["0"] == {
@@ -384,16 +379,16 @@ def test_in_set_and_held_out_clips_are_never_pooled(project, monkeypatch):
     unproven = decision.model_copy(update={"unproven": "it is made so"})
     Path("models/decision.json").write_text(unproven.model_dump_json())
     call("evaluate")
-    assert told("metrics/evaluation.json")["test"]["video"]["inconclusive"] == 1.0
+    assert read_json("metrics/evaluation.json")["test"]["video"]["inconclusive"] == 1.0
     Path("models/decision.json").write_text(decision.model_dump_json())
     said = call("evaluate")
-    found = told("metrics/evaluation.json")
+    found = read_json("metrics/evaluation.json")
     assert found["test"]["video"]["roc_auc"] == 1.0
     assert found["test"]["video"]["inconclusive"] == 0.0
     assert found["held_out"]["theirs"]["video"]["roc_auc"] == 0.0
     assert found["test"]["video"]["count"] == found["held_out"]["theirs"]["video"]["count"] == 12
     assert found["test"]["frame"]["coverage"] == round(12 / 13, 6)
-    assert told("metrics/summary.json") == {
+    assert read_json("metrics/summary.json") == {
         "test_auc": 1.0,
         "test_lo": found["test"]["video"]["roc_auc_low"],
         "test_hi": 1.0,
@@ -406,7 +401,7 @@ def test_in_set_and_held_out_clips_are_never_pooled(project, monkeypatch):
     assert clips.groupby("split").size().to_dict() == {"test": 12, "theirs": 12}
     write_json("models/quality.json", {"sharpness_ratio": {"least": 0.5, "most": None}})
     call("evaluate")
-    limited = told("metrics/evaluation.json")["test"]["video"]
+    limited = read_json("metrics/evaluation.json")["test"]["video"]
     assert (limited["roc_auc"], limited["coverage"], limited["inconclusive"]) == (1.0, 1.0, 1.0)
 
 
@@ -464,5 +459,5 @@ def test_robustness_is_measured_at_the_temperature_and_threshold_of_the_model(pr
     stage = import_module("stages.robustness")
     monkeypatch.setattr(stage, "run", lambda _, tasks, __: [Outcome(scored(*t)) for t in tasks])
     stage.main()
-    found = told("metrics/robustness.json")
+    found = read_json("metrics/robustness.json")
     assert [found[of]["none"]["0"]["accuracy"] for of in ("frame", "video")] == [1, 1]

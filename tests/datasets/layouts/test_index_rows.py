@@ -26,14 +26,14 @@ def file(tmp_path):
     return path
 
 
-def found(path, name: str, method: str = "swap", **more) -> ScannedFile:
+def scanned(path, name: str, method: str = "swap", **more) -> ScannedFile:
     return ScannedFile(path, "video", int(method != "real"), method, name, **more)
 
 
 def keys(path, *names: str) -> list[str]:
     return [
         row["item"]
-        for row in layouts.index_rows("mine", "train", [found(path, name) for name in names])
+        for row in layouts.index_rows("mine", "train", [scanned(path, name) for name in names])
     ]
 
 
@@ -45,7 +45,7 @@ def test_no_folder_is_called_as_the_archive_of_another_item(file):
 
 
 def test_a_row_holds_what_the_layout_found(file):
-    one = found(
+    one = scanned(
         file, "x/000_003.mp4", sources=("a", "b"), original=("real", "000"), official_split="val"
     )
     assert layouts.index_rows("mine", "test", [one]) == [
@@ -69,7 +69,7 @@ def test_md5_sums_belong_to_their_files(tmp_path):
     files = [tmp_path / f"{number}.mp4" for number in range(20)]
     for path in files:
         path.write_text(path.name)
-    rows = layouts.index_rows("mine", "train", [found(path, path.name) for path in files])
+    rows = layouts.index_rows("mine", "train", [scanned(path, path.name) for path in files])
     assert [row["md5"] for row in rows] == [
         hashlib.md5(path.name.encode()).hexdigest() for path in files
     ]
@@ -77,7 +77,7 @@ def test_md5_sums_belong_to_their_files(tmp_path):
 
 def test_the_same_name_in_two_methods_makes_two_keys(file):
     rows = layouts.index_rows(
-        "mine", "train", [found(file, "1.mp4", "swap"), found(file, "1.mp4", "reenact")]
+        "mine", "train", [scanned(file, "1.mp4", "swap"), scanned(file, "1.mp4", "reenact")]
     )
     assert [row["item"] for row in rows] == ["mine/swap/1", "mine/reenact/1"]
 
@@ -91,9 +91,9 @@ def test_names_that_differ_in_extension_alone_keep_it(file):
 
 
 def test_a_fake_stays_tied_to_its_original_where_that_one_keeps_its_extension(file):
-    both = [found(file, "a.mp4", "real"), found(file, "a.jpg", "real")]
+    both = [scanned(file, "a.mp4", "real"), scanned(file, "a.jpg", "real")]
     rows = layouts.index_rows(
-        "mine", "train", [*both, found(file, "f.mp4", original=("real", "a"))]
+        "mine", "train", [*both, scanned(file, "f.mp4", original=("real", "a"))]
     )
     assert rows[2]["original"] in {row["item"] for row in rows[:2]}
 
@@ -141,7 +141,7 @@ def test_every_name_gets_a_safe_key_of_its_own(file, names):
 def test_a_key_of_two_files_is_refused_with_both_paths(tmp_path):
     first, second = tmp_path / "first.mp4", tmp_path / "second.mp4"
     with pytest.raises(UserError) as raised:
-        layouts.index_rows("mine", "train", [found(first, "a.mp4"), found(second, "a.mp4")])
+        layouts.index_rows("mine", "train", [scanned(first, "a.mp4"), scanned(second, "a.mp4")])
     said = f"mine/swap/a.mp4: key of more than one file: {first}, {second}; rename one of them"
     assert str(raised.value) == said
 
