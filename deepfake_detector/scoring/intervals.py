@@ -276,27 +276,6 @@ def _draw(
     )
 
 
-def _values_of_draws(
-    figures: "Sequence[_Figures]", strata: np.ndarray, draws: int, chunk: int, seed: int
-) -> tuple[np.ndarray, int]:
-    """The figures of so many draws, (detectors, names, draws), `chunk` drawn at a time, and how
-    many more had no value and were made again."""
-    rng = np.random.default_rng(seed)
-    parts: list[np.ndarray] = []
-    undefined = defined_draws = 0
-    while defined_draws < draws:
-        if undefined > MOST_REDRAWN * draws:
-            names = ", ".join(figures[0].names)
-            raise ValueError(f"no draw of groups has a value of all of {names}")
-        times = _times_drawn(strata, min(chunk, draws), rng)
-        values = np.stack([of_detector(times) for of_detector in figures])
-        defined = np.isfinite(values).all(axis=(0, 1))
-        parts.append(values[:, :, defined])
-        undefined += int((~defined).sum())
-        defined_draws += int(defined.sum())
-    return np.concatenate(parts, axis=2)[:, :, :draws], undefined
-
-
 class _Figures:
     """The figures `names` of one detector under weights of the groups, (draws, groups): an array of
     (names, draws)."""
@@ -366,6 +345,27 @@ class _Counts:
 
     def totals(self, times: np.ndarray) -> Totals:
         return Totals(*(times @ self.sums).T)
+
+
+def _values_of_draws(
+    figures: Sequence[_Figures], strata: np.ndarray, draws: int, chunk: int, seed: int
+) -> tuple[np.ndarray, int]:
+    """The figures of so many draws, (detectors, names, draws), `chunk` drawn at a time, and how
+    many more had no value and were made again."""
+    rng = np.random.default_rng(seed)
+    parts: list[np.ndarray] = []
+    undefined = defined_draws = 0
+    while defined_draws < draws:
+        if undefined > MOST_REDRAWN * draws:
+            names = ", ".join(figures[0].names)
+            raise ValueError(f"no draw of groups has a value of all of {names}")
+        times = _times_drawn(strata, min(chunk, draws), rng)
+        values = np.stack([of_detector(times) for of_detector in figures])
+        defined = np.isfinite(values).all(axis=(0, 1))
+        parts.append(values[:, :, defined])
+        undefined += int((~defined).sum())
+        defined_draws += int(defined.sum())
+    return np.concatenate(parts, axis=2)[:, :, :draws], undefined
 
 
 def _strata(holds_reals: np.ndarray, holds_fakes: np.ndarray) -> np.ndarray:
