@@ -72,9 +72,11 @@ class Carrier:
 
 @dataclass(frozen=True)
 class Shortcut:
-    """ROC-AUC of the classifier on the `items` it judged (0.5: no shortcut); None, with the reason,
-    without enough. `among` is the kind of these items (video, image, face) where not all were
-    judged."""
+    """What the audit found: the ROC-AUC of the classifier on the number of `items` that it judged
+    (0.5: no shortcut); None, with the `reason`, where there are too few.
+
+    `among` is the kind of these items (video, image, face) where not all were judged.
+    """
 
     auc: float | None
     reason: str

@@ -210,7 +210,7 @@ def refuse_one_class(items: pd.DataFrame, policy: str, learns_from_fakes: bool) 
 
 
 def validation_in_words(items: pd.DataFrame) -> str:
-    """What validation has of the items (columns part, label and group)."""
+    """How many of the items (columns part, label and group) validation has, of how many groups."""
     real, fake = _groups_in_val(items)
     return (
         f"validation has {len(real)} real items of {real.nunique()} source groups and {len(fake)} "

@@ -64,7 +64,7 @@ def score_clip(
 
 
 def with_details(reason: str, details: str) -> str:
-    """A reason as tables and reports have it."""
+    """A reason and the numbers behind it, if any, as tables and reports have them."""
     return f"{reason}: {details}" if details else reason
 
 

@@ -62,7 +62,7 @@ class Keeper:
         return in_any_process(self.learner.fabric, due)
 
     def save(self) -> None:
-        """Save; raises Stopped where a signal has come to any process of the run."""
+        """Save the state; raises Stopped where a signal has come to any process of the run."""
         fabric = self.learner.fabric
         stopping = in_any_process(fabric, bool(self.received))
         # one process writes; after a resume all go on from what it wrote

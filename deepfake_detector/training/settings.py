@@ -54,7 +54,7 @@ class Runtime(StrictModel):
 
 
 class Train(StrictModel):
-    """The recipe."""
+    """The recipe of a training run."""
 
     seed: int = Field(1, ge=0, lt=2**63, description="of weights, order and augmentation")
     network: Network = Field(
