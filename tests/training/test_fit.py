@@ -31,6 +31,7 @@ from deepfake_detector.training.progress import (
     Progress,
     best_epoch,
     history_table,
+    restored,
 )
 from deepfake_detector.training.sampling import (
     PSEUDO_FAKE,
@@ -270,6 +271,14 @@ def test_the_epoch_is_the_best_of_what_selects_it():
     assert [best_epoch(without, by_frames) for by_frames in (True, False)] == [1, 1]
     assert [*history_table(history)][-1] == "select_video_roc_auc"
     assert [*history_table(without)][-1] == "val_video_roc_auc"
+
+
+def test_a_saved_progress_comes_back_whole(tmp_path):
+    figures = Figures(0.4, 0.8, 0.3, 0.9)
+    history = [Epoch(0, 0.1, 0.5, figures), Epoch(1, 0.1, 0.4, figures, replace(figures))]
+    progress = Progress(history, best=1, best_logits=[1.0, -2.0], step=3, loss=0.2)
+    Checkpoints(tmp_path).write(progress.state())
+    assert restored(Checkpoints(tmp_path).latest()) == progress
 
 
 @pytest.mark.slow
