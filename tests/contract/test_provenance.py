@@ -69,29 +69,29 @@ def test_ready_crops_as_they_are_beside_others_have_no_contract(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("policy", "told"),
+    ("policy", "description"),
     [
         ("shares", "groups of shared sources, seed 7"),
         ("official", "as published, with what leaks in it"),
         ("strict", "as published, groups that it tears apart moved whole"),
     ],
 )
-def test_the_counts_are_those_of_training_and_the_split_is_told(tmp_path, policy, told):
+def test_the_counts_are_those_of_training_and_the_split_is_told(tmp_path, policy, description):
     table = index(tmp_path, "vvvvv")
     found = provenance.trained_on(table, table.iloc[:3], MEDIA, [], policy, 7)
-    assert (found.data_sets, found.split) == ({"set": {"real": 2, "swap": 1}}, told)
+    assert (found.data_sets, found.split) == ({"set": {"real": 2, "swap": 1}}, description)
     assert (found.demonstration, found.demo_files) == (False, ())
 
 
 @pytest.mark.parametrize(
-    ("fakes", "told"), [("all", {"real": 2, "swap": 1}), ("none", {"real": 2})]
+    ("fakes", "counts"), [("all", {"real": 2, "swap": 1}), ("none", {"real": 2})]
 )
-def test_a_model_of_real_faces_alone_has_seen_no_manipulation(tmp_path, fakes, told):
+def test_a_model_of_real_faces_alone_has_seen_no_manipulation(tmp_path, fakes, counts):
     table = index(tmp_path, "vvv")
     table["label"] = (table["method"] != "real").astype(int)
     learned = provenance.learned_from(table, fakes)
     found = provenance.trained_on(table, learned, MEDIA, [], "shares", 1)
-    assert found.data_sets == {"set": told}
+    assert found.data_sets == {"set": counts}
 
 
 def test_a_model_of_drawn_people_is_a_demonstration_that_knows_all_of_their_files(tmp_path):

@@ -262,14 +262,14 @@ CODEC = Carrier("codec", 0.95, 0.95, "mpeg4", "h264")
 def test_a_shortcut_stops_the_run_or_warns_by_params(auc, carriers, action, said):
     shortcut = Shortcut(auc, "", carriers, 100)
     limits = changed(LIMITS, on_shortcut=action)
-    told = {
+    sentences = {
         "fail": audit.shortcut_stopper(shortcut, limits),
         "warn": audit.shortcut_warning(shortcut, limits),
     }
-    lines = told.pop(action)
+    lines = sentences.pop(action)
     assert len(lines) == (said is not None)
     assert not said or said in lines[0]
-    assert list(told.values()) == [[]]
+    assert list(sentences.values()) == [[]]
 
 
 @pytest.mark.parametrize(("auc", "carriers"), [(0.95, ()), (0.6, (CODEC,))])

@@ -118,7 +118,7 @@ def test_another_picture_is_not_found(seed, other):
 
 
 @pytest.mark.parametrize(
-    ("image", "told"),
+    ("image", "hashed"),
     [
         (np.zeros((120, 90, 3), np.uint8), False),
         (np.full((1080, 1920, 3), 255, np.uint8), False),
@@ -131,10 +131,10 @@ def test_another_picture_is_not_found(seed, other):
         ((blobs(0) * 0.2 + 100).astype(np.uint8), True),
     ],
 )
-def test_a_picture_has_a_hash_where_it_has_contrast(image, told):
+def test_a_picture_has_a_hash_where_it_has_contrast(image, hashed):
     digits = perceptual_hash(image)
     assert digits == "" or len(bytes.fromhex(digits)) == 8
-    assert bool(digits) == told
+    assert bool(digits) == hashed
 
 
 def test_black_frames_match_nothing():
@@ -189,7 +189,7 @@ def test_six_bits_are_found_wherever_they_lie(bits):
 
 
 @pytest.mark.parametrize(
-    ("kind", "other", "bits", "told"),
+    ("kind", "other", "bits", "is_pair"),
     [
         ("image", "image", 6, True),
         ("image", "image", 7, False),
@@ -203,11 +203,11 @@ def test_six_bits_are_found_wherever_they_lie(bits):
         ("video", "face", 5, False),
     ],
 )
-def test_ready_crops_must_be_nearer(kind, other, bits, told):
+def test_ready_crops_must_be_nearer(kind, other, bits, is_pair):
     found = search(
         {"a": [A], "b": [flipped(A, *range(0, 7 * bits, 7))]}, kinds={"a": kind, "b": other}
     )
-    assert pairs(found) == [("a", "b")] * told
+    assert pairs(found) == [("a", "b")] * is_pair
 
 
 def test_what_belongs_together_is_not_reported():
@@ -265,7 +265,7 @@ def blended(one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("other", "told"),
+    ("other", "is_pair"),
     [
         (blended(blobs(0), blobs(1), 0.2), True),  # they correlate by 0.96
         (blended(blobs(0), blobs(1), 0.24), False),  # by 0.94
@@ -273,9 +273,9 @@ def blended(one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
         (blended(blobs(1), np.full_like(blobs(0), 240), 0.9), False),
     ],
 )
-def test_near_hashes_alone_are_not_enough(other, told):
+def test_near_hashes_alone_are_not_enough(other, is_pair):
     found = search({"a": [A], "b": [A]}, lambda item, frame: blobs(0) if item == "a" else other)
-    assert pairs(found) == [("a", "b")] * told
+    assert pairs(found) == [("a", "b")] * is_pair
 
 
 def test_frames_of_a_still_scene_find_their_partners_by_their_looks():

@@ -161,20 +161,22 @@ def test_facts_that_know_nothing_of_the_label_stay_near_a_half(pairs, fakes):
 @pytest.mark.slow
 @pytest.mark.parametrize("pairs", [13, 100])
 @pytest.mark.parametrize(
-    ("fact", "real", "fake", "told"),
+    ("fact", "real", "fake", "description"),
     [
         ("codec", "mpeg4", "h264", "codec (mostly mpeg4 of reals, h264 of fakes)"),
         ("encoder", "Lavf58", "", "encoder (mostly Lavf58 of reals, none of fakes)"),
         ("pixel_aspect", 1.0, 1.422, "pixel_aspect (median 1 of reals, 1.422 of fakes)"),
     ],
 )
-def test_one_fact_that_separates_the_classes_is_found_and_named(pairs, fact, real, fake, told):
+def test_one_fact_that_separates_the_classes_is_found_and_named(
+    pairs, fact, real, fake, description
+):
     facts, labels, groups = paired(pairs)
     facts["container"] = np.tile(["mov", "mov", "avi", "avi"], pairs)[: len(labels)]
     facts[fact] = np.where(labels == 1, fake, real)
     found = shortcuts.audit(facts, labels, groups)
     assert found.auc > 0.9
-    assert str(found.carriers[0]) == told
+    assert str(found.carriers[0]) == description
     assert found.carriers[0].alone > 0.9
     assert "container" not in {carrier.fact for carrier in found.carriers}
 

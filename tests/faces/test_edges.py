@@ -73,7 +73,7 @@ def test_without_a_face_there_is_nothing_to_tell():
 
 
 @pytest.mark.parametrize(
-    ("margin", "sides", "told"),
+    ("margin", "sides", "sentences"),
     [
         (
             1.3,
@@ -97,7 +97,7 @@ def test_without_a_face_there_is_nothing_to_tell():
         (1.3, [], []),
     ],
 )
-def test_tight_pictures_are_told_with_the_remedy(margin, sides, told):
+def test_tight_pictures_are_told_with_the_remedy(margin, sides, sentences):
     """Of a data set's items the one in the middle counts; a picture is 60 pixels a side."""
     faces = [
         row(f"set/real/{place}", 0, 30 - side / 2)
@@ -112,4 +112,4 @@ def test_tight_pictures_are_told_with_the_remedy(margin, sides, told):
     found = warning(
         tables.make([*faces, roomy], tables.FACES), tables.make(frames, tables.FRAMES), margin
     )
-    assert found == told
+    assert found == sentences

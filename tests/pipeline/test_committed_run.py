@@ -24,7 +24,7 @@ def changed(place: str, **values: float) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("here", "told"),
+    ("figures", "places"),
     [
         (COMMITTED, []),
         (changed("test.video", roc_auc=0.96, roc_auc_low=0.9, roc_auc_high=0.99), []),
@@ -38,6 +38,6 @@ def changed(place: str, **values: float) -> dict:
         (changed("test.frame", log_loss=0.6, log_loss_low=0.3, log_loss_high=0.7), []),
     ],
 )
-def test_figures_that_are_too_far_or_too_low_are_told(here, told):
-    found = apart(COMMITTED, here)
-    assert [one.split(":")[0].rpartition(".")[0] for one in found] == told
+def test_figures_that_are_too_far_or_too_low_are_told(figures, places):
+    found = apart(COMMITTED, figures)
+    assert [one.split(":")[0].rpartition(".")[0] for one in found] == places

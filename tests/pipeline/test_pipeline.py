@@ -37,12 +37,12 @@ def test_every_stage_ran_and_left_one_summary_line(toy_project):
     for stage in STAGES:
         name = f"{stage}@demo" if stage in SETS else stage
         assert f"Running stage '{name}'" in log
-        told = [
+        summaries = [
             line
             for line in log.splitlines()
             if line.startswith(f"{stage}: ") and not line.endswith(" s left")
         ]
-        assert len(told) == 1
+        assert len(summaries) == 1
 
 
 def test_a_second_repro_has_nothing_to_do(toy_project_alone):

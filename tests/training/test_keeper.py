@@ -24,7 +24,7 @@ def keeping(minutes: float, processes: int = 1, others_ask: bool = False):
     fabric = SimpleNamespace(
         world_size=processes,
         is_global_zero=True,
-        all_reduce=lambda here, reduce_op: torch.maximum(here, torch.tensor(float(others_ask))),
+        all_reduce=lambda value, reduce_op: torch.maximum(value, torch.tensor(float(others_ask))),
     )
     learner = SimpleNamespace(fabric=fabric, state=dict)
     checkpoints = SimpleNamespace(write=written.append)

@@ -19,8 +19,8 @@ from deepfake_detector.training import memory
     ],
 )
 def test_too_little_memory_is_told_with_what_to_lower(error):
-    told = r"more memory than there is; lower train\.micro_batch_size"
-    with pytest.raises(UserError, match=told), memory.out_of_memory_as_error():
+    message = r"more memory than there is; lower train\.micro_batch_size"
+    with pytest.raises(UserError, match=message), memory.out_of_memory_as_error():
         raise error
 
 

@@ -163,9 +163,9 @@ def test_the_outline_goes_from_the_chin_to_the_forehead_or_to_the_brows(forehead
 def test_the_outline_is_fitted_by_turn_scale_and_shift(turn):
     angle = np.radians(turn)
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    here = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
-    there = here @ (2 * rotation).T + [3, -4]
-    fit = selfblend._similarity(here, there)
+    source = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
+    target = source @ (2 * rotation).T + [3, -4]
+    fit = selfblend._similarity(source, target)
     assert np.allclose(fit, np.column_stack([2 * rotation, [3, -4]]))
 
 

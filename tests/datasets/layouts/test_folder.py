@@ -295,8 +295,8 @@ def test_a_fake_that_is_its_own_original_is_refused(tree, original):
 @pytest.mark.parametrize("original", ["gone", "real/"])
 def test_an_original_that_names_no_item_is_told(tree, original):
     text = f"path,label,original\nfake/b.mp4,fake,{original}\nfake/c.mp4,fake,real/a.mp4\n"
-    told = scan(tree("real/a.mp4", "fake/b.mp4", "fake/c.mp4", metadata=text)).notes
-    assert any("original" in note and original in note for note in told)
+    notes = scan(tree("real/a.mp4", "fake/b.mp4", "fake/c.mp4", metadata=text)).notes
+    assert any("original" in note and original in note for note in notes)
 
 
 @pytest.mark.parametrize(
@@ -364,8 +364,8 @@ def test_wrong_metadata_are_refused_with_what_is_wrong(tree, metadata, said):
     root = tree("real/a.mp4", "real/notes.txt", metadata=metadata)
     with pytest.raises(UserError) as raised:
         scan(root)
-    told = said.replace("{root}", str(root))
-    assert str(raised.value).startswith(f"{root / 'metadata.csv'}: {told}")
+    expected = said.replace("{root}", str(root))
+    assert str(raised.value).startswith(f"{root / 'metadata.csv'}: {expected}")
 
 
 def test_without_surprises_there_is_nothing_to_note(tree):
