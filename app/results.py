@@ -19,7 +19,8 @@ from deepfake_detector.common.console import printable
 from deepfake_detector.common.percent import percent
 from deepfake_detector.common.verdicts import Reason
 from deepfake_detector.pages.looks import LOOKS, rgb
-from deepfake_detector.serving import batch
+from deepfake_detector.serving import result_files
+from deepfake_detector.serving.batch import INDEX
 
 TABLE, CHOICE = "table", "choice"
 ROWS_SEEN, ROW_PIXELS = 10, 35
@@ -245,7 +246,9 @@ def table_of(rows: Sequence[Row]) -> bytes:
     """The CSV of `predict --csv`, with the name of the model."""
     ordered = in_order(rows)
     return b"".join(
-        batch.csv_lines((row.report for row in ordered), models=[row.model for row in ordered])
+        result_files.csv_lines(
+            (row.report for row in ordered), models=[row.model for row in ordered]
+        )
     )
 
 
@@ -255,8 +258,8 @@ def archive_of(rows: Sequence[Row], banner: str) -> bytes:
     counts = Counter(row.verdict for row in rows)
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("table.csv", table_of(rows))
-        page = batch.index_parts((row.report for row in ordered), counts, banner)
-        archive.writestr(batch.INDEX, b"".join(page))
+        page = result_files.index_parts((row.report for row in ordered), counts, banner)
+        archive.writestr(INDEX, b"".join(page))
         for row in ordered:
             name = re.sub(r'[\\/:*?"<>|]', "_", file_beside(row.name, ".json"))
             archive.writestr(f"reports/{row.number:04d}.{name}", json.dumps(row.report, indent=2))

@@ -29,6 +29,7 @@ from deepfake_detector.training.settings import Network
 if TYPE_CHECKING:
     from deepfake_detector.evaluation import comparison
     from deepfake_detector.serving import batch
+    from deepfake_detector.serving.journal import Journal
 
 ASSETS = {asset.name: asset for asset in DETECTOR_ASSETS}
 NETWORKS = get_args(Network)
@@ -39,7 +40,9 @@ WEIGHTS = Path("models/detector.pt")
 def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
     """0 where every input got a verdict, 1 where one was an ERROR. `execution`: the workers, or
     None for this process alone."""
-    from deepfake_detector.serving import batch  # costs a second that --help need not pay
+    # these cost a second that --help need not pay
+    from deepfake_detector.serving import batch, result_files
+    from deepfake_detector.serving.journal import Journal, journal_of
 
     judge = batch.Judge(
         arguments.model,
@@ -62,7 +65,7 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
     listed = [Path(arguments.list)] if arguments.list not in (None, "-") else []
     index = arguments.html / batch.INDEX if arguments.html else None
     target = next(iter(asked_for), index)
-    journals = [batch.journal_of(target)] if target else []
+    journals = [journal_of(target)] if target else []
     outputs.check(
         [*asked_for, *judge.targets(inputs), *journals], [*inputs, *listed, arguments.model]
     )
@@ -72,7 +75,7 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
         judged = _judged(inputs, judge, execution)
         counts = Counter(_heard(path, one, detector.banner, goes_on) for path, one in judged)
     else:
-        journal = batch.Journal(
+        journal = Journal(
             target,
             {
                 "model": detector.sha256,
@@ -90,16 +93,20 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
                 _judge_on(journal, inputs, judge, execution)
                 counts = Counter[FileVerdict](one["verdict"] for one in journal.reports(inputs))
                 if arguments.json:
-                    batch.write_json_list(arguments.json, journal.reports(inputs))
+                    result_files.write_json_list(arguments.json, journal.reports(inputs))
                 if arguments.csv:
-                    batch.write_csv(arguments.csv, journal.reports(inputs), pages=index is not None)
+                    result_files.write_csv(
+                        arguments.csv, journal.reports(inputs), pages=index is not None
+                    )
                 if index:
-                    batch.write_index(index, journal.reports(inputs), counts, detector.banner)
+                    result_files.write_index(
+                        index, journal.reports(inputs), counts, detector.banner
+                    )
                 journal.end()
     opens = f"; open {index}" if index else ""
     testable = (counts["REAL"] or counts["FAKE"]) and not arguments.stress
     untested = "; firmness not tested (--stress)" if testable else ""
-    print(f"{batch.summary(counts)}{untested}{opens}", file=sys.stderr)
+    print(f"{result_files.summary(counts)}{untested}{opens}", file=sys.stderr)
     return int(counts["ERROR"] > 0)
 
 
@@ -232,7 +239,7 @@ def _judged(
 
 
 def _judge_on(
-    journal: "batch.Journal", inputs: list[Path], judge: "batch.Judge", execution: Parallel | None
+    journal: "Journal", inputs: list[Path], judge: "batch.Judge", execution: Parallel | None
 ) -> None:
     """Judge the inputs that the journal has not got yet."""
     left = [path for path in inputs if not (journal.has(path) and judge.has_page(path))]
@@ -256,7 +263,7 @@ def _heard(path: Path, found: dict, banner: str, goes_on: bool) -> FileVerdict:
 
 
 @contextmanager
-def _kept(journal: "batch.Journal") -> Iterator[None]:
+def _kept(journal: "Journal") -> Iterator[None]:
     """Says what to do where something ends the run."""
     try:
         yield
