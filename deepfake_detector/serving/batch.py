@@ -29,11 +29,14 @@ PAGE_NAME = re.compile(r"[A-Za-z0-9._-]+\.[0-9a-f]{8}")
 
 @dataclass(frozen=True)
 class Judge:
-    """How each file is judged: by which model (the one file with that `sha256`, where given), on
-    `cpu` or `cuda`, with so many threads (0: one per core), as `kind` (`auto` or `face`), where its
-    page of evidence and its annotated copy go (None: nowhere), and whether its verdict is tested on
-    changed copies; all that within so many `seconds`, where a verdict found is not to be lost to
-    what comes after it."""
+    """How each file is judged; called with a path, it judges that file.
+
+    `model` is the exported model (with `sha256`, no other file than that one), `device` is `cpu` or
+    `cuda`, `threads` 0 means one per core, `kind` is `auto` or `face`. Pages of evidence go into
+    the folder `html` and annotated copies into `annotate` (None: none are written). With `stress`
+    each verdict is tested on changed copies. All that takes at most `seconds` for a file, shared
+    out so that a verdict is not lost to the steps after it.
+    """
 
     model: Path
     _: KW_ONLY
@@ -47,10 +50,12 @@ class Judge:
     seconds: float = math.inf
 
     def detector(self) -> Detector:
+        """The loaded model, the same in every call within a process. Raises UserError where it
+        cannot be used."""
         return _detector(self.model, self.sha256, self.device, self.threads)
 
     def targets(self, paths: Sequence[Path]) -> Iterator[Path]:
-        """The files that it may write for these inputs, and the table of them."""
+        """The files that may be written for these inputs, the page with the table among them."""
         if self.html:
             yield self.html / INDEX
             yield from (self.html / page_name(path) for path in paths)
@@ -59,7 +64,7 @@ class Judge:
                 yield from (self.annotate / page_name(path, suffix) for path in paths)
 
     def is_copy(self, path: Path) -> bool:
-        """Whether a file is called as annotated copies are, and lies where they go."""
+        """Whether a file has the name of an annotated copy and lies in the folder of these."""
         return (
             self.annotate is not None
             and path.suffix in annotation.MEDIA_TYPES
@@ -68,27 +73,27 @@ class Judge:
         )
 
     def has_page(self, path: Path) -> bool:
-        """Whether the page of an input is there, where one is wanted."""
+        """Whether the page of evidence of an input exists; True where none is to be written."""
         return not self.html or (self.html / page_name(path)).exists()
 
     def __call__(self, path: Path) -> dict:
-        """The report on a file, as JSON has it; its page and its annotated copy are written. A
-        fault of the program that the file brings to light is logged, and costs that file alone."""
+        """The report on a file as plain values; its page and its annotated copy are written. An
+        error of the program itself is logged and makes this one report an ERROR."""
         detector = self.detector()
         try:
-            found = self._judged(detector, path)
+            judged = self._judged(detector, path)
         except Exception as error:
             if isinstance(error, (UserError, OSError)) or out_of_memory(error):
                 raise
             logging.getLogger(__name__).exception("%s could not be judged", path)
             return self.failed(path, FAULT)
-        return self._written(path, found)
+        return self._written(path, judged)
 
     def _judged(self, detector: Detector, path: Path) -> Report:
         watch = console.steps(f"  {path.name}") if self.stress else None
         parts = 1 + self.stress + (self.annotate is not None)
         limits = Limits(work=OWN_TIME * self.seconds / parts)
-        found = detector.predict(
+        judged = detector.predict(
             path,
             kind=self.kind,
             watch=watch,
@@ -96,26 +101,26 @@ class Judge:
             stressed=self.stress,
             keep_frames=self.html is not None,
         )
-        if self.annotate and found.verdict != "ERROR":
-            found = _annotated(path, found, self.annotate, limits)
-        return found
+        if self.annotate and judged.verdict != "ERROR":
+            return _annotated(path, judged, self.annotate, limits)
+        return judged
 
     def failed(self, path: Path, why: str) -> dict:
-        """The report on a file that nothing was found out about."""
-        lost = Report.unreadable(str(path), why)
-        return self._written(path, lost)
+        """The report on a file that could not be judged, with the reason `why`; its page is
+        written."""
+        return self._written(path, Report.unreadable(str(path), why))
 
-    def _written(self, path: Path, found: Report) -> dict:
+    def _written(self, path: Path, judged: Report) -> dict:
         detector = self.detector()
         if self.html:
-            page = report.as_html(found, detector.contract, detector.sha256)
+            page = report.as_html(judged, detector.contract, detector.sha256)
             write_whole(self.html / page_name(path), page)
-        return as_json(found, detector.contract, detector.sha256)
+        return as_json(judged, detector.contract, detector.sha256)
 
 
 def judge_all(paths: Sequence[Path], judge: Judge, execution: Parallel | None) -> Iterator[dict]:
-    """The reports, in order. With `execution` by workers, each file within limits of time and
-    memory; else in this process."""
+    """The reports on the paths, in their order. `execution` are the workers, with limits of time
+    and memory for each file; None: this process judges."""
     if execution is None:
         yield from (_within_memory(judge, path) for path in paths)
         return
@@ -128,7 +133,7 @@ def judge_all(paths: Sequence[Path], judge: Judge, execution: Parallel | None) -
 
 
 def _within_memory(judge: Judge, path: Path) -> dict:
-    """The report on a file; one that needs more memory than there is costs itself alone."""
+    """The report on a file, an ERROR where it needs more memory than there is."""
     try:
         return judge(path)
     except Exception as error:
@@ -137,19 +142,20 @@ def _within_memory(judge: Judge, path: Path) -> dict:
         return judge.failed(path, "it needs more memory than there is")
 
 
-def _annotated(path: Path, found: Report, folder: Path, limits: Limits) -> Report:
-    """Writes the annotated copy; the report says so where that failed."""
+def _annotated(path: Path, judged: Report, folder: Path, limits: Limits) -> Report:
+    """Writes the annotated copy; the report, with a warning where that failed."""
     try:
-        data = annotation.annotated(path, found, limits)
+        data = annotation.annotated(path, judged, limits)
     except (MediaError, OSError) as error:
-        failed = NOT_ANNOTATED.format(reason(error))
-        return replace(found, warnings=(*found.warnings, failed))
-    write_whole(folder / page_name(path, annotation.suffix(found)), data)
-    return found
+        warning = NOT_ANNOTATED.format(reason(error))
+        return replace(judged, warnings=(*judged.warnings, warning))
+    write_whole(folder / page_name(path, annotation.suffix(judged)), data)
+    return judged
 
 
 def page_name(path: Path, suffix: str = ".html") -> str:
-    """A file name that tells what it is about and is another one for every path."""
+    """The file name of what is written about an input: its name in plain ASCII letters and eight
+    digits of a hash of its path, which keep names of equal inputs in several folders apart."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", path.name)[:80].strip("._-") or "input"
     return f"{stem}.{hashlib.sha256(str(path).encode('utf-8', 'surrogateescape')).hexdigest()[:8]}{suffix}"
 

@@ -22,17 +22,17 @@ WITHOUT_LOCKS = errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK  # what such drives
 
 
 def journal_of(target: Path) -> Path:
-    """Where the journal lies of the file that will be made of it."""
+    """The path of the journal of a run that writes `target`."""
     return target.with_name(f"{target.name}.partial")
 
 
 class Journal:
-    """Reports in the order they came, beside the file that will be made of them; one run at a time
-    writes it.
+    """The reports of a run in the order in which they came, in a file beside `target`; one run at a
+    time writes it.
 
-    `terms` (plain values) say how they were judged: a run with others does not go on with it, nor
-    does one that writes another format of reports. A file that has changed since, or that could
-    not be judged, is judged anew.
+    `terms` (plain values) are how files are judged: a run with other terms, or with another format
+    of reports, does not go on with it. A file that has changed since, or that could not be judged,
+    is judged again.
     """
 
     def __init__(self, target: Path, terms: dict) -> None:
@@ -44,10 +44,11 @@ class Journal:
 
     @contextmanager
     def written(self, resume: bool) -> Iterator[None]:
-        """Add reports within; it stays for a run that goes on with it, unless `end` was called.
+        """Hold the journal open for writing while the block lasts; the file stays unless `end` is
+        called.
 
-        Raises UserError where another run writes it, and where one was left by a run that was
-        stopped, unless it is to go on, or is of another run.
+        Raises UserError where another run writes it, where a stopped run has left one and `resume`
+        is false, and where the one to resume is of a run with other terms.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with open(self.path, "ab") as file:
@@ -76,10 +77,10 @@ class Journal:
         os.truncate(self.path, whole)  # a torn last line
 
     def check_inputs(self, paths: Sequence[Path]) -> None:
-        """Raises UserError where it holds verdicts on files that are there and not among these
-        paths: the run would end without them."""
+        """Raises UserError where it holds verdicts on files that still exist and are not among
+        these paths: the run would end without them."""
         named = {str(path) for path in paths}
-        others = [one for one in self._names if one not in named and os.path.lexists(one)]
+        others = [name for name in self._names if name not in named and os.path.lexists(name)]
         if others:
             raise UserError(
                 f"{self.path}: of a run with other inputs; {len(others)} of those judged are not "
@@ -88,35 +89,39 @@ class Journal:
             )
 
     def has(self, path: Path) -> bool:
+        """Whether it holds a verdict on the file as it is now."""
         return self._key(path) in self._places
 
-    def add(self, path: Path, found: dict) -> None:
-        self._places[self._key(path)] = self._append({"key": self._key(path), "report": found})
+    def add(self, path: Path, report: dict) -> None:
+        """Write the report on a file, as JSON has it, to the disk."""
+        self._places[self._key(path)] = self._append({"key": self._key(path), "report": report})
 
     def _append(self, content: dict) -> int:
-        """Where the line begins."""
+        """Adds a line; the offset at which it begins."""
         with naming(self.path), open(self.path, "ab") as file:
             place = file.tell()
             file.write(json.dumps(content, ensure_ascii=True).encode() + b"\n")
         return place
 
     def reports(self, paths: Sequence[Path]) -> Iterator[dict]:
-        """The reports on the paths, in their order."""
+        """The reports on these paths, each of which it has, in their order."""
         with open(self.path, "rb") as file:
             for path in paths:
                 file.seek(self._places[self._key(path)])
                 yield json.loads(file.readline())["report"]
 
     def end(self) -> None:
+        """Delete the file: nothing is left to resume."""
         self.path.unlink()
 
     def _key(self, path: Path) -> str:
-        """Key of the file as it was when this run came to it: what changes later is judged again
-        next time."""
-        return self._keys.setdefault(path, _key(path))
+        """The key of the file as it was when this run came to it: a file that changes later is
+        judged again by the next run."""
+        return self._keys.setdefault(path, _key_now(path))
 
     def _read(self) -> int:
-        """Where its last whole line ends; 0 where it is of another run, or no journal."""
+        """The offset at which the last whole line ends; 0 where it is of another run, or no
+        journal."""
         whole = 0
         with open(self.path, "rb") as file:
             for line in file:
@@ -136,7 +141,7 @@ class Journal:
 
 
 def _is_ours(file: IO[bytes]) -> bool:
-    """Whether no other process has taken the file; on a drive without locks nobody can tell."""
+    """Whether the file is now locked for this process; True, too, on a drive without locks."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -147,8 +152,8 @@ def _is_ours(file: IO[bytes]) -> bool:
     return True
 
 
-def _key(path: Path) -> str:
-    """Changes when the file does."""
+def _key_now(path: Path) -> str:
+    """A key of the file that changes with its size or its time of modification."""
     try:
         facts = path.stat()
     except OSError:

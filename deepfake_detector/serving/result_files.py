@@ -18,43 +18,42 @@ from deepfake_detector.serving.report_model import JsonReport
 from deepfake_detector.serving.sentences import LIMITS
 from deepfake_detector.storage.files import write_whole
 
-COLUMNS: dict[str, Callable[[JsonReport], object]] = {  # of the CSV, and how each is taken
-    "input": lambda one: one.input.name,
-    "verdict": lambda one: one.verdict,
-    "fake_probability": lambda one: one.fake_probability,
-    "reason": lambda one: one.reason,
-    "in_words": lambda one: one.in_words,
-    "warnings": lambda one: " ".join(one.warnings),
-    "firmness": lambda one: one.firmness,
-    "error": lambda one: one.error,
-    "people": lambda one: len(one.people),
-    "decided_by": lambda one: one.decided_by,
-    "frames_sampled": lambda one: one.frames_sampled,
-    "frames_with_face": lambda one: one.frames_with_face,
-    "kind": lambda one: one.input.kind,
-    "sha256": lambda one: one.input.sha256,
-    "seconds": lambda one: one.seconds,
-    "model_sha256": lambda one: one.model.sha256,
+COLUMNS: dict[str, Callable[[JsonReport], object]] = {  # of the CSV: name -> value
+    "input": lambda report: report.input.name,
+    "verdict": lambda report: report.verdict,
+    "fake_probability": lambda report: report.fake_probability,
+    "reason": lambda report: report.reason,
+    "in_words": lambda report: report.in_words,
+    "warnings": lambda report: " ".join(report.warnings),
+    "firmness": lambda report: report.firmness,
+    "error": lambda report: report.error,
+    "people": lambda report: len(report.people),
+    "decided_by": lambda report: report.decided_by,
+    "frames_sampled": lambda report: report.frames_sampled,
+    "frames_with_face": lambda report: report.frames_with_face,
+    "kind": lambda report: report.input.kind,
+    "sha256": lambda report: report.input.sha256,
+    "seconds": lambda report: report.seconds,
+    "model_sha256": lambda report: report.model.sha256,
 }
 HEADS = ("verdict", "file", "probability of fake", "people", "in words")  # of the page's table
 
 
 def write_json_list(target: Path, reports: Iterable[dict]) -> None:
-    """One list of all reports, written whole."""
+    """One JSON list of all reports, written whole."""
 
     def parts() -> Iterator[bytes]:
         yield b"["
-        for number, one in enumerate(reports):
-            yield (b",\n" if number else b"\n") + json.dumps(
-                one, indent=2, ensure_ascii=True
-            ).encode()
+        for number, report in enumerate(reports):
+            text = json.dumps(report, indent=2, ensure_ascii=True)
+            yield (b",\n" if number else b"\n") + text.encode()
         yield b"\n]\n"
 
     write_whole(target, parts())
 
 
 def write_csv(target: Path, reports: Iterable[dict], pages: bool = False) -> None:
-    """The table of `csv_lines`, written whole."""
+    """The table of `csv_lines`, written whole; with `pages` each row has the name of its page."""
     write_whole(target, csv_lines(reports, page_name if pages else None))
 
 
@@ -63,15 +62,18 @@ def csv_lines(
     page: Callable[[Path], str] | None = None,
     models: Sequence[str] | None = None,
 ) -> Iterator[bytes]:
-    """A row for each report: its verdict and what that rests on, without the single faces, the name
-    of its `page` of evidence, where it has one, and the name of the model that judged it, where
-    that is told."""
+    """The lines of a CSV table in UTF-8, the heads first, then a row for each report.
+
+    `page` gives the name of an input's page of evidence by its path; None leaves the column empty.
+    `models` are the names of the models that judged, one for each report; None leaves the column
+    out.
+    """
     yield _csv_line([*COLUMNS, "page", *(["model"] if models else [])])
-    for at, plain in enumerate(reports):
-        one = JsonReport.model_validate(plain)
-        row = [take(one) for take in COLUMNS.values()]
-        own_page = page(Path(one.input.name)) if page else ""
-        yield _csv_line([*row, own_page, *(models[at : at + 1] if models else [])])
+    for number, plain in enumerate(reports):
+        report = JsonReport.model_validate(plain)
+        row = [value(report) for value in COLUMNS.values()]
+        name_of_page = page(Path(report.input.name)) if page else ""
+        yield _csv_line([*row, name_of_page, *([models[number]] if models else [])])
 
 
 def _csv_line(row: Sequence[object]) -> bytes:
@@ -81,7 +83,7 @@ def _csv_line(row: Sequence[object]) -> bytes:
 
 
 def summary(counts: Mapping[FileVerdict, int]) -> str:
-    """How many inputs got which verdict, in words."""
+    """How many inputs there are, and how many of them got which verdict, in words."""
     total = sum(counts.values())
     each = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts.get(verdict))
     return f"{total} input{'s' * (total != 1)}: {each}"
@@ -90,7 +92,8 @@ def summary(counts: Mapping[FileVerdict, int]) -> str:
 def write_index(
     target: Path, reports: Iterable[dict], counts: Mapping[FileVerdict, int], banner: str
 ) -> None:
-    """The page of `index_parts` in the folder of the pages of evidence, written whole."""
+    """The page of `index_parts`, written whole; it leads to pages of evidence in the same
+    folder."""
     write_whole(target, index_parts(reports, counts, banner, page_name))
 
 
@@ -100,23 +103,27 @@ def index_parts(
     banner: str,
     page: Callable[[Path], str] | None = None,
 ) -> Iterator[bytes]:
-    """The table of all inputs as a page, which leads to the `page` of evidence of each where they
-    have one; `banner` is what to know of the model first, if anything."""
-    rows = (_index_row(JsonReport.model_validate(one), page, banner) for one in reports)
+    """The HTML page with the table of all inputs, in parts.
+
+    `counts` are the inputs by verdict, `banner` is the model's own warning (empty: none); `page`
+    gives the name of an input's page of evidence by its path, which its row links to (None: no
+    links).
+    """
+    rows = (_index_row(JsonReport.model_validate(report), page, banner) for report in reports)
     text = [*filter(None, [banner]), f"{summary(counts)}.", *LIMITS]
     return table_page.render("Judged files", text, HEADS, rows)
 
 
-def _index_row(one: JsonReport, page: Callable[[Path], str] | None, banner: str) -> Row:
-    probability = one.fake_probability
-    shown = ("", None) if probability is None else (percent(probability), probability)
-    said = one.in_words, one.firmness if one.stress else "", of_the_file(one.warnings, banner)
+def _index_row(report: JsonReport, page: Callable[[Path], str] | None, banner: str) -> Row:
+    probability, name = report.fake_probability, report.input.name
+    firmness = report.firmness if report.stress else ""
+    sentences = report.in_words, firmness, of_the_file(report.warnings, banner)
     return Row(
-        Badge(one.verdict),
+        Badge(report.verdict),
         (
-            Cell(one.input.name, link=page(Path(one.input.name)) if page else ""),
-            Cell(*shown),
-            Cell(str(len(one.people)), len(one.people)),
-            Cell(" ".join(filter(None, said))),
+            Cell(name, link=page(Path(name)) if page else ""),
+            Cell("") if probability is None else Cell(percent(probability), probability),
+            Cell(str(len(report.people)), len(report.people)),
+            Cell(" ".join(filter(None, sentences))),
         ),
     )
