@@ -38,11 +38,11 @@ WEIGHTS = Path("models/detector.pt")
 
 
 def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
-    """0 where every input got a verdict, 1 where one was an ERROR. `execution`: the workers, or
-    None for this process alone."""
+    """0 where every input was judged, 1 where one was an ERROR. `execution` are the workers; None:
+    this process judges."""
     # these cost a second that --help need not pay
     from deepfake_detector.serving import batch, result_files
-    from deepfake_detector.serving.journal import Journal, journal_of
+    from deepfake_detector.serving.journal import journal_of
 
     judge = batch.Judge(
         arguments.model,
@@ -59,50 +59,22 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
     detector.check_kind(arguments.kind)
     if detector.banner:
         print(f"! {detector.banner}", file=sys.stderr)
-    inputs = found_in(arguments.inputs, arguments.list)
-    inputs = without_copies(inputs, judge.is_copy)
-    asked_for = [one for one in (arguments.json, arguments.csv) if one]
-    listed = [Path(arguments.list)] if arguments.list not in (None, "-") else []
+    inputs = without_copies(found_in(arguments.inputs, arguments.list), judge.is_copy)
     index = arguments.html / batch.INDEX if arguments.html else None
-    target = next(iter(asked_for), index)
+    tables = [path for path in (arguments.json, arguments.csv) if path]
+    target = next(iter(tables), index)  # which the journal lies beside
     journals = [journal_of(target)] if target else []
-    outputs.check(
-        [*asked_for, *judge.targets(inputs), *journals], [*inputs, *listed, arguments.model]
-    )
+    listed = [Path(arguments.list)] if arguments.list not in (None, "-") else []
+    outputs.check([*tables, *judge.targets(inputs), *journals], [*inputs, *listed, arguments.model])
     print(f"{'verdict':<13} {'P(fake)':>8}  {'frames':>7}  input")
-    if target is None:
+    if target:
+        counts = _predict_into(target, index, arguments, inputs, judge, execution)
+    else:
         goes_on = arguments.annotate is not None
         judged = _judged(inputs, judge, execution)
-        counts = Counter(_heard(path, one, detector.banner, goes_on) for path, one in judged)
-    else:
-        journal = Journal(
-            target,
-            {
-                "model": detector.sha256,
-                "kind": arguments.kind,
-                "html": str(judge.html),
-                "stress": arguments.stress,
-                "annotate": str(judge.annotate),
-            },
+        counts = Counter(
+            _print_report(path, report, detector.banner, goes_on) for path, report in judged
         )
-        if arguments.resume and not journal.path.exists():
-            print(f"! no {journal.path}: all are judged", file=sys.stderr)
-        with journal.written(arguments.resume):
-            journal.check_inputs(inputs)
-            with _kept(journal):
-                _judge_on(journal, inputs, judge, execution)
-                counts = Counter[FileVerdict](one["verdict"] for one in journal.reports(inputs))
-                if arguments.json:
-                    result_files.write_json_list(arguments.json, journal.reports(inputs))
-                if arguments.csv:
-                    result_files.write_csv(
-                        arguments.csv, journal.reports(inputs), pages=index is not None
-                    )
-                if index:
-                    result_files.write_index(
-                        index, journal.reports(inputs), counts, detector.banner
-                    )
-                journal.end()
     opens = f"; open {index}" if index else ""
     testable = (counts["REAL"] or counts["FAKE"]) and not arguments.stress
     untested = "; firmness not tested (--stress)" if testable else ""
@@ -111,6 +83,8 @@ def predict(arguments: argparse.Namespace, execution: Parallel | None) -> int:
 
 
 def recalibrate(arguments: argparse.Namespace) -> int:
+    """Write a model whose threshold is fitted on real clips. Raises UserError where it cannot
+    be."""
     from deepfake_detector.cli.recalibration import recalibrate  # needs ONNX's own package
 
     if not arguments.folder.is_dir():
@@ -122,7 +96,7 @@ def recalibrate(arguments: argparse.Namespace) -> int:
 
 
 def serve(arguments: argparse.Namespace) -> int:
-    """Ends with the signal that stops it."""
+    """Serve the HTTP API until a signal stops it."""
     from deepfake_detector.serving import api, engine, limits  # FastAPI is for this command alone
 
     key = os.environ.get("DEEPFAKE_API_KEY")
@@ -134,11 +108,12 @@ def serve(arguments: argparse.Namespace) -> int:
         print(f"! {app.state.banner}", file=sys.stderr)
     if key is None:
         print("! no DEEPFAKE_API_KEY: whoever reaches this port may ask", file=sys.stderr)
-    api.serve(app, arguments.host, arguments.port, _told_address)
+    api.serve(app, arguments.host, arguments.port, _print_address)
     return 0
 
 
 def use_profile(arguments: argparse.Namespace) -> int:
+    """Replace params.yaml. Raises UserError where a root is missing or changes would be lost."""
     roots = dict(arguments.root)
     data_sets = profiles.use(arguments.profile, roots)
     print(
@@ -149,6 +124,7 @@ def use_profile(arguments: argparse.Namespace) -> int:
 
 
 def fetch_assets(arguments: argparse.Namespace) -> int:
+    """Fetch the files named (by default those that params.yaml needs), and print where they lie."""
     names = arguments.names or [*ASSETS, params.load().train.network]
     networks = [name for name in names if name in NETWORKS]
     weights = {asset.name: asset for asset in published_weights(networks)}
@@ -168,7 +144,7 @@ def examine(arguments: argparse.Namespace) -> int:
 
 
 def compare(first: list[str], second: list[str], split: str, markdown: bool) -> int:
-    """Two runs, or the means over the runs of two sides."""
+    """Print the differences of two runs, or of the means over the runs of two sides."""
     from deepfake_detector.evaluation import comparison  # DVC's own library takes seconds to open
 
     levels = comparison.compare(first, second, split)
@@ -179,12 +155,14 @@ def compare(first: list[str], second: list[str], split: str, markdown: bool) -> 
         )
         print(f"{split}, {level.count} {level.name}s{left_out}\n")
         heads = ("figure", _side(first), _side(second), "difference", "95 % interval")
-        print(show([heads, *(_row(one) for one in level.differences)]) + "\n")
+        print(show([heads, *map(_row, level.differences)]) + "\n")
         print(_conclusion(level) + "\n")
     return 0
 
 
 def soup(revisions: list[str]) -> int:
+    """Write the mean of the runs' weights. Raises UserError where a run or its weights are missing,
+    or their networks differ."""
     from deepfake_detector.evaluation.revisions import content
     from deepfake_detector.training.soup import write  # the one command that needs torch
 
@@ -202,6 +180,7 @@ def soup(revisions: list[str]) -> int:
 
 
 def plots(arguments: argparse.Namespace) -> int:
+    """Draw the charts, without revisions the run's report too, and print where they lie."""
     from deepfake_detector.cli import plots_page  # needs the drawing library
 
     pages = [plots_page.write(arguments.revisions)]
@@ -213,6 +192,7 @@ def plots(arguments: argparse.Namespace) -> int:
 
 
 def prune(arguments: argparse.Namespace) -> int:
+    """Free the scratch store of what nothing uses, and print how much that was."""
     from deepfake_detector.common.locks import only_writer
     from deepfake_detector.storage import store
 
@@ -229,87 +209,127 @@ def prune(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _predict_into(
+    target: Path,
+    index: Path | None,
+    arguments: argparse.Namespace,
+    inputs: list[Path],
+    judge: "batch.Judge",
+    execution: Parallel | None,
+) -> Counter[FileVerdict]:
+    """Judges with a journal beside `target`, so that a run that is stopped can go on, and writes
+    the files asked for; the inputs by verdict."""
+    from deepfake_detector.serving import result_files
+    from deepfake_detector.serving.journal import Journal
+
+    detector = judge.detector()
+    terms = {
+        "model": detector.sha256,
+        "kind": arguments.kind,
+        "html": str(judge.html),
+        "stress": arguments.stress,
+        "annotate": str(judge.annotate),
+    }
+    journal = Journal(target, terms)
+    if arguments.resume and not journal.path.exists():
+        print(f"! no {journal.path}: all are judged", file=sys.stderr)
+    with journal.written(arguments.resume):
+        journal.check_inputs(inputs)
+        with _saying_what_is_kept(journal):
+            _judge_the_rest(journal, inputs, judge, execution)
+            counts = Counter[FileVerdict](report["verdict"] for report in journal.reports(inputs))
+            if arguments.json:
+                result_files.write_json_list(arguments.json, journal.reports(inputs))
+            if arguments.csv:
+                reports = journal.reports(inputs)
+                result_files.write_csv(arguments.csv, reports, pages=index is not None)
+            if index:
+                reports = journal.reports(inputs)
+                result_files.write_index(index, reports, counts, detector.banner)
+            journal.end()
+    return counts
+
+
 def _judged(
     paths: list[Path], judge: "batch.Judge", execution: Parallel | None
 ) -> Iterator[tuple[Path, dict]]:
+    """Each path with its report, in order, with a bar that counts them."""
     from deepfake_detector.serving import batch
 
     reports = batch.judge_all(paths, judge, execution)
     return zip(paths, console.progress(reports, len(paths), "predict", "input"), strict=True)
 
 
-def _judge_on(
+def _judge_the_rest(
     journal: "Journal", inputs: list[Path], judge: "batch.Judge", execution: Parallel | None
 ) -> None:
-    """Judge the inputs that the journal has not got yet."""
-    left = [path for path in inputs if not (journal.has(path) and judge.has_page(path))]
-    if len(left) < len(inputs):
-        print(f"{len(inputs) - len(left)} of {len(inputs)} were judged before", file=sys.stderr)
-    for path, one in _judged(left, judge, execution):
-        journal.add(path, one)
-        _heard(path, one, judge.detector().banner, goes_on=True)
+    """Judges the inputs that the journal has no verdict on yet, and prints a line for each."""
+    missing = [path for path in inputs if not (journal.has(path) and judge.has_page(path))]
+    if len(missing) < len(inputs):
+        print(f"{len(inputs) - len(missing)} of {len(inputs)} were judged before", file=sys.stderr)
+    for path, report in _judged(missing, judge, execution):
+        journal.add(path, report)
+        _print_report(path, report, judge.detector().banner, goes_on=True)
 
 
-def _heard(path: Path, found: dict, banner: str, goes_on: bool) -> FileVerdict:
-    """What `_told` prints and returns. Where nobody reads it any more it `goes_on`, as for a file
-    that was asked for."""
+@contextmanager
+def _saying_what_is_kept(journal: "Journal") -> Iterator[None]:
+    """Where an error ends the block, names the journal and how to go on with it."""
     try:
-        return _told(path, found, banner)
+        yield
+    except BaseException as error:
+        note = f"what was judged is kept in {journal.path}: {GO_ON}"
+        if isinstance(error, OSError) and (known := console.of_the_disk(error, note)):
+            raise known from error
+        print(note, file=sys.stderr)
+        raise
+
+
+def _print_report(path: Path, report: dict, banner: str, goes_on: bool) -> FileVerdict:
+    """Prints the lines on a report; its verdict. Where nobody reads the output any more,
+    BrokenPipeError ends the run, unless it `goes_on` because it writes files too."""
+    try:
+        for line in _lines(path, report, banner):
+            print(line, flush=True)
     except BrokenPipeError:
         if not goes_on:
             raise
         console.drop_output()
-        return found["verdict"]
+    return report["verdict"]
 
 
-@contextmanager
-def _kept(journal: "Journal") -> Iterator[None]:
-    """Says what to do where something ends the run."""
-    try:
-        yield
-    except BaseException as error:
-        kept = f"what was judged is kept in {journal.path}"
-        if isinstance(error, OSError) and (told := console.of_the_disk(error, f"{kept}: {GO_ON}")):
-            raise told from error
-        print(f"{kept}: {GO_ON}", file=sys.stderr)
-        raise
-
-
-def _told(path: Path, found: dict, banner: str) -> FileVerdict:
-    """Prints a report's line, what it warns of besides the model's `banner`, and gives its
-    verdict."""
+def _lines(path: Path, report: dict, banner: str) -> Iterator[str]:
+    """A report's verdict, its warnings besides the model's `banner`, and its changed copies."""
     from deepfake_detector.serving.inference import of_the_file
 
-    why = found["error"] or found["reason"]
-    seen = f"{found['frames_with_face']}/{found['frames_sampled']}"
-    print(
-        f"{found['verdict']:<13} {_shown(found['fake_probability']):>8}  {seen:>7}  "
-        f"{console.printable(str(path))}{f'  ({why})' if why else ''}",
-        flush=True,
+    why = report["error"] or report["reason"]
+    seen = f"{report['frames_with_face']}/{report['frames_sampled']}"
+    yield (
+        f"{report['verdict']:<13} {_three_digits(report['fake_probability']):>8}  {seen:>7}  "
+        f"{console.printable(str(path))}{f'  ({why})' if why else ''}"
     )
-    if warned := of_the_file(found["warnings"], banner):
-        print(f"  ! {console.printable(warned)}", flush=True)
-    if found["stress"]:
-        print("\n".join(_of_copies(found)), flush=True)
-    return found["verdict"]
+    if warning := of_the_file(report["warnings"], banner):
+        yield f"  ! {console.printable(warning)}"
+    if report["stress"]:
+        yield from _lines_on_copies(report)
 
 
-def _of_copies(found: dict) -> Iterator[str]:
-    """What the changed copies of a file came to, a line each, and what that says."""
+def _lines_on_copies(report: dict) -> Iterator[str]:
+    """A line for each changed copy of the file, and one on how firm the verdict is."""
     from deepfake_detector.media.variants import VARIANTS
 
-    words = {one.name: one.words for one in VARIANTS}
-    for one in found["stress"]["copies"]:
-        why = f"  ({one['reason']})" if one["reason"] else ""
+    words = {variant.name: variant.words for variant in VARIANTS}
+    for copy in report["stress"]["copies"]:
+        why = f"  ({copy['reason']})" if copy["reason"] else ""
         yield (
-            f"  {one['verdict']:<11} {_shown(one['fake_probability']):>8}           copy: "
-            f"{words[one['variant']]}{why}"
+            f"  {copy['verdict']:<11} {_three_digits(copy['fake_probability']):>8}           copy: "
+            f"{words[copy['variant']]}{why}"
         )
-    yield f"  {found['firmness']}"
+    yield f"  {report['firmness']}"
 
 
-def _shown(probability: float | None) -> str:
-    """With three digits, and never as 0 or 1: no model is so sure."""
+def _three_digits(probability: float | None) -> str:
+    """Never 0 or 1: no model is so sure."""
     if probability is None:
         return "-"
     if probability < 0.0005:
@@ -317,16 +337,18 @@ def _shown(probability: float | None) -> str:
     return ">0.999" if probability >= 0.9995 else f"{probability:.3f}"
 
 
-def _told_address(address: str) -> None:
+def _print_address(address: str) -> None:
     print(f"the API: {address}/docs", flush=True)
 
 
-def _row(one: "comparison.Difference") -> tuple[str, ...]:
-    interval = (
-        "-" if one.low is None else f"{one.low:+.4f} to {one.high:+.4f}{'  *' if one.sure else ''}"
-    )
-    first, second = _mean(one.first, one.first_spread), _mean(one.second, one.second_spread)
-    return one.figure, first, second, f"{one.by:+.4f}", interval
+def _row(difference: "comparison.Difference") -> tuple[str, ...]:
+    first = _mean(difference.first, difference.first_spread)
+    second = _mean(difference.second, difference.second_spread)
+    interval = "-"
+    if difference.low is not None:
+        mark = "  *" if difference.sure else ""
+        interval = f"{difference.low:+.4f} to {difference.high:+.4f}{mark}"
+    return difference.figure, first, second, f"{difference.by:+.4f}", interval
 
 
 def _side(revisions: list[str]) -> str:
@@ -338,11 +360,11 @@ def _mean(value: float, spread: float | None) -> str:
 
 
 def _conclusion(level: "comparison.Level") -> str:
-    if all(one.by == 0 and not one.low and not one.high for one in level.differences):
+    if all(not (each.by or each.low or each.high) for each in level.differences):
         return f"no difference by {level.name}"
     if level.reason:
         return f"no intervals: {level.reason}"
-    sure = [one.figure for one in level.differences if one.sure]
+    sure = [difference.figure for difference in level.differences if difference.sure]
     return (
         f"more than chance by {level.name} (*): {', '.join(sure)}"
         if sure

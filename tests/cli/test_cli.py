@@ -498,7 +498,7 @@ def test_predict_says_what_a_report_warns_of(in_toy_project, call, tmp_path):
     ],
 )
 def test_no_probability_is_shown_as_0_or_1(probability, shown):
-    assert commands._shown(probability) == shown
+    assert commands._three_digits(probability) == shown
 
 
 def test_a_model_that_cuts_faces_out_takes_no_picture_as_a_face(in_toy_project, call, tmp_path):
