@@ -74,9 +74,9 @@ def _drawn(frames: Iterable[Frame], report: Report) -> Iterator[tuple[float, np.
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         scale = size[0] / width, size[1] / height
         time = f"{frame.time:.2f} s  " if video else ""
-        found = marking.boxes_at(report, frame.time, scale)
+        faces = marking.boxes_at(report, frame.time, scale)
         note = f"{time}{marking.in_short(report)}"
-        yield frame.time, boxes.draw(image, found, note, report.verdict)
+        yield frame.time, boxes.draw(image, faces, note, report.verdict)
 
 
 def _size(width: int, height: int, even: bool) -> tuple[int, int]:

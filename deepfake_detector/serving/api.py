@@ -117,8 +117,8 @@ class Health(StrictModel):
 def create(
     model: Path, limits: ServingLimits, key: str | None = None, sha256: str | None = None
 ) -> FastAPI:
-    """The API that judges by the `model` (no other than the one of that `sha256`), for
-    whoever sends `key`, where there is one."""
+    """The API that judges by the model file `model` (with `sha256`, no other file than that one);
+    with a `key`, for those who send it. Raises UserError where the model cannot be used."""
     engine, monitor = Engine(limits.visitors_at_once, sha256), monitoring.Monitor()
     places, threads = (CapacityLimiter(limits.uploads_at_once) for _ in range(2))
     app = FastAPI(
@@ -197,9 +197,10 @@ class HeadAsGet:
         await self._app({**scope, "method": "GET"} if is_head else scope, receive, send)
 
 
-def serve(app: FastAPI, host: str, port: int, told: Callable[[str], None]) -> None:
-    """Answer at that address (port 0: any that is free), which `told` hears, until a signal ends
-    it. Raises UserError where the address is not available."""
+def serve(app: FastAPI, host: str, port: int, on_listening: Callable[[str], None]) -> None:
+    """Answer at that address (port 0: any that is free) until a signal ends it. `on_listening` is
+    called with the URL once connections are taken. Raises UserError where the address is not
+    available."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family)
@@ -208,8 +209,8 @@ def serve(app: FastAPI, host: str, port: int, told: Callable[[str], None]) -> No
         raise UserError(
             f"{host}:{port}: {why}", "choose another address with --host and --port"
         ) from error
-    shown = f"[{host}]" if family == socket.AF_INET6 else host
-    told(f"http://{shown}:{listening.getsockname()[1]}")
+    host_in_url = f"[{host}]" if family == socket.AF_INET6 else host
+    on_listening(f"http://{host_in_url}:{listening.getsockname()[1]}")
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, ws="none"
     )
@@ -224,33 +225,33 @@ def _judged(
     upload: Upload,
     request: Request,
 ) -> AnnotatedReport | JsonReport:
-    """The report on an upload, when its turn has come. Raises RequestError where whoever sent
-    it is gone before."""
+    """The report on an upload, when its turn has come. Raises RequestError where the client has
+    disconnected before."""
 
-    def waiting(before: int) -> None:
+    def check_connection(_before: int) -> None:
         if from_thread.run(request.is_disconnected):
             raise RequestError(HTTPStatus.BAD_REQUEST, "the client has disconnected")
 
-    with engine.turn(model, waiting) as detector:
-        found = detector.predict(
+    with engine.turn(model, check_connection) as detector:
+        report = detector.predict(
             upload.path, upload.name, limits=limits.of_a_file, stressed=upload.stress
         )
-        monitor.judged(found)
-        plain = JsonReport.of(found, detector.contract, detector.sha256)
-        return _annotated(plain, found, upload.path, limits) if upload.annotate else plain
+        monitor.judged(report)
+        plain = JsonReport.of(report, detector.contract, detector.sha256)
+        return _annotated(plain, report, upload.path, limits) if upload.annotate else plain
 
 
 def _annotated(
-    plain: JsonReport, found: Report, path: Path, limits: ServingLimits
+    plain: JsonReport, report: Report, path: Path, limits: ServingLimits
 ) -> AnnotatedReport:
-    of_both = partial(AnnotatedReport, **plain.model_dump(by_alias=True))
+    answer = partial(AnnotatedReport, **plain.model_dump(by_alias=True))
     try:
-        data = annotation.annotated(path, found, limits.of_a_file)
+        data = annotation.annotated(path, report, limits.of_a_file)
     except MediaError as error:
-        return of_both(annotated=None, not_annotated=str(error))
-    kind = annotation.MEDIA_TYPES[annotation.suffix(found)]
-    file = AnnotatedFile(media_type=kind, base64=b64encode(data).decode())
-    return of_both(annotated=file, not_annotated="")
+        return answer(annotated=None, not_annotated=str(error))
+    media_type = annotation.MEDIA_TYPES[annotation.suffix(report)]
+    file = AnnotatedFile(media_type=media_type, base64=b64encode(data).decode())
+    return answer(annotated=file, not_annotated="")
 
 
 @contextmanager
@@ -274,7 +275,7 @@ def _held(places: CapacityLimiter, monitor: monitoring.Monitor) -> Iterator[None
 
 
 def _holder_of(key: str) -> Callable[[str | None], None]:
-    """Lets nobody pass but whoever sends the key."""
+    """A dependency that refuses every request without the key."""
 
     def check(
         sent: Annotated[str | None, Security(APIKeyHeader(name=KEY, auto_error=False))],
@@ -294,34 +295,35 @@ def _answer_errors(app: FastAPI, monitor: monitoring.Monitor, model: Path) -> No
     """Have every error answered as a problem, without the folder that the model lies in."""
 
     def answered(request: Request, error: Exception) -> Response:
-        found = problems.of(error)
-        found.problem = without_folder(found.problem, model)
-        monitor.refused(found.status)
-        return problems.answer(found)
+        refusal = problems.of(error)
+        refusal.problem = without_folder(refusal.problem, model)
+        monitor.refused(refusal.status)
+        return problems.answer(refusal)
 
     for kind in (UserError, HTTPException, Exception):
         app.add_exception_handler(kind, answered)
 
 
 def _refusals(never: Set[HTTPStatus], *statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's description of the refusals by status, without those that are `never` sent."""
     return {
-        int(one): {"model": Problem, "description": REFUSALS[one]}
-        for one in statuses
-        if one not in never
+        int(status): {"model": Problem, "description": REFUSALS[status]}
+        for status in statuses
+        if status not in never
     }
 
 
 def _description(app: FastAPI) -> dict[str, Any]:
     """OpenAPI's, in which problems have the media type that they are sent with."""
     if app.openapi_schema is None:
-        found = get_openapi(
+        description = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
-        for operations in found["paths"].values():
+        for operations in description["paths"].values():
             for operation in operations.values():
                 for status, described in operation["responses"].items():
                     if int(status) >= HTTPStatus.BAD_REQUEST:
                         content = described["content"]
                         content[problems.MEDIA_TYPE] = content.pop("application/json")
-        app.openapi_schema = found
+        app.openapi_schema = description
     return app.openapi_schema

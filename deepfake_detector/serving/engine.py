@@ -1,8 +1,8 @@
-"""What judges behind the page and the API: models loaded once, so many inputs at a time, the others
-in line.
+"""What judges behind the page and the API: models are loaded once, and some inputs are judged at a
+time while the others wait in line.
 
     engine = Engine(limits.visitors_at_once)
-    with engine.turn(path, told) as detector:
+    with engine.turn(path, on_wait) as detector:
         report = detector.predict(clip, limits=limits.of_a_file)
 """
 
@@ -42,30 +42,30 @@ class Engine:
 
     @contextmanager
     def turn(
-        self, path: Path, told: Callable[[int], None], spare: Callable[[], bool] = lambda: False
+        self, path: Path, on_wait: Callable[[int], None], spare: Callable[[], bool] = lambda: False
     ) -> Iterator[Detector]:
         """Wait in line, then have the model at `path` to oneself until the block ends.
 
-        `told` is called at once, and then every half second, with the number of those who wait
-        before; if it raises, the place in the line is given up. As long as `spare` says so, all
-        others go first; see `wanted`. Raises UserError where the model cannot be used.
+        `on_wait` is called at once, and then every half second, with the number of those who wait
+        before; if it raises, the place in the line is given up. While `spare()` is true, all others
+        go first; see `wanted`. Raises UserError where the model cannot be used.
         """
-        with self._line.turn(told, spare) as place:
+        with self._line.turn(on_wait, spare) as place:
             yield self.detector(path, place)
 
     def wanted(self) -> bool:
-        """Whether somebody waits whom one to `spare` is to give its turn up for."""
+        """Whether somebody waits for whom an input to `spare` is to give its turn up."""
         return self._line.wanted()
 
 
 def chosen() -> Path:
-    """The model to serve where nobody chooses."""
+    """The path of the model to serve where nobody chooses."""
     return Path(os.environ.get("DEEPFAKE_MODEL") or MODEL)
 
 
 def offered() -> list[Path]:
-    """The models to choose from: the one that DEEPFAKE_MODEL names, else every models/*.onnx, the
-    one to take first."""
+    """The paths of the models to choose from, the default first: the one that DEEPFAKE_MODEL names,
+    else every models/*.onnx."""
     if os.environ.get("DEEPFAKE_MODEL"):
         return [chosen()]
     others = sorted(path for path in MODEL.parent.glob("*.onnx") if path != MODEL)
@@ -73,8 +73,8 @@ def offered() -> list[Path]:
 
 
 def without_folder(text: str, path: Path) -> str:
-    """A text about the model, or another file, at `path` for somebody who is not to know where it
-    lies, nor where face detectors do."""
+    """A text without the folders of the file at `path` and of the face detectors, for visitors, who
+    are not to see where these lie."""
     return text.replace(str(path), path.name).replace(f"{assets.folder()}/", "")
 
 

@@ -14,24 +14,25 @@ NAMES = {"video": "videos", "image": "images"}
 
 
 def unfamiliar(kind: str, facts: Mapping[str, Any], learned: Mapping[str, Inputs]) -> list[str]:
-    """What of a file lies outside all that the model has learned from; a sentence each.
+    """A sentence for each fact of a file that lies outside all that the model has learned from.
 
-    `facts` are those of the report, `learned` those of the contract by kind.
+    `kind` is `video` or `image`, `facts` are those of the report; `learned` are the ranges of the
+    contract by kind, empty where they are not known.
     """
     if not learned:
         return []
     if kind not in learned:
         return [f"The model has learned from no {NAMES[kind]}; on them it may be wrong more often."]
     known = learned[kind]
-    said = [
+    differences = [
         _unlike_codec(facts.get("codec"), known.codecs),
         _unlike("pixels on the shorter side", _short_side(facts), known.short_side),
         _unlike("bits per pixel", bits_per_pixel(kind, facts), known.bits_per_pixel),
     ]
     return [
-        f"Unlike all {NAMES[kind]} that the model has learned from: {one}. It may be wrong more often."
-        for one in said
-        if one
+        f"Unlike all {NAMES[kind]} that the model has learned from: {difference}. It may be wrong more often."
+        for difference in differences
+        if difference
     ]
 
 
@@ -44,10 +45,10 @@ def _short_side(facts: Mapping[str, Any]) -> float | None:
     return min(width, height) if width and height else None
 
 
-def _unlike(what: str, value: float | None, known: tuple[float, float] | None) -> str:
+def _unlike(name: str, value: float | None, known: tuple[float, float] | None) -> str:
     if value is None or known is None or known[0] <= value <= known[1]:
         return ""
-    shown, low, high = (
-        f"{one:,}" if isinstance(one, int) else f"{one:.2g}" for one in (value, *known)
+    own, low, high = (
+        f"{number:,}" if isinstance(number, int) else f"{number:.2g}" for number in (value, *known)
     )
-    return f"{shown} {what}, where it knows {low} to {high}"
+    return f"{own} {name}, where it knows {low} to {high}"

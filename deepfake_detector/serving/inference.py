@@ -123,6 +123,7 @@ class FaceTrack:
 
     @property
     def judgement(self) -> Judgement:
+        """Verdict, reason and probability as `scoring.decision` takes them."""
         return Judgement(self.verdict, self.reason, self.fake_probability)
 
     @property
@@ -171,7 +172,7 @@ class Report:
 
     @classmethod
     def unreadable(cls, name: str, why: str) -> "Report":
-        """Of a file that nothing was found out about."""
+        """The report on a file of which nothing is known but `why` it cannot be read."""
         return cls(name, None, None, "ERROR", reason=Reason.UNREADABLE, error=why)
 
 
@@ -187,8 +188,9 @@ class _JudgedFace(NamedTuple):
 
 @dataclass
 class _Seen:
-    """What was found in the sampled frames: each without its picture, with its faces, and whose
-    crops go to the network. `views` tell who is who; ready crops are all of one person."""
+    """What was found in the sampled frames: the frames without their pictures, the faces of each,
+    and the crops that go to the network. By `views` people are followed; without them (ready crops)
+    all are of one person."""
 
     frames: list[Frame] = field(default_factory=list)
     faces: list[list[Face]] = field(default_factory=list)
@@ -219,18 +221,18 @@ class Detector:
     def __init__(self, model: Model, source: str, at_once: int) -> None:
         self.contract, self.sha256 = model.contract, model.sha256
         self._model, self._at_once, self._lock = model, at_once, threading.Lock()
-        found = self.contract.detection
+        detection = self.contract.detection
         self._faces = load_detector(
-            found.name,
-            found.detect_size,
+            detection.name,
+            detection.detect_size,
             self.contract.crop.min_face,
-            found.min_score,
-            found.sha256,
+            detection.min_score,
+            detection.sha256,
         )
-        if self._faces.sha256 != found.sha256:
+        if self._faces.sha256 != detection.sha256:
             raise UserError(
-                f"the {found.name} face detector here is another file than the model was trained "
-                f"with (sha256 {self._faces.sha256}, expected {found.sha256})",
+                f"the {detection.name} face detector here is another file than the model was "
+                f"trained with (sha256 {self._faces.sha256}, expected {detection.sha256})",
                 "install the versions of requirements.txt",
             )
         golden.check(self.contract.golden, self._faces, self.contract.crop, model.judge, source)
@@ -256,6 +258,7 @@ class Detector:
 
     @property
     def banner(self) -> str:
+        """What to know of this model before any of its verdicts; empty where there is nothing."""
         return banner(self.contract)
 
     def predict(
@@ -272,12 +275,12 @@ class Detector:
         """Judge an image or a video, a path or its bytes.
 
         `kind` is `auto`, or `face` where the picture is a face crop already: UserError where the
-        model cuts faces out itself. `watch` is told (frames done, frames to come at most). `sha256`
-        is that of the source's bytes, from a caller who has it; else it is computed. `keep_frames`:
-        the report holds the frames looked at, small, to show. Whatever is wrong with the input, a
-        limit that it passes too, ends in a report with the verdict ERROR, never in an exception.
-        Where the input is to be `stressed`, a verdict of REAL or FAKE is tested on changed copies
-        too, in memory, which takes several times as long; it may become INCONCLUSIVE by it.
+        model cuts faces out itself. `watch` is called with the frames done and the most that there
+        may be. `sha256` is that of the source's bytes, from a caller who has it; else it is
+        computed. `keep_frames`: the report holds the frames looked at, small, to show. Anything
+        wrong with the input, a limit that it exceeds too, gives a report with the verdict ERROR,
+        never an exception. `stressed`: a verdict of REAL or FAKE is also tested on changed copies
+        in memory, which takes several times as long and may make it INCONCLUSIVE.
         """
         self.check_kind(kind)
         source = Path(source) if isinstance(source, str) else source
@@ -285,19 +288,19 @@ class Detector:
         parts = 1 + len(VARIANTS) if stressed else 1
 
         def judged(source: Source, part: int, limits: Limits, sha256: str | None) -> Report:
-            def told(done: int, most: int) -> None:
+            def watch_part(done: int, most: int) -> None:
                 if watch:
                     watch(part * most + done, parts * most)
 
             return self._predicted(
-                source, name, kind, told, limits, sha256, keep_frames and not part
+                source, name, kind, watch_part, limits, sha256, keep_frames and not part
             )
 
         report = judged(source, 0, limits, sha256)
         if stressed:
             # a copy of one of the demo's files is judged as that file is
-            own = partial(judged, sha256=report.sha256)
-            report = stress.tested(report, source, own, limits)
+            judge_copy = partial(judged, sha256=report.sha256)
+            report = stress.tested(report, source, judge_copy, limits)
         return replace(report, seconds=time.monotonic() - started)
 
     def check_kind(self, kind: str) -> None:
@@ -356,12 +359,16 @@ class Detector:
     def score(
         self, frames: Iterable[Frame], ready_crops: bool = False
     ) -> tuple[ClipScore, dict[int, dict[int, float]]]:
-        """What a clip of these frames comes to, and of each track the logit by frame number."""
+        """The score of a clip of these frames, and of each track the logit by frame number.
+
+        `ready_crops`: each frame is a face crop already.
+        """
         with self._lock:
             seen, judged = self._looked_at(frames, ready_crops)
         tracks = self._tracks(seen, judged)
         return self._clip(seen, tracks), {
-            track: {one.frame.index: one.logit for one in faces} for track, faces in tracks.items()
+            track: {face.frame.index: face.logit for face in faces}
+            for track, faces in tracks.items()
         }
 
     def _judge(
@@ -380,10 +387,10 @@ class Detector:
             warnings.append(GIVEN)
         most = 1 if report.kind == "image" else terms.frames
 
-        def told(done: int) -> None:
+        def watch_frame(done: int) -> None:
             watch(done, most)
 
-        seen, judged = self._looked_at(frames, kind == "face", told, seconds, keep_frames)
+        seen, judged = self._looked_at(frames, kind == "face", watch_frame, seconds, keep_frames)
         tracks = self._tracks(seen, judged)
         clip, facts = self._clip(seen, tracks), facts_of(seen.frames)
         all_facts = report.facts | facts
@@ -418,19 +425,20 @@ class Detector:
         return self._decided(report, clip, in_part=lost or probed.cut_off or probed.joined)
 
     def _decided(self, report: Report, clip: ClipScore, in_part: bool) -> Report:
-        """`in_part`: not all of the file could be looked at, so nothing speaks for the rest."""
+        """The report with its verdict. `in_part`: not all of the file could be looked at, so it is
+        not known to be REAL."""
         terms = self.contract
         if silent := self._silent_on(report.sha256):
             nobody = tuple(
-                replace(one, verdict="INCONCLUSIVE", reason=silent, details="")
-                for one in report.faces
+                replace(track, verdict="INCONCLUSIVE", reason=silent, details="")
+                for track in report.faces
             )
             return replace(report, verdict="INCONCLUSIVE", reason=silent, faces=nobody)
         judged, decides = judge(clip.logit, clip.reason, terms.decision, clip.people), clip.track
         details = clip.details
         if clip.track is not None:
-            people = {one.track: one for one in report.faces}
-            judgements = {track: one.judgement for track, one in people.items()}
+            people = {person.track: person for person in report.faces}
+            judgements = {track: person.judgement for track, person in people.items()}
             judged, decides = judge_clip(judged, clip.track, judgements)
             details = people[clip.track].details if decides is None else ""
             if judged.reason == Reason.NOT_ALL:
@@ -505,21 +513,21 @@ class Detector:
         self, seen: _Seen, judged: list[tuple[float, np.ndarray]]
     ) -> dict[int, list[_JudgedFace]]:
         """The faces judged, by track."""
-        found = iter(judged)
+        results = iter(judged)
         tracks: dict[int, list[_JudgedFace]] = {}
         for frame, faces, crops, row in zip(
             seen.frames, seen.faces, seen.crops, seen.tracks(self.contract.dominant), strict=True
         ):
             for place, crop in crops.items():
-                one = _JudgedFace(frame, faces[place], crop, *next(found))
-                tracks.setdefault(row[place], []).append(one)
+                face = _JudgedFace(frame, faces[place], crop, *next(results))
+                tracks.setdefault(row[place], []).append(face)
         return tracks
 
     def _clip(self, seen: _Seen, tracks: dict[int, list[_JudgedFace]]) -> ClipScore:
         too_small = sum(
             len(faces) - len(crops) for faces, crops in zip(seen.faces, seen.crops, strict=True)
         )
-        logits = {track: [one.logit for one in faces] for track, faces in tracks.items()}
+        logits = {track: [face.logit for face in faces] for track, faces in tracks.items()}
         return scores.score_clip(
             logits,
             len(seen.frames),
@@ -532,23 +540,23 @@ class Detector:
         decision = self.contract.decision
         frames = tuple(
             FaceFrame(
-                one.frame.index,
-                one.frame.time,
-                (one.face.x, one.face.y, one.face.width, one.face.height),
-                self._probability(one.logit),
-                one.crop,
-                one.activation,
+                judged.frame.index,
+                judged.frame.time,
+                (judged.face.x, judged.face.y, judged.face.width, judged.face.height),
+                self._probability(judged.logit),
+                judged.crop,
+                judged.activation,
             )
-            for one in faces
+            for judged in faces
         )
-        logits = [one.logit for one in faces]
-        quality = clip_measures([measures(one.crop) for one in frames])
+        logits = [judged.logit for judged in faces]
+        quality = clip_measures([measures(frame.crop) for frame in frames])
         beyond = outside(quality, self.contract.quality)
-        judged, details = judge_person(logits, sampled, decision, people, beyond)
+        judgement, details = judge_person(logits, sampled, decision, people, beyond)
         return FaceTrack(
             track,
-            judged.verdict,
-            judged.reason,
+            judgement.verdict,
+            judgement.reason,
             self._probability(scores.track_logit(logits)),
             frames,
             details,
@@ -567,13 +575,13 @@ def banner(terms: Contract) -> str:
 
 
 def _unseen(probed: Probe) -> tuple[str, ...]:
-    """What is not looked at of a file, as its probe tells."""
+    """Warnings of what is not looked at of a file, as its probe shows."""
     return (*([CUT_OFF] if probed.cut_off else []), *([JOINED] if probed.joined else []))
 
 
 def of_the_file(warnings: Iterable[str], banner: str) -> str:
-    """What a report warns of, but for the model's `banner`, in words."""
-    return " ".join(one for one in warnings if one != banner)
+    """A report's warnings in one text, without the model's `banner`."""
+    return " ".join(warning for warning in warnings if warning != banner)
 
 
 def _sha256(source: Source) -> str:
@@ -587,9 +595,9 @@ def _on_disk(source: Source) -> list[Path]:
 def _in_doubt(people: Iterable[FaceTrack]) -> str:
     """Who keeps a clip from being REAL, and why."""
     return "; ".join(
-        f"person {one.person}: {scores.with_details(one.reason, one.details)}"
-        for one in people
-        if in_doubt(one.reason)
+        f"person {person.person}: {scores.with_details(person.reason, person.details)}"
+        for person in people
+        if in_doubt(person.reason)
     )
 
 
@@ -605,8 +613,8 @@ def _with_face(seen: _Seen) -> int:
 def _in_order(futures: list[Future]) -> list[tuple[float, np.ndarray]]:
     return [
         (float(logit), activation)
-        for done in futures
-        for logit, activation in zip(*done.result(), strict=True)
+        for future in futures
+        for logit, activation in zip(*future.result(), strict=True)
     ]
 
 

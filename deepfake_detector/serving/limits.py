@@ -42,17 +42,19 @@ class ServingLimits(StrictModel, strict=True):
 
     @property
     def upload_bytes(self) -> int:
+        """The largest file, in bytes."""
         return self.upload_mb * MIB
 
     @property
     def of_a_file(self) -> reading.Limits:
+        """The limits within which one file is read."""
         return reading.Limits(
             round(self.megapixels * 1e6), self.clip_seconds, self.seconds_per_clip
         )
 
 
 def file() -> Path:
-    """The file of the limits in force."""
+    """The path of the file with the limits in force."""
     return Path(os.environ.get("DEEPFAKE_LIMITS", FILE)).absolute()
 
 
@@ -63,7 +65,7 @@ def read(server_mb: float = math.inf) -> ServingLimits:
     """
     path = file()
     try:
-        found = ServingLimits(**tomllib.loads(path.read_text()))
+        limits = ServingLimits(**tomllib.loads(path.read_text()))
     except OSError as error:
         raise UserError(
             f"{path}: {error.strerror}", f"DEEPFAKE_LIMITS names a file like {SHOWN}"
@@ -74,13 +76,13 @@ def read(server_mb: float = math.inf) -> ServingLimits:
         ) from error
     except ValidationError as error:
         problems = "; ".join(
-            ": ".join(filter(None, (".".join(map(str, one["loc"])), in_words(one))))
-            for one in error.errors()
+            ": ".join(filter(None, (".".join(map(str, problem["loc"])), in_words(problem))))
+            for problem in error.errors()
         )
         raise UserError(f"{path}: {problems}", f"{SHOWN} explains its keys") from error
-    if found.upload_mb > server_mb:
+    if limits.upload_mb > server_mb:
         raise UserError(
-            f"{path}: upload_mb is {found.upload_mb}, but the server takes {server_mb} MB",
-            f"start it with --server.maxUploadSize {found.upload_mb}",
+            f"{path}: upload_mb is {limits.upload_mb}, but the server takes {server_mb} MB",
+            f"start it with --server.maxUploadSize {limits.upload_mb}",
         )
-    return found
+    return limits

@@ -21,19 +21,20 @@ LASTING = 1.0  # seconds that a box is shown at most, before and after the frame
 
 def marked(report: Report, seen: SeenFrame) -> np.ndarray:
     """A kept frame with the faces that were judged in it: (height, width, 3) RGB uint8."""
-    found = [
-        box_of(report, track, one, one.box, (seen.scale, seen.scale))
+    in_frame = [
+        box_of(report, track, face, face.box, (seen.scale, seen.scale))
         for track in report.faces
-        for one in track.frames
-        if one.frame == seen.frame
+        for face in track.frames
+        if face.frame == seen.frame
     ]
-    return boxes.draw(seen_frames.picture(seen), found, letters=boxes.LARGE)
+    return boxes.draw(seen_frames.picture(seen), in_frame, letters=boxes.LARGE)
 
 
 def regions_marked(
     crop: np.ndarray, activation: np.ndarray, terms: Contract, people: int
 ) -> np.ndarray:
-    """A crop (S, S, 3) with the regions that raised its score, among so many judged `people`."""
+    """A crop (S, S, 3) RGB uint8 with the regions that raised its score drawn in; of so many judged
+    `people` a score that is FAKE for one may not be."""
     stride = STRIDE * len(crop) / terms.crop.input_size
     decision = terms.decision
     return overlay.draw(crop, activation, stride, decision.temperature, decision.fake_from(people))
@@ -44,30 +45,31 @@ def boxes_at(report: Report, time: float, scale: tuple[float, float]) -> list[Bo
     frames that were looked at boxes are interpolated; where a face jumps from one place to another,
     as at a cut, it stays where it was until the middle."""
     step = (report.facts.get("duration") or 0.0) / max(1, report.frames_sampled)
-    found = []
+    boxes_then = []
     for track in report.faces:
-        if here := _at(track.frames, time, step):
-            one, place = here
-            found.append(box_of(report, track, one, place, scale))
-    return found
+        if seen := _at(track.frames, time, step):
+            face, place = seen
+            boxes_then.append(box_of(report, track, face, place, scale))
+    return boxes_then
 
 
 def box_of(
     report: Report,
     track: FaceTrack,
-    one: FaceFrame,
+    face: FaceFrame,
     place: tuple[float, float, float, float],
     scale: tuple[float, float],
 ) -> Box:
-    """A person's box, told by number; by verdict and the face's own score where the report has a
-    score to stand behind."""
+    """The box of a person's face at `place` (left, top, width, height), scaled so in width and
+    height. It has the person's number and, where the report has a score to stand behind, the
+    verdict on the person and the score of this face."""
     wide, high = scale
     left, top, width, height = place
     scaled = left * wide, top * high, width * wide, height * high
     if report.fake_probability is None or not track.scored:
         return Box(scaled, track.verdict, str(track.person))
-    said = f"{track.person} {_in_short(track.verdict, one.fake_probability)}"
-    return Box(scaled, track.verdict, said)
+    label = f"{track.person} {_in_short(track.verdict, face.fake_probability)}"
+    return Box(scaled, track.verdict, label)
 
 
 def in_short(report: Report) -> str:
@@ -78,15 +80,15 @@ def in_short(report: Report) -> str:
 
 
 def _in_short(verdict: FileVerdict, fake_probability: float) -> str:
-    said = verdict if decided(verdict) else "no verdict"
-    return f"{said}, {percent(fake_probability)} fake"
+    word = verdict if decided(verdict) else "no verdict"
+    return f"{word}, {percent(fake_probability)} fake"
 
 
 def _at(
     frames: tuple[FaceFrame, ...], time: float, step: float
 ) -> tuple[FaceFrame, tuple[float, float, float, float]] | None:
     """The face that is nearest in time, and where it is then; None where it is not seen."""
-    after = bisect_right([one.time for one in frames], time)
+    after = bisect_right([face.time for face in frames], time)
     before, later = frames[max(after - 1, 0)], frames[min(after, len(frames) - 1)]
     nearer = before if time - before.time <= later.time - time else later
     gap = later.time - before.time
@@ -106,6 +108,6 @@ def _between(
         if inner >= min(first[start] + first[size], second[start] + second[size]):
             return None
     left, top, width, height = (
-        one + (other - one) * share for one, other in zip(first, second, strict=True)
+        start + (end - start) * share for start, end in zip(first, second, strict=True)
     )
     return left, top, width, height

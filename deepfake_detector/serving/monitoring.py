@@ -48,12 +48,14 @@ class Monitor:
         )
 
     def judged(self, report: Report) -> None:
+        """Count a file that was judged: its verdict and the seconds it took."""
         self._verdicts.labels(report.verdict).inc()
         self._seconds.observe(report.seconds)
 
     def refused(self, status: int) -> None:
+        """Count a request that was answered with an error, by the status of the answer."""
         self._refused.labels(str(status)).inc()
 
     def text(self) -> bytes:
-        """All counts, of CONTENT_TYPE."""
+        """All counts in Prometheus' text format, CONTENT_TYPE."""
         return generate_latest(self._registry)

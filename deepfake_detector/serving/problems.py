@@ -41,8 +41,8 @@ class RequestError(UserError):
 
 
 def of(error: Exception) -> RequestError:
-    """What is answered to a request that raised an error. Of an error of the program nothing is
-    told."""
+    """The answer to a request that raised an error; of an error of the program itself it gives no
+    details."""
     if isinstance(error, RequestError):
         return error
     if isinstance(error, UserError):
@@ -58,6 +58,7 @@ def of(error: Exception) -> RequestError:
 
 
 def answer(error: RequestError) -> JSONResponse:
+    """The response with that error as a Problem, after which the connection is closed."""
     problem = Problem(
         type="about:blank",
         title=HTTPStatus(error.status).phrase,

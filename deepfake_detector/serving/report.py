@@ -2,12 +2,13 @@
 
 Example:
 
-    from deepfake_detector.serving import report
+    from deepfake_detector.serving.report import as_html
 
-    found = detector.predict(Path("clip.mp4"))
-    Path("clip.html").write_bytes(report.as_html(found, detector.contract, detector.sha256))
+    report = detector.predict(Path("clip.mp4"))
+    Path("clip.html").write_bytes(as_html(report, detector.contract, detector.sha256))
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ WHO_DECIDES = "Whoever has the highest probability among those seen often enough
 TIMELINE = (
     "Each point is a face in a frame: FAKE in the orange, REAL in the blue, neither in the grey."
 )
-FACTS = {  # how the facts of a file are told on the page
+FACTS = {  # of a file: name -> its title on the page, and how its value is written
     "bytes": ("size", "{:,} bytes"),
     "container": ("container", "{}"),
     "codec": ("codec", "{}"),
@@ -50,47 +51,14 @@ FACTS = {  # how the facts of a file are told on the page
 
 def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:
     """The evidence as one page; the same report gives the same bytes."""
-    from deepfake_detector.pages import (
-        svg,  # the drawing library costs a second that JSON need not pay
-    )
-
-    trusted = report.fake_probability is not None
-    charts, first = [], [sentences.in_words(report)] if report.reason else []
+    sections = [_verdict(report, terms), Section("Limits", sentences.LIMITS)]
     if report.fake_probability is not None:
-        decision = terms.decision
-        high = decision.fake_from(report.people)
-        charts.append(Chart(svg.gauge(report.fake_probability, decision.band_low, high)))
-        score, limits = sentences.score_in_words(report, decision)
-        first += [
-            f"Probability of fake: {score}. {limits}",
-            sentences.meaning(report, terms),
-        ]
-    moments = timeline(report)
-    if trusted and moments["second"].nunique() > 1:
-        high = terms.decision.fake_from(report.people)
-        charts.append(Chart(svg.timeline(moments, terms.decision.band_low, high), TIMELINE))
-    sections = [
-        Section(sentences.SAID[report.verdict], first, charts=charts),
-        Section("Limits", sentences.LIMITS),
-    ]
-    if trusted:
         sections += [_people(report), *_moments(report), _faces(report, terms)]
     sections += [
         _firmness(report, terms),
-        Section(
-            "The file",
-            rows=[{"fact": name, "value": value} for name, value in _input_facts(report).items()],
-        ),
-        Section(
-            "The model",
-            rows=[
-                {"fact": name, "value": value} for name, value in _model_facts(terms, model_sha256)
-            ],
-        ),
-        Section(
-            "This report",
-            rows=[{"fact": name, "value": value} for name, value in _own_facts(report).items()],
-        ),
+        _facts("The file", _input_facts(report)),
+        _facts("The model", _model_facts(terms, model_sha256)),
+        _facts("This report", _own_facts(report)),
     ]
     return render(
         f"Deepfake detector: {Path(report.input).name}",
@@ -101,40 +69,40 @@ def as_html(report: Report, terms: Contract, model_sha256: str) -> bytes:
 
 
 def firmness_rows(report: Report) -> list[dict[str, str]]:
-    """What each changed copy of the file came to, the mildest first."""
+    """Rows of a table of the changed copies, the mildest first: copy, verdict and probability."""
     return [
         {
-            "copy": one.words,
-            "verdict": one.verdict + (f" ({one.reason})" if one.reason else ""),
-            "probability of fake": _percent(one.fake_probability),
+            "copy": outcome.words,
+            "verdict": outcome.verdict + (f" ({outcome.reason})" if outcome.reason else ""),
+            "probability of fake": _percent(outcome.fake_probability),
         }
-        for one in (report.firmness.outcomes if report.firmness else ())
+        for outcome in (report.firmness.outcomes if report.firmness else ())
     ]
 
 
 def file_facts(report: Report) -> dict[str, str]:
-    """What the file says of itself, in words and with units; what is not known is left out."""
+    """The facts of the file by title, in words and with units; what is not known is left out."""
     facts = {name: value for name, value in report.facts.items() if value not in (None, "")}
     size = {"width": f"{facts['width']} x {facts['height']}"} if "width" in facts else {}
-    told = {
+    in_words = {
         title: form.format((facts | size)[name])
         for name, (title, form) in FACTS.items()
         if name in facts
     }
-    return told | ({"note": " ".join(report.notes)} if report.notes else {})
+    return in_words | ({"note": " ".join(report.notes)} if report.notes else {})
 
 
 def timeline(report: Report) -> pd.DataFrame:
     """A row for every face judged: second, fake_probability, person (from 1), frame."""
     rows = [
         {
-            "second": one.time,
-            "fake_probability": one.fake_probability,
+            "second": face.time,
+            "fake_probability": face.fake_probability,
             "person": track.person,
-            "frame": one.frame,
+            "frame": face.frame,
         }
         for track in report.faces
-        for one in track.frames
+        for face in track.frames
     ]
     return pd.DataFrame(rows, columns=["second", "fake_probability", "person", "frame"])
 
@@ -142,23 +110,43 @@ def timeline(report: Report) -> pd.DataFrame:
 def most_suspicious(report: Report) -> list[tuple[int, FaceFrame]]:
     """Every face judged with its person's number (from 1), the highest fake probability first;
     after all others those of people who were seen too seldom to have a score."""
-    every = [(track, one) for track in report.faces for one in track.frames]
-    every.sort(
-        key=lambda found: (
-            not found[0].scored,
-            -found[1].fake_probability,
-            found[1].frame,
-            found[0].person,
-        )
-    )
-    return [(track.person, one) for track, one in every]
+    faces = [(track, face) for track in report.faces for face in track.frames]
+
+    def order(pair: tuple[FaceTrack, FaceFrame]) -> tuple:
+        track, face = pair
+        return not track.scored, -face.fake_probability, face.frame, track.person
+
+    return [(track.person, face) for track, face in sorted(faces, key=order)]
 
 
 def most_suspicious_frames(report: Report) -> list[SeenFrame]:
     """The frames that were kept and have a face, the highest probability of fake first."""
-    kept = {one.frame: one for one in report.frames}
-    order = dict.fromkeys(one.frame for _, one in most_suspicious(report))
+    kept = {seen.frame: seen for seen in report.frames}
+    order = dict.fromkeys(face.frame for _, face in most_suspicious(report))
     return [kept[frame] for frame in order if frame in kept]
+
+
+def _verdict(report: Report, terms: Contract) -> Section:
+    """The verdict with the reason or the score behind it, and the charts of that score."""
+    from deepfake_detector.pages import (
+        svg,  # the drawing library costs a second that JSON need not pay
+    )
+
+    text, charts = [sentences.in_words(report)] if report.reason else [], []
+    if report.fake_probability is not None:
+        low, high = terms.decision.band_low, terms.decision.fake_from(report.people)
+        charts.append(Chart(svg.gauge(report.fake_probability, low, high)))
+        moments = timeline(report)
+        if moments["second"].nunique() > 1:
+            charts.append(Chart(svg.timeline(moments, low, high), TIMELINE))
+        score, limits = sentences.score_in_words(report, terms.decision)
+        text += [f"Probability of fake: {score}. {limits}", sentences.meaning(report, terms)]
+    return Section(sentences.SAID[report.verdict], text, charts=charts)
+
+
+def _facts(title: str, facts: Mapping[str, object]) -> Section:
+    rows = [{"fact": name, "value": value} for name, value in facts.items()]
+    return Section(title, rows=rows)
 
 
 def _moments(report: Report) -> list[Section]:
@@ -166,10 +154,10 @@ def _moments(report: Report) -> list[Section]:
     pictures = []
     for seen in most_suspicious_frames(report)[:MOMENTS_SHOWN]:
         scores = [
-            f"person {track.person} {percent(one.fake_probability)}"
+            f"person {track.person} {percent(face.fake_probability)}"
             for track in report.faces
-            for one in track.frames
-            if one.frame == seen.frame
+            for face in track.frames
+            if face.frame == seen.frame
         ]
         when = f"{seen.time:.1f} s: " if report.kind == "video" else ""
         caption = f"{when}{', '.join(scores)}"
@@ -218,11 +206,11 @@ def _firmness(report: Report, terms: Contract) -> Section:
 def _faces(report: Report, terms: Contract) -> Section:
     shown = most_suspicious(report)[:FACES_SHOWN]
     pictures = []
-    for person, one in shown:
-        regions = marking.regions_marked(one.crop, one.activation, terms, report.people)
-        both = np.hstack([one.crop, regions])
-        when = f"{one.time:.1f} s, " if report.kind == "video" else ""
-        caption = f"person {person}, {when}{percent(one.fake_probability)}{sentences.not_counted(report, person)}"
+    for person, face in shown:
+        regions = marking.regions_marked(face.crop, face.activation, terms, report.people)
+        both = np.hstack([face.crop, regions])
+        when = f"{face.time:.1f} s, " if report.kind == "video" else ""
+        caption = f"person {person}, {when}{percent(face.fake_probability)}{sentences.not_counted(report, person)}"
         pictures.append(
             Picture(
                 as_jpeg(both, CROP_QUALITY),
@@ -252,22 +240,22 @@ def _input_facts(report: Report) -> dict[str, object]:
     }
 
 
-def _model_facts(terms: Contract, model_sha256: str) -> list[tuple[str, object]]:
+def _model_facts(terms: Contract, model_sha256: str) -> dict[str, object]:
     learned = [
         f"{name}: {', '.join(f'{count} {method}' for method, count in counts.items())}"
         for name, counts in terms.trained_on.data_sets.items()
     ]
-    return [
-        ("sha256", model_sha256),
-        ("network", terms.network),
-        ("variant", terms.variant),
-        ("learned from", "; ".join(learned)),
-        ("split", terms.trained_on.split),
-        ("faces found by", terms.detection.name),
-        ("checked on", sentences.checked_in_words(terms.decision)),
-        ("verdicts", sentences.limits_in_words(terms.decision, people=1)),
-        ("face quality it judges", in_words_of_quality(terms.quality)),
-    ]
+    return {
+        "sha256": model_sha256,
+        "network": terms.network,
+        "variant": terms.variant,
+        "learned from": "; ".join(learned),
+        "split": terms.trained_on.split,
+        "faces found by": terms.detection.name,
+        "checked on": sentences.checked_in_words(terms.decision),
+        "verdicts": sentences.limits_in_words(terms.decision, people=1),
+        "face quality it judges": in_words_of_quality(terms.quality),
+    }
 
 
 def _own_facts(report: Report) -> dict[str, str]:

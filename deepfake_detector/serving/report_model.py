@@ -107,6 +107,7 @@ class FileFacts(StrictModel):
 
     @classmethod
     def of(cls, facts: dict[str, Any]) -> Self:
+        """The facts of a report; those that it lacks are null."""
         return cls(**dict.fromkeys(cls.model_fields) | facts)
 
 
@@ -124,6 +125,7 @@ class InputFile(StrictModel):
 
     @classmethod
     def of(cls, report: Report) -> Self:
+        """The input of a report."""
         return cls(
             name=report.input,
             sha256=report.sha256,
@@ -146,6 +148,7 @@ class AtThisScore(StrictModel):
 
     @classmethod
     def of(cls, fake_probability: float, validation: Validation) -> Self:
+        """The validation clips of a model beside this probability of fake."""
         return cls(
             real_clips=validation.real_clips,
             fraction_of_reals_as_high=validation.reals_as_high(fake_probability),
@@ -168,6 +171,7 @@ class PersonFrame(StrictModel):
 
     @classmethod
     def of(cls, face: FaceFrame) -> Self:
+        """One judged face."""
         return cls(
             frame=face.frame, time=face.time, box=face.box, fake_probability=face.fake_probability
         )
@@ -187,6 +191,7 @@ class FaceQuality(StrictModel):
 
     @classmethod
     def of(cls, measure: Measure, value: float, limits: Limits) -> Self:
+        """One measure with the limits of the model; a measure without limits has none."""
         limit = limits.get(measure, WITHOUT_LIMIT)
         return cls(measure=measure, value=value, least=limit.least, most=limit.most)
 
@@ -209,6 +214,7 @@ class Person(StrictModel):
 
     @classmethod
     def of(cls, track: FaceTrack, limits: Limits) -> Self:
+        """One judged track; `limits` are those of face quality of the model."""
         return cls(
             person=track.person,
             verdict=track.verdict,
@@ -237,6 +243,7 @@ class ChangedCopy(StrictModel):
 
     @classmethod
     def of(cls, outcome: Outcome) -> Self:
+        """One changed copy."""
         return cls(
             variant=cast(VariantName, outcome.variant),
             verdict=outcome.verdict,
@@ -257,12 +264,13 @@ class StressTest(StrictModel):
     )
 
     @classmethod
-    def of(cls, found: Firmness) -> Self:
-        turned = found.turned_by
+    def of(cls, firmness: Firmness) -> Self:
+        """The outcomes of all changed copies."""
+        turned = firmness.turned_by
         return cls(
-            verdict=found.verdict,
+            verdict=firmness.verdict,
             turned_by=cast(VariantName, turned.variant) if turned else None,
-            copies=tuple(ChangedCopy.of(one) for one in found.outcomes),
+            copies=tuple(ChangedCopy.of(outcome) for outcome in firmness.outcomes),
         )
 
 
@@ -298,6 +306,7 @@ class JudgedBy(StrictModel):
 
     @classmethod
     def of(cls, terms: Contract, sha256: str) -> Self:
+        """The contract of the model file with this SHA-256."""
         return cls(
             sha256=sha256,
             network=terms.network,
@@ -361,6 +370,7 @@ class JsonReport(StrictModel, title="Report of the deepfake detector on one imag
 
     @classmethod
     def of(cls, report: Report, terms: Contract, model_sha256: str) -> Self:
+        """The report of the model with these `terms` and this SHA-256."""
         probability, decided_by = report.fake_probability, report.decided_by
         return cls(
             schema=FORMAT,
@@ -392,8 +402,7 @@ class JsonReport(StrictModel, title="Report of the deepfake detector on one imag
 
 def as_json(report: Report, terms: Contract, model_sha256: str) -> dict[str, Any]:
     """The report as plain values, valid by the published schema."""
-    made = JsonReport.of(report, terms, model_sha256)
-    return made.model_dump(mode="json", by_alias=True)
+    return JsonReport.of(report, terms, model_sha256).model_dump(mode="json", by_alias=True)
 
 
 class _WithoutFieldTitles(GenerateJsonSchema):
@@ -405,9 +414,11 @@ class _WithoutFieldTitles(GenerateJsonSchema):
 
 def published_schema() -> str:
     """The text of docs/report.schema.json; properties in the order they are declared."""
-    own = JsonReport.model_json_schema(mode="serialization", schema_generator=_WithoutFieldTitles)
+    schema = JsonReport.model_json_schema(
+        mode="serialization", schema_generator=_WithoutFieldTitles
+    )
     dialect = {"$schema": GenerateJsonSchema.schema_dialect}
-    return json.dumps(dialect | own, indent=2) + "\n"
+    return json.dumps(dialect | schema, indent=2) + "\n"
 
 
 if __name__ == "__main__":

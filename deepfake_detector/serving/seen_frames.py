@@ -16,8 +16,8 @@ QUALITY = 85  # of its JPEG
 
 @dataclass(frozen=True)
 class SeenFrame:
-    """One frame that was looked at: its number in the clip, its second, how many of its pixels one
-    of the upright frame is (`scale`, at most 1), and the picture as a JPEG."""
+    """One frame that was looked at: its number in the clip, its time in seconds, the factor by
+    which the upright frame was scaled (`scale`, at most 1), and the picture as a JPEG."""
 
     frame: int
     time: float
@@ -36,6 +36,6 @@ def kept(frame: Frame) -> SeenFrame:
     return SeenFrame(frame.index, frame.time, scale, as_jpeg(image, QUALITY))
 
 
-def picture(one: SeenFrame) -> np.ndarray:
-    """(height, width, 3) RGB uint8."""
-    return np.asarray(Image.open(io.BytesIO(one.jpeg)))
+def picture(seen: SeenFrame) -> np.ndarray:
+    """The picture of a kept frame, (height, width, 3) RGB uint8."""
+    return np.asarray(Image.open(io.BytesIO(seen.jpeg)))

@@ -62,7 +62,7 @@ def in_words(report: Report) -> str:
 
 
 def _looked_for(report: Report) -> dict[str, str]:
-    """What faces were looked for, and where, as an explanation may tell it."""
+    """What faces were looked for, and where, for the gaps in EXPLAINED."""
     least = f" of at least {report.least_face:.0f} pixels" if report.least_face else ""
     frames = f"any of the {report.frames_sampled} frames that were looked at"
     return {"least": least, "where": "the picture" if report.frames_sampled == 1 else frames}
@@ -101,84 +101,84 @@ def score_in_words(report: Report, decision: Decision) -> tuple[str, str]:
 
 def checked_in_words(decision: Decision) -> str:
     """On how many clips the model was checked, and how often its verdicts on them were wrong."""
-    found = decision.validation
+    checked = decision.validation
     reals = (
-        f"{found.real_clips} real clips of its user's, on which it was fitted again,"
+        f"{checked.real_clips} real clips of its user's, on which it was fitted again,"
         if decision.recalibrated
-        else f"{found.real_clips} real"
+        else f"{checked.real_clips} real"
     )
-    clips = f"{reals} and {found.fake_clips} fake clips that it had not learned from"
+    clips = f"{reals} and {checked.fake_clips} fake clips that it had not learned from"
     if decision.unproven:
         return clips
-    verdicts = found.real_clips + found.fake_clips - found.inconclusive
-    none = f", and none on the other {found.inconclusive}" if found.inconclusive else ""
-    return f"{clips}: {verdicts} verdicts, {found.wrong_outside_band} of them wrong{none}"
+    verdicts = checked.real_clips + checked.fake_clips - checked.inconclusive
+    none = f", and none on the other {checked.inconclusive}" if checked.inconclusive else ""
+    return f"{clips}: {verdicts} verdicts, {checked.wrong_outside_band} of them wrong{none}"
 
 
 def meaning(report: Report, terms: Contract) -> str:
     """What the score means on clips that the model was checked on; empty without a score."""
     if report.fake_probability is None:
         return ""
-    found = terms.decision.validation
+    checked = terms.decision.validation
     score = report.fake_probability
-    refitted = "fitted again" if terms.decision.recalibrated else "checked"
     reals = _counted(
-        found.reals_as_high(score),
-        found.real_scores,
-        found.real_clips,
+        checked.reals_as_high(score),
+        checked.real_scores,
+        checked.real_clips,
         "real",
         "high or higher",
-        refitted,
+        did="fitted again" if terms.decision.recalibrated else "checked",
     )
     fakes = _counted(
-        found.fakes_as_low(score), found.fake_scores, found.fake_clips, "fake", "low or lower"
+        checked.fakes_as_low(score),
+        checked.fake_scores,
+        checked.fake_clips,
+        "fake",
+        "low or lower",
     )
     unseen = _unseen_kinds(terms.trained_on)
-    told = {"FAKE": (reals,), "REAL": (fakes, unseen)}.get(report.verdict, (reals, fakes))
-    more = (
+    parts = {"FAKE": (reals,), "REAL": (fakes, unseen)}.get(report.verdict, (reals, fakes))
+    of_several = (
         f"With {report.people} people, the highest score is this high more often."
         if report.people > 1
         else ""
     )
-    return " ".join(filter(None, (*told, more)))
+    return " ".join(filter(None, (*parts, of_several)))
 
 
 def firmness_in_words(report: Report, known: VerdictsByFirmness) -> str:
     """Whether the verdict stays the same on changed copies of the file, as far as that was tested,
     and how often such verdicts of validation were wrong."""
-    found = report.firmness
-    if found is None:
+    firmness = report.firmness
+    if firmness is None:
         verdict = decided(report.verdict)
         return "Firmness not tested." if verdict else "Firmness not tested: there is no verdict."
-    if not found.judged:
-        return f"Firmness not tested: no copy could be judged ({found.outcomes[0].reason})."
-    lost = len(found.outcomes) - len(found.judged)
+    if not firmness.judged:
+        return f"Firmness not tested: no copy could be judged ({firmness.outcomes[0].reason})."
+    lost = len(firmness.outcomes) - len(firmness.judged)
     left_out = f" {lost} more could not be judged." if lost else ""
-    return f"{_copies_in_words(found)}{left_out}{_wrong_so_often(found.holds, known)}"
+    return f"{_copies_in_words(firmness)}{left_out}{_wrong_so_often(firmness.holds, known)}"
 
 
-def _copies_in_words(found: Firmness) -> str:
-    turned = found.turned_by
+def _copies_in_words(firmness: Firmness) -> str:
+    verdict, turned = firmness.verdict, firmness.turned_by
     if turned is None:
-        return f"Firm: {found.verdict} on all {len(found.judged)} changed copies, too."
-    if found.holds:
+        return f"Firm: {verdict} on all {len(firmness.judged)} changed copies, too."
+    if firmness.holds:
         return (
-            f"{found.verdict} on the mildest copy, too, but {turned.verdict} on the one "
-            f"{turned.words}."
+            f"{verdict} on the mildest copy, too, but {turned.verdict} on the one {turned.words}."
         )
-    return f"Not firm: {found.verdict}, but {turned.verdict} on the mildest copy, {turned.words}."
+    return f"Not firm: {verdict}, but {turned.verdict} on the mildest copy, {turned.words}."
 
 
 def _wrong_so_often(holds: bool, known: VerdictsByFirmness) -> str:
     if known == NOT_MEASURED:
         return ""
-    count, wrong = (
-        (known.firm, known.firm_wrong) if holds else (known.not_firm, known.not_firm_wrong)
-    )
-    checked, did = (
-        " Of the verdicts on clips that the model was checked on,",
-        "stayed the same" if holds else "changed",
-    )
+    if holds:
+        count, wrong, did = known.firm, known.firm_wrong, "stayed the same"
+    else:
+        count, wrong, did = known.not_firm, known.not_firm_wrong, "changed"
+    checked = " Of the verdicts on clips that the model was checked on,"
     if count < LEAST_CLIPS:
         return f"{checked} only {count} {did} on the mildest copy: too few to say how often such a verdict is wrong."
     return (
@@ -187,8 +187,8 @@ def _wrong_so_often(holds: bool, known: VerdictsByFirmness) -> str:
 
 
 def not_counted(report: Report, person: int) -> str:
-    """Why a face does not count, to be said beside it; empty where it does, or where nothing is
-    judged."""
+    """Why the face of a `person` (from 1) does not count, for its caption; empty where it does, or
+    where the model judges nothing."""
     reason = next(track.reason for track in report.faces if track.person == person)
     return f", not counted: {NOT_COUNTED[reason]}" if reason in NOT_COUNTED else ""
 
@@ -201,8 +201,9 @@ def _counted(
     how: str,
     did: str = "checked",
 ) -> str:
-    """How many of the `clips` that the model was checked on, or as `did` says, scored so, from
-    the `share` of the `scores` that are kept of them."""
+    """How many of the `clips` of a class (`label`) scored like this one (`how`), estimated from the
+    `share` of the `scores` that are kept of them; empty where that is None. `did` says what was
+    done on these clips."""
     if share is None:
         return ""
     if clips < LEAST_CLIPS:
@@ -214,7 +215,8 @@ def _counted(
 
 
 def _unseen_kinds(learned: TrainedOn) -> str:
-    """What REAL says nothing of; `fake` is what a method without a name is called."""
+    """That other kinds of manipulation may score as low. Methods without a name are called
+    `fake`."""
     known = sorted({method for counts in learned.data_sets.values() for method in counts})
     named = [method for method in known if method not in ("real", "fake")]
     of = f" (it has seen: {', '.join(named)})" if named else ""

@@ -19,31 +19,32 @@ Judge = Callable[[bytes, int, Limits], "Report"]
 
 
 def tested(report: "Report", source: Source, judge: Judge, limits: Limits) -> "Report":
-    """The report on `source` with what its changed copies came to. Its verdict, REAL or FAKE, and
-    those on its people become INCONCLUSIVE where the mildest copy has another. One without a
-    verdict stays as it is.
+    """The report on `source` with the verdicts on its changed copies. Its own verdict, REAL or
+    FAKE, and those on its people become INCONCLUSIVE where the mildest copy has another. A report
+    without a verdict stays as it is.
 
-    All copies together take at most about `limits.work` seconds; those left then are errors.
+    All copies together take about `limits.work` seconds at most; those not judged by then count as
+    errors.
     """
     if not decided(report.verdict):
         return report
     end = time.monotonic() + limits.work
     outcomes = []
     for number, variant in enumerate(variants(report.kind or ""), start=1):
-        left = replace(limits, work=max(0.0, end - time.monotonic()))
+        remaining = replace(limits, work=max(0.0, end - time.monotonic()))
         try:
-            made = copy(variant, source, report.kind or "", left)
-            outcomes.append(_outcome(variant, judge(made, number, left)))
+            made = copy(variant, source, report.kind or "", remaining)
+            outcomes.append(_outcome(variant, judge(made, number, remaining)))
         except (MediaError, OSError) as error:
             outcomes.append(Outcome(variant.name, variant.words, "ERROR", reason(error)))
     firmness = Firmness(report.verdict, tuple(outcomes))
     if firmness.holds:
         return replace(report, firmness=firmness)
     people = tuple(
-        replace(one, verdict="INCONCLUSIVE", reason=Reason.NOT_FIRM, details="")
-        if decided(one.verdict)
-        else one
-        for one in report.faces
+        replace(track, verdict="INCONCLUSIVE", reason=Reason.NOT_FIRM, details="")
+        if decided(track.verdict)
+        else track
+        for track in report.faces
     )
     turned = firmness.turned_by
     details = f"{report.verdict}, but {turned.verdict} on the copy {turned.words}" if turned else ""
@@ -57,6 +58,6 @@ def tested(report: "Report", source: Source, judge: Judge, limits: Limits) -> "R
     )
 
 
-def _outcome(variant: Variant, found: "Report") -> Outcome:
-    why = found.error or with_details(found.reason, found.details)
-    return Outcome(variant.name, variant.words, found.verdict, why, found.fake_probability)
+def _outcome(variant: Variant, report: "Report") -> Outcome:
+    why = report.error or with_details(report.reason, report.details)
+    return Outcome(variant.name, variant.words, report.verdict, why, report.fake_probability)

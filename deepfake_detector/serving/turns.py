@@ -20,14 +20,14 @@ class Turns:
 
     @contextmanager
     def turn(
-        self, told: Callable[[int], None], spare: Callable[[], bool] = lambda: False
+        self, on_wait: Callable[[int], None], spare: Callable[[], bool] = lambda: False
     ) -> Iterator[int]:
         """Wait in line, then hold the place given until the block ends.
 
-        `told` hears, at once and then every half second, how many wait before. An exception out of
-        it, which is how a visitor who leaves is noticed, gives the place in the line up. As long as
-        `spare` says so, all others go first, whenever they come; then one is at the end of the
-        line.
+        `on_wait` is called, at once and then every half second, with the number of those who wait
+        before; an exception that it raises, as for a visitor who has left, gives the place in the
+        line up. While `spare()` is true, all others go first, whenever they come; once it is false,
+        the visitor moves to the end of the line.
         """
         me, place = object(), None
         with self._changed:
@@ -35,7 +35,7 @@ class Turns:
         try:
             place = self._called(me, 0)
             while place is None:
-                told(self._before(me))
+                on_wait(self._before(me))
                 if not spare():
                     self._line_up(me)
                 place = self._called(me, POLL)
@@ -60,7 +60,7 @@ class Turns:
                 self._line.append(me)
 
     def _called(self, me: object, seconds: float) -> int | None:
-        """The place for whoever is first in line; None where there was none for so long."""
+        """A free place, once `me` is first in line; None if that takes longer than `seconds`."""
         with self._changed:
             if not self._changed.wait_for(
                 lambda: bool(self._free) and (self._line or self._spare)[0] is me, seconds
