@@ -29,6 +29,7 @@ PROFILES = f"those of the folder {profiles.FOLDER} of the project"
 
 
 def main(program: str = "deepfake-detector") -> None:
+    """Run the command of sys.argv and exit with its code; `program` is the name in its help."""
     parser = _parser(program)
     arguments = parser.parse_args()
     if "run" not in arguments:
@@ -94,10 +95,11 @@ def _folder(text: str) -> Path:
 
 
 def _check_writable(text: str, folder: Path) -> None:
-    """Refuse a target, before hours of judging, where its folder could not be written into."""
+    """Raises ArgumentTypeError, before hours of judging, where a target's folder cannot be written
+    to."""
     try:
-        there = next(one for one in (folder, *folder.parents) if os.path.exists(one))
-        tempfile.TemporaryFile(dir=there).close()
+        existing = next(path for path in (folder, *folder.parents) if os.path.exists(path))
+        tempfile.TemporaryFile(dir=existing).close()
     except OSError as error:
         raise argparse.ArgumentTypeError(f"{text!r} cannot be written: {error.strerror}") from error
 
@@ -269,22 +271,22 @@ def _predict(command: argparse.ArgumentParser, arguments: argparse.Namespace) ->
 
 
 def _execution(command: argparse.ArgumentParser, arguments: argparse.Namespace) -> Parallel | None:
-    """Workers where they were asked for; else this process judges alone, with all cores."""
+    """The workers asked for; None where this process is to judge alone, with all cores."""
     alone = arguments.executor == "local" and not arguments.workers
-    asked = {
+    limits = {
         name: value
         for name in ("seconds_per_item", "memory_per_item")
         if (value := getattr(arguments, name)) is not None
     }
-    if alone and asked:
-        option = next(iter(asked)).replace("_", "-")
+    if alone and limits:
+        option = next(iter(limits)).replace("_", "-")
         command.error(f"argument --{option}: a limit of workers; add --workers N")
     try:
-        found = Parallel(executor=arguments.executor, workers=arguments.workers, **asked)
+        execution = Parallel(executor=arguments.executor, workers=arguments.workers, **limits)
     except ValidationError as error:
         first = error.errors()[0]
         command.error(f"argument --{str(first['loc'][0]).replace('_', '-')}: {first['msg']}")
-    return None if alone else found
+    return None if alone else execution
 
 
 def _add_serve(to: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

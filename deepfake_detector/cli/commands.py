@@ -140,7 +140,7 @@ def examine(arguments: argparse.Namespace) -> int:
     """0 where nothing stands in the way of a run, 1 where something does."""
     from deepfake_detector.cli import doctor  # opens the video decoder and, later, torch
 
-    return int(doctor.report(doctor.examine(params.load(arguments.params))) > 0)
+    return int(doctor.print_findings(doctor.examine(params.load(arguments.params))) > 0)
 
 
 def compare(first: list[str], second: list[str], split: str, markdown: bool) -> int:

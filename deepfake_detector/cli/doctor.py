@@ -42,7 +42,7 @@ from deepfake_detector.training.settings import Train
 
 # by FFmpeg's names
 DECODERS = {"H.264": "h264", "HEVC": "hevc", "VP9": "vp9", "AV1": "libdav1d", "MPEG-4": "mpeg4"}
-THERE = {"data": "data", "DVC cache": ".dvc/cache", "scratch store": ".cache"}
+FILLED = {"data": "data", "DVC cache": ".dvc/cache", "scratch store": ".cache"}  # by runs
 # bytes per pixel, measured on FaceForensics++ c23 and DFDC (jpeg: quality 95)
 FRAME = {"jpeg": 0.25, "png": 0.92}
 CROP = 1.23  # bytes per pixel of a face, measured on the same clips at 256 pixels a side
@@ -64,18 +64,19 @@ Level = Literal["ok", "note", "problem"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, what was found, and what to do about it (never empty for a problem)."""
+    """What a check of `subject` found, and what to do about it (never empty for a problem)."""
 
     level: Level
-    what: str
+    subject: str
     text: str
     remedy: str = ""
 
 
 @dataclass(frozen=True)
 class Listed:
-    """The classes and the forgery methods of a data set, and the bytes that its frames and faces
-    will take; its rows of the index without md5 sums, None where they are not known yet."""
+    """What is known of a data set by its names: its classes, its forgery methods, the bytes that
+    its frames and faces will take, and its rows of the index without MD5 sums (None: not known
+    yet)."""
 
     labels: Set[str]
     methods: Set[str]
@@ -84,7 +85,7 @@ class Listed:
 
 
 def examine(settings: params.Params) -> Iterator[Finding]:
-    """Yield what is found, as it is found: listing a large data set takes a while."""
+    """Yield findings as they are made: listing a large data set takes a while."""
     yield from _repository()
     yield from _torn()
     yield from _line_ends()
@@ -96,14 +97,16 @@ def examine(settings: params.Params) -> Iterator[Finding]:
     for name in settings.data_sets:
         listed[name] = yield from _data_set(name, settings)
     yield from _split(listed, settings)
-    yield _disk(MODELS + COPIES * sum(own.stored for own in listed.values()))
+    yield _disk(MODELS + COPIES * sum(data_set.stored for data_set in listed.values()))
 
 
 def _split(listed: Mapping[str, Listed], settings: params.Params) -> Iterator[Finding]:
-    """What will stop the stage `split`, or leave the model unproven, as far as names tell: which
+    """What will stop the stage `split`, or leave the model unproven, as far as names show it: which
     files are the same or look alike is found later."""
-    learned = [listed[name] for name, one in settings.data_sets.items() if one.use == "train"]
-    labels = set().union(*(own.labels for own in learned))
+    learned = [
+        listed[name] for name, data_set in settings.data_sets.items() if data_set.use == "train"
+    ]
+    labels = set().union(*(data_set.labels for data_set in learned))
     for label in sorted(set(CLASSES) - labels):
         remedy = (
             f"add {label} clips to one, or set data_sets.NAME.use to train where there are some"
@@ -111,19 +114,19 @@ def _split(listed: Mapping[str, Listed], settings: params.Params) -> Iterator[Fi
         yield Finding(
             "problem", "data sets", f"no data set with use: train has a {label} item", remedy
         )
-    methods = set().union(*(own.methods for own in learned))
+    methods = set().union(*(data_set.methods for data_set in learned))
     try:
         splitting.refuse_unknown_methods(settings.split.hold_out.unseen, methods)
-        rows = [own.rows for own in listed.values()]
-        if labels >= set(CLASSES) and None not in rows:
-            yield _validation([row for own in rows for row in own or ()], settings)
+        rows_of_sets = [data_set.rows for data_set in listed.values()]
+        if labels >= set(CLASSES) and None not in rows_of_sets:
+            yield _validation([row for rows in rows_of_sets for row in rows or ()], settings)
     except UserError as error:
         yield _refusal("split", error)
 
 
 def _validation(rows: list[dict], settings: params.Params) -> Finding:
-    """What validation will have of the items in these rows of the index. Raises UserError where
-    they cannot be split."""
+    """How many items validation will have of these rows of the index, and whether they are enough.
+    Raises UserError where they cannot be split."""
     index = pd.DataFrame(rows).sort_values("item", ignore_index=True)
     near = tables.make([], tables.NEAR_DUPLICATES)
     group = splitting.groups(index, near)
@@ -139,14 +142,13 @@ def _validation(rows: list[dict], settings: params.Params) -> Finding:
     return Finding("ok", "split", splitting.validation_in_words(items))
 
 
-def report(findings: Iterable[Finding]) -> int:
-    """Print a line for each finding as it comes, its remedy on the next; return the number of
-    problems."""
+def print_findings(findings: Iterable[Finding]) -> int:
+    """Print a line for each finding as it comes, its remedy on the next; the number of problems."""
     problems = 0
     for finding in findings:
         problems += finding.level == "problem"
         level = finding.level.upper() if finding.level == "problem" else finding.level
-        lines = [f"{level:<9}{finding.what:<23} {finding.text}", f"{'':<9}-> {finding.remedy}"]
+        lines = [f"{level:<9}{finding.subject:<23} {finding.text}", f"{'':<9}-> {finding.remedy}"]
         for line in lines if finding.remedy else lines[:1]:
             print(printable(line), flush=True)  # names hold anything
     print(f"{problems or 'no'} problem{'' if problems == 1 else 's'}")
@@ -154,7 +156,7 @@ def report(findings: Iterable[Finding]) -> int:
 
 
 def _repository() -> Iterator[Finding]:
-    """DVC does nothing in a folder that is no Git repository, as a downloaded archive is none."""
+    """DVC refuses to run in a folder that is no Git repository, such as a downloaded archive."""
     if not _git("rev-parse", "--git-dir"):
         yield Finding(
             "problem",
@@ -165,16 +167,16 @@ def _repository() -> Iterator[Finding]:
 
 
 def _torn() -> Iterator[Finding]:
-    """DVC writes these files in place; killed, or out of disk, while it does, it refuses to run
-    afterwards."""
-    kept = (
+    """Files that DVC writes in place: if it is killed, or runs out of disk, while it does, it
+    refuses to run afterwards."""
+    restore = (
         "`git checkout HEAD -- dvc.lock`, or remove it; then `dvc repro`: what is finished comes "
         "from DVC's cache"
     )
     files: dict[Path, tuple[Callable[[bytes], object], str]] = {
         Path("dvc.lock"): (
             lambda text: COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(text)),
-            kept,
+            restore,
         ),
         Path(".dvc/tmp/rwlock"): (json.loads, "make sure that no dvc runs here, and remove it"),
     }
@@ -216,7 +218,7 @@ def _line_ends() -> Iterator[Finding]:
 
 
 def _git(*command: str) -> str:
-    """What git says; nothing where there is no git, or no repository."""
+    """Git's output; empty where there is no git, or no repository."""
     with suppress(FileNotFoundError):
         return subprocess.run(["git", *command], capture_output=True, text=True, check=False).stdout
     return ""
@@ -331,53 +333,51 @@ def _files(crop: CropFaces, train: Train) -> Iterator[Finding]:
         )
 
 
-def _file(what: str, path: Path, remedy: str) -> Finding:
-    return (
-        Finding("ok", what, str(path))
-        if path.is_file()
-        else Finding("problem", what, f"{path}: not there", remedy)
-    )
+def _file(subject: str, path: Path, remedy: str) -> Finding:
+    if path.is_file():
+        return Finding("ok", subject, str(path))
+    return Finding("problem", subject, f"{path}: not there", remedy)
 
 
-def _located(what: str, name: str, locate: Callable[[], Path]) -> Finding:
+def _located(subject: str, name: str, locate: Callable[[], Path]) -> Finding:
     try:
-        return Finding("ok", what, f"{name}: {locate()}")
+        return Finding("ok", subject, f"{name}: {locate()}")
     except UserError as error:
-        return _refusal(what, error)
+        return _refusal(subject, error)
 
 
 def _data_set(name: str, settings: params.Params) -> Generator[Finding, None, Listed]:
-    what, data_set = f"data set {name}", settings.data_sets[name]
+    subject, data_set = f"data set {name}", settings.data_sets[name]
     if data_set.layout == "demo":
         drawn = settings.synthesize[name]
-        yield Finding("ok", what, f"drawn by `synthesize`: {drawn.pairs} pairs of people")
+        yield Finding("ok", subject, f"drawn by `synthesize`: {drawn.pairs} pairs of people")
         clip = drawn.seconds * DRAWN_SECOND + _video_bytes(DRAWN_PIXELS, settings)
         return Listed(set(CLASSES), set(METHODS), drawn.pairs * DRAWN_CLIPS * clip)
     try:
         result = layouts.scan(name, data_set)
-        counts = Counter((one.label, one.method) for one in result.files)
+        counts = Counter((item.label, item.method) for item in result.files)
         listed = ", ".join(f"{many} {method}" for (_, method), many in sorted(counts.items()))
         count = len(result.files)
-        yield Finding("ok", what, f"{count} item{'s' * (count != 1)}: {listed}")
-        yield from (Finding("note", what, note) for note in result.notes)
-        labels = {CLASSES[one.label] for one in result.files}
-        methods = {one.method for one in result.files if one.label}
-        stored = yield from _stored(what, result.files, settings)
+        yield Finding("ok", subject, f"{count} item{'s' * (count != 1)}: {listed}")
+        yield from (Finding("note", subject, note) for note in result.notes)
+        labels = {CLASSES[item.label] for item in result.files}
+        methods = {item.method for item in result.files if item.label}
+        stored = yield from _stored(subject, result.files, settings)
         rows = layouts.index_rows(name, data_set.use, result.files, hashed=False)
         return Listed(labels, methods, stored, rows)
     except (UserError, OSError) as error:
-        yield _refusal(what, error)
+        yield _refusal(subject, error)
         # what is in it is not known, and one problem is enough
         return Listed(set(CLASSES), settings.split.hold_out.unseen, 0.0)
 
 
 def _stored(
-    what: str, found: list[layouts.ScannedFile], settings: params.Params
+    subject: str, found: list[layouts.ScannedFile], settings: params.Params
 ) -> Generator[Finding, None, float]:
-    """Opens the first item of each method and tells by it how many bytes frames and faces take."""
+    """The bytes that frames and faces will take, estimated by the first item of each method."""
     groups: dict[tuple[str, str], list[layouts.ScannedFile]] = {}
-    for one in found:
-        groups.setdefault((one.kind, one.method), []).append(one)
+    for item in found:
+        groups.setdefault((item.kind, item.method), []).append(item)
     total, pixels = 0.0, 1280 * 720  # of a video's frame, until one could be opened
     for (kind, _), items in groups.items():
         path = items[0].path
@@ -386,15 +386,15 @@ def _stored(
             pixels = image.size // 3
         except (MediaError, OSError) as error:
             yield Finding(
-                "note", what, f"{path}: {reason(error)}", "download it again; a run skips it"
+                "note", subject, f"{path}: {reason(error)}", "download it again; a run skips it"
             )
         each = (
             _video_bytes(pixels, settings)
             if kind == "video"
             else settings.crop_faces.crop_size**2 * CROP
         )
-        own = sum(one.path.stat().st_size for one in items) if kind == "image" else 0
-        total += len(items) * each + own
+        files = sum(item.path.stat().st_size for item in items) if kind == "image" else 0
+        total += len(items) * each + files
     return total
 
 
@@ -406,21 +406,22 @@ def _video_bytes(pixels: int, settings: params.Params) -> float:
 
 
 def _disk(needed: float) -> Finding:
-    free, there = shutil.disk_usage(".").free, _there()
-    already = ", ".join(f"{name} {_size(size)}" for name, size in there.items()) or "nothing"
+    free, used = shutil.disk_usage(".").free, _used()
+    already = ", ".join(f"{name} {_size(size)}" for name, size in used.items()) or "nothing"
     text = f"a run from scratch stores about {_size(needed)}, {_size(free)} free; there already: {already}"
     level: Level = (
-        "ok" if needed <= free else "note" if needed <= free + sum(there.values()) else "problem"
+        "ok" if needed <= free else "note" if needed <= free + sum(used.values()) else "problem"
     )
     remedy = "lower extract_frames.frames, set extract_frames.format to jpeg, or use another disk"
     return Finding(level, "disk", text, "" if level == "ok" else remedy)
 
 
-def _there() -> dict[str, int]:
-    """Bytes of the folders that runs fill; a file linked into several counts in the first."""
+def _used() -> dict[str, int]:
+    """The bytes of each folder of FILLED that holds 1 MB or more; a file linked into several counts
+    in the first."""
     sizes: Counter[str] = Counter()
     seen: set[tuple[int, int]] = set()
-    for name, folder in THERE.items():
+    for name, folder in FILLED.items():
         for parent, _, files in os.walk(folder):
             for file in files:
                 with suppress(FileNotFoundError):  # a run at the same time renames its files
@@ -434,11 +435,11 @@ def _size(count: float) -> str:
     return f"{count / 1e6:.0f} MB" if count < 1e9 else f"{count / 1e9:.{int(count < 1e10)}f} GB"
 
 
-def _refusal(what: str, error: UserError | OSError) -> Finding:
-    """An error as a problem; what has no remedy of its own is to be fixed or removed."""
+def _refusal(subject: str, error: UserError | OSError) -> Finding:
+    """The finding of an error; without a remedy of its own, the file is to be fixed or removed."""
     problem, remedy = (
         (error.problem, error.remedy) if isinstance(error, UserError) else (str(error), "")
     )
     if isinstance(error, PermissionError):
         remedy = "get permission to read it"
-    return Finding("problem", what, problem, remedy or "fix or remove it (docs/data-sets.md)")
+    return Finding("problem", subject, problem, remedy or "fix or remove it (docs/data-sets.md)")

@@ -13,14 +13,16 @@ from deepfake_detector.storage.media_files import Listing, listing, media_kind
 
 EMPTY = "no image or video in this folder"
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:/", re.IGNORECASE)  # pathlib makes one slash of two
-KINDS = 5  # of files that are left out, told by name
+KINDS = 5  # of files that are left out, named with their counts
 
 
 def found_in(paths: list[Path], listed: str | None = None) -> list[Path]:
-    """The files of `paths` and of the list named `listed` (`-`: standard input), and of folders
-    every file of a media type, sorted; each once, however its path is written, and what is named
-    again is counted and told. A folder below that cannot be looked into is among them, as a file
-    that cannot be read is; files of other names are counted and told.
+    """The files to judge: those of `paths` and of the list named `listed` (`-`: standard input),
+    and of folders every file of a media type, sorted.
+
+    Each is returned once, however its path is written; how often one was named again is printed. A
+    folder below that cannot be read is returned as well, as an unreadable file is. How many files
+    of other names were left out is printed.
 
     Raises UserError where the list cannot be read, where an address is named, and where nothing is
     found.
@@ -29,26 +31,26 @@ def found_in(paths: list[Path], listed: str | None = None) -> list[Path]:
         paths = paths + _lines_of(listed)
     if not paths:
         raise UserError(f"{listed}: no path in this list", "write one path a line")
-    named = [one for path in paths for one in _in(path)]
-    found: dict[str, Path] = {}
-    for one in named:
-        found.setdefault(os.path.join(os.path.realpath(one.parent), one.name), one)
-    if again := len(named) - len(found):
+    named = [file for path in paths for file in _in(path)]
+    by_place: dict[str, Path] = {}
+    for file in named:
+        by_place.setdefault(os.path.join(os.path.realpath(file.parent), file.name), file)
+    if again := len(named) - len(by_place):
         print(f"! named again, each file is judged once: {again}", file=sys.stderr)
-    if not found:
+    if not by_place:
         raise UserError("nothing to judge in what was named", "name a picture, a video or a folder")
-    return list(found.values())
+    return list(by_place.values())
 
 
 def without_copies(inputs: list[Path], is_copy: Callable[[Path], bool]) -> list[Path]:
-    """The inputs but for those that are annotated copies, as where a run is repeated; they are
-    counted and told. Raises UserError where nothing else is left."""
-    left = [one for one in inputs if not is_copy(one)]
-    if count := len(inputs) - len(left):
+    """The inputs without annotated copies that an earlier run wrote; how many these are is printed.
+    Raises UserError where nothing else is left."""
+    originals = [path for path in inputs if not is_copy(path)]
+    if count := len(inputs) - len(originals):
         print(f"! left out: {count} annotated copies of others, from before", file=sys.stderr)
-    if not left:
+    if not originals:
         raise UserError("nothing but annotated copies in what was named", "name what they show")
-    return left
+    return originals
 
 
 def _in(path: Path) -> Iterator[Path]:
@@ -61,8 +63,8 @@ def _in(path: Path) -> Iterator[Path]:
     inside = [*(path / place for place in below.media), *below.unreadable, *_lost(below)]
     if not inside:
         print(f"! {path}: {EMPTY}", file=sys.stderr)
-    if others := [one for one in below.files if not media_kind(one)]:
-        kinds = Counter(one.suffix.lower() or "no suffix" for one in others)
+    if others := [file for file in below.files if not media_kind(file)]:
+        kinds = Counter(file.suffix.lower() or "no suffix" for file in others)
         each = ", ".join(f"{count} {printable(kind)}" for kind, count in kinds.most_common(KINDS))
         print(
             f"! {path}: left out, as their names are none of a picture or a video: {len(others)} "
@@ -73,12 +75,13 @@ def _in(path: Path) -> Iterator[Path]:
 
 
 def _lost(below: Listing) -> list[Path]:
-    """What is called a picture or a video and cannot be read: a link to nothing, a pipe."""
-    return [one for one in below.others if media_kind(one)]
+    """What has the name of a picture or a video and is none: a link to nothing, a pipe."""
+    return [path for path in below.others if media_kind(path)]
 
 
 def _lines_of(listed: str) -> list[Path]:
-    """One path a line, in whatever bytes the disk has for it, without a byte order mark."""
+    """The paths in a list, one a line, in any bytes that a disk may have for them; a byte order
+    mark is skipped."""
     try:
         data = sys.stdin.buffer.read() if listed == "-" else Path(listed).read_bytes()
     except OSError as error:

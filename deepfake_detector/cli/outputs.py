@@ -9,7 +9,7 @@ from deepfake_detector import UserError
 
 def check(targets: Iterable[Path], read: Iterable[Path]) -> None:
     """Raises UserError where one of the `targets` is a folder, a pipe or a device, is one of the
-    files that are `read`, or is to be written twice."""
+    files that are `read`, or is named twice."""
     sources = {_identity(path) for path in read}
     written: set[object] = set()
     for target in targets:
@@ -19,20 +19,20 @@ def check(targets: Iterable[Path], read: Iterable[Path]) -> None:
             )
         if os.path.exists(target) and not os.path.isfile(target):
             raise UserError(f"{target}: no ordinary file to write to", "name another file")
-        same = _identity(target)
-        if same in sources:
+        identity = _identity(target)
+        if identity in sources:
             raise UserError(
                 f"{target}: would be written over what is read", "name another file or folder"
             )
-        if same in written:
+        if identity in written:
             raise UserError(
                 f"{target}: two things would be written there", "name another file or folder"
             )
-        written.add(same)
+        written.add(identity)
 
 
 def _identity(path: Path) -> object:
-    """Equal for two names of one file, be there such a file yet or not."""
+    """Equal for two names of one file, whether it exists yet or not."""
     try:
         facts = os.stat(path)
     except OSError:

@@ -61,9 +61,9 @@ def write(revisions: list[str]) -> Path:
 
 
 def write_report() -> Path | None:
-    """The run's report with its time, the commit, the processor and what other seeds came to: a
-    file that DVC tracks would be another one for each. None where there is no report, as after a
-    search up to `evaluate`."""
+    """Write the run's report with its time, the commit, the processor and the figures of other
+    seeds, none of which a file that DVC tracks may hold; returns its path. None where there is no
+    report, as after a search up to `evaluate`."""
     if not REPORT.exists():
         return None
     stamp = (
@@ -71,14 +71,15 @@ def write_report() -> Path | None:
         f"on {cores.processor()}, {cores.available()} cores."
     )
     alike = seeds.of_one_recipe(revisions.kept(), revisions.is_evaluated)
-    told = [*_earlier(), stamp, *filter(None, [seeds.spread(alike)])]
-    page, added = REPORT.read_text(encoding="utf-8"), "".join(f"\n<p>{escape(t)}</p>" for t in told)
+    sentences = [*_earlier(), stamp, *filter(None, [seeds.spread(alike)])]
+    page = REPORT.read_text(encoding="utf-8")
+    added = "".join(f"\n<p>{escape(sentence)}</p>" for sentence in sentences)
     write_whole(OPENED_REPORT, page.replace("</h1>", f"</h1>{added}", 1).encode())
     return OPENED_REPORT
 
 
 def _earlier() -> list[str]:
-    """A warning where the lock tells that the report is of another run than the workspace's."""
+    """A warning where by dvc.lock the report is of another run than the workspace's."""
     lock = revisions.LOCK
     if not lock.exists() or not revisions.older_than_its_inputs(lock.read_bytes(), "report"):
         return []

@@ -19,16 +19,16 @@ HEAD = (
 
 
 def names() -> list[str]:
-    """The profiles there are."""
+    """The names of the profiles, sorted."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 def use(name: str, roots: Mapping[str, str]) -> list[str]:
-    """Make profile `name` the project's params.yaml, with the data sets' folders given as `roots`.
+    """Make profile `name` the project's params.yaml, with the data sets' folders given as `roots`,
+    and delete the scans of data sets that it does not name.
 
-    Returns the names of its data sets. Raises UserError where a root is missing, or where
-    params.yaml holds changes that would be lost; scans of data sets that are no longer named are
-    removed.
+    Returns the names of its data sets. Raises UserError where a root is missing or none of its own,
+    and where params.yaml holds changes that would be lost.
     """
     chosen = load(name)
     outside = {key for key, data_set in chosen.data_sets.items() if data_set.layout != "demo"}
@@ -82,8 +82,8 @@ def text(name: str, roots: Mapping[str, str]) -> str:
 
 
 def _refuse_loss() -> None:
-    """params.yaml may be replaced where it is the committed one, or a profile in which only roots
-    were set."""
+    """Raises UserError unless params.yaml is as committed, or a profile in which only roots were
+    set."""
     current = params.PARAMS_FILE
     if not current.exists() or _is_a_profile(current):
         return
@@ -108,10 +108,10 @@ def _refuse_loss() -> None:
 
 def _is_a_profile(path: Path) -> bool:
     try:
-        found = _without_roots(params.load(path))
+        current = _without_roots(params.load(path))
     except UserError:
         return False
-    return any(found == _without_roots(load(name)) for name in names())
+    return any(current == _without_roots(load(name)) for name in names())
 
 
 def _without_roots(settings: params.Params) -> dict:

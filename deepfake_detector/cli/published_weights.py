@@ -29,4 +29,4 @@ def published_weights(networks: Collection[str]) -> list[Asset]:
             "activate the project's environment, or install this package with its extra train "
             "(docs/predict.md)",
         )
-    return [Asset(**one) for one in json.loads(done.stdout)]
+    return [Asset(**asset) for asset in json.loads(done.stdout)]

@@ -20,15 +20,16 @@ from deepfake_detector.storage.files import write_whole
 
 @dataclass(frozen=True)
 class Scored:
-    """The logits of clips that show one judged person, and how many others there were, by why."""
+    """The logits of the clips that show one judged person, and how many others there are by the
+    reason why they were left out."""
 
     logits: np.ndarray
     left_out: Counter[str]
 
 
 def recalibrate(model: Path, clips: list[Path], share: float, target: Path) -> str:
-    """Write the model anew to `target`, with a threshold at which at most `share` of these real
-    clips are called fake; what came of it, in words.
+    """Write the model to `target` with a threshold at which at most the fraction `share` of these
+    real clips is called fake; returns a sentence on the result.
 
     Raises UserError where the model gives no verdicts, and where too few clips have a score.
     """
@@ -37,13 +38,13 @@ def recalibrate(model: Path, clips: list[Path], share: float, target: Path) -> s
         raise UserError(
             f"{model}: {detector.banner.rstrip('.')}", "train and export a model that judges first"
         )
-    before, found = detector.contract.decision, scored(detector, clips)
-    left_out = "".join(f"; left out: {many} x {why}" for why, many in found.left_out.most_common())
-    after = recalibration.recalibrated(before, found.logits, share, left_out)
+    before, judged = detector.contract.decision, scored(detector, clips)
+    left_out = "".join(f"; left out: {many} x {why}" for why, many in judged.left_out.most_common())
+    after = recalibration.recalibrated(before, judged.logits, share, left_out)
     terms = detector.contract.model_copy(update={"decision": after, "firmness": NOT_MEASURED})
     write_whole(target, model_file.sealed(onnx.load(model), terms))
-    count, then = len(found.logits), recalibration.false_alarms(before, found.logits)[0]
-    now, low, high = recalibration.false_alarms(after, found.logits)
+    count, then = len(judged.logits), recalibration.false_alarms(before, judged.logits)[0]
+    now, low, high = recalibration.false_alarms(after, judged.logits)
     if after.band_high >= 1:
         return (
             f"{target}: never FAKE, as more than {share:g} of these {count} real clips have a "
@@ -57,7 +58,7 @@ def recalibrate(model: Path, clips: list[Path], share: float, target: Path) -> s
 
 
 def scored(detector: Detector, clips: list[Path]) -> Scored:
-    """What the model makes of them, each file once, with a bar that counts them."""
+    """Judges the clips, each file once, with a bar that counts them."""
     logits, left_out, seen = [], Counter[str](), set()
     for path in console.progress(clips, len(clips), "judging", "clip"):
         report = detector.predict(path)

@@ -80,7 +80,7 @@ def found(of: params.Params, what: str) -> list[Finding]:
     """The findings about `what`; every problem among all has a remedy."""
     findings = list(doctor.examine(of))
     assert [one for one in findings if one.level == "problem" and not one.remedy] == []
-    return [one for one in findings if one.what == what]
+    return [one for one in findings if one.subject == what]
 
 
 def the(of: params.Params, what: str) -> Finding:
@@ -92,13 +92,13 @@ def test_a_folder_that_is_no_repository_is_told_as_dvc_does_nothing_there(projec
     assert not list(doctor._repository())
     shutil.rmtree(project / ".git")
     (finding,) = doctor._repository()
-    assert (finding.level, finding.what) == ("problem", "Git")
+    assert (finding.level, finding.subject) == ("problem", "Git")
 
 
 @pytest.mark.slow
 def test_the_demo_is_fit_to_run_and_every_check_is_told(tmp_path):
     findings = list(doctor.examine(settings(tmp_path)))
-    assert [one.what for one in findings] == [
+    assert [one.subject for one in findings] == [
         "packages",
         "device",
         "decoder",
@@ -106,7 +106,7 @@ def test_the_demo_is_fit_to_run_and_every_check_is_told(tmp_path):
         "data set demo",
         "disk",
     ]
-    not_ok = {one.what: one.level for one in findings if one.level != "ok"}
+    not_ok = {one.subject: one.level for one in findings if one.level != "ok"}
     assert not_ok == ({} if arithmetic.is_portable_here() else {"device": "note"})
 
 
@@ -611,7 +611,7 @@ def test_findings_are_printed_line_by_line_with_their_remedies_and_a_count(capsy
         Finding("note", "device", "a\nb\x1b[31m", "take\nanother"),
         Finding("problem", "disk", "full", "empty it"),
     ]
-    assert doctor.report(findings) == 1
+    assert doctor.print_findings(findings) == 1
     assert capsys.readouterr().out.splitlines() == [
         "ok       project                 /here",
         "note     device                  a?b?[31m",
@@ -626,7 +626,7 @@ def test_findings_are_printed_line_by_line_with_their_remedies_and_a_count(capsy
     ("count", "last"), [(0, "no problems"), (1, "1 problem"), (2, "2 problems")]
 )
 def test_the_last_line_counts_the_problems(capsys, count, last):
-    assert doctor.report([Finding("problem", "disk", "full", "empty it")] * count) == count
+    assert doctor.print_findings([Finding("problem", "disk", "full", "empty it")] * count) == count
     assert capsys.readouterr().out.splitlines()[-1] == last
 
 
@@ -636,7 +636,7 @@ def test_findings_are_printed_as_they_come(capsys):
         assert capsys.readouterr().out == "ok       project                 /here\n"
         yield Finding("ok", "disk", "much")
 
-    assert doctor.report(findings()) == 0
+    assert doctor.print_findings(findings()) == 0
 
 
 @pytest.mark.slow
