@@ -52,14 +52,15 @@ MAIN = "roc_auc"  # the chief figure that has its interval too
 
 @dataclass(frozen=True)
 class RowFigure(Figure):
-    """A figure of a table of rows, None where undefined; absent without the `column`."""
+    """A figure of a table of scored rows. `value` gives None where it is undefined; tables without
+    the `column` do not have the figure."""
 
     value: Callable[[pd.DataFrame], float | None]
     column: str = "logit"
 
 
 def _coverage(rows: pd.DataFrame) -> float | None:
-    """The fraction that could be judged."""
+    """The fraction of the rows that could be judged."""
     return float(rows["logit"].notna().mean()) if len(rows) else None
 
 
@@ -74,12 +75,12 @@ def _calibration_error_before_scaling(rows: pd.DataFrame) -> float | None:
 
 
 def _inconclusive(rows: pd.DataFrame) -> float | None:
-    """The fraction that is called neither REAL nor FAKE."""
+    """The fraction of the rows that is called neither REAL nor FAKE."""
     return 1 - float((rows["verdict"] != "INCONCLUSIVE").mean()) if len(rows) else None
 
 
 def _decided_accuracy(rows: pd.DataFrame) -> float | None:
-    """The fraction that is right of what is called REAL or FAKE."""
+    """The fraction of the verdicts REAL and FAKE that is right."""
     decided = rows[rows["verdict"] != "INCONCLUSIVE"]
     right = (decided["verdict"] == "FAKE") == (decided["label"] == 1)
     return float(right.mean()) if len(decided) else None
@@ -103,9 +104,9 @@ OF_ROWS = (  # in the order of metrics/evaluation.json
         "verdict",
     ),
 )
-FIGURES: tuple[Figure, ...] = tuple(sorted((*METRICS, *OF_ROWS), key=lambda one: one.aspect))
-HEADLINE = {one.name: one.title for one in FIGURES if one.headline}
-CHIEF = {one.name: one.title for one in FIGURES if one.chief}
+FIGURES: tuple[Figure, ...] = tuple(sorted((*METRICS, *OF_ROWS), key=lambda figure: figure.aspect))
+HEADLINE = {figure.name: figure.title for figure in FIGURES if figure.headline}
+CHIEF = {figure.name: figure.title for figure in FIGURES if figure.chief}
 CHIEF_COLUMNS = tuple(
     column
     for name in CHIEF
@@ -115,8 +116,8 @@ CHIEF_COLUMNS = tuple(
 
 @dataclass(frozen=True)
 class Slice:
-    """Rows whose `fact` lies in a range, and how well they are told apart; `few` where under 20
-    videos."""
+    """The figures of the rows whose `fact` lies from `low` to `high`; `few`: they are of fewer than
+    20 videos. A figure is None where it is undefined."""
 
     fact: str
     low: float
@@ -131,8 +132,8 @@ class Slice:
 
 
 def with_verdicts(clips: pd.DataFrame, decision: Decision) -> pd.DataFrame:
-    """Clips (columns logit, reason and people) with fake_probability, verdict and the reason of
-    each that is inconclusive."""
+    """Clips (columns logit, reason and people) with the columns fake_probability, verdict and the
+    reason of each that is INCONCLUSIVE."""
     judged = [
         judge(None if np.isnan(logit) else logit, reason, decision, people)
         for logit, reason, people in zip(
@@ -140,9 +141,9 @@ def with_verdicts(clips: pd.DataFrame, decision: Decision) -> pd.DataFrame:
         )
     ]
     return clips.assign(
-        fake_probability=np.array([one.fake_probability for one in judged], float),
-        verdict=[one.verdict for one in judged],
-        reason=[one.reason for one in judged],
+        fake_probability=np.array([judgement.fake_probability for judgement in judged], float),
+        verdict=[judgement.verdict for judgement in judged],
+        reason=[judgement.reason for judgement in judged],
     )
 
 
@@ -150,20 +151,21 @@ def within_limits(
     clips: pd.DataFrame, faces: pd.DataFrame, decision: Decision, limits: Limits
 ) -> pd.DataFrame:
     """Clips of `with_verdicts` (columns item, track, people and frames_sampled too) with the
-    verdicts that the limits of quality leave, as the page judges them: where the person who decides
-    lies outside, a clip is FAKE if another person within them is, and otherwise in doubt.
+    verdicts that remain with the limits of face quality, as the page gives them: where the person
+    who decides lies outside the limits, a clip is FAKE if another person within them is, and
+    otherwise INCONCLUSIVE.
 
     `faces` (columns item, track, logit and the measures) has a row for each face that was judged.
     """
     people: dict[str, dict[int, pd.DataFrame]] = {}
-    for (item, track), own in faces.groupby(["item", "track"]):
-        people.setdefault(item, {})[track] = own
-    found = [
+    for (item, track), rows in faces.groupby(["item", "track"]):
+        people.setdefault(item, {})[track] = rows
+    judged = [
         _within_limits(clip, people.get(clip.item, {}), decision, limits)
         for clip in clips.itertuples()
     ]
     return clips.assign(
-        verdict=[verdict for verdict, _ in found], reason=[reason for _, reason in found]
+        verdict=[verdict for verdict, _ in judged], reason=[reason for _, reason in judged]
     )
 
 
@@ -173,13 +175,13 @@ def _within_limits(
     """The verdict on a clip, and the reason where it is INCONCLUSIVE."""
     if pd.isna(clip.track):
         return clip.verdict, clip.reason
-    beyond = {track: _outside(own, limits) for track, own in people.items()}
+    beyond = {track: _outside(rows, limits) for track, rows in people.items()}
     judged, _ = judge_clip(
         Judgement(clip.verdict, clip.reason, clip.fake_probability),
         clip.track,
         {
-            track: _judge_person(own["logit"], clip, decision, beyond[track])
-            for track, own in people.items()
+            track: _judge_person(rows["logit"], clip, decision, beyond[track])
+            for track, rows in people.items()
         },
     )
     is_unseen = judged.reason == Reason.BAD_QUALITY
@@ -196,21 +198,22 @@ def _outside(faces: pd.DataFrame, limits: Limits) -> str:
 
 
 def places(table: pd.DataFrame) -> list[str]:
-    """What it was measured on: validation and in-set test, then what is held out by name."""
-    found = set(table["split"])
-    return [*(part for part in IN_SET if part in found), *sorted(found - set(IN_SET))]
+    """What a table was measured on: validation and in-set test, then what is held out by name."""
+    measured = set(table["split"])
+    return [*(part for part in IN_SET if part in measured), *sorted(measured - set(IN_SET))]
 
 
 def title(place: str) -> str:
-    """How reports call what it was measured on."""
+    """The name that reports give to one of the `places`."""
     return {"val": "val", "test": "test (in-set)"}.get(place, f"{place} (held out)")
 
 
 def levels_of(
     frames: pd.DataFrame, clips: pd.DataFrame, temperature: float
 ) -> dict[str, pd.DataFrame]:
-    """The sampled frames by the face of the dominant track, and the clips, both with a probability
-    and what the faces look like. A frame without that face is a row without a logit."""
+    """The tables of both levels: `frame` with the face of the dominant track in each sampled frame,
+    and `video` with the clips, both with probabilities and with FACTS. A frame without that face is
+    a row without a logit."""
     faces = frames[frames["track"] == DOMINANT]
     faces = faces.assign(
         fake_probability=probability(faces["logit"].to_numpy(), temperature),
@@ -229,9 +232,12 @@ def levels_of(
 
 
 def all_figures(levels: dict[str, pd.DataFrame], measured: Sequence[str], threshold: float) -> dict:
-    """Of each of the `places` that were `measured`: <val or test>.<level>.<figure>,
-    held_out.<place>.<level>.<figure> (where there are some), then the chief ones of
-    data_sets.<name>.<val or test>. (of several) and methods.<data set>/<name>.<place>."""
+    """All figures of the `places` that were `measured`, nested by these names:
+
+    <val or test>.<level>.<figure>; held_out.<place>.<level>.<figure>, where there is such a place;
+    then the chief figures: data_sets.<name>.<val or test>.<level>.<figure>, where there are
+    several, and methods.<data set>/<name>.<place>.<level>.<figure>.
+    """
     in_set: dict = {}
     held_out: dict = {}
     sets: dict = {}
@@ -241,11 +247,11 @@ def all_figures(levels: dict[str, pd.DataFrame], measured: Sequence[str], thresh
             rows = rows_at(table, place)
             into = in_set if place in IN_SET else held_out
             into.setdefault(place, {})[level] = of(rows, threshold)
-            for name, own in by_method(rows, threshold).items():
-                methods.setdefault(name, {}).setdefault(place, {})[level] = own
+            for name, chief_figures in by_method(rows, threshold).items():
+                methods.setdefault(name, {}).setdefault(place, {})[level] = chief_figures
             if place in IN_SET:
-                for name, own in by_data_set(rows, threshold).items():
-                    sets.setdefault(name, {}).setdefault(place, {})[level] = own
+                for name, chief_figures in by_data_set(rows, threshold).items():
+                    sets.setdefault(name, {}).setdefault(place, {})[level] = chief_figures
     return (
         in_set
         | ({"held_out": held_out} if held_out else {})
@@ -255,21 +261,21 @@ def all_figures(levels: dict[str, pd.DataFrame], measured: Sequence[str], thresh
 
 
 def summary(figures: Mapping) -> dict[str, float | str]:
-    """Of `all_figures` what DVC's tables show: at most eight names of at most eight letters, so
-    that a table of them is no wider than a terminal.
+    """The figures of `all_figures` that DVC's tables show: at most eight names of at most eight
+    letters, so that a table of them is no wider than a terminal.
 
     By video: ROC-AUC and log loss on validation, ROC-AUC on in-set test with its interval, and the
-    lowest ROC-AUC of what is held out with its name. What was not measured, or is
-    undefined, is left out.
+    lowest ROC-AUC of what is held out with its name. Figures that were not measured, or are
+    undefined, are left out.
     """
     held_out = {
-        name: own["video"][MAIN]
-        for name, own in figures.get("held_out", {}).items()
-        if own["video"][MAIN] is not None
+        name: levels["video"][MAIN]
+        for name, levels in figures.get("held_out", {}).items()
+        if levels["video"][MAIN] is not None
     }
     worst = min(held_out, key=lambda name: held_out[name], default=None)
     val, test = (figures.get(part, {}).get("video", {}) for part in IN_SET)
-    found = {
+    shown = {
         "val_auc": val.get(MAIN),
         "val_loss": val.get("log_loss"),
         "test_auc": test.get(MAIN),
@@ -278,58 +284,61 @@ def summary(figures: Mapping) -> dict[str, float | str]:
         "held_auc": held_out.get(worst),
         "held_set": worst,
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in shown.items() if value is not None}
 
 
 def of(rows: pd.DataFrame, threshold: float, with_interval: Sequence[str] = WITH_INTERVAL) -> dict:
-    """Every figure of `rows`, with the ends of the intervals of those `with_interval` beside them.
+    """Every figure of `rows` by name, rounded to six decimals; those `with_interval` have its ends
+    as <name>_low and <name>_high.
 
-    Without an interval, `interval_reason` says why.
+    Where there are no intervals, `interval_reason` says why.
     """
     scored = rows.dropna(subset="logit")
     labels, probabilities = scored["label"].to_numpy(int), scored["fake_probability"].to_numpy()
-    found: dict = figures(labels, probabilities, threshold)
-    found |= {one.name: one.value(rows) for one in OF_ROWS if one.column in rows}
-    defined = [name for name in with_interval if found[name] is not None]
+    values: dict = figures(labels, probabilities, threshold)
+    values |= {figure.name: figure.value(rows) for figure in OF_ROWS if figure.column in rows}
+    defined = [name for name in with_interval if values[name] is not None]
     sure = intervals(labels, Scores(probabilities, threshold), scored["group"].to_numpy(), defined)
     for name, (low, high) in sure.ends.items():
-        found |= {f"{name}_low": low, f"{name}_high": high}
+        values |= {f"{name}_low": low, f"{name}_high": high}
     if sure.reason:
-        found["interval_reason"] = sure.reason
+        values["interval_reason"] = sure.reason
     if sure.exact:
-        found["interval_exact"] = " ".join(sure.exact)
+        values["interval_exact"] = " ".join(sure.exact)
     if sure.undefined:
-        found["interval_undefined_draws"] = sure.undefined
+        values["interval_undefined_draws"] = sure.undefined
     return {
         name: round(value, 6) if isinstance(value, float) else value
-        for name, value in found.items()
+        for name, value in values.items()
     }
 
 
 def by_method(rows: pd.DataFrame, threshold: float) -> dict[str, dict]:
     """The chief figures by `<data set>/<method>`: that method's fakes against all reals of their
     data set."""
-    found = {}
-    for data_set, own in rows.groupby("data_set"):
-        for method in sorted(set(own.loc[own["label"] == 1, "method"])):
-            against = own[(own["label"] == 0) | (own["method"] == method)]
-            found[f"{data_set}/{method}"] = chief(against, threshold)
-    return found
+    by_name = {}
+    for data_set, of_set in rows.groupby("data_set"):
+        for method in sorted(set(of_set.loc[of_set["label"] == 1, "method"])):
+            against = of_set[(of_set["label"] == 0) | (of_set["method"] == method)]
+            by_name[f"{data_set}/{method}"] = chief(against, threshold)
+    return by_name
 
 
 def by_data_set(rows: pd.DataFrame, threshold: float) -> dict[str, dict]:
-    return {name: chief(own, threshold) for name, own in rows.groupby("data_set")}
+    """The chief figures by data set."""
+    return {name: chief(of_set, threshold) for name, of_set in rows.groupby("data_set")}
 
 
 def chief(rows: pd.DataFrame, threshold: float) -> dict:
-    found = of(rows, threshold, [MAIN])
-    return {name: found[name] for name in CHIEF_COLUMNS if name in found}
+    """The figures of CHIEF_COLUMNS; without an interval its ends are absent."""
+    values = of(rows, threshold, [MAIN])
+    return {name: values[name] for name in CHIEF_COLUMNS if name in values}
 
 
 def by_slice(rows: pd.DataFrame, facts: tuple[str, ...], threshold: float) -> list[Slice]:
-    """Each of the `facts`' columns cut into three ranges with equally many rows (fewer where values
-    repeat)."""
-    found = []
+    """The slices of `rows` by each of the `facts` (columns): three ranges with equally many rows,
+    fewer where values repeat."""
+    slices = []
     for fact in facts:
         known = rows.dropna(subset=[fact, "logit"])
         edges = (
@@ -340,8 +349,8 @@ def by_slice(rows: pd.DataFrame, facts: tuple[str, ...], threshold: float) -> li
         place = np.searchsorted(edges[1:-1], known[fact], side="right")
         for number in np.unique(place):
             low, high = edges[number], edges[min(number + 1, len(edges) - 1)]
-            found.append(_slice(known[place == number], fact, float(low), float(high), threshold))
-    return found
+            slices.append(_slice(known[place == number], fact, float(low), float(high), threshold))
+    return slices
 
 
 def _slice(rows: pd.DataFrame, fact: str, low: float, high: float, threshold: float) -> Slice:

@@ -26,8 +26,8 @@ KEYS = {"frame": ["item", "frame"], "video": ["item"]}
 @dataclass(frozen=True)
 class Difference:
     """A figure of two runs, or its mean over the runs of two sides, and the 95 % interval of second
-    less first; `low` and `high` None where there is none. The spreads are the standard deviations
-    over a side's runs, None of a single one."""
+    less first; `low` and `high` are None where there is none. The spreads are the standard
+    deviations over a side's runs, None for a single run."""
 
     figure: str
     first: float
@@ -39,6 +39,7 @@ class Difference:
 
     @property
     def by(self) -> float:
+        """Second less first."""
         return self.second - self.first
 
     @property
@@ -49,8 +50,8 @@ class Difference:
 
 @dataclass(frozen=True)
 class Level:
-    """The differences at one level, over `count` frames or videos that all runs have judged;
-    `left_out` were not by one."""
+    """The differences at one level, frame or video, over the `count` of them that all runs could
+    judge; `left_out` could not be judged by at least one."""
 
     name: str
     count: int
@@ -60,9 +61,11 @@ class Level:
 
 
 def compare(first: Sequence[str], second: Sequence[str], split: str) -> list[Level]:
-    """Every figure with an interval, by frame and video, of two sides: the revisions (Git's names,
-    experiments' names, or `workspace`) of one run each, or of one recipe each trained with several
-    seeds, of which the means are compared.
+    """Differences between two sides, by frame and by video, in every figure that has an interval.
+
+    A side is the revision (Git's name, an experiment's name, or `workspace`) of one run, or the
+    revisions of one recipe trained with several seeds, whose means are compared. `split` is val,
+    test or a place that is held out.
 
     Raises UserError where a revision or its predictions cannot be found, where these are older than
     its model, and where the items differ.
@@ -98,20 +101,22 @@ def _level(
         for number, (revision, run) in enumerate(runs.items())
     }
     sides = [[scored[revision] for revision in side] for side in (first, second)]
-    found = [
+    figures_of_sides = [
         pd.DataFrame([figures(both["label"], run.scores, run.threshold) for run in side])
         for side in sides
     ]
     defined = [
-        figure for figure in WITH_INTERVAL if all(side[figure].notna().all() for side in found)
+        figure
+        for figure in WITH_INTERVAL
+        if all(table[figure].notna().all() for table in figures_of_sides)
     ]
     sure = mean_difference_intervals(both["label"], sides[1], sides[0], both["group"], defined)
     differences = tuple(
         Difference(
             figure,
-            *(float(side[figure].mean()) for side in found),
+            *(float(table[figure].mean()) for table in figures_of_sides),
             *sure.ends.get(figure, (None, None)),
-            *(float(side[figure].std()) if len(side) > 1 else None for side in found),
+            *(float(table[figure].std()) if len(table) > 1 else None for table in figures_of_sides),
         )
         for figure in defined
     )
@@ -120,15 +125,15 @@ def _level(
 
 
 def _check_same_items(rows: pd.DataFrame, others: pd.DataFrame, names: tuple[str, str]) -> None:
-    own, their = (
+    first, second = (
         set(zip(table["item"], table["label"], table["md5"], strict=True))
         for table in (rows, others)
     )
-    if own == their:
+    if first == second:
         return
     only = ", ".join(
         f"{len(extra)} only in {name} (such as {min(extra)[0]})"
-        for extra, name in ((own - their, names[0]), (their - own, names[1]))
+        for extra, name in ((first - second, names[0]), (second - first, names[1]))
         if extra
     )
     raise UserError(

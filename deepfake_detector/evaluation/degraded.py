@@ -33,21 +33,23 @@ CELL = ["corruption", "level"]
 def copies(
     faces: pd.DataFrame, items: Iterable[str], frames: int, cells: Iterable[tuple[str, int]]
 ) -> pd.DataFrame:
-    """The rows of the faces table; those of all frames of `items` once more, as the mildest copy,
-    and those of so many frames for each corruption and level, with these as columns."""
-    own = faces[faces["item"].isin(list(items))]
+    """The rows of the faces table once as clean ones, those of `items` once more as the mildest
+    copy, and those of at most so many `frames` of each of `items` for each of the `cells`; with the
+    columns corruption and level."""
+    chosen = faces[faces["item"].isin(list(items))]
     few = pd.concat(
         rows[rows["frame"].isin(subset.evenly(sorted(rows["frame"].dropna().unique()), frames))]
-        for _, rows in own.groupby("item")
+        for _, rows in chosen.groupby("item")
     )
-    parts = [faces.assign(corruption=CLEAN, level=0), own.assign(corruption=MILDEST, level=0)]
+    parts = [faces.assign(corruption=CLEAN, level=0), chosen.assign(corruption=MILDEST, level=0)]
     parts += [few.assign(corruption=name, level=level) for name, level in cells]
     # what is cut out of one frame lies together
     return pd.concat(parts).sort_values(["item", "frame"], kind="stable", ignore_index=True)
 
 
 class Cutter:
-    """Cuts the faces of `rows` (those of `copies` with a face) out of corrupted frames.
+    """Cuts faces out of corrupted frames; called with the number of a row of `rows` (those of
+    `copies` with a face).
 
     `frames` and `index` are rows of those tables, `source` the folder of the frames' archives;
     `margin` and `size` are those of the crop; the items in `given` are ready-made ones.
@@ -72,7 +74,8 @@ class Cutter:
         self._margin, self._size, self._given, self._seed = margin, size, given, seed
 
     def __call__(self, number: int) -> np.ndarray | None:
-        """The crop of a row by its number; None of a clean one, which is stored."""
+        """The crop of a row, (size, size, 3) RGB uint8; None for a clean row, whose crop is
+        stored."""
         row = self._rows[number]
         if row["corruption"] == CLEAN:
             return None
@@ -98,44 +101,45 @@ def clips_of(
 
     `faces` are those of `copies`, `judged` the ones with a face, with logit and measures.
     """
-    found = []
-    for (name, level), own in judged.groupby(CELL, sort=False):
-        seen = faces[(faces["corruption"] == name) & (faces["level"] == level)]
-        scored = with_verdicts(score_clips(seen, own, decision.min_faces), decision)
+    parts = []
+    for (name, level), rows in judged.groupby(CELL, sort=False):
+        of_cell = faces[(faces["corruption"] == name) & (faces["level"] == level)]
+        scored = with_verdicts(score_clips(of_cell, rows, decision.min_faces), decision)
         scored = scored.dropna(subset="logit").merge(split[["item", "label"]], on="item")
         by_track = {
-            key: clip_measures(rows[list(MEASURES)].to_dict("records"))
-            for key, rows in own.groupby(["item", "track"])
+            key: clip_measures(of_person[list(MEASURES)].to_dict("records"))
+            for key, of_person in rows.groupby(["item", "track"])
         }
         measured = [by_track[key] for key in zip(scored["item"], scored["track"], strict=True)]
-        found.append(
+        parts.append(
             pd.concat([scored, pd.DataFrame(measured, columns=list(MEASURES))], axis=1).assign(
                 corruption=name, level=level
             )
         )
-    clips = pd.concat(found, ignore_index=True)
+    clips = pd.concat(parts, ignore_index=True)
     return clips.assign(clean=clips["corruption"] == CLEAN, wrong=_wrong(clips, "verdict"))
 
 
 def limited(
     clips: pd.DataFrame, judged: pd.DataFrame, decision: Decision, limits: Limits
 ) -> pd.DataFrame:
-    """The clips of `clips_of`, from the same faces, with `left` and `left_wrong`: the verdict that
-    the limits leave, as the page judges them, and whether it is wrong."""
+    """The clips of `clips_of`, from the same faces, with the columns left and left_wrong: the
+    verdict that is left with the limits, as the page gives it, and whether it is wrong."""
     faces = dict(tuple(judged.groupby(CELL)))
-    left = [
-        within_limits(own, faces[cell], decision, limits)["verdict"]
-        for cell, own in clips.groupby(CELL)
+    verdicts = [
+        within_limits(rows, faces[cell], decision, limits)["verdict"]
+        for cell, rows in clips.groupby(CELL)
     ]
-    clips = clips.assign(left=pd.concat(left))
+    clips = clips.assign(left=pd.concat(verdicts))
     return clips.assign(left_wrong=_wrong(clips, "left"))
 
 
 def figures(clips: pd.DataFrame) -> dict:
-    """Fraction of clips with a verdict and the accuracy of these, without the limits and with them.
+    """Coverage (the fraction of clips with a verdict) and accuracy of the verdicts, without the
+    limits and with them.
 
-    Of the clips of `limited`, by corruption and level (`none` 0: as they are), and of all copies
-    together.
+    They are those of the clips of `limited`, by corruption and level (`none` 0: as they are), and
+    of all copies together. An accuracy is None where there is no verdict.
     """
     result: dict = {"all copies": _both(clips[~clips["clean"]])}
     for (name, level), rows in clips.groupby(CELL, sort=False):
@@ -144,12 +148,12 @@ def figures(clips: pd.DataFrame) -> dict:
 
 
 def by_firmness(clips: pd.DataFrame) -> VerdictsByFirmness:
-    """The verdicts that the limits leave on the clean ones of `limited`, by whether the mildest
-    copy has the same. Clips without such a copy are left out."""
-    told = clips.set_index("item")
-    copied = told.loc[told["corruption"] == MILDEST, "left"]
-    own = told[told["clean"] & told.index.isin(copied.index)]
-    decided = own[own["left"] != "INCONCLUSIVE"]
+    """Counts of the verdicts that are left on the clean clips of `limited`, by whether the mildest
+    copy has the same verdict. Clips without such a copy are left out."""
+    by_item = clips.set_index("item")
+    copied = by_item.loc[by_item["corruption"] == MILDEST, "left"]
+    clean = by_item[by_item["clean"] & by_item.index.isin(copied.index)]
+    decided = clean[clean["left"] != "INCONCLUSIVE"]
     firm = decided["left"] == copied.reindex(decided.index)
     wrong = decided["left_wrong"] == 1
     return VerdictsByFirmness(

@@ -54,7 +54,7 @@ def card(
     policy: str,
     recipe: Mapping,
 ) -> str:
-    """The whole card.
+    """The text of the whole card.
 
     `metrics` are those of metrics/ by file name, `quality` the limits of what is judged, `items`
     the rows of the three split tables with the column part, `policy` the split's, `recipe` what
@@ -83,7 +83,7 @@ def card(
     blocks = [
         f"{head}\n# Deepfake detector",
         *banner,
-        *(block for one in sections for block in _blocks(one)),
+        *(block for section in sections for block in _blocks(section)),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -136,12 +136,12 @@ def _by_method(methods: Mapping, places: Sequence[str]) -> Section:
     rows = [
         {"data set and method": name, "of": title(place)}
         | {
-            said: run_report.with_interval(found[place]["video"], figure)
-            for figure, said in CHIEF.items()
+            heading: run_report.with_interval(of_method[place]["video"], figure)
+            for figure, heading in CHIEF.items()
         }
         for place in places
-        for name, found in sorted(methods.items())
-        if place in found
+        for name, of_method in sorted(methods.items())
+        if place in of_method
     ]
     return Section(
         "By method", ["By video: each method's fakes against the reals of its data set."], rows

@@ -23,7 +23,7 @@ CHANCE, OPERATING_POINT = "chance", "at the threshold"
 
 
 class Measured(NamedTuple):
-    """What a run measured: scored rows, what on, the threshold, figures by method."""
+    """What a run measured: scored rows by level, the places, the threshold, figures by method."""
 
     levels: Levels
     places: Sequence[str]
@@ -32,6 +32,7 @@ class Measured(NamedTuple):
 
 
 def roc(levels: Levels, places: Sequence[str], threshold: float) -> pd.DataFrame:
+    """ROC curves, with the operating points of the threshold and the diagonal of chance."""
     rows = []
     for curve, own in _curves(levels, places):
         points = metrics.roc_points(own["label"], own["fake_probability"])
@@ -51,6 +52,7 @@ def roc(levels: Levels, places: Sequence[str], threshold: float) -> pd.DataFrame
 
 
 def pr(levels: Levels, places: Sequence[str], threshold: float) -> pd.DataFrame:
+    """Precision-recall curves, with the operating points of the threshold."""
     rows = []
     for curve, own in _curves(levels, places):
         points = metrics.pr_points(own["label"], own["fake_probability"])
@@ -75,6 +77,7 @@ def confusion(levels: Levels, places: Sequence[str], threshold: float) -> pd.Dat
 
 
 def histogram(levels: Levels, places: Sequence[str]) -> pd.DataFrame:
+    """Counts of the probabilities of fake of each class, by the middles of the bins."""
     rows = []
     for curve, label, found in _by_class(levels, places):
         rows += [
@@ -86,7 +89,7 @@ def histogram(levels: Levels, places: Sequence[str]) -> pd.DataFrame:
 
 def reliability_diagram(levels: Levels, places: Sequence[str]) -> pd.DataFrame:
     """Probability against fraction of fakes, before and after temperature scaling. The interval is
-    that of videos: frames of one video do not stand for themselves."""
+    that of videos: frames of one video are not independent."""
     rows = []
     for place in places:
         for level, table in levels.items():
@@ -123,6 +126,7 @@ def methods(found: Mapping[str, dict]) -> pd.DataFrame:
 
 
 def slices(levels: Levels, places: Sequence[str], threshold: float) -> pd.DataFrame:
+    """The figures of the rows sliced by FACTS, as bars with their intervals."""
     rows = [
         {"curve": f"{place}, {level}s", "name": _range(one)} | asdict(one)
         for place in places

@@ -18,8 +18,8 @@ LOCK = Path("dvc.lock")
 
 
 def content(revision: str, path: Path) -> bytes:
-    """A file of a run (Git's name, an experiment's name, or `workspace`). Raises UserError where it
-    cannot be found."""
+    """The content of a file of a run: `revision` is Git's name, an experiment's name, or
+    `workspace`. Raises UserError where it cannot be found."""
     try:
         return (
             path.read_bytes()
@@ -49,8 +49,9 @@ def content(revision: str, path: Path) -> bytes:
 
 
 def older_than_its_inputs(lock: bytes, stage: str) -> str:
-    """The first input of `stage`, or of what its inputs come from, that was made anew since it ran;
-    empty where there is none. `lock` is the text of a dvc.lock.
+    """The path of the first input of `stage`, or of a stage that its inputs come from, that has
+    been made again since that stage ran; empty where there is none. `lock` is the text of a
+    dvc.lock.
 
     DVC keeps the outputs of stages that were not asked for as they are: after `dvc exp run train`
     the figures of the run are those of the model before.
@@ -74,7 +75,7 @@ def older_than_its_inputs(lock: bytes, stage: str) -> str:
 
 
 def is_evaluated(revision: str) -> bool:
-    """Whether the figures of a run are those of its model; not where it has no lock that tells."""
+    """Whether the figures of a run are those of its model; False where it has no dvc.lock."""
     try:
         lock = content(revision, LOCK)
     except UserError:
@@ -84,7 +85,7 @@ def is_evaluated(revision: str) -> bool:
 
 def kept() -> list[dict[str, Any]]:
     """The workspace, the last commit and the experiments that began at it, as `dvc exp show --json`
-    prints them; nothing where DVC has none."""
+    prints them; empty where that fails."""
     shown = (sys.executable, "-m", "dvc", "exp", "show", "--json")
     done = subprocess.run(shown, capture_output=True, text=True, check=False)
     return [] if done.returncode else json.loads(done.stdout)
@@ -98,10 +99,10 @@ def _is_repository() -> bool:
     return _git_finds("--git-dir")
 
 
-def _git_finds(*asked: str) -> bool:
-    """False where Git says that there is no such thing, or is not there itself."""
+def _git_finds(*arguments: str) -> bool:
+    """Whether `git rev-parse` finds it; False where there is no Git."""
     try:
-        done = subprocess.run(("git", "rev-parse", *asked), capture_output=True, check=False)
+        done = subprocess.run(("git", "rev-parse", *arguments), capture_output=True, check=False)
     except OSError:
         return False
     return done.returncode == 0

@@ -63,32 +63,38 @@ def table(rows: pd.DataFrame, temperature: float, threshold: float) -> pd.DataFr
     `rows` are those of `corrupted_scores` with the column label. Accuracy and ROC-AUC are of what
     could be judged; NaN where undefined.
     """
-    found = []
+    cells = []
     order = {name: place for place, name in enumerate(["none", *CORRUPTIONS])}
     for (name, level), cell in sorted(
-        rows.groupby(["corruption", "level"]), key=lambda one: (order[one[0][0]], one[0][1])
+        rows.groupby(["corruption", "level"]), key=lambda group: (order[group[0][0]], group[0][1])
     ):
-        for what, own in (("frame", cell[cell["frame"] >= 0]), ("video", cell[cell["frame"] < 0])):
-            scored = own.dropna(subset="logit")
-            of = figures(
+        for of, part in (("frame", cell[cell["frame"] >= 0]), ("video", cell[cell["frame"] < 0])):
+            scored = part.dropna(subset="logit")
+            values = figures(
                 scored["label"], probability(scored["logit"].to_numpy(), temperature), threshold
             )
-            share = {"coverage": len(scored) / len(own)}
-            kept = {figure: of[figure] for figure in ("roc_auc", "accuracy")}
-            found.append(
-                {"corruption": name, "level": level, "of": what, "count": len(own)} | kept | share
+            cells.append(
+                {
+                    "corruption": name,
+                    "level": level,
+                    "of": of,
+                    "count": len(part),
+                    "roc_auc": values["roc_auc"],
+                    "accuracy": values["accuracy"],
+                    "coverage": len(scored) / len(part),
+                }
             )
-    return pd.DataFrame(found).astype({"roc_auc": float, "accuracy": float})
+    return pd.DataFrame(cells).astype({"roc_auc": float, "accuracy": float})
 
 
 def mean_relative_drop(measured: pd.DataFrame, of: str) -> float | None:
     """Mean of (clean ROC-AUC less corrupted) over clean, over the corruptions and levels that leave
     faces of both classes; None where none does, or nothing is left to lose."""
-    own = measured[measured["of"] == of]
-    clean = own.loc[own["corruption"] == "none", "roc_auc"].iloc[0]
+    aucs = measured[measured["of"] == of].set_index("corruption")["roc_auc"]
+    clean = aucs.loc[["none"]].iloc[0]
     if not clean:
         return None
-    drops = (clean - own.loc[own["corruption"] != "none", "roc_auc"]) / clean
+    drops = (clean - aucs.drop("none")) / clean
     return float(drops.mean()) if drops.notna().any() else None
 
 
@@ -96,19 +102,20 @@ def by_corruption(measured: pd.DataFrame) -> dict:
     """<frame | video>.<corruption>.<level>.<figure>, and <frame | video>.mean_relative_drop."""
     result: dict = {}
     for row in measured.to_dict("records"):
-        own = {
-            name: None if row[name] != row[name] else round(row[name], 6)
+        levels = result.setdefault(row["of"], {}).setdefault(row["corruption"], {})
+        levels[str(row["level"])] = {
+            name: None if np.isnan(row[name]) else round(row[name], 6)
             for name in ("roc_auc", "accuracy", "coverage")
         }
-        result.setdefault(row["of"], {}).setdefault(row["corruption"], {})[str(row["level"])] = own
-    for of, found in result.items():
+    for of, by_name in result.items():
         drop = mean_relative_drop(measured, of)
-        found["mean_relative_drop"] = None if drop is None else round(drop, 6)
+        by_name["mean_relative_drop"] = None if drop is None else round(drop, 6)
     return result
 
 
 def lines(measured: pd.DataFrame) -> pd.DataFrame:
-    """A line per corruption, each from the clean figure at level 0."""
+    """Rows of the chart: a line for each corruption, which begins with the clean figures, level
+    0."""
     clean = measured[measured["corruption"] == "none"]
     names = [name for name in measured["corruption"].unique() if name != "none"]
     return pd.concat(

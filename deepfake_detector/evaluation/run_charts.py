@@ -19,7 +19,7 @@ CONFIG = {
 
 
 def svg(template: dict, table: pd.DataFrame) -> str:
-    """The chart that a Vega-Lite template of DVC's makes of one run's table."""
+    """The chart of one run's table by a Vega-Lite template of DVC's, as the text of an SVG."""
     rows = json.loads(table.to_json(orient="records"))  # NaN becomes null
     chart = _of_one_run(template) | {"data": {"values": rows}}
     drawn = vl_convert.vegalite_to_svg(chart, vl_version=VEGA_LITE, config=CONFIG)
@@ -29,10 +29,12 @@ def svg(template: dict, table: pd.DataFrame) -> str:
 def _of_one_run(part: Any) -> Any:
     """The template without what tells revisions apart, of which there is only one."""
     if isinstance(part, list):
-        return [_of_one_run(one) for one in part]
+        return [_of_one_run(item) for item in part]
     if not isinstance(part, dict):
         return part
     by_revision = {
-        name for name, one in part.items() if isinstance(one, dict) and one.get("field") == "rev"
+        name
+        for name, value in part.items()
+        if isinstance(value, dict) and value.get("field") == "rev"
     }
-    return {name: _of_one_run(one) for name, one in part.items() if name not in by_revision}
+    return {name: _of_one_run(value) for name, value in part.items() if name not in by_revision}

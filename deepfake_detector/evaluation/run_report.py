@@ -80,11 +80,11 @@ def in_short(
 ) -> Section:
     """What was learned from what, and what came out, in sentences."""
     leaks, items = split["leaks"], split["items"]
-    told = [
-        f"{name} {own['real']} real and {own['fake']} fake of {own['groups']} groups"
-        for name, own in [
+    counts = [
+        f"{name} {count['real']} real and {count['fake']} fake of {count['groups']} groups"
+        for name, count in [
             *((part, items[part]) for part in ("train", *IN_SET)),
-            *((title(name), own) for name, own in items.get("held_out", {}).items()),
+            *((title(name), count) for name, count in items.get("held_out", {}).items()),
         ]
     ]
     text = [
@@ -92,7 +92,7 @@ def in_short(
         for place, levels in measured_last(evaluation).items()
     ]
     text += [
-        f"Items by split: {'; '.join(told)}. Whatever shares a person, a source video, an original "
+        f"Items by split: {'; '.join(counts)}. Whatever shares a person, a source video, an original "
         f"or its looks is one group. {_people_named(split['sources'])}",
         *_drawn_away(split["drawn_away"]),
         *([NO_FAKES] if recipe["fakes"] == "none" else []),
@@ -150,19 +150,20 @@ def headline(summary: Mapping, places: Mapping[str, Mapping]) -> Section:
 
 
 def _lead(summary: Mapping) -> str:
+    """The ROC-AUC on in-set test (else validation), and the lowest of those held out."""
     part = "test" if "test_auc" in summary else "val"
-    told = []
+    aucs = []
     if f"{part}_auc" in summary:
         ends = (
             f" ({summary['test_lo']:.3f} to {summary['test_hi']:.3f})"
             if "test_lo" in summary
             else ""
         )
-        told.append(f"{summary[f'{part}_auc']:.3f}{ends} on {title(part)}")
+        aucs.append(f"{summary[f'{part}_auc']:.3f}{ends} on {title(part)}")
     if "held_auc" in summary:
         held_out = title(summary["held_set"])
-        told.append(f"{summary['held_auc']:.3f} on {held_out}, the lowest of those held out")
-    return f"ROC-AUC by video: {'; '.join(told) or 'undefined'}."
+        aucs.append(f"{summary['held_auc']:.3f} on {held_out}, the lowest of those held out")
+    return f"ROC-AUC by video: {'; '.join(aucs) or 'undefined'}."
 
 
 def draw(
@@ -185,10 +186,12 @@ def draw(
 
 
 def in_pictures(charts: Mapping[str, Chart]) -> Section:
+    """The charts of IN_PICTURES, by their names among `charts`."""
     return Section("Charts", charts=[charts[name] for name in IN_PICTURES])
 
 
 def by_kind(charts: Mapping[str, Chart]) -> Section:
+    """The charts of BY_KIND, by their names among `charts`."""
     return Section(
         "By method, and by what the faces look like", charts=[charts[name] for name in BY_KIND]
     )
@@ -229,21 +232,21 @@ def across_sets(evaluation: Mapping, learned_from: Sequence[str]) -> Section:
 
 
 def data_checks(verify: Mapping) -> Section:
-    auc = verify["shortcut"]["roc_auc"]
-    told = (
-        f"not examined ({verify['shortcut']['reason']})"
-        if auc is None
-        else f"ROC-AUC {auc:.3f} (0.5 is guessing)"
+    """What metrics/verify.json holds: items kept and dropped, shortcuts, near duplicates."""
+    shortcut = verify["shortcut"]
+    result = (
+        f"not examined ({shortcut['reason']})"
+        if shortcut["roc_auc"] is None
+        else f"ROC-AUC {shortcut['roc_auc']:.3f} (0.5 is guessing)"
     )
-    kind = verify["shortcut"]["among"]
-    among = f", among items of kind {kind}" if kind else ""
-    facts = ", ".join(f"{name} {value}" for name, value in verify["shortcut"]["facts"].items())
+    among = f", among items of kind {shortcut['among']}" if shortcut["among"] else ""
+    facts = ", ".join(f"{name} {value}" for name, value in shortcut["facts"].items())
     text = [
         f"{verify['kept']} of {verify['items']} items kept"
         + "".join(f"; {count} dropped: {reason}" for reason, count in verify["dropped"].items())
         + ".",
         *_dropped_by_class(verify["dropped_shares"]),
-        f"What a classifier makes of the files' facts alone, without a picture{among}: {told}"
+        f"What a classifier makes of the files' facts alone, without a picture{among}: {result}"
         + (f"; by {facts}." if facts else "."),
         f"Pairs that look nearly the same: {verify['near_duplicates']['pairs']}, "
         f"{verify['near_duplicates']['across_labels']} of them of a real and a fake item.",
@@ -254,14 +257,16 @@ def data_checks(verify: Mapping) -> Section:
 def _dropped_by_class(shares: Mapping[str, Mapping[str, float]]) -> list[str]:
     if not shares:
         return []
-    told = (
-        f"{name} " + ", ".join(f"{share:.1%} of the {kind} ones" for kind, share in own.items())
-        for name, own in shares.items()
+    by_set = (
+        f"{name} " + ", ".join(f"{share:.1%} of the {kind} ones" for kind, share in of_set.items())
+        for name, of_set in shares.items()
     )
-    return [f"Dropped, duplicates among them: of {'; of '.join(told)}. No figure counts these."]
+    return [f"Dropped, duplicates among them: of {'; of '.join(by_set)}. No figure counts these."]
 
 
 def robustness(measured: Mapping, chart: Chart) -> Section:
+    """What metrics/robustness.json holds, by video: a row for each corruption, and the mean
+    drop."""
     rows = [
         {"corruption": name} | {f"level {level}": _cell(own) for level, own in cells.items()}
         for name, cells in corrupted(measured["video"]).items()
@@ -367,6 +372,7 @@ def _changed(settings: StrictModel, within: str = "") -> Iterator[dict[str, obje
 
 
 def mistakes(sheets: Mapping[str, bytes]) -> list[Section]:
+    """A section for each contact sheet (JPEG), by its name."""
     return [
         Section(f"Most confidently wrong: {name.replace('_', ' ')}", jpeg=sheet)
         for name, sheet in sheets.items()
@@ -389,26 +395,26 @@ def with_interval(own: Mapping, name: str) -> str:
 def _gaps(in_set: Mapping, held_out: Mapping) -> list[str]:
     """How far each held-out data set is from each that was learned from, on in-set test, or on val
     where that is all it has."""
-    found = []
+    sentences = []
     for name, levels in held_out.items():
-        for other, parts in in_set.items():
+        for learned, parts in in_set.items():
             part = "test" if "test" in parts else "val"
-            there, here = levels["video"][MAIN], parts[part]["video"][MAIN]
-            if there is not None and here is not None:
-                found.append(
-                    f"ROC-AUC by video is {there:.3f} on {title(name)} and {here:.3f} on {other}, "
-                    f"{title(part)}, which was learned from: {there - here:+.3f}."
+            unseen, seen = levels["video"][MAIN], parts[part]["video"][MAIN]
+            if unseen is not None and seen is not None:
+                sentences.append(
+                    f"ROC-AUC by video is {unseen:.3f} on {title(name)} and {seen:.3f} on {learned}, "
+                    f"{title(part)}, which was learned from: {unseen - seen:+.3f}."
                 )
-    return found
+    return sentences
 
 
 def _people_named(sources: Mapping[str, Mapping]) -> str:
     """In how many data sets it is known who is in a clip; `sources` counts by data set all items
     and those that name a person or source video."""
-    whole = [name for name, own in sources.items() if own["named"] == own["items"]]
+    whole = [name for name, count in sources.items() if count["named"] == count["items"]]
     gaps = [
-        f"{name} ({own['named']} of {own['items']} items)"
-        for name, own in sources.items()
+        f"{name} ({count['named']} of {count['items']} items)"
+        for name, count in sources.items()
         if name not in whole
     ]
     known = f"People, or the videos they are from, are named in {len(whole)} of {len(sources)} data sets"
@@ -430,9 +436,9 @@ def _drawn_away(drawn: Mapping) -> list[str]:
 
 def _ties(shared: Mapping[str, str]) -> str:
     """What items of two sides share, and the items; the first few of them."""
-    told = "; ".join(f"{mark}: {items}" for mark, items in [*shared.items()][:NAMED])
+    first = "; ".join(f"{mark}: {items}" for mark, items in [*shared.items()][:NAMED])
     more = f"; and {len(shared) - NAMED} more in metrics/split.json" if len(shared) > NAMED else ""
-    return told + more
+    return first + more
 
 
 def _sentence(place: str, own: Mapping, leaks: bool) -> str:
@@ -448,10 +454,10 @@ def _sentence(place: str, own: Mapping, leaks: bool) -> str:
     )
 
 
-def _counted(count: int, clips: int, label: str, what: str) -> str:
+def _counted(count: int, clips: int, label: str, result: str) -> str:
     if clips < LEAST_CLIPS:
-        return f"{clips} {label} clips are too few to say how many are {what}"
-    return f"of {clips} {label} clips {count} are {what}"
+        return f"{clips} {label} clips are too few to say how many are {result}"
+    return f"of {clips} {label} clips {count} are {result}"
 
 
 def _cell(own: Mapping) -> str:
