@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Arrival:
-    """Known by a `key`. `read` gives its bytes in its turn; raises OSError where it cannot."""
+    """A file that has arrived, known by its `key`. `read` gives its bytes when its turn comes, and
+    raises OSError where it cannot."""
 
     key: str
     name: str

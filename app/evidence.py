@@ -35,10 +35,10 @@ def show(
     test_firmness: Callable[[Judged], None],
     busy: bool,
 ) -> None:
-    """All of it, as long as the `history` that it is of is not forgotten; `model` is what the one
-    that judged it is called, `banner` is a warning that the page shows already, `test_firmness` has
-    the verdict tested on changed copies of the file. While files are judged (`busy`) nothing can be
-    taken away that has to be made first."""
+    """Everything about one input, unless its `history` was forgotten. `model` is the name of the
+    model that judged it, `banner` a warning that the page shows already; `test_firmness` has the
+    verdict tested on changed copies. While files are judged (`busy`), downloads that have to be
+    made first are not available."""
     if history.forgotten:
         st.rerun()  # the whole page says so
     for warning in judged.report.warnings:
@@ -63,42 +63,42 @@ def _most_suspicious_people(judged: Judged) -> list[FaceTrack]:
     decides = judged.report.decided_by
     ordered = sorted(
         judged.report.faces,
-        key=lambda one: (one.track != decides, -one.fake_probability, one.track),
+        key=lambda track: (track.track != decides, -track.fake_probability, track.track),
     )
     return ordered[:PEOPLE_SHOWN]
 
 
 def _show_verdict(judged: Judged, model: str) -> None:
-    found, terms = judged.report, judged.terms
+    of_file, terms = judged.report, judged.terms
     with st.container(border=True):
-        st.html(verdict_as_html(found.verdict))
+        st.html(verdict_as_html(of_file.verdict))
         st.markdown(
-            f"{plain(found.input)}: **{sentences.SAID[found.verdict]}.** "
-            f"{plain(sentences.in_words(found))}"
+            f"{plain(of_file.input)}: **{sentences.SAID[of_file.verdict]}.** "
+            f"{plain(sentences.in_words(of_file))}"
         )
-        if found.reason == Reason.NOT_JUDGED:
+        if of_file.reason == Reason.NOT_JUDGED:
             own_clips.link(f"own-clips-{judged.number}")
-        if not judged.trusted or found.fake_probability is None:
+        if of_file.fake_probability is None:
             return
         decision = terms.decision
-        probability, limits = sentences.score_in_words(found, decision)
-        if found.verdict == "INCONCLUSIVE":
+        probability, limits = sentences.score_in_words(of_file, decision)
+        if of_file.verdict == "INCONCLUSIVE":
             st.markdown(f"Probability of fake: {probability}")
         else:
             st.metric("Probability of fake", probability)
         st.altair_chart(
             charts.gauge(
-                found.fake_probability,
+                of_file.fake_probability,
                 decision.band_low,
-                decision.fake_from(found.people),
+                decision.fake_from(of_file.people),
                 _colours(),
             ),
             width="stretch",
             theme=None,
             alt=f"Probability of fake: {probability}. {limits}",
         )
-        st.markdown(f"{limits} {plain(sentences.meaning(found, terms))}")
-        firmness = plain(sentences.firmness_in_words(found, terms.firmness))
+        st.markdown(f"{limits} {plain(sentences.meaning(of_file, terms))}")
+        firmness = plain(sentences.firmness_in_words(of_file, terms.firmness))
         st.caption(
             f"Judged by {plain(model)}. A sign, not a proof: look for yourself below. {firmness}"
         )
@@ -111,18 +111,18 @@ def _colours() -> charts.Colours:
 
 def _show_firmness(judged: Judged, test_firmness: Callable[[Judged], None]) -> None:
     """What changed copies of the file came to, and a button to have that tested."""
-    found = judged.report
-    if found.firmness or decided(found.verdict):
+    of_file = judged.report
+    if of_file.firmness or decided(of_file.verdict):
         if judged.file:
             _offer_test(judged, test_firmness)
-        elif not found.firmness:
+        elif not of_file.firmness:
             st.caption(
                 "To test how stable the verdict is, drop the file again: it is no longer kept, as "
                 f"the last {WITH_FILE} of a visit are."
             )
-    if found.firmness:
+    if of_file.firmness:
         with st.expander("What changed copies of it came to", icon=":material/repeat:"):
-            st.table(pd.DataFrame(report.firmness_rows(found)).set_index("copy"))
+            st.table(pd.DataFrame(report.firmness_rows(of_file)).set_index("copy"))
 
 
 def _offer_test(judged: Judged, test_firmness: Callable[[Judged], None]) -> None:
@@ -157,7 +157,7 @@ def _show_people(judged: Judged, people: list[FaceTrack]) -> None:
 
 def _show_person(judged: Judged, track: FaceTrack) -> None:
     number = track.person
-    face = max(track.frames, key=lambda one: one.fake_probability)
+    face = max(track.frames, key=lambda seen: seen.fake_probability)
     st.image(pixels(face.crop), width="stretch", alt=f"Person {number}")
     st.markdown(f"**Person {number}** {badge(track.verdict)}")
     if track.scored:
@@ -182,8 +182,8 @@ def _show_timeline(judged: Judged, people: list[FaceTrack]) -> None:
     if len(seconds) < 2:
         return
     slider, chart = f"moment-{judged.number}", f"timeline-{judged.number}"
-    told = moments[moments["person"] == _decider(judged)]
-    worst = (told if len(told) else moments)["fake_probability"].idxmax()
+    of_decider = moments[moments["person"] == _decider(judged)]
+    worst = (of_decider if len(of_decider) else moments)["fake_probability"].idxmax()
     frame = st.session_state.get(slider, int(moments.loc[worst, "frame"]))
     st.session_state[slider] = frame  # set each time: a page that is drawn anew may have missed it
 
@@ -212,34 +212,35 @@ def _show_timeline(judged: Judged, people: list[FaceTrack]) -> None:
         _show_whole(judged, frame)
     with faces, st.container(horizontal=True, gap="small"):
         for track in people:
-            for one in track.frames:
-                if one.frame == frame:
-                    _show_face(one, _caption(judged, track.person, one))
-                    _show_regions(judged, one, REGIONS)
+            for face in track.frames:
+                if face.frame == frame:
+                    _show_face(face, _caption(judged, track.person, face))
+                    _show_regions(judged, face, REGIONS)
     player.show(judged, seconds[frame])
 
 
 def _decider(judged: Judged) -> int | None:
     """The number of the person who decides; None where nobody does."""
     return next(
-        (one.person for one in judged.report.faces if one.track == judged.report.decided_by), None
+        (track.person for track in judged.report.faces if track.track == judged.report.decided_by),
+        None,
     )
 
 
 def _show_whole(judged: Judged, frame: int) -> None:
-    """A frame with everybody's box and number, where it is kept still."""
+    """A frame with everybody's box and number, as long as it is kept."""
     for seen in judged.report.frames:
         if seen.frame == frame:
-            there = [
+            people = [
                 f"person {track.person}"
                 for track in judged.report.faces
-                if any(one.frame == frame for one in track.frames)
+                if any(face.frame == frame for face in track.frames)
             ]
             st.image(
                 marking.marked(judged.report, seen),
                 width="stretch",
                 caption="Each box has the person's number and what this face scored here",
-                alt=f"The whole frame, with boxes around {', '.join(there)}",
+                alt=f"The whole frame, with boxes around {', '.join(people)}",
             )
 
 
@@ -254,38 +255,40 @@ def _labels(seconds: dict[int, float]) -> dict[int, str]:
 
 
 def _show_faces(judged: Judged) -> None:
-    every = report.most_suspicious(judged.report)
-    st.header("Faces, the most suspicious first" if len(every) > 1 else "The face")
+    faces = report.most_suspicious(judged.report)
+    st.header("Faces, the most suspicious first" if len(faces) > 1 else "The face")
     marked = st.toggle(f"Mark in orange: {REGIONS.lower()}", key=f"marked-{judged.number}")
     with st.container(horizontal=True, gap="small"):
-        for person, one in every[:FACES_SHOWN]:
-            caption = _caption(judged, person, one)
+        for person, face in faces[:FACES_SHOWN]:
+            caption = _caption(judged, person, face)
             if marked:
-                _show_regions(judged, one, caption)
+                _show_regions(judged, face, caption)
             else:
-                _show_face(one, caption)
-    if len(every) > FACES_SHOWN:
+                _show_face(face, caption)
+    if len(faces) > FACES_SHOWN:
         st.caption(
-            f"{FACES_SHOWN} of {len(every)} faces are shown; the JSON report has all scores."
+            f"{FACES_SHOWN} of {len(faces)} faces are shown; the JSON report has all scores."
         )
 
 
-def _show_face(one: FaceFrame, caption: str) -> None:
-    st.image(pixels(one.crop), caption=caption, width=FACE_PIXELS, alt=f"Face as judged: {caption}")
+def _show_face(face: FaceFrame, caption: str) -> None:
+    st.image(
+        pixels(face.crop), caption=caption, width=FACE_PIXELS, alt=f"Face as judged: {caption}"
+    )
 
 
-def _show_regions(judged: Judged, one: FaceFrame, caption: str) -> None:
+def _show_regions(judged: Judged, face: FaceFrame, caption: str) -> None:
     marked = marking.regions_marked(
-        pixels(one.crop), one.activation, judged.terms, judged.report.people
+        pixels(face.crop), face.activation, judged.terms, judged.report.people
     )
     st.image(marked, caption=caption, width=FACE_PIXELS, alt=f"Face with {REGIONS.lower()}")
 
 
-def _caption(judged: Judged, person: int, one: FaceFrame) -> str:
+def _caption(judged: Judged, person: int, face: FaceFrame) -> str:
     who = f"person {person}, " if len(judged.report.faces) > 1 else ""
-    when = f"{one.time:.1f} s, " if judged.report.kind == "video" else ""
-    found = f"{who}{when}{percent(one.fake_probability)} fake".capitalize()
-    return found + sentences.not_counted(judged.report, person)
+    when = f"{face.time:.1f} s, " if judged.report.kind == "video" else ""
+    caption = f"{who}{when}{percent(face.fake_probability)} fake".capitalize()
+    return caption + sentences.not_counted(judged.report, person)
 
 
 def _show_downloads(judged: Judged, history: History, busy: bool) -> None:
@@ -313,32 +316,32 @@ def _show_downloads(judged: Judged, history: History, busy: bool) -> None:
 
 
 def _show_details(judged: Judged, model: str) -> None:
-    found = judged.report
+    of_file = judged.report
     with st.expander("Details for experts"):
         st.markdown(
             "\n".join(
                 f"- {title}: {plain(value)}" for title, value in _facts(judged, model).items()
             )
         )
-        if found.faces and not judged.trusted:
+        if of_file.faces and not judged.trusted:
             st.markdown("Scores with no verdict behind them:")
             with st.container(horizontal=True, gap="small"):
-                for person, one in report.most_suspicious(found)[:FACES_SHOWN]:
-                    _show_face(one, _caption(judged, person, one))
+                for person, face in report.most_suspicious(of_file)[:FACES_SHOWN]:
+                    _show_face(face, _caption(judged, person, face))
         st.json(_json(judged), expanded=1)
 
 
 def _facts(judged: Judged, model: str) -> dict[str, str]:
-    found = judged.report
+    of_file = judged.report
     frames = {
-        "frames looked at": f"{found.frames_sampled}, {found.frames_with_face} of them with a face"
+        "frames looked at": f"{of_file.frames_sampled}, {of_file.frames_with_face} of them with a face"
     }
-    if found.least_face:
-        frames["smallest face that could be found"] = f"{found.least_face:.0f} pixels"
+    if of_file.least_face:
+        frames["smallest face that could be found"] = f"{of_file.least_face:.0f} pixels"
     return (
-        report.file_facts(found)
+        report.file_facts(of_file)
         | frames
-        | {"judged": f"in {found.seconds:.1f} s by {model}", "sha256": str(found.sha256)}
+        | {"judged": f"in {of_file.seconds:.1f} s by {model}", "sha256": str(of_file.sha256)}
     )
 
 

@@ -35,7 +35,7 @@ PER_FACE = 1000  # bytes of a face kept, besides its picture and its map
 @dataclass(frozen=True)
 class Judged:
     """One input: its report, in which crops are packed, and the model that judged it. `file` and
-    the whole frames of the report are empty where they are kept no more."""
+    the whole frames of the report are empty where they are no longer kept."""
 
     number: int
     report: Report
@@ -56,12 +56,12 @@ class Judged:
 
     @cached_property
     def size(self) -> int:
-        """In bytes."""
-        faces = [one for track in self.report.faces for one in track.frames]
+        """The memory that it takes, in bytes."""
+        faces = [face for track in self.report.faces for face in track.frames]
         return (
             PER_FACE
-            + sum(PER_FACE + one.crop.nbytes + one.activation.nbytes for one in faces)
-            + sum(len(one.jpeg) for one in self.report.frames)
+            + sum(PER_FACE + face.crop.nbytes + face.activation.nbytes for face in faces)
+            + sum(len(frame.jpeg) for frame in self.report.frames)
             + len(self.file)
         )
 
@@ -110,6 +110,7 @@ class Room:
         self._lock, self._ages = threading.Lock(), itertools.count()
 
     def join(self, visit: "History") -> None:
+        """Share the room with one more visit."""
         with self._lock:
             self._visits.add(visit)
 
@@ -136,7 +137,7 @@ class Room:
         kept: "Sequence[dict[int, Evidence]]",
         drop: "Callable[[dict[int, Evidence], int], object]",
     ) -> None:
-        used = sum(one.judged.size for visit in kept for one in visit.values())
+        used = sum(evidence.judged.size for visit in kept for evidence in visit.values())
         if used <= self._most:
             return
         oldest = sorted(
@@ -153,15 +154,15 @@ class Room:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one verdict rests on; by its `age` the oldest is found."""
+    """What one verdict rests on; the lower its `age`, the older it is."""
 
     age: int
     judged: Judged
 
 
 def _slim(evidence: dict[int, Evidence], number: int) -> None:
-    one = evidence[number]
-    evidence[number] = replace(one, judged=one.judged.slim())
+    kept = evidence[number]
+    evidence[number] = replace(kept, judged=kept.judged.slim())
 
 
 class History:
@@ -185,9 +186,9 @@ class History:
         """Keep a report, and the file as long as it may be. One on the same input by the same model
         takes the place of that before."""
         compressed = zlib.compress(json.dumps(as_json(report, terms, model_sha256)).encode())
-        said = in_words(report) or f"{SAID[report.verdict]}."
-        firm = firmness_in_words(report, terms.firmness) if report.firmness else ""
-        warned = of_the_file(report.warnings, banner(terms))
+        reason = in_words(report) or f"{SAID[report.verdict]}."
+        firmness = firmness_in_words(report, terms.firmness) if report.firmness else ""
+        warnings = of_the_file(report.warnings, banner(terms))
         with self._lock:
             known = self.find(report.input, report.sha256, model_sha256)
             row = Row(
@@ -195,7 +196,7 @@ class History:
                 report.input,
                 report.verdict,
                 report.fake_probability,
-                " ".join(filter(None, (said, firm, warned))),
+                " ".join(filter(None, (reason, firmness, warnings))),
                 len(report.faces),
                 report.facts.get("duration"),
                 report.sha256,
@@ -213,28 +214,29 @@ class History:
         return row
 
     def find(self, name: str, sha256: str | None, model_sha256: str) -> Row | None:
-        """The same input judged by the same model before. Of one that never arrived nothing tells
-        whether it is the same."""
+        """The row of the same input judged by the same model before; None where there is none, or
+        the input never arrived."""
         if sha256 is None:
             return None
         wanted = (name, sha256, model_sha256)
-        same = (one for one in self.rows() if (one.name, one.sha256, one.model_sha256) == wanted)
+        same = (row for row in self.rows() if (row.name, row.sha256, row.model_sha256) == wanted)
         return next(same, None)
 
     def rows(self) -> list[Row]:
-        """In the order in which they were judged."""
+        """All rows, in the order in which the files were judged."""
         return list(self._rows.values())
 
     def row(self, number: int | None) -> Row | None:
+        """The row of that number; None for None, and where there is none."""
         return None if number is None else self._rows.get(number)
 
     def evidence(self, number: int) -> Judged | None:
-        """What a verdict rests on, as long as there was room for it."""
-        found = self.kept.get(number)
-        return found.judged if found else None
+        """What a verdict rests on; None where there was no room to keep it."""
+        kept = self.kept.get(number)
+        return kept.judged if kept else None
 
     def forget(self) -> None:
-        """Drop it all, for good."""
+        """Drop everything, and stay forgotten."""
         with self._lock:
             self.forgotten = True
             self._rows.clear()
@@ -295,6 +297,6 @@ def _jpeg(crop: np.ndarray) -> np.ndarray:
 def _with_crops(report: Report, changed: Callable[[np.ndarray], np.ndarray]) -> Report:
     tracks = []
     for track in report.faces:
-        frames = tuple(replace(one, crop=changed(one.crop)) for one in track.frames)
+        frames = tuple(replace(face, crop=changed(face.crop)) for face in track.frames)
         tracks.append(replace(track, frames=frames))
     return replace(report, faces=tuple(tracks))

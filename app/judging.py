@@ -1,5 +1,5 @@
-"""How a file that was dropped is judged: in its turn, told step by step, with a row whatever comes
-of it."""
+"""How a file that was dropped is judged: in its turn, with its progress shown, and a row in any
+case."""
 
 import hashlib
 import logging
@@ -23,15 +23,16 @@ def order(
     limits: Limits,
     stressed: bool = False,
 ) -> Order:
-    """To judge a file by the model at that path; `stressed`, on changed copies too."""
+    """The order to judge a file by the model at the path `model`; `stressed`: on changed copies
+    too."""
     judge = partial(_judge, arrival, history, engine, model, limits, stressed)
     return Order(arrival.key, arrival.name, judge)
 
 
 def refuse(history: History, detector: Detector, model: str, name: str, why: str) -> int:
-    """A row for a file that cannot be judged, and why; its number."""
-    lost = Report.unreadable(name, why)
-    return history.add(lost, detector.contract, detector.sha256, model).number
+    """Add a row for a file that cannot be judged, with the reason `why`; its number."""
+    refused = Report.unreadable(name, why)
+    return history.add(refused, detector.contract, detector.sha256, model).number
 
 
 def _judge(
@@ -44,7 +45,8 @@ def _judge(
     tell: Tell,
     spare: Spare,
 ) -> int:
-    """What was judged before by the same model is not judged again while all of it is kept."""
+    """Judges a file, unless the same model has judged it before and all of that is kept; the number
+    of its row."""
     try:
         detector = engine.detector(model)
     except UserError as error:
@@ -61,7 +63,7 @@ def _judge(
         return kept.number
     stressed = stressed or bool(row and row.report["stress"])  # no verdict is firmer untested
     try:
-        found = _judged_in_turn(
+        report = _judged_in_turn(
             arrival.name, data, sha256, engine, model, limits, stressed, tell, spare
         )
     except GivenUpError:
@@ -72,7 +74,7 @@ def _judge(
     except Exception:
         logging.getLogger(__name__).exception("%r could not be judged", arrival.name)
         return refuse(history, detector, model.name, arrival.name, FAULT)
-    return history.add(found, detector.contract, detector.sha256, model.name, data).number
+    return history.add(report, detector.contract, detector.sha256, model.name, data).number
 
 
 def _judged_in_turn(
@@ -86,16 +88,16 @@ def _judged_in_turn(
     tell: Tell,
     spare: Spare,
 ) -> Report:
-    """Every file waits in line anew, and one to spare is given up for whoever waits, so that
-    somebody with many does not keep the others waiting."""
+    """Every file waits in line, and one to spare is given up where somebody else waits, so that a
+    visitor with many files does not keep the others waiting."""
 
-    def waiting(before: int) -> None:
+    def show_place(before: int) -> None:
         ahead = {0: "You are next.", 1: "One visitor is before you."}.get(
             before, f"{before} visitors are before you."
         )
         tell(0.0, f"Waiting for your turn. {ahead}")
 
-    def looked_at(done: int, total: int) -> None:
+    def show_frames(done: int, total: int) -> None:
         if spare() and engine.wanted():
             raise GivenUpError
         if done >= total:
@@ -104,12 +106,12 @@ def _judged_in_turn(
             where = " in it and in changed copies of it" if stressed else ""
             tell(done / total, f"Looking for faces{where}: frame {done} of {total}")
 
-    with engine.turn(model, waiting, spare) as detector:
+    with engine.turn(model, show_place, spare) as detector:
         tell(0.0, f"Reading {len(data) / 1e6:.1f} MB")
         return detector.predict(
             data,
             name,
-            watch=looked_at,
+            watch=show_frames,
             limits=limits,
             sha256=sha256,
             stressed=stressed,

@@ -11,12 +11,12 @@ from deepfake_detector.serving.inference import Detector
 
 @st.cache_resource(max_entries=1)
 def engine(at_once: int) -> Engine:
-    """The one of this server."""
+    """The engine of this server, which judges so many files at once."""
     return Engine(at_once)
 
 
 def load(path: Path, at_once: int) -> Detector:
-    """The model at `path`. Raises UserError where it cannot be used."""
+    """The model at `path`, loaded once. Raises UserError where it cannot be used."""
     with st.spinner("Loading the model …"):
         return engine(at_once).detector(path)
 

@@ -1,4 +1,4 @@
-"""The way from a demonstration to verdicts on one's own clips, as the README tells it."""
+"""The way from a demonstration to verdicts on one's own clips, from the README."""
 
 import re
 from pathlib import Path
@@ -26,8 +26,9 @@ def _explain() -> None:
 
 
 def section(readme: str) -> str:
-    """What stands below the heading; other files it links to are named alone."""
-    found = re.search(rf"^## {TITLE}\n(.*?)(?=^## |\Z)", readme, re.MULTILINE | re.DOTALL)
-    if not found:
+    """The text below the heading TITLE, in which links to other files are plain text. Raises
+    ValueError where there is no such heading."""
+    match = re.search(rf"^## {TITLE}\n(.*?)(?=^## |\Z)", readme, re.MULTILINE | re.DOTALL)
+    if not match:
         raise ValueError(f"{README.name} has no section {TITLE!r}")
-    return re.sub(r"\[([^\]]+)\]\((?!https?:)[^)]+\)", r"`\1`", found.group(1).strip())
+    return re.sub(r"\[([^\]]+)\]\((?!https?:)[^)]+\)", r"`\1`", match.group(1).strip())

@@ -29,9 +29,9 @@ def show(judged: Judged, second: float) -> None:
         return
     kind = _kind(judged.report.facts)
     if not kind:
-        told = (judged.report.facts.get(name) for name in ("codec", "pixel_format", "container"))
+        facts = (judged.report.facts.get(name) for name in ("codec", "pixel_format", "container"))
         st.caption(
-            f"Not every browser plays this file ({plain(', '.join(map(str, told)))}); with boxes "
+            f"Not every browser plays this file ({plain(', '.join(map(str, facts)))}); with boxes "
             "drawn in it becomes ordinary H.264."
         )
     drawn = st.toggle("Play it with boxes drawn in", key=f"drawn-{judged.number}")
@@ -49,9 +49,9 @@ def offer(judged: Judged, history: History, busy: bool) -> None:
         return
     suffix, made = annotation.suffix(judged.report), _made_before(judged)
     of_a_file = _limits()
-    what = "Clip" if judged.report.kind == "video" else "Picture"
+    kind = "Clip" if judged.report.kind == "video" else "Picture"
     downloads.offer(
-        f"{what} with boxes drawn in ({suffix[1:].upper()})",
+        f"{kind} with boxes drawn in ({suffix[1:].upper()})",
         history.unless_forgotten(lambda: made or _annotated(judged, of_a_file)),
         file_beside(judged.report.input, f".annotated{suffix}"),
         annotation.MEDIA_TYPES[suffix],

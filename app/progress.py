@@ -1,5 +1,5 @@
-"""How far the files of a visit are, told again and again while they are judged, with a button to
-stop and one to go on."""
+"""How far the files of a visit are, shown while they are judged, with a button to stop and one to
+go on."""
 
 import streamlit as st
 
@@ -7,18 +7,17 @@ from app.words import plain
 from app.work import Work
 from deepfake_detector.common.console import time_left
 
-# seconds between two words about a few files, and about many: the browser draws each of them, often
+# seconds between two updates for a few files, and for many: the browser draws each of them, often
 # on the same processor
-TOLD_EVERY, TOLD_EVERY_OF_MANY = 0.3, 1.0
+DRAWN_EVERY, DRAWN_EVERY_OF_MANY = 0.3, 1.0
 MANY = 5
 
 
 def show(work: Work, busy: bool, waits_for_first: bool) -> None:
-    """Follows the work where it is `busy`, and where it has ended since has the page drawn anew.
-    `waits_for_first`: the page is to be drawn anew when the first file is judged; it is when all
-    are."""
+    """Shows how far the work is while it is `busy`, and has the whole page drawn again when it
+    ends. `waits_for_first`: that is done when the first file is judged, too."""
     if busy:
-        every = TOLD_EVERY if work.waiting < MANY else TOLD_EVERY_OF_MANY
+        every = DRAWN_EVERY if work.waiting < MANY else DRAWN_EVERY_OF_MANY
         st.fragment(_follow, run_every=every)(work, waits_for_first)
     elif work.stopped and work.waiting:
         _show_stopped(work)
@@ -32,8 +31,8 @@ def _follow(work: Work, waits_for_first: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", border=True):
         with st.container():
             if total > 1:
-                left = f", {time_left(at.seconds / at.done * at.waiting)}" if at.done else ""
-                st.progress(at.done / total, f"Judged {at.done} of {total}{left}")
+                estimate = f", {time_left(at.seconds / at.done * at.waiting)}" if at.done else ""
+                st.progress(at.done / total, f"Judged {at.done} of {total}{estimate}")
             st.progress(at.share, f"{plain(at.name)}: {at.doing}")
         st.button("Stop", icon=":material/stop_circle:", on_click=work.stop)
 

@@ -1,6 +1,6 @@
 """What the browser does with files that are dropped: it refuses those that are too large, which
-Streamlit's uploader tells the visitor alone, and sends the others, of which the page knows once all
-are here. So the page listens beside the uploader."""
+Streamlit's uploader shows to the visitor alone, and sends the others, which the page receives once
+all have arrived. So the page listens beside the uploader."""
 
 from collections.abc import Callable
 
@@ -41,19 +41,20 @@ _listener = st.components.v2.component(
 )
 
 
-def listen(most_bytes: int, here: int, told: Callable[[str, str], None]) -> None:
-    """Tell the name and the reason of every file of more than so many bytes that is dropped, and
-    the visitor that files are coming, until other than `here` are in the uploader."""
+def listen(most_bytes: int, uploaded: int, on_refused: Callable[[str, str], None]) -> None:
+    """Call `on_refused` with the name and the reason of every dropped file of more than
+    `most_bytes`. The visitor sees that files are coming, until their number in the uploader is no
+    longer `uploaded`."""
 
-    def heard() -> None:
+    def pass_on() -> None:
         for name, size in st.session_state[KEY].refused or ():
-            told(str(name), too_large(int(size), most_bytes))
+            on_refused(str(name), too_large(int(size), most_bytes))
 
-    _listener(key=KEY, data={"most": most_bytes, "here": here}, on_refused_change=heard)
+    _listener(key=KEY, data={"most": most_bytes, "here": uploaded}, on_refused_change=pass_on)
 
 
 def too_large(size: int, most: int) -> str:
-    """Why a file of `size` bytes is refused."""
+    """Why a file of `size` bytes is refused where `most` are allowed."""
     mebi = 1 << 20
     return (
         f"too large: {size / mebi:,.1f} MiB, the limit is {most / mebi:g} MiB; shorten it, or "

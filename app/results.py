@@ -36,8 +36,8 @@ GONE = (
 def show(
     history: History, busy: bool, banner: str, test_firmness: Callable[[Judged], None]
 ) -> None:
-    """The table of several files, which follows what is judged as long as that is `busy`, and below
-    it what the verdict on the file chosen rests on; `test_firmness` has it tested."""
+    """The table of several files, which is kept up to date while files are judged (`busy`), and
+    below it the evidence of the file chosen; `test_firmness` has its verdict tested."""
     below = st.session_state.shown
     if busy:
         st.fragment(_follow_all, run_every=FOLLOWED_EVERY)(history, below, banner)
@@ -72,7 +72,8 @@ def _show_all(history: History, below: int | None, banner: str, busy: bool) -> N
 
 
 def in_order(rows: Sequence[Row]) -> list[Row]:
-    """What needs to be looked at first comes first: FAKE by falling probability."""
+    """The rows in the order of the table: what needs to be looked at first comes first, FAKE by
+    falling probability."""
     return sorted(
         rows,
         key=lambda row: (ORDER.index(row.verdict), -(row.fake_probability or 0), row.number),
@@ -81,7 +82,9 @@ def in_order(rows: Sequence[Row]) -> list[Row]:
 
 def _show_counts(rows: Sequence[Row]) -> None:
     counts = Counter(row.verdict for row in rows)
-    each = " ".join(f"{badge(one)} **{counts[one]}**" for one in ORDER if counts[one])
+    each = " ".join(
+        f"{badge(verdict)} **{counts[verdict]}**" for verdict in ORDER if counts[verdict]
+    )
     st.header("Files", anchor=False)
     st.markdown(f"{_files(rows)}: {each}")
 
@@ -158,16 +161,16 @@ def _offer_choice(rows: Sequence[Row], models: Mapping[str, str]) -> None:
 
 
 def labels(rows: Sequence[Row], models: Mapping[str, str]) -> dict[int, str]:
-    """What each is called in a list, by number: equal names with their model (its name by its
-    sha256) and number, as a list cannot tell equal labels apart."""
-    found = {row.number: f"{in_table(row.verdict)}  {printable(row.name)}" for row in rows}
-    counts = Counter(found.values())
+    """The label of each row in a list, by number: equal ones with the name of their model
+    (`models`: by sha256) and number, as a list cannot tell equal labels apart."""
+    by_number = {row.number: f"{in_table(row.verdict)}  {printable(row.name)}" for row in rows}
+    counts = Counter(by_number.values())
     beside = {
         row.number: f" ({printable(models[row.model_sha256])}, file {row.number})" for row in rows
     }
     return {
         number: label + (beside[number] if counts[label] > 1 else "")
-        for number, label in found.items()
+        for number, label in by_number.items()
     }
 
 

@@ -21,7 +21,8 @@ KEPT_SECONDS = 10  # of a listing: every click on the page draws it anew
 
 
 def folder() -> Path | None:
-    """The one named, or None. Raises UserError where it is none."""
+    """The folder that DEEPFAKE_FOLDER names; None without that. Raises UserError where it is no
+    folder."""
     named = os.environ.get("DEEPFAKE_FOLDER")
     if not named:
         return None
@@ -34,7 +35,7 @@ def chosen(root: Path, most_bytes: int) -> list[Arrival]:
     """The file, or those of the folder, below `root` that the visitor asks for now. One that is
     larger than `most_bytes` cannot be read."""
     places, unreadable = _media_below(root)
-    counts = Counter(str(above) for one in places for above in PurePosixPath(one).parents)
+    counts = Counter(str(above) for place in places for above in PurePosixPath(place).parents)
     with st.expander("Or judge files on the server"):
         if unreadable:
             which = "One folder" if unreadable == 1 else f"{unreadable:,} folders"
@@ -45,16 +46,21 @@ def chosen(root: Path, most_bytes: int) -> list[Arrival]:
         within = st.selectbox(
             "Folder or file",
             [*sorted(counts), *places],
-            format_func=lambda one: (
-                f"{'everything' if one == '.' else plain(one)} ({_files(counts[one])})"
-                if one in counts
-                else plain(one)
+            format_func=lambda place: (
+                f"{'everything' if place == '.' else plain(place)} ({_files(counts[place])})"
+                if place in counts
+                else plain(place)
             ),
         )
-        wanted = [one for one in places if within in (one, *map(str, PurePosixPath(one).parents))]
+        wanted = [
+            place for place in places if within in (place, *map(str, PurePosixPath(place).parents))
+        ]
         if not st.button(f"Judge {_files(len(wanted))}", icon=":material/play_circle:"):
             return []
-    return [Arrival(f"server/{one}", one, partial(_read, root / one, most_bytes)) for one in wanted]
+    return [
+        Arrival(f"server/{place}", place, partial(_read, root / place, most_bytes))
+        for place in wanted
+    ]
 
 
 @st.cache_data(ttl=KEPT_SECONDS, max_entries=1, show_spinner="Looking for files …")

@@ -40,6 +40,8 @@ def choose_model(paths: list[Path], before: Path | None) -> Path:
 
 
 def show_facts(terms: Contract, sha256: str, name: str) -> None:
+    """What the model in the file `name` has learned from, what it was checked on, and its
+    limits."""
     with st.sidebar:
         st.header("What it learned from")
         for data_set, counts in terms.trained_on.data_sets.items():
@@ -58,7 +60,7 @@ def show_facts(terms: Contract, sha256: str, name: str) -> None:
 
 
 def show_what_happens(forget: Callable[[], None]) -> None:
-    """To files, and a button that drops them."""
+    """What happens to files, and a button that calls `forget`."""
     with st.sidebar:
         st.header("What happens to your files")
         st.markdown(

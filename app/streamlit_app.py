@@ -65,12 +65,12 @@ def main() -> None:
 
     def test_firmness(judged: Judged) -> None:
         again = Arrival(f"firm-{judged.number}", judged.report.input, lambda: judged.file)
-        by = next((one for one in paths if one.name == judged.model), path)
+        same_model = next((each for each in paths if each.name == judged.model), path)
         work.withdraw({again.key})  # of two clicks one counts
-        work.add([order(again, model=by, stressed=True)], next_in_line=True)
+        work.add([order(again, model=same_model, stressed=True)], next_in_line=True)
         st.toast("The test comes next.", icon=":material/repeat:")
 
-    orders = [order(one, model=path) for one in arrivals]
+    orders = [order(arrival, model=path) for arrival in arrivals]
     work.withdraw(withdrawn)
     if orders:
         take_on(visit, orders)
@@ -91,22 +91,22 @@ def main() -> None:
 
 def stop(error: UserError, path: Path) -> NoReturn:
     """The page ends with an error, which names no folder that `path` lies in."""
-    told = engine.without_folder(str(error), path)
-    st.error(f"The page cannot start: {plain(told)}", icon=":material/error:")
+    message = engine.without_folder(str(error), path)
+    st.error(f"The page cannot start: {plain(message)}", icon=":material/error:")
     st.stop()
 
 
 def load(path: Path, at_once: int, visit: Visit) -> Detector | None:
-    """The model at `path`. None where it cannot be used, which is told; where there is nothing to
+    """The model at `path`; None where it cannot be used, which is shown. Where there is nothing to
     show without it, the page ends."""
     try:
         return models.load(path, at_once)
     except UserError as error:
         if visit.empty:
             stop(error, path)
-        told = engine.without_folder(str(error), path)
+        message = engine.without_folder(str(error), path)
         st.error(
-            f"The model cannot be used now: {plain(told)}. What was judged stays here, and what "
+            f"The model cannot be used now: {plain(message)}. What was judged stays here, and what "
             "you drop waits.",
             icon=":material/error:",
         )
@@ -130,8 +130,8 @@ def invite(demonstration: bool) -> None:
 
 
 def open_visit(at_once: int) -> Visit:
-    """The one under the token in the address, which knows that its page is open; a token that is
-    not known leaves the address."""
+    """The visit under the token in the address, else a new one; it knows that its page is open. An
+    unknown token is removed from the address."""
     state = st.session_state
     if "visit" not in state:
         token = st.query_params.get(VISIT)
@@ -192,6 +192,7 @@ def choose(visit: Visit, busy: bool) -> None:
 
 
 def say_what_is_missing(visit: Visit) -> None:
+    """Notes on files that are no longer kept, were dropped, were judged before, or do not fit."""
     if visit.empty and st.session_state.over:
         st.info(
             "What was judged under this address is no longer kept: it goes half an hour after the "
@@ -231,13 +232,14 @@ def named(names: Sequence[str]) -> str:
 
 
 def forget_all(at_once: int) -> None:
+    """Drop what was judged and what waits, and begin another visit."""
     visits().forget(st.session_state.visit)
     uploads.begin_anew()
     begin_anew(at_once)
 
 
 def begin_anew(at_once: int) -> None:
-    """With another visit."""
+    """Begin another visit, which judges so many files at once."""
     state = st.session_state
     st.query_params.pop(VISIT, None)
     state.update(visit=visits().opened(None, at_once), shown=None, over=False)

@@ -23,8 +23,9 @@ EXAMPLES = Path("models/examples")
 def arrived(
     limits: ServingLimits, empty: bool, on_refused: Callable[[str, str], None]
 ) -> tuple[list[Arrival], set[str]]:
-    """What was dropped or picked since it was last asked, and the keys of what was taken out of the
-    uploader; of what the browser does not send `on_refused` hears name and reason."""
+    """The files dropped or picked since the last call, and the keys of those taken out of the
+    uploader. `on_refused` is called with name and reason of a file that the browser does not
+    send."""
     state = st.session_state
     with st.container(gap="small"):
         # of any name: what a file is follows from its bytes
@@ -37,8 +38,8 @@ def arrived(
         refused.listen(limits.upload_bytes, len(uploads), on_refused)
         if empty and not uploads:
             st.caption(f"{READ} Up to {limits.clip_seconds:g} seconds each.")
-    arrivals = [_taken(one) for one in uploads if one.file_id not in state.taken]
-    withdrawn = state.taken - {one.file_id for one in state[_uploader()]}
+    arrivals = [_taken(upload) for upload in uploads if upload.file_id not in state.taken]
+    withdrawn = state.taken - {upload.file_id for upload in state[_uploader()]}
     state.taken -= withdrawn
     if picked := _picked(unfolded=empty and not arrivals):
         arrivals.append(picked)
@@ -46,7 +47,7 @@ def arrived(
 
 
 def begin_anew() -> None:
-    """With an empty uploader."""
+    """Empty the uploader."""
     st.session_state.round += 1
     st.session_state.update(taken=set(), example=None)
 

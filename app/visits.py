@@ -1,8 +1,8 @@
-"""What belongs to a visit outlives the loading anew of a page: by a random token in its address,
-for half an hour after it was open last, in the memory of the server.
+"""Visits outlive a reload of the page: each is kept in the memory of the server under a random
+token in the page's address, until half an hour after the page was last open.
 
-Who has no token, or one that is not known, begins an empty visit under a token of the server's
-choice.
+A visitor without a token, or with an unknown one, begins an empty visit under a token that the
+server chooses.
 """
 
 import secrets
@@ -31,6 +31,7 @@ class Visit:
 
     @property
     def empty(self) -> bool:
+        """Whether nothing was judged, waits, or was dropped."""
         return not (self.history.rows() or self.work.waiting or self.work.lost)
 
 
@@ -90,7 +91,7 @@ class Visits:
                     visit.work.drop_if_left()
 
     def expire_forever(self) -> None:
-        """Do so again and again, whether anyone comes or not."""
+        """Call `expire` every SWEEP seconds, without end."""
         while True:
             time.sleep(SWEEP)
             self.expire()

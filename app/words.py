@@ -1,5 +1,5 @@
-"""How the page puts verdicts and file names: each verdict has words, a colour and a sign of its
-own, names are never markup."""
+"""How the page writes verdicts and file names: each verdict has its own words, colour and sign, and
+names are never markup."""
 
 import re
 from pathlib import Path
@@ -29,7 +29,7 @@ READ = (
 
 
 def badge(verdict: FileVerdict) -> str:
-    """The verdict as Markdown, told by its word and its sign as well as by its colour."""
+    """The verdict as Markdown, with its word and its sign besides its colour."""
     colour, sign = SIGNS[verdict]
     return f":{colour}-badge[{sign} {verdict}]"
 

@@ -21,7 +21,8 @@ Spare = Callable[[], bool]  # whether the order is to be done only where nobody 
 
 
 class GivenUpError(Exception):
-    """Out of `Tell`: nobody waits for this order now. Out of `judge`: it is to be begun anew."""
+    """Raised by `Tell`: nobody waits for this order now. Raised by `judge`: it is to be begun
+    again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,13 +101,14 @@ class Work:
     def withdraw(self, keys: Collection[str]) -> None:
         """Drop the orders of these keys."""
         with self._lock:
-            self._orders = deque(one for one in self._orders if one.key not in keys)
+            self._orders = deque(order for order in self._orders if order.key not in keys)
 
     def stop(self) -> None:
-        """Rest until told to go on; what is in hand is judged anew then."""
+        """Rest until `go_on` is called; the orders in hand are judged again then."""
         self.stopped = True
 
     def go_on(self) -> None:
+        """Work on after a stop, with the counts of progress at zero."""
         with self._lock:
             self.stopped, self.trouble = False, ""
             self._count_anew()
@@ -121,11 +123,12 @@ class Work:
         """Drop the files that wait where the page has long been closed; their names stay."""
         with self._lock:
             if not self._is_watched() and self._clock() - self._seen > LOST:
-                self.lost += tuple(one.name for one in self._orders)
+                self.lost += tuple(order.name for order in self._orders)
                 self._orders.clear()
 
     @property
     def busy(self) -> bool:
+        """Whether any order is being worked on."""
         return bool(self._threads)
 
     @property
@@ -134,6 +137,7 @@ class Work:
         return len(self._orders)
 
     def progress(self) -> Progress:
+        """How far the work is now; without orders its name is empty."""
         with self._lock:
             name, doing = "", (0.0, "")
             if self._orders:
@@ -166,7 +170,7 @@ class Work:
     def _next(self) -> Order | None:
         """The order to do now; where there is none the thread ends."""
         with self._lock:
-            free = (one for one in self._orders if one not in self._in_hand)
+            free = (order for order in self._orders if order not in self._in_hand)
             order = next(free, None)
             if order and self._may_go_on() and self._room() > len(self._in_hand):
                 self._in_hand[order] = 0.0, ""
@@ -205,11 +209,11 @@ class Work:
             return bool(self._orders) and order is not self._orders[0]
 
     def _may_go_on(self) -> bool:
-        left = not self._is_watched() and self._clock() - self._seen > AWAY
-        return not self.stopped and not left
+        abandoned = not self._is_watched() and self._clock() - self._seen > AWAY
+        return not self.stopped and not abandoned
 
     def _is_watched(self) -> bool:
-        self._watchers = {one: there for one, there in self._watchers.items() if there()}
+        self._watchers = {name: there for name, there in self._watchers.items() if there()}
         if self._watchers:
             self._seen = self._clock()
         return bool(self._watchers)
