@@ -1,14 +1,13 @@
-"""The benchmarks with goals, one after the other, and what they printed as a page:
-docs/benchmarks.md.
+"""The benchmarks with goals, one after the other; what they print becomes docs/benchmarks.md.
 
     python -m benchmarks [--clips FOLDER] [--several CLIP ...] [--crops FOLDER] [--only NAME ...]
 
-`make bench` does it; it takes more than an hour. Those of what is learned and told run by
-themselves: border_leak, calibration, heat_map, int8_across_sets, reference_recipe, several_people,
-verdict_errors.
+`make bench` does it; it takes more than an hour. Benchmarks of learning and of verdicts have no
+goals and are run one by one: border_leak, calibration, heat_map, int8_across_sets,
+reference_recipe, several_people, verdict_errors.
 
-Each compares with its rival within its own run, so the ratios hold where the seconds do not: run it
-with nothing beside. With --only, the page keeps what it tells of the others; each section names the
+Each compares with its rival within its own run, so that ratios hold where seconds do not: run it on
+an idle machine. With --only, the page keeps the sections of the others; each section names the
 machine that it was measured on. The names of the folders are not written down.
 """
 

@@ -58,7 +58,7 @@ def main() -> None:
         with _served(model, folder) as (address, server):
             asked = _Asked(address, clips, wanted, 60 * arguments.minutes)
             samples = asked.by(arguments.clients, server.pid)
-    _tell(asked, samples, arguments.minutes, arguments.clients)
+    _print(asked, samples, arguments.minutes, arguments.clients)
 
 
 class _Asked:
@@ -101,10 +101,10 @@ class _Asked:
                 self.again += 1
                 return
             answer.raise_for_status()
-            found = answer.json()
+            report = answer.json()
             self.answers += 1
-            self.mixed_up += found["input"]["sha256"] != sha256
-            self.different += found | {"seconds": 0} != self._wanted[clip] | {"seconds": 0}
+            self.mixed_up += report["input"]["sha256"] != sha256
+            self.different += report | {"seconds": 0} != self._wanted[clip] | {"seconds": 0}
 
 
 def _by_command(clips: list[Path], model: Path, folder: Path) -> dict[Path, dict]:
@@ -134,8 +134,8 @@ def _served(model: Path, folder: Path) -> Iterator[tuple[str, subprocess.Popen]]
         text=True,
     ) as server:
         try:
-            told = server.stdout.readline() if server.stdout else ""
-            yield re.findall(r"(http://\S+)/docs", told)[0], server
+            line = server.stdout.readline() if server.stdout else ""
+            yield re.findall(r"(http://\S+)/docs", line)[0], server
         finally:
             server.terminate()
 
@@ -144,7 +144,7 @@ def _environment(folder: Path) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(PROJECT), "TMPDIR": str(folder)}
 
 
-def _tell(asked: _Asked, samples: np.ndarray, minutes: float, clients: int) -> None:
+def _print(asked: _Asked, samples: np.ndarray, minutes: float, clients: int) -> None:
     seconds = samples[:, 0]
     after = {
         minute: samples[(seconds >= 60 * (minute - 1)) & (seconds < 60 * minute), 1].mean()

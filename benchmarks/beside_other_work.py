@@ -38,9 +38,9 @@ def main() -> None:
     for _ in range(ROUNDS):
         for name, waits in WAITS.items():
             for processes in (1, 2):
-                found = _images_a_second(options, waits, processes)
-                rates.setdefault((name, processes), []).extend(found)
-    speeds = {case: statistics.median(own) for case, own in rates.items()}
+                speeds_now = _images_a_second(options, waits, processes)
+                rates.setdefault((name, processes), []).extend(speeds_now)
+    speeds = {case: statistics.median(of_case) for case, of_case in rates.items()}
     for (name, processes), speed in speeds.items():
         print(f"{processes} at once, threads wait {name}: {speed:.1f} images/s each")
     alone, shared = speeds["briefly", 1], speeds["briefly", 2]
@@ -56,7 +56,8 @@ def main() -> None:
 
 
 def _images_a_second(options: tuple[str, ...], waits: dict[str, str], count: int) -> list[float]:
-    """Of each of so many processes at once. OpenMP reads how to wait when it is loaded."""
+    """The speed of each of `count` processes at once. OpenMP reads how to wait when it is
+    loaded."""
     running = [
         subprocess.Popen(
             [sys.executable, "-m", "benchmarks.beside_other_work", "--steps", *options],
@@ -66,7 +67,7 @@ def _images_a_second(options: tuple[str, ...], waits: dict[str, str], count: int
         )
         for _ in range(count)
     ]
-    return [float(one.communicate()[0]) for one in running]
+    return [float(process.communicate()[0]) for process in running]
 
 
 if __name__ == "__main__":

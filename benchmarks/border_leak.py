@@ -73,13 +73,14 @@ def statistics(
     return np.array(fakes), np.array(reals)
 
 
-def _outside(picture: np.ndarray, there: np.ndarray) -> list[float]:
+def _outside(picture: np.ndarray, outside: np.ndarray) -> list[float]:
+    """The 12 features of the pixels where `outside` is true."""
     pixels = picture.astype(np.float32)
-    around = cv2.erode(there.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0  # neighbours too
+    around = cv2.erode(outside.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0  # neighbours too
     detail = [cv2.Laplacian(pixels, cv2.CV_32F), cv2.Sobel(pixels, cv2.CV_32F, 1, 0)]
-    found = [pixels[there].mean(axis=0), pixels[there].std(axis=0)]
-    found += [np.abs(one[around]).mean(axis=0) for one in detail]
-    return np.concatenate(found).tolist()
+    features = [pixels[outside].mean(axis=0), pixels[outside].std(axis=0)]
+    features += [np.abs(derivative[around]).mean(axis=0) for derivative in detail]
+    return np.concatenate(features).tolist()
 
 
 def leaks(
@@ -92,14 +93,14 @@ def leaks(
         "logistic regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
         "trees": ExtraTreesClassifier(200, min_samples_leaf=5, random_state=0),
     }
-    found = {}
+    aucs = {}
     for name, classifier in classifiers.items():
         fake = cross_val_predict(
             classifier, inputs, labels, groups=of, cv=GroupKFold(FOLDS), method="predict_proba"
         )[:, 1]
         ends = intervals(labels, Scores(fake), of, ["roc_auc"]).ends["roc_auc"]
-        found[name] = (float(roc_auc_score(labels, fake)), *ends)
-    return found
+        aucs[name] = (float(roc_auc_score(labels, fake)), *ends)
+    return aucs
 
 
 if __name__ == "__main__":

@@ -29,15 +29,15 @@ def main() -> None:
         "--tries", type=int, default=200, help="simulations of each kind (default: %(default)s)"
     )
     tries = parser.parse_args().tries
-    for factor, said in ((1, "calibrated logits"), (3, "logits three times too large")):
-        print(f"{said}; real and fake clips, and the ROC-AUC of the detector:")
+    for factor, heading in ((1, "calibrated logits"), (3, "logits three times too large")):
+        print(f"{heading}; real and fake clips, and the ROC-AUC of the detector:")
         print(" " * 12 + "".join(f"{auc:>18}" for auc in AUCS))
         for reals, fakes in CLIPS:
             row = []
             for auc in AUCS:
                 losses = np.fromiter(_losses(reals, fakes, auc, factor, tries), float)
                 row.append(f"{losses.mean():+7.1%} ({np.quantile(losses, 0.95):+7.1%})")
-            print(f"{reals:>5} {fakes:>5} " + "".join(f"{one:>18}" for one in row), flush=True)
+            print(f"{reals:>5} {fakes:>5} " + "".join(f"{cell:>18}" for cell in row), flush=True)
 
 
 def _losses(reals: int, fakes: int, auc: float, factor: float, tries: int) -> Iterator[float]:
@@ -47,8 +47,8 @@ def _losses(reals: int, fakes: int, auc: float, factor: float, tries: int) -> It
     for seed in range(tries):
         noise = np.random.default_rng(seed).normal(0, apart, len(labels))
         logits = factor * (noise + (labels - 0.5) * apart**2)
-        found = fit_temperature(labels, logits, np.arange(len(labels)))
-        yield _log_loss(apart, factor / found.value) / best - 1
+        temperature = fit_temperature(labels, logits, np.arange(len(labels)))
+        yield _log_loss(apart, factor / temperature.value) / best - 1
 
 
 def _log_loss(apart: float, scale: float) -> float:

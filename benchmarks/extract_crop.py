@@ -96,6 +96,7 @@ def main() -> None:
 
 
 def execution(workers: int) -> Parallel:
+    """Local worker processes within the limits of a run."""
     return Parallel(workers=workers)
 
 
@@ -107,6 +108,7 @@ def _drawn(folder: Path) -> Path:
 
 
 def clips_below(folder: Path) -> pd.DataFrame:
+    """The videos below a folder as rows of the index: item, kind, path and md5."""
     below = listing(folder, follow_links=True)
     paths = [folder / place for place, kind in below.media.items() if kind == "video"]
     rows = [
@@ -137,11 +139,14 @@ def _decode_one(path: str) -> int:
 
 
 def crop_settings(detector: str) -> CropFaces:
-    """As by default, which suits YuNet; Haar scores by another measure."""
+    """The default settings, which suit YuNet, or those for Haar, whose scores have another
+    scale."""
     return HAAR if detector == "haar" else CropFaces(detector="yunet")
 
 
 def extract_and_crop(clips: pd.DataFrame, detector: str, execution: Parallel) -> None:
+    """Both stages on the clips of `clips_below`, into an empty folder that is deleted
+    afterwards."""
     settings = crop_settings(detector)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)

@@ -65,12 +65,12 @@ def main() -> None:
             pictures = [
                 _mosaic(people, side, width, height, native, turn) for turn in range(OF_EACH)
             ]
-            told = []
+            results = []
             for way, detector in ways.items():
                 found, seconds = _looked_for(detector, pictures)
                 wanted = sum(len(faces) for _, faces in pictures)
-                told.append(f"{way} {found / wanted:6.1%} in {1000 * seconds:5.1f} processor ms")
-            print(f"{kind:>5}, {side:3d} pixels, {wanted:4d} faces: {'; '.join(told)}")
+                results.append(f"{way} {found / wanted:6.1%} in {1000 * seconds:5.1f} processor ms")
+            print(f"{kind:>5}, {side:3d} pixels, {wanted:4d} faces: {'; '.join(results)}")
         least = ways["by the rule"].least_face(height, width)
         print(f"{kind:>5}: the least face that can be found has {least:.0f} pixels")
 
@@ -83,9 +83,10 @@ class ByOpenCv(YuNet):
         self._net = cv2.FaceDetectorYN.create(str(path), "", (64, 64), min_score, OVERLAP)
 
     def find(self, picture: np.ndarray) -> list[Face]:
+        """The faces in a picture, (height, width, 3) RGB uint8."""
         self._net.setInputSize(picture.shape[1::-1])
-        _, found = self._net.detect(picture[..., ::-1].copy())
-        rows = [] if found is None else found.tolist()
+        _, detected = self._net.detect(picture[..., ::-1].copy())
+        rows = [] if detected is None else detected.tolist()
         return [
             Face(x, y, width, height, score, tuple(points))
             for x, y, width, height, *points, score in rows
@@ -131,8 +132,8 @@ def _mosaic(
         small = small[:cell, :cell]
         picture[top : top + small.shape[0], left : left + small.shape[1]] = small
         wanted += [
-            Face(one.x + left, one.y + top, one.width, one.height, one.score)
-            for one in sorted(native.detect(small), key=lambda one: -one.score)[:1]
+            Face(found.x + left, found.y + top, found.width, found.height, found.score)
+            for found in sorted(native.detect(small), key=lambda found: -found.score)[:1]
         ]
     return picture, wanted
 
@@ -146,16 +147,16 @@ def _looked_for(
         started = time.process_time()
         faces = detector.detect(picture)
         seconds.append(time.process_time() - started)
-        found += sum(any(_overlap(one, other) >= 0.5 for other in faces) for one in wanted)
+        found += sum(any(_overlap(face, other) >= 0.5 for other in faces) for face in wanted)
     return found, statistics.median(seconds)
 
 
-def _overlap(one: Face, other: Face) -> float:
+def _overlap(first: Face, second: Face) -> float:
     """Intersection over union of the two boxes."""
-    across = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
-    down = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
-    shared = max(0.0, across) * max(0.0, down)
-    return shared / (one.width * one.height + other.width * other.height - shared)
+    right = min(first.x + first.width, second.x + second.width)
+    bottom = min(first.y + first.height, second.y + second.height)
+    shared = max(0.0, right - max(first.x, second.x)) * max(0.0, bottom - max(first.y, second.y))
+    return shared / (first.width * first.height + second.width * second.height - shared)
 
 
 if __name__ == "__main__":

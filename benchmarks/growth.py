@@ -4,8 +4,7 @@ the memory it takes.
     python -m benchmarks.growth [--clips 8] [--workers 2]
 
 Clips are drawn, and copied with a few bytes of their own, so that none is taken for another that is
-finished. Each number of clips is worked on by a process of its own, so that its largest memory is
-told apart.
+finished. Each number of clips is worked on by a process of its own, whose largest memory counts.
 """
 
 import argparse

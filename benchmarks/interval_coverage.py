@@ -78,8 +78,8 @@ def main() -> None:
         for design in designs:
             for auc in AUCS:
                 ends = np.array(pool.map(partial(_ends, design, auc), range(tries), 20))
-                told = [f"{held!s:<22}" for held in _held(ends, auc)]
-                print(f"AUC {auc}, {design.name:<24} {''.join(told)}".rstrip(), flush=True)
+                cells = [f"{held!s:<22}" for held in _held(ends, auc)]
+                print(f"AUC {auc}, {design.name:<24} {''.join(cells)}".rstrip(), flush=True)
     _timed()
 
 

@@ -62,10 +62,11 @@ def main() -> None:
                 break
         ended.set()
         watching.join()
-    _tell(np.array(samples), done, errors, arguments.minutes, arguments.workers)
+    _print(np.array(samples), done, errors, arguments.minutes, arguments.workers)
 
 
 def drawn(folder: Path) -> Iterator[Path]:
+    """Writes eight drawn clips of 4 s into a folder; their paths."""
     for person in range(DRAWN):
         path = folder / f"{person}.mp4"
         path.write_bytes(produce(Clip(person, 0), 1, 4.0, (0.2, 0.3)))
@@ -76,23 +77,23 @@ def _watch(samples: list[tuple[float, float]], ended: threading.Event) -> None:
     """Add (seconds, MB) every second."""
     started = time.monotonic()
     while not ended.wait(1):
-        samples.append((time.monotonic() - started, sum(resident(pid) for pid in _workers()) / 1e6))
+        samples.append((time.monotonic() - started, sum(resident(pid) for pid in children()) / 1e6))
 
 
-def _workers() -> list[str]:
-    """The processes started by this one's threads."""
+def children() -> list[str]:
+    """The ids of the processes that this one's threads have started."""
     return " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children")).split()
 
 
 def resident(pid: str) -> int:
-    """Bytes; 0 where the process has ended."""
+    """The resident memory of a process in bytes; 0 where it has ended."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
     except (OSError, IndexError):
         return 0
 
 
-def _tell(samples: np.ndarray, done: int, errors: int, minutes: float, workers: int) -> None:
+def _print(samples: np.ndarray, done: int, errors: int, minutes: float, workers: int) -> None:
     steady = samples[len(samples) // 4 :]
     slope, _ = np.polyfit(steady[:, 0] / 60, steady[:, 1], 1)
     quarters = [part[:, 1].mean() for part in np.array_split(samples, 4)]

@@ -23,7 +23,7 @@ from playwright.sync_api import Browser, Page
 from app.words import ORDER
 from benchmarks import goals
 from benchmarks.browser import chromium
-from benchmarks.load import resident
+from benchmarks.load import children, resident
 from benchmarks.score_clip import saved
 from benchmarks.served_page import PROJECT, served
 from deepfake_detector.datasets.synthesis.clips import Clip, produce
@@ -35,7 +35,7 @@ LIMITS = (
     f"upload_mb = {UPLOAD_MB}\nclip_seconds = 60\nmegapixels = 64\nseconds_per_clip = 120\n"
     "visitors_at_once = 2\nuploads_at_once = 2\n"
 )
-JUDGED = "Number(document.body.innerText.match(/Judged (\\d+) of/)?.[1])"  # as the page tells
+JUDGED = "Number(document.body.innerText.match(/Judged (\\d+) of/)?.[1])"  # as the page shows
 PATIENCE = 3_600_000  # milliseconds
 MOST_MB = 1024  # more than before, besides the uploads
 MOST = 1.3  # times the seconds of the command
@@ -113,7 +113,7 @@ def _another_visitor(browser: Browser, address: str, file: Path) -> float:
 
 
 def measure(browser: Browser, page: Page, files: list[Path], table: Path) -> float:
-    """Drops the files, and tells what came of it; the seconds until all were judged."""
+    """Drops the files and prints the results; the seconds until all were judged."""
     memory = Memory()
     started = time.monotonic()
     page.locator("input[type=file]").set_input_files(files)
@@ -126,9 +126,9 @@ def measure(browser: Browser, page: Page, files: list[Path], table: Path) -> flo
     page.get_by_text(f"{len(files)} files: ").wait_for()
     page.get_by_text("Stop", exact=True).wait_for(state="detached")
     taken = time.monotonic() - started
-    with page.expect_download() as found:
+    with page.expect_download() as download:
         page.get_by_role("button", name="Table of all (CSV)").click()
-    found.value.save_as(table)
+    download.value.save_as(table)
     grown = memory.end()
     with table.open(newline="") as file:
         verdicts = [row["verdict"] for row in csv.DictReader(file)]
@@ -143,8 +143,8 @@ def measure(browser: Browser, page: Page, files: list[Path], table: Path) -> flo
     print(f"another visitor's one still meanwhile: {waited:.1f} s")
     print(f"memory of the server: {memory.before:.0f} MB before, {memory.most:.0f} MB at most")
     uploads = sum(path.stat().st_size for path in files) / 1e6
-    what = f"the page with {len(files)} files: memory besides the uploads"
-    goals.at_most(what, grown - uploads, MOST_MB, "MB")
+    quantity = f"the page with {len(files)} files: memory besides the uploads"
+    goals.at_most(quantity, grown - uploads, MOST_MB, "MB")
     return taken
 
 
@@ -169,11 +169,8 @@ class Memory:
             self.most = max(self.most, resident(self._server) / 1e6)
 
 
-def children() -> list[str]:
-    return " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children")).split()
-
-
 def command(pid: str) -> bytes:
+    """The command line of a process, its arguments ended by zero bytes."""
     return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 

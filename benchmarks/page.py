@@ -27,7 +27,7 @@ from deepfake_detector.training import network
 
 HEIGHT = 1080
 MOST = 1.3  # times what the command takes
-VERDICT = re.compile("REAL|FAKE|INCONCLUSIVE")  # other statuses tell what is being done
+VERDICT = re.compile("REAL|FAKE|INCONCLUSIVE")  # other statuses say what is being done
 
 
 def main() -> None:

@@ -49,6 +49,7 @@ def main() -> None:
 
 
 def steps_a_second(step: Callable[[], None]) -> float:
+    """How often `step` can be called in a second, measured over SECONDS."""
     started, done = time.perf_counter(), 0
     while (taken := time.perf_counter() - started) < SECONDS or not done:
         step()

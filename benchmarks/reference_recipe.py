@@ -42,13 +42,13 @@ def main() -> None:
         "--split",
         choices=("val", "test"),
         default="val",
-        help="what is told; test: once (default: %(default)s)",
+        help="whose figures are printed; test: once (default: %(default)s)",
     )
     parser.add_argument("--against", type=Path, help="the pipeline's data/predictions.csv")
     arguments = parser.parse_args()
     if not arguments.out.exists():
         _run(arguments.epochs).to_csv(arguments.out, index=False)
-    _tell(pd.read_csv(arguments.out), arguments.split, arguments.against)
+    _print(pd.read_csv(arguments.out), arguments.split, arguments.against)
 
 
 def _run(epochs: int) -> pd.DataFrame:
@@ -85,12 +85,12 @@ def _run(epochs: int) -> pd.DataFrame:
 
 @torch.inference_mode()
 def _logits(net: torch.nn.Module, images: list[np.ndarray]) -> np.ndarray:
-    found = []
+    logits = []
     for start in range(0, len(images), BATCH):
         part = images[start : start + BATCH]
         both = net(_batch(part)) + net(_batch([image[:, ::-1] for image in part]))
-        found.append((both[:, 1] - both[:, 0]).numpy() / 2)
-    return np.concatenate(found)
+        logits.append((both[:, 1] - both[:, 0]).numpy() / 2)
+    return np.concatenate(logits)
 
 
 def _pictures(paths: pd.Series) -> list[np.ndarray]:
@@ -116,17 +116,17 @@ def _changed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     )
 
 
-def _tell(reference: pd.DataFrame, split: str, against: Path | None) -> None:
+def _print(reference: pd.DataFrame, split: str, against: Path | None) -> None:
     reference = reference[reference["split"] == split]
-    _tell_one("reference", reference)
+    _print_one("reference", reference)
     if not against:
         return
     ours = tables.read(against, tables.PREDICTIONS)
     ours = ours[(ours["split"] == split) & (ours["track"] == 0)]
     both = reference.merge(ours[["item", "logit"]], on="item", suffixes=("_reference", ""))
     print(f"{len(both)} faces that both have judged, of {len(reference)}:")
-    _tell_one("the pipeline", both)
-    _tell_one("reference", both.assign(logit=both["logit_reference"]))
+    _print_one("the pipeline", both)
+    _print_one("reference", both.assign(logit=both["logit_reference"]))
     labels, groups = both["label"].to_numpy(int), both["group"].to_numpy()
     ours_scored, theirs_scored = (
         [Scores(both[name].to_numpy())] for name in ("logit", "logit_reference")
@@ -139,7 +139,7 @@ def _tell(reference: pd.DataFrame, split: str, against: Path | None) -> None:
     print(f"difference {difference:+.4f} (95 % interval {low:+.4f} to {high:+.4f})")
 
 
-def _tell_one(name: str, rows: pd.DataFrame) -> None:
+def _print_one(name: str, rows: pd.DataFrame) -> None:
     low, high = intervals(rows["label"], Scores(rows["logit"]), rows["group"], ["roc_auc"]).ends[
         "roc_auc"
     ]

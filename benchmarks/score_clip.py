@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument(
         "--keyframes",
         type=float,
-        default=250 / 30,
+        default=KEYFRAMES,
         help="seconds from one to the next (default: 8.3)",
     )
     parser.add_argument(
@@ -134,10 +134,10 @@ def main() -> None:
     if arguments.repeat >= LONG and arguments.keyframes <= 1:
         goal = OF_LONG
     length *= arguments.repeat
-    what = f"score a clip of {length} s at {arguments.height}p, fp32"
-    goals.at_most(f"{what}, against decoding it", scored / floor, goal, "x")
+    quantity = f"score a clip of {length} s at {arguments.height}p, fp32"
+    goals.at_most(f"{quantity}, against decoding it", scored / floor, goal, "x")
     if arguments.height == 1080 and arguments.repeat == 1:
-        goals.at_least(f"{what}, faster than the usual way", faster, USUAL, "x")
+        goals.at_least(f"{quantity}, faster than the usual way", faster, USUAL, "x")
 
 
 def repeated(clip: Path, times: int) -> Path:

@@ -70,8 +70,11 @@ def _simulated(tries: int) -> None:
                 below = np.searchsorted(everybody, thresholds) / TRUTH
                 rates += 1 - below[0] ** people, 1 - below**people
             before, after = 100 * rates / tries
-            row = [f"{one:.1f} % ({other:.1f})" for one, other in zip(before, after, strict=True)]
-            print(f"{shape:>10} {clips:>6}" + "".join(f"{one:>14}" for one in row), flush=True)
+            row = [
+                f"{alone:.1f} % ({of_so_many:.1f})"
+                for alone, of_so_many in zip(before, after, strict=True)
+            ]
+            print(f"{shape:>10} {clips:>6}" + "".join(f"{cell:>14}" for cell in row), flush=True)
 
 
 def _side_by_side(paths: Sequence[Path], detector: Detector, pictures: int) -> None:

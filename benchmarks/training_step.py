@@ -135,13 +135,13 @@ def _parts(rows: pd.DataFrame, size: int) -> None:
         "resize alone": lambda row: resize(pictures[row], size),
         "self-blend": lambda row: self_blend(pictures[row], points, np.random.default_rng(row)),
     }
-    told = []
+    parts = []
     for name, function in work.items():
         started = time.process_time()
         for row in range(len(crops)):
             function(row)
-        told.append(f"{name} {1000 * (time.process_time() - started) / len(crops):.1f}")
-    print(f"{size} pixels, core-ms per face: " + ", ".join(told))
+        parts.append(f"{name} {1000 * (time.process_time() - started) / len(crops):.1f}")
+    print(f"{size} pixels, core-ms per face: " + ", ".join(parts))
 
 
 def _growth(rows: pd.DataFrame, size: int, batch: int, workers: int) -> None:
@@ -149,7 +149,7 @@ def _growth(rows: pd.DataFrame, size: int, batch: int, workers: int) -> None:
     fabric = devices.setup("auto", 1, "fp32", seed=1)
     learner = Learner(fabric, build("resnet18", "random", ""), TRAIN, steps=10**6)
     learner.model.train()
-    told = []
+    epochs = []
     for times in (1, 1, 2, 4):  # the first warms up
         started = time.perf_counter()
         for images, labels, _ in islice(
@@ -157,12 +157,13 @@ def _growth(rows: pd.DataFrame, size: int, batch: int, workers: int) -> None:
             len(rows) * times // batch,
         ):
             learner.learn([(images, labels)])
-        told.append((times * len(rows), time.perf_counter() - started))
-    base = told[1][1]
+        epochs.append((times * len(rows), time.perf_counter() - started))
+    base = epochs[1][1]
     print(
         f"an epoch at {size} pixels: "
         + ", ".join(
-            f"{count} crops {seconds:.1f} s ({seconds / base:.2f} x)" for count, seconds in told[1:]
+            f"{count} crops {seconds:.1f} s ({seconds / base:.2f} x)"
+            for count, seconds in epochs[1:]
         )
     )
 

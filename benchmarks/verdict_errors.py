@@ -43,17 +43,18 @@ def main() -> None:
     print("validations with verdicts; new clips with a verdict; of these wrong")
     print(f"{'clips a class':<14}" + "".join(f"{f'ROC-AUC {auc}':>22}" for auc in AUCS))
     for clips in CLIPS:
-        told = [_told([_rates(clips, auc, seed) for seed in range(tries)]) for auc in AUCS]
-        print(f"{clips:<14}" + "".join(f"{one:>22}" for one in told), flush=True)
+        cells = [_cell([_rates(clips, auc, seed) for seed in range(tries)]) for auc in AUCS]
+        print(f"{clips:<14}" + "".join(f"{cell:>22}" for cell in cells), flush=True)
 
 
-def _told(found: list[Rates]) -> str:
-    given = [one for one in found if one.given]
-    if not given:
+def _cell(validations: list[Rates]) -> str:
+    with_verdicts = [rates for rates in validations if rates.given]
+    if not with_verdicts:
         return "0%    –    –"
-    wrong = sum(one.wrong for one in given) / sum(one.given for one in given)
-    clips = np.mean([one.given for one in given])
-    return f"{len(given) / len(found):.0%} {clips:>5.0%} {wrong:>6.1%}"
+    given = sum(rates.given for rates in with_verdicts)
+    wrong = sum(rates.wrong for rates in with_verdicts)
+    share, clips = len(with_verdicts) / len(validations), given / len(with_verdicts)
+    return f"{share:.0%} {clips:>5.0%} {wrong / given:>6.1%}"
 
 
 def _rates(clips: int, auc: float, seed: int) -> Rates:
