@@ -183,12 +183,16 @@ class History:
     def add(
         self, report: Report, terms: Contract, model_sha256: str, model: str, file: bytes = b""
     ) -> Row:
-        """Keep a report, and the file as long as it may be. One on the same input by the same model
-        takes the place of that before."""
+        """Keep a report, and the file as long as there is room. One on the same input by the same
+        model takes the place of that before. Of a history that was forgotten meanwhile nothing is
+        kept."""
         compressed = zlib.compress(json.dumps(as_json(report, terms, model_sha256)).encode())
         reason = in_words(report) or f"{SAID[report.verdict]}."
         firmness = firmness_in_words(report, terms.firmness) if report.firmness else ""
         warnings = of_the_file(report.warnings, banner(terms))
+        if report.verdict == "ERROR":
+            file = b""
+        packed_report = packed(report)
         with self._lock:
             known = self.find(report.input, report.sha256, model_sha256)
             row = Row(
@@ -204,13 +208,13 @@ class History:
                 model_sha256,
                 compressed,
             )
+            if self.forgotten:
+                return row
             self._rows[row.number] = row
             if known and not report.firmness:  # else its verdict was tested, as was asked for
                 self.repeated.append(row.name)
-        if report.verdict == "ERROR":
-            file = b""
-        judged = Judged(row.number, packed(report), terms, model_sha256, model, file)
-        self._room.take(self.kept, judged, self.shown)
+            judged = Judged(row.number, packed_report, terms, model_sha256, model, file)
+            self._room.take(self.kept, judged, self.shown)
         return row
 
     def find(self, name: str, sha256: str | None, model_sha256: str) -> Row | None:

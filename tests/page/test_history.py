@@ -174,6 +174,13 @@ def test_no_name_of_what_was_forgotten_stays():
     assert (kept.repeated, kept.rows(), kept.kept) == ([], [], {})
 
 
+def test_nothing_is_kept_of_a_file_that_was_in_hand_when_all_was_forgotten():
+    kept = History(Room())
+    kept.forget()
+    kept.add(judged("a"), TERMS, "ab" * 32, "detector.onnx", b"bytes")
+    assert (kept.repeated, kept.rows(), kept.kept) == ([], [], {})
+
+
 def test_nothing_is_made_to_take_away_of_what_was_forgotten_in_another_tab():
     kept = History(Room())
     make = kept.unless_forgotten(lambda: b"report")
