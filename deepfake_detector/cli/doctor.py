@@ -53,6 +53,7 @@ import json, torch
 there = torch.cuda.is_available()
 print(json.dumps([torch.cuda.get_device_name(), *torch.cuda.mem_get_info()] if there else None))
 """
+ACTIVATE = "activate the project's environment: `. .venv/bin/activate` (`make repro` makes it)"
 CONFLICT = re.compile(rb"^<<<<<<< ", re.MULTILINE)
 COPIES = 3  # in the working folder, in DVC's cache and in the scratch store
 # bytes: weights and exported model, each twice, and the checkpoint of a running training
@@ -238,29 +239,19 @@ def _packages() -> Finding:
         return Finding(
             "ok", "packages", f"{python}, {len(pins)} packages as pinned in requirements.txt"
         )
-    remedy = "activate the project's environment: `. .venv/bin/activate` (`make repro` makes it)"
-    return Finding(
-        "problem",
-        "packages",
-        f"{python} lacks what requirements.txt pins: {', '.join(wrong)}",
-        remedy,
-    )
+    lacking = f"{python} lacks what requirements.txt pins: {', '.join(wrong)}"
+    return Finding("problem", "packages", lacking, ACTIVATE)
 
 
 def _device(train: Train) -> Finding:
     if train.arithmetic == "portable":
         return _portable_device()
-    if train.accelerator != "cpu" and (gpu := _gpu()):
-        name, free, total = gpu
-        text = f"{name}, {_size(free)} of {_size(total)} free"
-        if free >= 4e9:
-            return Finding("ok", "device", text)
-        return Finding(
-            "note",
-            "device",
-            text,
-            f"lower train.micro_batch_size (it is {train.micro_batch_size}) if memory runs out",
-        )
+    try:
+        gpu = _gpu() if train.accelerator != "cpu" else None
+    except UserError as error:
+        return _refusal("device", error)
+    if gpu:
+        return _gpu_device(train, *gpu)
     if train.accelerator == "cuda":
         remedy = "check the driver (`nvidia-smi`), or set train.accelerator to auto"
         return Finding(
@@ -276,6 +267,14 @@ def _device(train: Train) -> Finding:
         f"CPU, {_cores()}: training on a real data set is slow",
         remedy,
     )
+
+
+def _gpu_device(train: Train, name: str, free: int, total: int) -> Finding:
+    text = f"{name}, {_size(free)} of {_size(total)} free"
+    if free >= 4e9:
+        return Finding("ok", "device", text)
+    remedy = f"lower train.micro_batch_size (it is {train.micro_batch_size}) if memory runs out"
+    return Finding("note", "device", text, remedy)
 
 
 def _cores() -> str:
@@ -295,11 +294,14 @@ def _portable_device() -> Finding:
 
 
 def _gpu() -> tuple[str, int, int] | None:
-    """Name, free and total bytes of the GPU; asked in another process, as the command line itself
-    needs no torch."""
+    """Name, free and total bytes of the GPU, None where there is none; asked in another process, as
+    the command line itself needs no torch. Raises UserError where torch cannot be asked."""
     done = subprocess.run(
-        [sys.executable, "-c", ASK_FOR_GPU], capture_output=True, text=True, check=True
+        [sys.executable, "-c", ASK_FOR_GPU], capture_output=True, text=True, check=False
     )
+    if done.returncode:
+        why = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
+        raise UserError(f"torch cannot be asked for a GPU: {why}", ACTIVATE)
     return json.loads(done.stdout)
 
 

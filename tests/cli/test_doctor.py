@@ -24,6 +24,7 @@ from deepfake_detector.faces.settings import YUNET
 from deepfake_detector.storage import assets
 from deepfake_detector.storage.files import file_hash
 from deepfake_detector.training.backbones import imagenet_asset
+from deepfake_detector.training.settings import Train
 
 Usage = namedtuple("Usage", "total used free")
 CLIPS = ("real/a.mp4", "fake/swap/b.mp4", "fake/blend/c.mp4")
@@ -168,6 +169,19 @@ def test_a_local_build_of_a_pinned_version_is_that_version(tmp_path, project, mo
     monkeypatch.setattr(packages.metadata, "version", lambda _: "2.1+cpu")
     pin(project, ["torch"], "torch==2.1\n")
     assert the(settings(tmp_path), "packages").level == "ok"
+
+
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [("import missing", "No module named 'missing'"), ("exit(3)", "exit code 3")],
+)
+def test_a_torch_that_cannot_be_asked_is_a_problem_with_the_device(monkeypatch, program, why):
+    monkeypatch.undo()
+    monkeypatch.setattr(doctor, "ASK_FOR_GPU", program)
+    finding = doctor._device(Train(accelerator="auto", arithmetic="fastest"))
+    assert (finding.level, finding.subject) == ("problem", "device")
+    assert why in finding.text
+    assert "activate the project's environment" in finding.remedy
 
 
 @pytest.mark.slow
