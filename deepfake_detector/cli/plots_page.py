@@ -87,12 +87,12 @@ def _earlier() -> list[str]:
 
 
 def _commit() -> str:
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude", "*"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """The commit of the workspace, in words; "no commit" where there is none, or no Git."""
+    describe = ("git", "describe", "--always", "--dirty", "--exclude", "*")
+    try:
+        done = subprocess.run(describe, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return "no commit"
     commit, changed = done.stdout.strip().removesuffix("-dirty"), "-dirty" in done.stdout
     if not commit:
         return "no commit"

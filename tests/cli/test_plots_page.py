@@ -61,6 +61,11 @@ def test_the_report_is_opened_with_what_its_own_file_may_not_hold(tmp_path, monk
     assert "earlier run" not in plots_page.write_report().read_text()
 
 
+def test_without_git_there_is_no_commit(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert plots_page._commit() == "no commit"
+
+
 def git(*arguments: str) -> str:
     identity = "-c", "user.name=x", "-c", "user.email=x@example.org"
     return subprocess.run(
