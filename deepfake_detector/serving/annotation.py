@@ -47,10 +47,18 @@ def annotated(source: Source, report: Report, limits: Limits = LIMITS) -> bytes:
     1080p, with everybody's box and number.
 
     A clip becomes H.264 in MP4 with the times of its frames and no sound; a picture stays one.
-    Raises MediaError where the report is on a file that cannot be read, or a limit is passed.
+    Raises MediaError where the report is on a file that cannot be read, a limit is exceeded, or the
+    disk has no room for the clip.
     """
     if report.verdict == "ERROR":
         raise MediaError(report.error or "cannot be read")
+    try:
+        return _encoded(source, report, limits)
+    except OSError as error:
+        raise MediaError(error.strerror or str(error)) from error
+
+
+def _encoded(source: Source, report: Report, limits: Limits) -> bytes:
     frames = _drawn(sample_frames(source, EVERY, limits=limits), report)
     if report.kind == "video":
         rate = report.facts.get("frame_rate") or USUAL_RATE

@@ -14,7 +14,7 @@ from deepfake_detector import UserError
 from deepfake_detector.common import console
 from deepfake_detector.common.parallel import out_of_memory, run
 from deepfake_detector.common.settings import Parallel
-from deepfake_detector.media.reading import Limits, MediaError, reason
+from deepfake_detector.media.reading import Limits, MediaError
 from deepfake_detector.serving import annotation, report
 from deepfake_detector.serving.inference import FAULT, Detector, Report
 from deepfake_detector.serving.report_model import as_json
@@ -146,8 +146,8 @@ def _annotated(path: Path, judged: Report, folder: Path, limits: Limits) -> Repo
     """Writes the annotated copy; the report, with a warning where that failed."""
     try:
         data = annotation.annotated(path, judged, limits)
-    except (MediaError, OSError) as error:
-        warning = NOT_ANNOTATED.format(reason(error))
+    except MediaError as error:
+        warning = NOT_ANNOTATED.format(error)
         return replace(judged, warnings=(*judged.warnings, warning))
     write_whole(folder / page_name(path, annotation.suffix(judged)), data)
     return judged

@@ -1,8 +1,10 @@
 """What was found, drawn into the file: the right box in the right frame, all else as it was."""
 
+import errno
 import io
 import tempfile
 from dataclasses import replace
+from unittest.mock import Mock
 
 import av
 import made
@@ -213,3 +215,10 @@ def test_no_box_is_drawn_through_a_long_gap():
     far = judged(person(1, face(0, 0.0), face(250, 10.0)), facts={"duration": 40.0})
     drawn = [len(marking.boxes_at(far, at, (1.0, 1.0))) for at in (0.5, 5.0, 9.5)]
     assert drawn == [1, 0, 1]
+
+
+def test_a_disk_without_room_is_a_reason_as_any_other(monkeypatch):
+    full = Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
+    monkeypatch.setattr(annotation, "h264_clip", full)
+    with pytest.raises(MediaError, match="^No space left on device"):
+        annotation.annotated(b"", judged())
