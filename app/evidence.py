@@ -185,7 +185,7 @@ def _show_timeline(judged: Judged, people: list[FaceTrack]) -> None:
     of_decider = moments[moments["person"] == _decider(judged)]
     worst = (of_decider if len(of_decider) else moments)["fake_probability"].idxmax()
     frame = st.session_state.get(slider, int(moments.loc[worst, "frame"]))
-    st.session_state[slider] = frame  # set each time: a page that is drawn anew may have missed it
+    st.session_state[slider] = frame  # set each time: a page that is drawn again may have missed it
 
     def point_chosen() -> None:
         if points := st.session_state[chart].selection[charts.POINT]:

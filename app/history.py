@@ -27,7 +27,7 @@ from deepfake_detector.serving.sentences import SAID, firmness_in_words, in_word
 
 MOST_ROWS = 1000
 ROOM_BYTES = 512 << 20  # for the evidence of all visits together
-HASH_SHOWN = 8  # digits of a model's sha256, where its name alone does not tell it
+HASH_SHOWN = 8  # digits of a model's sha256, where another model has the same name
 WITH_FILE = 5  # of a visit: the newest, and the one shown, keep their files and whole frames
 PER_FACE = 1000  # bytes of a face kept, besides its picture and its map
 

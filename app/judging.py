@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.arrival import Arrival
 from app.history import History
-from app.work import GivenUpError, Order, Spare, Tell
+from app.work import GivenUpError, OnProgress, Order, Spare
 from deepfake_detector import UserError
 from deepfake_detector.media.reading import Limits
 from deepfake_detector.serving.engine import Engine, without_folder
@@ -42,7 +42,7 @@ def _judge(
     model: Path,
     limits: Limits,
     stressed: bool,
-    tell: Tell,
+    on_progress: OnProgress,
     spare: Spare,
 ) -> int:
     """Judges a file, unless the same model has judged it before and all of that is kept; the number
@@ -64,7 +64,7 @@ def _judge(
     stressed = stressed or bool(row and row.report["stress"])  # no verdict is firmer untested
     try:
         report = _judged_in_turn(
-            arrival.name, data, sha256, engine, model, limits, stressed, tell, spare
+            arrival.name, data, sha256, engine, model, limits, stressed, on_progress, spare
         )
     except GivenUpError:
         raise
@@ -85,7 +85,7 @@ def _judged_in_turn(
     model: Path,
     limits: Limits,
     stressed: bool,
-    tell: Tell,
+    on_progress: OnProgress,
     spare: Spare,
 ) -> Report:
     """Every file waits in line, and one to spare is given up where somebody else waits, so that a
@@ -95,19 +95,19 @@ def _judged_in_turn(
         ahead = {0: "You are next.", 1: "One visitor is before you."}.get(
             before, f"{before} visitors are before you."
         )
-        tell(0.0, f"Waiting for your turn. {ahead}")
+        on_progress(0.0, f"Waiting for your turn. {ahead}")
 
     def show_frames(done: int, total: int) -> None:
         if spare() and engine.wanted():
             raise GivenUpError
         if done >= total:
-            tell(1.0, "Judging the faces found")
+            on_progress(1.0, "Judging the faces found")
         else:
             where = " in it and in changed copies of it" if stressed else ""
-            tell(done / total, f"Looking for faces{where}: frame {done} of {total}")
+            on_progress(done / total, f"Looking for faces{where}: frame {done} of {total}")
 
     with engine.turn(model, show_place, spare) as detector:
-        tell(0.0, f"Reading {len(data) / 1e6:.1f} MB")
+        on_progress(0.0, f"Reading {len(data) / 1e6:.1f} MB")
         return detector.predict(
             data,
             name,

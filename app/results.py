@@ -48,9 +48,9 @@ def show(
 
 
 def _follow_all(history: History, below: int | None, banner: str) -> None:
-    """Has a name of its own, so that nothing follows any more once all is judged: Streamlit loses
-    the end of a page that is just drawn where a fragment asks to be drawn anew that the page still
-    has."""
+    """Draws the table while files are judged. It is another function than `_show_all`, so that the
+    page no longer has this fragment once all is judged: a fragment that asks to be drawn again
+    while the page is drawn makes Streamlit lose the end of the page."""
     _show_all(history, below, banner, busy=True)
 
 

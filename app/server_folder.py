@@ -17,7 +17,7 @@ from app.words import plain
 from deepfake_detector import UserError
 from deepfake_detector.storage.media_files import listing
 
-KEPT_SECONDS = 10  # of a listing: every click on the page draws it anew
+KEPT_SECONDS = 10  # of a listing: every click on the page asks for it again
 
 
 def folder() -> Path | None:

@@ -26,7 +26,7 @@ def choose_model(paths: list[Path], before: Path | None) -> Path:
         st.header("Model")
         chosen = offered[0]
         if len(offered) > 1:
-            if before in offered:  # a page that is loaded anew has lost its choice
+            if before in offered:  # after a reload the choice is lost
                 st.session_state.setdefault("model", before)
             chosen = st.selectbox(
                 "Model for files dropped from now on",

@@ -78,7 +78,7 @@ def main() -> None:
     # asked once: a file that is done between two answers would show nothing and end all looks
     busy = work.busy
     choose(visit, busy)
-    # each in a place of its own: what comes and goes above would draw all below it anew
+    # each in its own container: else what comes and goes above has all below it drawn again
     with st.container():
         say_what_is_missing(visit)
     with st.container():
@@ -168,7 +168,7 @@ def take_on(visit: Visit, orders: Sequence[Order]) -> None:
 
 
 def keep(visit: Visit) -> None:
-    """Keep a visit with something in it for whoever loads the page anew."""
+    """Keep a visit that is not empty, for a reload of the page."""
     if visit.empty:
         return
     visits().keep(visit)

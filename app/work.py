@@ -1,5 +1,5 @@
-"""What is to be done for one visit, order by order, in threads of its own: clicks on the page,
-which run its script anew, neither wait for it nor disturb it.
+"""The work for one visit, order by order, in threads of its own: clicks on the page, which run its
+script again, neither wait for it nor disturb it.
 
 The files that wait are held here and nowhere else.
 """
@@ -13,15 +13,15 @@ from functools import partial
 
 from deepfake_detector import UserError
 
-AWAY = 10.0  # seconds without an open page, after which the work rests: loading anew takes less
+AWAY = 10.0  # seconds without an open page, after which the work rests: a reload takes less
 LOST = 120.0  # seconds without an open page, after which the files that wait are dropped
 
-Tell = Callable[[float, str], None]  # how far an order is (from 0 to 1), and what is being done
+OnProgress = Callable[[float, str], None]  # share done (0 to 1), and what is being done
 Spare = Callable[[], bool]  # whether the order is to be done only where nobody else waits
 
 
 class GivenUpError(Exception):
-    """Raised by `Tell`: nobody waits for this order now. Raised by `judge`: it is to be begun
+    """Raised by `OnProgress`: nobody waits for this order now. Raised by `judge`: it is to be begun
     again."""
 
 
@@ -31,7 +31,7 @@ class Order:
 
     key: str
     name: str
-    judge: Callable[[Tell, Spare], int]
+    judge: Callable[[OnProgress, Spare], int]
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ class Work:
     def _do(self, order: Order) -> None:
         number = None
         try:
-            number = order.judge(partial(self._tell, order), partial(self._is_spare, order))
+            number = order.judge(partial(self._set_progress, order), partial(self._is_spare, order))
         except GivenUpError:
             return
         finally:
@@ -198,7 +198,7 @@ class Work:
         self._orders.remove(order)
         self._done += 1
 
-    def _tell(self, order: Order, share: float, doing: str) -> None:
+    def _set_progress(self, order: Order, share: float, doing: str) -> None:
         with self._lock:
             if not self._may_go_on() or order not in self._orders:
                 raise GivenUpError

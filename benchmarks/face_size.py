@@ -29,7 +29,7 @@ from deepfake_detector.storage.files import file_hash
 
 PICTURES = {"4K": (3840, 2160), "1080p": (1920, 1080), "720p": (1280, 720)}  # width, height
 SIDES = 48, 64, 96, 128, 200  # of the faces, pixels
-COLUMNS, ROWS = 6, 4  # of people in a picture, where so many fit: the detector tells of 32 at most
+COLUMNS, ROWS = 6, 4  # of people in a picture, where so many fit: the detector returns 32 at most
 OF_EACH = 6  # pictures that are looked at of each kind
 NO_RULE = 10_000  # a least face so large that `detect_size` is enough for it
 

@@ -3,7 +3,7 @@ clip, both from a cold start.
 
     python -m benchmarks.page [--rounds 5]      (needs Chromium)
 
-The clip is drawn: 10 s at 1920 x 1080. Each round serves the page anew; its time begins when the
+The clip is drawn: 10 s at 1920 x 1080. Each round serves the page again; its time begins when the
 open page is given the file and ends when the verdict is seen. The command's is that of its whole
 process. They take turns, the medians count.
 """

@@ -57,7 +57,7 @@ def main() -> None:
         nargs="*",
         default=[],
         help="real clips (names without suffix) in which the largest face is not always the same "
-        "person's: they tell nothing of who swaps places",
+        "person's: they are not used to test who swaps places",
     )
     arguments = parser.parse_args()
     settings = crop_settings(arguments.detector)

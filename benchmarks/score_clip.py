@@ -8,7 +8,7 @@ Without a CLIP, one is drawn: of 10 s at 1920 x 1080, or of 15 s at 1280 x 720. 
 so often in one file, for the time of long clips. The network has random weights, which cost the
 same. The usual way: seek to each of the 32 frames with OpenCV, look for faces with the Haar cascade
 in the full frame, torch in one batch. All take turns, and so do the parts of scoring, each by
-itself; medians of the rounds count. The processor time tells what a gap is made of: with all cores
+itself; medians of the rounds count. The processor time shows what a gap is made of: with all cores
 busy to the end, nothing takes less than its processor time over the cores.
 """
 

@@ -1,6 +1,6 @@
 """Validation clips, corrupted copies of them and the mildest copy that `predict --stress` makes:
-how their faces are cut anew, what they come to, what limits of quality do to their verdicts, and
-which verdicts are firm.
+how their faces are cut out again, their verdicts, what limits of quality do to these, and which
+verdicts are firm.
 
 The faces are those that were found in the clean frames, so that a copy differs in its pixels alone.
 """

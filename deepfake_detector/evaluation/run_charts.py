@@ -27,7 +27,7 @@ def svg(template: dict, table: pd.DataFrame) -> str:
 
 
 def _of_one_run(part: Any) -> Any:
-    """The template without what tells revisions apart, of which there is only one."""
+    """The template without the encodings by revision, of which there is only one."""
     if isinstance(part, list):
         return [_of_one_run(item) for item in part]
     if not isinstance(part, dict):
