@@ -188,6 +188,7 @@ CLIP_PREDICTIONS = _table(
         "label": _label(),
         "method": _filled(),
         "group": _filled(),
+        # spelled out: stages that know no verdict need not run again for common/verdicts.py
         "verdict": _text("REAL", "FAKE", "INCONCLUSIVE"),
         "reason": pa.Column(TEXT),
         "frames_sampled": _whole(),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pandera.errors import SchemaError, SchemaErrors
 
 from deepfake_detector import UserError
+from deepfake_detector.common.verdicts import VERDICTS
 from deepfake_detector.storage import tables
 
 ROW = {
@@ -223,3 +224,8 @@ def test_no_other_table_takes_columns_that_a_data_set_brings_along():
     row = {"item": "a", "keep": 1, "extra.age": "07"}
     with pytest.raises((SchemaError, SchemaErrors)):
         tables.make([row], tables.VERIFIED)
+
+
+def test_the_verdicts_on_a_clip_are_those_that_there_are():
+    (check,) = tables.CLIP_PREDICTIONS.columns["verdict"].checks
+    assert set(check.statistics["allowed_values"]) == set(VERDICTS) - {"ERROR"}
