@@ -51,37 +51,7 @@ USUAL = 12  # times slower the usual way is to be, at 1080
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("clip", nargs="?", type=Path, help="(default: one is drawn)")
-    parser.add_argument(
-        "--height",
-        type=int,
-        choices=sorted(DRAWN),
-        default=1080,
-        help="of what is drawn (default: 1080)",
-    )
-    parser.add_argument(
-        "--repeat", type=int, default=1, help="of what is drawn, in one clip (default: 1)"
-    )
-    parser.add_argument(
-        "--keyframes",
-        type=float,
-        default=KEYFRAMES,
-        help="seconds from one to the next (default: 8.3)",
-    )
-    parser.add_argument(
-        "--detector", choices=sorted(DETECTORS), default="haar", help="(default: %(default)s)"
-    )
-    parser.add_argument(
-        "--side",
-        type=int,
-        default=224,
-        help="of the network's input, pixels (default: %(default)s)",
-    )
-    parser.add_argument("--rounds", type=int, default=5, help="(default: %(default)s)")
-    arguments = parser.parse_args()
+    arguments = _arguments()
     with tempfile.TemporaryDirectory() as folder:
         length = DRAWN[arguments.height][0]
         clip = arguments.clip or repeated(
@@ -138,6 +108,40 @@ def main() -> None:
     goals.at_most(f"{quantity}, against decoding it", scored / floor, goal, "x")
     if arguments.height == 1080 and arguments.repeat == 1:
         goals.at_least(f"{quantity}, faster than the usual way", faster, USUAL, "x")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("clip", nargs="?", type=Path, help="(default: one is drawn)")
+    parser.add_argument(
+        "--height",
+        type=int,
+        choices=sorted(DRAWN),
+        default=1080,
+        help="of what is drawn (default: 1080)",
+    )
+    parser.add_argument(
+        "--repeat", type=int, default=1, help="of what is drawn, in one clip (default: 1)"
+    )
+    parser.add_argument(
+        "--keyframes",
+        type=float,
+        default=KEYFRAMES,
+        help="seconds from one to the next (default: 8.3)",
+    )
+    parser.add_argument(
+        "--detector", choices=sorted(DETECTORS), default="haar", help="(default: %(default)s)"
+    )
+    parser.add_argument(
+        "--side",
+        type=int,
+        default=224,
+        help="of the network's input, pixels (default: %(default)s)",
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="(default: %(default)s)")
+    return parser.parse_args()
 
 
 def repeated(clip: Path, times: int) -> Path:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -381,33 +381,24 @@ class Detector:
         seconds: float,
         keep_frames: bool,
     ) -> Report:
-        terms = self.contract
-        warnings = [self.banner, *report.warnings] if self.banner else [*report.warnings]
-        if terms.crop.kind == "given" and kind == "auto":
-            warnings.append(GIVEN)
-        most = 1 if report.kind == "image" else terms.frames
+        most = 1 if report.kind == "image" else self.contract.frames
 
         def watch_frame(done: int) -> None:
             watch(done, most)
 
         seen, judged = self._looked_at(frames, kind == "face", watch_frame, seconds, keep_frames)
         tracks = self._tracks(seen, judged)
-        clip, facts = self._clip(seen, tracks), facts_of(seen.frames)
-        all_facts = report.facts | facts
-        if report.kind and not self.contract.trained_on.demonstration:
-            warnings += unfamiliar(report.kind, all_facts, self.contract.trained_on.inputs)
+        clip, facts = self._clip(seen, tracks), report.facts | facts_of(seen.frames)
         asked = min(most, report.facts.get("frames_found") or most)
         places = [frame.index for frame in seen.frames]
         timeline = probed.timeline
         parts = len(places) if timeline is None else timeline.parts_seen(places, asked)
         lost = parts < (1 - MOST_LOST) * asked
-        if lost:
-            warnings.append(LOST.format(parts, asked))
-        if distrusted := facts["frames_distrusted"]:
-            warnings.append(DAMAGED.format(distrusted, len(seen.frames)))
-        small = seen.with_too_small()
-        if tracks and small >= min(BRIEFLY, len(seen.frames)):
-            warnings.append(TOO_SMALL.format(small, len(seen.frames)))
+        warnings = [
+            *self._warnings_of_model(report, kind, facts),
+            *([LOST.format(parts, asked)] if lost else []),
+            *_warnings_of_frames(seen, facts["frames_distrusted"], bool(tracks)),
+        ]
         report = replace(
             report,
             frames_sampled=len(seen.frames),
@@ -417,12 +408,25 @@ class Detector:
                 self._track(track, tracks[track], len(seen.frames), clip.people)
                 for track in sorted(tracks)
             ),
-            facts=all_facts,
-            notes=(*alterations(all_facts), *_later(report.starts_at)),
+            facts=facts,
+            notes=(*alterations(facts), *_later(report.starts_at)),
             warnings=tuple(warnings),
             frames=tuple(seen.kept),
         )
         return self._decided(report, clip, in_part=lost or probed.cut_off or probed.joined)
+
+    def _warnings_of_model(
+        self, report: Report, kind: str, facts: Mapping[str, Any]
+    ) -> Iterator[str]:
+        """The model's own warning, then those of the file, then how the two do not fit."""
+        learned = self.contract.trained_on
+        if self.banner:
+            yield self.banner
+        yield from report.warnings
+        if self.contract.crop.kind == "given" and kind == "auto":
+            yield GIVEN
+        if report.kind and not learned.demonstration:
+            yield from unfamiliar(report.kind, facts, learned.inputs)
 
     def _decided(self, report: Report, clip: ClipScore, in_part: bool) -> Report:
         """The report with its verdict. `in_part`: not all of the file could be looked at, so it is
@@ -577,6 +581,15 @@ def banner(terms: Contract) -> str:
 def _unseen(probed: Probe) -> tuple[str, ...]:
     """Warnings of what is not looked at of a file, as its probe shows."""
     return (*([CUT_OFF] if probed.cut_off else []), *([JOINED] if probed.joined else []))
+
+
+def _warnings_of_frames(seen: _Seen, distrusted: int, has_people: bool) -> Iterator[str]:
+    """Warnings of damaged frames, and of faces too small to judge beside those that were judged."""
+    sampled, small = len(seen.frames), seen.with_too_small()
+    if distrusted:
+        yield DAMAGED.format(distrusted, sampled)
+    if has_people and small >= min(BRIEFLY, sampled):
+        yield TOO_SMALL.format(small, sampled)
 
 
 def of_the_file(warnings: Iterable[str], banner: str) -> str:
