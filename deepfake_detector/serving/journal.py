@@ -61,7 +61,8 @@ class Journal:
             yield
 
     def _begin(self, resume: bool) -> None:
-        if not self.path.stat().st_size:
+        if self._is_without_terms():
+            os.truncate(self.path, 0)
             self._append({"terms": self._terms})
             return
         if not resume:
@@ -75,6 +76,13 @@ class Journal:
                 "delete it to begin again",
             )
         os.truncate(self.path, whole)  # a torn last line
+
+    def _is_without_terms(self) -> bool:
+        """Whether the file is empty, or ends within the line of these terms, as where the disk was
+        full: no report is in it."""
+        first_line = _line({"terms": self._terms})
+        content = self.path.read_bytes() if self.path.stat().st_size < len(first_line) else None
+        return content is not None and first_line.startswith(content)
 
     def check_inputs(self, paths: Sequence[Path]) -> None:
         """Raises UserError where it holds verdicts on files that still exist and are not among
@@ -100,7 +108,7 @@ class Journal:
         """Adds a line; the offset at which it begins."""
         with naming(self.path), open(self.path, "ab") as file:
             place = file.tell()
-            file.write(json.dumps(content, ensure_ascii=True).encode() + b"\n")
+            file.write(_line(content))
         return place
 
     def reports(self, paths: Sequence[Path]) -> Iterator[dict]:
@@ -138,6 +146,10 @@ class Journal:
                     return 0
                 whole += len(line)
         return whole
+
+
+def _line(content: dict) -> bytes:
+    return json.dumps(content, ensure_ascii=True).encode() + b"\n"
 
 
 def _is_ours(file: IO[bytes]) -> bool:

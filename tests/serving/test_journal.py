@@ -201,5 +201,19 @@ def test_a_run_that_wrote_another_format_of_reports_does_not_go_on(begun, monkey
         pytest.fail("it goes on with it")
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_run_that_was_stopped_before_it_had_written_its_terms_begins_again(
+    tmp_path, files, resume
+):
+    target = tmp_path / "all.json"
+    journal = Journal(target, TERMS)
+    with journal.written(resume=False):
+        pass
+    journal.path.write_bytes(journal.path.read_bytes()[:-5])
+    with Journal(target, TERMS).written(resume):
+        pass
+    assert known(target, files) == [False] * 3
+
+
 def test_to_resume_what_never_began_is_to_begin(tmp_path, files):
     assert not any(known(tmp_path / "new.json", files))
