@@ -32,17 +32,17 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     test = tables.read("data/splits/test.csv", tables.SPLIT)
-    found = tables.read("data/faces.csv", tables.FACES)
-    found = found[found["item"].isin(test["item"])]
+    faces = tables.read("data/faces.csv", tables.FACES)
+    faces = faces[faces["item"].isin(test["item"])]
     print(
         "| data set | clips | fp32 | int8 | int8 less fp32 (95 % interval) |\n|---|---|---|---|---|"
     )
     models = {name: model_file.load(arguments.models / each.file) for name, each in FORMATS.items()}
-    clips = _clips(models, found).merge(test, on="item")
-    for data_set, own in clips.groupby("data_set"):
-        auc = {name: roc_auc_score(own["label"], own[name]) for name in models}
-        int8, fp32 = ([intervals.Scores(own[name].to_numpy())] for name in ("int8", "fp32"))
-        labels, groups = own["label"].to_numpy(int), own["group"].to_numpy()
+    clips = _clips(models, faces).merge(test, on="item")
+    for data_set, of_set in clips.groupby("data_set"):
+        auc = {name: roc_auc_score(of_set["label"], of_set[name]) for name in models}
+        int8, fp32 = ([intervals.Scores(of_set[name].to_numpy())] for name in ("int8", "fp32"))
+        labels, groups = of_set["label"].to_numpy(int), of_set["group"].to_numpy()
         sure = intervals.mean_difference_intervals(labels, int8, fp32, groups, ["roc_auc"])
         between = (
             "({:+.4f} to {:+.4f})".format(*sure.ends["roc_auc"])
@@ -50,17 +50,17 @@ def main() -> None:
             else f"({sure.reason})"
         )
         print(
-            f"| {data_set} | {len(own)} | {auc['fp32']:.4f} | {auc['int8']:.4f} | "
+            f"| {data_set} | {len(of_set)} | {auc['fp32']:.4f} | {auc['int8']:.4f} | "
             f"{auc['int8'] - auc['fp32']:+.4f} {between} |"
         )
 
 
-def _clips(models: dict[str, model_file.Model], found: pd.DataFrame) -> pd.DataFrame:
+def _clips(models: dict[str, model_file.Model], faces: pd.DataFrame) -> pd.DataFrame:
     """The logit of every clip that can be judged, by each file."""
-    faces = statuses.ok(found).reset_index(drop=True)
-    logits = pd.DataFrame(list(_logits(models, faces)))
+    judged = statuses.ok(faces).reset_index(drop=True)
+    logits = pd.DataFrame(list(_logits(models, judged)))
     clips = [
-        scores.score_clips(found, faces.assign(logit=logits[name]), min_faces=1)
+        scores.score_clips(faces, judged.assign(logit=logits[name]), min_faces=1)
         .set_index("item")["logit"]
         .rename(name)
         for name in models

@@ -298,15 +298,17 @@ def of(rows: pd.DataFrame, threshold: float, with_interval: Sequence[str] = WITH
     values: dict = figures(labels, probabilities, threshold)
     values |= {figure.name: figure.value(rows) for figure in OF_ROWS if figure.column in rows}
     defined = [name for name in with_interval if values[name] is not None]
-    sure = intervals(labels, Scores(probabilities, threshold), scored["group"].to_numpy(), defined)
-    for name, (low, high) in sure.ends.items():
+    bootstrap = intervals(
+        labels, Scores(probabilities, threshold), scored["group"].to_numpy(), defined
+    )
+    for name, (low, high) in bootstrap.ends.items():
         values |= {f"{name}_low": low, f"{name}_high": high}
-    if sure.reason:
-        values["interval_reason"] = sure.reason
-    if sure.exact:
-        values["interval_exact"] = " ".join(sure.exact)
-    if sure.undefined:
-        values["interval_undefined_draws"] = sure.undefined
+    if bootstrap.reason:
+        values["interval_reason"] = bootstrap.reason
+    if bootstrap.exact:
+        values["interval_exact"] = " ".join(bootstrap.exact)
+    if bootstrap.undefined:
+        values["interval_undefined_draws"] = bootstrap.undefined
     return {
         name: round(value, 6) if isinstance(value, float) else value
         for name, value in values.items()

@@ -110,18 +110,18 @@ def _level(
         for figure in WITH_INTERVAL
         if all(table[figure].notna().all() for table in figures_of_sides)
     ]
-    sure = mean_difference_intervals(both["label"], sides[1], sides[0], both["group"], defined)
+    bootstrap = mean_difference_intervals(both["label"], sides[1], sides[0], both["group"], defined)
     differences = tuple(
         Difference(
             figure,
             *(float(table[figure].mean()) for table in figures_of_sides),
-            *sure.ends.get(figure, (None, None)),
+            *bootstrap.ends.get(figure, (None, None)),
             *(float(table[figure].std()) if len(table) > 1 else None for table in figures_of_sides),
         )
         for figure in defined
     )
     most = max(len(table) for table in tables_of.values())
-    return Level(name, len(both), most - len(both), differences, sure.reason)
+    return Level(name, len(both), most - len(both), differences, bootstrap.reason)
 
 
 def _check_same_items(rows: pd.DataFrame, others: pd.DataFrame, names: tuple[str, str]) -> None:

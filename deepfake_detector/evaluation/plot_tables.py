@@ -34,11 +34,11 @@ class Measured(NamedTuple):
 def roc(levels: Levels, places: Sequence[str], threshold: float) -> pd.DataFrame:
     """ROC curves, with the operating points of the threshold and the diagonal of chance."""
     rows = []
-    for curve, own in _curves(levels, places):
-        points = metrics.roc_points(own["label"], own["fake_probability"])
+    for curve, scored in _curves(levels, places):
+        points = metrics.roc_points(scored["label"], scored["fake_probability"])
         rows += [{"curve": curve, "false_positive_rate": x, "recall": y} for x, y in points]
-    for own in _wholes(levels, places):
-        figures = metrics.figures(own["label"], own["fake_probability"], threshold)
+    for scored in _wholes(levels, places):
+        figures = metrics.figures(scored["label"], scored["fake_probability"], threshold)
         wrong, right = (figures[name] or 0 for name in ("false_fake", "true_real"))
         rows.append(
             {
@@ -54,11 +54,11 @@ def roc(levels: Levels, places: Sequence[str], threshold: float) -> pd.DataFrame
 def pr(levels: Levels, places: Sequence[str], threshold: float) -> pd.DataFrame:
     """Precision-recall curves, with the operating points of the threshold."""
     rows = []
-    for curve, own in _curves(levels, places):
-        points = metrics.pr_points(own["label"], own["fake_probability"])
+    for curve, scored in _curves(levels, places):
+        points = metrics.pr_points(scored["label"], scored["fake_probability"])
         rows += [{"curve": curve, "recall": x, "precision": y} for x, y in points]
-    for own in _wholes(levels, places):
-        figures = metrics.figures(own["label"], own["fake_probability"], threshold)
+    for scored in _wholes(levels, places):
+        figures = metrics.figures(scored["label"], scored["fake_probability"], threshold)
         if figures["precision"] is not None:
             point = {"recall": figures["recall"], "precision": figures["precision"]}
             rows.append({"curve": OPERATING_POINT, **point})
@@ -68,21 +68,21 @@ def pr(levels: Levels, places: Sequence[str], threshold: float) -> pd.DataFrame:
 def confusion(levels: Levels, places: Sequence[str], threshold: float) -> pd.DataFrame:
     """The four cells of each place and level, with the fraction of the actual class in each."""
     rows = []
-    for curve, actual, found in _by_class(levels, places):
-        flagged = int((found >= threshold).sum())
-        for predicted, count in (("real", len(found) - flagged), ("fake", flagged)):
+    for curve, actual, probabilities in _by_class(levels, places):
+        total, flagged = len(probabilities), int((probabilities >= threshold).sum())
+        for predicted, count in (("real", total - flagged), ("fake", flagged)):
             cell = {"curve": curve, "actual": actual, "predicted": predicted}
-            rows.append(cell | {"count": count, "share": count / len(found) if len(found) else 0.0})
+            rows.append(cell | {"count": count, "share": count / total if total else 0.0})
     return pd.DataFrame(rows)
 
 
 def histogram(levels: Levels, places: Sequence[str]) -> pd.DataFrame:
     """Counts of the probabilities of fake of each class, by the middles of the bins."""
     rows = []
-    for curve, label, found in _by_class(levels, places):
+    for curve, label, probabilities in _by_class(levels, places):
         rows += [
             {"curve": curve, "label": label, "fake_probability": middle, "count": count}
-            for middle, count in metrics.histogram(found)
+            for middle, count in metrics.histogram(probabilities)
         ]
     return pd.DataFrame(rows)
 
@@ -93,15 +93,15 @@ def reliability_diagram(levels: Levels, places: Sequence[str]) -> pd.DataFrame:
     rows = []
     for place in places:
         for level, table in levels.items():
-            own = _scored(table, place)
-            before = scores.probability(own["logit"].to_numpy(), 1.0)
-            for scaling, found in (
+            scored = _scored(table, place)
+            before = scores.probability(scored["logit"].to_numpy(), 1.0)
+            for scaling, probabilities in (
                 ("before scaling", before),
-                ("after scaling", own["fake_probability"]),
+                ("after scaling", scored["fake_probability"]),
             ):
                 rows += [
-                    {"curve": f"{place}, {level}s", "scaling": scaling} | asdict(one)
-                    for one in metrics.reliability(own["label"], found)
+                    {"curve": f"{place}, {level}s", "scaling": scaling} | asdict(part)
+                    for part in metrics.reliability(scored["label"], probabilities)
                 ]
     table = pd.DataFrame(
         rows, columns=["curve", "scaling", *metrics.ReliabilityBin.__dataclass_fields__]
@@ -111,12 +111,12 @@ def reliability_diagram(levels: Levels, places: Sequence[str]) -> pd.DataFrame:
     return table
 
 
-def methods(found: Mapping[str, dict]) -> pd.DataFrame:
+def methods(measured: Mapping[str, dict]) -> pd.DataFrame:
     """The chief figures by method, place and level (as in metrics/evaluation.json) as bars with
     their intervals."""
     rows = [
         {"curve": f"{place}, {level}s", "name": name} | figures
-        for name, places in found.items()
+        for name, places in measured.items()
         for place, levels in places.items()
         for level, figures in levels.items()
     ]
@@ -128,17 +128,17 @@ def methods(found: Mapping[str, dict]) -> pd.DataFrame:
 def slices(levels: Levels, places: Sequence[str], threshold: float) -> pd.DataFrame:
     """The figures of the rows sliced by FACTS, as bars with their intervals."""
     rows = [
-        {"curve": f"{place}, {level}s", "name": _range(one)} | asdict(one)
+        {"curve": f"{place}, {level}s", "name": _range(part)} | asdict(part)
         for place in places
         for level, table in levels.items()
-        for one in by_slice(rows_at(table, place), FACTS, threshold)
+        for part in by_slice(rows_at(table, place), FACTS, threshold)
     ]
     return pd.DataFrame(rows, columns=["curve", "name", *Slice.__dataclass_fields__])
 
 
-def _range(one: Slice) -> str:
-    few = f", {one.videos} videos only" if one.few else ""
-    return f"{one.fact.replace('_', ' ')} {one.low:.3g} to {one.high:.3g}{few}"
+def _range(part: Slice) -> str:
+    few = f", {part.videos} videos only" if part.few else ""
+    return f"{part.fact.replace('_', ' ')} {part.low:.3g} to {part.high:.3g}{few}"
 
 
 def _curves(levels: Levels, places: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -146,9 +146,9 @@ def _curves(levels: Levels, places: Sequence[str]) -> Iterator[tuple[str, pd.Dat
     data sets."""
     for place in places:
         for level, table in levels.items():
-            own = _scored(table, place)
-            sets = [(f"{name}, ", rows) for name, rows in own.groupby("data_set")]
-            for name, rows in [("", own), *(sets if len(sets) > 1 else [])]:
+            scored = _scored(table, place)
+            sets = [(f"{name}, ", rows) for name, rows in scored.groupby("data_set")]
+            for name, rows in [("", scored), *(sets if len(sets) > 1 else [])]:
                 if rows["label"].nunique() == 2:
                     yield f"{place}, {name}{level}s", rows
 
@@ -156,21 +156,21 @@ def _curves(levels: Levels, places: Sequence[str]) -> Iterator[tuple[str, pd.Dat
 def _wholes(levels: Levels, places: Sequence[str]) -> Iterator[pd.DataFrame]:
     for place in places:
         for table in levels.values():
-            own = _scored(table, place)
-            if own["label"].nunique() == 2:
-                yield own
+            scored = _scored(table, place)
+            if scored["label"].nunique() == 2:
+                yield scored
 
 
 def _by_class(levels: Levels, places: Sequence[str]) -> Iterator[tuple[str, str, np.ndarray]]:
     """Curve, class and probabilities of fake of every place, level and class."""
     for place in places:
         for level, table in levels.items():
-            own = _scored(table, place)
+            scored = _scored(table, place)
             for label, name in ((0, "real"), (1, "fake")):
                 yield (
                     f"{place}, {level}s",
                     name,
-                    own.loc[own["label"] == label, "fake_probability"].to_numpy(),
+                    scored.loc[scored["label"] == label, "fake_probability"].to_numpy(),
                 )
 
 

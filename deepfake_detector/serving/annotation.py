@@ -4,8 +4,9 @@ Example:
 
     from deepfake_detector.serving import annotation
 
-    found = detector.predict(clip)
-    Path("clip.annotated" + annotation.suffix(found)).write_bytes(annotation.annotated(clip, found))
+    report = detector.predict(clip)
+    name = "clip.annotated" + annotation.suffix(report)
+    Path(name).write_bytes(annotation.annotated(clip, report))
 """
 
 import io
