@@ -248,11 +248,8 @@ def _offer_all(history: History, rows: Sequence[Row], banner: str, busy: bool) -
 def table_of(rows: Sequence[Row]) -> bytes:
     """The CSV of `predict --csv`, with the name of the model."""
     ordered = in_order(rows)
-    return b"".join(
-        result_files.csv_lines(
-            (row.report for row in ordered), models=[row.model for row in ordered]
-        )
-    )
+    models = [row.model for row in ordered]
+    return b"".join(result_files.csv_lines((row.report for row in ordered), models=models))
 
 
 def archive_of(rows: Sequence[Row], banner: str) -> bytes:
@@ -261,7 +258,10 @@ def archive_of(rows: Sequence[Row], banner: str) -> bytes:
     counts = Counter(row.verdict for row in rows)
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("table.csv", table_of(rows))
-        page = result_files.index_parts((row.report for row in ordered), counts, banner)
+        models = [row.model for row in ordered]
+        page = result_files.index_parts(
+            (row.report for row in ordered), counts, banner, models=models
+        )
         archive.writestr(INDEX, b"".join(page))
         for row in ordered:
             name = re.sub(r'[\\/:*?"<>|]', "_", file_beside(row.name, ".json"))

@@ -102,19 +102,31 @@ def index_parts(
     counts: Mapping[FileVerdict, int],
     banner: str,
     page: Callable[[Path], str] | None = None,
+    models: Sequence[str] | None = None,
 ) -> Iterator[bytes]:
     """The HTML page with the table of all inputs, in parts.
 
     `counts` are the inputs by verdict, `banner` is the model's own warning (empty: none); `page`
     gives the name of an input's page of evidence by its path, which its row links to (None: no
-    links).
+    links). `models` are as in `csv_lines`.
     """
-    rows = (_index_row(JsonReport.model_validate(report), page, banner) for report in reports)
+    rows = (
+        _index_row(
+            JsonReport.model_validate(report),
+            page,
+            banner,
+            (Cell(models[number]),) if models else (),
+        )
+        for number, report in enumerate(reports)
+    )
     text = [*filter(None, [banner]), f"{summary(counts)}.", *LIMITS]
-    return table_page.render("Judged files", text, HEADS, rows)
+    heads = (*HEADS, "model") if models else HEADS
+    return table_page.render("Judged files", text, heads, rows)
 
 
-def _index_row(report: JsonReport, page: Callable[[Path], str] | None, banner: str) -> Row:
+def _index_row(
+    report: JsonReport, page: Callable[[Path], str] | None, banner: str, model: tuple[Cell, ...]
+) -> Row:
     probability, name = report.fake_probability, report.input.name
     firmness = report.firmness if report.stress else ""
     sentences = report.in_words, firmness, of_the_file(report.warnings, banner)
@@ -125,5 +137,6 @@ def _index_row(report: JsonReport, page: Callable[[Path], str] | None, banner: s
             Cell("") if probability is None else Cell(percent(probability), probability),
             Cell(str(len(report.people)), len(report.people)),
             Cell(" ".join(filter(None, sentences))),
+            *model,
         ),
     )

@@ -652,6 +652,7 @@ def test_all_reports_can_be_taken_away(page_of):
         assert archive.namelist()[:2] == ["table.csv", "index.html"]
         assert b"Mind this." in archive.read("index.html")
         assert b"<a href" not in archive.read("index.html"), "there are no pages to lead to"
+        assert archive.read("index.html").count(b"<td>fake.onnx</td>") == len(rows)
     assert [one["input"]["name"] for one in reports] == ["a.jpg", "b.png"]
 
 
