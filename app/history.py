@@ -254,7 +254,7 @@ class History:
         def made() -> bytes:
             if self.forgotten:
                 raise UserError(
-                    "what was judged was forgotten in another tab", "load the page anew"
+                    "what was judged was forgotten in another tab", "reload the page"
                 )
             return make()
 

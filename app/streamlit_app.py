@@ -196,7 +196,7 @@ def say_what_is_missing(visit: Visit) -> None:
     if visit.empty and st.session_state.over:
         st.info(
             "What was judged under this address is no longer kept: it goes half an hour after the "
-            "page is left, when it is forgotten, and when the server starts anew. Drop the files "
+            "page is left, when it is forgotten, and when the server is restarted. Drop the files "
             "again to have them judged.",
             icon=":material/history_toggle_off:",
         )

@@ -135,7 +135,7 @@ def measure(browser: Browser, page: Page, files: list[Path], table: Path) -> flo
     counted = Counter(verdicts)
     print(", ".join(f"{counted[verdict]} {verdict}" for verdict in ORDER if counted[verdict]))
     print(
-        f"{len(verdicts)} rows; {before} files were judged when the page was loaded anew, {kept} rows "
+        f"{len(verdicts)} rows; {before} files were judged when the page was reloaded, {kept} rows "
         "there then; the others were judged on"
     )
     print(f"in order: {verdicts == sorted(verdicts, key=ORDER.index)}")

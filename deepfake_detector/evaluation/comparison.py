@@ -155,7 +155,7 @@ def _predictions(revision: str, split: str) -> _Predictions:
         scale = contract.read_scale(Path(folder) / DECISION)
     if newer := older_than_its_inputs(content(revision, LOCK), "evaluate"):
         raise UserError(
-            f"{revision}: {newer} was made anew after the run was evaluated, so its figures are of "
+            f"{revision}: {newer} was made again after the run was evaluated, so its figures are of "
             "an earlier one",
             "run it as far as evaluate: `dvc repro evaluate`, or `dvc exp run … evaluate`",
         )

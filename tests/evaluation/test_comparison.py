@@ -205,7 +205,7 @@ def test_figures_of_an_earlier_model_are_no_experiments(runs, tmp_path):
         "evaluate": {"deps": [{"path": "models/detector.pt", "md5": "1"}]},
     }
     (tmp_path / "trained/dvc.lock").write_text(json.dumps({"stages": stages}))
-    with pytest.raises(UserError, match=r"trained: models/detector\.pt was made anew after"):
+    with pytest.raises(UserError, match=r"trained: models/detector\.pt was made again after"):
         compare(["a"], ["trained"], "test")
 
 
