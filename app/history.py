@@ -253,9 +253,7 @@ class History:
 
         def made() -> bytes:
             if self.forgotten:
-                raise UserError(
-                    "what was judged was forgotten in another tab", "reload the page"
-                )
+                raise UserError("what was judged was forgotten in another tab", "reload the page")
             return make()
 
         return made

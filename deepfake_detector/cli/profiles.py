@@ -96,7 +96,7 @@ def _refuse_loss() -> None:
         )
     except (FileNotFoundError, subprocess.CalledProcessError) as error:
         raise UserError(
-            f"without Git it cannot be told whether {current} has uncommitted changes",
+            f"without Git nobody can say whether {current} has uncommitted changes",
             "keep a copy of it elsewhere and remove it",
         ) from error
     if status.stdout:

@@ -76,13 +76,13 @@ class FileFacts(StrictModel):
     )
     pixel_format: str | None = Field(description="pixel format, as FFmpeg or Pillow names it")
     colour_matrix: str | None = Field(
-        description="matrix of the colours; unknown where it cannot be used, empty where none is told; video only"
+        description="matrix of the colours; unknown where it cannot be used, empty where none is declared; video only"
     )
     colour_range: str | None = Field(
-        description="full or limited; empty where it is not told; video only"
+        description="full or limited; empty where it is not declared; video only"
     )
     transfer: str | None = Field(
-        description="transfer characteristic: pq and hlg are HDR, mapped to BT.709; empty where none is told; images: these only"
+        description="transfer characteristic: pq and hlg are HDR, mapped to BT.709; empty where not declared; images: these only"
     )
     colour_profile: str | None = Field(
         description="name of the ICC profile from which the colours were converted to sRGB; image only"

@@ -177,7 +177,7 @@ def test_without_a_repository_nothing_tells_what_changed(project, clips):
     change_params(project / "params.yaml", {"train.epochs": 3})
     shutil.rmtree(project / ".git")
     with pytest.raises(
-        UserError, match="without Git it cannot be told whether params.yaml has uncommitted"
+        UserError, match="without Git nobody can say whether params.yaml has uncommitted"
     ):
         profiles.use("folder", {"mine": str(clips)})
 
