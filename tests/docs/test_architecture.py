@@ -48,7 +48,7 @@ def test_there_is_no_circle(arrows):
     assert networkx.is_directed_acyclic_graph(arrows)
 
 
-def test_the_picture_of_the_wings_is_that_of_the_imports(arrows):
+def test_the_picture_of_the_subpackages_is_that_of_the_imports(arrows):
     (picture,) = re.findall(r"```mermaid\nflowchart TD\n(.+?)```", TEXT, re.DOTALL)
     drawn = {
         pair for line in picture.splitlines() for pair in pairwise(line.strip().split(" --> "))
@@ -56,7 +56,7 @@ def test_the_picture_of_the_wings_is_that_of_the_imports(arrows):
     assert drawn == set(networkx.transitive_reduction(arrows).edges)
 
 
-def test_the_table_has_a_row_for_every_wing_and_names_a_file_in_it():
+def test_the_table_has_a_row_for_every_subpackage_and_names_a_file_in_it():
     rows = re.findall(r"^\| `(\w+)` \| .+ \| `([\w./]+)` \|$", TEXT, re.MULTILINE)
     assert sorted(subpackage for subpackage, _ in rows) == sorted(SUBPACKAGES)
     assert [one for one in rows if not (LIBRARY / "/".join(one)).exists()] == []
